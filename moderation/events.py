@@ -263,13 +263,12 @@ def _describe(error: ValidationError) -> str:
     return f"{where}: {first['msg']}" if where else str(first["msg"])
 
 
-def _kind_of(raw: dict[str, Any], kind: Kind | None) -> Kind:
-    named = raw.get("type", kind or "post")
-    if kind is not None and "type" not in raw:
-        return kind
-    if named not in KINDS:
-        raise BadRecord("decode", f"type: {named!r:.60} is none of {', '.join(KINDS)}")
-    return named  # type: ignore[no-any-return]  # narrowed by the membership test above
+def _kind_of(raw: dict[str, Any]) -> Kind:
+    named = raw.get("type", "post")
+    for kind in KINDS:
+        if named == kind:
+            return kind
+    raise BadRecord("decode", f"type: {named!r:.60} is none of {', '.join(KINDS)}")
 
 
 def decode(
@@ -282,9 +281,9 @@ def decode(
     """Read one record as an event.
 
     `arrival_ms` is when the record reached the platform's log (milliseconds since the epoch): an event may lie at
-    most five minutes after it. `kind` is the topic's kind; a `type` field in the record overrides it. Raises
-    BadRecord when the structure, an identity or the time cannot be used; invalid optional values become missing
-    and are named in `invalid`.
+    most five minutes after it. `kind` is what the topic holds; None where kinds share a stream and the record's
+    `type` tells them apart. Raises BadRecord when the structure, an identity or the time cannot be used; invalid
+    optional values become missing and are named in `invalid`.
     """
     try:
         raw = from_json(value, allow_inf_nan=True)
@@ -293,12 +292,12 @@ def decode(
     if not isinstance(raw, dict):
         raise BadRecord("decode", "not a JSON object")
     invalid: list[str] = []
+    actual = kind or _kind_of(raw)
     if mapping is not None:
-        raw = mapping.apply(raw, kind or "post", invalid)
+        raw = mapping.apply(raw, actual, invalid)
     version = raw.get("schema_version", SCHEMA_VERSION)
     if not isinstance(version, int) or isinstance(version, bool) or version != SCHEMA_VERSION:
         raise BadRecord("decode", f"schema_version: {version!r:.40} is unknown; this version reads {SCHEMA_VERSION}")
-    actual = _kind_of(raw, kind)
     raw = {name: item for name, item in raw.items() if name not in ("invalid", "type")}
     try:
         event: Event = _ADAPTERS[actual].validate_python(raw, context={INVALID_KEY: invalid})

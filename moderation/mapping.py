@@ -70,7 +70,7 @@ class FieldMapping:
 
     def apply(self, record: dict[str, Any], kind: str, invalid: list[str]) -> dict[str, Any]:
         """The record in our own shape. `invalid` collects names of values whose place is not what the path says."""
-        wanted = self.paths.get(str(record.get("type", kind)) if kind == "post" else kind)
+        wanted = self.paths.get(kind)
         if not wanted:
             return record
         shaped = {name: _copied(item) for name, item in record.items()}

@@ -1,0 +1,123 @@
+"""Event-time order across partitions: a merge that waits a bounded time for a partition that has nothing to show.
+
+The idea is Kafka Streams' `max.task.idle.ms` (KIP-353): as long as every partition has something buffered, or has
+been empty for `max_idle_ms`, the smallest event time is next, whatever partition it came from.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+
+from moderation.effects import Origin, Partition
+from moderation.events import BadRecord, Event, EventKey
+
+
+@dataclass(frozen=True)
+class Item:
+    """One record on its way: decoded or refused, with the place it came from."""
+
+    origin: Origin
+    content: Event | BadRecord
+    silent: bool = False
+    """Part of a rebuild: it restores state and has no other effect."""
+
+    @property
+    def event(self) -> Event | None:
+        """The event, None where the record was refused."""
+        return None if isinstance(self.content, BadRecord) else self.content
+
+    @property
+    def at_ms(self) -> int | None:
+        """Event time in milliseconds, None where there is none: such an item goes as soon as its turn comes."""
+        return None if isinstance(self.content, BadRecord) else self.content.at_ms
+
+
+@dataclass
+class _Lane:
+    items: deque[Item] = field(default_factory=deque)
+    empty_since_ms: float = 0.0
+
+
+class EventTimeMerge:
+    """Items of several partitions in event-time order, each partition's own order kept.
+
+    Items with the same event time come out together, ordered by kind and identity, so that the order does not
+    depend on how records are spread over partitions.
+    """
+
+    def __init__(self, partitions: Iterable[Partition], *, max_idle_ms: float, now_ms: float) -> None:
+        self._lanes = {partition: _Lane(empty_since_ms=now_ms) for partition in partitions}
+        self._max_idle_ms = max_idle_ms
+
+    def add(self, item: Item) -> None:
+        """Append an item to its partition's lane."""
+        self._lanes[item.origin.partition].items.append(item)
+
+    def buffered(self, partition: Partition) -> int:
+        """How many items of a partition wait."""
+        return len(self._lanes[partition].items)
+
+    def __len__(self) -> int:
+        return sum(len(lane.items) for lane in self._lanes.values())
+
+    def take(self, limit: int, now_ms: float, *, flush: bool = False) -> list[Item]:
+        """At least `limit` items if so many are ready (a tie is never cut), else all that are.
+
+        `flush` treats every partition as ended.
+        """
+        taken: list[Item] = []
+        while len(taken) < limit:
+            group = self._next_group(now_ms, flush)
+            if not group:
+                break
+            taken.extend(group)
+        return taken
+
+    def _next_group(self, now_ms: float, flush: bool) -> list[Item]:
+        untimed = self._pop_untimed(now_ms)
+        if untimed:
+            return untimed
+        heads = [lane.items[0].at_ms for lane in self._lanes.values() if lane.items]
+        at_ms = min((head for head in heads if head is not None), default=None)
+        if at_ms is None or not (flush or all(self._settled(lane, at_ms, now_ms) for lane in self._lanes.values())):
+            return []
+        group: list[Item] = []
+        for lane in self._lanes.values():
+            while lane.items and lane.items[0].at_ms in (at_ms, None):
+                group.append(self._pop(lane, now_ms))
+        return sorted(group, key=_tie_key)
+
+    def _pop_untimed(self, now_ms: float) -> list[Item]:
+        found: list[Item] = []
+        for lane in self._lanes.values():
+            while lane.items and lane.items[0].at_ms is None:
+                found.append(self._pop(lane, now_ms))
+        return found
+
+    def _settled(self, lane: _Lane, at_ms: int, now_ms: float) -> bool:
+        """Whether nothing at or before `at_ms` can still come from this lane, or it has been waited for."""
+        for item in lane.items:
+            if item.at_ms is not None and item.at_ms != at_ms:
+                return True
+        return now_ms - lane.empty_since_ms >= self._max_idle_ms
+
+    @staticmethod
+    def _pop(lane: _Lane, now_ms: float) -> Item:
+        item = lane.items.popleft()
+        if not lane.items:
+            lane.empty_since_ms = now_ms
+        return item
+
+    def note_arrivals(self, partitions: Sequence[Partition], now_ms: float) -> None:
+        """The idle clock of these partitions starts anew: they have just delivered."""
+        for partition in partitions:
+            self._lanes[partition].empty_since_ms = now_ms
+
+
+def _tie_key(item: Item) -> tuple[int, int, str]:
+    event = item.event
+    if event is None or event.at_ms is None:
+        return (0, -1, "")
+    return EventKey.of(event).as_tuple()

@@ -1,0 +1,91 @@
+"""The two doors of the sidecar as protocols: where records come from and where effects go."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from moderation.effects import DeadLetter, Effects, Origin, Partition
+
+
+@dataclass(frozen=True)
+class Claim:
+    """The right to write for some partitions until somebody else claims them; `epochs` are the fencing tokens."""
+
+    pipeline: str
+    owner: str
+    epochs: Mapping[Partition, int]
+    positions: Mapping[Partition, int | None]
+    """Next offset by partition as committed; None where the ledger does not know the partition yet."""
+
+
+@dataclass(frozen=True)
+class OutboxRow:
+    """One dead letter waiting to be relayed; `id` only orders rows, the origin identifies the record."""
+
+    id: int
+    topic: str
+    letter: DeadLetter
+
+
+class Store(Protocol):
+    """The ledger, the flags and the outbox behind one transaction. One process, one store."""
+
+    def acquire_lease(self, pipeline: str, owner: str, ttl_s: float) -> bool:
+        """Take or renew the pipeline's lease; False while another owner's lease has not lapsed (database clock)."""
+
+    def release_lease(self, pipeline: str, owner: str) -> None:
+        """Give the lease back; nothing happens when it is not ours."""
+
+    def known_topic_ids(self, pipeline: str, cluster_id: str, topic: str) -> set[str]:
+        """Topic ids the ledger has positions for: another one than now means the topic was recreated."""
+
+    def claim(self, pipeline: str, owner: str, partitions: Sequence[Partition]) -> Claim:
+        """Raise the fencing epoch of each partition and return it with the committed position."""
+
+    def commit(self, claim: Claim, effects: Effects) -> None:
+        """Write everything in one transaction, moving each position by compare-and-set on its epoch.
+
+        Applying the same effects twice changes nothing. Raises FencedError when an epoch is no longer ours (and
+        nothing was written), ConnectionLost when the database does not answer.
+        """
+
+    def outbox(self, limit: int) -> list[OutboxRow]:
+        """Oldest rows not relayed yet."""
+
+    def relayed(self, ids: Sequence[int]) -> None:
+        """Mark outbox rows as sent (they may be sent again if this call is lost)."""
+
+    def flag_counts(self) -> dict[str, int]:
+        """Rows by table, for `moderation check` and the end of a run."""
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Records polled together with the positions that follow them."""
+
+    records: tuple[Origin, ...]
+
+
+class Source(Protocol):
+    """Somewhere records come from, by partition and offset."""
+
+    def partitions(self) -> list[Partition]:
+        """All partitions that this source reads now."""
+
+    def bounds(self) -> dict[Partition, tuple[int, int]]:
+        """First offset still there and the end offset, by partition."""
+
+    def seek(self, positions: Mapping[Partition, int]) -> None:
+        """Read on from these offsets."""
+
+    def poll(self, timeout_ms: int) -> Sequence[Origin]:
+        """Records fetched since the last call, in offset order within each partition; may be empty."""
+
+    def commit(self, positions: Mapping[Partition, int]) -> None:
+        """A hint for lag displays; the ledger is the truth. A lost hint is counted, not raised."""
+
+    def close(self) -> None: ...

@@ -1,0 +1,208 @@
+"""Every setting of the sidecar in one frozen model, read from `MODERATION_…` variables and one TOML file."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from moderation.errors import SettingsError
+from moderation.mapping import FieldMapping, FieldPath
+
+PREFIX = "MODERATION_"
+Positive = Annotated[float, Field(gt=0)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(_Section):
+    """Where the events come from."""
+
+    bootstrap_servers: str = Field("", description="host:port of one or more brokers, joined by commas")
+    group_id: str = Field("moderation", description="consumer group; its offsets only show lag, the ledger decides")
+    posts: str = Field("posts", description="topic of posts")
+    follows: str = Field("", description="topic of follow events; empty: none")
+    deletions: str = Field("", description="topic of deletion events; empty: none")
+    labels: str = Field("", description="topic of label events; empty: none")
+    max_idle_ms: int = Field(500, ge=0, description="how long an empty partition holds up the event-time order")
+    session_timeout_ms: int = Field(45_000, ge=1000, description="the group forgets a silent consumer after this")
+    max_poll_records: int = Field(2_000, ge=1, description="records taken from the client at a time")
+    buffer_records: int = Field(10_000, ge=1, description="records held per partition while others catch up")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="how to speak to the brokers"
+    )
+    ssl_cafile: Path | None = Field(None, description="certificate authority of the brokers (PEM)")
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="how to sign in"
+    )
+    sasl_username: str | None = Field(None, description="who signs in")
+    sasl_password: SecretStr | None = Field(None, description="password of that user; set it by variable or file")
+    on_recreated_topic: Literal["stop", "restart"] = Field(
+        "stop", description="a topic deleted and made again: stop with a sentence, or read the new one from its start"
+    )
+    on_lost_records: Literal["stop", "skip"] = Field(
+        "stop", description="records expired before they were read: stop with a sentence, or go on after the gap"
+    )
+
+    def topics(self) -> dict[str, str]:
+        """Topic by kind of event, those that are set."""
+        named = {"post": self.posts, "follow": self.follows, "deletion": self.deletions, "label": self.labels}
+        return {kind: topic for kind, topic in named.items() if topic}
+
+
+class BatchSettings(_Section):
+    """How much is done at a time."""
+
+    max_posts: int = Field(256, ge=1, description="posts scored and committed together")
+    max_wait_ms: int = Field(1_000, ge=0, description="the oldest record of a batch waits at most this long")
+
+
+class StateSettings(_Section):
+    """What is remembered between posts."""
+
+    snapshot: Path | None = Field(None, description="file for the state's snapshot; none: rebuild from the log")
+    snapshot_every_s: Positive = Field(60.0, description="seconds between snapshots")
+    graph_epoch_s: int = Field(3600, ge=1, description="event-time length of an epoch of the follow graph, in seconds")
+    lateness_s: Positive = Field(300.0, description="offline: how far back in time a line may step")
+
+
+class AuditSettings(_Section):
+    """The random sample by which error rates are measured in operation."""
+
+    rate: float = Field(0.001, ge=0, le=1, description="probability that an unflagged post is kept for audit")
+    flagged_rate: float = Field(0.1, ge=0, le=1, description="probability that a flagged post is kept for audit")
+
+
+class Settings(BaseSettings):
+    """The sidecar's settings. A variable wins over the file; `__` steps into a section: MODERATION_KAFKA__POSTS."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", env_ignore_empty=True
+    )
+
+    platform_id: str = Field("platform", min_length=1, description="scope of every id, so that platforms never mix")
+    pipeline: str = Field("moderation", min_length=1, description="name of this job in the ledger")
+    database_url: SecretStr = Field(
+        SecretStr("sqlite:///moderation.sqlite"), description="review database (sqlite:///… or postgresql://…)"
+    )
+    detector: Path | None = Field(None, description="folder of the detector bundle; none: the one that ships")
+    risk: Path | None = Field(None, description="folder of the risk bundle; none: the one that ships")
+    address_key: SecretStr | None = Field(
+        None, description="secret for hashing addresses and devices, 32 bytes or more"
+    )
+    address_key_file: Path | None = Field(None, description="file that holds that secret instead")
+    address_key_id: str = Field(
+        "k1", min_length=1, max_length=32, description="name of the secret, kept with each hash"
+    )
+    previous_address_key: SecretStr | None = Field(None, description="the secret before, while both are live")
+    previous_address_key_id: str | None = Field(None, description="name of the secret before")
+    max_text_bytes: int = Field(65_536, ge=64, description="text beyond this is scored in part and marked truncated")
+    detector_threads: int | None = Field(None, ge=1, description="processor cores for the detector; none: all")
+    evidence_days: int = Field(90, ge=1, description="texts and address hashes are kept this long")
+    lease_ttl_s: Positive = Field(20.0, description="a dead sidecar's place is free after this many seconds")
+    watchdog_s: Positive = Field(300.0, description="no progress for this long ends the process")
+    log_format: Literal["json", "text"] = Field("json", description="form of the log lines on standard error")
+    kafka: KafkaSettings = KafkaSettings()
+    batch: BatchSettings = BatchSettings()
+    state: StateSettings = StateSettings()
+    audit: AuditSettings = AuditSettings()
+    mapping: dict[Literal["post", "follow", "deletion", "label"], dict[str, FieldPath]] = Field(
+        default_factory=dict, description="path of each field in the platform's own records, by kind of event"
+    )
+
+    @field_validator("mapping", mode="before")
+    @classmethod
+    def _short_paths(cls, value: Any) -> Any:
+        """A bare string is the path of a value that needs no conversion."""
+        if not isinstance(value, dict):
+            return value
+        return {
+            kind: {name: {"path": path} if isinstance(path, str) else path for name, path in fields.items()}
+            if isinstance(fields, dict)
+            else fields
+            for kind, fields in value.items()
+        }
+
+    @model_validator(mode="after")
+    def _keys_in_pairs(self) -> Settings:
+        if (self.previous_address_key is None) != (self.previous_address_key_id is None):
+            raise ValueError("previous_address_key and previous_address_key_id belong together: set both or none")
+        return self
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003  # the signature is pydantic-settings' own
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Variables first, then the TOML file (handed in as initial values)."""
+        return env_settings, init_settings
+
+    def field_mapping(self) -> FieldMapping | None:
+        """The mapping in the form that decoding takes; None where every field has our name."""
+        return FieldMapping(dict(self.mapping)) if self.mapping else None
+
+    def address_secret(self) -> bytes | None:
+        """The address key from the variable or its file, None where neither is set."""
+        if self.address_key is not None:
+            return _strong(self.address_key.get_secret_value().encode(), "address_key")
+        if self.address_key_file is None:
+            return None
+        try:
+            return _strong(self.address_key_file.read_bytes().strip(), str(self.address_key_file))
+        except OSError as error:
+            raise SettingsError(f"address_key_file {self.address_key_file} cannot be read: {error.strerror}") from None
+
+
+def _strong(secret: bytes, name: str) -> bytes:
+    if len(secret) < 32:
+        raise SettingsError(
+            f"{name} is {len(secret)} bytes long; hashes of addresses need 32 or more. Make one with: "
+            'python3 -c "import secrets; print(secrets.token_hex(32))"'
+        )
+    return secret
+
+
+def load_settings(file: Path | None = None) -> Settings:
+    """Settings from the environment and, below it, a TOML file. Raises SettingsError with every problem named."""
+    from_file = _read_toml(file) if file is not None else {}
+    _refuse_unknown_variables()
+    try:
+        return Settings(**from_file)
+    except ValidationError as error:
+        problems = "; ".join(_sentence(item) for item in error.errors(include_url=False, include_input=False))
+        raise SettingsError(f"the settings cannot be used: {problems}") from None
+
+
+def _sentence(problem: Any) -> str:
+    name = ".".join(str(part) for part in problem["loc"]) or "settings"
+    if problem["type"] == "extra_forbidden":
+        return f"{name} is no setting (see docs/settings.md for all of them)"
+    return f"{name}: {problem['msg']}"
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"the settings file {file} cannot be read: {error.strerror}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"the settings file {file} is not valid TOML: {error}") from None
+
+
+def _refuse_unknown_variables() -> None:
+    known = {name.upper() for name in Settings.model_fields}
+    for variable in os.environ:
+        if variable.startswith(PREFIX):
+            section = variable.removeprefix(PREFIX).split("__")[0].upper()
+            if section not in known:
+                raise SettingsError(f"the variable {variable} is no setting (see docs/settings.md for all of them)")

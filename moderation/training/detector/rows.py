@@ -1,0 +1,74 @@
+"""Rows of the text data, read as a stream from files whose hashes are known."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+
+from moderation.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class TextRow:
+    """One text with its label (1 machine, 0 human) and the cluster that must never be split."""
+
+    id: str
+    source: str
+    label: int
+    group: str
+    text: str
+    generator: str
+    licence: str
+
+
+def read_rows(data_dir: Path, name: str) -> Iterator[TextRow]:
+    """Yield the rows of ``<data_dir>/<name>.jsonl.zst`` whose licence permits weights to be published.
+
+    The group is empty where the file names none. Raises InputError when the file is missing, unreadable or
+    not the one whose SHA-256 stands in ``data_manifest.json``.
+    """
+    path = data_dir / f"{name}.jsonl.zst"
+    check_hash(path)
+    try:
+        import zstandard
+    except ImportError:
+        raise InputError("Reading the data needs zstandard: pip install 'moderation-sidecar[export]'.") from None
+    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
+        for number, line in enumerate(io.TextIOWrapper(stream, encoding="utf-8"), start=1):
+            try:
+                row = json.loads(line)
+                licence = str(row.get("lic", ""))
+                if "-nc" in licence:
+                    continue
+                yield TextRow(
+                    id=str(row["id"]),
+                    source=str(row["source"]),
+                    label=int(row["label"]),
+                    group=str(row.get("group") or ""),
+                    text=str(row["text"]),
+                    generator=str(row.get("generator", "")),
+                    licence=licence,
+                )
+            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                raise InputError(f"Line {number} of {path} is not a text row ({error}); fetch the file again.") from error
+
+
+def check_hash(path: Path) -> None:
+    """Raise InputError unless *path* is byte for byte the file that the committed manifest names."""
+    manifest = json.loads(resources.files(__package__).joinpath("data_manifest.json").read_text(encoding="utf-8"))
+    expected = manifest["files"].get(path.name)
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"Cannot read {path}: {error.strerror}. Name the folder with the text data.") from error
+    if found != expected:
+        raise InputError(
+            f"{path} is not the file that data_manifest.json names (SHA-256 {found[:12]}…, expected "
+            f"{str(expected)[:12]}…): use the same version of the data, or change the manifest on purpose."
+        )

@@ -1,5 +1,5 @@
 """Moved: the protocols live in `moderation.ports`."""
 
-from moderation.ports import Batch, Claim, OutboxRow, Source, Store
+from moderation.ports import Claim, OutboxRow, Source, Store
 
-__all__ = ["Batch", "Claim", "OutboxRow", "Source", "Store"]
+__all__ = ["Claim", "OutboxRow", "Source", "Store"]

@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, from_json
 
-from moderation.mapping import FieldMapping
+from moderation.mapping import KINDS, FieldMapping, Kind
 
 SCHEMA_VERSION = 1
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -34,8 +34,6 @@ MAX_AHEAD_MS = 5 * 60 * 1000
 MAX_INTERVALS = 4096
 MAX_ID_LENGTH = 512
 
-Kind = Literal["post", "follow", "deletion", "label"]
-KINDS: tuple[Kind, ...] = ("post", "follow", "deletion", "label")
 INVALID_KEY = "invalid"
 PARTS = ("client", "typing", "account")
 

@@ -9,6 +9,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+Kind = Literal["post", "follow", "deletion", "label"]
+KINDS: tuple[Kind, ...] = ("post", "follow", "deletion", "label")
 Unit = Literal["rfc3339", "epoch_s", "epoch_ms"]
 
 
@@ -66,9 +68,9 @@ class FieldMapping:
     A field without a path is read under its own name, at its own place.
     """
 
-    paths: Mapping[str, Mapping[str, FieldPath]]
+    paths: Mapping[Kind, Mapping[str, FieldPath]]
 
-    def apply(self, record: dict[str, Any], kind: str, invalid: list[str]) -> dict[str, Any]:
+    def apply(self, record: dict[str, Any], kind: Kind, invalid: list[str]) -> dict[str, Any]:
         """The record in our own shape. `invalid` collects names of values whose place is not what the path says."""
         wanted = self.paths.get(kind)
         if not wanted:

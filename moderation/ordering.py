@@ -7,7 +7,7 @@ been empty for `max_idle_ms`, the smallest event time is next, whatever partitio
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from moderation.effects import Origin, Partition
@@ -110,7 +110,7 @@ class EventTimeMerge:
             lane.empty_since_ms = now_ms
         return item
 
-    def note_arrivals(self, partitions: Sequence[Partition], now_ms: float) -> None:
+    def note_arrivals(self, partitions: Iterable[Partition], now_ms: float) -> None:
         """The idle clock of these partitions starts anew: they have just delivered."""
         for partition in partitions:
             self._lanes[partition].empty_since_ms = now_ms

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -60,14 +60,15 @@ class Store(Protocol):
     def flag_counts(self) -> dict[str, int]:
         """Rows by table, for `moderation check` and the end of a run."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give back what is held. Safe to call twice."""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Records polled together with the positions that follow them."""
+class Relay(Protocol):
+    """Carries outbox rows to where people look for dead letters."""
 
-    records: tuple[Origin, ...]
+    def run_once(self, limit: int = 500) -> int:
+        """Send up to `limit` waiting rows and mark them; how many were sent. Raises ConnectionLost."""
 
 
 class Source(Protocol):
@@ -82,10 +83,24 @@ class Source(Protocol):
     def seek(self, positions: Mapping[Partition, int]) -> None:
         """Read on from these offsets."""
 
+    @property
+    def ended(self) -> bool:
+        """Whether no record will ever come again, as at the end of a file."""
+
     def poll(self, timeout_ms: int) -> Sequence[Origin]:
         """Records fetched since the last call, in offset order within each partition; may be empty."""
+
+    def await_assignment(self, timeout_s: float) -> None:
+        """Wait until every partition is ours to read. Raises PositionError when somebody else holds one."""
+
+    def pause(self, partitions: Iterable[Partition]) -> None:
+        """Fetch nothing more from these until `resume`."""
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """Fetch from these again."""
 
     def commit(self, positions: Mapping[Partition, int]) -> None:
         """A hint for lag displays; the ledger is the truth. A lost hint is counted, not raised."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give back what is held. Safe to call twice."""

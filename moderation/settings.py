@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from moderation.errors import SettingsError
-from moderation.mapping import FieldMapping, FieldPath
+from moderation.mapping import FieldMapping, FieldPath, Kind
 
 PREFIX = "MODERATION_"
 Positive = Annotated[float, Field(gt=0)]
@@ -59,8 +59,7 @@ class KafkaSettings(_Section):
 class BatchSettings(_Section):
     """How much is done at a time."""
 
-    max_posts: int = Field(256, ge=1, description="posts scored and committed together")
-    max_wait_ms: int = Field(1_000, ge=0, description="the oldest record of a batch waits at most this long")
+    max_records: int = Field(256, ge=1, description="records judged and committed together, if so many are there")
 
 
 class StateSettings(_Section):
@@ -112,7 +111,7 @@ class Settings(BaseSettings):
     batch: BatchSettings = BatchSettings()
     state: StateSettings = StateSettings()
     audit: AuditSettings = AuditSettings()
-    mapping: dict[Literal["post", "follow", "deletion", "label"], dict[str, FieldPath]] = Field(
+    mapping: dict[Kind, dict[str, FieldPath]] = Field(
         default_factory=dict, description="path of each field in the platform's own records, by kind of event"
     )
 
@@ -149,7 +148,7 @@ class Settings(BaseSettings):
 
     def field_mapping(self) -> FieldMapping | None:
         """The mapping in the form that decoding takes; None where every field has our name."""
-        return FieldMapping(dict(self.mapping)) if self.mapping else None
+        return FieldMapping(self.mapping) if self.mapping else None
 
     def address_secret(self) -> bytes | None:
         """The address key from the variable or its file, None where neither is set."""

@@ -1,0 +1,222 @@
+"""A group of Kafka topics as one source: a consumer group's partitions, read where the ledger says."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.consumer.subscription_state import ConsumerRebalanceListener
+from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+from kafka.structs import OffsetAndMetadata
+
+from moderation.effects import Origin, Partition
+from moderation.errors import ConnectionLost, PositionError, SettingsError
+from moderation.settings import KafkaSettings
+
+log = logging.getLogger(__name__)
+
+COMMIT_TIMEOUT_MS = 10_000
+BOOTSTRAP_TIMEOUT_MS = 10_000
+
+
+def connection_config(settings: KafkaSettings) -> dict[str, Any]:
+    """The part of kafka-python's configuration that consumer, producer and admin client share."""
+    if not settings.bootstrap_servers:
+        raise SettingsError("kafka.bootstrap_servers is empty; name a broker, such as 127.0.0.1:9092")
+    config: dict[str, Any] = {
+        "bootstrap_servers": [server.strip() for server in settings.bootstrap_servers.split(",")],
+        "security_protocol": settings.security_protocol,
+        "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
+    }
+    if settings.ssl_cafile is not None:
+        config["ssl_cafile"] = str(settings.ssl_cafile)
+    if settings.sasl_mechanism is not None:
+        password = settings.sasl_password
+        config |= {
+            "sasl_mechanism": settings.sasl_mechanism,
+            "sasl_plain_username": settings.sasl_username,
+            "sasl_plain_password": password.get_secret_value() if password is not None else None,
+        }
+    return config
+
+
+def describe_partitions(settings: KafkaSettings, topics: Iterable[str]) -> list[Partition]:
+    """Every partition of the topics, with cluster and topic id.
+
+    Raises ConnectionLost when no broker answers, SettingsError when a topic does not exist.
+    """
+    wanted = sorted(set(topics))
+    try:
+        admin = KafkaAdminClient(**connection_config(settings))
+        try:
+            cluster_id = str(admin.describe_cluster()["cluster_id"])
+            described = admin.describe_topics(wanted)
+        finally:
+            admin.close()
+    except (KafkaConnectionError, KafkaTimeoutError, OSError) as error:
+        raise _no_broker(settings, error) from None
+    except KafkaError as error:
+        raise ConnectionLost(f"the broker at {settings.bootstrap_servers} refused: {error}") from None
+    found: list[Partition] = []
+    for topic in described:
+        if topic.get("error_code"):
+            raise SettingsError(
+                f"the topic {topic['name']} does not exist on {settings.bootstrap_servers}; create it, or correct "
+                "the name in the settings (kafka.posts, kafka.follows, kafka.deletions, kafka.labels)"
+            )
+        found.extend(
+            Partition(cluster_id, str(topic["name"]), str(topic.get("topic_id") or ""), int(part["partition_index"]))
+            for part in topic["partitions"]
+        )
+    return sorted(found)
+
+
+def _no_broker(settings: KafkaSettings, error: Exception) -> ConnectionLost:
+    return ConnectionLost(
+        f"no Kafka broker answers at {settings.bootstrap_servers} ({type(error).__name__}); "
+        "check kafka.bootstrap_servers, kafka.security_protocol and that the broker runs"
+    )
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python carries no types
+    """Puts a newly assigned partition back to where this process reads; kafka-python itself would take the hint."""
+
+    def __init__(self, source: KafkaSource) -> None:
+        self._source = source
+
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """Nothing to do: what was read and not committed is still ours to commit, or fenced."""
+
+    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Runs inside `poll`: seeking is allowed here, committing is not."""
+        self._source.reposition(assigned)
+
+
+class KafkaSource:
+    """Records of all partitions of the settings' topics, in offset order within each partition."""
+
+    def __init__(self, settings: KafkaSettings) -> None:
+        self._settings = settings
+        self._partitions = describe_partitions(settings, settings.topics().values())
+        self._by_name = {TopicPartition(p.topic, p.partition): p for p in self._partitions}
+        self._next: dict[TopicPartition, int] = {}
+        self._assigned: set[TopicPartition] = set()
+        self._early: list[Origin] = []
+        try:
+            self._consumer = KafkaConsumer(
+                group_id=settings.group_id,
+                auto_offset_reset="none",
+                enable_auto_commit=False,
+                allow_auto_create_topics=False,
+                session_timeout_ms=settings.session_timeout_ms,
+                heartbeat_interval_ms=min(3000, settings.session_timeout_ms // 3),
+                max_poll_records=settings.max_poll_records,
+                **connection_config(settings),
+            )
+        except (KafkaError, OSError) as error:
+            raise _no_broker(settings, error) from None
+
+    @property
+    def ended(self) -> bool:
+        """A topic has no end."""
+        return False
+
+    def partitions(self) -> list[Partition]:
+        """All partitions of all topics."""
+        return list(self._partitions)
+
+    def bounds(self) -> dict[Partition, tuple[int, int]]:
+        """First offset still in the log and its end."""
+        names = list(self._by_name)
+        try:
+            first = self._consumer.beginning_offsets(names, timeout_ms=BOOTSTRAP_TIMEOUT_MS)
+            end = self._consumer.end_offsets(names, timeout_ms=BOOTSTRAP_TIMEOUT_MS)
+        except (KafkaError, OSError) as error:
+            raise _no_broker(self._settings, error) from None
+        return {self._by_name[name]: (first[name], end[name]) for name in names}
+
+    def seek(self, positions: Mapping[Partition, int]) -> None:
+        """Join the group and read on from here once partitions are assigned."""
+        self._next = {TopicPartition(p.topic, p.partition): offset for p, offset in positions.items()}
+        if self._consumer.subscription() is None:
+            self._consumer.subscribe(topics=sorted({p.topic for p in self._partitions}), listener=_Listener(self))
+        else:
+            self.reposition(self._assigned)
+
+    def reposition(self, assigned: Iterable[TopicPartition]) -> None:
+        """Seek each assigned partition to the next record this process has not seen."""
+        self._assigned = set(assigned)
+        for name in self._assigned:
+            self._consumer.seek(name, self._next[name])
+
+    def await_assignment(self, timeout_s: float) -> None:
+        """Wait until the group has given this process every partition. Raises PositionError when it does not."""
+        deadline = time.monotonic() + timeout_s
+        while self._assigned != set(self._by_name):
+            if time.monotonic() > deadline:
+                raise PositionError(
+                    f"the consumer group {self._settings.group_id} gave this process {len(self._assigned)} of "
+                    f"{len(self._by_name)} partitions in {timeout_s:.0f} s; the in-memory state needs all of them. "
+                    "Stop the other members of the group, or choose another kafka.group_id."
+                )
+            self._early.extend(self._fetch(50))  # joining the group happens inside the client's poll
+
+    def poll(self, timeout_ms: int) -> Sequence[Origin]:
+        """Records fetched since the last call."""
+        if self._early:
+            early, self._early = self._early, []
+            return early
+        return self._fetch(timeout_ms)
+
+    def _fetch(self, timeout_ms: int) -> list[Origin]:
+        try:
+            fetched = self._consumer.poll(timeout_ms=timeout_ms)
+        except (KafkaConnectionError, KafkaTimeoutError, OSError) as error:
+            raise _no_broker(self._settings, error) from None
+        records: list[Origin] = []
+        for name, batch in fetched.items():
+            partition = self._by_name[name]
+            for record in batch:
+                if record.offset < self._next[name]:
+                    continue
+                self._next[name] = record.offset + 1
+                records.append(
+                    Origin(
+                        partition,
+                        record.offset,
+                        record.timestamp,
+                        record.key,
+                        record.value,
+                        tuple((key, value) for key, value in record.headers or ()),
+                    )
+                )
+        return records
+
+    def pause(self, partitions: Iterable[Partition]) -> None:
+        """Fetch nothing more from these until `resume`: their records wait for other partitions."""
+        names = [name for p in partitions if (name := TopicPartition(p.topic, p.partition)) in self._assigned]
+        if names:
+            self._consumer.pause(*names)
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        """Fetch from these again."""
+        names = [name for p in partitions if (name := TopicPartition(p.topic, p.partition)) in self._assigned]
+        if names:
+            self._consumer.resume(*names)
+
+    def commit(self, positions: Mapping[Partition, int]) -> None:
+        """Tell the group how far the work is; for lag displays only, so a failure is logged and not raised."""
+        offsets = {
+            TopicPartition(p.topic, p.partition): OffsetAndMetadata(offset, "", -1) for p, offset in positions.items()
+        }
+        try:
+            self._consumer.commit(offsets, timeout_ms=COMMIT_TIMEOUT_MS)
+        except KafkaError as error:
+            log.warning("offset hint not committed: %s", type(error).__name__)
+
+    def close(self) -> None:
+        """Leave the group."""
+        self._consumer.close(autocommit=False)

@@ -1,0 +1,160 @@
+"""`moderation score`: events from a file or standard input, one JSON line per post out."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
+
+import typer
+
+from moderation.errors import InputError
+
+if TYPE_CHECKING:
+    from moderation.effects import Assessment
+    from moderation.ordering import Item
+
+SOME_REJECTED = 7
+
+
+def score_command(
+    source: Annotated[str, typer.Argument(metavar="FILE|-", help="JSON-lines file of events; - for standard input")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="where to write; default: standard output")
+    ] = None,
+    rejects: Annotated[Path | None, typer.Option(help="where bad lines go; default: standard error, by number")] = None,
+    sort: Annotated[bool, typer.Option("--sort", help="sort the events by time first (holds them in memory)")] = False,
+    content_only: Annotated[bool, typer.Option("--content-only", help="score the texts and nothing else")] = False,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings (bundles, mapping, lateness)")] = None,
+) -> None:
+    """Judge events from a file with the same core as the sidecar.
+
+    Reads posts, follows, deletions and labels, told apart by `type` (`post` when absent), in event-time order, and
+    writes one JSON line per post in input order. A post with only post_id and text gets its content score and is
+    never flagged.
+
+    Example:  moderation score events.jsonl -o scores.jsonl --rejects bad.jsonl
+
+    Exit codes: 0 all lines read; 7 some lines were rejected; 2 wrong arguments or settings; 3 a bundle is unusable.
+    """
+    from connectors.jsonl import numbered_lines, open_lines
+    from moderation.offline import Moderator, batched_in_order, read_item, sorted_by_time, within_lateness
+    from moderation.settings import load_settings
+
+    settings = load_settings(config)
+    stream = open_lines(source)
+    with ExitStack() as stack:
+        out = _writer(stack, output)
+        bad = _Rejects(_writer(stack, rejects) if rejects is not None else None)
+        mapping = settings.field_mapping()
+        items: Iterable[Item] = (read_item(n, line, mapping=mapping) for n, line in numbered_lines(stream))
+        if content_only:
+            _content_only(items, out, bad, settings)
+        else:
+            moderator = Moderator.load(
+                detector=settings.detector,
+                risk=settings.risk,
+                platform_id=settings.platform_id,
+                graph_epoch_s=settings.state.graph_epoch_s,
+                max_text_bytes=settings.max_text_bytes,
+                threads=settings.detector_threads,
+            )
+            ordered = sorted_by_time(items) if sort else within_lateness(items, settings.state.lateness_s * 1000)
+            lines = (
+                (number, as_json(assessment))
+                for batch in batched_in_order(bad.taken_from(ordered), settings.batch.max_records)
+                for number, assessment in moderator.judge(batch)
+            )
+            for _, line in sorted(lines) if sort else lines:
+                out.write(line + "\n")
+    if bad.count:
+        raise typer.Exit(SOME_REJECTED)
+
+
+def _content_only(items: Iterable[Item], out: TextIO, bad: _Rejects, settings: Any) -> None:
+    from moderation.detector import load_detector
+    from moderation.events import Post
+
+    detector = load_detector(
+        settings.detector, max_text_bytes=settings.max_text_bytes, threads=settings.detector_threads
+    )
+    posts: list[Post] = []
+
+    def flush() -> None:
+        for post, content in zip(posts, detector.score([post.text for post in posts]), strict=True):
+            logit, score = _number(content.logit), _number(content.probability)
+            out.write(json.dumps({"post_id": post.post_id, "synthetic_score": score, "synthetic_logit": logit}) + "\n")
+        posts.clear()
+
+    for item in bad.taken_from(items):
+        if isinstance(item.content, Post):
+            posts.append(item.content)
+        if len(posts) >= settings.batch.max_records:
+            flush()
+    if posts:
+        flush()
+
+
+def as_json(assessment: Assessment) -> str:
+    """One assessment as the line that `score` writes."""
+    return json.dumps(
+        {
+            "post_id": assessment.post_id,
+            "synthetic_score": assessment.synthetic_score,
+            "synthetic_logit": assessment.synthetic_logit,
+            "risk": assessment.risk,
+            "flag": assessment.flagged,
+            "families": list(assessment.agreeing),
+            "p_values": {family.family: family.p_value for family in assessment.families},
+            "reasons": [
+                {"family": reason.family, "feature": reason.feature, "value": reason.value, "why": reason.sentence}
+                for reason in assessment.reasons
+            ],
+            "truncated": assessment.truncated,
+            "missing": list(assessment.missing),
+        },
+        ensure_ascii=False,
+    )
+
+
+def _number(value: float) -> float | None:
+    return None if value != value else value
+
+
+def _writer(stack: ExitStack, path: Path | None) -> TextIO:
+    if path is None:
+        return sys.stdout
+    try:
+        return stack.enter_context(path.open("w", encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}") from None
+
+
+class _Rejects:
+    """Lines that could not be used, each with its number and the reason."""
+
+    def __init__(self, file: TextIO | None) -> None:
+        self._file = file
+        self.count = 0
+
+    def taken_from(self, items: Iterable[Item]) -> Iterator[Item]:
+        """The items that are events; the others are written down."""
+        from moderation.events import BadRecord
+
+        for item in items:
+            if isinstance(item.content, BadRecord):
+                self._write(item, item.content.reason)
+            else:
+                yield item
+
+    def _write(self, item: Item, reason: str) -> None:
+        self.count += 1
+        number = item.origin.offset
+        if self._file is None:
+            sys.stderr.write(f"line {number}: {reason}\n")
+            return
+        record = (item.origin.value or b"").decode("utf-8", "backslashreplace")
+        self._file.write(json.dumps({"line": number, "reason": reason, "record": record}) + "\n")

@@ -1,0 +1,134 @@
+"""The same judgement without a stream: texts or events in, assessments out, in three lines of Python."""
+
+from __future__ import annotations
+
+import math
+import secrets
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from moderation.detector import ContentScore, Detector, load_detector
+from moderation.effects import Assessment, Origin, Partition
+from moderation.errors import InputError
+from moderation.events import BadRecord, Event, EventKey, Kind, decode
+from moderation.features import FEATURES_VERSION, FeatureExtractor
+from moderation.mapping import FieldMapping
+from moderation.ordering import EventTimeMerge, Item
+from moderation.pipeline import Pipeline
+from moderation.risk import RiskModel, load_risk
+from moderation.state import Keyring, PlatformState
+
+BATCH = 256
+MEMORY = Partition("", "memory", "", 0)
+
+
+class Moderator:
+    """A detector and a risk model with a state of their own, for files, notebooks and tests."""
+
+    def __init__(self, detector: Detector, risk: RiskModel, *, platform_id: str, secret: bytes, epoch_s: int) -> None:
+        keyring = Keyring.from_secrets(("offline", secret), None)
+        self.state = PlatformState(platform_id=platform_id, keyring=keyring, graph_epoch_s=epoch_s)
+        self.detector = detector
+        self.risk = risk
+        self._pipeline = Pipeline(
+            platform_id=platform_id, extractor=FeatureExtractor(self.state), detector=detector, risk=risk
+        )
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        detector: Path | None = None,
+        risk: Path | None = None,
+        platform_id: str = "platform",
+        graph_epoch_s: int = 3600,
+        max_text_bytes: int = 65_536,
+        threads: int | None = None,
+    ) -> Moderator:
+        """Load bundles (the shipped ones by default). Addresses are hashed with a key that is thrown away."""
+        loaded = load_detector(detector, max_text_bytes=max_text_bytes, threads=threads)
+        model = load_risk(risk, detector_hash=loaded.manifest_hash, features_version=FEATURES_VERSION)
+        return cls(loaded, model, platform_id=platform_id, secret=secrets.token_bytes(32), epoch_s=graph_epoch_s)
+
+    def score_texts(self, texts: Sequence[str]) -> list[ContentScore]:
+        """Content scores alone, one per text: raw logit, calibrated synthetic score, sections."""
+        return self.detector.score(texts)
+
+    def assess(self, events: Iterable[Event | dict[str, Any] | str | bytes]) -> Iterator[Assessment]:
+        """Assessments of the posts among the events, which come in event-time order.
+
+        Events are parsed ones, dictionaries or JSON. Raises InputError, naming its number, for one that cannot be
+        read.
+        """
+        items = (self._item(number, event) for number, event in enumerate(events))
+        for batch in batched_in_order(items, BATCH):
+            for _, assessment in self.judge(batch):
+                yield assessment
+
+    def judge(self, items: Sequence[Item]) -> list[tuple[int, Assessment]]:
+        """Offset and assessment of each post in a batch, in the order of the input."""
+        found = zip(items, self._pipeline.process(items).assessments, strict=True)
+        return sorted(
+            ((item.origin.offset, assessment) for item, assessment in found if assessment is not None),
+            key=lambda pair: pair[0],
+        )
+
+    @staticmethod
+    def _item(number: int, event: Event | dict[str, Any] | str | bytes) -> Item:
+        if isinstance(event, dict):
+            import json
+
+            event = json.dumps(event)
+        if isinstance(event, (str, bytes)):
+            item = read_item(number, event)
+            if isinstance(item.content, BadRecord):
+                raise InputError(f"event {number} cannot be read: {item.content.reason}")
+            return item
+        return Item(Origin(MEMORY, number), event)
+
+
+def read_item(number: int, line: bytes | str, *, mapping: FieldMapping | None = None, kind: Kind | None = None) -> Item:
+    """One line as an item with its number as offset; a line that cannot be read carries the reason."""
+    origin = Origin(MEMORY, number, value=line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass"))
+    try:
+        return Item(origin, decode(line, arrival_ms=int(time.time() * 1000), mapping=mapping, kind=kind))
+    except BadRecord as bad:
+        return Item(origin, bad)
+
+
+def batched_in_order(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
+    """Batches of at least `size` items, those of the same event time together and in the sidecar's own order."""
+    merge = EventTimeMerge([MEMORY], max_idle_ms=math.inf, now_ms=0.0)
+    for item in items:
+        merge.add(item)
+        if len(merge) >= 2 * size and (batch := merge.take(size, 0.0)):
+            yield batch
+    while batch := merge.take(size, 0.0, flush=True):
+        yield batch
+
+
+def within_lateness(items: Iterable[Item], lateness_ms: float) -> Iterator[Item]:
+    """The same items; one that steps back further than the bound comes out refused, with the reason."""
+    latest = -math.inf
+    for item in items:
+        at_ms = item.at_ms
+        if at_ms is None:
+            yield item
+        elif at_ms < latest - lateness_ms:
+            reason = f"{(latest - at_ms) / 1000:.0f} s older than a line before it; sort the input first (--sort)"
+            yield Item(item.origin, BadRecord("time", reason))
+        else:
+            latest = max(latest, at_ms)
+            yield item
+
+
+def sorted_by_time(items: Iterable[Item]) -> list[Item]:
+    """All items in event-time order, those without a time first."""
+
+    def key(item: Item) -> tuple[int, int, str]:
+        event = item.event
+        return (-1, 0, "") if event is None or event.at_ms is None else EventKey.of(event).as_tuple()
+
+    return sorted(items, key=key)

@@ -1,0 +1,312 @@
+"""The loop: poll, order, judge, commit everything at once, tell the broker; and how it starts and ends.
+
+It knows the doors only as protocols. A crash at any point is mended by starting again: the ledger, moved in the
+same transaction as the flags, says what is done, and everything after it is done anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from moderation.effects import Effects, Origin, Partition
+from moderation.errors import ConnectionLost, FencedError, PositionError
+from moderation.events import BadRecord, Kind, decode
+from moderation.mapping import FieldMapping
+from moderation.ordering import EventTimeMerge, Item
+from moderation.pipeline import Outcome, Pipeline
+from moderation.ports import Claim, Relay, Source, Store
+from moderation.recovery import StartPlan, plan_start
+from moderation.state import PlatformState
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 100
+ASSIGNMENT_TIMEOUT_S = 60.0
+RETRY_FIRST_S = 0.2
+RETRY_MAX_S = 10.0
+STEPS = ("polled", "scoring", "before_commit", "committed", "hinted", "snapshot")
+"""Names that `on_step` hears, in the order of a round."""
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """What the loop needs to know from the settings."""
+
+    pipeline: str
+    owner: str
+    lease_ttl_s: float
+    max_records: int
+    buffer_records: int
+    max_idle_ms: float
+    snapshot: Path | None
+    snapshot_every_s: float
+    on_recreated_topic: Literal["stop", "restart"] = "stop"
+    on_lost_records: Literal["stop", "skip"] = "stop"
+
+
+@dataclass
+class Decoder:
+    """Turns a record into an item: the topic says the kind, the ledger says whether it is only a rebuild."""
+
+    kinds: dict[str, Kind | None]
+    mapping: FieldMapping | None
+    live_from: dict[Partition, int] = field(default_factory=dict)
+
+    def item(self, origin: Origin) -> Item:
+        """The record as an item; what cannot be read becomes one that carries the reason."""
+        silent = origin.offset < self.live_from.get(origin.partition, 0)
+        arrival_ms = origin.timestamp_ms if origin.timestamp_ms is not None else int(time.time() * 1000)
+        if origin.value is None:
+            return Item(origin, BadRecord("decode", "the record has no value"), silent)
+        try:
+            kind = self.kinds.get(origin.partition.topic)
+            return Item(origin, decode(origin.value, arrival_ms=arrival_ms, kind=kind, mapping=self.mapping), silent)
+        except BadRecord as bad:
+            return Item(origin, bad, silent)
+
+
+def restore_state(
+    make: Callable[[], PlatformState],
+    restore: Callable[[Path], tuple[PlatformState, dict[Partition, int]]],
+    snapshot: Path | None,
+) -> tuple[PlatformState, dict[Partition, int] | None]:
+    """The state of the snapshot with its positions, or a new one where there is no snapshot yet."""
+    if snapshot is None or not snapshot.exists():
+        return make(), None
+    return restore(snapshot)
+
+
+class Sidecar:
+    """One running sidecar over one source and one store."""
+
+    def __init__(
+        self,
+        config: LoopConfig,
+        *,
+        source: Source,
+        store: Store,
+        relay: Relay,
+        decoder: Decoder,
+        build: Callable[[PlatformState], Pipeline],
+        new_state: Callable[[], PlatformState],
+        load_state: Callable[[Path], tuple[PlatformState, dict[Partition, int]]],
+        on_step: Callable[[str], None] = lambda _step: None,
+        on_batch: Callable[[Outcome], None] = lambda _outcome: None,
+    ) -> None:
+        self._config = config
+        self._source = source
+        self._store = store
+        self._relay = relay
+        self._decoder = decoder
+        self._build = build
+        self._new_state = new_state
+        self._load_state = load_state
+        self._on_step = on_step
+        self._on_batch = on_batch
+        self._stop = threading.Event()
+        self.ended = threading.Event()
+        """Set when `run` has returned or raised."""
+        self._last_beat = time.monotonic()
+        self._lease_until = 0.0
+        self._positions: dict[Partition, int] = {}
+        self._paused: set[Partition] = set()
+        self.totals: dict[str, int] = {}
+        self.degraded: tuple[str, ...] = ()
+
+    def stop(self) -> None:
+        """End after the batch in hand. May be called from a signal handler."""
+        self._stop.set()
+
+    @property
+    def seconds_without_progress(self) -> float:
+        """How long ago the loop last went round; for a watchdog in another thread."""
+        return time.monotonic() - self._last_beat
+
+    def run(self) -> None:
+        """Work until stopped or the source has ended.
+
+        Raises FencedError when another sidecar took over, PositionError when the log is not the one the ledger
+        knows, ConnectionLost when a server is missing at the start; later outages are waited out.
+        """
+        try:
+            self._take_lease()
+            claim, state = self._start()
+            self._work(claim, state)
+        finally:
+            self._source.close()
+            self._release()
+            self.ended.set()
+
+    def _take_lease(self) -> None:
+        deadline = time.monotonic() + 1.5 * self._config.lease_ttl_s
+        while not self._renew_lease():
+            if time.monotonic() > deadline:
+                raise FencedError(
+                    f"another sidecar holds the pipeline {self._config.pipeline} and is alive; the in-memory state "
+                    "needs every partition, so a second one has nothing to do. Stop the first or name another pipeline."
+                )
+            if self._stop.wait(min(0.5, self._config.lease_ttl_s / 4)):
+                return
+            self._beat()
+
+    def _renew_lease(self) -> bool:
+        held = self._store.acquire_lease(self._config.pipeline, self._config.owner, self._config.lease_ttl_s)
+        if held:
+            self._lease_until = time.monotonic() + self._config.lease_ttl_s
+        return held
+
+    def _release(self) -> None:
+        try:
+            self._store.release_lease(self._config.pipeline, self._config.owner)
+        except ConnectionLost:
+            log.warning("the lease could not be given back; it lapses by itself")
+
+    def _start(self) -> tuple[Claim, PlatformState]:
+        partitions = self._source.partitions()
+        self._refuse_recreated(partitions)
+        claim = self._store.claim(self._config.pipeline, self._config.owner, partitions)
+        state, positions = restore_state(self._new_state, self._load_state, self._config.snapshot)
+        plan = plan_start(
+            ledger=claim.positions,
+            snapshot=positions,
+            bounds=self._source.bounds(),
+            on_lost_records=self._config.on_lost_records,
+        )
+        if positions is not None and not plan.use_snapshot:
+            log.warning("the snapshot does not fit the log and the ledger; the state is rebuilt from the log")
+            state = self._new_state()
+        self.degraded = plan.degraded
+        self._begin(plan)
+        return claim, state
+
+    def _begin(self, plan: StartPlan) -> None:
+        self._decoder.live_from = dict(plan.live_from)
+        self._positions = dict(plan.read_from)
+        self._source.seek(plan.read_from)
+        self._source.await_assignment(ASSIGNMENT_TIMEOUT_S)
+        rebuild = sum(max(0, plan.live_from[p] - offset) for p, offset in plan.read_from.items())
+        log.info("start: %d records to rebuild the state from, %s", rebuild, "; ".join(plan.degraded) or "state whole")
+
+    def _refuse_recreated(self, partitions: Sequence[Partition]) -> None:
+        for cluster_id, topic, topic_id in sorted({(p.cluster_id, p.topic, p.topic_id) for p in partitions}):
+            known = self._store.known_topic_ids(self._config.pipeline, cluster_id, topic)
+            if known and topic_id not in known and self._config.on_recreated_topic == "stop":
+                raise PositionError(
+                    f"the topic {topic} was deleted and made again: the ledger knows the one before. "
+                    'Set kafka.on_recreated_topic = "restart" to read the new one from its start.'
+                )
+
+    def _work(self, claim: Claim, state: PlatformState) -> None:
+        pipeline = self._build(state)
+        merge = EventTimeMerge(self._source.partitions(), max_idle_ms=self._config.max_idle_ms, now_ms=_now_ms())
+        last_snapshot = time.monotonic()
+        unmarked = bool(self.degraded)
+        while not self._stop.is_set():
+            self._beat()
+            self._keep_lease()
+            self._fill(merge)
+            items = merge.take(self._config.max_records, _now_ms(), flush=self._source.ended)
+            if unmarked and (since := _first_time(items)) is not None:
+                state.mark_degraded(since)
+                unmarked = False
+            if items:
+                self._handle(pipeline, claim, items)
+            elif self._source.ended and not len(merge):
+                break
+            if time.monotonic() - last_snapshot > self._config.snapshot_every_s:
+                self._snapshot(state)
+                last_snapshot = time.monotonic()
+        self._relay_letters()
+        self._snapshot(state)
+
+    def _fill(self, merge: EventTimeMerge) -> None:
+        """Take in what was fetched; a partition that is far ahead is paused until the others have caught up."""
+        try:
+            records = self._source.poll(0 if len(merge) > self._config.max_records else POLL_MS)
+        except ConnectionLost as lost:
+            log.warning("%s", lost)
+            self._stop.wait(RETRY_FIRST_S)
+            return
+        for record in records:
+            merge.add(self._decoder.item(record))
+        if records:
+            merge.note_arrivals({record.partition for record in records}, _now_ms())
+            self._on_step("polled")
+        full = {p for p in self._source.partitions() if merge.buffered(p) >= self._config.buffer_records}
+        self._source.pause(full - self._paused)
+        self._source.resume(self._paused - full)
+        self._paused = full
+
+    def _handle(self, pipeline: Pipeline, claim: Claim, items: Sequence[Item]) -> None:
+        self._on_step("scoring")
+        outcome = pipeline.process(items)
+        self._on_step("before_commit")
+        if outcome.effects.positions:
+            self._persist(claim, outcome.effects)
+        for item in items:
+            self._positions[item.origin.partition] = item.origin.offset + 1
+        for name, count in outcome.effects.counters.items():
+            self.totals[name] = self.totals.get(name, 0) + count
+        self._on_batch(outcome)
+
+    def _persist(self, claim: Claim, effects: Effects) -> None:
+        """Database first, broker second: the order that a crash between the two cannot turn into a loss."""
+        self._wait_out(lambda: self._store.commit(claim, effects))
+        self._on_step("committed")
+        self._source.commit(effects.positions)
+        self._on_step("hinted")
+        if effects.dead_letters:
+            self._relay_letters()
+
+    def _wait_out(self, work: Callable[[], None]) -> None:
+        """Do `work` again until the server answers; it must be harmless to repeat."""
+        pause_s = RETRY_FIRST_S
+        while True:
+            try:
+                return work()
+            except ConnectionLost as lost:
+                log.warning("%s; trying again in %.1f s", lost, pause_s)
+                self._beat()
+                if self._stop.wait(pause_s):
+                    raise
+                pause_s = min(2 * pause_s, RETRY_MAX_S)
+
+    def _relay_letters(self) -> None:
+        """Send waiting dead letters; those that cannot go now stay in the outbox and go with a later batch."""
+        try:
+            while self._relay.run_once():
+                self._beat()
+        except ConnectionLost as lost:
+            log.warning("dead letters wait in the outbox: %s", lost)
+
+    def _snapshot(self, state: PlatformState) -> None:
+        if self._config.snapshot is not None:
+            state.snapshot(self._config.snapshot, dict(self._positions))
+            self._on_step("snapshot")
+
+    def _keep_lease(self) -> None:
+        """Renew in good time. Losing the lease ends the work; the fence in the ledger guards what it cannot."""
+        if self._lease_until - time.monotonic() > self._config.lease_ttl_s * 2 / 3:
+            return
+        try:
+            if not self._renew_lease():
+                raise FencedError("another sidecar took the lease of this pipeline; this one ends without writing more")
+        except ConnectionLost as lost:
+            log.warning("the lease could not be renewed: %s", lost)
+
+    def _beat(self) -> None:
+        self._last_beat = time.monotonic()
+
+
+def _now_ms() -> float:
+    return time.monotonic() * 1000
+
+
+def _first_time(items: Sequence[Item]) -> int | None:
+    return next((item.at_ms for item in items if item.at_ms is not None), None)

@@ -86,7 +86,9 @@ def _clusters_of_b(rows: Sequence[TextRow]) -> set[str]:
         stratum: _B_SHARE_BOTH_LABELS if (stratum[0], 1 - stratum[1]) in totals else _B_SHARE_ONE_LABEL
         for stratum in totals
     }
-    room = {stratum: {"A": (1 - share[stratum]) * total, "B": share[stratum] * total} for stratum, total in totals.items()}
+    room = {
+        stratum: {"A": (1 - share[stratum]) * total, "B": share[stratum] * total} for stratum, total in totals.items()
+    }
     quota = {stratum: dict(parts) for stratum, parts in room.items()}
     chosen = set()
     for group in sorted(strata, key=lambda name: (-strata[name].total(), keyed_fraction(name, "part"))):

@@ -55,7 +55,9 @@ def read_rows(data_dir: Path, name: str) -> Iterator[TextRow]:
                     licence=licence,
                 )
             except (ValueError, KeyError, TypeError, AttributeError) as error:
-                raise InputError(f"Line {number} of {path} is not a text row ({error}); fetch the file again.") from error
+                raise InputError(
+                    f"Line {number} of {path} is not a text row ({error}); fetch the file again."
+                ) from error
 
 
 def check_hash(path: Path) -> None:

@@ -1,0 +1,127 @@
+"""Which tokens a training step sees: balanced by source and label, cropped at random, thinned a little.
+
+Every batch depends on the seed and the number of the step alone, so a resumed run continues as if never stopped.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from moderation.text import normalise
+from moderation.training.detector.rows import TextRow
+
+CROP_MIN_TOKENS = 10
+CROP_MAX_TOKENS = 126
+TOKEN_DROPOUT = 0.05
+# Steps whose texts are drawn together and then dealt out by length, which saves most of the padding.
+_STEPS_DEALT_TOGETHER = 8
+# How often a source is drawn, per label it has. A source of one label can teach nothing but itself, so it
+# counts less; small sources count less so that they are not learned by heart.
+_WEIGHT_BOTH_LABELS = 1.0
+_WEIGHT_ONE_LABEL = 0.4
+_FULL_WEIGHT_ROWS = 600
+
+
+@dataclass(frozen=True)
+class TokenisedTexts:
+    """Texts as one array of token ids, with where each begins and its label."""
+
+    ids: NDArray[np.int32]  # (all tokens,)
+    starts: NDArray[np.int64]  # (texts + 1,)
+    labels: NDArray[np.float32]  # (texts,)
+    strata: tuple[NDArray[np.int64], ...]  # indices of the texts of each source and label
+    weights: NDArray[np.float64]  # (strata,), sums to 1
+
+    def tokens(self, text: int) -> NDArray[np.int32]:
+        """Return the token ids of one text, without special tokens."""
+        return self.ids[self.starts[text] : self.starts[text + 1]]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One step's input: ids and mask of shape (texts, tokens), labels of shape (texts,)."""
+
+    ids: NDArray[np.int64]
+    mask: NDArray[np.int64]
+    labels: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class SpecialTokens:
+    """The ids that surround, pad and blank a text."""
+
+    first: int
+    last: int
+    pad: int
+    unknown: int
+
+
+def tokenise(rows: Sequence[TextRow], tokenizer: Tokenizer) -> TokenisedTexts:
+    """Return the rows normalised and tokenised, without special tokens; empty texts stay empty."""
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    parts: list[NDArray[np.int32]] = []
+    for begin in range(0, len(rows), 1024):
+        texts = [normalise(row.text) for row in rows[begin : begin + 1024]]
+        encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+        parts.extend(np.array(encoding.ids, dtype=np.int32) for encoding in encoded)
+    lengths = np.array([len(part) for part in parts], dtype=np.int64)
+    members: dict[tuple[str, int], list[int]] = defaultdict(list)
+    for index, row in enumerate(rows):
+        if lengths[index]:
+            members[row.source, row.label].append(index)
+    weights = np.array([_weight(stratum, members) for stratum in sorted(members)])
+    return TokenisedTexts(
+        ids=np.concatenate(parts) if parts else np.zeros(0, np.int32),
+        starts=np.concatenate([[0], np.cumsum(lengths)]),
+        labels=np.array([row.label for row in rows], dtype=np.float32),
+        strata=tuple(np.array(members[stratum]) for stratum in sorted(members)),
+        weights=weights / weights.sum(),
+    )
+
+
+def batch_of_step(texts: TokenisedTexts, special: SpecialTokens, seed: int, step: int, size: int) -> Batch:
+    """Return the batch of one step, the same for the same seed and step."""
+    deal, place = divmod(step, _STEPS_DEALT_TOGETHER)
+    rng = np.random.default_rng([seed, deal])
+    drawn = rng.choice(len(texts.strata), size=size * _STEPS_DEALT_TOGETHER, p=texts.weights)
+    chosen = np.array([texts.strata[stratum][rng.integers(len(texts.strata[stratum]))] for stratum in drawn])
+    crops = [_crop(texts.tokens(text), rng, special.unknown) for text in chosen]
+    by_length = np.argsort([len(crop) for crop in crops], kind="stable")
+    place = int(rng.permutation(_STEPS_DEALT_TOGETHER)[place])
+    members = by_length[place * size : (place + 1) * size]
+    ids, mask = pad([crops[member] for member in members], special)
+    return Batch(ids, mask, texts.labels[chosen[members]])
+
+
+def pad(crops: Sequence[NDArray[np.int32]], special: SpecialTokens) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return ids and mask of shape (crops, longest + 2), each crop between its special tokens."""
+    ids = np.full((len(crops), max(len(crop) for crop in crops) + 2), special.pad, dtype=np.int64)
+    mask = np.zeros_like(ids)
+    for row, crop in enumerate(crops):
+        ids[row, 0] = special.first
+        ids[row, 1 : len(crop) + 1] = crop
+        ids[row, len(crop) + 1] = special.last
+        mask[row, : len(crop) + 2] = 1
+    return ids, mask
+
+
+def _crop(tokens: NDArray[np.int32], rng: np.random.Generator, unknown: int) -> NDArray[np.int32]:
+    length = min(len(tokens), int(rng.integers(CROP_MIN_TOKENS, CROP_MAX_TOKENS + 1)))
+    start = int(rng.integers(len(tokens) - length + 1))
+    crop = tokens[start : start + length].copy()
+    crop[rng.random(length) < TOKEN_DROPOUT] = unknown
+    return crop
+
+
+def _weight(stratum: tuple[str, int], members: dict[tuple[str, int], list[int]]) -> float:
+    source, label = stratum
+    weight = _WEIGHT_BOTH_LABELS if (source, 1 - label) in members else _WEIGHT_ONE_LABEL
+    rows = min(len(members[source, side]) for side in (0, 1) if (source, side) in members)
+    return weight * min(1.0, (rows / _FULL_WEIGHT_ROWS) ** 0.5)

@@ -1,0 +1,66 @@
+"""The network that is trained: any encoder, with its first token and its mean token read together.
+
+The mean of all tokens carries what is spread thinly over a text, the first token what the encoder gathers itself;
+together they told the sources apart better than either (the standard heads read the first token only).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import AutoModel
+
+from moderation.errors import InputError
+
+HEAD_FILE = "cls_mean_head.safetensors"
+
+
+class ClsMeanClassifier(nn.Module):
+    """Gives one logit per text, positive for machine-written."""
+
+    def __init__(self, encoder: nn.Module, hidden_size: int, dropout: float = 0.1) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(2 * hidden_size, 1)
+        nn.init.normal_(self.head.weight, std=0.02)
+        nn.init.zeros_(self.head.bias)
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return logits of shape (texts,) for ids and mask of shape (texts, tokens)."""
+        hidden = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
+        mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
+        mean = (hidden * mask).sum(1) / mask.sum(1)
+        logits: Tensor = self.head(self.dropout(torch.cat([hidden[:, 0], mean], dim=1))).squeeze(-1)
+        return logits
+
+
+def load_classifier(checkpoint: Path, attention: str = "sdpa") -> ClsMeanClassifier:
+    """Return the classifier in *checkpoint*; an encoder without our head gets a fresh one.
+
+    Raises InputError when the directory holds no encoder that transformers can load.
+    """
+    try:
+        encoder = AutoModel.from_pretrained(
+            str(checkpoint), attn_implementation=attention, add_pooling_layer=False, local_files_only=True
+        )
+    except (OSError, ValueError, TypeError) as error:
+        raise InputError(
+            f"{checkpoint} holds no encoder that transformers can load ({error}); name a Hugging Face "
+            "checkpoint directory of a BERT- or RoBERTa-like model."
+        ) from error
+    model = ClsMeanClassifier(encoder, int(encoder.config.hidden_size))
+    head = checkpoint / HEAD_FILE
+    if head.is_file():
+        model.head.load_state_dict(load_file(head))
+    return model
+
+
+def save_classifier(model: ClsMeanClassifier, checkpoint: Path) -> None:
+    """Write the encoder as an ordinary Hugging Face directory, and the head beside it."""
+    checkpoint.mkdir(parents=True, exist_ok=True)
+    model.encoder.save_pretrained(str(checkpoint))  # type: ignore[operator]
+    save_file({name: value.contiguous() for name, value in model.head.state_dict().items()}, checkpoint / HEAD_FILE)

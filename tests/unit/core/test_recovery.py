@@ -1,0 +1,56 @@
+"""A start reads from where the state was saved and goes live exactly where the ledger says."""
+
+from __future__ import annotations
+
+import pytest
+
+from moderation.effects import Partition
+from moderation.errors import PositionError
+from moderation.recovery import plan_start
+
+ONE, TWO = Partition("c", "posts", "t", 0), Partition("c", "posts", "t", 1)
+
+
+def test_the_first_start_on_a_whole_log_rebuilds_nothing() -> None:
+    plan = plan_start(ledger={ONE: None}, snapshot=None, bounds={ONE: (0, 50)}, on_lost_records="stop")
+    assert (plan.read_from[ONE], plan.live_from[ONE], plan.degraded) == (0, 0, ())
+
+
+def test_without_a_snapshot_the_whole_log_is_read_silently_up_to_the_ledger() -> None:
+    plan = plan_start(ledger={ONE: 30}, snapshot=None, bounds={ONE: (0, 50)}, on_lost_records="stop")
+    assert (plan.read_from[ONE], plan.live_from[ONE]) == (0, 30)
+
+
+def test_a_snapshot_shortens_the_rebuild() -> None:
+    plan = plan_start(
+        ledger={ONE: 30, TWO: 9}, snapshot={ONE: 20, TWO: 9}, bounds={ONE: (5, 50), TWO: (0, 9)}, on_lost_records="stop"
+    )
+    assert plan.use_snapshot
+    assert plan.read_from == {ONE: 20, TWO: 9}
+    assert plan.degraded == ()
+
+
+@pytest.mark.parametrize("snapshot", [{ONE: 40}, {ONE: 2}, {TWO: 20}])
+def test_a_snapshot_ahead_of_the_ledger_or_off_the_log_is_not_used(snapshot: dict[Partition, int]) -> None:
+    plan = plan_start(ledger={ONE: 30}, snapshot=snapshot, bounds={ONE: (5, 50)}, on_lost_records="stop")
+    assert not plan.use_snapshot
+    assert plan.read_from == {ONE: 5}
+
+
+def test_a_log_that_no_longer_reaches_back_is_degraded_by_name() -> None:
+    plan = plan_start(ledger={ONE: 30}, snapshot=None, bounds={ONE: (5, 50)}, on_lost_records="stop")
+    assert plan.degraded == ("posts/0: the log begins at offset 5",)
+
+
+def test_records_that_expired_unread_stop_the_start_unless_the_operator_chose_otherwise() -> None:
+    with pytest.raises(PositionError, match="15 records expired unread"):
+        plan_start(ledger={ONE: 30}, snapshot=None, bounds={ONE: (45, 50)}, on_lost_records="stop")
+    plan = plan_start(ledger={ONE: 30}, snapshot=None, bounds={ONE: (45, 50)}, on_lost_records="skip")
+    assert plan.live_from == {ONE: 45}
+    assert any("30 to 45 are gone" in reason for reason in plan.degraded)
+
+
+@pytest.mark.parametrize("policy", ["stop", "skip"])
+def test_a_log_shorter_than_the_ledger_always_stops(policy: str) -> None:
+    with pytest.raises(PositionError, match="cut or replaced"):
+        plan_start(ledger={ONE: 60}, snapshot=None, bounds={ONE: (0, 50)}, on_lost_records=policy)  # type: ignore[arg-type]

@@ -1,0 +1,8 @@
+"""The room where all signals about one post become one risk, a gate and a certified threshold."""
+
+from moderation.risk.bundle import load_risk
+from moderation.risk.certificate import Certificate
+from moderation.risk.judgement import Judgement
+from moderation.risk.model import RiskModel
+
+__all__ = ["Certificate", "Judgement", "RiskModel", "load_risk"]

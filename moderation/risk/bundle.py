@@ -1,0 +1,132 @@
+"""Risk bundles on disk: every file's hash is checked before anything is believed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import lightgbm as lgb
+import numpy as np
+from pydantic import ValidationError
+
+from moderation.errors import BundleError
+from moderation.risk.family_models import FamilyModel
+from moderation.risk.fusion import Fusion
+from moderation.risk.manifest import FORMAT, Manifest
+from moderation.risk.model import CONTENT, RiskModel
+from moderation.risk.p_values import Reference
+
+SHIPPED = Path(__file__).resolve().parent.parent / "bundles" / "risk-simulated"
+MANIFEST = "manifest.json"
+
+
+def load_risk(bundle: Path | None = None, *, detector_hash: str, features_version: str) -> RiskModel:
+    """Load the risk bundle in directory *bundle*, or the shipped one, for this detector and feature list.
+
+    *detector_hash* is the loaded detector's manifest hash, *features_version* the code's feature list. Raises
+    BundleError, with what to do, when a file is missing, altered or of another format, or either does not match.
+    """
+    model = read_bundle(bundle or SHIPPED)
+    if model.features_version != features_version:
+        raise BundleError(
+            f"The risk bundle in {bundle or SHIPPED} reads feature list {model.features_version}, this version "
+            f"computes {features_version}: install the version it was trained with, or train again with `moderation train`."
+        )
+    if model.detector_hash != detector_hash:
+        raise BundleError(
+            f"The risk bundle in {bundle or SHIPPED} was trained on detector {model.detector_hash[:12]}, the loaded "
+            f"one is {detector_hash[:12]}: use that detector, or train again with `moderation train --detector DIR`."
+        )
+    return model
+
+
+def read_bundle(bundle: Path) -> RiskModel:
+    """Read a bundle for whatever detector and features it names; raises BundleError as load_risk does."""
+    raw = _read(bundle, MANIFEST)
+    manifest = _manifest(bundle, raw)
+    contents = {name: _checked(bundle, name, digest) for name, digest in manifest.files.items()}
+    try:
+        references = json.loads(contents[manifest.reference_file])
+        names = tuple(family.name for family in manifest.families)
+        neutral = np.array([family.neutral for family in manifest.families], dtype=np.float64)
+        metadata = [column for column, name in enumerate(names) if name != CONTENT]
+        return RiskModel(
+            manifest=manifest,
+            manifest_hash=hashlib.sha256(raw).hexdigest(),
+            family_models={
+                family.name: _family_model(manifest, family.name, contents[family.file])
+                for family in manifest.families
+                if family.name != CONTENT
+            },
+            fusion=Fusion(names, neutral, _booster(contents[manifest.fusion_file])),
+            metadata_only=Fusion(
+                tuple(names[column] for column in metadata),
+                neutral[metadata],
+                _booster(contents[manifest.metadata_only_file]),
+            ),
+            references={name: Reference(np.array(references[name], dtype=np.float64)) for name in names},
+        )
+    except (KeyError, ValueError, lgb.basic.LightGBMError) as error:
+        raise BundleError(f"The risk bundle in {bundle} contradicts itself ({error}); train it again.") from None
+
+
+def write_manifest(bundle: Path, manifest: Manifest) -> None:
+    """Write *manifest* into *bundle* in one step, its keys in a fixed order."""
+    waiting = bundle / f"{MANIFEST}.part"
+    waiting.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
+    waiting.replace(bundle / MANIFEST)
+
+
+def sha256_of(path: Path) -> str:
+    """Return the SHA-256 of a file in hex."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _read(bundle: Path, name: str) -> bytes:
+    try:
+        return (bundle / name).read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"Cannot read {name} of the risk bundle in {bundle} ({error.strerror}): "
+            "name a directory that `moderation train` wrote, or leave the setting out to use the shipped bundle."
+        ) from None
+
+
+def _checked(bundle: Path, name: str, digest: str) -> bytes:
+    if Path(name).name != name:
+        raise BundleError(f"The risk bundle in {bundle} names the file {name!r} outside of it; fetch the bundle again.")
+    contents = _read(bundle, name)
+    found = hashlib.sha256(contents).hexdigest()
+    if found != digest:
+        raise BundleError(
+            f"{name} of the risk bundle in {bundle} is not the file its manifest names (SHA-256 {found[:12]}, expected "
+            f"{digest[:12]}): it was damaged or changed; fetch the bundle again."
+        )
+    return contents
+
+
+def _manifest(bundle: Path, raw: bytes) -> Manifest:
+    try:
+        said = json.loads(raw)
+        version = said.get("format") if isinstance(said, dict) else None
+        if version != FORMAT:
+            raise BundleError(
+                f"The risk bundle in {bundle} has format {version!r}, this version reads {FORMAT}: "
+                "install the version it was written with, or train again with `moderation train`."
+            )
+        return Manifest.model_validate(said)
+    except (ValueError, ValidationError) as error:
+        first = str(error).splitlines()[0]
+        raise BundleError(f"{MANIFEST} of the risk bundle in {bundle} is damaged ({first}); fetch it again.") from None
+
+
+def _booster(contents: bytes) -> lgb.Booster:
+    return lgb.Booster(model_str=contents.decode("utf-8"))
+
+
+def _family_model(manifest: Manifest, name: str, contents: bytes) -> FamilyModel:
+    columns = tuple(column for column, feature in enumerate(manifest.features) if feature.family == name)
+    medians = [manifest.features[column].genuine_median for column in columns]
+    filled = np.array([0.0 if median is None else median for median in medians], dtype=np.float64)
+    return FamilyModel(name, columns, filled, _booster(contents))

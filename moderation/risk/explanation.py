@@ -1,0 +1,91 @@
+"""Why a post was flagged, in sentences that a reviewer understands and can check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moderation.effects import Reason
+from moderation.risk.family_models import FamilyModel
+from moderation.risk.fusion import Fusion
+from moderation.risk.manifest import Manifest, NamedFeature
+
+FEATURES_PER_FAMILY = 2
+_CONTENT = "content"
+
+
+def reasons_for(
+    manifest: Manifest,
+    models: Mapping[str, FamilyModel],
+    fusion: Fusion,
+    features: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    p_values: NDArray[np.float64],
+) -> tuple[Reason, ...]:
+    """Return the reasons of one post, strongest first: of each family that raised the risk, its strongest features.
+
+    Shapes: *features* (f,), *scores* and *p_values* (families,). A family's contribution to the log-odds of risk is
+    shared among its features in proportion to what they contribute to the family's own score (TreeSHAP, Lundberg et
+    al. 2020). Missing values are never a reason.
+    """
+    reasons: list[Reason] = []
+    for column, contribution in enumerate(fusion.contributions(scores)):
+        name = fusion.families[column]
+        if contribution <= 0 or np.isnan(scores[column]):
+            continue
+        if name == _CONTENT:
+            reasons.append(_content_reason(float(scores[column]), float(p_values[column]), float(contribution)))
+        else:
+            reasons += _family_reasons(manifest, models[name], features, float(contribution))
+    return tuple(sorted(reasons, key=lambda reason: (-reason.contribution, reason.family, reason.feature)))
+
+
+def _content_reason(logit: float, p_value: float, contribution: float) -> Reason:
+    sentence = f"The text reads as machine-written; {_rarity(p_value)} score this high."
+    return Reason(_CONTENT, "synthetic_logit", logit, contribution, sentence)
+
+
+def _rarity(p_value: float) -> str:
+    if p_value >= 0.01:
+        return f"about {p_value:.0%} of genuine posts"
+    return f"about 1 in {round(1 / p_value):,} genuine posts"
+
+
+def _family_reasons(
+    manifest: Manifest, model: FamilyModel, features: NDArray[np.float64], contribution: float
+) -> list[Reason]:
+    shares = np.where(np.isnan(features[list(model.columns)]), 0.0, model.contributions(features))
+    total = shares[shares > 0].sum()
+    reasons = []
+    for own in np.argsort(-shares, kind="stable")[:FEATURES_PER_FAMILY]:
+        if shares[own] <= 0:
+            break
+        column = model.columns[own]
+        feature, value = manifest.features[column], float(features[column])
+        part = contribution * float(shares[own] / total)
+        reasons.append(Reason(model.name, feature.name, value, part, _sentence(feature, value)))
+    return reasons
+
+
+def _sentence(feature: NamedFeature, value: float) -> str:
+    meaning = feature.meaning.strip().rstrip(".")
+    said = f"{meaning[:1].upper()}{meaning[1:]}: {_number(value, feature.unit)}"
+    if feature.genuine_median is None or feature.genuine_low is None or feature.genuine_high is None:
+        return f"{said}."
+    if feature.genuine_low == feature.genuine_high:
+        usual = f"nearly always {_number(feature.genuine_median, feature.unit)}"
+    else:
+        usual = f"mostly {_plain(feature.genuine_low)} to {_number(feature.genuine_high, feature.unit)}"
+    return f"{said}; among genuine accounts {usual}."
+
+
+def _plain(value: float) -> str:
+    if value == 0 or abs(value) >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.3g}"
+
+
+def _number(value: float, unit: str) -> str:
+    return f"{_plain(value)} {unit}" if unit and unit not in ("1", "count", "ratio") else _plain(value)

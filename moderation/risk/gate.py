@@ -1,0 +1,17 @@
+"""Which agreement of families is enough to ask for a person's judgement."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+FAMILIES = ("content", "typing", "network", "graph", "account")
+"""Every family of signals, in the order of the fusion's columns."""
+
+NOT_ENOUGH_TOGETHER = frozenset({"typing", "network"})
+"""How a text was entered and from where: shared by dictation, assistive input, campuses and carrier NAT."""
+
+
+def gate_opens(agreeing: Collection[str]) -> bool:
+    """Return whether the *agreeing* families (p ≤ p_f) suffice: two of them, and not typing with network alone."""
+    distinct = frozenset(agreeing)
+    return len(distinct) >= 2 and not distinct <= NOT_ENOUGH_TOGETHER

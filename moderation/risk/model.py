@@ -1,0 +1,113 @@
+"""The risk model as the sidecar uses it: features and logits in, judgements out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moderation.effects import FamilyEvidence, Reason
+from moderation.risk.explanation import reasons_for
+from moderation.risk.family_models import FamilyModel
+from moderation.risk.fusion import Fusion
+from moderation.risk.gate import gate_opens
+from moderation.risk.judgement import Judgement
+from moderation.risk.manifest import Manifest
+from moderation.risk.p_values import Reference
+
+CONTENT = "content"
+
+
+@dataclass(frozen=True)
+class RiskModel:
+    """Family models, their fusion, the gate and the certified threshold. Judges rows independently of each other."""
+
+    manifest: Manifest
+    manifest_hash: str
+    family_models: Mapping[str, FamilyModel]
+    """The metadata families' models; content has none."""
+    fusion: Fusion
+    metadata_only: Fusion
+    """The same without content, for comparison in evaluation; decides nothing."""
+    references: Mapping[str, Reference]
+
+    @property
+    def features_version(self) -> str:
+        """Version of the feature list that the model reads."""
+        return self.manifest.features_version
+
+    @property
+    def detector_hash(self) -> str:
+        """Manifest hash of the detector whose logits the model reads."""
+        return self.manifest.detector_hash
+
+    @property
+    def threshold(self) -> float:
+        """A flag needs a risk strictly above this."""
+        return self.manifest.threshold
+
+    def family_scores(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return each family's log-odds, shapes (n, f) and (n,) to (n, families); NaN where a family is missing."""
+        if features.ndim != 2 or features.shape[1] != len(self.manifest.features) or len(logits) != len(features):
+            raise ValueError(
+                f"features of shape {features.shape} and {len(logits)} logits do not fit a model of "
+                f"{len(self.manifest.features)} features"
+            )
+        columns = [
+            np.asarray(logits, dtype=np.float64) if name == CONTENT else self.family_models[name].scores(features)
+            for name in self.fusion.families
+        ]
+        return np.column_stack(columns)
+
+    def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the p-value of each family score among genuine posts, shape (n, families)."""
+        return np.column_stack(
+            [self.references[name].p_values(scores[:, column]) for column, name in enumerate(self.fusion.families)]
+        )
+
+    def agreement(self, p_values: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which families agree that a post is unusual, shape (n, families)."""
+        return np.nan_to_num(p_values, nan=1.0) <= self.manifest.p_family
+
+    def assess(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> list[Judgement]:
+        """Judge each post: *features* of shape (n, f) with NaN for missing, *logits* (n,) with NaN for abstained.
+
+        Raises ValueError when the shapes do not fit.
+        """
+        scores = self.family_scores(features, logits)
+        if len(scores) == 0:
+            return []
+        risks, p_values = self.fusion.risks(scores), self.p_values(scores)
+        agreement = self.agreement(p_values)
+        return [
+            self._judgement(float(risk), row_scores, row_p, row_agreement)
+            for risk, row_scores, row_p, row_agreement in zip(risks, scores, p_values, agreement, strict=True)
+        ]
+
+    def _judgement(
+        self, risk: float, scores: NDArray[np.float64], p_values: NDArray[np.float64], agreement: NDArray[np.bool_]
+    ) -> Judgement:
+        names = self.fusion.families
+        agreeing = tuple(name for name, agrees in zip(names, agreement, strict=True) if agrees)
+        families = tuple(
+            FamilyEvidence(name, None if np.isnan(score) else float(score), None if np.isnan(score) else float(p))
+            for name, score, p in zip(names, scores, p_values, strict=True)
+        )
+        return Judgement(risk, risk > self.threshold and gate_opens(agreeing), families, agreeing)
+
+    def explain(self, features: NDArray[np.float64], logit: float) -> tuple[Reason, ...]:
+        """Say why in sentences, the strongest first; about 10 ms, so for flags only. *features* has shape (f,)."""
+        scores = self.family_scores(features[None, :], np.array([logit], dtype=np.float64))[0]
+        p_values = self.p_values(scores[None, :])[0]
+        return reasons_for(self.manifest, self.family_models, self.fusion, features, scores, p_values)
+
+    def describe(self) -> str:
+        """Say in words what this model is, where its threshold lies and what has been shown about it."""
+        sort = "simulated accounts" if self.manifest.simulated else "a platform's accounts"
+        return (
+            f"Risk model {self.manifest_hash[:12]}, trained on {sort}: a flag needs a risk above {self.threshold:.4f} "
+            f"and two families of signals with p ≤ {self.manifest.p_family:g}, other than typing with network alone. "
+            f"{self.manifest.certificate.sentence()}"
+        )

@@ -1,0 +1,35 @@
+"""How rare a family's score is among genuine accounts' posts."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class Reference:
+    """A sorted sample of genuine scores of one family, against which a new score is ranked."""
+
+    def __init__(self, scores: NDArray[np.float64]) -> None:
+        """Take the genuine *scores*, shape (n,), n ≥ 1, in any order and without NaN."""
+        if len(scores) == 0 or not np.isfinite(scores).all():
+            raise ValueError("a reference needs at least one score and only finite ones")
+        self.scores = np.sort(np.asarray(scores, dtype=np.float64))
+
+    def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (1 + #{genuine ≥ score}) / (n + 1) for each score, shape (n,); NaN stays NaN.
+
+        Valid under exchangeability with the sample (Vovk, Gammerman and Shafer 2005, conformal p-values).
+        """
+        at_least = len(self.scores) - np.searchsorted(self.scores, scores, side="left")
+        ranks = (1.0 + at_least) / (len(self.scores) + 1.0)
+        return np.where(np.isnan(scores), np.nan, ranks)
+
+
+def thinned(scores: NDArray[np.float64], size: int) -> NDArray[np.float64]:
+    """Return at most *size* order statistics of *scores* that leave every rank as rare as it was or less rare.
+
+    Upper quantiles ("higher") of a regular grid: a p-value from them is never smaller than from a sample of that size.
+    """
+    if len(scores) <= size:
+        return np.sort(scores)
+    return np.quantile(scores, np.arange(1, size + 1) / size, method="higher")

@@ -12,9 +12,9 @@ from typing import Any
 from moderation.detector import ContentScore, Detector, load_detector
 from moderation.effects import Assessment, Origin, Partition
 from moderation.errors import InputError
-from moderation.events import BadRecord, Event, EventKey, Kind, decode
+from moderation.events import BadRecord, Event, EventKey, decode
 from moderation.features import FEATURES_VERSION, FeatureExtractor
-from moderation.mapping import FieldMapping
+from moderation.mapping import FieldMapping, Kind
 from moderation.ordering import EventTimeMerge, Item
 from moderation.pipeline import Pipeline
 from moderation.risk import RiskModel, load_risk

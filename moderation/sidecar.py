@@ -16,8 +16,8 @@ from typing import Literal
 
 from moderation.effects import Effects, Origin, Partition
 from moderation.errors import ConnectionLost, FencedError, PositionError
-from moderation.events import BadRecord, Kind, decode
-from moderation.mapping import FieldMapping
+from moderation.events import BadRecord, decode
+from moderation.mapping import FieldMapping, Kind
 from moderation.ordering import EventTimeMerge, Item
 from moderation.pipeline import Outcome, Pipeline
 from moderation.ports import Claim, Relay, Source, Store

@@ -13,8 +13,8 @@ from moderation.audit import AuditSampling
 from moderation.detector import Detector, load_detector
 from moderation.effects import Partition
 from moderation.errors import SettingsError
-from moderation.events import KINDS, Kind
 from moderation.features import FEATURES_VERSION, FeatureExtractor
+from moderation.mapping import KINDS, Kind
 from moderation.pipeline import Outcome, Pipeline
 from moderation.ports import Relay, Source, Store
 from moderation.risk import RiskModel, load_risk
@@ -99,7 +99,9 @@ def build_sidecar(
         )
 
     def load_state(path: Path) -> tuple[PlatformState, dict[Partition, int]]:
-        return PlatformState.restore(path, keyring=keyring, platform_id=settings.platform_id)
+        return PlatformState.restore(
+            path, keyring=keyring, platform_id=settings.platform_id, graph_epoch_s=settings.state.graph_epoch_s
+        )
 
     def build(state: PlatformState) -> Pipeline:
         return Pipeline(

@@ -1,0 +1,80 @@
+"""The one ordered list of metadata features; a model names its version and refuses any other."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Literal
+
+Family = Literal["typing", "network", "graph", "account"]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One metadata feature: NaN wherever it is not known."""
+
+    name: str
+    family: Family
+    unit: str
+    meaning: str
+
+
+def _typing(name: str, unit: str, meaning: str) -> Feature:
+    return Feature(f"typing_{name}", "typing", unit, meaning)
+
+
+def _network(name: str, unit: str, meaning: str) -> Feature:
+    return Feature(f"network_{name}", "network", unit, meaning)
+
+
+def _graph(name: str, unit: str, meaning: str) -> Feature:
+    return Feature(f"graph_{name}", "graph", unit, meaning)
+
+
+def _account(name: str, unit: str, meaning: str) -> Feature:
+    return Feature(f"account_{name}", "account", unit, meaning)
+
+
+FEATURES: tuple[Feature, ...] = (
+    _typing("chars_per_s", "1/s", "characters typed (not pasted) per second of writing"),
+    _typing("keystrokes_per_s", "1/s", "key presses per second of writing"),
+    _typing("keystrokes_per_char", "1", "key presses per character of the text that was typed"),
+    _typing("pasted_share", "share", "characters of the text that were pasted"),
+    _typing("pastes", "count", "paste actions"),
+    _typing("deletion_share", "share", "key presses that delete"),
+    _typing("focus_losses_per_100_chars", "1", "times the window lost focus, per 100 characters"),
+    _typing("interval_median_ms", "ms", "median time between key presses"),
+    _typing("interval_iqr_ratio", "1", "interquartile range of those times over their median"),
+    _typing("interval_cv", "1", "standard deviation of those times over their mean"),
+    _typing("interval_entropy_bits", "bits", "entropy of those times in quarter-octave bins"),
+    _typing("interval_lag1", "1", "correlation of the logarithm of each time with the next one's"),
+    _typing("interval_repeated_share", "share", "times that equal the one before to the millisecond"),
+    _typing("boundary_pause_ratio", "1", "median time at word boundaries over median time within words"),
+    _network("accounts_1h", "count", "distinct accounts on the address in the last hour"),
+    _network("accounts_24h", "count", "distinct accounts on the address in the last 24 hours"),
+    _network("new_account_share_24h", "share", "those of the last 24 hours that were younger than 7 days"),
+    _network("posts_1h", "count", "posts from the address in the last hour"),
+    _network("accounts_vs_kind", "log2", "accounts on the address in 24 hours over what its kind of network leads to"),
+    _network("device_accounts_24h", "count", "distinct accounts on the device in the last 24 hours"),
+    _network("account_addresses_24h", "count", "distinct addresses of the account in the last 24 hours"),
+    _graph("out_degree", "count", "accounts it follows"),
+    _graph("in_degree", "count", "accounts that follow it"),
+    _graph("reciprocity", "share", "of those it follows, the ones that follow it back"),
+    _graph("clustering", "share", "pairs of its neighbours that know each other"),
+    _graph("core_number", "count", "largest k for which it stands in the graph's k-core"),
+    _graph("component_share", "share", "accounts of the graph in its connected component"),
+    _graph("log_pagerank", "ln", "PageRank over the mean PageRank"),
+    _account("age_days", "days", "age of the account"),
+    _account("posts_1h", "count", "its posts in the last hour"),
+    _account("posts_24h", "count", "its posts in the last 24 hours"),
+    _account("posts_per_day", "1/day", "its posts over its whole life"),
+    _account("follow_ratio", "ln", "followers over following, one added to each"),
+    _account("deleted_share", "share", "of its posts, those deleted"),
+    _account("deletions_24h", "count", "its posts deleted in the last 24 hours"),
+    _account("has_bio", "0/1", "whether its profile has a text"),
+    _account("has_avatar", "0/1", "whether its profile has a picture"),
+    _account("post_interval_cv", "1", "regularity of its last posts: standard deviation over mean of the time between"),
+)
+
+FEATURES_VERSION = "1-" + hashlib.sha256("\n".join(feature.name for feature in FEATURES).encode()).hexdigest()[:8]
+COLUMN = {feature.name: index for index, feature in enumerate(FEATURES)}

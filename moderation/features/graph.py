@@ -1,0 +1,33 @@
+"""Where an account stands among those who follow each other."""
+
+from __future__ import annotations
+
+import math
+
+from moderation.events import Post
+from moderation.state import PlatformState
+
+
+def graph_features(state: PlatformState, post: Post, at_ms: int, *, late: bool) -> tuple[dict[str, float], int | None]:
+    """Graph features and the epoch whose closed graph was read (None: none yet).
+
+    Degrees and reciprocity as of now; the others from the graph as closed two epochs before the post's. Empty where
+    the platform sends no follow events, or where those of the past are lost: zero would be a guess. A late post has
+    none either: the follows of now may be later than the post.
+    """
+    account = post.account_id
+    if account is None or late or not state.follows.known or state.degraded_since_ms is not None:
+        return {}, None
+    following, followers = state.follows.following(account), state.follows.followers(account)
+    found = {"graph_out_degree": float(len(following)), "graph_in_degree": float(len(followers))}
+    if following:
+        found["graph_reciprocity"] = len(following & followers) / len(following)
+    closed = state.epochs.read(at_ms)
+    if closed is None:
+        return found, None
+    figures = closed.figures.get(account)
+    if figures is not None:
+        for name, value in figures._asdict().items():
+            if not math.isnan(value):
+                found[f"graph_{name}"] = value
+    return found, closed.epoch

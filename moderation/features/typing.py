@@ -1,0 +1,111 @@
+"""How a text was entered. A way of writing that leaves no rhythm is missing here, never suspicious.
+
+Definitions follow Dhakal et al., "Observations on Typing from 136 Million Keystrokes" (CHI 2018): inter-key
+interval is press to press.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moderation.events import Post, Typing
+
+WITHOUT_RHYTHM = frozenset({"ime", "dictation", "assistive", "api"})
+"""Input methods whose key presses, if there are any, do not stand for characters."""
+LEAST_INTERVALS = 8
+BINS_PER_OCTAVE = 4
+
+
+def typing_features(post: Post) -> dict[str, float]:
+    """Typing features of one post; empty where nothing was sent or the input method has no rhythm."""
+    typing = post.typing
+    if typing is None or typing.input_method in WITHOUT_RHYTHM:
+        return {}
+    return {**_aggregates(typing, len(post.text)), **_rhythm(typing, post.text)}
+
+
+def _aggregates(typing: Typing, length: int) -> dict[str, float]:
+    found: dict[str, float] = {}
+    pasted = min(typing.pasted_chars or 0, length)
+    if typing.pasted_chars is not None and length:
+        found["typing_pasted_share"] = pasted / length
+    if typing.pastes is not None:
+        found["typing_pastes"] = float(typing.pastes)
+    typed = length - pasted
+    seconds = (typing.duration_ms or 0) / 1000
+    if typed > 0 and seconds > 0 and not (typing.pastes and typing.pasted_chars is None):
+        found["typing_chars_per_s"] = typed / seconds
+    if typing.keystrokes:
+        if seconds > 0:
+            found["typing_keystrokes_per_s"] = typing.keystrokes / seconds
+        if typing.deletions is not None:
+            found["typing_deletion_share"] = min(1.0, typing.deletions / typing.keystrokes)
+    if typing.keystrokes is not None and typed > 0:
+        found["typing_keystrokes_per_char"] = typing.keystrokes / typed
+    if typing.focus_losses is not None and length:
+        found["typing_focus_losses_per_100_chars"] = 100 * typing.focus_losses / length
+    return found
+
+
+def _rhythm(typing: Typing, text: str) -> dict[str, float]:
+    if typing.intervals_ms is None or len(typing.intervals_ms) < LEAST_INTERVALS:
+        return {}
+    intervals = np.asarray(typing.intervals_ms, dtype=np.float64)
+    low, median, high = np.percentile(intervals, (25, 50, 75))
+    mean = float(intervals.mean())
+    found = {
+        "typing_interval_median_ms": float(median),
+        "typing_interval_repeated_share": float(np.mean(intervals[1:] == intervals[:-1])),
+        "typing_interval_entropy_bits": _entropy_bits(intervals),
+    }
+    if median > 0:
+        found["typing_interval_iqr_ratio"] = float((high - low) / median)
+    if mean > 0:
+        found["typing_interval_cv"] = float(intervals.std() / mean)
+    lag1 = _lag1(np.log(np.maximum(intervals, 1.0)))
+    if not math.isnan(lag1):
+        found["typing_interval_lag1"] = lag1
+    pause = _boundary_pause_ratio(intervals, _boundaries(typing, text))
+    if not math.isnan(pause):
+        found["typing_boundary_pause_ratio"] = pause
+    return found
+
+
+def _entropy_bits(intervals: NDArray[np.float64]) -> float:
+    bins = np.floor(np.log2(np.maximum(intervals, 1.0)) * BINS_PER_OCTAVE).astype(np.int64)
+    counts = np.bincount(bins)
+    shares = counts[counts > 0] / len(bins)
+    return float(-(shares * np.log2(shares)).sum())
+
+
+def _lag1(values: NDArray[np.float64]) -> float:
+    first, second = values[:-1] - values[:-1].mean(), values[1:] - values[1:].mean()
+    spread = math.sqrt(float((first**2).sum()) * float((second**2).sum()))
+    return float((first * second).sum()) / spread if spread > 1e-9 else math.nan
+
+
+def _boundaries(typing: Typing, text: str) -> Sequence[bool] | None:
+    """Which presses begin a word. From the classes where sent, from the text where presses match it exactly."""
+    intervals = typing.intervals_ms or ()
+    classes = typing.interval_classes
+    if classes is not None and len(classes) == len(intervals):
+        return [kind == "letter" and before == "space" for before, kind in pairwise(classes)]
+    exact = typing.keystrokes == len(text) and not typing.deletions and not typing.pastes
+    if exact and len(intervals) == len(text) - 1:
+        return [text[i].isspace() and not text[i + 1].isspace() for i in range(1, len(text) - 1)]
+    return None
+
+
+def _boundary_pause_ratio(intervals: NDArray[np.float64], begins_word: Sequence[bool] | None) -> float:
+    if begins_word is None:
+        return math.nan
+    mask = np.asarray(begins_word, dtype=np.bool_)
+    at_boundary, within = intervals[1:][mask], intervals[1:][~mask]
+    if len(at_boundary) < 3 or len(within) < 3 or float(np.median(within)) <= 0:
+        return math.nan
+    return float(np.median(at_boundary) / np.median(within))

@@ -1,0 +1,111 @@
+"""Everything remembered between posts, with its clock (the watermark of event time) and its gaps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from moderation.effects import Partition
+from moderation.errors import InputError
+from moderation.state.epochs import GraphEpochs
+from moderation.state.follows import FollowGraph
+from moderation.state.keyring import Keyring
+from moderation.state.snapshot import Saved, read_snapshot, write_snapshot
+from moderation.state.windows import MINUTE_MS, MemoryWindowStore, WindowStore
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+KEPT_MINUTES = 25 * 60
+"""Windows reach back 24 hours; the hour beyond is for late events."""
+
+
+class PlatformState:
+    """Windows, follow graph and closed graphs of one platform, as of the latest event."""
+
+    def __init__(
+        self,
+        *,
+        platform_id: str,
+        keyring: Keyring,
+        graph_epoch_s: int = 3600,
+        windows: WindowStore | None = None,
+        max_edges: int = 5_000_000,
+    ) -> None:
+        self.platform_id = platform_id
+        self.keyring = keyring
+        self.windows: WindowStore = windows if windows is not None else MemoryWindowStore()
+        self.follows = FollowGraph(max_edges)
+        self.epochs = GraphEpochs(self.follows, graph_epoch_s * 1000)
+        self.graph_epoch_s = graph_epoch_s
+        self.watermark_ms: int | None = None
+        self.late_events = 0
+        self.degraded_since_ms: int | None = None
+
+    def advance(self, at_ms: int) -> bool:
+        """Move the clock to an event's time, before the event changes anything; whether the event is late."""
+        if self.watermark_ms is not None and at_ms < self.watermark_ms:
+            self.late_events += 1
+            return True
+        self.epochs.advance(at_ms)
+        self.windows.evict(at_ms // MINUTE_MS - KEPT_MINUTES)
+        self.watermark_ms = at_ms
+        return False
+
+    def is_late(self, at_ms: int) -> bool:
+        """Whether an event of this time comes after a younger one."""
+        return self.watermark_ms is not None and at_ms < self.watermark_ms
+
+    def mark_degraded(self, since_ms: int) -> None:
+        """What happened before this time is not known: windows that reach back so far are missing, not empty."""
+        self.degraded_since_ms = since_ms
+
+    def window_is_known(self, at_ms: int, window_ms: int) -> bool:
+        """Whether everything in the window that ends at this time was seen."""
+        return self.degraded_since_ms is None or at_ms - window_ms >= self.degraded_since_ms
+
+    def snapshot(self, path: Path, positions: Mapping[Partition, int]) -> None:
+        """Write the state with the positions it stands for, whole or not at all."""
+        saved = Saved(
+            platform_id=self.platform_id,
+            key_id=self.keyring.key_id,
+            graph_epoch_s=self.graph_epoch_s,
+            watermark_ms=self.watermark_ms,
+            late_events=self.late_events,
+            degraded_since_ms=self.degraded_since_ms,
+            buckets=list(self.windows.dump()),
+            edges=list(self.follows.dump()),
+            epochs=self.epochs.dump(),
+            positions=dict(positions),
+        )
+        write_snapshot(path, saved)
+
+    @classmethod
+    def restore(
+        cls, path: Path, *, keyring: Keyring, platform_id: str, graph_epoch_s: int, max_edges: int = 5_000_000
+    ) -> tuple[PlatformState, dict[Partition, int]]:
+        """The state as it was written, and its positions.
+
+        Raises InputError with a sentence when the file is damaged, of another version or platform, or hashed with
+        a key that is not live any more.
+        """
+        saved = read_snapshot(path)
+        _refuse(path, saved.platform_id != platform_id, f"it belongs to the platform {saved.platform_id!r}")
+        _refuse(path, saved.graph_epoch_s != graph_epoch_s, f"its graph epochs last {saved.graph_epoch_s} s")
+        _refuse(
+            path,
+            saved.key_id not in keyring.known_key_ids,
+            f"its addresses were hashed with the key {saved.key_id!r}, which is not among the live ones",
+        )
+        state = cls(platform_id=platform_id, keyring=keyring, graph_epoch_s=graph_epoch_s, max_edges=max_edges)
+        state.watermark_ms = saved.watermark_ms
+        state.late_events = saved.late_events
+        state.degraded_since_ms = saved.degraded_since_ms
+        state.windows.load(saved.buckets)
+        state.follows.load(saved.edges)
+        state.epochs.load(saved.epochs)
+        return state, saved.positions
+
+
+def _refuse(path: Path, wrong: bool, why: str) -> None:
+    if wrong:
+        raise InputError(f"the snapshot {path} cannot be used: {why}. Move it away to rebuild the state from the log.")

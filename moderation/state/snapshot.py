@@ -1,0 +1,72 @@
+"""The state on disk: compressed JSON with a checksum, written whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import zlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from moderation.effects import Partition
+from moderation.errors import InputError
+from moderation.state.epochs import SavedEpochs
+
+FORMAT = 1
+MAGIC = b"moderation state\n"
+
+
+@dataclass(frozen=True)
+class Saved:
+    """What a snapshot holds. JSON turns tuples into lists; the readers of each part expect that."""
+
+    platform_id: str
+    key_id: str
+    graph_epoch_s: int
+    watermark_ms: int | None
+    late_events: int
+    degraded_since_ms: int | None
+    buckets: list[tuple[str, int, list[str]]]
+    edges: list[tuple[str, str, int, bool]]
+    epochs: SavedEpochs
+    positions: dict[Partition, int]
+
+
+def write_snapshot(path: Path, saved: Saved) -> None:
+    """Write beside the file, flush to disk, then rename: a crash leaves the old one or the new one."""
+    body: dict[str, Any] = {**vars(saved), "format": FORMAT, "epochs": asdict(saved.epochs)}
+    body["positions"] = [[*vars(partition).values(), offset] for partition, offset in saved.positions.items()]
+    packed = zlib.compress(json.dumps(body).encode(), level=1)
+    partial = path.with_name(path.name + ".partial")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with partial.open("wb") as file:
+            file.write(MAGIC + zlib.crc32(packed).to_bytes(4, "big") + packed)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    except OSError as error:
+        raise InputError(f"the snapshot {path} cannot be written: {error.strerror}") from None
+
+
+def read_snapshot(path: Path) -> Saved:
+    """Read a snapshot back. Raises InputError when it is damaged or of another version."""
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"the snapshot {path} cannot be read: {error.strerror}") from None
+    start = len(MAGIC)
+    checksum, packed = raw[start : start + 4], raw[start + 4 :]
+    if raw[:start] != MAGIC or zlib.crc32(packed).to_bytes(4, "big") != checksum:
+        raise _unusable(path, "it is damaged")
+    body = json.loads(zlib.decompress(packed))
+    if body.pop("format") != FORMAT:
+        raise _unusable(path, "it was written by another version")
+    body["epochs"] = SavedEpochs(**body["epochs"])
+    body["positions"] = {Partition(*names): offset for *names, offset in body["positions"]}
+    return Saved(**body)
+
+
+def _unusable(path: Path, why: str) -> InputError:
+    return InputError(f"the snapshot {path} cannot be used: {why}. Move it away to rebuild the state from the log.")

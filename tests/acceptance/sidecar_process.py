@@ -1,0 +1,63 @@
+"""The sidecar as a process of its own that kills itself with SIGKILL at a chosen step of a chosen round.
+
+Usage: python -m tests.acceptance.sidecar_process SETTINGS.toml [--kill STEP:N] [--offsets-first]
+
+`--offsets-first` turns the loop into the one that must fail the acceptance test: it commits positions before the
+effects, as a consumer with automatic offset commits does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import os
+import signal
+from collections import Counter
+from pathlib import Path
+
+from moderation.effects import Effects
+from moderation.ports import Claim
+from moderation.settings import load_settings
+from moderation.sidecar import STEPS, Sidecar
+from moderation.telemetry import set_up_logging
+
+
+class OffsetsFirst(Sidecar):
+    """The wrong order, on purpose."""
+
+    def _persist(self, claim: Claim, effects: Effects) -> None:
+        self._store.commit(claim, Effects(positions=effects.positions))
+        self._source.commit(effects.positions)
+        self._on_step("committed")
+        self._store.commit(claim, dataclasses.replace(effects, positions={}))
+        self._on_step("hinted")
+
+
+def main() -> None:
+    """Run until SIGTERM, or until the chosen step kills the process."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("settings", type=Path)
+    parser.add_argument("--kill", metavar="STEP:N", help=f"STEP is one of {', '.join(STEPS)}; N counts from 1")
+    parser.add_argument("--offsets-first", action="store_true")
+    arguments = parser.parse_args()
+    step, _, count = (arguments.kill or "never:0").partition(":")
+    heard: Counter[str] = Counter()
+
+    def on_step(name: str) -> None:
+        heard[name] += 1
+        if name == step and heard[name] == int(count):
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    if arguments.offsets_first:
+        import moderation.cli.assemble as assemble
+
+        assemble.Sidecar = OffsetsFirst  # type: ignore[misc]
+    from moderation.cli.run import run_sidecar
+
+    settings = load_settings(arguments.settings)
+    set_up_logging(settings.log_format)
+    run_sidecar(settings, on_step=on_step)
+
+
+if __name__ == "__main__":
+    main()

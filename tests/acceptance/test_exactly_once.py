@@ -1,0 +1,185 @@
+"""The main promise, on a real broker, a real PostgreSQL and the shipped models: no post lost, no flag doubled."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, text
+
+from tests.acceptance.scenario import Scenario, build_scenario
+from tests.acceptance.stream import Produced, Topics, group_offsets, produce, read_all
+
+PARTITIONS = 4
+PIPELINE = "acceptance"
+RUN_TIMEOUT_S = 240
+LEASE_TTL_S = 3
+
+
+@dataclass(frozen=True)
+class Run:
+    """One deployment under test: its settings file, its topics and what was put on them."""
+
+    settings: Path
+    database_url: str
+    bootstrap: str
+    topics: Topics
+    produced: Produced
+    group: str
+
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """The sidecar as a process of its own."""
+        command = [sys.executable, "-m", "tests.acceptance.sidecar_process", str(self.settings), *arguments]
+        return subprocess.Popen(command, stderr=subprocess.PIPE)
+
+    def ledger(self) -> dict[tuple[str, int], int]:
+        """Committed position by topic and partition."""
+        return {
+            (topic, partition): position
+            for topic, partition, position in self.query("SELECT topic, partition, position FROM ledger")
+            if position is not None
+        }
+
+    def query(self, statement: str) -> list[tuple[object, ...]]:
+        """Rows of a statement, read in a connection of its own."""
+        engine = create_engine(self.database_url.replace("postgresql://", "postgresql+psycopg://"))
+        try:
+            with engine.connect() as connection:
+                return [tuple(row) for row in connection.execute(text(statement))]
+        finally:
+            engine.dispose()
+
+    def flags(self) -> list[str]:
+        """Flagged post ids, one per row."""
+        return sorted(str(row[0]) for row in self.query("SELECT post_id FROM flags"))
+
+
+@pytest.fixture(scope="module")
+def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
+    """Events written by us, and what `moderation score` says of them."""
+    return build_scenario(tmp_path_factory.mktemp("scenario"))
+
+
+@pytest.fixture
+def deploy(scenario: Scenario, tmp_path: Path, kafka_broker: str, topics: Callable[..., str], postgres_url: str) -> Run:
+    """The scenario on topics of its own and an empty review database."""
+    named = Topics(topics(PARTITIONS), topics(2), topics(1), topics(1))
+    topics(1, name=f"{named.posts}-dlt")
+    produced = produce(kafka_broker, named, scenario.lines)
+    settings = tmp_path / "sidecar.toml"
+    settings.write_text(
+        f"""
+pipeline = "{PIPELINE}"
+platform_id = "acceptance"
+database_url = "{postgres_url}"
+address_key = "{"k" * 64}"
+lease_ttl_s = {LEASE_TTL_S}
+log_format = "text"
+[kafka]
+bootstrap_servers = "{kafka_broker}"
+group_id = "{named.posts}-group"
+posts = "{named.posts}"
+follows = "{named.follows}"
+deletions = "{named.deletions}"
+labels = "{named.labels}"
+max_idle_ms = 2000
+session_timeout_ms = 6000
+[batch]
+max_records = 64
+[state]
+snapshot = "{tmp_path}/state.snapshot"
+snapshot_every_s = 2
+""",
+        encoding="utf-8",
+    )
+    subprocess.run(
+        [sys.executable, "-m", "moderation", "db", "upgrade", "--database", postgres_url], check=True, timeout=60
+    )
+    return Run(settings, postgres_url, kafka_broker, named, produced, f"{named.posts}-group")
+
+
+def run_to_the_end(run: Run, *arguments: str) -> None:
+    """Start, wait until the ledger stands at the end of every topic, end with SIGTERM and demand exit code 0."""
+    process = run.start(*arguments)
+    deadline = time.monotonic() + RUN_TIMEOUT_S
+    while sum(run.ledger().values()) < run.produced.records:
+        if process.poll() is not None:
+            raise AssertionError(f"ended early with {process.returncode}: {process.communicate()[1][-4000:].decode()}")
+        assert time.monotonic() < deadline, f"still at {run.ledger()} of {run.produced.records} records"
+        time.sleep(0.3)
+    process.terminate()
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 0, errors[-4000:].decode()
+
+
+def run_until_killed(run: Run, *arguments: str) -> None:
+    """Start and wait for the process to kill itself."""
+    process = run.start(*arguments)
+    _, errors = process.communicate(timeout=RUN_TIMEOUT_S)
+    assert process.returncode == -9, errors[-4000:].decode()
+
+
+def hinted(run: Run) -> int:
+    """Records that the consumer group has been told are done, over all topics."""
+    named = run.topics
+    counts = {named.posts: PARTITIONS, named.follows: 2, named.deletions: 1, named.labels: 1}
+    return sum(
+        sum(group_offsets(run.bootstrap, run.group, topic, partitions).values()) for topic, partitions in counts.items()
+    )
+
+
+def test_two_kills_lose_nothing_and_double_nothing(deploy: Run, scenario: Scenario) -> None:
+    run_until_killed(deploy, "--kill", "committed:12")
+    assert sum(deploy.ledger().values()) > hinted(deploy), "the kill landed between database and broker commit"
+
+    before = deploy.ledger()
+    run_until_killed(deploy, "--kill", "before_commit:25")
+    after = deploy.ledger()
+    assert sum(after.values()) > sum(before.values()), "the second run moved on before it was killed"
+    assert sum(after.values()) == hinted(deploy), "the kill landed before the database commit"
+    assert sum(after.values()) < deploy.produced.records
+
+    run_to_the_end(deploy)
+    assert deploy.flags() == sorted(scenario.expected_flags)
+    letters = read_all(deploy.bootstrap, f"{deploy.topics.posts}-dlt")
+    origins = {
+        (
+            headers["__connect.errors.topic"].decode(),
+            int(headers["__connect.errors.partition"]),
+            int(headers["__connect.errors.offset"]),
+        ): value
+        for headers, value in letters
+    }
+    assert origins == deploy.produced.bad
+    assert deploy.query("SELECT count(*) FROM outbox WHERE relayed_at IS NULL") == [(0,)]
+
+
+def test_the_same_stream_read_once_more_changes_nothing(deploy: Run, scenario: Scenario) -> None:
+    run_to_the_end(deploy)
+    first = deploy.flags()
+    assert first == sorted(scenario.expected_flags)
+    run_to_the_end(deploy)
+    assert deploy.flags() == first
+
+
+def test_a_loop_that_commits_offsets_first_loses_flags(deploy: Run, scenario: Scenario) -> None:
+    """The check above would notice: the wrong order, killed at the same place, does not hold the promise."""
+    for round_ in (30, 20, 10, 5):
+        run_until_killed(deploy, "--offsets-first", "--kill", f"committed:{round_}")
+    run_to_the_end(deploy, "--offsets-first")
+    assert set(deploy.flags()) < set(scenario.expected_flags)
+
+
+def test_the_scenario_is_the_one_the_promise_speaks_of(scenario: Scenario) -> None:
+    kinds = [json.loads(line).get("type", "post") for line in scenario.good_lines]
+    assert kinds.count("post") >= 3000
+    assert {"follow", "deletion", "label"} <= set(kinds)
+    assert len(scenario.expected_flags) >= 100
+    assert scenario.near_threshold_above >= 20
+    assert scenario.near_threshold_below >= 20

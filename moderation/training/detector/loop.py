@@ -75,7 +75,7 @@ def train(data_dir: Path, out: Path, start_from: Path, plan: TrainingPlan, devic
     model = load_classifier(source).to(device)
     _freeze_word_embeddings(model)
     optimizer = _optimizer(model, plan)
-    step = _restore(checkpoint, model, optimizer, plan, device) if resumed else 0
+    step = _restore(checkpoint, optimizer, plan, device) if resumed else 0
     model.train()
     with Progress(
         TextColumn("training"),
@@ -175,7 +175,6 @@ def _save(
 
 def _restore(
     checkpoint: Path,
-    model: ClsMeanClassifier,
     optimizer: torch.optim.Optimizer,
     plan: TrainingPlan,
     device: torch.device,

@@ -1,0 +1,20 @@
+"""``python -m export CHECKPOINT OUT``: the same as ``moderation export``."""
+
+from __future__ import annotations
+
+import sys
+
+from moderation.cli.export import app
+from moderation.errors import ModerationError
+
+
+def main() -> None:
+    """Run the command; a user's error becomes one sentence and its exit code."""
+    try:
+        app()
+    except ModerationError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(error.exit_code)
+
+
+main()

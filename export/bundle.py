@@ -1,0 +1,167 @@
+"""The whole way from a checkpoint directory to a bundle directory."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from export.calibrate import UNCALIBRATED, calibrate
+from export.checkpoint import Checkpoint, load_checkpoint
+from export.graph import write_graph
+from export.parity import parity, random_sequences, torch_scores
+from export.precision import write_fp16, write_int8
+from export.probes import DEFAULT_PROBES, load_probes, prove_polarity
+from moderation.detector import load_detector
+from moderation.detector.manifest import (
+    FORMAT_VERSION,
+    MANIFEST_FILE,
+    Calibration,
+    Manifest,
+    Precision,
+    PrecisionFile,
+    SpecialTokens,
+    file_hash,
+)
+from moderation.detector.sections import SectionCutter
+from moderation.detector.sessions import cpu_runner
+from moderation.errors import InputError
+
+_TOKENIZER = "tokenizer.json"
+_PARITY_TEXTS = 256
+_WRITERS: dict[Precision, Callable[[Path, Path], object]] = {
+    "fp32": lambda fp32, out: shutil.copyfile(fp32, out),
+    "fp16": write_fp16,
+    "int8": write_int8,
+}
+
+
+@dataclass(frozen=True)
+class LabelledText:
+    """A text outside the training data, for parity and calibration."""
+
+    text: str
+    label: int
+
+
+@dataclass(frozen=True)
+class BundleOrder:
+    """What the bundle shall be."""
+
+    name: str
+    precisions: tuple[Precision, ...]
+    machine_label: str | None = None
+    max_tokens: int | None = None
+    probes: Path = DEFAULT_PROBES
+    texts: tuple[LabelledText, ...] = ()
+    texts_are: str = "texts that the exporter was given"
+    training: Path | None = None
+    notice: Path | None = None
+    licence: str = "unstated"
+
+
+def write_bundle(source: Path, out: Path, order: BundleOrder) -> Path:
+    """Write a bundle of *source* into *out* and load it once as the sidecar will. Returns *out*.
+
+    Raises InputError for a checkpoint, probes or files that cannot be used, BundleError when the finished bundle
+    does not pass its own checks. *out* is replaced only by a bundle that is whole.
+    """
+    if out.exists() and not (out / MANIFEST_FILE).is_file() and any(out.iterdir()):
+        raise InputError(f"{out} is not empty and no bundle; name a new directory.")
+    checkpoint = load_checkpoint(source, order.machine_label, order.max_tokens)
+    probes = load_probes(order.probes, checkpoint)
+    prove_polarity(checkpoint, probes)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
+        stage = Path(folder) / "bundle"
+        stage.mkdir()
+        checkpoint.tokenizer.no_truncation()
+        checkpoint.tokenizer.no_padding()
+        checkpoint.tokenizer.save(str(stage / _TOKENIZER))
+        manifest = Manifest(
+            format_version=FORMAT_VERSION,
+            name=order.name,
+            files={},
+            tokenizer=_TOKENIZER,
+            precisions=_write_precisions(checkpoint, order, stage),
+            max_tokens=checkpoint.max_tokens,
+            special_tokens=SpecialTokens(first=checkpoint.first, last=checkpoint.last, pad=checkpoint.pad),
+            probes=probes,
+            calibration=UNCALIBRATED,
+            training=_training(order.training),
+            licence=order.licence,
+        )
+        if order.notice is not None:
+            shutil.copyfile(order.notice, stage / "NOTICE")
+        _write_manifest(stage, manifest)
+        if order.texts:
+            _write_manifest(stage, manifest.model_copy(update={"calibration": _calibration(stage, order)}))
+        load_detector(stage, threads=1)
+        shutil.rmtree(out, ignore_errors=True)
+        stage.rename(out)
+    return out
+
+
+def _write_precisions(checkpoint: Checkpoint, order: BundleOrder, stage: Path) -> dict[Precision, PrecisionFile]:
+    fp32 = stage.parent / "fp32.onnx"
+    write_graph(checkpoint, fp32)
+    sequences = _parity_sequences(checkpoint, order.texts)
+    reference = torch_scores(checkpoint, sequences)
+    files: dict[Precision, PrecisionFile] = {}
+    for precision in order.precisions:
+        path = stage / f"model.{precision}.onnx"
+        _WRITERS[precision](fp32, path)
+        alone = precision == "int8"
+        runner = cpu_runner(path, checkpoint.pad, torch.get_num_threads(), batch_independent=not alone)
+        files[precision] = PrecisionFile(
+            file=path.name, batch_independent=not alone, parity=parity(reference, runner, sequences)
+        )
+    return files
+
+
+def _parity_sequences(checkpoint: Checkpoint, texts: Sequence[LabelledText]) -> list[Any]:
+    if not texts:
+        return random_sequences(checkpoint)
+    special = SpecialTokens(first=checkpoint.first, last=checkpoint.last, pad=checkpoint.pad)
+    cutter = SectionCutter(checkpoint.tokenizer, special, checkpoint.max_tokens, 65536)
+    step = max(1, len(texts) // _PARITY_TEXTS)
+    cuts = [cutter.cut(entry.text) for entry in texts[::step]]
+    return [cut.sections[0].ids for cut in cuts if cut.sections]
+
+
+def _calibration(stage: Path, order: BundleOrder) -> Calibration:
+    """Calibrate what ships: the scores of the staged bundle itself."""
+    scores = load_detector(stage).score([entry.text for entry in order.texts])
+    kept = [(score, entry.label) for score, entry in zip(scores, order.texts, strict=True) if score.sections]
+    return calibrate(
+        np.array([score.logit for score, _ in kept]),
+        np.array([label for _, label in kept], dtype=np.int64),
+        np.array([score.n_tokens for score, _ in kept], dtype=np.int64),
+        order.texts_are,
+    )
+
+
+def _training(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {"data": "unstated"}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path} is no JSON file that tells the training data ({error}).") from error
+    if not isinstance(content, dict):
+        raise InputError(f"{path} must be a JSON object that tells the training data and recipe.")
+    return content
+
+
+def _write_manifest(stage: Path, manifest: Manifest) -> None:
+    names = sorted(path.name for path in stage.iterdir() if path.name != MANIFEST_FILE)
+    complete = manifest.model_copy(update={"files": {name: file_hash(stage / name) for name in names}})
+    text = json.dumps(complete.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    (stage / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,139 @@
+"""A checkpoint as everything after it needs it: one logit, positive for machine-written, and its tokenizer."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+from transformers import AutoModelForSequenceClassification, AutoTokenizer
+
+from moderation.detector.manifest import MAX_SECTION_TOKENS
+from moderation.errors import InputError
+from moderation.training.detector.loop import special_tokens
+from moderation.training.detector.model import HEAD_FILE, load_classifier
+
+_MACHINE_NAMES = ("machine", "fake", "generated", "synthetic", "ai", "bot", "label_1")
+
+
+class _MachineLogit(nn.Module):
+    """The difference of two class logits, or the only one there is."""
+
+    def __init__(self, model: nn.Module, machine: int, labels: int) -> None:
+        super().__init__()
+        self.model = model
+        self._machine = machine
+        self._labels = labels
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        logits: Tensor = self.model(input_ids=input_ids, attention_mask=attention_mask).logits.float()
+        if self._labels == 1:
+            return logits[:, 0]
+        return logits[:, self._machine] - logits[:, 1 - self._machine]
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The network in evaluation mode and what its manifest will say about its input."""
+
+    network: nn.Module
+    tokenizer: Tokenizer
+    first: int
+    last: int
+    pad: int
+    layers: int
+    max_tokens: int
+
+
+def load_checkpoint(directory: Path, machine_label: str | None = None, max_tokens: int | None = None) -> Checkpoint:
+    """Return the checkpoint in *directory*: one of ours, or any sequence classifier with one or two labels.
+
+    *machine_label* is the name or number of the label for machine-written; by default it is guessed from the
+    names, and the probes prove or refuse the guess. Raises InputError.
+    """
+    if not (directory / "config.json").is_file():
+        raise InputError(f"{directory} is no checkpoint: it has no config.json. Name a Hugging Face model directory.")
+    tokenizer = _tokenizer(directory)
+    special = special_tokens(tokenizer)
+    if (directory / HEAD_FILE).is_file():
+        ours = load_classifier(directory)
+        network: nn.Module = ours
+        config: Any = ours.encoder.config
+    else:
+        model = _classifier(directory)
+        config = model.config
+        network = _MachineLogit(model, _machine_label(config, machine_label), int(config.num_labels))
+    # RoBERTa counts positions from the padding id upwards, so two of its 514 are never used.
+    offset = int(config.pad_token_id) + 1 if "roberta" in str(config.model_type) else 0
+    possible = min(MAX_SECTION_TOKENS, int(config.max_position_embeddings) - offset - 2)
+    if max_tokens is not None and not 1 <= max_tokens <= possible:
+        raise InputError(f"--max-tokens must be from 1 to {possible} for this checkpoint, not {max_tokens}.")
+    network.eval()
+    for parameter in network.parameters():
+        parameter.requires_grad_(False)
+    return Checkpoint(
+        network=network,
+        tokenizer=tokenizer,
+        first=special.first,
+        last=special.last,
+        pad=special.pad,
+        layers=int(config.num_hidden_layers),
+        max_tokens=max_tokens or possible,
+    )
+
+
+def torch_logits(network: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
+    """Return the logits of shape (texts,) as PyTorch computes them."""
+    with torch.inference_mode():
+        logits: Tensor = network(ids, mask)
+    return logits
+
+
+def _tokenizer(directory: Path) -> Tokenizer:
+    file = directory / "tokenizer.json"
+    try:
+        if file.is_file():
+            return Tokenizer.from_file(str(file))
+        tokenizer: Tokenizer = AutoTokenizer.from_pretrained(str(directory), local_files_only=True).backend_tokenizer
+        return tokenizer
+    except Exception as error:  # tokenizers raises bare Exception, transformers many kinds
+        raise InputError(
+            f"{directory} has no tokenizer that can be read ({error}); put its tokenizer.json there."
+        ) from error
+
+
+def _classifier(directory: Path) -> Any:
+    architectures = json.loads((directory / "config.json").read_text(encoding="utf-8")).get("architectures") or []
+    if not any("ForSequenceClassification" in str(name) for name in architectures):
+        raise InputError(
+            f"{directory} is no sequence classifier (architectures: {architectures}); "
+            "fine-tune it with a classification head first."
+        )
+    try:
+        return AutoModelForSequenceClassification.from_pretrained(
+            str(directory), attn_implementation="sdpa", local_files_only=True
+        )
+    except (OSError, ValueError) as error:
+        raise InputError(f"transformers cannot load {directory}: {error}") from error
+
+
+def _machine_label(config: Any, wanted: str | None) -> int:
+    labels = int(config.num_labels)
+    if labels not in (1, 2):
+        raise InputError(f"The checkpoint has {labels} labels; a detector has two (human, machine) or one logit.")
+    names = {int(number): str(name).lower() for number, name in config.id2label.items()}
+    if wanted is not None:
+        for number, name in names.items():
+            if wanted.lower() in (name, str(number)):
+                return number
+        raise InputError(f"--machine-label {wanted} is none of the checkpoint's labels: {', '.join(names.values())}.")
+    matching = [number for number, name in names.items() if name in _MACHINE_NAMES]
+    if labels == 1:
+        return 0
+    if len(matching) != 1:
+        raise InputError(f"Which label means machine-written? Say --machine-label, one of {', '.join(names.values())}.")
+    return matching[0]

@@ -1,0 +1,99 @@
+"""The precisions that a bundle can carry: fp32, int8 for the CPU, fp16 for CUDA."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import helper, numpy_helper
+from onnxruntime.quantization import QuantType, quantize_dynamic
+
+# Smaller tables, such as positions and token types, are kept in fp32: nothing is gained there.
+_LARGE_TABLE_BYTES = 4_000_000
+_KEPT_IN_FP32 = ("LayerNormalization", "Softmax", "SkipLayerNormalization", "CumSum", "Range", "GatherND")
+
+
+def write_int8(fp32: Path, out: Path) -> None:
+    """Write the graph with weights per channel in int8, activations quantised as they come, and large embeddings
+    in int8 with one scale per word.
+
+    The one activation scale per tensor makes a score depend on its batch, so this precision runs each text alone.
+    """
+    root = logging.getLogger()
+    level = root.level
+    root.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            quantize_dynamic(
+                str(fp32),
+                str(out),
+                op_types_to_quantize=["MatMul"],
+                per_channel=True,
+                weight_type=QuantType.QInt8,
+                extra_options={"MatMulConstBOnly": True},
+            )
+    finally:
+        root.setLevel(level)
+    model = onnx.load(str(out))
+    _quantise_embeddings(model)
+    onnx.save(model, str(out))
+
+
+def write_fp16(fp32: Path, out: Path) -> None:
+    """Write the graph in fp16, with LayerNorm, softmax, mask arithmetic and the head in fp32."""
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    model = onnx.load(str(fp32))
+    head = []
+    for node in reversed(model.graph.node):
+        if node.op_type == "LayerNormalization":
+            break
+        head.append(node.name)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        half = convert_float_to_float16(
+            model,
+            keep_io_types=True,
+            op_block_list=list(_KEPT_IN_FP32),
+            node_block_list=head,
+            disable_shape_infer=False,
+        )
+    onnx.save(half, str(out))
+
+
+def _quantise_embeddings(model: Any) -> None:
+    """Replace each large fp32 table that is only gathered from by int8 rows and one scale per row."""
+    graph = model.graph
+    tables = {tensor.name: tensor for tensor in graph.initializer}
+    for number, node in enumerate(list(graph.node)):
+        table = tables.get(node.input[0]) if node.op_type == "Gather" else None
+        if table is None or table.data_type != onnx.TensorProto.FLOAT:
+            continue
+        weights = numpy_helper.to_array(table)
+        users = sum(table.name in other.input for other in graph.node)
+        if weights.ndim != 2 or weights.nbytes < _LARGE_TABLE_BYTES or users != 1:
+            continue
+        scale = np.maximum(np.abs(weights).max(axis=1, keepdims=True), 1e-12).astype(np.float32) / 127
+        rows = np.clip(np.rint(weights / scale), -127, 127).astype(np.int8)
+        name = table.name
+        graph.initializer.remove(table)
+        graph.initializer.append(numpy_helper.from_array(rows, f"{name}.int8"))
+        graph.initializer.append(numpy_helper.from_array(scale, f"{name}.scale"))
+        ids, output = node.input[1], node.output[0]
+        replacement = [
+            helper.make_node("Gather", [f"{name}.int8", ids], [f"{name}.rows"], name=f"rows_{number}"),
+            helper.make_node(
+                "Cast", [f"{name}.rows"], [f"{name}.floats"], name=f"floats_{number}", to=onnx.TensorProto.FLOAT
+            ),
+            helper.make_node("Gather", [f"{name}.scale", ids], [f"{name}.scales"], name=f"scales_{number}"),
+            helper.make_node("Mul", [f"{name}.floats", f"{name}.scales"], [output], name=f"embedded_{number}"),
+        ]
+        place = list(graph.node).index(node)
+        graph.node.remove(node)
+        for step, part in enumerate(replacement):
+            graph.node.insert(place + step, part)

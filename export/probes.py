@@ -1,0 +1,42 @@
+"""Texts whose side is known, and the proof that a network's logit points the right way."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from export.checkpoint import Checkpoint
+from export.parity import between_specials, torch_scores
+from moderation.detector.manifest import Probe
+from moderation.errors import InputError
+from moderation.text import normalise
+
+DEFAULT_PROBES = Path(__file__).with_name("probes.json")
+
+
+def load_probes(path: Path, checkpoint: Checkpoint) -> tuple[Probe, ...]:
+    """Return the probes of a JSON list of {"text", "label"}, with the tokens they have here. Raises InputError."""
+    try:
+        entries = [(str(entry["text"]), int(entry["label"])) for entry in json.loads(path.read_text(encoding="utf-8"))]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f'{path} is no JSON list of {{"text": …, "label": 0 or 1}} ({error}).') from error
+    if {label for _, label in entries} != {0, 1}:
+        raise InputError(f"{path} must have human (0) and machine (1) texts, to prove which way the logit points.")
+    probes = []
+    for text, label in entries:
+        ids = checkpoint.tokenizer.encode(normalise(text), add_special_tokens=False).ids
+        probes.append(Probe(text=text, label=1 if label else 0, token_ids=tuple(ids)))
+    return tuple(probes)
+
+
+def prove_polarity(checkpoint: Checkpoint, probes: tuple[Probe, ...]) -> None:
+    """Raise InputError unless in PyTorch every machine probe scores above every human probe."""
+    sections = [between_specials(checkpoint, probe.token_ids[: checkpoint.max_tokens]) for probe in probes]
+    scores = torch_scores(checkpoint, sections)
+    human = max(score for probe, score in zip(probes, scores, strict=True) if probe.label == 0)
+    machine = min(score for probe, score in zip(probes, scores, strict=True) if probe.label == 1)
+    if not machine > human:
+        raise InputError(
+            f"The probes contradict this checkpoint: a human text scores {human:.3f}, a machine text {machine:.3f}. "
+            "Name the other label with --machine-label, or give texts of its domain with --probes."
+        )

@@ -1,0 +1,85 @@
+"""``moderation export``: from a checkpoint to a bundle that the sidecar runs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moderation.errors import InputError, SettingsError
+
+if TYPE_CHECKING:
+    from export.bundle import LabelledText
+    from moderation.detector.manifest import Precision
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="Hugging Face sequence-classification directory, or one of ours.")],
+    out: Annotated[Path, typer.Argument(help="Directory of the bundle; an older bundle there is replaced.")],
+    precision: Annotated[
+        str, typer.Option(help="fp32, fp16 (for CUDA), int8 (for the CPU); several with commas.")
+    ] = "int8",
+    name: Annotated[str | None, typer.Option(help="Name of the bundle (that of the directory).")] = None,
+    machine_label: Annotated[str | None, typer.Option(help="Label, by name or number, for machine-written.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Tokens of a section (at most 510).")] = None,
+    probes: Annotated[Path | None, typer.Option(help="JSON list of texts with labels that prove the polarity.")] = None,
+    texts: Annotated[
+        Path | None, typer.Option(help="JSONL of text and label outside the training data: parity and calibration.")
+    ] = None,
+    training: Annotated[Path | None, typer.Option(help="JSON object: training data, recipe.")] = None,
+    notice: Annotated[Path | None, typer.Option(help="NOTICE file that goes into the bundle.")] = None,
+    licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "unstated",
+) -> None:
+    """Turn a checkpoint into a bundle: ONNX with fused attention, precisions, parity, proved polarity, manifest."""
+    try:
+        from rich.console import Console
+        from rich.table import Table
+
+        from export.bundle import BundleOrder, write_bundle
+        from export.probes import DEFAULT_PROBES
+        from moderation.detector.manifest import read_manifest
+    except ImportError as error:
+        raise SettingsError("Exporting needs PyTorch: pip install 'moderation-sidecar[export]'.") from error
+    order = BundleOrder(
+        name=name or out.resolve().name,
+        precisions=_precisions(precision),
+        machine_label=machine_label,
+        max_tokens=max_tokens,
+        probes=probes or DEFAULT_PROBES,
+        texts=_labelled(texts) if texts else (),
+        texts_are=f"{texts.name}, given at export" if texts else "nothing",
+        training=training,
+        notice=notice,
+        licence=licence,
+    )
+    manifest, manifest_hash = read_manifest(write_bundle(checkpoint, out, order))
+    table = Table("precision", "file", "MB", "largest logit difference", title=f"{manifest.name} {manifest_hash[:12]}")
+    for kind, entry in manifest.precisions.items():
+        size = (out / entry.file).stat().st_size / 1e6
+        table.add_row(kind, entry.file, f"{size:.1f}", f"{entry.parity.largest_logit_difference:.2g}")
+    Console().print(table)
+
+
+def _precisions(wanted: str) -> tuple[Precision, ...]:
+    known: tuple[Precision, ...] = ("fp32", "fp16", "int8")
+    names = [name.strip() for name in wanted.split(",") if name.strip()]
+    chosen = tuple(kind for kind in known if kind in names)
+    if not chosen or len(chosen) != len(set(names)):
+        raise SettingsError(f"--precision takes fp32, fp16 and int8, with commas between them, not {wanted!r}.")
+    return chosen
+
+
+def _labelled(path: Path) -> tuple[LabelledText, ...]:
+    from export.bundle import LabelledText
+
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+        rows = [json.loads(line) for line in lines if line.strip()]
+        return tuple(LabelledText(str(row["text"]), int(row["label"])) for row in rows)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} is no JSONL file of text and label ({error}).") from error

@@ -1,0 +1,176 @@
+"""A feature reads nothing later than its post, a replay changes nothing, and a gap is missing instead of zero."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moderation.errors import InputError
+from moderation.events import Event
+from moderation.features import FeatureExtractor
+from moderation.state import Keyring, PlatformState
+from tests.unit.features.builders import KEYRING, at, extract_all, follow, named, new_state, post, restored
+
+HOUR, DAY = 3600, 86_400
+
+
+@st.composite
+def streams(draw: st.DrawFn) -> list[Event]:
+    """Events in event-time order by few accounts on few addresses."""
+    steps = draw(st.lists(st.integers(0, 2000), min_size=1, max_size=25))
+    seconds = 0
+    events: list[Event] = []
+    for number, step in enumerate(steps):
+        seconds += step
+        account = draw(st.sampled_from("abcd"))
+        if draw(st.booleans()):
+            ip = draw(st.sampled_from(["192.0.2.1", "192.0.2.2", "2001:db8::1"]))
+            events.append(post(f"p{number}", account, seconds, ip=ip))
+        else:
+            events.append(follow(account, draw(st.sampled_from("abcd")), seconds, undo=draw(st.booleans())))
+    return events
+
+
+def same(one: list[object], other: list[object]) -> None:
+    assert len(one) == len(other)
+    for left, right in zip(one, other, strict=True):
+        np.testing.assert_array_equal(left.values, right.values)  # type: ignore[attr-defined]
+        assert left.graph_epoch == right.graph_epoch  # type: ignore[attr-defined]
+
+
+@given(streams(), st.integers(0, 25))
+def test_what_comes_later_changes_nothing(events: list[Event], cut: int) -> None:
+    whole = extract_all(new_state(), events)
+    same(whole[: len(extract_all(new_state(), events[:cut]))], extract_all(new_state(), events[:cut]))
+
+
+@given(streams(), st.integers(0, 25))
+def test_a_snapshot_and_a_restart_are_as_if_nothing_had_happened(
+    tmp_path_factory: pytest.TempPathFactory, events: list[Event], cut: int
+) -> None:
+    path = tmp_path_factory.mktemp("state") / "snapshot"
+    state = new_state()
+    before = extract_all(state, events[:cut])
+    state.snapshot(path, {})
+    same(before + extract_all(restored(path), events[cut:]), extract_all(new_state(), events))
+
+
+@given(streams())
+def test_a_silent_rebuild_gives_the_state_of_the_first_run(events: list[Event]) -> None:
+    state = new_state()
+    extract_all(state, events)
+    rebuilt = new_state()
+    for event in events:
+        FeatureExtractor(rebuilt).observe(event)
+    probe = post("probe", "a", 90_000, ip="192.0.2.1")
+    same(extract_all(state, [probe]), extract_all(rebuilt, [probe]))
+
+
+def test_accounts_on_an_address_are_counted_by_hour_and_day() -> None:
+    events = [post(f"p{n}", f"a{n}", n * 600, ip="192.0.2.1") for n in range(10)]
+    last = named(extract_all(new_state(), events)[-1])
+    assert (last["network_accounts_1h"], last["network_accounts_24h"]) == (6, 10)
+    assert (
+        named(extract_all(new_state(), [*events, post("q", "z", 2 * DAY, ip="192.0.2.1")])[-1])["network_accounts_24h"]
+        == 1
+    )
+
+
+def test_an_ipv6_household_is_its_64_and_a_mapped_ipv4_is_the_ipv4() -> None:
+    assert KEYRING.hash_address("2001:db8:1:2::1") == KEYRING.hash_address("2001:db8:1:2:ffff::9")
+    assert KEYRING.hash_address("2001:db8:1:2::1") != KEYRING.hash_address("2001:db8:1:3::1")
+    assert KEYRING.hash_address("::ffff:192.0.2.1") == KEYRING.hash_address("192.0.2.1")
+
+
+def test_a_hash_depends_on_its_key_and_names_it() -> None:
+    other = Keyring.from_secrets(("k2", b"b" * 32), None)
+    assert KEYRING.hash_address("192.0.2.1").split(":")[0] == "k1"
+    assert KEYRING.hash_address("192.0.2.1").split(":")[1] != other.hash_address("192.0.2.1").split(":")[1]
+
+
+def test_a_late_event_counts_forward_only() -> None:
+    state = new_state()
+    early, late, after = (
+        post("p1", "a", 7200, ip="192.0.2.1"),
+        post("p0", "b", 60, ip="192.0.2.1"),
+        post("p2", "c", 7260, ip="192.0.2.1"),
+    )
+    vectors = extract_all(state, [early, late, after])
+    assert state.late_events == 1
+    assert named(vectors[1])["network_accounts_24h"] == 1
+    assert named(vectors[2])["network_accounts_24h"] == 3
+    assert named(vectors[2])["network_accounts_1h"] == 2
+
+
+def test_a_revision_counts_once_and_a_repeat_is_recognised() -> None:
+    state = new_state()
+    extractor = FeatureExtractor(state)
+    first = post("p", "a", 0, text="one")
+    extractor.extract(first)
+    assert extractor.seen_before(first) == "same"
+    revised = post("p", "a", 60, text="two")
+    assert extractor.seen_before(revised) == "revision"
+    assert named(extractor.extract(revised))["account_posts_24h"] == 1
+    assert extractor.seen_before(post("q", "a", 60)) == "new"
+
+
+def test_degraded_windows_are_missing_by_name_until_they_have_filled() -> None:
+    state = new_state()
+    state.mark_degraded(int(at(0).timestamp() * 1000))
+    events = [post("p1", "a", 60, ip="192.0.2.1"), post("p2", "a", HOUR, ip="192.0.2.1")]
+    events.append(post("p3", "a", DAY, ip="192.0.2.1"))
+    first, second, third = extract_all(state, [*events])
+    assert set(first.degraded) == {"windows_1h", "windows_24h", "graph"}
+    assert not {name for name in named(first) if name.endswith(("1h", "24h"))}
+    assert "network_accounts_1h" in named(second)
+    assert "network_accounts_24h" not in named(second)
+    assert "network_accounts_24h" in named(third)
+    assert third.degraded == ("graph",)
+
+
+def test_a_post_of_epoch_k_reads_the_graph_closed_with_epoch_k_minus_2() -> None:
+    ring = [follow("a", "b", 0), follow("b", "c", 10), follow("c", "a", 20)]
+    more = [follow("d", "a", 610), follow("a", "d", 620)]
+    posts = [post("p1", "a", 700), post("p2", "a", 1250), post("p3", "a", 1850)]
+    events = sorted([*ring, *more, *posts], key=lambda event: event.at_ms or 0)
+    vectors = extract_all(new_state(epoch_s=600), events)
+    epoch = int(at(0).timestamp()) // 600
+    assert [vector.graph_epoch for vector in vectors] == [None, epoch, epoch + 1]
+    assert named(vectors[1])["graph_core_number"] == 2
+    assert named(vectors[1])["graph_clustering"] == 1
+    assert named(vectors[2])["graph_clustering"] == pytest.approx(1 / 3)
+    assert named(vectors[0])["graph_out_degree"] == 2
+
+
+def test_a_silence_of_years_closes_one_epoch() -> None:
+    state = new_state()
+    events = [follow("a", "b", 0), post("p", "a", 5 * 365 * DAY)]
+    assert extract_all(state, events)[-1].graph_epoch == int(at(0).timestamp()) // 600
+
+
+def test_an_unfollow_removes_and_an_older_word_does_not_bring_it_back() -> None:
+    events = [follow("a", "b", 10), follow("a", "b", 20, undo=True), follow("a", "b", 15), post("p", "a", 30)]
+    assert named(extract_all(new_state(), events)[-1])["graph_out_degree"] == 0
+
+
+def test_without_follow_events_the_graph_is_missing_not_empty() -> None:
+    assert not [name for name in named(extract_all(new_state(), [post("p", "a", 0)])[0]) if name.startswith("graph")]
+
+
+def test_a_snapshot_that_cannot_be_trusted_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "snapshot"
+    new_state().snapshot(path, {})
+    other_key = Keyring.from_secrets(("k9", b"c" * 32), None)
+    with pytest.raises(InputError, match="'k1', which is not among the live ones"):
+        PlatformState.restore(path, keyring=other_key, platform_id="p", graph_epoch_s=600)
+    rotated = Keyring.from_secrets(("k9", b"c" * 32), ("k1", b"a" * 32))
+    PlatformState.restore(path, keyring=rotated, platform_id="p", graph_epoch_s=600)
+    with pytest.raises(InputError, match="belongs to the platform 'p'"):
+        PlatformState.restore(path, keyring=KEYRING, platform_id="q", graph_epoch_s=600)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(InputError, match="damaged"):
+        restored(path)

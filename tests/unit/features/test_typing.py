@@ -1,0 +1,60 @@
+"""Typing features say what was measured, and nothing where nothing was."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from moderation.events import Typing
+from moderation.features.typing import typing_features
+from tests.unit.features.builders import post
+
+TEXT = "The ferry left before the fog had lifted."
+
+
+def features(text: str = TEXT, **typing: Any) -> dict[str, float]:
+    return typing_features(post("p", "a", 0, text=text, typing=Typing(**typing)))
+
+
+@pytest.mark.parametrize("method", ["ime", "dictation", "assistive", "api"])
+def test_ways_of_writing_without_a_rhythm_are_missing(method: str) -> None:
+    assert features(input_method=method, duration_ms=100, keystrokes=2, intervals_ms=(1.0,) * 40) == {}
+
+
+def test_nothing_sent_is_nothing_known() -> None:
+    assert typing_features(post("p", "a", 0)) == {}
+    assert features() == {}
+
+
+def test_speed_counts_what_was_typed_not_what_was_pasted() -> None:
+    found = features(duration_ms=10_000, keystrokes=20, pastes=1, pasted_chars=len(TEXT) - 20)
+    assert found["typing_chars_per_s"] == 2
+    assert found["typing_keystrokes_per_s"] == 2
+    assert found["typing_pasted_share"] == pytest.approx((len(TEXT) - 20) / len(TEXT))
+    assert "typing_chars_per_s" not in features(duration_ms=10_000, pastes=1)
+
+
+def test_an_even_machine_rhythm_has_no_spread_and_repeats_itself() -> None:
+    found = features(intervals_ms=(100.0,) * 30)
+    assert found["typing_interval_cv"] == 0
+    assert found["typing_interval_entropy_bits"] == 0
+    assert found["typing_interval_repeated_share"] == 1
+    assert "typing_interval_lag1" not in found
+
+
+def test_too_few_intervals_say_nothing() -> None:
+    assert features(intervals_ms=(100.0,) * 7) == {}
+
+
+def test_pauses_at_word_boundaries_are_read_from_classes_or_from_an_exact_text() -> None:
+    intervals = [100.0] * (len(TEXT) - 1)
+    for index in range(1, len(TEXT)):
+        if TEXT[index - 1] == " ":
+            intervals[index - 1] = 300.0
+    exact = features(keystrokes=len(TEXT), deletions=0, pastes=0, intervals_ms=tuple(intervals))
+    assert exact["typing_boundary_pause_ratio"] == 3
+    classes = tuple("space" if letter == " " else "letter" for letter in TEXT[1:])
+    sent = features(intervals_ms=tuple(intervals), interval_classes=classes)
+    assert sent["typing_boundary_pause_ratio"] == 3
+    assert "typing_boundary_pause_ratio" not in features(intervals_ms=tuple(intervals))

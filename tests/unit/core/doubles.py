@@ -1,0 +1,212 @@
+"""In-memory stand-ins for the doors and the models, with the promises of the real ones that tests rely on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from moderation.audit import AuditSampling
+from moderation.detector import ContentScore, SectionScore
+from moderation.effects import Effects, FamilyEvidence, Origin, Partition, Reason
+from moderation.errors import ConnectionLost, FencedError
+from moderation.features import FEATURES_VERSION, FeatureExtractor
+from moderation.pipeline import Pipeline
+from moderation.ports import Claim, OutboxRow
+from moderation.risk import Judgement
+from moderation.state import Keyring, PlatformState
+
+KEYRING = Keyring.from_secrets(("k1", b"a" * 32), None)
+
+
+class WordDetector:
+    """Finds the word 'robot' suspicious; abstains on empty text."""
+
+    manifest_hash = "d" * 64
+
+    def __init__(self) -> None:
+        self.texts: list[str] = []
+
+    def score(self, texts: Sequence[str]) -> list[ContentScore]:
+        self.texts.extend(texts)
+        return [self._score(text) for text in texts]
+
+    def _score(self, text: str) -> ContentScore:
+        if not text:
+            return ContentScore(math.nan, math.nan, (), 0, truncated=False)
+        logit = 4.0 if "robot" in text else -4.0
+        return ContentScore(logit, 1 / (1 + math.exp(-logit)), (SectionScore(0, len(text), logit),), 3, truncated=False)
+
+    def describe(self) -> str:
+        return "a word list"
+
+
+class ContentRisk:
+    """Flags what the word detector finds, as if another family agreed."""
+
+    features_version = FEATURES_VERSION
+    detector_hash = "d" * 64
+    manifest_hash = "r" * 64
+    threshold = 0.5
+
+    def assess(self, features: np.ndarray, logits: np.ndarray) -> list[Judgement]:
+        assert features.shape[0] == logits.shape[0]
+        return [self._judge(float(logit)) for logit in logits]
+
+    def _judge(self, logit: float) -> Judgement:
+        flagged = logit > 0
+        families = (FamilyEvidence("content", None if math.isnan(logit) else logit, 0.001 if flagged else 0.5),)
+        return Judgement(0.9 if flagged else 0.1, flagged, families, ("content", "network") if flagged else ())
+
+    def explain(self, features: np.ndarray, logit: float) -> tuple[Reason, ...]:
+        return (Reason("content", "synthetic_logit", logit, logit, "The text reads like a machine's."),)
+
+    def describe(self) -> str:
+        return "a word model"
+
+
+def new_state() -> PlatformState:
+    return PlatformState(platform_id="p", keyring=KEYRING, graph_epoch_s=600)
+
+
+def new_pipeline(state: PlatformState, audit: AuditSampling | None = None) -> Pipeline:
+    return Pipeline(
+        platform_id="p",
+        extractor=FeatureExtractor(state),
+        detector=WordDetector(),
+        risk=ContentRisk(),  # type: ignore[arg-type]  # a stand-in with the same methods
+        audit=audit,
+    )
+
+
+@dataclass
+class MemoryLog:
+    """Records by partition, as a broker keeps them."""
+
+    records: dict[Partition, list[bytes]] = field(default_factory=dict)
+    first: dict[Partition, int] = field(default_factory=dict)
+    hinted: dict[Partition, int] = field(default_factory=dict)
+
+
+class MemorySource:
+    """Reads a MemoryLog to its end."""
+
+    def __init__(self, log: MemoryLog, per_poll: int = 5) -> None:
+        self._log = log
+        self._next: dict[Partition, int] = {}
+        self._per_poll = per_poll
+        self.closed = False
+
+    @property
+    def ended(self) -> bool:
+        return all(self._next[p] >= len(records) for p, records in self._log.records.items())
+
+    def partitions(self) -> list[Partition]:
+        return sorted(self._log.records)
+
+    def bounds(self) -> dict[Partition, tuple[int, int]]:
+        return {p: (self._log.first.get(p, 0), len(records)) for p, records in self._log.records.items()}
+
+    def seek(self, positions: Mapping[Partition, int]) -> None:
+        self._next = dict(positions)
+
+    def await_assignment(self, timeout_s: float) -> None:
+        return None
+
+    def poll(self, timeout_ms: int) -> Sequence[Origin]:
+        found: list[Origin] = []
+        for partition, records in self._log.records.items():
+            start = self._next[partition]
+            for offset in range(start, min(start + self._per_poll, len(records))):
+                found.append(Origin(partition, offset, 1_790_000_000_000, None, records[offset]))
+                self._next[partition] = offset + 1
+        return found
+
+    def pause(self, partitions: Iterable[Partition]) -> None:
+        return None
+
+    def resume(self, partitions: Iterable[Partition]) -> None:
+        return None
+
+    def commit(self, positions: Mapping[Partition, int]) -> None:
+        self._log.hinted.update(positions)
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class MemoryStore:
+    """The ledger, flags and outbox in dictionaries, with fencing and the first flag winning."""
+
+    def __init__(self) -> None:
+        self.positions: dict[Partition, int] = {}
+        self.epochs: dict[Partition, int] = {}
+        self.flags: dict[tuple[str, str, str], float | None] = {}
+        self.letters: dict[tuple[Partition, int], OutboxRow] = {}
+        self.sent: list[OutboxRow] = []
+        self.lease: str | None = None
+        self.commits: list[Effects] = []
+        self.outages = 0
+
+    def acquire_lease(self, pipeline: str, owner: str, ttl_s: float) -> bool:
+        if self.lease not in (None, owner):
+            return False
+        self.lease = owner
+        return True
+
+    def release_lease(self, pipeline: str, owner: str) -> None:
+        if self.lease == owner:
+            self.lease = None
+
+    def known_topic_ids(self, pipeline: str, cluster_id: str, topic: str) -> set[str]:
+        return {p.topic_id for p in self.positions if p.topic == topic}
+
+    def claim(self, pipeline: str, owner: str, partitions: Sequence[Partition]) -> Claim:
+        for partition in partitions:
+            self.epochs[partition] = self.epochs.get(partition, 0) + 1
+        epochs = {partition: self.epochs[partition] for partition in partitions}
+        return Claim(pipeline, owner, epochs, {partition: self.positions.get(partition) for partition in partitions})
+
+    def commit(self, claim: Claim, effects: Effects) -> None:
+        if self.outages:
+            self.outages -= 1
+            raise ConnectionLost("the review database does not answer")
+        if any(self.epochs[partition] != claim.epochs[partition] for partition in effects.positions):
+            raise FencedError("another writer has claimed this partition")
+        self.commits.append(effects)
+        self.positions.update(effects.positions)
+        for flag in effects.flags:
+            a = flag.assessment
+            self.flags.setdefault((a.platform_id, a.post_id, a.content_hash), a.risk)
+        for letter in effects.dead_letters:
+            key = (letter.origin.partition, letter.origin.offset)
+            self.letters.setdefault(key, OutboxRow(len(self.letters), f"{key[0].topic}-dlt", letter))
+
+    def outbox(self, limit: int) -> list[OutboxRow]:
+        return [row for row in self.letters.values() if row not in self.sent][:limit]
+
+    def relayed(self, ids: Sequence[int]) -> None:
+        self.sent.extend(row for row in self.letters.values() if row.id in ids)
+
+    def flag_counts(self) -> dict[str, int]:
+        return {"flags": len(self.flags)}
+
+    def close(self) -> None:
+        return None
+
+
+class MemoryRelay:
+    """Marks outbox rows as sent."""
+
+    def __init__(self, store: MemoryStore) -> None:
+        self._store = store
+
+    def run_once(self, limit: int = 500) -> int:
+        rows = self._store.outbox(limit)
+        self._store.relayed([row.id for row in rows])
+        return len(rows)
+
+
+Steps = Callable[[str], None]

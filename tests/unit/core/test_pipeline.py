@@ -1,0 +1,104 @@
+"""What follows from a batch, and what must never follow."""
+
+from __future__ import annotations
+
+import json
+
+from moderation.audit import AuditSampling
+from moderation.effects import Assessment, Origin, Partition
+from moderation.ordering import Item
+from moderation.pipeline import Outcome
+from moderation.sidecar import Decoder
+from tests.unit.core.doubles import new_pipeline, new_state
+
+LANE = Partition("c", "posts", "t", 0)
+FULL = {"account_id": "a", "created_at": "2026-01-01T00:00:00Z", "client": {"ip": "192.0.2.1"}}
+
+
+def item(offset: int, event: object, live_from: int = 0) -> Item:
+    raw = event if isinstance(event, bytes) else json.dumps(event).encode()
+    return Decoder({}, None, {LANE: live_from}).item(Origin(LANE, offset, 1_790_000_000_000, None, raw))
+
+
+def outcome(*events: object, live_from: int = 0) -> Outcome:
+    return new_pipeline(new_state()).process([item(n, event, live_from) for n, event in enumerate(events)])
+
+
+def assessed(found: Outcome) -> list[Assessment]:
+    return [assessment for assessment in found.assessments if assessment is not None]
+
+
+def robot(post_id: str, **fields: object) -> dict[str, object]:
+    return {"post_id": post_id, "text": "I am a robot.", **FULL, **fields}
+
+
+def test_a_flag_carries_everything_that_makes_it_reproducible() -> None:
+    found = outcome(robot("p1"))
+    (flag,) = found.effects.flags
+    assert flag.assessment.post_id == "p1"
+    assert flag.assessment.reasons[0].sentence
+    assert len(flag.assessment.detector_version) == 64
+    assert flag.evidence.text == "I am a robot."
+    assert flag.evidence.address_hash is not None
+    assert "192.0.2.1" not in repr(flag)
+
+
+def test_a_post_without_account_or_time_is_scored_and_never_flagged() -> None:
+    found = outcome({"post_id": "p", "text": "robot"}, {"post_id": "q", "text": "robot", "account_id": "a"})
+    assert found.effects.flags == []
+    assert [a.synthetic_logit for a in assessed(found)] == [4.0, 4.0]
+    assert [a.risk for a in assessed(found)] == [None, None]
+
+
+def test_the_same_post_again_is_a_no_op_and_another_text_is_a_revision() -> None:
+    found = outcome(robot("p"), robot("p"), robot("p", text="Still a robot."))
+    assert [flag.evidence.text for flag in found.effects.flags] == ["I am a robot.", "Still a robot."]
+    assert found.effects.counters["posts_repeated"] == 1
+
+
+def test_a_bad_record_becomes_one_dead_letter_and_stops_nobody() -> None:
+    found = outcome(robot("p"), b"{broken", robot("q"))
+    (letter,) = found.effects.dead_letters
+    assert (letter.origin.offset, letter.origin.value, letter.stage) == (1, b"{broken", "decode")
+    assert len(found.effects.flags) == 2
+    assert found.effects.positions == {LANE: 3}
+
+
+def test_a_silent_rebuild_restores_state_and_leaves_no_trace() -> None:
+    found = outcome(robot("p"), b"{broken", {"type": "deletion"}, robot("p"), live_from=3)
+    assert found.effects.flags == []
+    assert found.effects.dead_letters == []
+    assert found.effects.counters == {"posts": 1, "posts_repeated": 1}
+    assert found.effects.positions == {LANE: 4}
+
+
+def test_deletions_and_labels_pass_through() -> None:
+    at = {"at": "2026-01-02T00:00:00Z"}
+    found = outcome(
+        {"type": "deletion", "post_id": "p", "account_id": "a", **at},
+        {"type": "label", "post_id": "p", "verdict": "confirmed", "source": "desk", **at},
+        {"type": "label", "post_id": "p", "verdict": "confirmed", "source": "desk", **at},
+    )
+    assert found.effects.deletions[0].post_id == "p"
+    assert found.effects.labels[0].event_key == found.effects.labels[1].event_key
+
+
+def test_invalid_values_are_counted_by_name() -> None:
+    found = outcome(robot("p", client={"ip": "nowhere"}))
+    assert found.effects.counters["invalid:client.ip"] == 1
+    assert assessed(found)[0].missing == ("client.ip",)
+
+
+def test_the_audit_sample_depends_on_key_and_id_alone() -> None:
+    sampling = AuditSampling(b"k" * 32, rate=0.3, flagged_rate=1.0)
+    posts = [item(n, {"post_id": f"p{n}", "text": "A walk.", **FULL}) for n in range(200)]
+    first = new_pipeline(new_state(), sampling).process(posts).effects.audit_samples
+    again = new_pipeline(new_state(), sampling).process(posts[::-1]).effects.audit_samples
+    drawn = {sample.assessment.post_id for sample in first}
+    assert drawn == {sample.assessment.post_id for sample in again}
+    assert 30 <= len(drawn) <= 95
+    assert all(sample.probability == 0.3 for sample in first)
+    other = AuditSampling(b"z" * 32, rate=0.3, flagged_rate=1.0)
+    assert drawn != {
+        s.assessment.post_id for s in new_pipeline(new_state(), other).process(posts).effects.audit_samples
+    }

@@ -1,0 +1,170 @@
+"""The loop keeps its promises with stand-ins for the servers; the acceptance test repeats them with real ones."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from moderation.effects import Partition
+from moderation.errors import FencedError, PositionError
+from moderation.sidecar import Decoder, LoopConfig, Sidecar
+from moderation.state import PlatformState
+from tests.unit.core.doubles import KEYRING, MemoryLog, MemoryRelay, MemorySource, MemoryStore, new_pipeline, new_state
+
+LANES = [Partition("c", "posts", "t", number) for number in range(2)]
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing in the loop may catch it."""
+
+
+def records(count: int) -> MemoryLog:
+    """Posts dealt out over two partitions in event-time order; every third is a robot's, every tenth is broken."""
+    log = MemoryLog({lane: [] for lane in LANES})
+    for number in range(count):
+        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
+        text = "I am a robot." if number % 3 == 0 else "A walk."
+        event = {"post_id": f"p{number}", "text": text, "account_id": f"a{number % 7}", "created_at": at.isoformat()}
+        raw = b"{broken" if number % 10 == 9 else json.dumps(event).encode()
+        log.records[LANES[number % 2]].append(raw)
+    return log
+
+
+EXPECTED = {f"p{number}" for number in range(60) if number % 3 == 0 and number % 10 != 9}
+
+
+def sidecar(
+    log: MemoryLog,
+    store: MemoryStore,
+    on_step: Callable[[str], None] = lambda _step: None,
+    snapshot: Path | None = None,
+    owner: str = "one",
+) -> Sidecar:
+    config = LoopConfig(
+        pipeline="m",
+        owner=owner,
+        lease_ttl_s=0.2,
+        max_records=8,
+        buffer_records=50,
+        max_idle_ms=1000,
+        snapshot=snapshot,
+        snapshot_every_s=0.0,
+    )
+
+    def load(path: Path) -> tuple[PlatformState, dict[Partition, int]]:
+        return PlatformState.restore(path, keyring=KEYRING, platform_id="p", graph_epoch_s=600)
+
+    return Sidecar(
+        config,
+        source=MemorySource(log),
+        store=store,
+        relay=MemoryRelay(store),
+        decoder=Decoder({"posts": "post"}, None),
+        build=new_pipeline,
+        new_state=new_state,
+        load_state=load,
+        on_step=on_step,
+    )
+
+
+def killing(step: str, count: int) -> Callable[[str], None]:
+    heard = [0]
+
+    def on_step(name: str) -> None:
+        heard[0] += name == step
+        if name == step and heard[0] == count:
+            raise Killed
+
+    return on_step
+
+
+def flagged(store: MemoryStore) -> set[str]:
+    return {post_id for _, post_id, _ in store.flags}
+
+
+def test_a_clean_run_flags_what_it_should_and_moves_the_ledger_to_the_end() -> None:
+    log, store = records(60), MemoryStore()
+    sidecar(log, store).run()
+    assert flagged(store) == EXPECTED
+    assert store.positions == dict.fromkeys(LANES, 30) == log.hinted
+    assert len(store.letters) == len(store.sent) == 6
+    assert store.lease is None
+
+
+@pytest.mark.parametrize("snapshot", [True, False])
+@pytest.mark.parametrize("step", ["polled", "scoring", "before_commit", "committed", "hinted", "snapshot"])
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_kill_at_any_step_loses_and_doubles_nothing(step: str, count: int, snapshot: bool, tmp_path: Path) -> None:
+    log, store = records(60), MemoryStore()
+    path = tmp_path / "snapshot" if snapshot else None
+    if step == "snapshot" and not snapshot:
+        step = "committed"
+    with pytest.raises(Killed):
+        sidecar(log, store, killing(step, count), path).run()
+    store.lease = None
+    sidecar(log, store, snapshot=path).run()
+    assert flagged(store) == EXPECTED
+    assert sum(len(effects.flags) for effects in store.commits) == len(EXPECTED), "no flag was even tried twice"
+    assert sum(len(effects.dead_letters) for effects in store.commits) == 6
+
+
+def test_a_database_outage_is_waited_out() -> None:
+    log, store = records(20), MemoryStore()
+    store.outages = 2
+    sidecar(log, store).run()
+    assert store.positions == dict.fromkeys(LANES, 10)
+
+
+def test_a_second_sidecar_is_turned_away_while_the_first_lives() -> None:
+    store = MemoryStore()
+    store.lease = "another"
+    with pytest.raises(FencedError, match="holds the pipeline"):
+        sidecar(records(10), store).run()
+    assert store.epochs == {}
+    assert store.lease == "another"
+
+
+def test_a_stale_writer_is_fenced_and_writes_nothing() -> None:
+    log, store = records(60), MemoryStore()
+
+    def steal(step: str) -> None:
+        if step == "before_commit" and len(store.commits) == 2:
+            store.claim("m", "thief", LANES)
+
+    with pytest.raises(FencedError):
+        sidecar(log, store, steal).run()
+    assert len(store.commits) == 2
+
+
+def test_a_recreated_topic_stops_with_a_sentence() -> None:
+    log, store = records(10), MemoryStore()
+    store.positions[Partition("c", "posts", "another id", 0)] = 5
+    with pytest.raises(PositionError, match="deleted and made again"):
+        sidecar(log, store).run()
+
+
+def test_a_log_that_lost_its_past_is_named_and_its_windows_are_missing() -> None:
+    log, store = records(60), MemoryStore()
+    log.first = dict.fromkeys(LANES, 4)
+    for lane in LANES:
+        store.positions[lane] = 6
+    running = sidecar(log, store)
+    running.run()
+    assert running.degraded == ("posts/0: the log begins at offset 4", "posts/1: the log begins at offset 4")
+    degraded = [flag.assessment.degraded for effects in store.commits for flag in effects.flags]
+    assert degraded
+    assert all("windows_24h" in names for names in degraded)
+
+
+def test_stopping_ends_after_the_batch_in_hand() -> None:
+    log, store = records(60), MemoryStore()
+    running = sidecar(log, store, lambda step: running.stop() if step == "committed" else None)
+    running.run()
+    assert len(store.commits) == 1
+    assert store.lease is None
+    sidecar(log, store).run()
+    assert flagged(store) == EXPECTED

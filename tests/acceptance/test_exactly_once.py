@@ -181,5 +181,23 @@ def test_the_scenario_is_the_one_the_promise_speaks_of(scenario: Scenario) -> No
     assert kinds.count("post") >= 3000
     assert {"follow", "deletion", "label"} <= set(kinds)
     assert len(scenario.expected_flags) >= 100
-    assert scenario.near_threshold_above >= 20
-    assert scenario.near_threshold_below >= 20
+    assert scenario.near_threshold(above=True) >= 20
+    assert scenario.near_threshold(above=False) >= 20
+
+
+def test_what_is_expected_keeps_the_rules_that_no_setting_switches_off(scenario: Scenario) -> None:
+    flags = [line for line in scenario.assessed if line["flag"]]
+    assert len({line["post_id"] for line in flags}) == len(flags), "each once"
+    for line in flags:
+        assert len(set(line["families"])) >= 2, "two families agree"
+        assert not set(line["families"]) <= {"typing", "network"}, "typing with network is not enough"
+        assert line["risk"] > scenario.threshold
+        assert line["reasons"]
+    bare = [line for line in scenario.assessed if line["post_id"].startswith("bare")]
+    assert bare
+    assert all(line["risk"] is None and not line["flag"] for line in bare), "no flag from text alone"
+    odd = [line for line in scenario.assessed if line["post_id"].startswith("odd")]
+    assert odd
+    assert all("client.ip" in line["missing"] and "typing.duration_ms" in line["missing"] for line in odd)
+    assert all(line["truncated"] for line in scenario.assessed if line["post_id"].startswith("long"))
+    assert not [line for line in scenario.assessed if line["post_id"].startswith("bad")]

@@ -31,7 +31,7 @@ def load_risk(bundle: Path | None = None, *, detector_hash: str, features_versio
     if model.features_version != features_version:
         raise BundleError(
             f"The risk bundle in {bundle or SHIPPED} reads feature list {model.features_version}, this version "
-            f"computes {features_version}: install the version it was trained with, or train again with `moderation train`."
+            f"computes {features_version}: install the version it was trained with, or run `moderation train`."
         )
     if model.detector_hash != detector_hash:
         raise BundleError(

@@ -25,8 +25,8 @@ class FamilyModel:
 
     def present(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return for each row of *features*, shape (n, f), whether the family says anything at all."""
-        missing: NDArray[np.bool_] = np.isnan(features[:, self.columns]).all(axis=1)
-        return ~missing
+        known: NDArray[np.bool_] = ~np.isnan(features[:, self.columns])
+        return np.asarray(known.any(axis=1), dtype=np.bool_)
 
     def scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log-odds of each row of *features*, shape (n, f) to (n,); NaN where the family is missing."""

@@ -1,0 +1,47 @@
+"""What decides a simulated platform, to the last event."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+from moderation.errors import SettingsError
+
+Signature = Literal["addresses", "ring", "typing"]
+SIGNATURES: tuple[Signature, ...] = ("addresses", "ring", "typing")
+"""What campaigns betray themselves by, beside their texts; each can be taken away."""
+
+Parameters = Literal["trained", "held_out"]
+
+
+@dataclass(frozen=True)
+class SimulationConfig:
+    """The same configuration with the same texts gives the same events on every machine."""
+
+    seed: int
+    accounts: int
+    days: int = 14
+    campaign_share: float = 0.1
+    """Share of all accounts that belong to campaigns."""
+    unseen_share: float = 0.0
+    """Share of the campaign accounts that belong to the family which nothing is ever trained on."""
+    parameters: Parameters = "trained"
+    """Which ranges the population and the campaigns draw from: those of training, or others kept for evaluation."""
+    planted: frozenset[Signature] = frozenset(SIGNATURES)
+    max_posts: int = 12
+    """Post cap of every account."""
+    history_days: int = 7
+    """How long before the first post the accounts begin to follow each other."""
+    start: datetime = datetime(2026, 1, 5, tzinfo=UTC)
+    name: str = "sim"
+    """Prefix of every identity, so that platforms never share one."""
+
+    def __post_init__(self) -> None:
+        """Raise SettingsError, saying which value cannot be."""
+        for what, value, low in (("accounts", self.accounts, 1), ("days", self.days, 1), ("posts", self.max_posts, 1)):
+            if value < low:
+                raise SettingsError(f"A simulated platform needs at least {low} {what}, not {value}.")
+        for what, share in (("campaign share", self.campaign_share), ("unseen share", self.unseen_share)):
+            if not 0.0 <= share <= 1.0:
+                raise SettingsError(f"The {what} lies between 0 and 1, not {share}.")

@@ -1,0 +1,49 @@
+"""When accounts post."""
+
+from __future__ import annotations
+
+import numpy as np
+
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+def how_many(rng: np.random.Generator, cap: int) -> int:
+    """Posts of one account within the horizon: geometric with a mean of about four, at least one, at most *cap*."""
+    return int(min(cap, rng.geometric(0.24)))
+
+
+def like_a_person(rng: np.random.Generator, n: int, start_ms: int, days: int) -> list[int]:
+    """Return *n* times about the waking hours of one person, some of them in a sitting; sorted."""
+    habit = float(rng.normal(15.0, 4.0))
+    times: list[int] = []
+    while len(times) < n:
+        hour = (habit + float(rng.normal(0.0, 3.5))) % 24.0
+        at = start_ms + int(rng.integers(days)) * DAY_MS + int(hour * HOUR_MS)
+        sitting = min(n - len(times), int(rng.geometric(0.6)))
+        for _ in range(sitting):
+            times.append(at)
+            at += int(rng.lognormal(np.log(420_000.0), 1.0))
+    return _within(times, start_ms, days)
+
+
+def on_schedule(rng: np.random.Generator, n: int, start_ms: int, days: int) -> list[int]:
+    """Return *n* times at the same minutes of the day, a second or so late."""
+    slots = np.sort(rng.integers(6 * 12, 22 * 12, 3)) * 5 * 60_000
+    first = int(rng.integers(days))
+    times = [
+        start_ms + (first + number // 3) % days * DAY_MS + int(slots[number % 3]) + int(rng.integers(0, 1500))
+        for number in range(n)
+    ]
+    return _within(times, start_ms, days)
+
+
+def in_a_burst(rng: np.random.Generator, n: int, begin_ms: int, hours: float, start_ms: int, days: int) -> list[int]:
+    """Return *n* times within *hours* of *begin_ms*; sorted."""
+    times = [begin_ms + int(part * hours * HOUR_MS) for part in rng.random(n)]
+    return _within(times, start_ms, days)
+
+
+def _within(times: list[int], start_ms: int, days: int) -> list[int]:
+    """Bring every time into the horizon, keeping the time of day."""
+    return sorted(start_ms + (at - start_ms) % (days * DAY_MS) for at in times)

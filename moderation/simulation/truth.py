@@ -1,0 +1,25 @@
+"""What is true about simulated accounts; it never enters the events."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+
+
+@dataclass(frozen=True)
+class Truth:
+    """One account: its kind, and for a campaign's account the strength and the campaign it belongs to."""
+
+    account_id: str
+    kind: str
+    strength: str | None
+    """weak, medium, strong or hijacked; None for a genuine account."""
+    campaign: str | None
+
+    @property
+    def genuine(self) -> bool:
+        """Whether the account belongs to no campaign."""
+        return self.strength is None
+
+    def as_row(self) -> dict[str, str | None]:
+        """For the labels file."""
+        return asdict(self)

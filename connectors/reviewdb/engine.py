@@ -1,0 +1,145 @@
+"""Connections to the review database: one way to open them, one place that says which failures pass by themselves."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+from moderation.errors import ConnectionLost, InputError, SettingsError
+
+BUSY_TIMEOUT_S = 30.0
+CONNECT_TIMEOUT_S = 10
+UNANSWERED_TIMEOUT_MS = 30_000
+"""Data that a PostgreSQL server leaves unacknowledged this long ends the connection (Linux TCP_USER_TIMEOUT)."""
+
+_SQLITE_TRANSIENT = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+        sqlite3.SQLITE_INTERRUPT,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_PROTOCOL,
+    }
+)
+_SQLITE_UNUSABLE = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_READONLY})
+_POSTGRESQL_PERMANENT = ("54", "0A", "42", "22", "23")
+"""SQLSTATE classes that a second try cannot help, although psycopg calls some of them operational."""
+
+
+def parse_url(text: str) -> URL:
+    """The URL with the driver that we use. Raises SettingsError when it names no database that we know."""
+    try:
+        url = make_url(text)
+    except ArgumentError:
+        raise SettingsError(
+            "the database URL cannot be read; write sqlite:///reviews.sqlite or "
+            "postgresql+psycopg://user@host:5432/name (MODERATION_DATABASE_URL)"
+        ) from None
+    if url.drivername in ("postgresql", "postgres"):
+        url = url.set(drivername="postgresql+psycopg")
+    if url.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
+        raise SettingsError(
+            f"the database {url.drivername} is not supported; use sqlite:///… or postgresql+psycopg://…"
+        )
+    return url
+
+
+def open_engine(text: str) -> Engine:
+    """An engine for a database URL; nothing is connected yet. Raises SettingsError for a URL that cannot be used."""
+    url = parse_url(text)
+    if url.get_backend_name() == "postgresql":
+        return create_engine(
+            url,
+            pool_pre_ping=True,
+            connect_args={
+                "connect_timeout": CONNECT_TIMEOUT_S,
+                "keepalives_idle": 10,
+                "keepalives_interval": 5,
+                "keepalives_count": 3,
+                "tcp_user_timeout": UNANSWERED_TIMEOUT_MS,
+            },
+        )
+    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
+    """Durable, concurrent and consistent: WAL, a sync at every commit, foreign keys held, waiting for writers."""
+    connection.isolation_level = None  # we begin transactions ourselves; the driver would begin them too late
+    for pragma in (
+        f"busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}",
+        "journal_mode = WAL",
+        "synchronous = FULL",
+        "foreign_keys = ON",
+    ):
+        connection.execute(f"PRAGMA {pragma}").close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the write lock at once: a transaction that reads first and writes later could not be retried."""
+    reading = connection.get_execution_options().get("reading", False)
+    connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
+
+
+@contextmanager
+def at_edge(engine: Engine) -> Iterator[None]:
+    """Decide once what a database failure means.
+
+    ConnectionLost: trying again can help. InputError: the file is no database that we can write. Anything else is a
+    fault of ours and passes as it is.
+    """
+    try:
+        yield
+    except PoolTimeoutError:
+        raise ConnectionLost(f"the database {describe(engine)} has no free connection; it may be overloaded") from None
+    except DBAPIError as error:
+        meaning = _meaning(engine, error)
+        if meaning is None:
+            raise
+        raise meaning from None
+
+
+def _meaning(engine: Engine, error: DBAPIError) -> ConnectionLost | InputError | None:
+    cause = error.orig
+    detail = _first_line(cause)
+    if isinstance(cause, sqlite3.Error):
+        code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
+        if code in _SQLITE_TRANSIENT:
+            return ConnectionLost(
+                f"the database {describe(engine)} does not answer ({detail}); check that its folder exists and can be "
+                "written, that the disk is not full and that no other program holds it"
+            )
+        if code in _SQLITE_UNUSABLE:
+            return InputError(
+                f"the database {describe(engine)} cannot be used ({detail}); name a SQLite file that can be written"
+            )
+        return None
+    state = getattr(cause, "sqlstate", None) or ""
+    transient = error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
+    if not transient or state.startswith(_POSTGRESQL_PERMANENT):
+        return None
+    return ConnectionLost(
+        f"the database {describe(engine)} does not answer ({detail}); check the URL and that the server runs"
+    )
+
+
+def _first_line(error: BaseException | None) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def describe(engine: Engine) -> str:
+    """The URL without its password."""
+    return engine.url.render_as_string(hide_password=True)

@@ -1,0 +1,62 @@
+"""Fixed-size identities for rows whose parts are chosen by strangers."""
+
+from __future__ import annotations
+
+import hashlib
+
+from moderation.effects import Assessment, Origin, Partition
+
+DIGEST_CHARS = 64
+
+
+def digest(*parts: str | int) -> str:
+    """SHA-256 over the parts, each with its length in front, in hex (64 characters).
+
+    Two different lists of parts never share their bytes, whatever the parts hold. An index over it has rows of one
+    size: PostgreSQL refuses index rows beyond 2 704 bytes, which an id of 512 four-byte characters comes close to.
+    """
+    state = hashlib.sha256()
+    for part in parts:
+        data = str(part).encode("utf-8", "surrogatepass")
+        state.update(len(data).to_bytes(8, "big"))
+        state.update(data)
+    return state.hexdigest()
+
+
+def post_key(platform_id: str, post_id: str) -> str:
+    """Identity of a post, whatever its text."""
+    return digest("post", platform_id, post_id)
+
+
+def account_key(platform_id: str, account_id: str) -> str:
+    """Identity of an account."""
+    return digest("account", platform_id, account_id)
+
+
+def flag_key(platform_id: str, post_id: str, content_hash: str) -> str:
+    """Identity of a flag: one post with one text."""
+    return digest("flag", platform_id, post_id, content_hash)
+
+
+def assessment_key(assessment: Assessment) -> str:
+    """Identity of an assessment: one post with one text, judged by one set of models."""
+    return digest(
+        "assessment",
+        assessment.platform_id,
+        assessment.post_id,
+        assessment.content_hash,
+        assessment.features_version,
+        assessment.detector_version,
+        assessment.risk_version,
+    )
+
+
+def partition_key(pipeline: str, partition: Partition) -> str:
+    """Identity of a ledger row: a recreated topic has another topic id and therefore another row."""
+    return digest("ledger", pipeline, partition.cluster_id, partition.topic, partition.topic_id, partition.partition)
+
+
+def origin_key(origin: Origin) -> str:
+    """Identity of a record in a log."""
+    where = origin.partition
+    return digest("origin", where.cluster_id, where.topic, where.topic_id, where.partition, origin.offset)

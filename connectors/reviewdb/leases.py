@@ -1,0 +1,32 @@
+"""Who runs a pipeline: a lease by the database's clock, so that no two machines' clocks have to agree."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from sqlalchemy import Connection, delete, or_
+
+from connectors.reviewdb.identity import digest
+from connectors.reviewdb.models import LeaseRow
+from connectors.reviewdb.statements import database_now, insert_into, table_of
+
+LEASES = table_of(LeaseRow)
+
+
+def acquire(connection: Connection, pipeline: str, owner: str, ttl_s: float) -> bool:
+    """Take or renew; False while another owner's lease has not lapsed."""
+    now = database_now(connection)
+    statement = insert_into(connection, LeaseRow).values(
+        key=digest("lease", pipeline), pipeline=pipeline, owner=owner, expires_at=now + timedelta(seconds=ttl_s)
+    )
+    taken = statement.on_conflict_do_update(
+        index_elements=[LEASES.c.key],
+        set_={"owner": statement.excluded.owner, "expires_at": statement.excluded.expires_at},
+        where=or_(LEASES.c.owner == owner, LEASES.c.expires_at <= now),
+    ).returning(LEASES.c.owner)
+    return connection.execute(taken).first() is not None
+
+
+def release(connection: Connection, pipeline: str, owner: str) -> None:
+    """Give the lease back if it is ours."""
+    connection.execute(delete(LEASES).where(LEASES.c.key == digest("lease", pipeline), LEASES.c.owner == owner))

@@ -1,0 +1,213 @@
+"""The tables. Identities made of strangers' ids are digests (`identity.py`); everything else is kept as it came."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+from connectors.reviewdb.columns import Counter, Json, KeptText, UtcTime
+from connectors.reviewdb.identity import DIGEST_CHARS
+
+Digest = String(DIGEST_CHARS)
+Name = String(32)
+
+
+class Base(DeclarativeBase):
+    """All tables of the review database."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s_%(referred_table_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+class AssessmentRow(Base):
+    """One judgement of one text by one set of models. Append-only: a re-score with another model is a new row."""
+
+    __tablename__ = "assessments"
+    key: Mapped[str] = mapped_column(Digest, primary_key=True)
+    flag_key: Mapped[str] = mapped_column(Digest, index=True)
+    platform_id: Mapped[str] = mapped_column(KeptText)
+    post_id: Mapped[str] = mapped_column(KeptText)
+    content_hash: Mapped[str] = mapped_column(KeptText)
+    account_id: Mapped[str | None] = mapped_column(KeptText)
+    event_time: Mapped[datetime | None] = mapped_column(UtcTime)
+    synthetic_logit: Mapped[float | None] = mapped_column(Double)
+    synthetic_score: Mapped[float | None] = mapped_column(Double)
+    sections: Mapped[list[Any]] = mapped_column(Json)
+    truncated: Mapped[bool] = mapped_column(Boolean)
+    risk: Mapped[float | None] = mapped_column(Double)
+    threshold: Mapped[float] = mapped_column(Double)
+    flagged: Mapped[bool] = mapped_column(Boolean)
+    families: Mapped[list[Any]] = mapped_column(Json)
+    agreeing: Mapped[list[str]] = mapped_column(Json)
+    reasons: Mapped[list[Any]] = mapped_column(Json)
+    features_version: Mapped[str] = mapped_column(KeptText)
+    detector_version: Mapped[str] = mapped_column(KeptText)
+    risk_version: Mapped[str] = mapped_column(KeptText)
+    graph_epoch: Mapped[int | None] = mapped_column(BigInteger)
+    degraded: Mapped[list[str]] = mapped_column(Json)
+    missing: Mapped[list[str]] = mapped_column(Json)
+    recorded_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class EvidenceRow(Base):
+    """What a reviewer sees beside an assessment and what must go again: erased by account, deleted at `expires_at`."""
+
+    __tablename__ = "evidence"
+    assessment_key: Mapped[str] = mapped_column(ForeignKey(AssessmentRow.key), primary_key=True)
+    post_key: Mapped[str] = mapped_column(Digest, index=True)
+    account_key: Mapped[str | None] = mapped_column(Digest, index=True)
+    text: Mapped[str] = mapped_column(KeptText)
+    features: Mapped[list[float | None]] = mapped_column(Json)
+    address_hash: Mapped[str | None] = mapped_column(KeptText)
+    device_hash: Mapped[str | None] = mapped_column(KeptText)
+    key_id: Mapped[str | None] = mapped_column(KeptText)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+
+
+class FlagRow(Base):
+    """A request for a person's judgement; the first committed assessment of a post's text raises it, once."""
+
+    __tablename__ = "flags"
+    id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    key: Mapped[str] = mapped_column(Digest, unique=True)
+    post_key: Mapped[str] = mapped_column(Digest, index=True)
+    account_key: Mapped[str | None] = mapped_column(Digest, index=True)
+    assessment_key: Mapped[str] = mapped_column(ForeignKey(AssessmentRow.key))
+    platform_id: Mapped[str] = mapped_column(KeptText)
+    post_id: Mapped[str] = mapped_column(KeptText)
+    content_hash: Mapped[str] = mapped_column(KeptText)
+    account_id: Mapped[str | None] = mapped_column(KeptText)
+    raised_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    retain_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    status: Mapped[str] = mapped_column(Name, server_default="open", index=True)
+    version: Mapped[int] = mapped_column(BigInteger, server_default="0")
+
+
+class DeletedPostRow(Base):
+    """A post that is gone, remembered so that a flag raised later is marked too."""
+
+    __tablename__ = "deleted_posts"
+    post_key: Mapped[str] = mapped_column(Digest, primary_key=True)
+    platform_id: Mapped[str] = mapped_column(KeptText)
+    post_id: Mapped[str] = mapped_column(KeptText)
+    account_id: Mapped[str] = mapped_column(KeptText)
+    deleted_at: Mapped[datetime] = mapped_column(UtcTime)
+    recorded_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class AccountInReviewRow(Base):
+    """An account with at least one flag: the unit that a reviewer works and that the certificate counts."""
+
+    __tablename__ = "accounts_in_review"
+    key: Mapped[str] = mapped_column(Digest, primary_key=True)
+    platform_id: Mapped[str] = mapped_column(KeptText)
+    account_id: Mapped[str] = mapped_column(KeptText)
+    opened_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class DecisionRow(Base):
+    """What a person decided about a flag. Append-only; `version` numbers a flag's decisions from 1."""
+
+    __tablename__ = "decisions"
+    __table_args__ = (UniqueConstraint("flag_id", "version"),)
+    id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    flag_id: Mapped[int] = mapped_column(ForeignKey(FlagRow.id))
+    version: Mapped[int] = mapped_column(BigInteger)
+    who: Mapped[str] = mapped_column(KeptText)
+    role: Mapped[str] = mapped_column(Name)
+    decided_at: Mapped[datetime] = mapped_column(UtcTime)
+    verdict: Mapped[str] = mapped_column(Name)
+    ground: Mapped[str] = mapped_column(KeptText)
+    supersedes: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"))
+
+
+class LabelRow(Base):
+    """A verdict from outside; it audits and trains and is never a feature of its subject."""
+
+    __tablename__ = "labels"
+    event_key: Mapped[str] = mapped_column(KeptText, primary_key=True)
+    platform_id: Mapped[str] = mapped_column(KeptText)
+    post_id: Mapped[str | None] = mapped_column(KeptText)
+    account_id: Mapped[str | None] = mapped_column(KeptText)
+    post_key: Mapped[str | None] = mapped_column(Digest, index=True)
+    account_key: Mapped[str | None] = mapped_column(Digest, index=True)
+    verdict: Mapped[str] = mapped_column(Name)
+    given_at: Mapped[datetime] = mapped_column(UtcTime)
+    source: Mapped[str] = mapped_column(KeptText)
+    recorded_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class AuditSampleRow(Base):
+    """A post drawn at random, with the probability of the draw and its stratum."""
+
+    __tablename__ = "audit_samples"
+    flag_key: Mapped[str] = mapped_column(Digest, primary_key=True)
+    assessment_key: Mapped[str] = mapped_column(ForeignKey(AssessmentRow.key))
+    probability: Mapped[float] = mapped_column(Double)
+    stratum: Mapped[str] = mapped_column(KeptText)
+    drawn_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class LedgerRow(Base):
+    """How far one pipeline has come in one partition, and who may write on."""
+
+    __tablename__ = "ledger"
+    key: Mapped[str] = mapped_column(Digest, primary_key=True)
+    pipeline: Mapped[str] = mapped_column(KeptText)
+    cluster_id: Mapped[str] = mapped_column(KeptText)
+    topic: Mapped[str] = mapped_column(KeptText)
+    topic_id: Mapped[str] = mapped_column(KeptText)
+    partition: Mapped[int] = mapped_column(BigInteger)
+    position: Mapped[int | None] = mapped_column(BigInteger)
+    epoch: Mapped[int] = mapped_column(BigInteger)
+    owner: Mapped[str] = mapped_column(KeptText)
+    updated_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class LeaseRow(Base):
+    """Who runs a pipeline now, until when by the database's clock."""
+
+    __tablename__ = "leases"
+    key: Mapped[str] = mapped_column(Digest, primary_key=True)
+    pipeline: Mapped[str] = mapped_column(KeptText)
+    owner: Mapped[str] = mapped_column(KeptText)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class OutboxRecord(Base):
+    """A dead letter on its way out. Once it is relayed its bytes go and its origin stays."""
+
+    __tablename__ = "outbox"
+    id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    origin_key: Mapped[str] = mapped_column(Digest, unique=True)
+    cluster_id: Mapped[str] = mapped_column(KeptText)
+    topic: Mapped[str] = mapped_column(KeptText)
+    topic_id: Mapped[str] = mapped_column(KeptText)
+    partition: Mapped[int] = mapped_column(BigInteger)
+    offset: Mapped[int] = mapped_column(BigInteger)
+    timestamp_ms: Mapped[int | None] = mapped_column(BigInteger)
+    record_key: Mapped[bytes | None] = mapped_column(LargeBinary)
+    record_value: Mapped[bytes | None] = mapped_column(LargeBinary)
+    record_headers: Mapped[list[Any] | None] = mapped_column(Json)
+    stage: Mapped[str] = mapped_column(Name)
+    reason: Mapped[str] = mapped_column(KeptText)
+    recorded_at: Mapped[datetime] = mapped_column(UtcTime)
+    relayed_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+Index(
+    "ix_outbox_waiting",
+    OutboxRecord.id,
+    sqlite_where=OutboxRecord.relayed_at.is_(None),
+    postgresql_where=OutboxRecord.relayed_at.is_(None),
+)

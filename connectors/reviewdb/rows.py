@@ -1,0 +1,177 @@
+"""From effects to rows: what a batch wants to do, as values for bulk statements. No database here."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from connectors.reviewdb.identity import account_key, assessment_key, flag_key, origin_key, post_key
+from moderation.effects import (
+    Assessment,
+    AuditSample,
+    DeadLetter,
+    Evidence,
+    FlagRaised,
+    LabelGiven,
+    Origin,
+    Partition,
+    PostDeleted,
+)
+
+Row = dict[str, Any]
+
+
+def assessment_row(assessment: Assessment, now: datetime) -> Row:
+    """One row of `assessments`."""
+    return {
+        "key": assessment_key(assessment),
+        "flag_key": flag_key(assessment.platform_id, assessment.post_id, assessment.content_hash),
+        "platform_id": assessment.platform_id,
+        "post_id": assessment.post_id,
+        "content_hash": assessment.content_hash,
+        "account_id": assessment.account_id,
+        "event_time": assessment.event_time,
+        "synthetic_logit": assessment.synthetic_logit,
+        "synthetic_score": assessment.synthetic_score,
+        "sections": [[part.start, part.end, part.logit] for part in assessment.sections],
+        "truncated": assessment.truncated,
+        "risk": assessment.risk,
+        "threshold": assessment.threshold,
+        "flagged": assessment.flagged,
+        "families": [asdict(family) for family in assessment.families],
+        "agreeing": list(assessment.agreeing),
+        "reasons": [asdict(reason) for reason in assessment.reasons],
+        "features_version": assessment.features_version,
+        "detector_version": assessment.detector_version,
+        "risk_version": assessment.risk_version,
+        "graph_epoch": assessment.graph_epoch,
+        "degraded": list(assessment.degraded),
+        "missing": list(assessment.missing),
+        "recorded_at": now,
+    }
+
+
+def evidence_row(assessment: Assessment, evidence: Evidence, expires_at: datetime) -> Row:
+    """One row of `evidence`."""
+    return {
+        "assessment_key": assessment_key(assessment),
+        "post_key": post_key(assessment.platform_id, assessment.post_id),
+        "account_key": _account_key(assessment.platform_id, assessment.account_id),
+        "text": evidence.text,
+        "features": list(assessment.features),
+        "address_hash": evidence.address_hash,
+        "device_hash": evidence.device_hash,
+        "key_id": evidence.key_id,
+        "expires_at": expires_at,
+    }
+
+
+def flag_row(flag: FlagRaised, now: datetime) -> Row:
+    """One row of `flags`."""
+    found = flag.assessment
+    return {
+        "key": flag_key(found.platform_id, found.post_id, found.content_hash),
+        "post_key": post_key(found.platform_id, found.post_id),
+        "account_key": _account_key(found.platform_id, found.account_id),
+        "assessment_key": assessment_key(found),
+        "platform_id": found.platform_id,
+        "post_id": found.post_id,
+        "content_hash": found.content_hash,
+        "account_id": found.account_id,
+        "raised_at": now,
+    }
+
+
+def account_rows(flags: Iterable[FlagRaised], now: datetime) -> list[Row]:
+    """Rows of `accounts_in_review`, one per account."""
+    found: dict[str, Row] = {}
+    for flag in flags:
+        platform_id, account_id = flag.assessment.platform_id, flag.assessment.account_id
+        if account_id is not None:
+            key = account_key(platform_id, account_id)
+            found[key] = {"key": key, "platform_id": platform_id, "account_id": account_id, "opened_at": now}
+    return list(found.values())
+
+
+def deletion_row(deletion: PostDeleted, now: datetime) -> Row:
+    """One row of `deleted_posts`."""
+    return {
+        "post_key": post_key(deletion.platform_id, deletion.post_id),
+        "platform_id": deletion.platform_id,
+        "post_id": deletion.post_id,
+        "account_id": deletion.account_id,
+        "deleted_at": deletion.at,
+        "recorded_at": now,
+    }
+
+
+def label_row(label: LabelGiven, now: datetime) -> Row:
+    """One row of `labels`."""
+    return {
+        "event_key": label.event_key,
+        "platform_id": label.platform_id,
+        "post_id": label.post_id,
+        "account_id": label.account_id,
+        "post_key": None if label.post_id is None else post_key(label.platform_id, label.post_id),
+        "account_key": _account_key(label.platform_id, label.account_id),
+        "verdict": label.verdict,
+        "given_at": label.at,
+        "source": label.source,
+        "recorded_at": now,
+    }
+
+
+def audit_row(sample: AuditSample, now: datetime) -> Row:
+    """One row of `audit_samples`."""
+    found = sample.assessment
+    return {
+        "flag_key": flag_key(found.platform_id, found.post_id, found.content_hash),
+        "assessment_key": assessment_key(found),
+        "probability": sample.probability,
+        "stratum": sample.stratum,
+        "drawn_at": now,
+    }
+
+
+def outbox_row(letter: DeadLetter, now: datetime) -> Row:
+    """One row of `outbox`."""
+    origin = letter.origin
+    return {
+        "origin_key": origin_key(origin),
+        "cluster_id": origin.partition.cluster_id,
+        "topic": origin.partition.topic,
+        "topic_id": origin.partition.topic_id,
+        "partition": origin.partition.partition,
+        "offset": origin.offset,
+        "timestamp_ms": origin.timestamp_ms,
+        "record_key": origin.key,
+        "record_value": origin.value,
+        "record_headers": [[name, _encoded(value)] for name, value in origin.headers],
+        "stage": letter.stage,
+        "reason": letter.reason,
+        "recorded_at": now,
+    }
+
+
+def letter_of(row: Any) -> DeadLetter:
+    """The dead letter that `outbox_row` wrote, from a row of `outbox`."""
+    headers = tuple((str(name), _decoded(value)) for name, value in row.record_headers or ())
+    partition = Partition(row.cluster_id, row.topic, row.topic_id, row.partition)
+    origin = Origin(partition, row.offset, row.timestamp_ms, row.record_key, row.record_value, headers)
+    return DeadLetter(origin, row.stage, row.reason)
+
+
+def _encoded(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode("ascii")
+
+
+def _decoded(value: str | None) -> bytes:
+    """Kafka allows null header values, which `Origin` does not name; they travel on as they came."""
+    return None if value is None else base64.b64decode(value)  # type: ignore[return-value]
+
+
+def _account_key(platform_id: str, account_id: str | None) -> str | None:
+    return None if account_id is None else account_key(platform_id, account_id)

@@ -1,0 +1,41 @@
+"""Statements that both databases know under different names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from sqlalchemy import Connection, Table, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase
+
+Upsert = postgresql.Insert | sqlite.Insert
+
+
+def table_of(model: type[DeclarativeBase]) -> Table:
+    """The table behind a model."""
+    return cast(Table, model.__table__)
+
+
+def insert_into(connection: Connection, model: type[DeclarativeBase]) -> Upsert:
+    """An insert that can say what to do about a row that is already there."""
+    table = table_of(model)
+    if connection.dialect.name == "postgresql":
+        return postgresql.insert(table)
+    return sqlite.insert(table)
+
+
+def insert_new(connection: Connection, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]) -> None:
+    """Insert rows in bulk, leaving alone those that are already there, also within `rows`: the first one wins."""
+    if rows:
+        connection.execute(insert_into(connection, model).on_conflict_do_nothing(), list(rows))
+
+
+def database_now(connection: Connection) -> datetime:
+    """The database's clock, in UTC: the one clock that all sidecars share."""
+    if connection.dialect.name == "postgresql":
+        moment = connection.scalar(text("SELECT clock_timestamp()"))
+        return cast(datetime, moment).astimezone(UTC)
+    stamp = connection.scalar(text("SELECT strftime('%Y-%m-%dT%H:%M:%f', 'now')"))
+    return datetime.fromisoformat(cast(str, stamp)).replace(tzinfo=UTC)

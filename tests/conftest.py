@@ -1,60 +1,97 @@
-"""Real servers as fixtures: one broker and one PostgreSQL for the whole run, topics and databases per test."""
+"""Servers and databases for any test that asks for them; none is started for a test that does not."""
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from uuid import uuid4
 
 import pytest
 from kafka import KafkaAdminClient
-from kafka.admin import NewTopic
+from kafka.errors import UnknownTopicOrPartitionError
 
-from tests.services.kafka_broker import Broker
-from tests.services.postgres import Postgres
+from tests.services.broker import KafkaBroker
+from tests.services.postgresql import PostgresServer
+from tests.services.redis import RedisServer
 
 
 @pytest.fixture(scope="session")
-def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Address of a real Kafka broker."""
-    broker = Broker(tmp_path_factory.mktemp("kafka"))
-    yield broker.bootstrap
+def kafka_broker() -> Iterator[str]:
+    """Address of the one broker of this test run. Do not stop it: `own_kafka_broker` is for that."""
+    broker = KafkaBroker()
+    yield broker.address
+    broker.close()
+
+
+@pytest.fixture
+def own_kafka_broker() -> Iterator[KafkaBroker]:
+    """A broker of the test's own, to stop, kill or freeze."""
+    broker = KafkaBroker()
+    yield broker
     broker.close()
 
 
 @pytest.fixture
 def topics(kafka_broker: str) -> Iterator[Callable[..., str]]:
-    """Creates topics with a number of partitions; they are deleted afterwards."""
-    admin = KafkaAdminClient(bootstrap_servers=kafka_broker)
+    """Creates topics and deletes them after the test: `topics(4)` or `topics(1, name="posts-dlt")`.
+
+    Dead-letter topics (`NAME-dlt`) that the code under test creates are deleted with theirs.
+    """
+    admin = KafkaAdminClient(bootstrap_servers=[kafka_broker])
     made: list[str] = []
 
-    def make(partitions: int = 1, name: str | None = None) -> str:
-        made.append(name or f"t-{uuid4().hex[:12]}")
-        admin.create_topics([NewTopic(made[-1], partitions, 1)], timeout_ms=30_000)
-        return made[-1]
+    def create(partitions: int = 1, *, name: str | None = None, configs: dict[str, str] | None = None) -> str:
+        topic = name or f"test-{uuid.uuid4().hex[:12]}"
+        options = {"num_partitions": partitions, "replication_factor": 1, "configs": configs or {}}
+        admin.create_topics({topic: options}, wait_for_metadata=True)
+        made.append(topic)
+        return topic
 
-    yield make
-    admin.delete_topics(made, timeout_ms=30_000)
+    yield create
+    for topic in {*made, *(f"{name}-dlt" for name in made)}:
+        try:
+            admin.delete_topics([topic])
+        except UnknownTopicOrPartitionError:
+            continue
     admin.close()
 
 
 @pytest.fixture(scope="session")
-def postgres_server() -> Iterator[Postgres]:
-    """A real PostgreSQL."""
-    server = Postgres()
+def postgres_server() -> Iterator[PostgresServer]:
+    """The one PostgreSQL server of this test run. Do not stop it: `own_postgres_server` is for that."""
+    server = PostgresServer()
     yield server
     server.close()
 
 
 @pytest.fixture
-def postgres_url(postgres_server: Postgres) -> str:
-    """URL of an empty PostgreSQL database."""
-    return postgres_server.new_database()
+def own_postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server of the test's own, to stop, kill or freeze."""
+    server = PostgresServer()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def postgres_url(postgres_server: PostgresServer) -> Iterator[str]:
+    """An empty PostgreSQL database of the test's own."""
+    url = postgres_server.create_database()
+    yield url
+    postgres_server.drop_database(url)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """URL of an empty database of each kind."""
+    """An empty database of the test's own: the test runs once on SQLite and once on PostgreSQL."""
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/review.sqlite"
-    return str(request.getfixturevalue("postgres_url"))
+        return f"sqlite:///{tmp_path / 'reviews.sqlite'}"
+    url: str = request.getfixturevalue("postgres_url")
+    return url
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The one Redis server of this test run."""
+    server = RedisServer()
+    yield server.url
+    server.close()

@@ -1,1 +1,1 @@
-"""Real servers for the tests: a Kafka broker and a PostgreSQL, started for one run and gone with it."""
+"""Real servers for the tests: Apache Kafka, PostgreSQL and Redis, started from nothing and gone with the test run."""

@@ -1,4 +1,4 @@
-"""Child processes that cannot outlive the test run."""
+"""A server process that dies with the test run, however the run ends, and whose log outlives it."""
 
 from __future__ import annotations
 
@@ -8,62 +8,123 @@ import pwd
 import signal
 import socket
 import subprocess
-import sys
-from collections.abc import Callable, Mapping, Sequence
+import tempfile
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-_PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG = 1
+"""prctl(2): the signal a process gets when the thread that started it ends."""
+
+_LIBC = ctypes.CDLL(None, use_errno=True)
 
 
-class MissingService(Exception):
-    """Something the tests need is not installed; the message says what to do."""
+class ServiceError(RuntimeError):
+    """A server that the tests need is missing or does not start; the message says what to do."""
 
 
-def start(
-    command: Sequence[str], log: Path, *, user: str | None = None, env: Mapping[str, str] | None = None
-) -> subprocess.Popen[bytes]:
-    """Start a server whose output goes to a file and which the kernel ends when its parent dies."""
-    with log.open("ab") as output:
-        return subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, env=env, preexec_fn=_dies_with_parent(user)
-        )
+class ServerProcess:
+    """One started server. `stop_signal` asks it to end; the kernel sends `orphan_signal` when our process dies."""
+
+    def __init__(
+        self,
+        name: str,
+        command: Sequence[str],
+        folder: Path,
+        *,
+        user: str | None = None,
+        stop_signal: signal.Signals = signal.SIGTERM,
+        orphan_signal: signal.Signals = signal.SIGKILL,
+    ) -> None:
+        self.name = name
+        self.log = folder / f"{name}.log"
+        self._stop_signal = stop_signal
+        parent = os.getpid()
+
+        def die_with_parent() -> None:
+            # Runs in the child after the user was changed: changing the user would clear the setting again.
+            _LIBC.prctl(PR_SET_PDEATHSIG, int(orphan_signal), 0, 0, 0)
+            if os.getppid() != parent:
+                os._exit(1)
+
+        account = pwd.getpwnam(user) if user is not None else None
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=folder,
+                start_new_session=True,  # Ctrl-C reaches pytest, which then stops the servers in their order
+                preexec_fn=die_with_parent,
+                user=None if account is None else account.pw_uid,
+                group=None if account is None else account.pw_gid,
+                extra_groups=None if account is None else [],
+            )
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        return self._process.pid
+
+    def wait_until(self, ready: Callable[[], bool], timeout_s: float = 60.0) -> None:
+        """Wait until the server is ready. Raises ServiceError, with the end of the log, when it never is."""
+        deadline = time.monotonic() + timeout_s
+        while not ready():
+            if self._process.poll() is not None:
+                raise ServiceError(f"{self.name} ended with {self._process.returncode}; {self._tail()}")
+            if time.monotonic() > deadline:
+                self.stop()
+                raise ServiceError(f"{self.name} was not ready after {timeout_s:.0f} s; {self._tail()}")
+            time.sleep(0.05)
+
+    def stop(self, timeout_s: float = 20.0) -> None:
+        """End the server and wait for it. Safe to call twice."""
+        if self._process.poll() is None:
+            self._process.send_signal(self._stop_signal)
+            try:
+                self._process.wait(timeout_s)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self._process.wait()
+
+    def kill(self) -> None:
+        """End the server as a power failure would."""
+        self._process.kill()
+        self._process.wait()
+
+    def freeze(self) -> None:
+        """Stop answering without closing a connection."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Answer again."""
+        self._process.send_signal(signal.SIGCONT)
+
+    def _tail(self) -> str:
+        text = self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
+        return f"its log is {self.log} and ends with:\n" + "\n".join(text.splitlines()[-15:])
 
 
-def stop(process: subprocess.Popen[bytes], timeout_s: float = 10.0) -> None:
-    """End a server, with force if it does not go by itself."""
-    process.send_signal(signal.SIGINT)
+def free_ports(count: int) -> list[int]:
+    """Ports on 127.0.0.1 that nobody listens on now."""
+    sockets = [socket.socket() for _ in range(count)]
     try:
-        process.wait(timeout_s)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()
+        for found in sockets:
+            found.bind(("127.0.0.1", 0))
+        return [int(found.getsockname()[1]) for found in sockets]
+    finally:
+        for found in sockets:
+            found.close()
 
 
-def _dies_with_parent(user: str | None) -> Callable[[], None]:
-    entry = pwd.getpwnam(user) if user is not None and os.geteuid() == 0 else None
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-
-    def prepare() -> None:
-        if entry is not None:
-            os.setgroups([])
-            os.setgid(entry.pw_gid)
-            os.setuid(entry.pw_uid)
-        if libc is not None:
-            # After changing the user: the kernel clears the setting when credentials change.
-            libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-
-    return prepare
-
-
-def free_port() -> int:
-    """A port that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def listens(port: int) -> bool:
-    """Whether somebody accepts connections on a port of this machine."""
+def listening(port: int) -> bool:
+    """Whether somebody accepts connections on 127.0.0.1."""
     with socket.socket() as probe:
         probe.settimeout(0.5)
         return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def new_folder(name: str) -> Path:
+    """A folder for one server's data and log. Its log is kept after the run, so that a failure can be read."""
+    return Path(tempfile.mkdtemp(prefix=f"moderation-tests-{name}-"))

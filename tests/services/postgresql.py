@@ -1,0 +1,111 @@
+"""One PostgreSQL server with a cluster of its own in a temporary folder; what it says is on disk, is on disk."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import uuid
+from pathlib import Path
+
+import psycopg
+
+from tests.services.process import ServerProcess, ServiceError, free_ports, new_folder
+
+SUPERUSER = "postgres"
+
+
+class PostgresServer:
+    """A server that can be started, stopped, killed and frozen; its databases outlive a restart."""
+
+    def __init__(self) -> None:
+        self._bin = programs()
+        self._folder = new_folder("postgresql")
+        self._user = SUPERUSER if os.geteuid() == 0 else None  # it refuses to run as root
+        if self._user is not None:
+            account = pwd.getpwnam(self._user)
+            os.chown(self._folder, account.pw_uid, account.pw_gid)
+        (self._port,) = free_ports(1)
+        answer = subprocess.run(
+            [str(self._bin / "initdb"), "-D", str(self._data), "-U", SUPERUSER, *"-A trust -E UTF8 --no-sync".split()],
+            capture_output=True,
+            text=True,
+            check=False,
+            user=self._user,
+            group=self._user,
+            extra_groups=None if self._user is None else [],
+            cwd=self._folder,
+            timeout=120,
+        )
+        if answer.returncode != 0:
+            raise ServiceError(f"initdb failed:\n{answer.stdout}{answer.stderr}")
+        self.process = self._start()
+
+    @property
+    def _data(self) -> Path:
+        return self._folder / "data"
+
+    def create_database(self) -> str:
+        """A fresh, empty database; its URL for SQLAlchemy."""
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        self._administer(f'CREATE DATABASE "{name}"')
+        return f"postgresql+psycopg://{SUPERUSER}@127.0.0.1:{self._port}/{name}"
+
+    def drop_database(self, url: str) -> None:
+        """Drop a database, whoever is still connected."""
+        self._administer(f'DROP DATABASE IF EXISTS "{url.rpartition("/")[2]}" WITH (FORCE)')
+
+    def restart(self) -> None:
+        """Start again after `process.stop()` or `process.kill()`, at the same address with the same databases."""
+        self.process = self._start()
+
+    def close(self) -> None:
+        """End the server and drop its databases; the log file stays."""
+        self.process.thaw()
+        self.process.stop()
+        shutil.rmtree(self._data, ignore_errors=True)
+
+    def _start(self) -> ServerProcess:
+        options = {"port": self._port, "listen_addresses": "127.0.0.1", "unix_socket_directories": self._folder}
+        command = [str(self._bin / "postgres"), "-D", str(self._data)]
+        for name, value in options.items():
+            command += ["-c", f"{name}={value}"]
+        # SIGINT is PostgreSQL's fast shutdown, SIGQUIT the immediate one: its own children go with it.
+        process = ServerProcess(
+            "postgresql",
+            command,
+            self._folder,
+            user=self._user,
+            stop_signal=signal.SIGINT,
+            orphan_signal=signal.SIGQUIT,
+        )
+        process.wait_until(self._ready)
+        return process
+
+    def _ready(self) -> bool:
+        try:
+            self._administer("SELECT 1")
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def _administer(self, statement: str) -> None:
+        target = f"postgresql://{SUPERUSER}@127.0.0.1:{self._port}/postgres?connect_timeout=5"
+        with psycopg.connect(target, autocommit=True) as connection:
+            connection.execute(statement.encode())
+
+
+def programs() -> Path:
+    """Folder of PostgreSQL's server programs, the newest there is. Raises ServiceError."""
+    folders = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+    on_path = shutil.which("postgres")
+    if on_path is not None:
+        folders.append(Path(on_path).resolve().parent)
+    for folder in reversed(folders):
+        if (folder / "initdb").exists() and (folder / "postgres").exists():
+            return folder
+    raise ServiceError(
+        "PostgreSQL is missing; run `python -m tests.services install`, or install it: apt-get install postgresql"
+    )

@@ -39,7 +39,12 @@ class SimulationConfig:
 
     def __post_init__(self) -> None:
         """Raise SettingsError, saying which value cannot be."""
-        for what, value, low in (("accounts", self.accounts, 1), ("days", self.days, 1), ("posts", self.max_posts, 1)):
+        for what, value, low in (
+            ("accounts", self.accounts, 1),
+            ("days", self.days, 1),
+            ("posts", self.max_posts, 1),
+            ("days of history", self.history_days, 4),
+        ):
             if value < low:
                 raise SettingsError(f"A simulated platform needs at least {low} {what}, not {value}.")
         for what, share in (("campaign share", self.campaign_share), ("unseen share", self.unseen_share)):

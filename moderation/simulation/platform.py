@@ -23,6 +23,7 @@ from moderation.simulation.texts import TextSupplier
 from moderation.simulation.truth import Truth
 
 _LATE_FOLLOWS = 0.15  # share of follows that begin while posts are already written
+_SETTLED_DAYS = 3
 _DELETED = 0.015
 _REVIEWED = 0.005
 _FOLLOW, _DELETION, _LABEL, _POST = range(4)
@@ -56,13 +57,13 @@ class Platform:
     def _timetable(self, rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
         """(time, kind of event, actor, number) of every event, sorted."""
         start, days = _start_ms(self.config), self.config.days
+        table = []
+        settled = (self.config.history_days - _SETTLED_DAYS) * DAY_MS  # most follows are old when the first post comes
+        before = start - self.config.history_days * DAY_MS
         early = rng.random(len(self.edges)) >= _LATE_FOLLOWS
-        part = rng.random(len(self.edges))
-        table = [
-            (start - int((1.0 - u) * self.config.history_days * DAY_MS) if soon else start + int(u * days * DAY_MS),
-             _FOLLOW, edge, 0)
-            for edge, (soon, u) in enumerate(zip(early.tolist(), part.tolist(), strict=True))
-        ]  # fmt: skip
+        for edge, (soon, part) in enumerate(zip(early.tolist(), rng.random(len(self.edges)).tolist(), strict=True)):
+            at = before + int(part * settled) if soon else start + int(part * days * DAY_MS)
+            table.append((at, _FOLLOW, edge, 0))
         for actor, plan in enumerate(self.plans):
             for number, at in enumerate(plan.times_ms):
                 table.append((at, _POST, actor, number))

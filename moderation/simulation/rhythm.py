@@ -163,7 +163,7 @@ def _pasted(rng: np.random.Generator, manner: Manner, text: str) -> Typing:
     script = manner.pattern == "instant"
     presses = 1 if script else 1 + int(rng.poisson(6.0))
     full = manner.telemetry in ("intervals", "classes") and presses > 1
-    intervals = rng.lognormal(np.log(manner.interval_ms), manner.spread, presses - 1)
+    intervals = rng.lognormal(np.log(max(1.0, manner.interval_ms)), manner.spread, presses - 1)
     dwell = float(rng.uniform(80, 1500)) if script else float(rng.lognormal(np.log(9000.0), 0.9))
     return Typing.model_construct(
         duration_ms=round(float(intervals.sum()) + dwell, 1),

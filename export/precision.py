@@ -23,6 +23,9 @@ def write_int8(fp32: Path, out: Path) -> None:
 
     The one activation scale per tensor makes a score depend on its batch, so this precision runs each text alone.
     """
+    source = onnx.load(str(fp32))
+    # onnxruntime turns Gemm into MatMul with the weight transposed, which the exporter's shape notes contradict.
+    del source.graph.value_info[:]
     root = logging.getLogger()
     level = root.level
     root.setLevel(logging.ERROR)
@@ -30,7 +33,7 @@ def write_int8(fp32: Path, out: Path) -> None:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             quantize_dynamic(
-                str(fp32),
+                source,
                 str(out),
                 op_types_to_quantize=["MatMul"],
                 per_channel=True,

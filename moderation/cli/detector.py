@@ -43,3 +43,57 @@ def train(
         torch.set_num_threads(threads)
     plan = TrainingPlan(steps=steps, batch_texts=batch_texts, peak_learning_rate=learning_rate, seed=seed)
     run(data, out, start_from or minilm_directory(), plan, torch.device(device))
+
+
+@app.command()
+def heldout(
+    data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
+    out: Annotated[Path, typer.Option(help="JSONL to write; keep it out of the repository.")],
+    per_stratum: Annotated[int, typer.Option(min=1, help="Texts of each source and label.")] = 400,
+) -> None:
+    """Write the slice of part A that no training step sees, for `moderation export --texts`."""
+    import json
+
+    from moderation.training.detector.partition import load_partition
+    from moderation.training.detector.slices import in_validation, sample_per_stratum
+
+    rows = [row for row in load_partition(data, "A") if in_validation(row)]
+    with out.open("w", encoding="utf-8") as file:
+        for row in sample_per_stratum(rows, per_stratum):
+            file.write(json.dumps({"text": row.text, "label": row.label}) + "\n")
+
+
+@app.command()
+def evaluate(
+    data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst and text_dev.jsonl.zst.")],
+    out: Annotated[Path, typer.Option(help="JSON file for the figures.")],
+    bundle: Annotated[Path | None, typer.Option(help="Bundle to judge (the shipped one).")] = None,
+) -> None:
+    """Judge a bundle on text_dev, within each source, beside a word n-gram baseline. Once per release."""
+    import json
+
+    from rich.console import Console
+    from rich.progress import Progress
+    from rich.table import Table
+
+    from moderation.detector import load_detector
+
+    try:
+        from moderation.training.detector.evaluation import evaluate as judge
+    except ImportError as error:
+        raise SettingsError(_NEEDS_EXPORT) from error
+    detector = load_detector(bundle)
+    with Progress() as progress:
+        task = progress.add_task("scoring")
+        report = judge(data, detector, lambda done, total: progress.update(task, completed=done, total=total))
+    out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    table = Table("", "source", "AUROC", "95 %", "TPR at 1 % FPR", "95 %", "humans", "machines", "groups")
+    for name, result in report["results"].items():
+        for source, row in result["within_source"].items():
+            rate = row.get("tpr_at_1_percent_interval", "")
+            cells = (row["auroc"], row["auroc_interval"], row["tpr_at_1_percent"], rate)
+            sizes = (row["humans"], row["machines"], row["groups"])
+            table.add_row(name.split(":")[0], source, *(str(cell) for cell in (*cells, *sizes)))
+        means = (result["mean_within_source_auroc"], "", result["mean_tpr_at_1_percent_where_supported"])
+        table.add_row(name.split(":")[0], "mean", *(str(cell) for cell in means), end_section=True)
+    Console().print(table)

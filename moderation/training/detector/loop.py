@@ -16,7 +16,8 @@ from moderation.errors import InputError, SettingsError
 from moderation.training.detector.batches import SpecialTokens, TokenisedTexts, batch_of_step, tokenise
 from moderation.training.detector.model import ClsMeanClassifier, load_classifier, save_classifier
 from moderation.training.detector.partition import load_partition
-from moderation.training.detector.validation import in_validation, logits_of, sample_per_stratum, within_source
+from moderation.training.detector.slices import in_validation, sample_per_stratum
+from moderation.training.detector.validation import logits_of, within_source
 
 CHECKPOINT = "checkpoint"
 _STATE = "training_state.pt"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,27 +12,9 @@ from moderation.detector.windows import windows
 from moderation.training.detector.batches import CROP_MAX_TOKENS, SpecialTokens, TokenisedTexts, pad
 from moderation.training.detector.figures import auroc, tpr_at_fpr
 from moderation.training.detector.model import ClsMeanClassifier
-from moderation.training.detector.partition import keyed_fraction
 from moderation.training.detector.rows import TextRow
 
-_VALIDATION_SHARE = 0.08
 _TOKENS_IN_A_BATCH = 8192
-
-
-def in_validation(row: TextRow) -> bool:
-    """Say whether a row of part A belongs to the slice that chooses the model: whole clusters do."""
-    return keyed_fraction(row.group, "validation") < _VALIDATION_SHARE
-
-
-def sample_per_stratum(rows: Sequence[TextRow], limit: int) -> list[TextRow]:
-    """Return at most *limit* rows of each source and label, chosen by keyed hash."""
-    strata: dict[tuple[str, int], list[TextRow]] = defaultdict(list)
-    for row in rows:
-        strata[row.source, row.label].append(row)
-    chosen: list[TextRow] = []
-    for stratum in sorted(strata):
-        chosen += sorted(strata[stratum], key=lambda row: keyed_fraction(row.id, "sample"))[:limit]
-    return chosen
 
 
 def logits_of(

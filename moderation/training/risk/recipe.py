@@ -1,0 +1,91 @@
+"""How a risk bundle is trained: sizes, seeds and the little that is chosen."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from moderation.simulation import SimulationConfig
+from moderation.training.risk.texts import Role
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that, with the same texts and detector, repeats a bundle."""
+
+    seed: int = 20261
+    train_accounts: int = 9000
+    tune_accounts: int = 7000
+    threshold_accounts: int = 20_600
+    certify_accounts: int = 20_600
+    days: int = 14
+    post_cap: int = 12
+    train_campaign_share: float = 0.3
+    tune_campaign_share: float = 0.15
+    genuine_campaign_share: float = 0.03
+    """Campaigns also live on the platforms that set the threshold and certify; they are not counted there."""
+    target: float = 1e-3
+    """Account-level false-positive rate to certify."""
+    threshold_alpha: float = 6e-4
+    """What the umbrella is asked for: stricter than the target, so that the certificate passes."""
+    delta: float = 0.05
+    folds: int = 4
+    family_leaves: int = 8
+    family_trees: int = 60
+    fusion_candidates: tuple[tuple[int, int], ...] = ((6, 80), (12, 120))
+    """(leaves, trees) to choose from on the tuning accounts."""
+    p_family_candidates: tuple[float, ...] = (0.02, 0.05, 0.1, 0.15)
+    learning_rate: float = 0.08
+    least_rows: int = 150
+    """Least posts in a leaf of any model."""
+    masked: tuple[tuple[str, float], ...] = (
+        ("content", 0.08),
+        ("typing", 0.3),
+        ("network", 0.15),
+        ("graph", 0.15),
+        ("account", 0.1),
+    )
+    """Probability that a family is made missing in a training post, whatever its label."""
+    reference_size: int = 2000
+    least_threshold: float = 0.5
+    """The threshold is never below this risk, whatever the umbrella would allow."""
+
+    def platforms(self) -> dict[Role, SimulationConfig]:
+        """The simulated platform of each step; none shares an account, an address or a text with another."""
+        sizes: dict[Role, tuple[int, float]] = {
+            "train": (self.train_accounts, self.train_campaign_share),
+            "tune": (self.tune_accounts, self.tune_campaign_share),
+            "threshold": (self.threshold_accounts, self.genuine_campaign_share),
+            "certify": (self.certify_accounts, self.genuine_campaign_share),
+        }
+        return {
+            role: SimulationConfig(
+                seed=self.seed * 10 + number,
+                accounts=accounts,
+                campaign_share=share,
+                days=self.days,
+                max_posts=self.post_cap,
+                name=role,
+            )
+            for number, (role, (accounts, share)) in enumerate(sizes.items())
+        }
+
+    def said(self) -> dict[str, Any]:
+        """For the manifest."""
+        return asdict(self)
+
+
+def small_recipe() -> Recipe:
+    """A recipe of half a minute, for small data and tests: its certificate is not supported, and says so."""
+    return Recipe(
+        train_accounts=700,
+        tune_accounts=400,
+        threshold_accounts=420,
+        certify_accounts=420,
+        family_trees=30,
+        folds=3,
+        fusion_candidates=((6, 40),),
+        p_family_candidates=(0.05, 0.1),
+        least_rows=40,
+        reference_size=500,
+    )

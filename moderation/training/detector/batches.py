@@ -5,6 +5,7 @@ Every batch depends on the seed and the number of the step alone, so a resumed r
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -124,4 +125,4 @@ def _weight(stratum: tuple[str, int], members: dict[tuple[str, int], list[int]])
     source, label = stratum
     weight = _WEIGHT_BOTH_LABELS if (source, 1 - label) in members else _WEIGHT_ONE_LABEL
     rows = min(len(members[source, side]) for side in (0, 1) if (source, side) in members)
-    return weight * min(1.0, (rows / _FULL_WEIGHT_ROWS) ** 0.5)
+    return weight * min(1.0, math.sqrt(rows / _FULL_WEIGHT_ROWS))

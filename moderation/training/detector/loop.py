@@ -103,8 +103,9 @@ def train(data_dir: Path, out: Path, start_from: Path, plan: TrainingPlan, devic
 def special_tokens(tokenizer: Tokenizer) -> SpecialTokens:
     """Return the special ids of a BERT- or RoBERTa-like tokenizer. Raises InputError when it has none of them."""
     for first, last, blank, unknown in (("[CLS]", "[SEP]", "[PAD]", "[UNK]"), ("<s>", "</s>", "<pad>", "<unk>")):
-        ids = [tokenizer.token_to_id(name) for name in (first, last, blank, unknown)]
-        if all(number is not None for number in ids):
+        found = (tokenizer.token_to_id(name) for name in (first, last, blank, unknown))
+        ids = [number for number in found if number is not None]
+        if len(ids) == 4:
             return SpecialTokens(*ids)
     raise InputError("The tokenizer has neither [CLS] … [UNK] nor <s> … <unk>; use a BERT- or RoBERTa-like one.")
 

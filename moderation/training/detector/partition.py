@@ -40,7 +40,7 @@ def load_partition(data_dir: Path, part: Part) -> list[TextRow]:
     rows = list(read_rows(data_dir, "text_train"))
     bands = [band_keys(row.text) for row in rows]
     rows = with_clusters(rows, bands)
-    in_b = _clusters_of_b(rows)
+    in_b = assign_parts(rows)
     known = {band for row, row_bands in zip(rows, bands, strict=True) if row.group not in in_b for band in row_bands}
     if part == "A":
         return [row for row in rows if row.group not in in_b]
@@ -75,8 +75,11 @@ def _cluster(row: TextRow, accounts: dict[str, str], duplicates: dict[str, str])
     return f"{_SAME_COMMUNITY.get(row.source, row.source)}/{row.group}"
 
 
-def _clusters_of_b(rows: Sequence[TextRow]) -> set[str]:
-    """Fill both parts to their share of every source and label, largest clusters first, ties by keyed hash."""
+def assign_parts(rows: Sequence[TextRow]) -> set[str]:
+    """Return the clusters of part B: both parts fill to their share of every source and label.
+
+    Largest clusters go first, those of one size in the order of their keyed hash.
+    """
     strata: dict[str, Counter[tuple[str, int]]] = defaultdict(Counter)
     totals: Counter[tuple[str, int]] = Counter()
     for row in rows:

@@ -50,7 +50,7 @@ def within_source(rows: Sequence[TextRow], logits: NDArray[np.float32]) -> dict[
     """Return AUROC and TPR at 1 % FPR for each source with both labels, and their means."""
     figures: dict[str, dict[str, float]] = {}
     for source in sorted({row.source for row in rows}):
-        sides = [
+        human, machine = (
             np.array(
                 [
                     logit
@@ -59,9 +59,12 @@ def within_source(rows: Sequence[TextRow], logits: NDArray[np.float32]) -> dict[
                 ]
             )
             for label in (0, 1)
-        ]
-        if min(len(side) for side in sides) >= 20:
-            figures[source] = {"auroc": auroc(*sides), "tpr_at_1_percent_fpr": tpr_at_fpr(*sides, 0.01)}
+        )
+        if min(len(human), len(machine)) >= 20:
+            figures[source] = {
+                "auroc": auroc(human, machine),
+                "tpr_at_1_percent_fpr": tpr_at_fpr(human, machine, 0.01),
+            }
     if figures:
         figures["mean"] = {
             name: float(np.mean([source[name] for source in figures.values()]))

@@ -1,0 +1,102 @@
+"""What the shipped detector promises about any text."""
+
+from __future__ import annotations
+
+import math
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from moderation.detector import Detector, load_detector, shipped_bundle
+from moderation.detector.manifest import read_manifest
+
+_POSTS = (
+    "is it just me or does the 7am train smell like burnt toast every single day",
+    "It is important to note that there are several factors to consider when choosing a solution. " * 12,
+    "ok",
+    "We moved the whole garden over in one weekend, and my back will never forgive me for it.",
+    "Überraschung! Der Zug fährt heute wirklich pünktlich ab.",
+    "yes",
+)
+
+
+@pytest.fixture(scope="module")
+def detector() -> Detector:
+    return load_detector(threads=2)
+
+
+def test_the_same_post_scores_the_same_alone_or_among_others(detector: Detector) -> None:
+    together = detector.score(_POSTS)
+    backwards = detector.score(_POSTS[::-1])[::-1]
+    for post, one, other in zip(_POSTS, together, backwards, strict=True):
+        alone = detector.score([post])[0]
+        assert abs(alone.logit - one.logit) <= 1e-4
+        assert abs(alone.logit - other.logit) <= 1e-4
+
+
+def test_a_repeated_text_gets_one_score(detector: Detector) -> None:
+    first, second, third = detector.score([_POSTS[0], _POSTS[3], _POSTS[0]])
+    assert first == third
+    assert first != second
+
+
+@pytest.mark.parametrize("text", ["", "   \n", "\u200b\u200c\u2060", "\x00\x00", "\ufe0f"])
+def test_an_empty_text_abstains(detector: Detector, text: str) -> None:
+    (score,) = detector.score([text])
+    assert math.isnan(score.logit)
+    assert math.isnan(score.probability)
+    assert score.sections == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a\ud800b\udfff", "nul\x00byte", "🙂" * 100_000, "word " * 200_000, "!" * 1_000_000, "e\u0301\u0316" * 100_000],
+    ids=["lone surrogates", "NUL", "100k emoji", "1 MB of words", "1 MB of points", "combining marks"],
+)
+def test_hostile_text_is_scored_in_bounded_time(detector: Detector, text: str) -> None:
+    (score,) = detector.score([text])
+    assert math.isfinite(score.logit)
+    assert 0 <= score.probability <= 1
+    assert score.truncated == (len(text.encode("utf-8", "replace")) > 65536)
+
+
+def test_no_texts_no_scores(detector: Detector) -> None:
+    assert detector.score([]) == []
+
+
+def test_the_sections_tell_where_they_stand_and_make_up_the_score(detector: Detector) -> None:
+    (score,) = detector.score([_POSTS[1]])
+    assert len(score.sections) >= 2
+    assert score.sections[0].start == 0
+    assert score.sections[-1].end == len(_POSTS[1].strip())
+    logits = [section.logit for section in score.sections]
+    assert np.mean(logits) == pytest.approx(score.logit, abs=1e-3)
+    assert not score.truncated
+
+
+def test_the_manifest_says_what_a_user_must_know() -> None:
+    manifest, manifest_hash = read_manifest(shipped_bundle())
+    assert load_detector(threads=1).manifest_hash == manifest_hash
+    assert manifest.licence == "Apache-2.0"
+    assert "NOTICE" in manifest.files
+    assert manifest.training["data_sets"]
+    assert not any("-nc" in entry["licence"] for entry in manifest.training["data_sets"])
+    assert manifest.calibration.bands[-1].up_to_tokens is None
+
+
+def test_the_bundle_fits_the_repository() -> None:
+    assert sum(path.stat().st_size for path in shipped_bundle().iterdir()) <= 25_000_000
+
+
+def test_it_says_in_words_what_runs_where(detector: Detector) -> None:
+    assert "int8 on the CPU, each section alone on 2 threads" in detector.describe()
+
+
+def test_scoring_never_imports_torch() -> None:
+    code = (
+        "import sys; from moderation.detector import load_detector; load_detector(threads=1).score(['a text']);"
+        "sys.exit(int(any(name in sys.modules for name in ('torch', 'transformers', 'sklearn'))))"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,33 @@
+"""Sections cover every token and are never longer than the model reads."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from moderation.detector.sections import within_bytes
+from moderation.detector.windows import windows
+
+
+@given(st.integers(0, 5000), st.integers(1, 510))
+def test_sections_cover_every_token_and_keep_the_limit(n_tokens: int, most: int) -> None:
+    covered: set[int] = set()
+    for begin, end in windows(n_tokens, most):
+        assert 0 < end - begin <= most
+        covered.update(range(begin, end))
+    assert covered == set(range(n_tokens))
+
+
+@given(st.integers(127, 5000))
+def test_neighbouring_sections_overlap_by_about_a_quarter(n_tokens: int) -> None:
+    spans = windows(n_tokens, 126)
+    assert all(left[1] - right[0] >= 30 for left, right in pairwise(spans))
+
+
+@given(st.text(max_size=300), st.integers(9, 200))
+def test_a_cut_text_fits_its_bytes(text: str, most: int) -> None:
+    kept, cut = within_bytes(text, most)
+    assert cut == (len(text.encode("utf-8", "replace")) > most)
+    assert len(kept.encode("utf-8")) <= most + 2

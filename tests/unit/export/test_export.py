@@ -1,0 +1,120 @@
+"""Any checkpoint of the family becomes a bundle that scores as PyTorch does."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from export.bundle import BundleOrder, write_bundle
+from export.graph import assert_fused_attention
+from moderation.detector import load_detector
+from moderation.detector.manifest import read_manifest
+from moderation.errors import InputError
+from tests.unit.export.conftest import write_checkpoint
+
+_TEXTS = tuple(
+    " ".join(f"w{4 + (7 * start + step) % 290}" for step in range(length))
+    for start, length in enumerate([1, 3, 9, 30, 31, 80, 700])
+)
+
+
+@pytest.fixture(scope="module")
+def bundle(roberta: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("bundles") / "both"
+    return write_bundle(roberta, out, BundleOrder("both", ("fp32", "int8"), probes=roberta / "probes.json"))
+
+
+def _only(bundle: Path, precision: str, folder: Path) -> Path:
+    """A copy of the bundle that offers one precision."""
+    copy = Path(shutil.copytree(bundle, folder / precision))
+    manifest = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
+    manifest["precisions"] = {precision: manifest["precisions"][precision]}
+    (copy / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    return copy
+
+
+def test_attention_is_one_operator_in_every_layer(bundle: Path) -> None:
+    assert_fused_attention(bundle / "model.fp32.onnx", layers=2)
+    assert_fused_attention(bundle / "model.int8.onnx", layers=2)
+    with pytest.raises(InputError, match="not fused"):
+        assert_fused_attention(bundle / "model.fp32.onnx", layers=3)
+
+
+def test_parity_with_pytorch_is_measured_and_recorded(bundle: Path) -> None:
+    precisions = read_manifest(bundle)[0].precisions
+    assert precisions["fp32"].parity.largest_logit_difference < 1e-4
+    assert precisions["fp32"].batch_independent
+    assert 0 < precisions["int8"].parity.largest_logit_difference < 1
+    assert not precisions["int8"].batch_independent
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_a_score_does_not_depend_on_its_neighbours(bundle: Path, tmp_path: Path, precision: str) -> None:
+    detector = load_detector(_only(bundle, precision, tmp_path), threads=2)
+    together = [score.logit for score in detector.score(_TEXTS)]
+    alone = [detector.score([text])[0].logit for text in _TEXTS]
+    assert np.abs(np.subtract(together, alone)).max() <= 1e-4
+
+
+def test_int8_weights_are_used_where_they_count(bundle: Path) -> None:
+    operators = {node.op_type for node in onnx.load(str(bundle / "model.int8.onnx")).graph.node}
+    assert "MatMulInteger" in operators
+
+
+def test_a_long_text_is_read_to_its_end_in_sections_of_at_most_510_tokens(bundle: Path) -> None:
+    manifest, _ = read_manifest(bundle)
+    assert manifest.max_tokens == 510
+    (score,) = load_detector(bundle).score([_TEXTS[-1]])
+    assert len(score.sections) == 2
+    assert score.sections[0].start == 0
+    assert score.sections[-1].end == len(_TEXTS[-1])
+    assert score.n_tokens == 700
+
+
+@pytest.mark.parametrize("kind", ["bert", "xlm-roberta"])
+def test_other_encoders_export_by_the_same_code(tmp_path: Path, kind: str) -> None:
+    checkpoint = write_checkpoint(tmp_path / kind, kind)
+    out = write_bundle(checkpoint, tmp_path / "out", BundleOrder(kind, ("fp32",), probes=checkpoint / "probes.json"))
+    manifest, _ = read_manifest(out)
+    assert manifest.precisions["fp32"].parity.largest_logit_difference < 1e-4
+    assert math.isfinite(load_detector(out).score(["w9 w10"])[0].logit)
+
+
+def test_the_wrong_label_is_refused_by_the_probes(roberta: Path, tmp_path: Path) -> None:
+    order = BundleOrder("wrong", ("fp32",), machine_label="human", probes=roberta / "probes.json")
+    with pytest.raises(InputError, match="contradict"):
+        write_bundle(roberta, tmp_path / "out", order)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_directory_that_is_no_checkpoint_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"config\.json"):
+        write_bundle(tmp_path / "none", tmp_path / "out", BundleOrder("none", ("fp32",)))
+
+
+def test_a_checkpoint_of_the_wrong_kind_is_refused(roberta: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(roberta, tmp_path / "copy"))
+    config = json.loads((copy / "config.json").read_text(encoding="utf-8"))
+    (copy / "config.json").write_text(json.dumps(config | {"architectures": ["RobertaForMaskedLM"]}), encoding="utf-8")
+    with pytest.raises(InputError, match="no sequence classifier"):
+        write_bundle(copy, tmp_path / "out", BundleOrder("wrong", ("fp32",)))
+
+
+def test_a_checkpoint_without_a_tokenizer_is_refused(roberta: Path, tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(roberta, tmp_path / "copy"))
+    (copy / "tokenizer.json").unlink()
+    with pytest.raises(InputError, match="tokenizer"):
+        write_bundle(copy, tmp_path / "out", BundleOrder("none", ("fp32",)))
+
+
+def test_a_directory_with_other_things_is_not_overwritten(roberta: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "thesis.txt").write_text("mine", encoding="utf-8")
+    with pytest.raises(InputError, match="not empty"):
+        write_bundle(roberta, tmp_path / "out", BundleOrder("none", ("fp32",)))

@@ -11,6 +11,17 @@ from numpy.typing import NDArray
 TYPING = "typing"
 
 
+def with_neutral(
+    scores: NDArray[np.float64], families: tuple[str, ...], neutral: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return *scores*, shape (n, families), with *neutral* for missing and the typing score clipped from below."""
+    filled = np.where(np.isnan(scores), neutral, scores)
+    if TYPING in families:
+        column = families.index(TYPING)
+        filled[:, column] = np.maximum(filled[:, column], neutral[column])
+    return filled
+
+
 @dataclass(frozen=True)
 class Fusion:
     """A LightGBM model that never falls as a family's score rises (monotone constraints on every column).
@@ -27,11 +38,7 @@ class Fusion:
 
     def filled(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return *scores*, shape (n, families), with neutral for missing and the typing score clipped."""
-        filled = np.where(np.isnan(scores), self.neutral, scores)
-        if TYPING in self.families:
-            column = self.families.index(TYPING)
-            filled[:, column] = np.maximum(filled[:, column], self.neutral[column])
-        return filled
+        return with_neutral(scores, self.families, self.neutral)
 
     def risks(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the risk in (0, 1) of each row of family *scores*, shape (n, families) to (n,)."""

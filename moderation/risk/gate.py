@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 FAMILIES = ("content", "typing", "network", "graph", "account")
 """Every family of signals, in the order of the fusion's columns."""
@@ -15,3 +18,12 @@ def gate_opens(agreeing: Collection[str]) -> bool:
     """Return whether the *agreeing* families (p ≤ p_f) suffice: two of them, and not typing with network alone."""
     distinct = frozenset(agreeing)
     return len(distinct) >= 2 and not distinct <= NOT_ENOUGH_TOGETHER
+
+
+def gate_opens_for(agreement: NDArray[np.bool_], families: Sequence[str]) -> NDArray[np.bool_]:
+    """The same for many posts: *agreement* of shape (n, families) to (n,)."""
+    patterns, which = np.unique(agreement, axis=0, return_inverse=True)
+    opens = [
+        gate_opens([name for name, agrees in zip(families, pattern, strict=True) if agrees]) for pattern in patterns
+    ]
+    return np.asarray(opens, dtype=np.bool_)[which.reshape(-1)]

@@ -29,7 +29,14 @@ class PostgresServer:
             os.chown(self._folder, account.pw_uid, account.pw_gid)
         (self._port,) = free_ports(1)
         answer = subprocess.run(
-            [str(self._bin / "initdb"), "-D", str(self._data), "-U", SUPERUSER, *"-A trust -E UTF8 --no-sync".split()],
+            [
+                str(self._bin / "initdb"),
+                "-D",
+                str(self._data),
+                "-U",
+                SUPERUSER,
+                *["-A", "trust", "-E", "UTF8", "--no-sync"],
+            ],
             capture_output=True,
             text=True,
             check=False,

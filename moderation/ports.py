@@ -70,6 +70,9 @@ class Relay(Protocol):
     def run_once(self, limit: int = 500) -> int:
         """Send up to `limit` waiting rows and mark them; how many were sent. Raises ConnectionLost."""
 
+    def close(self) -> None:
+        """Give back what is held. Safe to call twice."""
+
 
 class Source(Protocol):
     """Somewhere records come from, by partition and offset."""

@@ -16,7 +16,9 @@ from moderation.settings import Settings
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from moderation.mapping import Kind
     from moderation.pipeline import Outcome
+    from moderation.ports import Relay, Source, Store
     from moderation.sidecar import Sidecar
 
 log = logging.getLogger(__name__)
@@ -58,7 +60,7 @@ def run_sidecar(
     on_batch: Callable[[Outcome], None] | None = None,
 ) -> dict[str, int]:
     """Assemble and run until the end of the input or a signal; what was counted."""
-    from moderation.cli.assemble import build_sidecar, load_models, open_store, required_secret, topic_kinds
+    from moderation.cli.assemble import build_sidecar, load_models, open_store, required_secret
 
     secret = required_secret(settings)
     models = load_models(settings)
@@ -66,18 +68,7 @@ def run_sidecar(
         log.info("%s", model.describe())
     store = open_store(settings)
     try:
-        if input_file is None:
-            from connectors.deadletters import KafkaRelay
-            from connectors.kafka import KafkaSource, connection_config
-
-            source, kinds = KafkaSource(settings.kafka), topic_kinds(settings)
-            relay = KafkaRelay(store, connection_config(settings.kafka))
-        else:
-            from connectors.deadletters import FileRelay
-            from connectors.jsonl import JsonlSource
-
-            source, kinds = JsonlSource(input_file), {}
-            relay = FileRelay(store, rejects or input_file.with_suffix(".rejects.jsonl"))
+        source, relay, kinds = _doors(settings, store, input_file, rejects)
         try:
             sidecar = build_sidecar(
                 settings,
@@ -99,6 +90,23 @@ def run_sidecar(
             relay.close()
     finally:
         store.close()
+
+
+def _doors(
+    settings: Settings, store: Store, input_file: Path | None, rejects: Path | None
+) -> tuple[Source, Relay, dict[str, Kind | None]]:
+    """Where records come from, where dead letters go, and which topic holds what."""
+    if input_file is not None:
+        from connectors.deadletters import FileRelay
+        from connectors.jsonl import JsonlSource
+
+        return JsonlSource(input_file), FileRelay(store, rejects or input_file.with_suffix(".rejects.jsonl")), {}
+    from connectors.deadletters import KafkaRelay
+    from connectors.kafka import KafkaSource, connection_config
+    from moderation.cli.assemble import topic_kinds
+
+    relay = KafkaRelay(store, connection_config(settings.kafka))
+    return KafkaSource(settings.kafka), relay, topic_kinds(settings)
 
 
 def _log_batch(outcome: Outcome) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -42,6 +42,7 @@ class LoopConfig:
     owner: str
     lease_ttl_s: float
     max_records: int
+    max_bytes: int
     buffer_records: int
     max_idle_ms: float
     snapshot: Path | None
@@ -136,8 +137,12 @@ class Sidecar:
         """
         try:
             self._take_lease()
-            claim, state = self._start()
-            self._work(claim, state)
+            if not self._stop.is_set():
+                self._work(*self._start())
+        except ConnectionLost:
+            if not self._stop.is_set():
+                raise
+            log.warning("stopped while a server was away; what was not committed is done at the next start")
         finally:
             self._source.close()
             self._release()
@@ -216,7 +221,10 @@ class Sidecar:
                 state.mark_degraded(since)
                 unmarked = False
             if items:
-                self._handle(pipeline, claim, items)
+                for portion in in_portions(items, self._config.max_bytes):
+                    self._handle(pipeline, claim, portion)
+                    if self._stop.is_set():
+                        break
             elif self._source.ended and not len(merge):
                 break
             if time.monotonic() - last_snapshot > self._config.snapshot_every_s:
@@ -244,6 +252,7 @@ class Sidecar:
         self._paused = full
 
     def _handle(self, pipeline: Pipeline, claim: Claim, items: Sequence[Item]) -> None:
+        self._beat()
         self._on_step("scoring")
         outcome = pipeline.process(items)
         self._on_step("before_commit")
@@ -302,6 +311,21 @@ class Sidecar:
 
     def _beat(self) -> None:
         self._last_beat = time.monotonic()
+
+
+def in_portions(items: Sequence[Item], max_bytes: int) -> Iterator[list[Item]]:
+    """The items in their order, cut so that each portion stays within `max_bytes` or is a single item."""
+    portion: list[Item] = []
+    size = 0
+    for item in items:
+        length = len(item.origin.value or b"")
+        if portion and size + length > max_bytes:
+            yield portion
+            portion, size = [], 0
+        portion.append(item)
+        size += length
+    if portion:
+        yield portion
 
 
 def _now_ms() -> float:

@@ -117,6 +117,7 @@ def build_sidecar(
         owner=owner_name(),
         lease_ttl_s=settings.lease_ttl_s,
         max_records=settings.batch.max_records,
+        max_bytes=settings.batch.max_bytes,
         buffer_records=settings.kafka.buffer_records,
         max_idle_ms=settings.kafka.max_idle_ms,
         snapshot=settings.state.snapshot,

@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from moderation.effects import Partition
+from moderation.effects import Origin, Partition
 from moderation.errors import FencedError, PositionError
-from moderation.sidecar import Decoder, LoopConfig, Sidecar
+from moderation.events import BadRecord
+from moderation.ordering import Item
+from moderation.sidecar import Decoder, LoopConfig, Sidecar, in_portions
 from moderation.state import PlatformState
 from tests.unit.core.doubles import KEYRING, MemoryLog, MemoryRelay, MemorySource, MemoryStore, new_pipeline, new_state
 
@@ -49,6 +51,7 @@ def sidecar(
         owner=owner,
         lease_ttl_s=0.2,
         max_records=8,
+        max_bytes=1_000_000,
         buffer_records=50,
         max_idle_ms=1000,
         snapshot=snapshot,
@@ -168,3 +171,20 @@ def test_stopping_ends_after_the_batch_in_hand() -> None:
     assert store.lease is None
     sidecar(log, store).run()
     assert flagged(store) == EXPECTED
+
+
+def test_a_server_that_stays_away_does_not_hold_up_a_clean_end() -> None:
+    log, store = records(20), MemoryStore()
+    store.outages = 10**9
+    running = sidecar(log, store, lambda step: running.stop() if step == "before_commit" else None)
+    running.run()
+    assert store.commits == []
+
+
+def test_long_texts_are_committed_in_portions() -> None:
+    items = [Item(Origin(LANES[0], offset, value=b"x" * size), BadRecord("decode", "")) for offset, size in SIZES]
+    portions = [[item.origin.offset for item in portion] for portion in in_portions(items, 100)]
+    assert portions == [[0, 1], [2], [3, 4], [5]]
+
+
+SIZES = list(enumerate([40, 60, 500, 99, 1, 2]))

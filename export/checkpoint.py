@@ -18,6 +18,7 @@ from moderation.training.detector.loop import special_tokens
 from moderation.training.detector.model import HEAD_FILE, load_classifier
 
 _MACHINE_NAMES = ("machine", "fake", "generated", "synthetic", "ai", "bot", "label_1")
+_VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "sentencepiece.bpe.model")
 
 
 class _MachineLogit(nn.Module):
@@ -95,6 +96,9 @@ def torch_logits(network: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
 
 def _tokenizer(directory: Path) -> Tokenizer:
     file = directory / "tokenizer.json"
+    # Without its vocabulary transformers would silently make a tokenizer that knows no word.
+    if not any((directory / name).is_file() for name in _VOCABULARIES):
+        raise InputError(f"{directory} has no tokenizer ({', '.join(_VOCABULARIES)}); put its tokenizer.json there.")
     try:
         if file.is_file():
             return Tokenizer.from_file(str(file))

@@ -1,0 +1,133 @@
+"""A training run depends on its seed and plan alone, not on where it was interrupted."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.numpy import load_file
+from tokenizers import Tokenizer, models, pre_tokenizers
+from transformers import BertConfig, BertModel
+
+from moderation.errors import InputError, SettingsError
+from moderation.training.detector import loop
+from moderation.training.detector.batches import SpecialTokens, batch_of_step, tokenise
+from moderation.training.detector.intervals import figures_of, weighted_auroc, weighted_tpr
+from moderation.training.detector.loop import TrainingPlan, learning_rate, train
+from moderation.training.detector.rows import TextRow
+
+_CPU = torch.device("cpu")
+
+
+def _rows() -> list[TextRow]:
+    rng = np.random.default_rng(5)
+    return [
+        TextRow(
+            f"r{number}", "ours", number % 2, f"g{number}",
+            " ".join(f"w{word}" for word in rng.integers(10, 90, 5 + number % 40) + 5 * (number % 2)), "", "permissive",
+        )
+        for number in range(400)
+    ]  # fmt: skip
+
+
+def _tokenizer() -> Tokenizer:
+    names = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", *(f"w{number}" for number in range(4, 100))]
+    tokenizer = Tokenizer(models.WordLevel({name: number for number, name in enumerate(names)}, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    return tokenizer
+
+
+@pytest.fixture
+def encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(loop, "load_partition", lambda data_dir, part: _rows())
+    torch.manual_seed(0)
+    config = BertConfig(
+        vocab_size=100, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
+        max_position_embeddings=140,
+    )  # fmt: skip
+    BertModel(config).save_pretrained(tmp_path / "encoder")
+    _tokenizer().save(str(tmp_path / "encoder" / "tokenizer.json"))
+    return tmp_path / "encoder"
+
+
+def _plan(steps: int, seed: int = 1) -> TrainingPlan:
+    return TrainingPlan(
+        steps=steps,
+        batch_texts=8,
+        warmup_steps=2,
+        checkpoint_every=2,
+        validate_every=6,
+        seed=seed,
+        cooldown_share=0.0001,
+    )
+
+
+def _weights(out: Path) -> dict[str, np.ndarray]:
+    weights: dict[str, np.ndarray] = load_file(out / "checkpoint" / "model.safetensors")
+    return weights
+
+
+def test_an_interrupted_run_continues_as_if_never_stopped(encoder: Path, tmp_path: Path) -> None:
+    train(tmp_path, tmp_path / "whole", encoder, _plan(6), _CPU)
+    train(tmp_path, tmp_path / "parts", encoder, _plan(4), _CPU)
+    train(tmp_path, tmp_path / "parts", encoder, _plan(6), _CPU)
+    whole, parts = _weights(tmp_path / "whole"), _weights(tmp_path / "parts")
+    for name, value in whole.items():
+        np.testing.assert_allclose(parts[name], value, atol=1e-6)
+    entries = [json.loads(line) for line in (tmp_path / "whole" / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert "validation" in entries[-1]
+
+
+def test_another_seed_does_not_continue_a_run(encoder: Path, tmp_path: Path) -> None:
+    train(tmp_path, tmp_path / "run", encoder, _plan(2), _CPU)
+    with pytest.raises(SettingsError, match="begun with seed=1"):
+        train(tmp_path, tmp_path / "run", encoder, _plan(4, seed=2), _CPU)
+
+
+def test_an_encoder_without_a_tokenizer_is_refused(encoder: Path, tmp_path: Path) -> None:
+    (encoder / "tokenizer.json").unlink()
+    with pytest.raises(InputError, match=r"tokenizer\.json"):
+        train(tmp_path, tmp_path / "run", encoder, _plan(2), _CPU)
+
+
+def test_batches_are_balanced_cropped_and_the_same_for_the_same_step() -> None:
+    texts = tokenise(_rows(), _tokenizer())
+    special = SpecialTokens(2, 3, 0, 1)
+    batches = [batch_of_step(texts, special, 7, step, 64) for step in range(16)]
+    again = batch_of_step(texts, special, 7, 5, 64)
+    np.testing.assert_array_equal(again.ids, batches[5].ids)
+    assert np.mean([batch.labels.mean() for batch in batches]) == pytest.approx(0.5, abs=0.05)
+    assert max(batch.ids.shape[1] for batch in batches) <= 128
+    assert all((batch.ids[:, 0] == 2).all() for batch in batches)
+
+
+def test_the_rate_rises_stays_and_falls_to_nothing() -> None:
+    plan = TrainingPlan(steps=1000, warmup_steps=100, peak_learning_rate=1.0, cooldown_share=0.2)
+    assert learning_rate(plan, 0) == pytest.approx(0.01)
+    assert learning_rate(plan, 500) == 1.0
+    assert learning_rate(plan, 900) == pytest.approx(0.5)
+    assert learning_rate(plan, 1000) == 0.0
+
+
+def test_weighted_figures_agree_with_repeated_texts() -> None:
+    scores = np.array([0.1, 0.4, 0.35, 0.8, 0.4])
+    labels = np.array([0, 0, 1, 1, 1])
+    weights = np.array([2.0, 1.0, 1.0, 3.0, 1.0])
+    repeated = np.repeat(np.arange(5), weights.astype(int))
+    ones = np.ones(len(repeated))
+    assert weighted_auroc(scores, labels, weights) == pytest.approx(
+        weighted_auroc(scores[repeated], labels[repeated], ones)
+    )
+    assert weighted_tpr(scores, labels, np.ones(5), 0.01) == pytest.approx(1 / 3)
+
+
+def test_a_figure_that_the_sample_cannot_support_is_not_given() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.repeat([0, 1], 300)
+    figures = figures_of(rng.normal(labels), labels, ["one group"] * 600)
+    assert figures["tpr_at_1_percent"] == "not supported (n=300)"
+    assert figures["auroc_interval"] == "not supported (groups=1)"
+    assert isinstance(figures["tpr_at_5_percent"], float)

@@ -1,0 +1,32 @@
+"""Who says what in the demo: people's own texts, and machines that learned from texts nobody in the demo posts."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+
+from moderation.demo.generator import NgramWriter
+from moderation.simulation import TextPool
+
+CORPUS_SHARE = 0.5
+"""Share of each source that the machines learn from; the rest is what people post."""
+MACHINE_TEXTS = 400
+"""Different texts that the machines write in the manner of each source."""
+
+
+def cast(people: Mapping[str, Sequence[str]], seed: int) -> TextPool:
+    """Return both sides' texts by source: a person's never occurs in the corpus of the machine that imitates it."""
+    return TextPool(
+        row
+        for number, source in enumerate(sorted(people))
+        for row in _both_sides(source, people[source], seed * 1000 + number)
+    )
+
+
+def _both_sides(source: str, texts: Sequence[str], seed: int) -> list[tuple[str, bool, str]]:
+    shuffled = list(texts)
+    random.Random(seed).shuffle(shuffled)  # noqa: S311  # a demo's cast, nothing secret
+    cut = int(len(shuffled) * CORPUS_SHARE)
+    corpus, posted = shuffled[:cut], shuffled[cut:]
+    machine = NgramWriter(corpus).write(MACHINE_TEXTS, seed)
+    return [(source, False, text) for text in posted] + [(source, True, text) for text in machine]

@@ -1,0 +1,122 @@
+"""Hits and wrong flags per account, each with the sample it rests on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from moderation.demo.observed import AccountPeaks
+from moderation.risk.clopper_pearson import lower_bound, upper_bound
+from moderation.simulation import Truth
+
+
+@dataclass(frozen=True)
+class Share:
+    """How many of how many."""
+
+    count: int
+    n: int
+
+    @property
+    def upper(self) -> float:
+        """One-sided 95 % upper bound of the rate (Clopper–Pearson)."""
+        return upper_bound(self.count, self.n)
+
+    @property
+    def lower(self) -> float:
+        """One-sided 95 % lower bound of the rate (Clopper–Pearson)."""
+        return lower_bound(self.count, self.n)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One way to decide and how it fared."""
+
+    name: str
+    hits: Share
+    wrong: Share
+
+
+@dataclass(frozen=True)
+class CampaignFate:
+    """One campaign: its strength and how many of its accounts were flagged."""
+
+    name: str
+    strength: str
+    flagged: Share
+    posts: int
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Everything that the demo says about right and wrong."""
+
+    ways: tuple[Way, ...]
+    by_strength: Mapping[str, Share]
+    look_alikes: Mapping[str, Share]
+    """Genuine accounts by kind, all of them, judged by what ships."""
+    campaigns: tuple[CampaignFate, ...]
+    """The least caught first."""
+    set_aside: int
+    """Genuine accounts that set the thresholds of the two halves and are counted nowhere in `ways`."""
+
+
+def set_aside(account_id: str) -> bool:
+    """Whether a genuine account serves for the thresholds: half of them, by a hash that knows only the name."""
+    return hashlib.sha256(f"set aside {account_id}".encode()).digest()[0] < 128
+
+
+def figures(truth: Iterable[Truth], peaks: Mapping[str, AccountPeaks]) -> Figures:
+    """Count over the accounts that posted.
+
+    Content alone and metadata alone flag above the highest score of any genuine account set aside, the strictest
+    threshold that those accounts can set; both together decide as shipped.
+    """
+    posted = [(one, peaks[one.account_id]) for one in truth if one.account_id in peaks]
+    genuine = [(one, peak) for one, peak in posted if one.genuine]
+    campaign = [peak for one, peak in posted if not one.genuine]
+    aside = [peak for one, peak in genuine if set_aside(one.account_id)]
+    counted = [peak for one, peak in genuine if not set_aside(one.account_id)]
+    content = max((peak.content for peak in aside), default=float("inf"))
+    metadata = max((peak.metadata for peak in aside), default=float("inf"))
+    return Figures(
+        ways=(
+            _way("content only", [p.content > content for p in campaign], [p.content > content for p in counted]),
+            _way("metadata only", [p.metadata > metadata for p in campaign], [p.metadata > metadata for p in counted]),
+            _way("both (what ships)", [p.flagged for p in campaign], [p.flagged for p in counted]),
+        ),
+        by_strength=_shares((one.strength or "", peak.flagged) for one, peak in posted if not one.genuine),
+        look_alikes=_shares((one.kind, peak.flagged) for one, peak in genuine),
+        campaigns=_fates(posted),
+        set_aside=len(aside),
+    )
+
+
+def _way(name: str, hits: list[bool], wrong: list[bool]) -> Way:
+    return Way(name, Share(sum(hits), len(hits)), Share(sum(wrong), len(wrong)))
+
+
+def _shares(outcomes: Iterable[tuple[str, bool]]) -> dict[str, Share]:
+    seen: dict[str, list[bool]] = defaultdict(list)
+    for name, flagged in outcomes:
+        seen[name].append(flagged)
+    return {name: Share(sum(seen[name]), len(seen[name])) for name in sorted(seen)}
+
+
+def _fates(posted: list[tuple[Truth, AccountPeaks]]) -> tuple[CampaignFate, ...]:
+    members: dict[str, list[tuple[Truth, AccountPeaks]]] = defaultdict(list)
+    for one, peak in posted:
+        if one.campaign is not None:
+            members[one.campaign].append((one, peak))
+    fates = [
+        CampaignFate(
+            name,
+            found[0][0].strength or "",
+            Share(sum(peak.flagged for _, peak in found), len(found)),
+            sum(peak.posts for _, peak in found),
+        )
+        for name, found in members.items()
+    ]
+    return tuple(sorted(fates, key=lambda fate: (fate.flagged.count / fate.flagged.n, -fate.flagged.n, fate.name)))

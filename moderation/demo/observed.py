@@ -1,0 +1,63 @@
+"""What a run concluded about each post, kept until it is counted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from moderation.effects import Assessment, FlagRaised
+from moderation.pipeline import Outcome
+from moderation.risk import RiskModel
+
+CONTENT = "content"
+
+
+@dataclass
+class Observed:
+    """Collects every assessment of a run, batch by batch."""
+
+    assessments: list[Assessment] = field(default_factory=list)
+    flags: list[FlagRaised] = field(default_factory=list)
+    dead_letters: int = 0
+
+    def take(self, outcome: Outcome) -> int:
+        """Keep what one batch led to; how many posts it held."""
+        found = [assessment for assessment in outcome.assessments if assessment is not None]
+        self.assessments += found
+        self.flags += outcome.effects.flags
+        self.dead_letters += len(outcome.effects.dead_letters)
+        return len(found)
+
+
+@dataclass(frozen=True)
+class AccountPeaks:
+    """An account's largest score of each kind over its posts; -inf where it never had one."""
+
+    content: float
+    metadata: float
+    flagged: bool
+    """Whether the sidecar flagged at least one of its posts."""
+    posts: int
+
+
+def peaks_by_account(assessments: list[Assessment], risk: RiskModel) -> dict[str, AccountPeaks]:
+    """Return each account's peaks: the detector's logit, and the risk from metadata alone."""
+    known = [a for a in assessments if a.account_id is not None and a.features]
+    if not known:
+        return {}
+    features = np.array([[np.nan if v is None else v for v in a.features] for a in known], dtype=np.float64)
+    logits = np.array([np.nan if a.synthetic_logit is None else a.synthetic_logit for a in known], dtype=np.float64)
+    scores = risk.family_scores(features, logits)
+    columns = [risk.fusion.families.index(name) for name in risk.metadata_only.families]
+    metadata = risk.metadata_only.risks(scores[:, columns])
+    peaks: dict[str, AccountPeaks] = {}
+    for assessment, logit, alone in zip(known, logits.tolist(), metadata.tolist(), strict=True):
+        before = peaks.get(assessment.account_id or "", AccountPeaks(-np.inf, -np.inf, flagged=False, posts=0))
+        peaks[assessment.account_id or ""] = AccountPeaks(
+            before.content if np.isnan(logit) else max(before.content, logit),
+            max(before.metadata, alone),
+            before.flagged or assessment.flagged,
+            before.posts + 1,
+        )
+    return peaks

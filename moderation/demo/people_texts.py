@@ -1,0 +1,123 @@
+"""What people wrote before machines wrote like them: fetched from PyPI once, checked by hash, read in memory.
+
+The source package of vaderSentiment carries the texts that Hutto and Gilbert rated ("VADER: A parsimonious
+rule-based model for sentiment analysis of social media text", ICWSM 2014; MIT licence).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import html
+import io
+import os
+import subprocess
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+from moderation.errors import ConnectionLost, InputError
+
+PACKAGE = "vaderSentiment"
+VERSION = "3.3.2"
+SHA256 = "5d7c06e027fc8b99238edb0d53d970cf97066ef97654009890b83703849632f9"
+INNER_ARCHIVE = "additional_resources/hutto_ICWSM_2014.tar.gz"
+FILES = {
+    "tweets": "tweets_GroundTruth.txt",
+    "product reviews": "amazonReviewSnippets_GroundTruth.txt",
+    "film reviews": "movieReviewSnippets_GroundTruth.txt",
+    "editorials": "nytEditorialSnippets_GroundTruth.txt",
+}
+MAX_MEMBER_BYTES = 8_000_000
+
+
+def people_texts(cache: Path) -> dict[str, list[str]]:
+    """Return the texts of each source in the package's order, each once, downloading the package on the first call.
+
+    Raises ConnectionLost when it is not in the cache and cannot be downloaded, InputError when it is not what it
+    should be.
+    """
+    return read_package(cached_package(cache))
+
+
+def default_cache() -> Path:
+    """Return where downloads are kept: `$XDG_CACHE_HOME/moderation`, or `~/.cache/moderation`."""
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "moderation"
+
+
+def cached_package(cache: Path) -> Path:
+    """Return the verified source package, fetched when the cache does not hold it or holds something else."""
+    path = cache / f"{PACKAGE}-{VERSION}.tar.gz"
+    if path.is_file() and hash_of(path) == SHA256:
+        return path
+    with tempfile.TemporaryDirectory() as folder:
+        fetched = _download(Path(folder))
+        found = hash_of(fetched)
+        if found != SHA256:
+            raise InputError(
+                f"{fetched.name} as downloaded has the SHA-256 {found[:12]}…, not {SHA256[:12]}…; it is not used. "
+                "Check which package index pip is set up with."
+            )
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            partial = path.with_suffix(".partial")
+            partial.write_bytes(fetched.read_bytes())
+            partial.replace(path)
+        except OSError as error:
+            raise InputError(f"{cache} cannot be written: {error.strerror}; name another folder with --cache") from None
+    return path
+
+
+def hash_of(path: Path) -> str:
+    """Return the SHA-256 of a file, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _download(folder: Path) -> Path:
+    """Have pip fetch the one file whose hash is known; nothing of it is built or run before the hash is checked."""
+    wanted = folder / "wanted.txt"
+    wanted.write_text(f"{PACKAGE}=={VERSION} --hash=sha256:{SHA256}\n", encoding="utf-8")
+    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
+    command += ["--no-build-isolation", "--require-hashes", "--dest", str(folder), "--requirement", str(wanted)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # all parts are ours
+    found = sorted(folder.glob(f"{PACKAGE}-*.tar.gz")) or sorted(folder.glob("vadersentiment-*.tar.gz"))
+    if not found:
+        last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        raise ConnectionLost(
+            f"the demo's texts ({PACKAGE} {VERSION}, 2.6 MB, from PyPI) are not in the cache and could not be "
+            f"downloaded; run the demo once with a connection, or name a folder that holds them with --cache. "
+            f"pip said: {last:.300}"
+        )
+    return found[0]
+
+
+def read_package(package: Path) -> dict[str, list[str]]:
+    """Read the texts out of the source package without writing any member of it to disk."""
+    try:
+        inner = _member(package.read_bytes(), f"{PACKAGE}-{VERSION}/{INNER_ARCHIVE}")
+        return {
+            source: _texts(_member(inner, f"{Path(INNER_ARCHIVE).name.removesuffix('.tar.gz')}/{name}"))
+            for source, name in FILES.items()
+        }
+    except (tarfile.TarError, KeyError, OSError) as error:
+        raise InputError(f"{package} is not the source package of {PACKAGE} {VERSION}: {error}") from None
+
+
+def _member(archive: bytes, name: str) -> bytes:
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as tar:
+        member = tar.getmember(name)
+        if not member.isfile() or member.size > MAX_MEMBER_BYTES:
+            raise tarfile.TarError(f"{name} is no plain file of at most {MAX_MEMBER_BYTES} bytes")
+        stream = tar.extractfile(member)
+        if stream is None:
+            raise tarfile.TarError(f"{name} cannot be read")
+        return stream.read(MAX_MEMBER_BYTES)
+
+
+def _texts(content: bytes) -> list[str]:
+    """Return the third column of the tab-separated lines, each text once, without the HTML escapes of 2014."""
+    columns = (line.split("\t", 2) for line in content.decode("utf-8", "replace").split("\n"))
+    texts = (html.unescape(row[2]).strip() for row in columns if len(row) == 3)
+    return list(dict.fromkeys(text for text in texts if text))

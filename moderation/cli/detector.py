@@ -68,6 +68,9 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst and text_dev.jsonl.zst.")],
     out: Annotated[Path, typer.Option(help="JSON file for the figures.")],
     bundle: Annotated[Path | None, typer.Option(help="Bundle to judge (the shipped one).")] = None,
+    data_manifest: Annotated[
+        Path | None, typer.Option(help="SHA-256 of other data files than those that the package names.")
+    ] = None,
 ) -> None:
     """Judge a bundle on text_dev, within each source, beside a word n-gram baseline. Once per release."""
     import json
@@ -85,7 +88,9 @@ def evaluate(
     detector = load_detector(bundle)
     with Progress() as progress:
         task = progress.add_task("scoring")
-        report = judge(data, detector, lambda done, total: progress.update(task, completed=done, total=total))
+        report = judge(
+            data, detector, lambda done, total: progress.update(task, completed=done, total=total), data_manifest
+        )
     out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     table = Table("", "source", "AUROC", "95 %", "TPR at 1 % FPR", "95 %", "humans", "machines", "groups")
     for name, result in report["results"].items():

@@ -20,18 +20,20 @@ _TEXTS_IN_A_CALL = 256
 _POOL_THRESHOLD_FPR = 0.01
 
 
-def evaluate(data_dir: Path, detector: Detector, progress: Callable[[int, int], None]) -> dict[str, Any]:
+def evaluate(
+    data_dir: Path, detector: Detector, progress: Callable[[int, int], None], manifest: Path | None = None
+) -> dict[str, Any]:
     """Return the figures of *detector* and of the baseline on the licence-filtered rows of text_dev.
 
     Texts on which the detector abstains are left out for both, and counted. *progress* is told (done, all).
     Raises InputError for data that are missing or other than the manifest's.
     """
-    rows = list(read_rows(data_dir, "text_dev"))
+    rows = list(read_rows(data_dir, "text_dev", manifest))
     rows = with_clusters(rows, [band_keys(row.text) for row in rows])
     logits = _logits(detector, rows, progress)
     kept = ~np.isnan(logits)
     answered = [row for row, keep in zip(rows, kept, strict=True) if keep]
-    baseline = baseline_scores(load_partition(data_dir, "A"), [row.text for row in answered])
+    baseline = baseline_scores(load_partition(data_dir, "A", manifest), [row.text for row in answered])
     return {
         "manifest_sha256": detector.manifest_hash,
         "detector": detector.describe(),

@@ -30,14 +30,14 @@ _SAME_COMMUNITY = {"reddit2013_titles": "reddit2013"}
 _GROUP_IS_AN_ACCOUNT = frozenset({"tweepfake"})
 
 
-def load_partition(data_dir: Path, part: Part) -> list[TextRow]:
+def load_partition(data_dir: Path, part: Part, manifest: Path | None = None) -> list[TextRow]:
     """Return the rows of text_train in *part*, the same on every machine, each with the cluster it was cut by.
 
     Clusters (account with those it imitates, prompt, community, or near-duplicate cluster) go whole into one part,
     such that B holds half of every source with both labels and a quarter of the others. Rows of B that are near
     duplicates of a row of A are left out. Raises InputError when the data are missing or other than the manifest's.
     """
-    rows = list(read_rows(data_dir, "text_train"))
+    rows = list(read_rows(data_dir, "text_train", manifest))
     bands = [band_keys(row.text) for row in rows]
     rows = with_clusters(rows, bands)
     in_b = assign_parts(rows)

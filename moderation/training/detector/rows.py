@@ -26,14 +26,14 @@ class TextRow:
     licence: str
 
 
-def read_rows(data_dir: Path, name: str) -> Iterator[TextRow]:
+def read_rows(data_dir: Path, name: str, manifest: Path | None = None) -> Iterator[TextRow]:
     """Yield the rows of ``<data_dir>/<name>.jsonl.zst`` whose licence permits weights to be published.
 
     The group is empty where the file names none. Raises InputError when the file is missing, unreadable or
-    not the one whose SHA-256 stands in ``data_manifest.json``.
+    not the one whose SHA-256 stands in *manifest*, by default the committed ``data_manifest.json``.
     """
     path = data_dir / f"{name}.jsonl.zst"
-    check_hash(path)
+    check_hash(path, manifest)
     try:
         import zstandard
     except ImportError:
@@ -60,10 +60,14 @@ def read_rows(data_dir: Path, name: str) -> Iterator[TextRow]:
                 ) from error
 
 
-def check_hash(path: Path) -> None:
-    """Raise InputError unless *path* is byte for byte the file that the committed manifest names."""
-    manifest = json.loads(resources.files(__package__).joinpath("data_manifest.json").read_text(encoding="utf-8"))
-    expected = manifest["files"].get(path.name)
+def check_hash(path: Path, manifest: Path | None = None) -> None:
+    """Raise InputError unless *path* is byte for byte the file that the manifest names."""
+    committed = resources.files(__package__).joinpath("data_manifest.json")
+    try:
+        content = json.loads((manifest or committed).read_text(encoding="utf-8"))
+        expected = content["files"].get(path.name)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{manifest} is no data manifest ({error}); see data_manifest.json for its form.") from error
     try:
         with path.open("rb") as file:
             found = hashlib.file_digest(file, "sha256").hexdigest()

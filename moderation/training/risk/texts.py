@@ -46,6 +46,16 @@ def load_risk_texts(data_dir: Path | None, texts: Path | None) -> RiskTexts:
     return by_role([row for row in load_partition(data_dir, "B") if row.source in SOURCES], grouped_sources=None)
 
 
+def simulation_texts(data_dir: Path | None, texts: Path | None) -> TextPool:
+    """Return what a simulated platform may post: the texts of the evaluation step, or all of a file of texts.
+
+    Raises InputError as load_risk_texts does.
+    """
+    if texts is None or data_dir is not None:
+        return load_risk_texts(data_dir, texts).pools["test"]
+    return TextPool((row.source, row.label == 1, row.text) for row in _read_lines(texts))
+
+
 def by_role(rows: Sequence[TextRow], grouped_sources: frozenset[str] | None) -> RiskTexts:
     """Cut *rows* by group; *grouped_sources* keep their groups whatever their number (None: by LEAST_GROUPS)."""
     rows, recut = _with_enough_groups(_capped(rows), grouped_sources or frozenset())

@@ -1,0 +1,51 @@
+"""The evaluation that prints the released figures runs the same way on small data that we wrote."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import zstandard
+from typer.testing import CliRunner
+
+from moderation.cli.detector import app
+from moderation.detector.manifest import file_hash
+
+_SUBJECTS = ("my neighbour", "the old tram", "our coach", "this kettle", "the ferry")
+_VERBS = ("broke down", "sang", "left early", "cost a fortune", "came back")
+_TAILS = ("again lol", "and nobody noticed", "during the storm", "so we walked home", "before breakfast")
+
+
+def _write(path: Path, rows: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lines = []
+    for number in range(rows):
+        label = number % 2
+        words = [str(rng.choice(options)) for options in (_SUBJECTS, _VERBS, _TAILS)]
+        text = (
+            " ".join(words)
+            if label == 0
+            else f"It is important to note that {words[0]} {words[1]}. In conclusion, yes."
+        )
+        row = {"id": f"{seed}-{number}", "source": "ours", "label": label, "group": f"g{seed}-{number // 4}"}
+        lines.append(json.dumps({**row, "lic": "permissive", "text": f"{text} {number}"}))
+    path.write_bytes(zstandard.compress("\n".join(lines).encode()))
+
+
+def test_evaluate_prints_and_writes_figures_with_their_n(tmp_path: Path) -> None:
+    _write(tmp_path / "text_train.jsonl.zst", 240, 1)
+    _write(tmp_path / "text_dev.jsonl.zst", 120, 2)
+    manifest = tmp_path / "manifest.json"
+    files = {name: file_hash(tmp_path / name) for name in ("text_train.jsonl.zst", "text_dev.jsonl.zst")}
+    manifest.write_text(json.dumps({"files": files}), encoding="utf-8")
+    out = tmp_path / "figures.json"
+    arguments = ["evaluate", "--data", str(tmp_path), "--out", str(out), "--data-manifest", str(manifest)]
+    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert result.exit_code == 0
+    report = json.loads(out.read_text(encoding="utf-8"))
+    figures = report["results"]["detector"]["within_source"]["ours"]
+    assert (figures["humans"], figures["machines"]) == (60, 60)
+    assert figures["tpr_at_1_percent"] == "not supported (n=60)"
+    assert 0.5 < figures["auroc"] <= 1
+    assert report["results"].keys() == {"detector", "baseline: word 1-2-gram TF-IDF with logistic regression"}

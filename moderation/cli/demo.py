@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from moderation.demo.observed import Observed
     from moderation.simulation import Platform
 
-EVENTS, DATABASE, REJECTS, CONFIG = "events.jsonl", "review.sqlite", "rejects.jsonl", "sidecar.toml"
-OUTPUTS = (EVENTS, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", REJECTS, CONFIG)
+EVENTS, DATABASE, REJECTS = "events.jsonl", "review.sqlite", "rejects.jsonl"
+OUTPUTS = (EVENTS, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", REJECTS)
 CAMPAIGN_SHARE = 0.12
 UNSEEN_SHARE = 0.2
 
@@ -50,7 +50,7 @@ def demo_command(
     seen = _replay(console, settings, platform, out)
     _report(console, settings, platform, seen)
     console.print(f"\nDone in {time.monotonic() - started:.0f} s. What to run next:")
-    for command, meaning in _next_steps(out):
+    for command, meaning in _next_steps(out, seed):
         console.print(f"  {command}", soft_wrap=True)
         console.print(f"      {meaning}", style="dim")
 
@@ -75,8 +75,8 @@ def _settings(out: Path, seed: int) -> Settings:
 def _prepare(console: Console, accounts: int, seed: int, out: Path, cache: Path | None) -> Platform:
     from moderation.demo.cast import cast
     from moderation.demo.people_texts import default_cache, people_texts
-    from moderation.demo.stream_file import write_stream
     from moderation.simulation import SimulationConfig, build_platform
+    from moderation.simulation.writing import write_events
 
     with console.status("Fetching people's texts (vaderSentiment 3.3.2 from PyPI, once)"):
         people = people_texts(cache or default_cache())
@@ -94,9 +94,10 @@ def _prepare(console: Console, accounts: int, seed: int, out: Path, cache: Path 
     with console.status("Simulating accounts and what they do"):
         platform = build_platform(config, pool)
         _clear(out)
-        counts = write_stream(platform, out / EVENTS)
-    said = ", ".join(f"{count} {kind}s" for kind, count in counts.items())
-    console.print(f"A simulated platform: {accounts} accounts, {said} -> {out / EVENTS}", soft_wrap=True)
+        with (out / EVENTS).open("w", encoding="utf-8") as file:
+            events = write_events(platform.events(), file)
+    posts = sum(len(plan.times_ms) for plan in platform.plans)
+    console.print(f"A simulated platform: {accounts} accounts, {events} events, {posts} of them posts ({out / EVENTS})")
     return platform
 
 
@@ -106,9 +107,6 @@ def _clear(out: Path) -> None:
         out.mkdir(parents=True, exist_ok=True)
         for name in OUTPUTS:
             (out / name).unlink(missing_ok=True)
-        (out / CONFIG).write_text(
-            f'platform_id = "demo"\ndatabase_url = "sqlite:///{(out / DATABASE).resolve()}"\n', encoding="utf-8"
-        )
     except OSError as error:
         raise InputError(f"{out} cannot be written: {error.strerror}; name another folder with --out") from None
 
@@ -163,12 +161,14 @@ def _report(console: Console, settings: Settings, platform: Platform, seen: Obse
     console.print(risk.describe(), style="dim")
 
 
-def _next_steps(out: Path) -> list[tuple[str, str]]:
+def _next_steps(out: Path, seed: int) -> list[tuple[str, str]]:
     command = "moderation" if shutil.which("moderation") else os.path.relpath(Path(sys.argv[0]).absolute())
-    config = f"--config {out / CONFIG}"
     return [
-        (f"{command} flags list {config}", "the flags as a reviewer finds them in the database"),
+        (
+            f"{command} flags list --database sqlite:///{out / DATABASE}",
+            "the flags as a reviewer finds them in the database",
+        ),
         (f"{command} score {out / EVENTS} -o {out / 'scores.jsonl'}", "the same judgement offline, one line per post"),
-        (f"{command} demo --seed {os.getpid() % 1000}", "another platform, other campaigns"),
+        (f"{command} demo --seed {seed + 1}", "another platform, other campaigns"),
         (f"{command} check --config sidecar.toml", "your own broker and database: README, “Beside your own stream”"),
     ]

@@ -28,5 +28,6 @@ def _both_sides(source: str, texts: Sequence[str], seed: int) -> list[tuple[str,
     random.Random(seed).shuffle(shuffled)  # noqa: S311  # a demo's cast, nothing secret
     cut = int(len(shuffled) * CORPUS_SHARE)
     corpus, posted = shuffled[:cut], shuffled[cut:]
-    machine = NgramWriter(corpus).write(MACHINE_TEXTS, seed)
+    said = set(texts)
+    machine = [text for text in NgramWriter(corpus).write(MACHINE_TEXTS, seed) if text not in said]
     return [(source, False, text) for text in posted] + [(source, True, text) for text in machine]

@@ -12,7 +12,7 @@ from moderation.demo.figures import CampaignFate, Figures, Share
 from moderation.demo.terminal_text import terminal_safe
 from moderation.effects import Assessment, FlagRaised
 
-SHOWN_FLAGS = 10
+SHOWN_FLAGS = 8
 SHOWN_REASONS = 3
 TEXT_WIDTH = 90
 
@@ -40,7 +40,7 @@ STRENGTHS = {
 
 def print_flags(console: Console, flags: Iterable[FlagRaised], total: int) -> None:
     """Print the highest risk flag of each of the first accounts, with text, reasons and families."""
-    chosen = one_per_account(flags)[:SHOWN_FLAGS]
+    chosen = _varied(one_per_account(flags))[:SHOWN_FLAGS]
     table = Table(
         title=f"Flags for a person to judge ({len(chosen)} of {total})", show_lines=True, title_justify="left"
     )
@@ -58,6 +58,17 @@ def one_per_account(flags: Iterable[FlagRaised]) -> list[FlagRaised]:
     for flag in sorted(flags, key=lambda flag: (-(flag.assessment.risk or 0.0), flag.assessment.post_id)):
         best.setdefault(flag.assessment.account_id or "", flag)
     return list(best.values())
+
+
+def _varied(flags: list[FlagRaised]) -> list[FlagRaised]:
+    """Each agreement of families once before any of them a second time."""
+    rounds: dict[tuple[str, ...], int] = {}
+    keyed = []
+    for flag in flags:
+        agreeing = flag.assessment.agreeing
+        rounds[agreeing] = rounds.get(agreeing, -1) + 1
+        keyed.append((rounds[agreeing], flag))
+    return [flag for _, flag in sorted(keyed, key=lambda pair: pair[0])]
 
 
 def _risk(assessment: Assessment) -> str:
@@ -89,9 +100,9 @@ def print_figures(console: Console, found: Figures) -> None:
     _print_look_alikes(console, found)
     console.print(_missed(found.campaigns), style="bold")
     console.print(
-        "\nThe texts are people's and an n-gram generator's; accounts, addresses, typing and follows are SIMULATED by "
-        "this project, and its generator of metadata is the one its model was trained on. These figures show that the "
-        "parts work together. They are no platform's rates: yours come from your own genuine accounts."
+        "\nThe texts are people's and an n-gram generator's. Accounts, addresses, typing and follows are SIMULATED, by "
+        "the same simulator that the model was trained with, though in ranges kept apart from training. These figures "
+        "show that the parts work together. They are no platform's rates: yours come from your own genuine accounts."
     )
 
 

@@ -1,0 +1,39 @@
+"""The demo's machines: no copies, the same on every run, never fitted on what a person posts."""
+
+from __future__ import annotations
+
+import itertools
+
+from moderation.demo.cast import cast
+from moderation.demo.generator import MAX_WORDS, NgramWriter
+
+WHO = ("the baker", "my neighbour", "her aunt", "the old tailor", "a nurse", "this driver", "our teacher")
+DOES = ("sells fresh bread", "repairs the red bicycle", "reads a long letter", "waters the garden", "cooks rice")
+WHEN = ("before sunrise", "after the market closes", "on rainy days", "when the children sleep", "every second week")
+CORPUS = [
+    f"{who} {does} {when} ." for who, does, when in itertools.islice(itertools.product(WHO, DOES, WHEN), 0, 175, 2)
+]
+
+
+def test_no_generated_sentence_stands_in_the_corpus() -> None:
+    written = NgramWriter(CORPUS).write(30, seed=1)
+    assert len(written) >= 10
+    everything = "\n".join(CORPUS)
+    assert not [text for text in written if text in everything]
+    assert all(len(text.split()) <= MAX_WORDS for text in written)
+
+
+def test_the_same_seed_writes_the_same_and_another_does_not() -> None:
+    first, again = (NgramWriter(CORPUS).write(20, seed=5) for _ in range(2))
+    assert first == again
+    assert first != NgramWriter(CORPUS).write(20, seed=6)
+
+
+def test_every_source_has_both_sides_and_people_post_nothing_that_a_machine_learned_from() -> None:
+    pool = cast({"a": CORPUS, "b": [text.upper() for text in CORPUS]}, seed=3)
+    assert set(pool.sources()) == {"a", "b"}
+    people = {pool.text("a", False, index) for index in range(pool.size("a", False))}
+    assert len(people) == len(CORPUS) - len(CORPUS) // 2
+    assert people <= set(CORPUS)
+    machines = {pool.text("a", True, index) for index in range(pool.size("a", True))}
+    assert not machines & set(CORPUS)

@@ -1,0 +1,75 @@
+"""What the demo says at its end: figures that rest on named samples, and no stranger's text obeyed."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from moderation.demo.figures import figures, set_aside
+from moderation.demo.observed import AccountPeaks
+from moderation.demo.report import LOOK_ALIKES, STRENGTHS, print_figures
+from moderation.demo.terminal_text import terminal_safe
+from moderation.simulation import Truth
+from moderation.simulation.ranges import CAMPAIGNS, KINDS
+
+
+def crowd() -> tuple[list[Truth], dict[str, AccountPeaks]]:
+    truth = [Truth(f"g{number}", "campus" if number % 2 else "desktop", None, None) for number in range(100)]
+    truth += [Truth(f"c{number}", "campaign", "strong", f"strong-{number % 2}") for number in range(10)]
+    peaks = {
+        one.account_id: AccountPeaks(
+            content=float(index % 7) if one.genuine else 9.0,
+            metadata=0.1 if one.genuine else 0.05,
+            flagged=one.campaign == "strong-0",
+            posts=2,
+        )
+        for index, one in enumerate(truth)
+    }
+    return truth, peaks
+
+
+def test_accounts_that_set_a_threshold_are_not_counted_against_it() -> None:
+    truth, peaks = crowd()
+    found = figures(truth, peaks)
+    aside = sum(1 for one in truth if one.genuine and set_aside(one.account_id))
+    assert found.set_aside == aside
+    content, metadata, both = found.ways
+    assert {way.wrong.n for way in found.ways} == {100 - aside}
+    assert (content.hits.count, metadata.hits.count, both.hits.count) == (10, 0, 5)
+    assert both.wrong.count == 0
+    assert both.wrong.upper == pytest.approx(1 - 0.05 ** (1 / both.wrong.n))
+
+
+def test_the_report_names_samples_bounds_the_missed_campaign_and_that_it_is_simulated() -> None:
+    said = io.StringIO()
+    print_figures(Console(file=said, width=160), figures(*crowd()))
+    text = said.getvalue()
+    assert "Missed altogether: 1 of 2 campaigns. The largest of them is strong-1" in text
+    assert "SIMULATED" in text
+    assert "no platform's rates" in " ".join(text.split())
+    assert "At most" in text
+    assert "campus network" in text
+
+
+def test_every_simulated_kind_of_campaign_has_words() -> None:
+    assert {strength for ranges in CAMPAIGNS.values() for strength in ranges} <= set(STRENGTHS)
+    assert set(LOOK_ALIKES) <= set(KINDS)
+
+
+@pytest.mark.parametrize(
+    ("hostile", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m", "[31mred [0m"),
+        ("left\u202eright", "left right"),
+        ("two\nlines\tand\x00nul", "two lines and nul"),
+        ("[bold]markup[/bold]", "[bold]markup[/bold]"),
+    ],
+)
+def test_hostile_text_is_shown_and_not_obeyed(hostile: str, shown: str) -> None:
+    assert terminal_safe(hostile, 80) == shown
+
+
+def test_long_text_is_cut_to_the_width() -> None:
+    assert terminal_safe("x" * 500, 20) == "x" * 19 + "…"

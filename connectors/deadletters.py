@@ -22,6 +22,7 @@ from kafka.errors import (
     UnknownTopicOrPartitionError,
 )
 
+from connectors.kafka_opening import open_client
 from moderation.effects import DeadLetter, Origin
 from moderation.errors import ConnectionLost, InputError
 from moderation.ports import OutboxRow, Store
@@ -34,6 +35,7 @@ STAGES = {"decode": "VALUE_CONVERTER", "time": "TRANSFORMATION", "text": "TRANSF
 """Connect's name of the stage (org.apache.kafka.connect.runtime.errors.Stage) that ours is closest to."""
 
 FLUSH_TIMEOUT_S = 20.0
+CLOSE_TIMEOUT_S = 2.0
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 """The client's own limit is lifted out of the way; the topic's `max.message.bytes` decides."""
 
@@ -162,11 +164,10 @@ class KafkaRelay:
 
     def run_once(self, limit: int = 500) -> int:
         """Send up to `limit` waiting rows and mark them; how many were sent. Raises ConnectionLost."""
-        rows = self._waiting.next(limit)
-        if not rows:
-            return 0
+        sent: list[int] = []
         try:
-            sent = self._send(rows)
+            while not sent and (rows := self._waiting.next(limit)):
+                sent = self._send(rows)  # none of them when all were passed over: then the next ones
         except (KafkaError, OSError) as error:
             self._drop_producer()
             raise ConnectionLost(
@@ -186,7 +187,7 @@ class KafkaRelay:
                 self._waiting.pass_over(row, _why(row, error))
             except (ValueError, AssertionError, UnicodeError) as error:  # kafka-python refuses the topic or the record
                 self._waiting.pass_over(row, str(error))
-        producer.flush(timeout=self._flush_timeout_s)
+        producer.flush(timeout=self._flush_timeout_s + CLOSE_TIMEOUT_S)
         sent: list[int] = []
         failure: BaseException | None = None
         for row, future in futures:
@@ -205,7 +206,7 @@ class KafkaRelay:
     def _ensure_topic(self, topic: str) -> None:
         if topic in self._topics:
             return
-        admin = KafkaAdminClient(**self._connection)
+        admin = open_client(KafkaAdminClient, **self._connection)
         try:
             with suppress(TopicAlreadyExistsError):
                 if not self._exists(admin, topic):
@@ -224,23 +225,31 @@ class KafkaRelay:
 
     def _open(self) -> Producer:
         if self._producer is None:
-            self._producer = self._make_producer(
+            patience_ms = int(self._flush_timeout_s * 1000)
+            self._producer = open_client(
+                self._make_producer,
                 acks="all",
+                # An idempotent producer fails for good at the first record that a topic refuses, and in a batch a
+                # refused record takes its neighbours along. Duplicates are allowed here, lost neighbours are not.
+                enable_idempotence=False,
+                batch_size=0,
                 max_request_size=MAX_REQUEST_BYTES,
-                buffer_memory=2 * MAX_REQUEST_BYTES,
-                max_block_ms=int(self._flush_timeout_s * 1000),
+                max_block_ms=patience_ms,
+                # The client gives a record up before `flush` does: closing waits for records that still hope.
+                delivery_timeout_ms=patience_ms,
+                request_timeout_ms=patience_ms // 2,
                 allow_auto_create_topics=False,
                 **self._connection,
             )
         return self._producer
 
     def _drop_producer(self) -> None:
-        """Let go of a producer that failed, with what it still holds: those rows are in the outbox."""
+        """Let go of a producer with what it still holds: those rows are in the outbox."""
         producer, self._producer = self._producer, None
         self._topics.clear()
         if producer is not None:
             with suppress(KafkaError, OSError):
-                producer.close(timeout=0)
+                producer.close(timeout=CLOSE_TIMEOUT_S)
 
     def close(self) -> None:
         """Close the connection. Safe to call twice."""
@@ -250,7 +259,7 @@ class KafkaRelay:
 def _why(row: OutboxRow, error: BaseException) -> str:
     if isinstance(error, _TOO_LARGE):
         return f"{row.topic} takes no record of this size; raise the topic's max.message.bytes and start again"
-    return f"{row.topic}: {error}"
+    return f"{row.topic} refuses it ({type(error).__name__})"
 
 
 class FileRelay:

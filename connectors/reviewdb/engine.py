@@ -40,7 +40,7 @@ def parse_url(text: str) -> URL:
     """The URL with the driver that we use. Raises SettingsError when it names no database that we know."""
     try:
         url = make_url(text)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise SettingsError(
             "the database URL cannot be read; write sqlite:///reviews.sqlite or "
             "postgresql+psycopg://user@host:5432/name (MODERATION_DATABASE_URL)"

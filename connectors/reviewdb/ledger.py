@@ -49,7 +49,7 @@ def claim(connection: Connection, pipeline: str, owner: str, partitions: Sequenc
             index_elements=[LEDGER.c.key],
             set_={"epoch": LEDGER.c.epoch + 1, "owner": statement.excluded.owner, "updated_at": now},
         ).returning(LEDGER.c.epoch, LEDGER.c.position)
-        epochs[partition], positions[partition] = connection.execute(raised).one()._tuple()
+        epochs[partition], positions[partition] = connection.execute(raised).one()
     return Claim(pipeline, owner, epochs, positions)
 
 
@@ -64,7 +64,7 @@ def hold(connection: Connection, held: Claim, partitions: Sequence[Partition]) -
     found = {key: (epoch, owner) for key, epoch, owner in connection.execute(query)}
     for key, partition in wanted.items():
         epoch, owner = found.get(key, (None, None))
-        if epoch != held.epochs.get(partition):
+        if epoch is None or epoch != held.epochs.get(partition):
             raise FencedError(
                 f"partition {partition.partition} of {partition.topic} now belongs to {owner or 'nobody'}; "
                 f"{held.owner} has written nothing of this batch and must stop"

@@ -10,6 +10,7 @@ import subprocess
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
 
+from connectors.kafka_opening import open_client
 from tests.services.java import broker_jars, java
 from tests.services.process import ServerProcess, ServiceError, free_ports, listening, new_folder
 
@@ -89,7 +90,7 @@ class KafkaBroker:
         if not listening(self._port):
             return False
         try:
-            admin = KafkaAdminClient(bootstrap_servers=[self.address], bootstrap_timeout_ms=5_000)
+            admin = open_client(KafkaAdminClient, bootstrap_servers=[self.address], bootstrap_timeout_ms=5_000)
         except (KafkaError, OSError):
             return False
         try:

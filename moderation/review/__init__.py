@@ -1,0 +1,1 @@
+"""What people do with flags: find them, see why they were raised, decide."""

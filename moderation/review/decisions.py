@@ -1,0 +1,152 @@
+"""Who may decide what about a flag, and how a decision is written so that nobody overwrites another unseen."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, get_args
+
+from sqlalchemy import Engine, insert, select, update
+
+from connectors.reviewdb.engine import at_edge
+from connectors.reviewdb.models import DecisionRow, FlagRow
+from moderation.effects import Verdict
+from moderation.errors import InputError, ModerationError, SettingsError
+from moderation.review.queries import RecordedDecision
+
+Role = Literal["reviewer", "senior", "appeals"]
+ROLES: tuple[str, ...] = get_args(Role)
+VERDICTS: tuple[str, ...] = get_args(Verdict)
+MAX_GROUND_CHARS = 10_000
+
+
+class StaleDecision(ModerationError):
+    """Somebody else decided in the meantime; the decision was not written."""
+
+    exit_code = 8
+
+
+class DecisionRefused(ModerationError):
+    """The rules of review do not let this person decide this."""
+
+    exit_code = 8
+
+
+@dataclass(frozen=True)
+class ProposedDecision:
+    """What a person wants to decide. `version` is the flag's version that they looked at, `ground` why, in words."""
+
+    flag_id: int
+    who: str
+    role: Role
+    verdict: Verdict
+    ground: str
+    version: int
+
+    def __post_init__(self) -> None:
+        """Raises SettingsError for a decision without who, why or a known role and verdict."""
+        if self.role not in ROLES:
+            raise SettingsError(f"the role {self.role!r} is unknown; it is one of {', '.join(ROLES)}")
+        if self.verdict not in VERDICTS:
+            raise SettingsError(f"the verdict {self.verdict!r} is unknown; it is one of {', '.join(VERDICTS)}")
+        if not self.who.strip():
+            raise SettingsError("a decision needs the name of the person who makes it (--who)")
+        if not self.ground.strip():
+            raise SettingsError("a decision needs its ground: what was seen and which rule it meets (--ground)")
+        if len(self.ground) > MAX_GROUND_CHARS:
+            raise SettingsError(f"the ground is longer than {MAX_GROUND_CHARS} characters; shorten it")
+
+
+@dataclass(frozen=True)
+class PastDecision:
+    """What the rules need to know of an earlier decision."""
+
+    id: int
+    who: str
+    role: str
+
+
+def require_allowed(proposed: ProposedDecision, history: Sequence[PastDecision]) -> None:
+    """Raises DecisionRefused unless the rules let this person decide.
+
+    An undecided flag is open to every role but appeals: there is nothing to appeal yet. A reviewer may correct
+    their own last decision; another's takes a senior. What appeals have decided only appeals decide again, and never
+    somebody who has decided about the flag before: whoever asks for a second look gets a second person.
+    """
+    if not history:
+        if proposed.role == "appeals":
+            raise DecisionRefused(f"flag {proposed.flag_id} has no decision yet, so there is nothing to appeal")
+        return
+    last = history[-1]
+    if proposed.role == "appeals":
+        if any(past.who == proposed.who for past in history):
+            raise DecisionRefused(
+                f"{proposed.who} has decided about flag {proposed.flag_id} before; an appeal needs another person"
+            )
+    elif last.role == "appeals":
+        raise DecisionRefused(f"flag {proposed.flag_id} was decided on appeal; only the role appeals decides it again")
+    elif proposed.role == "reviewer" and last.who != proposed.who:
+        raise DecisionRefused(
+            f"flag {proposed.flag_id} was decided by {last.who}; changing another person's decision takes the role "
+            "senior or appeals"
+        )
+
+
+def decide(engine: Engine, proposed: ProposedDecision) -> RecordedDecision:
+    """Append a decision and move the flag's status and version, or raise and leave everything as it was.
+
+    The flag's row is locked from the first read on: of two people who looked at the same version, one is refused.
+
+    Raises InputError (no such flag), StaleDecision (its version is another one now), DecisionRefused, ConnectionLost.
+    """
+    now = datetime.now(UTC)
+    flags, decisions = FlagRow.__table__, DecisionRow.__table__
+    with at_edge(engine), engine.begin() as connection:
+        version = connection.scalar(select(flags.c.version).where(flags.c.id == proposed.flag_id).with_for_update())
+        if version is None:
+            raise InputError(f"there is no flag {proposed.flag_id}; `moderation flags list` shows those there are")
+        if version != proposed.version:
+            raise _stale(proposed, version)
+        query = select(decisions.c.id, decisions.c.who, decisions.c.role)
+        query = query.where(decisions.c.flag_id == proposed.flag_id).order_by(decisions.c.version)
+        history = [PastDecision(*row) for row in connection.execute(query)]
+        require_allowed(proposed, history)
+        supersedes = history[-1].id if history else None
+        written = connection.execute(
+            insert(DecisionRow)
+            .values(
+                flag_id=proposed.flag_id,
+                version=version + 1,
+                who=proposed.who,
+                role=proposed.role,
+                decided_at=now,
+                verdict=proposed.verdict,
+                ground=proposed.ground,
+                supersedes=supersedes,
+            )
+            .returning(decisions.c.id)
+        ).scalar_one()
+        connection.execute(
+            update(FlagRow)
+            .where(flags.c.id == proposed.flag_id, flags.c.version == version)
+            .values(version=version + 1, status=proposed.verdict)
+        )
+    return RecordedDecision(
+        id=written,
+        version=version + 1,
+        who=proposed.who,
+        role=proposed.role,
+        decided_at=now,
+        verdict=proposed.verdict,
+        ground=proposed.ground,
+        supersedes=supersedes,
+    )
+
+
+def _stale(proposed: ProposedDecision, version: int) -> StaleDecision:
+    return StaleDecision(
+        f"flag {proposed.flag_id} has version {version} now, not {proposed.version}: somebody decided in the meantime. "
+        f"Look again with `moderation flags show {proposed.flag_id}` and repeat with the version it names; "
+        "nothing was written."
+    )

@@ -1,0 +1,216 @@
+"""Dead letters reach `<topic>-dlt` on a real broker: the same bytes, Connect's headers, at least once."""
+
+from __future__ import annotations
+
+import gc
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kafka import KafkaConsumer, TopicPartition
+
+from connectors.deadletters import FileRelay, KafkaRelay, relayed_record
+from connectors.reviewdb.schema import upgrade
+from connectors.reviewdb.store import ReviewStore
+from moderation.effects import DeadLetter, Effects, Origin, Partition
+from moderation.errors import ConnectionLost, InputError
+from tests.contract.samples import letter
+from tests.services.broker import KafkaBroker
+from tests.services.process import free_ports
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[ReviewStore]:
+    """A store on SQLite; the contract suite shows that PostgreSQL's outbox is the same."""
+    store = ReviewStore(f"sqlite:///{tmp_path / 'reviews.sqlite'}")
+    upgrade(store.engine)
+    yield store
+    store.close()
+
+
+def put(store: ReviewStore, letters: list[DeadLetter]) -> None:
+    """Into the outbox."""
+    where = letters[0].origin.partition
+    store.commit(store.claim("main", "one", [where]), Effects(dead_letters=letters))
+
+
+def read_all(bootstrap: str, topic: str) -> list[Any]:
+    """Every record of a topic."""
+    consumer = KafkaConsumer(bootstrap_servers=[bootstrap], auto_offset_reset="earliest", group_id=None)
+    try:
+        names = [TopicPartition(topic, number) for number in consumer.partitions_for_topic(topic) or ()]
+        consumer.assign(names)
+        wanted = sum(consumer.end_offsets(names).values())
+        consumer.seek_to_beginning(*names)
+        found: list[Any] = []
+        while len(found) < wanted:
+            for batch in consumer.poll(timeout_ms=1000).values():
+                found.extend(batch)
+        return found
+    finally:
+        consumer.close()
+
+
+def errors_of(record: Any) -> dict[str, str]:
+    """Connect's headers of a record, last one wins."""
+    prefix = "__connect.errors."
+    return {name.removeprefix(prefix): value.decode() for name, value in record.headers if name.startswith(prefix)}
+
+
+def test_bytes_are_untouched_and_the_headers_say_why(
+    kafka_broker: str, topics: Callable[..., str], store: ReviewStore
+) -> None:
+    topic = topics(3)
+    where = Partition("cluster-1", topic, "id-1", 2)
+    value = bytes(range(256)) * 40
+    put(store, [letter(41, where, value=value), letter(42, where, key=None, value=b"{}", headers=())])
+    relay = KafkaRelay(store, {"bootstrap_servers": [kafka_broker]})
+    assert (relay.run_once(), relay.run_once()) == (2, 0)
+    relay.close()
+    first, second = sorted(read_all(kafka_broker, f"{topic}-dlt"), key=lambda record: errors_of(record)["offset"])
+    assert (first.key, first.value, first.timestamp) == (b"\x00\xff", value, 1_700_000_000_000)
+    assert list(first.headers[:2]) == [("trace", b"\x00\x80"), ("trace", b"twice")]
+    assert errors_of(first) == {
+        "topic": topic,
+        "partition": "2",
+        "offset": "41",
+        "connector.name": "moderation",
+        "task.id": "0",
+        "stage": "VALUE_CONVERTER",
+        "class.name": "moderation.events.decode",
+        "exception.class.name": "moderation.events.BadRecord",
+        "exception.message": "not JSON in UTF-8: \x00 \\ud800",
+    }
+    assert (second.key, second.value) == (None, b"{}")
+    assert store.outbox(10) == []
+
+
+def test_a_crash_before_the_mark_sends_a_duplicate_that_is_recognisable(
+    kafka_broker: str, topics: Callable[..., str], store: ReviewStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = topics(1)
+    where = Partition("cluster-1", topic, "id-1", 0)
+    put(store, [letter(7, where), letter(8, where)])
+
+    class Crash(BaseException):
+        pass
+
+    def crash(_ids: object) -> None:
+        raise Crash
+
+    relay = KafkaRelay(store, {"bootstrap_servers": [kafka_broker]})
+    with monkeypatch.context() as patched:
+        patched.setattr(store, "relayed", crash)
+        with pytest.raises(Crash):
+            relay.run_once()
+    relay.close()
+    again = KafkaRelay(store, {"bootstrap_servers": [kafka_broker]})
+    assert again.run_once() == 2
+    again.close()
+    origins = [
+        (found["topic"], found["partition"], found["offset"])
+        for found in map(errors_of, read_all(kafka_broker, f"{topic}-dlt"))
+    ]
+    assert sorted(origins) == [(topic, "0", "7")] * 2 + [(topic, "0", "8")] * 2
+
+
+def test_a_dead_letter_of_a_dead_letter_names_its_own_origin_last(
+    kafka_broker: str, topics: Callable[..., str], store: ReviewStore
+) -> None:
+    topic = topics(1)
+    earlier = (("__connect.errors.offset", b"1"),)
+    put(store, [letter(99, Partition("cluster-1", topic, "id-1", 0), headers=earlier)])
+    relay = KafkaRelay(store, {"bootstrap_servers": [kafka_broker]})
+    relay.run_once()
+    relay.close()
+    (record,) = read_all(kafka_broker, f"{topic}-dlt")
+    assert record.headers[0] == earlier[0]
+    assert errors_of(record)["offset"] == "99"
+
+
+def test_a_record_that_the_topic_does_not_take_stays_and_holds_up_no_other(
+    kafka_broker: str, topics: Callable[..., str], store: ReviewStore
+) -> None:
+    topic = topics(1)
+    topics(1, name=f"{topic}-dlt", configs={"max.message.bytes": "10000"})
+    where = Partition("cluster-1", topic, "id-1", 0)
+    put(store, [letter(1, where, value=b"x" * 50_000), letter(2, Partition("cluster-1", "no/topic", "i", 0))])
+    put(store, [letter(3, where)])
+    relay = KafkaRelay(store, {"bootstrap_servers": [kafka_broker]})
+    while relay.run_once(limit=1):
+        pass
+    relay.close()
+    assert [errors_of(record)["offset"] for record in read_all(kafka_broker, f"{topic}-dlt")] == ["3"]
+    assert [row.letter.origin.offset for row in store.outbox(10)] == [1, 2]
+
+
+def test_nulls_that_the_client_cannot_send_are_named() -> None:
+    nothing: Any = None
+    origin = Origin(Partition("c", "t", "i", 0), 1, -1, None, None, (("a", b"1"), ("b", nothing)))
+    record = relayed_record(DeadLetter(origin, "decode", "not JSON"))
+    assert (record["key"], record["value"], record["timestamp_ms"]) == (None, b"", None)
+    assert record["headers"][:2] == [("a", b"1"), ("b", b"")]
+    assert record["headers"][-1] == ("moderation.nulls", b"header:1,value")
+
+
+@pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+def test_no_broker_leaves_the_letters_in_the_outbox(store: ReviewStore, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("CRITICAL", logger="kafka")  # a kept log record would keep the error and its sockets
+    put(store, [letter()])
+    (port,) = free_ports(1)
+    settings = {"bootstrap_servers": [f"127.0.0.1:{port}"], "bootstrap_timeout_ms": 500}
+    relay = KafkaRelay(store, settings, flush_timeout_s=1)
+    with pytest.raises(ConnectionLost, match="wait in the outbox"):
+        relay.run_once()
+    relay.close()
+    assert len(store.outbox(10)) == 1
+    assert not [thread.name for thread in threading.enumerate() if thread.name.startswith("kafka-io")]
+    gc.collect()  # kafka-python leaves a refused socket to the collector; its warning belongs here, not in a later test
+
+
+def test_a_broker_that_freezes_holds_the_letters_up_and_leaves_nothing_behind(
+    own_kafka_broker: KafkaBroker, store: ReviewStore, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("CRITICAL", logger="kafka")
+    settings = {"bootstrap_servers": [own_kafka_broker.address]}
+    where = Partition("cluster-1", "posts", "id-1", 0)
+    relay = KafkaRelay(store, settings, flush_timeout_s=2)
+    put(store, [letter(1, where)])
+    assert relay.run_once() == 1
+    put(store, [letter(2, where)])
+    own_kafka_broker.process.freeze()
+    begun = time.monotonic()
+    with pytest.raises(ConnectionLost):
+        relay.run_once()
+    assert time.monotonic() - begun < 15
+    own_kafka_broker.process.thaw()
+    assert [row.letter.origin.offset for row in store.outbox(10)] == [2]
+    assert relay.run_once() == 1
+    assert store.outbox(10) == []
+    relay.close()
+    found = {errors_of(record)["offset"] for record in read_all(own_kafka_broker.address, "posts-dlt")}
+    assert found == {"1", "2"}
+    assert not [thread.name for thread in threading.enumerate() if "kafka-python-producer" in thread.name]
+
+
+def test_rejected_lines_of_a_file_go_to_a_file(store: ReviewStore, tmp_path: Path) -> None:
+    source = Partition("", str(tmp_path / "events.jsonl"), "", 0)
+    put(
+        store,
+        [letter(0, source), letter(4, source, value='{"text": "ü"'.encode()), letter(1, Partition("c", "t", "i", 0))],
+    )
+    rejects = tmp_path / "rejects.jsonl"
+    relay = FileRelay(store, rejects)
+    assert [relay.run_once(limit=1), relay.run_once(), relay.run_once()] == [1, 1, 0]
+    relay.close()
+    first, second = [json.loads(line) for line in rejects.read_text().splitlines()]
+    assert (first["line"], first["record_base64"], first["stage"]) == (1, "e/8AIG5vdCBqc29u", "decode")
+    assert (second["line"], second["record"], second["topic"]) == (5, '{"text": "ü"', source.topic)
+    assert len(store.outbox(10)) == 1
+    put(store, [letter(9, source)])
+    with pytest.raises(InputError, match="cannot be written"):
+        FileRelay(store, tmp_path / "nowhere" / "rejects.jsonl").run_once()

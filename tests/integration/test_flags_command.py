@@ -1,0 +1,211 @@
+"""`moderation flags` and `moderation db`, as people use them, on both databases."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from connectors.reviewdb.store import ReviewStore
+from moderation.cli import db, flags
+from moderation.effects import Effects
+from moderation.errors import InputError, SettingsError
+from moderation.review.decisions import DecisionRefused, StaleDecision
+from tests.contract.samples import HOSTILE, WRITTEN, deletion, flag, label, partition
+
+RUNNER = CliRunner()
+
+
+def run(app: Any, *arguments: str, columns: int = 200) -> Result:
+    """Run a command; the database is taken from the variable. A failure is raised as `main` would meet it."""
+    result = RUNNER.invoke(app, list(arguments), env={"COLUMNS": str(columns), "TERM": "dumb"})
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result
+
+
+@pytest.fixture
+def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReviewStore]:
+    """Three flags: one plain, one of a deleted post, one whose author wrote all of it to do harm."""
+    monkeypatch.setenv("MODERATION_DATABASE_URL", database_url)
+    assert "empty -> 0002" in run(db.app, "upgrade").output
+    store = ReviewStore(database_url)
+    raised = [
+        flag("p1", risk=0.95),
+        flag("p2", risk=0.99, account_id="a2", agreeing=("graph", "network")),
+        flag(HOSTILE, text=HOSTILE, account_id=HOSTILE, risk=0.91, missing=(HOSTILE,)),
+    ]
+    effects = Effects(flags=raised, deletions=[deletion("p2")], labels=[label("e1", None)])
+    store.commit(store.claim("main", "one", [partition()]), effects)
+    yield store
+    store.close()
+
+
+def listed(*arguments: str) -> list[Any]:
+    """Post ids of `flags list --json`."""
+    return [found["post_id"] for found in json.loads(run(flags.app, "list", "--json", *arguments).output)]
+
+
+def decide(number: int, **changes: str) -> Result:
+    """Decide about a flag."""
+    options = {
+        "who": "ana",
+        "role": "reviewer",
+        "verdict": "confirmed",
+        "ground": "the same text from nine accounts",
+        "version": "0",
+    } | changes
+    return run(flags.app, "decide", str(number), *(part for k, v in options.items() for part in (f"--{k}", v)))
+
+
+@pytest.mark.usefixtures("database")
+def test_filters_find_what_they_name() -> None:
+    assert listed() == [HOSTILE, "p2", "p1"]
+    assert listed("--min-risk", "0.95") == ["p2", "p1"]
+    assert listed("--family", "network") == ["p2"]
+    assert listed("--family", "net") == listed("--family", "%") == []
+    assert listed("--account", "a2") == listed("--deleted") == ["p2"]
+    assert listed("--not-deleted", "--limit", "1") == [HOSTILE]
+    assert listed("--after", "2") == ["p1"]
+    assert listed("--post", "p1") == ["p1"]
+    assert listed("--since", "2000-01-01") == listed("--status", "open") == [HOSTILE, "p2", "p1"]
+    assert listed("--since", "2100-01-01T00:00:00+02:00") == []
+
+
+@pytest.mark.usefixtures("database")
+def test_a_flag_is_shown_with_all_that_led_to_it() -> None:
+    page = run(flags.app, "show", "1").output
+    for wanted in (
+        "p1",
+        "risk",
+        "0.95",
+        "flagged above 0.9",
+        "typed 41.5 characters a second",
+        "hello",
+        "logit +2.50",
+        "label on the account: confirmed from moderators",
+        "--version 0",
+        "kept until",
+    ):
+        assert wanted in page, wanted
+    shown = json.loads(run(flags.app, "show", "1", "--json").output)
+    assert shown["evidence"]["features"] == [0.1, None, -7.25e-300, 1e300]
+    assert shown["summary"]["event_time"] == "2026-11-20T08:30:15.123456+00:00"
+    deleted = run(flags.app, "show", "2").output
+    assert f"{WRITTEN + timedelta(days=90):%Y-%m-%d %H:%M}" in deleted
+    assert "post deleted" in deleted
+
+
+@pytest.mark.usefixtures("database")
+def test_decisions_are_appended_and_superseded() -> None:
+    assert decide(1).output == "flag 1: confirmed, version 1\n"
+    decide(1, verdict="not_a_violation", version="1", ground="a school class")
+    decide(1, who="ida", role="appeals", verdict="uncertain", version="2", ground="cannot tell")
+    shown = json.loads(run(flags.app, "show", "1", "--json").output)
+    history = [(d["version"], d["who"], d["verdict"], d["supersedes"]) for d in shown["decisions"]]
+    first, second, third = (decision["id"] for decision in shown["decisions"])
+    assert history == [
+        (1, "ana", "confirmed", None),
+        (2, "ana", "not_a_violation", first),
+        (3, "ida", "uncertain", second),
+    ]
+    assert third > second > first
+    assert (shown["summary"]["status"], shown["summary"]["version"]) == ("uncertain", 3)
+    assert listed("--status", "uncertain") == ["p1"]
+    assert "a school class" in run(flags.app, "show", "1").output
+
+
+@pytest.mark.usefixtures("database")
+def test_a_stale_version_is_refused_and_nothing_is_written() -> None:
+    decide(1)
+    with pytest.raises(StaleDecision, match=r"has version 1 now, not 0.*Look again") as stale:
+        decide(1, who="sam", role="senior", verdict="not_a_violation")
+    assert stale.value.exit_code == 8
+    with pytest.raises(DecisionRefused):
+        decide(1, who="bob", version="1")
+    assert len(json.loads(run(flags.app, "show", "1", "--json").output)["decisions"]) == 1
+
+
+def test_of_two_people_who_decide_at_once_one_is_refused(database: ReviewStore) -> None:
+    import threading
+
+    from moderation.review.decisions import ProposedDecision
+    from moderation.review.decisions import decide as record
+
+    outcomes: list[str] = []
+
+    def try_to_decide(who: str) -> None:
+        try:
+            record(database.engine, ProposedDecision(1, who, "senior", "confirmed", "seen", 0))
+            outcomes.append("written")
+        except StaleDecision:
+            outcomes.append("stale")
+
+    people = [threading.Thread(target=try_to_decide, args=(f"person-{number}",)) for number in range(6)]
+    for person in people:
+        person.start()
+    for person in people:
+        person.join()
+    assert sorted(outcomes) == ["stale"] * 5 + ["written"]
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("command", [["list"], ["show", "3"], ["list", "--json"], ["show", "3", "--json"]])
+@pytest.mark.parametrize("columns", [60, 200])
+def test_hostile_text_cannot_act_on_the_terminal(command: list[str], columns: int) -> None:
+    decide(3, who=HOSTILE, ground=HOSTILE)
+    output = run(flags.app, *command, columns=columns).output
+    acting = {sign for sign in output if unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}}
+    assert acting <= {"\n"}
+    if columns == 200 and command == ["show", "3"]:
+        assert "\\u{1b}[31mred" in output
+        assert "[bold]markup[/bold]" in output
+
+
+@pytest.mark.usefixtures("database")
+def test_mistakes_get_one_sentence() -> None:
+    with pytest.raises(InputError, match="there is no flag 99"):
+        run(flags.app, "show", "99")
+    with pytest.raises(InputError, match="there is no flag 99"):
+        decide(99)
+    for arguments in (["--status", "guilty"], ["--since", "yesterday"]):
+        with pytest.raises(SettingsError):
+            run(flags.app, "list", *arguments)
+    with pytest.raises(SettingsError, match="--ground"):
+        decide(1, ground=" ")
+
+
+def test_a_database_without_tables_says_what_to_run(database_url: str) -> None:
+    with pytest.raises(SettingsError, match="run `moderation db upgrade`"):
+        run(flags.app, "list", "--database", database_url)
+    with pytest.raises(SettingsError, match="run `moderation db upgrade`"):
+        run(db.app, "current", "--database", database_url)
+
+
+def test_the_tables_go_up_and_down(database_url: str) -> None:
+    option = ("--database", database_url)
+    assert run(db.app, "upgrade", "0001", *option).output == "schema empty -> 0001\n"
+    assert run(db.app, "upgrade", *option).output == "schema 0001 -> 0002\n"
+    assert run(db.app, "upgrade", *option).output == "schema 0002 -> 0002\n"
+    assert run(db.app, "current", *option).output == "schema 0002, this version needs 0002\n"
+    assert run(db.app, "downgrade", "base", *option).output == "schema 0002 -> empty\n"
+
+
+def test_an_empty_list_says_so(database_url: str) -> None:
+    run(db.app, "upgrade", "--database", database_url)
+    assert run(flags.app, "list", "--database", database_url).output == "no flags match\n"
+    assert run(flags.app, "list", "--json", "--database", database_url).output == "[]\n"
+
+
+@pytest.mark.parametrize(
+    ("app", "command"),
+    [(flags.app, []), (flags.app, ["list"]), (flags.app, ["show"]), (flags.app, ["decide"]), (db.app, [])],
+)
+def test_help_teaches_with_an_example(app: Any, command: list[str]) -> None:
+    name = "flags" if app is flags.app else "db"
+    assert " ".join(["moderation", name, *command]) in run(app, *command, "--help").output

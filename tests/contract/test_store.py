@@ -138,13 +138,15 @@ def test_a_stale_writer_is_fenced_and_nothing_of_its_batch_is_visible(store: Rev
     assert store.claim("main", "three", [partition(0), partition(1)]).positions == {partition(0): 5, partition(1): 10}
 
 
-def test_a_writer_that_was_fenced_between_look_and_commit_waits_for_no_one(store: ReviewStore, claim: Claim) -> None:
-    """A claim that comes during a commit is granted after it, with the position that commit wrote."""
+def test_a_claim_during_a_commit_comes_after_it(store: ReviewStore, claim: Claim) -> None:
     positions: list[Any] = []
     inside = threading.Event()
-    other = threading.Thread(
-        target=lambda: (inside.wait(), positions.append(store.claim("main", "two", [partition(0)]).positions))
-    )
+
+    def claim_meanwhile() -> None:
+        inside.wait()
+        positions.append(store.claim("main", "two", [partition(0)]).positions)
+
+    other = threading.Thread(target=claim_meanwhile)
     other.start()
 
     def on_execute(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:

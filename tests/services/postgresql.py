@@ -7,6 +7,7 @@ import pwd
 import shutil
 import signal
 import subprocess
+import time
 import uuid
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import psycopg
 from tests.services.process import ServerProcess, ServiceError, free_ports, new_folder
 
 SUPERUSER = "postgres"
+RESTART_TIMEOUT_S = 15.0
 
 
 class PostgresServer:
@@ -65,13 +67,24 @@ class PostgresServer:
         self._administer(f'DROP DATABASE IF EXISTS "{url.rpartition("/")[2]}" WITH (FORCE)')
 
     def restart(self) -> None:
-        """Start again after `process.stop()` or `process.kill()`, at the same address with the same databases."""
-        self.process = self._start()
+        """Start again after `process.stop()` or `process.kill()`, at the same address with the same databases.
+
+        Backends of a killed server hold its shared memory for a moment; a new server ends at once until they are gone.
+        """
+        deadline = time.monotonic() + RESTART_TIMEOUT_S
+        while True:
+            try:
+                self.process = self._start()
+                return
+            except ServiceError:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(0.2)
 
     def close(self) -> None:
         """End the server and drop its databases; the log file stays."""
         self.process.thaw()
-        self.process.stop()
+        self.process.stop(by=signal.SIGQUIT)  # without the checkpoint that nobody will read
         shutil.rmtree(self._data, ignore_errors=True)
 
     def _start(self) -> ServerProcess:

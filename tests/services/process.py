@@ -78,10 +78,10 @@ class ServerProcess:
                 raise ServiceError(f"{self.name} was not ready after {timeout_s:.0f} s; {self._tail()}")
             time.sleep(0.05)
 
-    def stop(self, timeout_s: float = 20.0) -> None:
+    def stop(self, timeout_s: float = 20.0, *, by: signal.Signals | None = None) -> None:
         """End the server and wait for it. Safe to call twice."""
         if self._process.poll() is None:
-            self._process.send_signal(self._stop_signal)
+            self._process.send_signal(by or self._stop_signal)
             try:
                 self._process.wait(timeout_s)
             except subprocess.TimeoutExpired:

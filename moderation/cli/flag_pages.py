@@ -1,0 +1,141 @@
+"""How flags look on a terminal. Whatever strangers wrote is spelled out, never obeyed, and never markup."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from moderation.review.queries import FlagDetail, FlagSummary
+from moderation.review.terminal import shortened, visible, visible_lines
+
+STATUS_STYLES = {"open": "bold yellow", "confirmed": "red", "not_a_violation": "green", "uncertain": "magenta"}
+ID_WIDTH = 24
+
+
+def print_list(flags: Sequence[FlagSummary], limit: int) -> None:
+    """A table, one flag a line, and what to do next."""
+    console = Console(highlight=False)
+    if not flags:
+        console.print(Text("no flags match"))
+        return
+    table = Table(title="flags: requests for a person's judgement", title_justify="left")
+    table.add_column("flag", justify="right", no_wrap=True)
+    table.add_column("raised (UTC)", no_wrap=True)
+    table.add_column("risk", justify="right", no_wrap=True)
+    for name in ("status", "account", "post", "families that agree", "why"):
+        table.add_column(name)
+    for flag in flags:
+        table.add_row(
+            Text(str(flag.id)),
+            Text(_time(flag.raised_at)),
+            Text(_number(flag.risk)),
+            _status(flag),
+            Text(shortened(flag.account_id or "-", ID_WIDTH)),
+            Text(shortened(flag.post_id, ID_WIDTH)),
+            Text(visible(", ".join(flag.agreeing))),
+            Text(shortened(flag.leading_reason or "-", 200)),
+        )
+    console.print(table)
+    if len(flags) == limit:
+        console.print(Text(f"there may be more: --after {flags[-1].id}"))
+    console.print(Text(f"why one was raised: moderation flags show {flags[0].id}"))
+
+
+def print_flag(detail: FlagDetail) -> None:
+    """Everything about one flag, in the order in which a person judges it."""
+    console = Console(highlight=False)
+    flag = detail.summary
+    console.print(Text(f"flag {flag.id}  ", style="bold"), _status(flag), Text(f"  version {flag.version}"))
+    facts = Table.grid(padding=(0, 2))
+    for name, value in _facts(detail):
+        facts.add_row(Text(name, style="dim"), Text(visible(value)))
+    console.print(facts)
+    _print_families(console, detail)
+    _print_reasons(console, detail)
+    _print_text(console, detail)
+    _print_history(console, detail)
+    console.print(
+        Text(
+            f"\nto decide: moderation flags decide {flag.id} --version {flag.version} --who NAME --role ROLE "
+            "--verdict VERDICT --ground WHY"
+        )
+    )
+
+
+def _facts(detail: FlagDetail) -> list[tuple[str, str]]:
+    flag = detail.summary
+    facts = [
+        ("post", flag.post_id),
+        ("account", flag.account_id or "-"),
+        ("written", "-" if flag.event_time is None else _time(flag.event_time)),
+        ("raised", _time(flag.raised_at)),
+        ("risk", f"{_number(flag.risk)} (flagged above {_number(detail.threshold)})"),
+        ("synthetic score", f"{_number(flag.synthetic_score)} (probability that the text is machine-written)"),
+        ("families that agree", ", ".join(flag.agreeing) or "-"),
+        ("models", f"detector {detail.detector_version[:12]}, risk {detail.risk_version[:12]}"),
+    ]
+    if flag.deleted_at is not None:
+        until = "" if flag.retain_until is None else f", kept until {_time(flag.retain_until)}"
+        facts.append(("post deleted", _time(flag.deleted_at) + until))
+    if detail.truncated:
+        facts.append(("text", "too long to be scored whole; a fixed set of sections was"))
+    if detail.missing:
+        facts.append(("invalid, so missing", ", ".join(detail.missing)))
+    if detail.degraded:
+        facts.append(("not known then", ", ".join(detail.degraded)))
+    return facts
+
+
+def _print_families(console: Console, detail: FlagDetail) -> None:
+    table = Table("family", "p-value", "score", title="what each family says", title_justify="left")
+    for family in detail.families:
+        agreeing = family.family in detail.summary.agreeing
+        table.add_row(
+            Text(visible(family.family), style="bold" if agreeing else ""),
+            Text(_number(family.p_value)),
+            Text(_number(family.score)),
+        )
+    console.print(table)
+
+
+def _print_reasons(console: Console, detail: FlagDetail) -> None:
+    table = Table("family", "why", "weight", title="what pushed the risk", title_justify="left")
+    for reason in sorted(detail.reasons, key=lambda reason: -reason.contribution):
+        table.add_row(Text(visible(reason.family)), Text(visible(reason.sentence)), Text(f"{reason.contribution:+.2f}"))
+    console.print(table)
+
+
+def _print_text(console: Console, detail: FlagDetail) -> None:
+    if detail.evidence is None:
+        console.print(Text("\nthe text is no longer kept: it has expired or was erased", style="dim"))
+        return
+    console.print(Text(f"\ntext (kept until {_time(detail.evidence.expires_at)}):", style="dim"))
+    console.print(Text(visible_lines(detail.evidence.text)))
+    for section in detail.sections:
+        console.print(Text(f"  characters {section.start} to {section.end}: logit {section.logit:+.2f}", style="dim"))
+
+
+def _print_history(console: Console, detail: FlagDetail) -> None:
+    for decision in detail.decisions:
+        line = f"{_time(decision.decided_at)}  version {decision.version}: {decision.verdict} by {decision.who} "
+        console.print(Text(visible(line + f"({decision.role}): {decision.ground}")))
+    for label in detail.labels:
+        line = f"{_time(label.given_at)}  label on the {label.about}: {label.verdict} from {label.source}"
+        console.print(Text(visible(line)))
+
+
+def _status(flag: FlagSummary) -> Text:
+    text = Text(flag.status, style=STATUS_STYLES.get(flag.status, ""))
+    return text.append(" (post deleted)", style="dim") if flag.deleted_at is not None else text
+
+
+def _time(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"

@@ -1,0 +1,159 @@
+"""`moderation flags`: find flags, see why they were raised, decide."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moderation.cli.db import DEFAULT_DATABASE, Database, opened
+from moderation.errors import SettingsError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+HELP = """Work the flags: requests for a person's judgement, never a verdict by themselves.
+
+\b
+What waits for a person:                 moderation flags list --status open
+Why one was raised:                      moderation flags show 17
+Your judgement, with its ground:
+  moderation flags decide 17 --verdict not_a_violation --version 0 --who ana --role reviewer \\
+      --ground "campus address, ordinary typing; nothing but the text is conspicuous"
+"""
+
+app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
+
+AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table, for programs")]
+
+
+@contextmanager
+def _reviews(url: str) -> Iterator[Engine]:
+    """The database, refused with a sentence unless its tables are those of this version."""
+    from connectors.reviewdb.schema import require_head
+
+    with opened(url) as engine:
+        require_head(engine)
+        yield engine
+
+
+@app.command("list")
+def list_command(
+    database: Database = DEFAULT_DATABASE,
+    status: Annotated[str | None, typer.Option(help="open, confirmed, not_a_violation or uncertain")] = None,
+    account: Annotated[str | None, typer.Option(help="account id")] = None,
+    post: Annotated[str | None, typer.Option(help="post id")] = None,
+    min_risk: Annotated[float | None, typer.Option(help="risk from this value on")] = None,
+    since: Annotated[str | None, typer.Option(help="raised from this time on: 2026-11-21 or RFC 3339")] = None,
+    family: Annotated[str | None, typer.Option(help="a family that agreed, such as typing or network")] = None,
+    deleted: Annotated[
+        bool | None, typer.Option("--deleted/--not-deleted", help="posts that are gone, or that are still there")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, help="at most so many")] = 50,
+    after: Annotated[int | None, typer.Option(help="go on below this flag's number")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List flags, newest first.
+
+    Example:  moderation flags list --status open --family network --min-risk 0.9 --since 2026-11-01
+
+    Exit codes: 0 done, also when nothing matches; 2 wrong arguments; 4 the database does not answer.
+    """
+    from moderation.review.queries import STATUSES, FlagFilter, list_flags
+
+    if status is not None and status not in STATUSES:
+        raise SettingsError(f"the status {status!r} is unknown; it is one of {', '.join(STATUSES)}")
+    wanted = FlagFilter(
+        status=status,
+        account_id=account,
+        post_id=post,
+        min_risk=min_risk,
+        since=None if since is None else parse_since(since),
+        family=family,
+        deleted=deleted,
+    )
+    with _reviews(database) as engine:
+        found = list_flags(engine, wanted, limit=limit, after_id=after)
+    if as_json:
+        typer.echo(as_json_text([dataclasses.asdict(flag) for flag in found]))
+        return
+    from moderation.cli.flag_pages import print_list
+
+    print_list(found, limit)
+
+
+@app.command()
+def show(
+    flag: Annotated[int, typer.Argument(help="number of the flag, from `moderation flags list`")],
+    database: Database = DEFAULT_DATABASE,
+    as_json: AsJson = False,
+) -> None:
+    """Show one flag: what it rests on, the text while it is kept, and what people decided.
+
+    Example:  moderation flags show 17
+    """
+    from moderation.review.queries import show_flag
+
+    with _reviews(database) as engine:
+        detail = show_flag(engine, flag)
+    if as_json:
+        typer.echo(as_json_text(dataclasses.asdict(detail)))
+        return
+    from moderation.cli.flag_pages import print_flag
+
+    print_flag(detail)
+
+
+@app.command()
+def decide(
+    flag: Annotated[int, typer.Argument(help="number of the flag")],
+    who: Annotated[str, typer.Option(help="the person who decides")],
+    role: Annotated[str, typer.Option(help="reviewer, senior or appeals")],
+    verdict: Annotated[str, typer.Option(help="confirmed, not_a_violation or uncertain")],
+    ground: Annotated[str, typer.Option(help="why: what was seen and which rule it meets")],
+    version: Annotated[int, typer.Option(help="the version `show` named; refused if somebody decided since")],
+    database: Database = DEFAULT_DATABASE,
+    as_json: AsJson = False,
+) -> None:
+    """Record a person's decision about a flag. Decisions are never changed, only superseded.
+
+    Example:  moderation flags decide 17 --who ana --role reviewer --verdict confirmed --version 0 --ground "..."
+
+    Exit codes: 0 recorded; 2 wrong arguments or no such flag; 4 the database does not answer; 8 somebody decided in
+    the meantime, or the role may not decide this.
+    """
+    from moderation.review.decisions import ProposedDecision
+    from moderation.review.decisions import decide as record
+
+    proposed = ProposedDecision(flag, who, role, verdict, ground, version)  # type: ignore[arg-type]  # checked inside
+    with _reviews(database) as engine:
+        recorded = record(engine, proposed)
+    if as_json:
+        typer.echo(as_json_text(dataclasses.asdict(recorded)))
+    else:
+        typer.echo(f"flag {flag}: {recorded.verdict}, version {recorded.version}")
+
+
+def parse_since(text: str) -> datetime:
+    """A day or a time as a moment; without an offset it is UTC. Raises SettingsError."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise SettingsError(f"--since {text!r} is no time; write 2026-11-21 or 2026-11-21T14:00:00+01:00") from None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+
+
+def as_json_text(value: Any) -> str:
+    """JSON in ASCII with times in RFC 3339: whatever strangers wrote, it is inert on a terminal."""
+    return json.dumps(value, indent=2, default=_plain).replace("\x7f", "\\u007f")
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form here")

@@ -1,0 +1,24 @@
+"""One bundle trained for all tests of the risk model, and the shipped one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from moderation.risk.bundle import SHIPPED, read_bundle
+from moderation.risk.model import RiskModel
+from moderation.training.risk.texts import RiskTexts
+from tests.unit.risk.trained import train_here
+
+
+@pytest.fixture(scope="session")
+def trained_here(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RiskTexts]:
+    """Directory of a bundle trained on made-up texts, with the texts by role."""
+    return train_here(tmp_path_factory.mktemp("risk"))
+
+
+@pytest.fixture(params=["shipped", "trained here"])
+def model(request: pytest.FixtureRequest, trained_here: tuple[Path, RiskTexts]) -> RiskModel:
+    """The shipped bundle, then the one trained here: what holds by construction holds for both."""
+    return read_bundle(SHIPPED if request.param == "shipped" else trained_here[0])

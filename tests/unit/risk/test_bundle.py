@@ -1,0 +1,88 @@
+"""A bundle that does not fit, or is not what its manifest says, is refused with what to do about it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from moderation.errors import BundleError
+from moderation.features import FEATURES, FEATURES_VERSION
+from moderation.risk import load_risk
+from moderation.risk.bundle import SHIPPED, read_bundle
+from moderation.training.risk.texts import RiskTexts
+
+
+@pytest.fixture
+def copy(trained_here: tuple[Path, RiskTexts], tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained_here[0], tmp_path / "bundle"))
+
+
+def load(bundle: Path, detector_hash: str = "made-up", features_version: str = FEATURES_VERSION) -> None:
+    load_risk(bundle, detector_hash=detector_hash, features_version=features_version)
+
+
+def test_the_bundle_loads_for_its_detector_and_features(copy: Path) -> None:
+    load(copy)
+
+
+def test_the_shipped_bundle_fits_the_shipped_features() -> None:
+    manifest = read_bundle(SHIPPED).manifest
+    assert manifest.features_version == FEATURES_VERSION
+    assert [feature.name for feature in manifest.features] == [feature.name for feature in FEATURES]
+    assert manifest.simulated
+
+
+def test_another_feature_list_is_refused(copy: Path) -> None:
+    with pytest.raises(BundleError, match="install the version it was trained with, or run `moderation train`"):
+        load(copy, features_version="0-other")
+
+
+def test_another_detector_is_refused(copy: Path) -> None:
+    with pytest.raises(BundleError, match=r"was trained on detector made-up.*use that detector, or train again"):
+        load(copy, detector_hash="another")
+
+
+@pytest.mark.parametrize("name", ["fusion.txt", "metadata-only.txt", "family-graph.txt", "reference.json"])
+def test_an_altered_file_is_refused(copy: Path, name: str) -> None:
+    path = copy / name
+    path.write_bytes(path.read_bytes() + b"\n")
+    with pytest.raises(BundleError, match=rf"{name} .* is not the file its manifest names.*fetch the bundle again"):
+        load(copy)
+
+
+def test_a_missing_file_or_directory_is_refused(copy: Path, tmp_path: Path) -> None:
+    (copy / "fusion.txt").unlink()
+    with pytest.raises(BundleError, match=r"Cannot read fusion\.txt .*name a directory"):
+        load(copy)
+    with pytest.raises(BundleError, match=r"Cannot read manifest\.json .*moderation train"):
+        load(tmp_path / "nowhere")
+
+
+def test_another_format_is_refused(copy: Path) -> None:
+    change(copy, "format", 99)
+    with pytest.raises(BundleError, match="has format 99, this version reads 1"):
+        load(copy)
+
+
+def test_a_damaged_manifest_is_refused(copy: Path) -> None:
+    change(copy, "threshold", "high")
+    with pytest.raises(BundleError, match="is damaged"):
+        load(copy)
+    (copy / "manifest.json").write_text("{", encoding="utf-8")
+    with pytest.raises(BundleError, match="is damaged"):
+        load(copy)
+
+
+def test_a_file_outside_the_bundle_is_refused(copy: Path) -> None:
+    change(copy, "files", {"../fusion.txt": "0" * 64})
+    with pytest.raises(BundleError, match="outside of it"):
+        load(copy)
+
+
+def change(bundle: Path, field: str, value: object) -> None:
+    path = bundle / "manifest.json"
+    said = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**said, field: value}), encoding="utf-8")

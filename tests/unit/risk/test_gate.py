@@ -1,0 +1,28 @@
+"""No flag from text alone, and none from typing and address alone, whatever else agrees or not."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from moderation.risk.gate import FAMILIES, gate_opens, gate_opens_for
+
+EVERY_AGREEMENT = [chosen for size in range(len(FAMILIES) + 1) for chosen in combinations(FAMILIES, size)]
+
+
+@pytest.mark.parametrize("agreeing", EVERY_AGREEMENT)
+def test_gate_opens_exactly_for_two_families_other_than_typing_with_network(agreeing: tuple[str, ...]) -> None:
+    expected = len(agreeing) >= 2 and set(agreeing) != {"typing", "network"}
+    assert gate_opens(agreeing) is expected
+
+
+def test_gate_for_many_posts_says_the_same() -> None:
+    rows = np.array([[name in agreeing for name in FAMILIES] for agreeing in EVERY_AGREEMENT])
+    expected = [gate_opens(agreeing) for agreeing in EVERY_AGREEMENT]
+    assert gate_opens_for(rows, FAMILIES).tolist() == expected
+
+
+def test_one_family_named_twice_is_still_one() -> None:
+    assert not gate_opens(["content", "content"])

@@ -1,0 +1,54 @@
+"""What a judgement promises: the gate holds, rows are judged alone, and flags are explained in words."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from moderation.risk.gate import gate_opens
+from moderation.risk.model import RiskModel
+from tests.unit.risk.test_neutrality import any_posts
+
+
+def test_a_flag_needs_a_risk_above_the_threshold_and_an_open_gate(model: RiskModel) -> None:
+    for seed in range(6):
+        for judged in model.assess(*any_posts(model, seed)):
+            assert judged.flagged == (judged.risk > model.threshold and gate_opens(judged.agreeing))
+            assert 0.0 < judged.risk < 1.0
+            said = {f.family: f.p_value for f in judged.families if f.p_value is not None}
+            agreeing = tuple(name for name, p_value in said.items() if p_value <= model.manifest.p_family)
+            assert judged.agreeing == agreeing
+
+
+def test_a_post_is_judged_the_same_alone_or_among_others(model: RiskModel) -> None:
+    features, logits = any_posts(model, 3)
+    together = model.assess(features, logits)
+    alone = [model.assess(features[n : n + 1], logits[n : n + 1])[0] for n in range(len(logits))]
+    assert together == alone
+    assert model.assess(features[:0], logits[:0]) == []
+
+
+def test_wrong_shapes_are_refused(model: RiskModel) -> None:
+    with pytest.raises(ValueError, match="do not fit"):
+        model.assess(np.zeros((1, 3)), np.zeros(1))
+
+
+def test_reasons_are_sentences_about_known_values_only(model: RiskModel) -> None:
+    features, logits = any_posts(model, 4)
+    found = 0
+    for row, logit in zip(features[:8], logits[:8], strict=True):
+        known = {f.name for f, value in zip(model.manifest.features, row, strict=True) if not np.isnan(value)}
+        for reason in model.explain(row, float(logit)):
+            found += 1
+            assert reason.feature in known | {"synthetic_logit"}
+            assert reason.contribution > 0
+            assert reason.value is not None
+            assert reason.sentence[0].isupper()
+            assert reason.sentence.endswith(".")
+            assert "nan" not in reason.sentence.lower().split()
+    assert found
+
+
+def test_description_says_simulated(model: RiskModel) -> None:
+    assert "simulated" in model.describe()
+    assert "simulated" in model.manifest.certificate.sentence().lower()

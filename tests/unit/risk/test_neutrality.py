@@ -1,0 +1,102 @@
+"""Missing is neutral, and no timing clears anyone: for any values whatever, on the shipped bundle too."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from moderation.risk.model import RiskModel
+
+POSTS = 48
+SOME = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+def any_posts(model: RiskModel, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Features and logits of any size, usual or absurd, with single values and whole families missing."""
+    rng = np.random.default_rng(seed)
+    medians = np.array([feature.genuine_median or 0.0 for feature in model.manifest.features])
+    scale = 10.0 ** rng.uniform(-2, 4, (POSTS, len(medians)))
+    usual = medians * rng.lognormal(0.0, 0.7, scale.shape)
+    features = np.where(rng.random(scale.shape) < 0.5, usual, rng.normal(0.0, 1.0, scale.shape) * scale)
+    features[rng.random(features.shape) < 0.15] = np.nan
+    for name in model.family_models:
+        features[np.ix_(rng.random(POSTS) < 0.2, columns(model, name))] = np.nan
+    logits = rng.normal(0.0, 6.0, POSTS)
+    logits[rng.random(POSTS) < 0.1] = np.nan
+    return features, logits
+
+
+def columns(model: RiskModel, family: str) -> list[int]:
+    return [column for column, feature in enumerate(model.manifest.features) if feature.family == family]
+
+
+def risks(model: RiskModel, features: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.array([judgement.risk for judgement in model.assess(features, logits)])
+
+
+@SOME
+@given(seed=SEEDS)
+@pytest.mark.parametrize("family", ["typing", "network", "graph", "account"])
+def test_masking_a_family_never_gives_a_higher_risk_than_genuine_medians(
+    model: RiskModel, family: str, seed: int
+) -> None:
+    features, logits = any_posts(model, seed)
+    own = columns(model, family)
+    masked, usual = features.copy(), features.copy()
+    masked[:, own] = np.nan
+    usual[:, own] = [model.manifest.features[column].genuine_median or 0.0 for column in own]
+    assert (risks(model, masked, logits) <= risks(model, usual, logits)).all()
+
+
+@SOME
+@given(seed=SEEDS)
+def test_masking_any_family_never_gives_a_higher_risk_than_a_median_genuine_score(model: RiskModel, seed: int) -> None:
+    scores = model.family_scores(*any_posts(model, seed))
+    for column, family in enumerate(model.manifest.families):
+        masked, usual = scores.copy(), scores.copy()
+        masked[:, column] = np.nan
+        usual[:, column] = family.median_score
+        assert (model.fusion.risks(masked) <= model.fusion.risks(usual)).all(), family.name
+
+
+@SOME
+@given(seed=SEEDS)
+def test_no_typing_value_gives_a_lower_risk_than_typing_missing(model: RiskModel, seed: int) -> None:
+    features, logits = any_posts(model, seed)
+    masked = features.copy()
+    masked[:, columns(model, "typing")] = np.nan
+    assert (risks(model, features, logits) >= risks(model, masked, logits)).all()
+
+
+@SOME
+@given(seed=SEEDS)
+def test_a_single_missing_value_is_worth_the_genuine_median(model: RiskModel, seed: int) -> None:
+    features, logits = any_posts(model, seed)
+    column = seed % features.shape[1]
+    family = columns(model, model.manifest.features[column].family)
+    others = [other for other in family if other != column]
+    features[:, others] = np.where(np.isnan(features[:, others]), 1.0, features[:, others])
+    missing, usual = features.copy(), features.copy()
+    missing[:, column] = np.nan
+    usual[:, column] = model.manifest.features[column].genuine_median or 0.0
+    assert risks(model, missing, logits).tolist() == risks(model, usual, logits).tolist()
+
+
+@SOME
+@given(seed=SEEDS)
+def test_a_more_machine_like_text_never_lowers_the_risk(model: RiskModel, seed: int) -> None:
+    features, logits = any_posts(model, seed)
+    assert (risks(model, features, logits + 1.5) >= risks(model, features, logits))[~np.isnan(logits)].all()
+
+
+def test_a_post_of_which_nothing_is_known_is_never_flagged(model: RiskModel) -> None:
+    nothing = np.full((1, len(model.manifest.features)), np.nan)
+    for logit in (np.nan, -50.0, 50.0):
+        judged = model.assess(nothing, np.array([logit]))[0]
+        assert not judged.flagged
+        assert set(judged.agreeing) <= {"content"}
+        assert all(family.score is None for family in judged.families if family.family != "content")

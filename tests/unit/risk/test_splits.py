@@ -1,0 +1,83 @@
+"""What trains, tunes, sets the threshold, certifies and tests has nothing in common."""
+
+from __future__ import annotations
+
+import json
+from itertools import combinations
+from pathlib import Path
+
+import pytest
+
+from moderation.errors import InputError
+from moderation.simulation import build_platform
+from moderation.training.detector.rows import TextRow
+from moderation.training.risk.recipe import Recipe
+from moderation.training.risk.texts import SHARES, RiskTexts, assign_roles, by_role, load_risk_texts
+from tests.unit.risk.trained import tiny_recipe
+
+
+def rows(groups: int, size: int) -> list[TextRow]:
+    return [
+        TextRow(f"{g}-{n}", "notes", g % 2, f"group{g}", f"text {n} of group {g}", "", "ours")
+        for g in range(groups)
+        for n in range(size)
+    ]
+
+
+def test_no_text_is_in_two_roles(trained_here: tuple[Path, RiskTexts]) -> None:
+    pools = {role: set(pool.all_texts()) for role, pool in trained_here[1].pools.items()}
+    assert set(pools) == set(SHARES)
+    for one, other in combinations(pools, 2):
+        assert pools[one]
+        assert pools[one].isdisjoint(pools[other])
+
+
+def test_a_group_is_never_cut_and_one_that_were_is_noticed() -> None:
+    texts = by_role(rows(200, 4), None)
+    role_of_group: dict[str, set[str]] = {}
+    for role, pool in texts.pools.items():
+        for text in pool.all_texts():
+            role_of_group.setdefault(text.split("group ")[1], set()).add(role)
+    assert len(role_of_group) == 200
+    assert all(len(roles) == 1 for roles in role_of_group.values())
+    leaky = {group: {"train", "test"} for group in role_of_group}
+    assert not all(len(roles) == 1 for roles in leaky.values())
+
+
+def test_every_role_gets_its_share() -> None:
+    roles = list(assign_roles(rows(400, 2)).values())
+    for role, share in SHARES.items():
+        assert roles.count(role) / len(roles) == pytest.approx(share, abs=0.03)
+
+
+def test_the_steps_share_no_account_and_no_seed() -> None:
+    for recipe in (Recipe(), tiny_recipe()):
+        configs = recipe.platforms()
+        assert len({config.seed for config in configs.values()}) == len(configs)
+        assert len({config.name for config in configs.values()}) == len(configs)
+    platforms = tiny_recipe().platforms()
+    pool = by_role(rows(200, 4), None).pools["train"]
+    ids = {
+        role: {truth.account_id for truth in build_platform(config, pool).truth} for role, config in platforms.items()
+    }
+    for one, other in combinations(ids, 2):
+        assert ids[one].isdisjoint(ids[other])
+
+
+def test_the_manifest_says_how_many_texts_and_licences(trained_here: tuple[Path, RiskTexts]) -> None:
+    said = json.loads((trained_here[0] / "manifest.json").read_text(encoding="utf-8"))["training"]["texts"]
+    assert said["licences"] == {"notes": ["ours"], "replies": ["ours"]}
+    assert sum(said["texts"].values()) == 600
+
+
+def test_texts_are_asked_for_once_and_read_with_a_sentence(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="either --data DIR"):
+        load_risk_texts(None, None)
+    with pytest.raises(InputError, match="Cannot read the texts"):
+        load_risk_texts(None, tmp_path / "none.jsonl")
+    (tmp_path / "bad.jsonl").write_text('{"id": 1}\n', encoding="utf-8")
+    with pytest.raises(InputError, match=r"Line 1 of .* is no text"):
+        load_risk_texts(None, tmp_path / "bad.jsonl")
+    (tmp_path / "few.jsonl").write_text('{"id": 1, "source": "a", "label": 0, "text": "x"}\n', encoding="utf-8")
+    with pytest.raises(InputError, match="too few groups"):
+        load_risk_texts(None, tmp_path / "few.jsonl")

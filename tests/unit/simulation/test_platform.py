@@ -1,0 +1,129 @@
+"""Simulated streams: the same for the same seed, readable as events, and silent about the truth."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+from moderation.errors import InputError, SettingsError
+from moderation.events import Deletion, Follow, Label, Post, decode
+from moderation.simulation import SimulationConfig, TextPool, build_platform, simulate
+from moderation.simulation.config import SIGNATURES
+from moderation.simulation.writing import as_line, write_events, write_truth
+
+ARRIVAL_MS = 1_900_000_000_000
+
+
+def pool() -> TextPool:
+    words = ["river", "bridge", "morning", "quiet", "train", "letter", "window", "garden", "winter", "copper"]
+    texts = []
+    for number in range(60):
+        said = " ".join(words[(number * step) % len(words)] for step in range(1, 12))
+        texts.append(("notes", number % 2 == 1, f"{said} {number}, she said."))
+    return TextPool(texts)
+
+
+def config(**changed: object) -> SimulationConfig:
+    values: dict[str, object] = {"seed": 5, "accounts": 300, "campaign_share": 0.3, "unseen_share": 0.2} | changed
+    return SimulationConfig(**values)  # type: ignore[arg-type]  # the tests name the fields
+
+
+def lines(of: SimulationConfig) -> list[str]:
+    return [as_line(event) for event in simulate(of, pool())]
+
+
+def test_same_seed_same_stream_and_another_seed_another() -> None:
+    assert lines(config()) == lines(config())
+    assert lines(config()) != lines(config(seed=6))
+
+
+def test_every_event_decodes_unchanged() -> None:
+    kinds = set()
+    for event in simulate(config(accounts=900), pool()):
+        read = decode(as_line(event), arrival_ms=ARRIVAL_MS)
+        assert read == event
+        assert read.invalid == ()
+        kinds.add(type(read))
+    assert kinds == {Post, Follow, Deletion, Label}
+
+
+def test_events_come_in_event_time_order() -> None:
+    times = [event.at_ms for event in simulate(config(), pool())]
+    assert all(at is not None for at in times)
+    assert times == sorted(times)  # type: ignore[type-var]  # no time is None, as asserted
+
+
+def test_truth_is_never_in_the_events() -> None:
+    platform = build_platform(config(), pool())
+    words = {truth.kind for truth in platform.truth} | {"weak", "medium", "strong", "hijacked"}
+    words |= {truth.campaign for truth in platform.truth if truth.campaign}
+    allowed = {"mobile", "campus", "ime", "dictation", "assistive"}  # kinds of network and input, said by any client
+    for event in platform.events():
+        if isinstance(event, Post):
+            said = event.model_dump(mode="json", exclude={"text"})
+            values = {str(value) for part in (said, *_parts(said)) for value in part.values()}
+            assert not values & (words - allowed)
+    ids = sorted(truth.account_id for truth in platform.truth if not truth.genuine)
+    everyone = sorted(truth.account_id for truth in platform.truth)
+    assert ids != everyone[: len(ids)]
+    assert ids != everyone[-len(ids) :]
+
+
+def _parts(said: dict[str, object]) -> list[dict[str, object]]:
+    return [value for value in said.values() if isinstance(value, dict)]
+
+
+def test_truth_goes_to_a_file_of_its_own() -> None:
+    platform = build_platform(config(accounts=2000), pool())
+    events, truth = io.StringIO(), io.StringIO()
+    write_events(platform.events(), events)
+    write_truth(platform.truth, truth)
+    rows = [json.loads(line) for line in truth.getvalue().splitlines()]
+    assert {row["account_id"] for row in rows} == {plan.account_id for plan in platform.plans}
+    assert {row["strength"] for row in rows} == {None, "weak", "medium", "strong", "hijacked"}
+    assert '"strength"' not in events.getvalue()
+
+
+def test_both_sides_draw_their_source_from_the_same_distribution() -> None:
+    texts = [
+        (source, machine, f"{source} {machine} {n}") for source in "ab" for machine in (False, True) for n in range(9)
+    ]
+    platform = build_platform(config(accounts=4000, campaign_share=0.5), TextPool(texts))
+    shares = []
+    for genuine in (True, False):
+        plans = [plan for plan in platform.plans if plan.truth.genuine is genuine]
+        shares.append(sum(plan.source == "a" for plan in plans) / len(plans))
+    assert abs(shares[0] - shares[1]) < 0.05
+
+
+def test_people_write_no_machine_texts() -> None:
+    assert all(plan.machine_share == 0.0 for plan in build_platform(config(), pool()).plans if plan.truth.genuine)
+
+
+@pytest.mark.parametrize("signature", SIGNATURES)
+def test_a_signature_can_be_taken_away(signature: str) -> None:
+    bare = build_platform(config(planted=frozenset(SIGNATURES) - {signature}), pool())
+    campaign = [plan for plan in bare.plans if plan.truth.strength in ("weak", "medium")]
+    assert campaign
+    if signature == "addresses":
+        assert {place.network for plan in campaign for place in plan.places} == {"residential"}
+    elif signature == "ring":
+        assert all(plan.ring is None for plan in campaign)
+    else:
+        assert {plan.manner.pattern for plan in campaign} == {"human"}
+
+
+def test_a_source_with_one_side_is_left_out_and_none_left_is_refused() -> None:
+    mixed = TextPool([("both", False, "a"), ("both", True, "b"), ("people", False, "c")])
+    assert list(mixed.sources()) == ["both"]
+    with pytest.raises(InputError, match="no source with both sides"):
+        TextPool([("people", False, "c")])
+
+
+def test_impossible_platforms_are_refused() -> None:
+    with pytest.raises(SettingsError, match="at least 1 accounts"):
+        SimulationConfig(seed=1, accounts=0)
+    with pytest.raises(SettingsError, match="campaign share"):
+        SimulationConfig(seed=1, accounts=5, campaign_share=1.5)

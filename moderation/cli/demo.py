@@ -150,13 +150,18 @@ def _replay(console: Console, settings: Settings, platform: Platform, out: Path)
 
 
 def _report(console: Console, settings: Settings, platform: Platform, seen: Observed) -> None:
-    from moderation.cli.assemble import load_models
+    from moderation.cli.assemble import load_models, open_store
     from moderation.demo.figures import figures
     from moderation.demo.observed import peaks_by_account
     from moderation.demo.report import print_figures, print_flags
 
     _, risk = load_models(settings)
-    print_flags(console, seen.flags, len(seen.flags))
+    store = open_store(settings)
+    try:
+        stored = store.flag_counts()["flags"]
+    finally:
+        store.close()
+    print_flags(console, seen.flags, stored)
     print_figures(console, figures(platform.truth, peaks_by_account(seen.assessments, risk)))
     console.print(risk.describe(), style="dim")
 

@@ -38,11 +38,13 @@ STRENGTHS = {
 }
 
 
-def print_flags(console: Console, flags: Iterable[FlagRaised], total: int) -> None:
+def print_flags(console: Console, flags: Iterable[FlagRaised], stored: int) -> None:
     """Print the highest risk flag of each of the first accounts, with text, reasons and families."""
     chosen = _varied(one_per_account(flags))[:SHOWN_FLAGS]
     table = Table(
-        title=f"Flags for a person to judge ({len(chosen)} of {total})", show_lines=True, title_justify="left"
+        title=f"Flags for a person to judge ({len(chosen)} of {stored} in the review database)",
+        show_lines=True,
+        title_justify="left",
     )
     table.add_column("risk", justify="right", no_wrap=True)
     table.add_column("families that agree", max_width=12)

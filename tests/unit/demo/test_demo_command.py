@@ -1,0 +1,84 @@
+"""`moderation demo` from texts to figures, with texts of our own in place of the download."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import logging
+import re
+import signal
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from moderation.cli.demo import DATABASE, EVENTS, demo_command
+from moderation.demo import people_texts
+
+WHO = ("My brother", "Nobody here", "The woman next door", "Our old teacher", "Everyone at work", "That cook", "She")
+DOES = ("grows tomatoes", "hates the new bus", "was late for lunch", "found a cheap guitar", "never reads the manual")
+WHEN = ("since March.", "and I laughed.", "on the third floor!", "but will not say why.", "every other Tuesday :)")
+WHY = ("No idea why", "Honestly", "Guess what", "Well then", "As always", "You were right")
+
+
+@pytest.fixture(autouse=True)
+def _process_as_before() -> Iterator[None]:
+    """A demo takes over signals and logging, as a process of its own may."""
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    root = logging.getLogger()
+    before, level = root.handlers[:], root.level
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+    root.handlers[:] = before
+    root.setLevel(level)
+
+
+@pytest.fixture(autouse=True)
+def _texts_of_our_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [f"{why}: {who} {does} {when}" for why, who, does, when in itertools.product(WHY, WHO, DOES, WHEN)]
+    halves = {"notes": texts[::2], "letters": texts[1::2]}
+    monkeypatch.setattr(people_texts, "people_texts", lambda _cache: halves)
+
+
+def run_demo(out: Path, seed: int = 3) -> None:
+    demo_command(accounts=200, seed=seed, out=out, cache=None)
+
+
+def test_the_demo_leaves_flags_in_its_database_and_says_what_they_are_worth(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run_demo(tmp_path / "out")
+    said = " ".join(capsys.readouterr().out.split())
+    with sqlite3.connect(tmp_path / "out" / DATABASE) as database:
+        (stored,) = database.execute("select count(*) from flags").fetchone()
+    database.close()
+    assert re.search(rf"of {stored} in the review database", said)
+    for way in ("content only", "metadata only", "both (what ships)"):
+        assert way in said
+    assert "SIMULATED" in said
+    assert "What to run next" in said
+    kinds = {json.loads(line)["type"] for line in (tmp_path / "out" / EVENTS).read_text("utf-8").splitlines()}
+    assert {"post", "follow"} <= kinds
+
+
+def test_no_variable_sends_the_demos_flags_anywhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    elsewhere = tmp_path / "production.sqlite"
+    monkeypatch.setenv("MODERATION_DATABASE_URL", f"sqlite:///{elsewhere}")
+    run_demo(tmp_path / "out")
+    assert not elsewhere.exists()
+    assert (tmp_path / "out" / DATABASE).exists()
+
+
+def test_the_same_seed_gives_the_same_flags_and_replaces_the_run_before(tmp_path: Path) -> None:
+    def flags() -> list[tuple[object, ...]]:
+        run_demo(tmp_path)
+        database = sqlite3.connect(tmp_path / DATABASE)
+        found = database.execute("select post_id from flags order by post_id").fetchall()
+        database.close()
+        return found
+
+    (tmp_path / "kept.txt").write_text("mine")
+    assert flags() == flags()
+    assert (tmp_path / "kept.txt").read_text() == "mine"

@@ -49,6 +49,8 @@ class AccountPlan:
     """Number of the community in which most of its follows lie."""
     follows: int
     """How many accounts it follows within the simulation."""
+    followed: bool = True
+    """Whether others follow it as they follow anybody; else only its ring does."""
     ring: int | None = None
     """Number of the dense cluster it belongs to, if any."""
     ring_density: float = 0.0

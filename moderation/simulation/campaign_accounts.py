@@ -80,9 +80,10 @@ def _campaign(
     plans = []
     for account_id, source, own in zip(ids, sources, places, strict=True):
         n = how_many(rng, max_posts)
-        figures = ordinary_figures(rng, newcomer=False)
-        if not shape.borrowed_account:
-            figures = _grown(rng, figures, max(0.1, created * float(rng.uniform(0.7, 1.3))))
+        age = None if shape.borrowed_account else max(0.1, created * float(rng.uniform(0.7, 1.3)))
+        figures = ordinary_figures(rng, newcomer=False, age_days=age)
+        if not shape.like_a_person:
+            figures = _grown(rng, figures)
         plans.append(
             AccountPlan(
                 truth=Truth(account_id, "campaign", strength, name),
@@ -95,7 +96,8 @@ def _campaign(
                 if hours
                 else like_a_person(rng, n, start_ms, days),
                 circle=int(rng.integers(1 << 30)) // CIRCLE_SIZE,
-                follows=ordinary_follows(rng, newcomer=not shape.borrowed_account and figures.age_days < 10),
+                follows=ordinary_follows(rng, newcomer=not shape.like_a_person and figures.age_days < 10),
+                followed=shape.like_a_person,
                 ring=number if density else None,
                 ring_density=density,
                 tells_network=bool(rng.random() < 0.85),
@@ -136,15 +138,15 @@ def _manner(rng: np.random.Generator, shape: Campaigns, pattern: Pattern) -> Man
     )
 
 
-def _grown(rng: np.random.Generator, person_like: Figures, age_days: float) -> Figures:
-    """Figures of an account made for the purpose: of that age, with the audience that such an age brings."""
+def _grown(rng: np.random.Generator, like_a_person: Figures) -> Figures:
+    """Figures of an account made for the purpose: with the small audience that its age brings."""
+    age_days = like_a_person.age_days
     young = min(1.0, age_days / 700.0)
     posts = int(rng.lognormal(np.log(2.0 + age_days * 0.5), 1.0))
     return replace(
-        person_like,
-        age_days=age_days,
-        followers=int(person_like.followers * young) + int(rng.poisson(3)),
-        following=int(person_like.following * (0.3 + 0.7 * young)),
+        like_a_person,
+        followers=int(like_a_person.followers * young) + int(rng.poisson(3)),
+        following=int(like_a_person.following * (0.3 + 0.7 * young)),
         posts=posts,
         deleted_posts=int(rng.binomial(min(posts, 10_000), 0.06)),
         listed=int(rng.poisson(0.8 * young)),

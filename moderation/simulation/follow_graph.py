@@ -14,24 +14,27 @@ _FOLLOWED_BACK = 0.35
 _POPULARITY = 0.9  # exponent of a Zipf law over accounts
 
 
-def follow_edges(
-    rng: np.random.Generator, plans: Sequence[AccountPlan], circles: int, popular: int
-) -> list[tuple[int, int]]:
+def follow_edges(rng: np.random.Generator, plans: Sequence[AccountPlan], circles: int) -> list[tuple[int, int]]:
     """Return (follower, followed) as indices into *plans*, without repeats, in the order they begin.
 
-    Most follows lie in the account's community, the others go to accounts by popularity among the first *popular*
-    (the genuine ones); a third is returned. Members of a ring follow each other with the ring's density.
+    Most follows lie in the account's community, the others go to accounts by popularity; a third is returned. An
+    account that nobody would follow (`followed` is false) is reached by its ring alone. Members of a ring follow each
+    other with the ring's density.
     """
     members: dict[int, list[int]] = defaultdict(list)
     rings: dict[int, list[int]] = defaultdict(list)
     for index, plan in enumerate(plans):
-        if index < popular:
+        if plan.followed:
             members[plan.circle % circles].append(index)
         if plan.ring is not None:
             rings[plan.ring].append(index)
-    weight = rng.permutation(np.arange(1, max(1, popular) + 1) ** -_POPULARITY)
+    reachable = [index for index, plan in enumerate(plans) if plan.followed]
+    weight = rng.permutation(np.arange(1, len(reachable) + 1) ** -_POPULARITY)
     known = np.cumsum(weight / weight.sum())
     edges: dict[tuple[int, int], None] = {}
+    if not reachable:
+        known = np.ones(1)
+        reachable = [0]
     for index, plan in enumerate(plans):
         near = members[plan.circle % circles]
         inside = rng.random(plan.follows) < _WITHIN_CIRCLE
@@ -40,10 +43,10 @@ def follow_edges(
             if close and near:
                 target = near[int(draw * len(near))]
             else:
-                target = min(int(np.searchsorted(known, draw)), max(0, popular - 1))
-            if target != index and popular:
+                target = reachable[min(int(np.searchsorted(known, draw)), len(reachable) - 1)]
+            if target != index:
                 edges[index, target] = None
-                if close and index < popular and rng.random() < _FOLLOWED_BACK:
+                if close and plan.followed and rng.random() < _FOLLOWED_BACK:
                     edges[target, index] = None
     for ring in sorted(rings):
         for follower in rings[ring]:

@@ -153,7 +153,7 @@ def build_platform(config: SimulationConfig, texts: TextSupplier) -> Platform:
         first_ring = 1_000_000
         plans += made
     circles = max(1, genuine // CIRCLE_SIZE)
-    return Platform(config, texts, plans, follow_edges(rng, plans, circles, genuine))
+    return Platform(config, texts, plans, follow_edges(rng, plans, circles))
 
 
 def simulate(config: SimulationConfig, texts: TextSupplier) -> Iterator[Event]:

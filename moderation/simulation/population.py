@@ -71,8 +71,8 @@ def genuine_accounts(
     return plans
 
 
-def ordinary_figures(rng: np.random.Generator, *, newcomer: bool) -> Figures:
-    """Draw an account's public figures, heavy-tailed; a newcomer has next to none."""
+def ordinary_figures(rng: np.random.Generator, *, newcomer: bool, age_days: float | None = None) -> Figures:
+    """Draw an account's public figures, heavy-tailed, for the age given or an ordinary one; a newcomer has few."""
     if newcomer:
         return Figures(
             age_days=float(rng.uniform(0.02, 6.0)),
@@ -84,7 +84,7 @@ def ordinary_figures(rng: np.random.Generator, *, newcomer: bool) -> Figures:
             has_bio=bool(rng.random() < 0.4),
             has_avatar=bool(rng.random() < 0.5),
         )
-    age = float(np.clip(rng.lognormal(np.log(700.0), 1.1), 3.0, 6000.0))
+    age = float(np.clip(rng.lognormal(np.log(700.0), 1.1), 3.0, 6000.0)) if age_days is None else age_days
     posts = int(rng.lognormal(np.log(age * 0.4 + 5.0), 1.3))
     return Figures(
         age_days=age,

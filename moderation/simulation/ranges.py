@@ -45,8 +45,10 @@ class Campaigns:
     """Probability that a member follows another member; (0, 0): no ring."""
     burst_h: tuple[float, float]
     """Hours within which a campaign's posts fall; (0, 0): whenever a person would."""
+    like_a_person: bool = False
+    """Whether figures, audience and follows are those of ordinary accounts of that age."""
     borrowed_account: bool = False
-    """Whether the account was a person's, with a person's age, figures and follows."""
+    """Whether the account was a person's, whatever its age, and now posts from a further device."""
 
 
 KINDS: Mapping[str, float] = {
@@ -119,6 +121,7 @@ CAMPAIGNS: Mapping[Parameters, Mapping[str, Campaigns]] = {
             age_days=(60.0, 900.0),
             ring_density=(0.0, 0.0),
             burst_h=(0.0, 0.0),
+            like_a_person=True,
         ),
     },
     "held_out": {
@@ -163,6 +166,7 @@ CAMPAIGNS: Mapping[Parameters, Mapping[str, Campaigns]] = {
             age_days=(90.0, 1500.0),
             ring_density=(0.0, 0.0),
             burst_h=(0.0, 0.0),
+            like_a_person=True,
         ),
     },
 }
@@ -180,6 +184,7 @@ HIJACKED = Campaigns(
     age_days=(0.0, 0.0),
     ring_density=(0.0, 0.0),
     burst_h=(4.0, 48.0),
+    like_a_person=True,
     borrowed_account=True,
 )
 """The family nothing is trained on: bought accounts with a history, over rotating residential proxies."""

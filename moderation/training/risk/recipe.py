@@ -14,10 +14,10 @@ class Recipe:
     """Everything that, with the same texts and detector, repeats a bundle."""
 
     seed: int = 20261
-    train_accounts: int = 9000
-    tune_accounts: int = 7000
-    threshold_accounts: int = 20_600
-    certify_accounts: int = 20_600
+    train_accounts: int = 7000
+    tune_accounts: int = 5000
+    threshold_accounts: int = 12_400
+    certify_accounts: int = 12_400
     days: int = 14
     post_cap: int = 12
     train_campaign_share: float = 0.3

@@ -2,7 +2,8 @@
 
 RoBERTa-base size with random weights, lengths log-normal (median 35 tokens, σ 1, cut at 510), fixed seed. Ours
 is measured at int8, each text alone, where a score cannot depend on its neighbours. Everybody starts from text:
-tokenisation counts on all sides.
+tokenisation counts on all sides. The ways take turns and the best round of each counts, so that other work on the
+machine weighs on nobody.
 """
 
 from __future__ import annotations
@@ -94,6 +95,7 @@ def main() -> None:
     """Run the comparison and print it; ``--out`` keeps the JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--posts", type=int, default=192)
+    parser.add_argument("--rounds", type=int, default=3, help="of all ways in turn; the best of each counts")
     parser.add_argument("--small", action="store_true", help="a tiny model, to try the command")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
@@ -119,16 +121,24 @@ def main() -> None:
         by_length = sorted(posts, key=len)
         detector.score(posts[:8])
         run(posts[:8], 8)
-        ours_s, logits = timed(lambda: [score.logit for score in detector.score(posts)])
-        ours_again_s, _ = timed(lambda: [score.logit for score in detector.score(posts)])
-        arrival_s, _ = timed(lambda: run(posts, 32))
-        alone_s, reference = timed(lambda: run(posts, 1))
-        by_length_s, _ = timed(lambda: run(by_length, 32))
+        ways: dict[str, Callable[[], list[float]]] = {
+            "ours": lambda: [score.logit for score in detector.score(posts)],
+            "arrival": lambda: run(posts, 32),
+            "alone": lambda: run(posts, 1),
+            "by_length": lambda: run(by_length, 32),
+        }
+        seconds = dict.fromkeys(ways, float("inf"))
+        answers: dict[str, list[float]] = {}
+        for _ in range(arguments.rounds):
+            for kind, work in ways.items():
+                took_s, answers[kind] = timed(work)
+                seconds[kind] = min(seconds[kind], took_s)
         alone_again = [detector.score([post])[0].logit for post in posts[:16]]
-    seconds = {"arrival": arrival_s, "alone": alone_s, "by_length": by_length_s}
-    ours_s = (ours_s + ours_again_s) / 2
+    ours_s = seconds.pop("ours")
+    logits, reference = answers["ours"], answers["alone"]
     report = {
         "posts": len(posts),
+        "rounds": arguments.rounds,
         "cores": os.cpu_count(),
         "torch_threads": torch.get_num_threads(),
         "detector": detector.describe(),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from statistics import median
 
 import pytest
 
@@ -127,3 +128,22 @@ def test_impossible_platforms_are_refused() -> None:
         SimulationConfig(seed=1, accounts=0)
     with pytest.raises(SettingsError, match="campaign share"):
         SimulationConfig(seed=1, accounts=5, campaign_share=1.5)
+
+
+def test_strong_campaigns_have_the_audience_and_figures_of_people() -> None:
+    platform = build_platform(config(accounts=4000, campaign_share=0.5, unseen_share=0.3), pool())
+    followers = [0] * len(platform.plans)
+    for _, followed in platform.edges:
+        followers[followed] += 1
+
+    def typical(strength: str | None) -> tuple[float, float]:
+        own = [
+            n for n, plan in enumerate(platform.plans) if plan.truth.strength == strength and plan.figures.age_days > 60
+        ]
+        return median(followers[n] for n in own), median(platform.plans[n].figures.followers for n in own)
+
+    people = typical(None)
+    for strength in ("strong", "hijacked"):
+        audience, figures = typical(strength)
+        assert abs(audience - people[0]) <= 2
+        assert 0.7 < figures / people[1] < 1.4

@@ -31,7 +31,7 @@ def demo_command(
     accounts: Annotated[
         int, typer.Option(min=200, help="simulated accounts, one in eight of them in campaigns")
     ] = 1500,
-    seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same posts and the same flags")] = 7,
+    seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same posts and the same flags")] = 1,
     out: Annotated[Path, typer.Option(help="folder for events and flags; replaced on each run")] = Path("demo-out"),
     cache: Annotated[Path | None, typer.Option(help="where downloads are kept; default: ~/.cache/moderation")] = None,
 ) -> None:
@@ -128,8 +128,8 @@ def _replay(console: Console, settings: Settings, platform: Platform, out: Path)
     expected = sum(len(plan.times_ms) for plan in platform.plans)
     seen = Observed()
     columns = (
-        TextColumn("Replaying through the sidecar"),
-        BarColumn(),
+        TextColumn("Replaying"),
+        BarColumn(bar_width=20),
         MofNCompleteColumn(),
         TextColumn("posts · {task.fields[rate]:.0f} posts/s · {task.fields[flags]} flags ·"),
         TimeElapsedColumn(),

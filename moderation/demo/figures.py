@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from moderation.demo.observed import AccountPeaks
@@ -60,7 +60,7 @@ class Figures:
     campaigns: tuple[CampaignFate, ...]
     """The least caught first."""
     set_aside: int
-    """Genuine accounts that set the thresholds of the two halves and are counted nowhere in `ways`."""
+    """Genuine accounts that set thresholds and are counted nowhere in `ways`."""
 
 
 def set_aside(account_id: str) -> bool:
@@ -71,21 +71,25 @@ def set_aside(account_id: str) -> bool:
 def figures(truth: Iterable[Truth], peaks: Mapping[str, AccountPeaks]) -> Figures:
     """Count over the accounts that posted.
 
-    Content alone and metadata alone flag above the highest score of any genuine account set aside, the strictest
-    threshold that those accounts can set; both together decide as shipped.
+    Content alone, metadata alone and both flag above the highest score of any genuine account set aside, the strictest
+    threshold that those accounts can set; beside them stands the decision that ships.
     """
     posted = [(one, peaks[one.account_id]) for one in truth if one.account_id in peaks]
     genuine = [(one, peak) for one, peak in posted if one.genuine]
     campaign = [peak for one, peak in posted if not one.genuine]
     aside = [peak for one, peak in genuine if set_aside(one.account_id)]
     counted = [peak for one, peak in genuine if not set_aside(one.account_id)]
-    content = max((peak.content for peak in aside), default=float("inf"))
-    metadata = max((peak.metadata for peak in aside), default=float("inf"))
+
+    def above(name: str, score: Callable[[AccountPeaks], float]) -> Way:
+        threshold = max(map(score, aside), default=float("inf"))
+        return _way(name, [score(peak) > threshold for peak in campaign], [score(peak) > threshold for peak in counted])
+
     return Figures(
         ways=(
-            _way("content only", [p.content > content for p in campaign], [p.content > content for p in counted]),
-            _way("metadata only", [p.metadata > metadata for p in campaign], [p.metadata > metadata for p in counted]),
-            _way("both (what ships)", [p.flagged for p in campaign], [p.flagged for p in counted]),
+            above("content only", lambda peak: peak.content),
+            above("metadata only", lambda peak: peak.metadata),
+            above("both", lambda peak: peak.both),
+            _way("both, as shipped", [peak.flagged for peak in campaign], [peak.flagged for peak in counted]),
         ),
         by_strength=_shares((one.strength or "", peak.flagged) for one, peak in posted if not one.genuine),
         look_alikes=_shares((one.kind, peak.flagged) for one, peak in genuine),

@@ -9,8 +9,7 @@ import numpy as np
 from moderation.effects import Assessment, FlagRaised
 from moderation.pipeline import Outcome
 from moderation.risk import RiskModel
-
-CONTENT = "content"
+from moderation.risk.gate import gate_opens
 
 
 @dataclass
@@ -36,13 +35,18 @@ class AccountPeaks:
 
     content: float
     metadata: float
+    both: float
+    """Largest risk among its posts for which the gate opens."""
     flagged: bool
     """Whether the sidecar flagged at least one of its posts."""
     posts: int
 
 
+NOTHING = AccountPeaks(-np.inf, -np.inf, -np.inf, flagged=False, posts=0)
+
+
 def peaks_by_account(assessments: list[Assessment], risk: RiskModel) -> dict[str, AccountPeaks]:
-    """Return each account's peaks: the detector's logit, and the risk from metadata alone."""
+    """Return each account's peaks: the detector's logit, the risk from metadata alone, and the gated risk of both."""
     known = [a for a in assessments if a.account_id is not None and a.features]
     if not known:
         return {}
@@ -53,11 +57,18 @@ def peaks_by_account(assessments: list[Assessment], risk: RiskModel) -> dict[str
     metadata = risk.metadata_only.risks(scores[:, columns])
     peaks: dict[str, AccountPeaks] = {}
     for assessment, logit, alone in zip(known, logits.tolist(), metadata.tolist(), strict=True):
-        before = peaks.get(assessment.account_id or "", AccountPeaks(-np.inf, -np.inf, flagged=False, posts=0))
+        before = peaks.get(assessment.account_id or "", NOTHING)
         peaks[assessment.account_id or ""] = AccountPeaks(
             before.content if np.isnan(logit) else max(before.content, logit),
             max(before.metadata, alone),
+            max(before.both, _gated_risk(assessment)),
             before.flagged or assessment.flagged,
             before.posts + 1,
         )
     return peaks
+
+
+def _gated_risk(assessment: Assessment) -> float:
+    if assessment.risk is None or not gate_opens(assessment.agreeing):
+        return -np.inf
+    return assessment.risk

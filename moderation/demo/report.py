@@ -40,7 +40,7 @@ STRENGTHS = {
 
 def print_flags(console: Console, flags: Iterable[FlagRaised], stored: int) -> None:
     """Print the highest risk flag of each of the first accounts, with text, reasons and families."""
-    chosen = _varied(one_per_account(flags))[:SHOWN_FLAGS]
+    chosen = one_per_account(_varied(one_per_account(flags))[:SHOWN_FLAGS])
     table = Table(
         title=f"Flags for a person to judge ({len(chosen)} of {stored} in the review database)",
         show_lines=True,
@@ -94,9 +94,10 @@ def print_figures(console: Console, found: Figures) -> None:
         table.add_row(way.name, _share(way.hits), _share(way.wrong), f"{way.wrong.upper:.2%}")
     console.print(table)
     console.print(
-        f"“Content only” flags above the detector score, and “metadata only” above the metadata risk, that none of "
-        f"{found.set_aside} genuine accounts set aside for it ever reached; those are not counted above. “Both” is "
-        "the shipped model: threshold and gate from its bundle. “At most” is the one-sided 95 % Clopper–Pearson bound."
+        f"The first three flag above the highest value that any of {found.set_aside} genuine accounts set aside for it "
+        "reached (detector score, metadata risk, gated risk); those accounts are not counted above. “As shipped” uses "
+        "the bundle's own certified threshold, which these accounts had no part in. “At most” is the one-sided 95 % "
+        "Clopper–Pearson bound."
     )
     _print_strengths(console, found)
     _print_look_alikes(console, found)

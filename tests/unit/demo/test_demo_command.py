@@ -55,7 +55,7 @@ def test_the_demo_leaves_flags_in_its_database_and_says_what_they_are_worth(
         (stored,) = database.execute("select count(*) from flags").fetchone()
     database.close()
     assert re.search(rf"of {stored} in the review database", said)
-    for way in ("content only", "metadata only", "both (what ships)"):
+    for way in ("content only", "metadata only", "both, as shipped"):
         assert way in said
     assert "SIMULATED" in said
     assert "What to run next" in said

@@ -22,6 +22,7 @@ def crowd() -> tuple[list[Truth], dict[str, AccountPeaks]]:
         one.account_id: AccountPeaks(
             content=float(index % 7) if one.genuine else 9.0,
             metadata=0.1 if one.genuine else 0.05,
+            both=0.2 if one.genuine else 0.9,
             flagged=one.campaign == "strong-0",
             posts=2,
         )
@@ -35,11 +36,11 @@ def test_accounts_that_set_a_threshold_are_not_counted_against_it() -> None:
     found = figures(truth, peaks)
     aside = sum(1 for one in truth if one.genuine and set_aside(one.account_id))
     assert found.set_aside == aside
-    content, metadata, both = found.ways
+    content, metadata, both, shipped = found.ways
     assert {way.wrong.n for way in found.ways} == {100 - aside}
-    assert (content.hits.count, metadata.hits.count, both.hits.count) == (10, 0, 5)
-    assert both.wrong.count == 0
-    assert both.wrong.upper == pytest.approx(1 - 0.05 ** (1 / both.wrong.n))
+    assert [way.hits.count for way in (content, metadata, both, shipped)] == [10, 0, 10, 5]
+    assert shipped.wrong.count == 0
+    assert shipped.wrong.upper == pytest.approx(1 - 0.05 ** (1 / shipped.wrong.n))
 
 
 def test_the_report_names_samples_bounds_the_missed_campaign_and_that_it_is_simulated() -> None:

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-
-import numpy as np
+from itertools import pairwise
 
 from moderation.events import Account, Post
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
@@ -22,7 +21,7 @@ def account_features(reading: Reading, post: Post) -> dict[str, float]:
     if reading.known(DAY_MS):
         posts = reading.members(f"posts:{post.account_id}", DAY_MS) | own
         found["account_posts_24h"] = _distinct_posts(posts)
-        found["account_deletions_24h"] = len(reading.members(f"deleted:{post.account_id}", DAY_MS))
+        found["account_deletions_24h"] = reading.count(f"deleted:{post.account_id}", DAY_MS)
         regularity = _interval_cv(posts)
         if not math.isnan(regularity):
             found["account_post_interval_cv"] = regularity
@@ -58,8 +57,9 @@ def _interval_cv(members: set[str]) -> float:
     for member in members:
         at_ms, _, post_id = member.partition(":")
         first_seen[post_id] = min(int(at_ms), first_seen.get(post_id, int(at_ms)))
-    times = np.sort(np.fromiter(first_seen.values(), dtype=np.float64))[-MOST_POSTS:]
+    times = sorted(first_seen.values())[-MOST_POSTS:]
     if len(times) < LEAST_POSTS:
         return math.nan
-    gaps = np.diff(times)
-    return float(gaps.std() / gaps.mean()) if gaps.mean() > 0 else math.nan
+    gaps = [later - earlier for earlier, later in pairwise(times)]
+    mean = sum(gaps) / len(gaps)
+    return math.sqrt(sum((gap - mean) ** 2 for gap in gaps) / len(gaps)) / mean if mean > 0 else math.nan

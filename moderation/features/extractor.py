@@ -13,11 +13,12 @@ from moderation.events import Deletion, Event, Follow, Post
 from moderation.features.account import account_features
 from moderation.features.catalogue import COLUMN, FEATURES
 from moderation.features.graph import graph_features
-from moderation.features.network import network_features, observe_network
+from moderation.features.network import Sender, network_features, observe_network
 from moderation.features.typing import typing_features
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
 from moderation.state import PlatformState
 
+TEXT_DIGITS = 32
 Seen = Literal["new", "same", "revision"]
 
 
@@ -43,61 +44,63 @@ class FeatureExtractor:
         """Whether this post came before within 24 hours: with the same text, or with another."""
         at_ms = _time(post)
         hashes = Reading(self._state, at_ms, late=self._state.is_late(at_ms)).members(f"post:{post.post_id}", DAY_MS)
-        if post.content_hash in hashes:
+        if _text_of(post) in hashes:
             return "same"
         return "revision" if hashes else "new"
 
     def observe(self, event: Event) -> None:
         """Take an event into the state and nothing else. Labels never become features of what they label."""
-        at_ms = event.at_ms
-        if at_ms is None:
+        if isinstance(event, Post):
+            if event.account_id is not None and event.at_ms is not None:
+                self._take(event, event.account_id, event.at_ms)
             return
-        self._state.advance(at_ms)
+        self._state.advance(event.at_ms)
         if isinstance(event, Follow):
-            self._state.follows.apply(
-                event.account_id, event.target_account_id, at_ms, follows=event.action == "follow"
-            )
+            follows = event.action == "follow"
+            self._state.follows.apply(event.account_id, event.target_account_id, event.at_ms, follows=follows)
         elif isinstance(event, Deletion):
-            self._state.windows.add(f"deleted:{event.account_id}", event.post_id, at_ms)
-        elif isinstance(event, Post) and event.account_id is not None:
-            self._observe_post(event, event.account_id, at_ms)
+            self._state.windows.add(f"deleted:{event.account_id}", event.post_id, event.at_ms)
 
     def extract(self, post: Post) -> FeatureVector:
         """Take a judgeable post into the state, then read its vector. Raises ValueError for one that is not."""
         at_ms = _time(post)
         late = self._state.is_late(at_ms)
-        self.observe(post)
+        senders = self._take(post, post.account_id or "", at_ms)
         reading = Reading(self._state, at_ms, late=late)
         graph, epoch = graph_features(self._state, post, at_ms, late=late)
         found = {
             **typing_features(post),
-            **network_features(reading, post),
+            **network_features(reading, post, senders[self._state.address_key.key_id]),
             **graph,
             **account_features(reading, post),
         }
         values = np.full(len(FEATURES), math.nan)
-        for name, value in found.items():
-            values[COLUMN[name]] = value
-        keyring = self._state.keyring
-        client = post.client
-        address = keyring.hash_address(client.ip) if client is not None and client.ip is not None else None
-        device = keyring.hash_device(client.device_id) if client is not None and client.device_id is not None else None
-        known = keyring.key_id if address is not None or device is not None else None
-        return FeatureVector(values, epoch, address, device, known, self._degraded(at_ms))
+        values[[COLUMN[name] for name in found]] = list(found.values())
+        current = senders[self._state.keyring.key_id]
+        known = None if current.address is None and current.device is None else current.key_id
+        return FeatureVector(values, epoch, current.address, current.device, known, self._degraded(reading))
 
-    def _observe_post(self, post: Post, account_id: str, at_ms: int) -> None:
+    def _take(self, post: Post, account_id: str, at_ms: int) -> dict[str, Sender]:
+        """Take a post into the state; its sender by key id."""
+        self._state.advance(at_ms)
         windows = self._state.windows
-        windows.add(f"post:{post.post_id}", post.content_hash, at_ms)
+        windows.add(f"post:{post.post_id}", _text_of(post), at_ms)
         windows.add(f"posts:{account_id}", f"{at_ms}:{post.post_id}", at_ms)
-        observe_network(self._state, post, account_id, at_ms)
+        senders = {key.key_id: Sender.of(post, key) for key in self._state.keyring.live}
+        for sender in senders.values():
+            observe_network(windows, post, account_id, at_ms, sender)
+        return senders
 
-    def _degraded(self, at_ms: int) -> tuple[str, ...]:
-        state = self._state
-        if state.degraded_since_ms is None:
-            return ()
-        short = () if state.window_is_known(at_ms, HOUR_MS) else ("windows_1h",)
-        long = () if state.window_is_known(at_ms, DAY_MS) else ("windows_24h",)
-        return (*short, *long, "graph")
+    def _degraded(self, reading: Reading) -> tuple[str, ...]:
+        named = []
+        for window_ms, length in ((HOUR_MS, "1h"), (DAY_MS, "24h")):
+            if not reading.known(window_ms):
+                named.append(f"windows_{length}")
+            elif not reading.addresses_known(window_ms):
+                named.append(f"address_windows_{length}")
+        if self._state.degraded_since_ms is not None:
+            named.append("graph")
+        return tuple(named)
 
 
 def _time(post: Post) -> int:
@@ -105,3 +108,8 @@ def _time(post: Post) -> int:
     if at_ms is None or post.account_id is None:
         raise ValueError("a post without account and time has no metadata features")
     return at_ms
+
+
+def _text_of(post: Post) -> str:
+    """Which text a post has, in half the bits of its hash: 2⁶⁴ tries to find two that share them."""
+    return post.content_hash[:TEXT_DIGITS]

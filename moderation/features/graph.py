@@ -25,7 +25,7 @@ def graph_features(state: PlatformState, post: Post, at_ms: int, *, late: bool) 
     closed = state.epochs.read(at_ms)
     if closed is None:
         return found, None
-    figures = closed.figures.get(account)
+    figures = closed.figures(account)
     if figures is not None:
         for name, value in figures._asdict().items():
             if not math.isnan(value):

@@ -56,17 +56,17 @@ def _rhythm(typing: Typing, text: str) -> dict[str, float]:
     if typing.intervals_ms is None or len(typing.intervals_ms) < LEAST_INTERVALS:
         return {}
     intervals = np.asarray(typing.intervals_ms, dtype=np.float64)
-    low, median, high = np.percentile(intervals, (25, 50, 75))
-    mean = float(intervals.mean())
+    low, median, high = _quartiles(intervals)
+    mean = float(np.add.reduce(intervals)) / len(intervals)
     found = {
-        "typing_interval_median_ms": float(median),
-        "typing_interval_repeated_share": float(np.mean(intervals[1:] == intervals[:-1])),
+        "typing_interval_median_ms": median,
+        "typing_interval_repeated_share": int(np.count_nonzero(intervals[1:] == intervals[:-1])) / (len(intervals) - 1),
         "typing_interval_entropy_bits": _entropy_bits(intervals),
     }
     if median > 0:
-        found["typing_interval_iqr_ratio"] = float((high - low) / median)
+        found["typing_interval_iqr_ratio"] = (high - low) / median
     if mean > 0:
-        found["typing_interval_cv"] = float(intervals.std() / mean)
+        found["typing_interval_cv"] = _norm(intervals - mean) / math.sqrt(len(intervals)) / mean
     lag1 = _lag1(np.log(np.maximum(intervals, 1.0)))
     if not math.isnan(lag1):
         found["typing_interval_lag1"] = lag1
@@ -76,17 +76,33 @@ def _rhythm(typing: Typing, text: str) -> dict[str, float]:
     return found
 
 
+def _quartiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
+    """Linearly interpolated, as numpy.percentile does; it takes a third of a post's time for so few values."""
+    ordered = sorted(values.tolist())
+    found = []
+    for place in ((len(ordered) - 1) * quarter / 4 for quarter in (1, 2, 3)):
+        below = int(place)
+        above = min(below + 1, len(ordered) - 1)
+        found.append(ordered[below] + (ordered[above] - ordered[below]) * (place - below))
+    return found[0], found[1], found[2]
+
+
+def _norm(values: NDArray[np.float64]) -> float:
+    return math.sqrt(float(np.dot(values, values)))
+
+
 def _entropy_bits(intervals: NDArray[np.float64]) -> float:
-    bins = np.floor(np.log2(np.maximum(intervals, 1.0)) * BINS_PER_OCTAVE).astype(np.int64)
-    counts = np.bincount(bins)
-    shares = counts[counts > 0] / len(bins)
-    return float(-(shares * np.log2(shares)).sum())
+    bins = (np.log2(np.maximum(intervals, 1.0)) * BINS_PER_OCTAVE).astype(np.int64)
+    shares = [count / len(bins) for count in np.bincount(bins).tolist() if count]
+    return math.fsum(-share * math.log2(share) for share in shares)
 
 
 def _lag1(values: NDArray[np.float64]) -> float:
-    first, second = values[:-1] - values[:-1].mean(), values[1:] - values[1:].mean()
-    spread = math.sqrt(float((first**2).sum()) * float((second**2).sum()))
-    return float((first * second).sum()) / spread if spread > 1e-9 else math.nan
+    first, second = values[:-1], values[1:]
+    first = first - float(np.add.reduce(first)) / len(first)
+    second = second - float(np.add.reduce(second)) / len(second)
+    spread = _norm(first) * _norm(second)
+    return float(np.dot(first, second)) / spread if spread > 1e-9 else math.nan
 
 
 def _boundaries(typing: Typing, text: str) -> Sequence[bool] | None:

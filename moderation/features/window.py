@@ -26,6 +26,20 @@ class Reading:
             key, after_minute=minute - window_ms // MINUTE_MS, up_to_minute=minute - 1 if self.late else minute
         )
 
+    def count(self, key: str, window_ms: int, including: str | None = None) -> int:
+        """How many distinct members were seen under a key within the window, with `including` among them."""
+        minute = self.at_ms // MINUTE_MS
+        return self.state.windows.count(
+            key,
+            after_minute=minute - window_ms // MINUTE_MS,
+            up_to_minute=minute - 1 if self.late else minute,
+            including=including,
+        )
+
     def known(self, window_ms: int) -> bool:
         """Whether the window was seen whole; where not, its features are missing instead of small."""
         return self.state.window_is_known(self.at_ms, window_ms)
+
+    def addresses_known(self, window_ms: int) -> bool:
+        """The same for windows of hashed addresses and devices."""
+        return self.state.address_window_is_known(self.at_ms, window_ms)

@@ -8,10 +8,11 @@ from pathlib import Path
 from moderation.effects import Partition
 from moderation.errors import InputError
 from moderation.state.epochs import GraphEpochs
-from moderation.state.follows import FollowGraph
+from moderation.state.follows import Change, FollowGraph
 from moderation.state.keyring import Keyring
+from moderation.state.memory_windows import MemoryWindowStore
 from moderation.state.snapshot import Saved, read_snapshot, write_snapshot
-from moderation.state.windows import MINUTE_MS, MemoryWindowStore, WindowStore
+from moderation.state.windows import MINUTE_MS, WindowStore
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -40,6 +41,10 @@ class PlatformState:
         self.watermark_ms: int | None = None
         self.late_events = 0
         self.degraded_since_ms: int | None = None
+        self._horizon_minute: int | None = None
+        self._key_started_ms: dict[str, int | None] = dict.fromkeys(keyring.known_key_ids)
+        self.address_key = keyring
+        """The live key whose windows reach back furthest: they are written under every live key and read under it."""
 
     def advance(self, at_ms: int) -> bool:
         """Move the clock to an event's time, before the event changes anything; whether the event is late."""
@@ -47,9 +52,15 @@ class PlatformState:
             self.late_events += 1
             return True
         self.epochs.advance(at_ms)
-        self.windows.evict(at_ms // MINUTE_MS - KEPT_MINUTES)
         self.watermark_ms = at_ms
+        self._forget(at_ms // MINUTE_MS - KEPT_MINUTES)
         return False
+
+    def _forget(self, before_minute: int) -> None:
+        if before_minute != self._horizon_minute:
+            self._horizon_minute = before_minute
+            self.windows.evict(before_minute)
+            self.follows.forget_ended(before_minute * MINUTE_MS)
 
     def is_late(self, at_ms: int) -> bool:
         """Whether an event of this time comes after a younger one."""
@@ -60,20 +71,37 @@ class PlatformState:
         self.degraded_since_ms = since_ms
 
     def window_is_known(self, at_ms: int, window_ms: int) -> bool:
-        """Whether everything in the window that ends at this time was seen."""
-        return self.degraded_since_ms is None or at_ms - window_ms >= self.degraded_since_ms
+        """Whether everything in the window that ends at this time was seen, and none of it is forgotten yet."""
+        start_ms = at_ms - window_ms
+        if self._horizon_minute is not None and start_ms < self._horizon_minute * MINUTE_MS:
+            return False
+        return self.degraded_since_ms is None or start_ms >= self.degraded_since_ms
+
+    def address_window_is_known(self, at_ms: int, window_ms: int) -> bool:
+        """The same for windows of hashed addresses and devices, which a new key begins anew."""
+        started_ms = self._key_started_ms[self.address_key.key_id]
+        whole = started_ms is None or at_ms - window_ms >= started_ms
+        return whole and self.window_is_known(at_ms, window_ms)
+
+    def _resume_keys(self, started_ms: Mapping[str, int | None]) -> None:
+        """Go on with the keys of a snapshot; live ones that it does not name begin now."""
+        self._key_started_ms = {key.key_id: started_ms.get(key.key_id, self.watermark_ms) for key in self.keyring.live}
+        named = [key for key in self.keyring.live if key.key_id in started_ms]
+        self.address_key = min(named, key=lambda key: self._key_started_ms[key.key_id] or 0)
 
     def snapshot(self, path: Path, positions: Mapping[Partition, int]) -> None:
         """Write the state with the positions it stands for, whole or not at all."""
         saved = Saved(
             platform_id=self.platform_id,
-            key_id=self.keyring.key_id,
+            key_started_ms=dict(self._key_started_ms),
             graph_epoch_s=self.graph_epoch_s,
             watermark_ms=self.watermark_ms,
             late_events=self.late_events,
             degraded_since_ms=self.degraded_since_ms,
             buckets=list(self.windows.dump()),
             edges=list(self.follows.dump()),
+            follows_known=self.follows.known,
+            follows_refused=self.follows.refused,
             epochs=self.epochs.dump(),
             positions=dict(positions),
         )
@@ -93,16 +121,22 @@ class PlatformState:
         _refuse(path, saved.graph_epoch_s != graph_epoch_s, f"its graph epochs last {saved.graph_epoch_s} s")
         _refuse(
             path,
-            saved.key_id not in keyring.known_key_ids,
-            f"its addresses were hashed with the key {saved.key_id!r}, which is not among the live ones",
+            keyring.known_key_ids.isdisjoint(saved.key_started_ms),
+            f"its addresses were hashed with the key {', '.join(map(repr, sorted(saved.key_started_ms)))}, which is "
+            "not among the live ones",
         )
         state = cls(platform_id=platform_id, keyring=keyring, graph_epoch_s=graph_epoch_s, max_edges=max_edges)
         state.watermark_ms = saved.watermark_ms
         state.late_events = saved.late_events
         state.degraded_since_ms = saved.degraded_since_ms
         state.windows.load(saved.buckets)
-        state.follows.load(saved.edges)
+        pending = [Change(*change) for change in saved.epochs.pending]
+        state.follows.load(saved.edges, pending=pending, ever=saved.follows_known)
+        state.follows.refused = saved.follows_refused
         state.epochs.load(saved.epochs)
+        if saved.watermark_ms is not None:
+            state._forget(saved.watermark_ms // MINUTE_MS - KEPT_MINUTES)
+        state._resume_keys(saved.key_started_ms)
         return state, saved.positions
 
 

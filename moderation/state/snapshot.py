@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,20 +22,22 @@ class Saved:
     """What a snapshot holds. JSON turns tuples into lists; the readers of each part expect that."""
 
     platform_id: str
-    key_id: str
+    key_started_ms: dict[str, int | None]
     graph_epoch_s: int
     watermark_ms: int | None
     late_events: int
     degraded_since_ms: int | None
     buckets: list[tuple[str, int, list[str]]]
     edges: list[tuple[str, str, int, bool]]
+    follows_known: bool
+    follows_refused: int
     epochs: SavedEpochs
     positions: dict[Partition, int]
 
 
 def write_snapshot(path: Path, saved: Saved) -> None:
     """Write beside the file, flush to disk, then rename: a crash leaves the old one or the new one."""
-    body: dict[str, Any] = {**vars(saved), "format": FORMAT, "epochs": asdict(saved.epochs)}
+    body: dict[str, Any] = {**vars(saved), "format": FORMAT, "epochs": vars(saved.epochs)}
     body["positions"] = [[*vars(partition).values(), offset] for partition, offset in saved.positions.items()]
     packed = zlib.compress(json.dumps(body).encode(), level=1)
     partial = path.with_name(path.name + ".partial")
@@ -63,9 +65,12 @@ def read_snapshot(path: Path) -> Saved:
     body = json.loads(zlib.decompress(packed))
     if body.pop("format") != FORMAT:
         raise _unusable(path, "it was written by another version")
-    body["epochs"] = SavedEpochs(**body["epochs"])
-    body["positions"] = {Partition(*names): offset for *names, offset in body["positions"]}
-    return Saved(**body)
+    try:
+        body["epochs"] = SavedEpochs(**body["epochs"])
+        body["positions"] = {Partition(*names): offset for *names, offset in body["positions"]}
+        return Saved(**body)
+    except (KeyError, TypeError):
+        raise _unusable(path, "it was written by another version") from None
 
 
 def _unusable(path: Path, why: str) -> InputError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -44,9 +45,39 @@ def test_members_are_those_of_the_window(kind: Callable[[], WindowStore], adds: 
     assert filled(kind(), adds).members("k", after_minute=after, up_to_minute=up_to) == expected
 
 
+@pytest.mark.parametrize("kind", [MemoryWindowStore])
+@given(adds=ADDS, after=st.integers(-1, 30), up_to=st.integers(-1, 30), including=st.sampled_from(["a", "z", None]))
+def test_a_count_is_how_many_members_there_are(
+    kind: Callable[[], WindowStore], adds: Adds, after: int, up_to: int, including: str | None
+) -> None:
+    store = filled(kind(), adds)
+    found = store.members("k", after_minute=after, up_to_minute=up_to) | ({including} - {None})
+    assert store.count("k", after_minute=after, up_to_minute=up_to, including=including) == len(found)
+
+
+@pytest.mark.parametrize("kind", [MemoryWindowStore])
+@pytest.mark.parametrize("seed", range(20))
+def test_a_busy_key_counts_like_any_other(kind: Callable[[], WindowStore], seed: int) -> None:
+    rng, store, minute = Random(seed), kind(), 0
+    for _ in range(1500):
+        minute += rng.random() < 0.3
+        late = rng.randrange(100) if rng.random() < 0.02 else 0
+        store.add("k", f"m{rng.randrange(400)}", max(minute - late, 0) * MINUTE_MS)
+        if rng.random() < 0.05:
+            store.evict(minute - 330)
+            for window in (20, 60, 300):
+                including = rng.choice(["m1", "z", None])
+                for up_to in (minute, minute - 1):
+                    found = store.members("k", after_minute=minute - window, up_to_minute=up_to) | {including}
+                    counted = store.count("k", after_minute=minute - window, up_to_minute=up_to, including=including)
+                    assert counted == len(found - {None})
+
+
 def test_what_is_evicted_is_gone_and_what_is_younger_stays(make: Callable[[], WindowStore]) -> None:
     store = filled(make(), [("k", "old", 0), ("k", "young", 10 * MINUTE_MS), ("q", "old", MINUTE_MS)])
     store.evict(before_minute=10)
+    assert contents(store) == {("k", 10, "young")}
+    store.add("k", "late", 9 * MINUTE_MS)
     assert contents(store) == {("k", 10, "young")}
 
 
@@ -64,3 +95,11 @@ def test_memory_stays_within_the_stated_bound() -> None:
     for number in range(5_000):
         store.add("hot", str(number), number % 3 * MINUTE_MS)
     assert len(store) == 150
+
+
+@given(st.permutations(range(12)))
+def test_what_a_full_bucket_keeps_does_not_depend_on_the_order(order: list[int]) -> None:
+    store = MemoryWindowStore(max_members=5)
+    for number in [*order, *order[:4]]:
+        store.add("hot", f"{number:02}", 0)
+    assert contents(store) == {("hot", 0, f"{number:02}") for number in range(5)}

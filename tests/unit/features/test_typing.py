@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 
-from moderation.events import Typing
+from moderation.events import MAX_INTERVALS, Typing
 from moderation.features.typing import typing_features
 from tests.unit.features.builders import post
 
@@ -45,6 +46,20 @@ def test_an_even_machine_rhythm_has_no_spread_and_repeats_itself() -> None:
 
 def test_too_few_intervals_say_nothing() -> None:
     assert features(intervals_ms=(100.0,) * 7) == {}
+
+
+def test_quartiles_are_those_of_numpy() -> None:
+    intervals = tuple(float(value * 37 % 101) + 5 for value in range(23))
+    found = features(intervals_ms=intervals)
+    low, median, high = np.percentile(intervals, (25, 50, 75))
+    assert found["typing_interval_median_ms"] == pytest.approx(median)
+    assert found["typing_interval_iqr_ratio"] == pytest.approx((high - low) / median)
+    assert found["typing_interval_cv"] == pytest.approx(np.std(intervals) / np.mean(intervals))
+
+
+def test_intervals_beyond_the_cap_change_nothing() -> None:
+    capped = tuple(float(value % 90) + 60 for value in range(MAX_INTERVALS))
+    assert features(intervals_ms=(*capped, *(5.0,) * 3000)) == features(intervals_ms=capped)
 
 
 def test_pauses_at_word_boundaries_are_read_from_classes_or_from_an_exact_text() -> None:

@@ -1,0 +1,78 @@
+"""Addresses are hashed by the person-sized unit, each hash names its key, and a change of keys loses no window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from moderation.errors import SettingsError
+from moderation.state import Keyring, PlatformState
+from tests.unit.features.builders import KEYRING, extract_all, named, new_state, post
+
+DAY = 86_400
+OLD, NEW = ("k1", b"a" * 32), ("k2", b"b" * 32)
+
+
+def reopened(state: PlatformState, path: Path, keyring: Keyring) -> PlatformState:
+    state.snapshot(path, {})
+    return PlatformState.restore(path, keyring=keyring, platform_id="p", graph_epoch_s=600)[0]
+
+
+def accounts_on_address(state: PlatformState, seconds: float) -> tuple[float | None, tuple[str, ...]]:
+    vector = extract_all(state, [post(f"at{seconds}", "probe", seconds, ip="192.0.2.1")])[0]
+    return named(vector).get("network_accounts_24h"), vector.degraded
+
+
+def test_an_ipv6_household_is_its_64_and_a_mapped_ipv4_is_the_ipv4() -> None:
+    assert KEYRING.hash_address("2001:db8:1:2::1") == KEYRING.hash_address("2001:db8:1:2:ffff::9")
+    assert KEYRING.hash_address("2001:db8:1:2::1") != KEYRING.hash_address("2001:db8:1:3::1")
+    assert KEYRING.hash_address("::ffff:192.0.2.1") == KEYRING.hash_address("192.0.2.1")
+
+
+def test_a_hash_depends_on_its_key_and_names_it() -> None:
+    other = Keyring.from_secrets(NEW, None)
+    assert KEYRING.hash_address("192.0.2.1").split(":")[0] == "k1"
+    assert KEYRING.hash_address("192.0.2.1").split(":")[1] != other.hash_address("192.0.2.1").split(":")[1]
+    assert KEYRING.hash_device("192.0.2.1") != KEYRING.hash_address("192.0.2.1")
+    assert Keyring.from_secrets(("k1", b"a" * 200), None).hash_device("d") != KEYRING.hash_device("d")
+
+
+@pytest.mark.parametrize("key_id", ["", "a:b"])
+def test_a_key_needs_a_name_that_a_hash_can_carry(key_id: str) -> None:
+    with pytest.raises(SettingsError, match="must not be empty or hold a colon"):
+        Keyring.from_secrets((key_id, b"a" * 32), None)
+
+
+def test_two_keys_of_one_name_are_refused() -> None:
+    with pytest.raises(SettingsError, match="both address keys are called k1"):
+        Keyring.from_secrets(OLD, ("k1", b"b" * 32))
+
+
+def test_a_change_of_keys_goes_on_with_the_windows_of_before(tmp_path: Path) -> None:
+    state = new_state()
+    extract_all(state, [post(f"p{n}", f"a{n}", n, ip="192.0.2.1") for n in range(5)])
+    both = reopened(state, tmp_path / "a", Keyring.from_secrets(NEW, OLD))
+    vector = extract_all(both, [post("q", "z", 60, ip="192.0.2.1")])[0]
+    assert named(vector)["network_accounts_24h"] == 6
+    assert named(vector)["network_account_addresses_24h"] == 1
+    assert (vector.key_id, str(vector.address_hash).split(":")[0]) == ("k2", "k2")
+
+
+def test_a_key_that_is_dropped_after_a_day_leaves_no_gap(tmp_path: Path) -> None:
+    state = new_state()
+    extract_all(state, [post("p0", "a0", 0, ip="192.0.2.1")])
+    both = reopened(state, tmp_path / "a", Keyring.from_secrets(NEW, OLD))
+    extract_all(both, [post(f"p{n}", f"a{n}", n * DAY / 3, ip="192.0.2.1") for n in range(1, 4)])
+    alone = reopened(both, tmp_path / "b", Keyring.from_secrets(NEW, None))
+    assert accounts_on_address(alone, DAY + 60) == (4, ())
+
+
+def test_a_key_that_is_dropped_too_early_leaves_its_windows_missing_by_name(tmp_path: Path) -> None:
+    state = new_state()
+    extract_all(state, [post("p0", "a0", 0, ip="192.0.2.1")])
+    both = reopened(state, tmp_path / "a", Keyring.from_secrets(NEW, OLD))
+    extract_all(both, [post("p1", "a1", 600, ip="192.0.2.1")])
+    alone = reopened(both, tmp_path / "b", Keyring.from_secrets(NEW, None))
+    assert accounts_on_address(alone, 1200) == (None, ("address_windows_1h", "address_windows_24h"))
+    assert accounts_on_address(alone, DAY + 1200) == (1, ())

@@ -12,6 +12,7 @@ from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
 from kafka.structs import OffsetAndMetadata
 
+from connectors.kafka_opening import open_client
 from moderation.effects import Origin, Partition
 from moderation.errors import ConnectionLost, PositionError, SettingsError
 from moderation.settings import KafkaSettings
@@ -50,7 +51,7 @@ def describe_partitions(settings: KafkaSettings, topics: Iterable[str]) -> list[
     """
     wanted = sorted(set(topics))
     try:
-        admin = KafkaAdminClient(**connection_config(settings))
+        admin = open_client(KafkaAdminClient, **connection_config(settings))
         try:
             cluster_id = str(admin.describe_cluster()["cluster_id"])
             described = admin.describe_topics(wanted)
@@ -106,7 +107,8 @@ class KafkaSource:
         self._assigned: set[TopicPartition] = set()
         self._early: list[Origin] = []
         try:
-            self._consumer = KafkaConsumer(
+            self._consumer = open_client(
+                KafkaConsumer,
                 group_id=settings.group_id,
                 auto_offset_reset="none",
                 enable_auto_commit=False,

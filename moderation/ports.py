@@ -57,6 +57,9 @@ class Store(Protocol):
     def relayed(self, ids: Sequence[int]) -> None:
         """Mark outbox rows as sent (they may be sent again if this call is lost)."""
 
+    def expire(self) -> int:
+        """Delete evidence whose time has come; how many rows went."""
+
     def flag_counts(self) -> dict[str, int]:
         """Rows by table, for `moderation check` and the end of a run."""
 

@@ -7,6 +7,7 @@ same transaction as the flags, says what is done, and everything after it is don
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -27,7 +28,10 @@ from moderation.state import PlatformState
 log = logging.getLogger(__name__)
 
 POLL_MS = 100
+BUSY_POLL_MS = 20
+"""Never zero, even with a full buffer: the group's rejoin only moves on while the client is given time."""
 ASSIGNMENT_TIMEOUT_S = 60.0
+EXPIRY_EVERY_S = 3600.0
 RETRY_FIRST_S = 0.2
 RETRY_MAX_S = 10.0
 STEPS = ("polled", "scoring", "before_commit", "committed", "hinted", "snapshot")
@@ -210,7 +214,7 @@ class Sidecar:
     def _work(self, claim: Claim, state: PlatformState) -> None:
         pipeline = self._build(state)
         merge = EventTimeMerge(self._source.partitions(), max_idle_ms=self._config.max_idle_ms, now_ms=_now_ms())
-        last_snapshot = time.monotonic()
+        last_snapshot, last_expiry = time.monotonic(), -math.inf
         unmarked = bool(self.degraded)
         while not self._stop.is_set():
             self._beat()
@@ -230,13 +234,16 @@ class Sidecar:
             if time.monotonic() - last_snapshot > self._config.snapshot_every_s:
                 self._snapshot(state)
                 last_snapshot = time.monotonic()
+            if time.monotonic() - last_expiry > EXPIRY_EVERY_S:
+                self._wait_out(self._store.expire)
+                last_expiry = time.monotonic()
         self._relay_letters()
         self._snapshot(state)
 
     def _fill(self, merge: EventTimeMerge) -> None:
         """Take in what was fetched; a partition that is far ahead is paused until the others have caught up."""
         try:
-            records = self._source.poll(0 if len(merge) > self._config.max_records else POLL_MS)
+            records = self._source.poll(BUSY_POLL_MS if len(merge) > self._config.max_records else POLL_MS)
         except ConnectionLost as lost:
             log.warning("%s", lost)
             self._stop.wait(RETRY_FIRST_S)
@@ -273,12 +280,13 @@ class Sidecar:
         if effects.dead_letters:
             self._relay_letters()
 
-    def _wait_out(self, work: Callable[[], None]) -> None:
+    def _wait_out(self, work: Callable[[], object]) -> None:
         """Do `work` again until the server answers; it must be harmless to repeat."""
         pause_s = RETRY_FIRST_S
         while True:
             try:
-                return work()
+                work()
+                return
             except ConnectionLost as lost:
                 log.warning("%s; trying again in %.1f s", lost, pause_s)
                 self._beat()

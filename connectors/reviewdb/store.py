@@ -99,6 +99,11 @@ class ReviewStore:
         with self._writing() as connection:
             outbox.mark_relayed(connection, ids, _now())
 
+    def expire(self) -> int:
+        """Delete evidence whose time has come; how many rows went."""
+        self._require_schema()
+        return retention.expire(self.engine, _now())
+
     def flag_counts(self) -> dict[str, int]:
         """Rows by table."""
         with self._reading() as connection:

@@ -47,7 +47,7 @@ def build_scenario(folder: Path) -> Scenario:
     texts = write_texts(folder / "texts.jsonl", count=4000, seed=11)
     events = folder / "events.jsonl"
     _moderation(
-        "simulate", "--texts", texts, "--accounts", "900", "--days", "3", "--seed", "5", "--campaign-share", "0.25",
+        "simulate", "--texts", texts, "--accounts", "800", "--days", "3", "--seed", "5", "--campaign-share", "0.25",
         "-o", events,
     )  # fmt: skip
     clean = events.read_bytes().splitlines()

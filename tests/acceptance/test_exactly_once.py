@@ -118,11 +118,12 @@ def run_to_the_end(run: Run, *arguments: str) -> None:
     assert process.returncode == 0, errors[-4000:].decode()
 
 
-def run_until_killed(run: Run, *arguments: str) -> None:
-    """Start and wait for the process to kill itself."""
+def run_until_killed(run: Run, *arguments: str) -> str:
+    """Start and wait for the process to kill itself; what it logged."""
     process = run.start(*arguments)
     _, errors = process.communicate(timeout=RUN_TIMEOUT_S)
     assert process.returncode == -9, errors[-4000:].decode()
+    return errors.decode()
 
 
 def hinted(run: Run) -> int:
@@ -139,10 +140,10 @@ def test_two_kills_lose_nothing_and_double_nothing(deploy: Run, scenario: Scenar
     assert sum(deploy.ledger().values()) > hinted(deploy), "the kill landed between database and broker commit"
 
     before = deploy.ledger()
-    run_until_killed(deploy, "--kill", "before_commit:25")
+    log = run_until_killed(deploy, "--kill", "before_commit:25")
     after = deploy.ledger()
     assert sum(after.values()) > sum(before.values()), "the second run moved on before it was killed"
-    assert sum(after.values()) == hinted(deploy), "the kill landed before the database commit"
+    assert sum(after.values()) == hinted(deploy), f"the kill landed before the database commit\n{log}"
     assert sum(after.values()) < deploy.produced.records
 
     run_to_the_end(deploy)

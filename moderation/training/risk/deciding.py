@@ -39,9 +39,12 @@ class Decision:
         return np.where(opens, self.fusion.risks(scores), -np.inf)
 
 
-def sensitivity(decision: Decision, tune: Watched, logits: NDArray[np.float64], target: float) -> float:
-    """Share of campaign accounts caught on the tuning set, at the threshold that spares all but *target* of people."""
-    maxima = tune.account_maximum(decision.gated_risks(tune, logits))
+def sensitivity(risks: NDArray[np.float64], tune: Watched, target: float) -> float:
+    """Share of campaign accounts caught on the tuning set, at the threshold that spares all but *target* of people.
+
+    *risks* holds the risk of each of its posts, shape (n,).
+    """
+    maxima = tune.account_maximum(risks)
     people = np.sort(maxima[tune.genuine])[::-1]
     threshold = people[int(target * len(people))]
     return float(np.mean(maxima[~tune.genuine] > threshold))

@@ -14,7 +14,7 @@ from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion, with_neutral
 from moderation.risk.gate import FAMILIES
 from moderation.training.risk.collecting import Watched
-from moderation.training.risk.recipe import Recipe
+from moderation.training.risk.recipe import Growth, Recipe
 
 METADATA = tuple(name for name in FAMILIES if name != "content")
 
@@ -62,9 +62,9 @@ def fit_family(
     own = features[:, columns]
     present = ~np.isnan(own).all(axis=1)
     rows = np.where(np.isnan(own), filler, own)[present]
-    parameters = _parameters(recipe, recipe.family_leaves)
+    growth = recipe.family_growth
     data = lgb.Dataset(rows, label=label[present], weight=weight[present], free_raw_data=True)
-    return FamilyModel(name, columns, filler, lgb.train(parameters, data, recipe.family_trees))
+    return FamilyModel(name, columns, filler, lgb.train(_parameters(recipe, growth), data, growth.trees))
 
 
 def cross_fitted(watched: Watched, logits: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
@@ -116,7 +116,7 @@ def account_median(watched: Watched, scores: NDArray[np.float64]) -> float:
 
 def fit_fusion(
     watched: Watched, scores: NDArray[np.float64], neutral: NDArray[np.float64], families: Sequence[str],
-    shape: tuple[int, int], recipe: Recipe,
+    growth: Growth, recipe: Recipe,
 ) -> Fusion:  # fmt: skip
     """Fit the fusion of *families* on cross-fitted *scores*, shape (n, all families), never falling in any of them.
 
@@ -128,14 +128,13 @@ def fit_fusion(
     for column, name in enumerate(FAMILIES):
         masked[rng.random(len(masked)) < rates[name], column] = np.nan
     columns = [FAMILIES.index(name) for name in families]
-    leaves, trees = shape
-    parameters = {**_parameters(recipe, leaves), "monotone_constraints": [1] * len(columns)}
+    parameters = {**_parameters(recipe, growth), "monotone_constraints": [1] * len(columns)}
     data = lgb.Dataset(
         with_neutral(masked[:, columns], tuple(families), neutral[columns]),
         label=~watched.genuine[watched.account],
         weight=post_weights(watched),
     )
-    return Fusion(tuple(families), neutral[columns], lgb.train(parameters, data, trees))
+    return Fusion(tuple(families), neutral[columns], lgb.train(parameters, data, growth.trees))
 
 
 def _folds(watched: Watched, recipe: Recipe) -> NDArray[np.int64]:
@@ -150,12 +149,12 @@ def _folds(watched: Watched, recipe: Recipe) -> NDArray[np.int64]:
     )
 
 
-def _parameters(recipe: Recipe, leaves: int) -> dict[str, object]:
+def _parameters(recipe: Recipe, growth: Growth) -> dict[str, object]:
     return {
         "objective": "binary",
-        "num_leaves": leaves,
-        "learning_rate": recipe.learning_rate,
-        "min_data_in_leaf": recipe.least_rows,
+        "num_leaves": growth.leaves,
+        "learning_rate": growth.learning_rate,
+        "min_data_in_leaf": growth.least_rows,
         "lambda_l2": 1.0,
         "max_bin": 127,
         "seed": recipe.seed,

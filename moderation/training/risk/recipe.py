@@ -10,6 +10,21 @@ from moderation.training.risk.texts import Role
 
 
 @dataclass(frozen=True)
+class Growth:
+    """How far the trees of one model are grown. The far tail of one family needs small leaves and many trees."""
+
+    leaves: int
+    trees: int
+    learning_rate: float
+    least_rows: int
+    """Least posts in a leaf."""
+
+    def __str__(self) -> str:
+        """Such as "8 leaves, 300 trees"."""
+        return f"{self.leaves} leaves, {self.trees} trees"
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that, with the same texts and detector, repeats a bundle."""
 
@@ -30,14 +45,14 @@ class Recipe:
     """What the umbrella is asked for: stricter than the target, so that the certificate passes."""
     delta: float = 0.05
     folds: int = 4
-    family_leaves: int = 8
-    family_trees: int = 60
-    fusion_candidates: tuple[tuple[int, int], ...] = ((6, 80), (12, 120))
-    """(leaves, trees) to choose from on the tuning accounts."""
-    p_family_candidates: tuple[float, ...] = (0.02, 0.05, 0.1, 0.15)
-    learning_rate: float = 0.08
-    least_rows: int = 150
-    """Least posts in a leaf of any model."""
+    family_growth: Growth = Growth(leaves=8, trees=60, learning_rate=0.08, least_rows=150)
+    fusion_candidates: tuple[Growth, ...] = (
+        Growth(leaves=6, trees=80, learning_rate=0.08, least_rows=150),
+        Growth(leaves=8, trees=300, learning_rate=0.05, least_rows=30),
+        Growth(leaves=4, trees=600, learning_rate=0.05, least_rows=20),
+    )
+    """What to choose from on the tuning accounts."""
+    p_family_candidates: tuple[float, ...] = (0.02, 0.05, 0.1)
     masked: tuple[tuple[str, float], ...] = (
         ("content", 0.08),
         ("typing", 0.3),
@@ -82,10 +97,9 @@ def small_recipe() -> Recipe:
         tune_accounts=400,
         threshold_accounts=420,
         certify_accounts=420,
-        family_trees=30,
+        family_growth=Growth(leaves=6, trees=30, learning_rate=0.1, least_rows=40),
         folds=3,
-        fusion_candidates=((6, 40),),
+        fusion_candidates=(Growth(leaves=6, trees=40, learning_rate=0.1, least_rows=40),),
         p_family_candidates=(0.05, 0.1),
-        least_rows=40,
         reference_size=500,
     )

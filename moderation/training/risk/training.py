@@ -78,28 +78,32 @@ def gather(
 
 
 def fit(watched: Mapping[Role, Watched], logits: Mapping[Role, NDArray[np.float64]], recipe: Recipe) -> Trained:
-    """Fit on train, choose on tune, set the threshold on threshold, certify on certify."""
+    """Fit on train, choose on tune, set the threshold on threshold, certify on certify.
+
+    The fusion without content is chosen by its own best, so that the comparison is fair to it.
+    """
     models, medians = fit_families(watched["train"], recipe)
     fitted = fix_neutral(models, medians, watched["tune"], logits["tune"])
     scores = cross_fitted(watched["train"], logits["train"], recipe)
     references = _references(fitted.scores(watched["tune"].features, logits["tune"]), watched["tune"], recipe)
-    best: tuple[float, Decision] | None = None
+    decisions: list[tuple[float, Decision]] = []
+    alone: list[tuple[float, Fusion]] = []
     tuning: dict[str, float] = {}
-    for shape in recipe.fusion_candidates:
-        fusion = fit_fusion(watched["train"], scores, fitted.neutral, FAMILIES, shape, recipe)
+    tune_scores = fitted.scores(watched["tune"].features, logits["tune"])
+    for growth in recipe.fusion_candidates:
+        fusion = fit_fusion(watched["train"], scores, fitted.neutral, FAMILIES, growth, recipe)
         for p_family in recipe.p_family_candidates:
             decision = Decision(fitted, fusion, references, p_family)
-            caught = sensitivity(decision, watched["tune"], logits["tune"], recipe.threshold_alpha)
-            tuning[f"{shape[0]} leaves, {shape[1]} trees, p_family {p_family:g}"] = round(caught, 4)
-            if best is None or caught > best[0]:
-                best = (caught, decision)
-    if best is None:
-        raise ValueError("the recipe names no candidates to choose from")
-    decision = best[1]
+            risks = decision.gated_risks(watched["tune"], logits["tune"])
+            decisions.append((sensitivity(risks, watched["tune"], recipe.target), decision))
+            tuning[f"{growth}, p_family {p_family:g}"] = round(decisions[-1][0], 4)
+        metadata = fit_fusion(watched["train"], scores, fitted.neutral, METADATA, growth, recipe)
+        alone.append((sensitivity(metadata.risks(tune_scores[:, 1:]), watched["tune"], recipe.target), metadata))
+    decision = max(decisions, key=lambda found: found[0])[1]
+    metadata_only = max(alone, key=lambda found: found[0])[1]
     threshold, rule = set_threshold(decision, watched["threshold"], logits["threshold"], recipe)
     certificate = certify(decision, threshold, watched["certify"], logits["certify"], recipe)
-    alone = fit_fusion(watched["train"], scores, fitted.neutral, METADATA, recipe.fusion_candidates[0], recipe)
-    return Trained(decision, alone, threshold, rule, certificate, tuning)
+    return Trained(decision, metadata_only, threshold, rule, certificate, tuning)
 
 
 def write_bundle(

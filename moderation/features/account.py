@@ -7,22 +7,28 @@ from itertools import pairwise
 
 from moderation.events import Account, Post
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
+from moderation.state import WindowStore
 
 LEAST_POSTS = 4
 MOST_POSTS = 32
 
 
+def observe_account(windows: WindowStore, post: Post, account_id: str, at_ms: int) -> None:
+    """Take a post into its account's windows: by identity, and by time."""
+    windows.add(f"posts:{account_id}", post.post_id, at_ms)
+    windows.add(f"times:{account_id}", f"{at_ms}:{post.post_id}", at_ms)
+
+
 def account_features(reading: Reading, post: Post) -> dict[str, float]:
     """Profile figures as the platform sent them, and pace from the posts and deletions seen."""
     found = _profile(post, post.account) if post.account is not None else {}
-    own = {f"{reading.at_ms}:{post.post_id}"}
     if reading.known(HOUR_MS):
-        found["account_posts_1h"] = _distinct_posts(reading.members(f"posts:{post.account_id}", HOUR_MS) | own)
+        found["account_posts_1h"] = reading.count(f"posts:{post.account_id}", HOUR_MS, post.post_id)
     if reading.known(DAY_MS):
-        posts = reading.members(f"posts:{post.account_id}", DAY_MS) | own
-        found["account_posts_24h"] = _distinct_posts(posts)
+        found["account_posts_24h"] = reading.count(f"posts:{post.account_id}", DAY_MS, post.post_id)
         found["account_deletions_24h"] = reading.count(f"deleted:{post.account_id}", DAY_MS)
-        regularity = _interval_cv(posts)
+        times = reading.latest(f"times:{post.account_id}", DAY_MS, 2 * MOST_POSTS)
+        regularity = _interval_cv(times | {f"{reading.at_ms}:{post.post_id}"})
         if not math.isnan(regularity):
             found["account_post_interval_cv"] = regularity
     return found
@@ -47,12 +53,8 @@ def _profile(post: Post, account: Account) -> dict[str, float]:
     return found
 
 
-def _distinct_posts(members: set[str]) -> float:
-    """A post that was revised stands there twice and counts once."""
-    return float(len({member.partition(":")[2] for member in members}))
-
-
 def _interval_cv(members: set[str]) -> float:
+    """A post that was revised stands there twice and counts once, from the first of its times there."""
     first_seen: dict[str, int] = {}
     for member in members:
         at_ms, _, post_id = member.partition(":")

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.events import Deletion, Event, Follow, Post
-from moderation.features.account import account_features
+from moderation.features.account import account_features, observe_account
 from moderation.features.catalogue import COLUMN, FEATURES
 from moderation.features.graph import graph_features
 from moderation.features.network import Sender, network_features, observe_network
@@ -85,7 +85,7 @@ class FeatureExtractor:
         self._state.advance(at_ms)
         windows = self._state.windows
         windows.add(f"post:{post.post_id}", _text_of(post), at_ms)
-        windows.add(f"posts:{account_id}", f"{at_ms}:{post.post_id}", at_ms)
+        observe_account(windows, post, account_id, at_ms)
         senders = {key.key_id: Sender.of(post, key) for key in self._state.keyring.live}
         for sender in senders.values():
             observe_network(windows, post, account_id, at_ms, sender)

@@ -19,20 +19,31 @@ class Reading:
     at_ms: int
     late: bool
 
+    @property
+    def _up_to_minute(self) -> int:
+        return self.at_ms // MINUTE_MS - self.late
+
+    def _after_minute(self, window_ms: int) -> int:
+        return (self.at_ms - window_ms) // MINUTE_MS
+
     def members(self, key: str, window_ms: int) -> set[str]:
         """Distinct members seen under a key within the window."""
-        minute = self.at_ms // MINUTE_MS
         return self.state.windows.members(
-            key, after_minute=minute - window_ms // MINUTE_MS, up_to_minute=minute - 1 if self.late else minute
+            key, after_minute=self._after_minute(window_ms), up_to_minute=self._up_to_minute
+        )
+
+    def latest(self, key: str, window_ms: int, at_least: int) -> set[str]:
+        """Members last seen under a key within the window: whole minutes, until there are `at_least`."""
+        return self.state.windows.latest(
+            key, after_minute=self._after_minute(window_ms), up_to_minute=self._up_to_minute, at_least=at_least
         )
 
     def count(self, key: str, window_ms: int, including: str | None = None) -> int:
         """How many distinct members were seen under a key within the window, with `including` among them."""
-        minute = self.at_ms // MINUTE_MS
         return self.state.windows.count(
             key,
-            after_minute=minute - window_ms // MINUTE_MS,
-            up_to_minute=minute - 1 if self.late else minute,
+            after_minute=self._after_minute(window_ms),
+            up_to_minute=self._up_to_minute,
             including=including,
         )
 

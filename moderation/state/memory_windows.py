@@ -83,8 +83,7 @@ class MemoryWindowStore:
         entries = self._entries.get(key)
         if entries is None:
             return set()
-        start = bisect_left(entries, (after_minute + 1,))
-        end = len(entries) if entries[-1][0] <= up_to_minute else bisect_left(entries, (up_to_minute + 1,))
+        start, end = _span(entries, after_minute, up_to_minute)
         return {member for _, member in entries[start:end]}
 
     def count(self, key: str, *, after_minute: int, up_to_minute: int, including: str | None = None) -> int:
@@ -98,6 +97,16 @@ class MemoryWindowStore:
             return entries.recent.count(after_minute, including)
         found = self.members(key, after_minute=after_minute, up_to_minute=up_to_minute)
         return len(found) + (including is not None and including not in found)
+
+    def latest(self, key: str, *, after_minute: int, up_to_minute: int, at_least: int) -> set[str]:
+        """Distinct members of the youngest of those buckets, as many whole buckets as hold `at_least` together."""
+        entries = self._entries.get(key)
+        if entries is None:
+            return set()
+        start, end = _span(entries, after_minute, up_to_minute)
+        if end - start > at_least:
+            start = max(start, bisect_left(entries, (entries[end - at_least][0],)))
+        return {member for _, member in entries[start:end]}
 
     def evict(self, before_minute: int) -> None:
         """Forget every bucket of an earlier minute, and take none of them again."""
@@ -134,3 +143,9 @@ class MemoryWindowStore:
 
     def __len__(self) -> int:
         return sum(len(entries) for entries in self._entries.values())
+
+
+def _span(entries: Entries, after_minute: int, up_to_minute: int) -> tuple[int, int]:
+    """Where the entries of after_minute < minute ≤ up_to_minute begin and end."""
+    end = len(entries) if entries[-1][0] <= up_to_minute else bisect_left(entries, (up_to_minute + 1,))
+    return bisect_left(entries, (after_minute + 1,)), end

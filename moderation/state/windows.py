@@ -20,6 +20,9 @@ class WindowStore(Protocol):
     def count(self, key: str, *, after_minute: int, up_to_minute: int, including: str | None = None) -> int:
         """How many distinct members those buckets hold, with `including` among them."""
 
+    def latest(self, key: str, *, after_minute: int, up_to_minute: int, at_least: int) -> set[str]:
+        """Distinct members of the youngest of those buckets, as many whole buckets as hold `at_least` together."""
+
     def evict(self, before_minute: int) -> None:
         """Forget every bucket of an earlier minute, and take none of them again."""
 

@@ -73,6 +73,19 @@ def test_a_busy_key_counts_like_any_other(kind: Callable[[], WindowStore], seed:
                     assert counted == len(found - {None})
 
 
+def test_the_latest_are_whole_minutes_until_there_are_enough(make: Callable[[], WindowStore]) -> None:
+    store = filled(make(), [("k", f"{minute}{letter}", minute * MINUTE_MS) for minute in range(6) for letter in "ab"])
+
+    def latest(at_least: int, after: int = -1, up_to: int = 4) -> set[str]:
+        return store.latest("k", after_minute=after, up_to_minute=up_to, at_least=at_least)
+
+    assert latest(1) == latest(2) == {"4a", "4b"}
+    assert latest(3) == {"3a", "3b", "4a", "4b"}
+    assert latest(3, after=3) == {"4a", "4b"}
+    assert len(latest(99)) == 10
+    assert store.latest("other", after_minute=-1, up_to_minute=4, at_least=1) == set()
+
+
 def test_what_is_evicted_is_gone_and_what_is_younger_stays(make: Callable[[], WindowStore]) -> None:
     store = filled(make(), [("k", "old", 0), ("k", "young", 10 * MINUTE_MS), ("q", "old", MINUTE_MS)])
     store.evict(before_minute=10)

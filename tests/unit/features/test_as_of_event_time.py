@@ -145,7 +145,7 @@ def test_what_is_kept_is_bounded_by_25_hours_of_posts() -> None:
             extractor.observe(post(name, f"a{name}", hour * HOUR + number, ip=f"10.{hour}.0.{number}"))
         sizes.append(sum(len(members) for _, _, members in state.windows.dump()))
     assert sizes[30] == max(sizes[30:]) == sizes[-1]
-    assert sizes[-1] == 26 * 10 * 5
+    assert sizes[-1] == 26 * 10 * 6
 
 
 def test_a_revision_counts_once_and_a_repeat_is_recognised() -> None:

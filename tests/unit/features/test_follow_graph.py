@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 from moderation.features import FeatureExtractor
@@ -28,6 +29,14 @@ def test_figures_of_a_triangle_with_a_tail() -> None:
     assert (tail.clustering, tail.core_number) == (0, 1)
     assert tip.log_pagerank > 0 > tail.log_pagerank
     assert graph.figures("nobody") is None
+
+
+def test_clustering_is_that_of_networkx() -> None:
+    edges = sorted(nx.gnm_random_graph(60, 300, seed=3, directed=True).edges())
+    named_edges = [(f"n{one}", f"n{other}") for one, other in edges]
+    expected = nx.clustering(nx.Graph(named_edges))
+    graph = compute_figures(0, named_edges)
+    assert {node: graph.values[row][0] for node, row in graph.rows.items()} == pytest.approx(expected)
 
 
 def test_clustering_is_missing_at_hubs() -> None:

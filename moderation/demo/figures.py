@@ -11,6 +11,9 @@ from moderation.demo.observed import AccountPeaks
 from moderation.risk.clopper_pearson import lower_bound, upper_bound
 from moderation.simulation import Truth
 
+ASIDE_RATE = 0.01
+"""Share of the accounts set aside that lies above each of the compared thresholds; a small sample allows none."""
+
 
 @dataclass(frozen=True)
 class Share:
@@ -71,8 +74,8 @@ def set_aside(account_id: str) -> bool:
 def figures(truth: Iterable[Truth], peaks: Mapping[str, AccountPeaks]) -> Figures:
     """Count over the accounts that posted.
 
-    Content alone, metadata alone and both flag above the highest score of any genuine account set aside, the strictest
-    threshold that those accounts can set; beside them stands the decision that ships.
+    Content alone, metadata alone and both flag above the value that `ASIDE_RATE` of the genuine accounts set aside
+    exceeded; beside them stands the decision that ships.
     """
     posted = [(one, peaks[one.account_id]) for one in truth if one.account_id in peaks]
     genuine = [(one, peak) for one, peak in posted if one.genuine]
@@ -81,7 +84,8 @@ def figures(truth: Iterable[Truth], peaks: Mapping[str, AccountPeaks]) -> Figure
     counted = [peak for one, peak in genuine if not set_aside(one.account_id)]
 
     def above(name: str, score: Callable[[AccountPeaks], float]) -> Way:
-        threshold = max(map(score, aside), default=float("inf"))
+        highest = sorted(map(score, aside), reverse=True)
+        threshold = highest[int(ASIDE_RATE * len(highest))] if highest else float("inf")
         return _way(name, [score(peak) > threshold for peak in campaign], [score(peak) > threshold for peak in counted])
 
     return Figures(

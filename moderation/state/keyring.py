@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-import socket
 from dataclasses import dataclass
 
 from moderation.errors import SettingsError
@@ -55,10 +54,7 @@ class Keyring:
         An IPv4 address mapped into IPv6 counts as the IPv4 address. Source for the /64: Li & Freeman, IMC 2020.
         Raises ValueError for what is no address.
         """
-        try:
-            return self._hash(b"ip4", socket.inet_pton(socket.AF_INET, ip))
-        except (OSError, UnicodeEncodeError):
-            address = ipaddress.ip_address(ip)
+        address = ipaddress.ip_address(ip)
         if isinstance(address, ipaddress.IPv6Address):
             if address.ipv4_mapped is not None:
                 return self._hash(b"ip4", address.ipv4_mapped.packed)

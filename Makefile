@@ -58,20 +58,21 @@ check: $(VENV)/test ## Everything that needs no server
 bench: $(VENV)/test ## The detector against PyTorch
 	@$(BIN)/python -m tests.bench.detector $(BENCH)
 
-LOCK = $(VENV)-lock/bin/uv pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
+UV = $(VENV)-lock/bin/uv --system-certs
+LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
 	$(if $(UPGRADE),--upgrade) pyproject.toml
 
 lock: | tools ## Lock files from pyproject.toml
-	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv; }
+	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet 'uv>=0.13'; }
 	@$(LOCK) --extra export --extra test -o requirements/test.txt
 	@cp requirements/test.txt requirements/run.txt
 	@$(LOCK) $(if $(UPGRADE),--constraint requirements/test.txt) -o requirements/run.txt
 	@echo "Locked; run make check test before you commit requirements/"
 
 lowest: | tools ## The lower bounds, tested
-	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet uv; }
-	@$(VENV)-lock/bin/uv venv --quiet --clear --python $(PYTHON) $(VENV)-lowest
-	@$(VENV)-lock/bin/uv pip install --quiet --python $(VENV)-lowest --resolution lowest-direct --editable '.[export,test]'
+	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet 'uv>=0.13'; }
+	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)-lowest
+	@$(UV) pip install --quiet --python $(VENV)-lowest --resolution lowest-direct --editable '.[export,test]'
 	@$(VENV)-lowest/bin/python -m pytest -q tests/unit $(TESTS)
 
 clean: ## Remove environments, caches and the demo's output

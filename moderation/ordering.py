@@ -6,6 +6,7 @@ been empty for `max_idle_ms`, the smallest event time is next, whatever partitio
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -62,39 +63,35 @@ class EventTimeMerge:
     def __len__(self) -> int:
         return sum(len(lane.items) for lane in self._lanes.values())
 
-    def take(self, limit: int, now_ms: float, *, flush: bool = False) -> list[Item]:
-        """At least `limit` items if so many are ready (a tie is never cut), else all that are.
+    def take(self, limit: int, now_ms: float, *, max_bytes: float = math.inf, flush: bool = False) -> list[Item]:
+        """Ready items until there are `limit` of them or their records hold `max_bytes`, else all that are ready.
 
-        `flush` treats every partition as ended.
+        A tie is never cut: within one, the offsets of a partition stand in another order, so that only what is
+        taken whole may be committed. `flush` treats every partition as ended.
         """
         taken: list[Item] = []
-        while len(taken) < limit:
+        size = 0
+        while len(taken) < limit and size < max_bytes:
             group = self._next_group(now_ms, flush)
             if not group:
                 break
             taken.extend(group)
+            size += sum(len(item.origin.value or b"") for item in group)
         return taken
 
     def _next_group(self, now_ms: float, flush: bool) -> list[Item]:
-        untimed = self._pop_untimed(now_ms)
-        if untimed:
-            return untimed
+        untimed = next((lane for lane in self._lanes.values() if lane.items and lane.items[0].at_ms is None), None)
+        if untimed is not None:
+            return [self._pop(untimed, now_ms)]
         heads = [lane.items[0].at_ms for lane in self._lanes.values() if lane.items]
         at_ms = min((head for head in heads if head is not None), default=None)
         if at_ms is None or not (flush or all(self._settled(lane, at_ms, now_ms) for lane in self._lanes.values())):
             return []
         group: list[Item] = []
         for lane in self._lanes.values():
-            while lane.items and lane.items[0].at_ms in (at_ms, None):
+            while _next_time(lane) == at_ms:
                 group.append(self._pop(lane, now_ms))
         return sorted(group, key=_tie_key)
-
-    def _pop_untimed(self, now_ms: float) -> list[Item]:
-        found: list[Item] = []
-        for lane in self._lanes.values():
-            while lane.items and lane.items[0].at_ms is None:
-                found.append(self._pop(lane, now_ms))
-        return found
 
     def _settled(self, lane: _Lane, at_ms: int, now_ms: float) -> bool:
         """Whether nothing at or before `at_ms` can still come from this lane, or it has been waited for."""
@@ -114,6 +111,11 @@ class EventTimeMerge:
         """The idle clock of these partitions starts anew: they have just delivered."""
         for partition in partitions:
             self._lanes[partition].empty_since_ms = now_ms
+
+
+def _next_time(lane: _Lane) -> int | None:
+    """Event time of the first item that has one."""
+    return next((item.at_ms for item in lane.items if item.at_ms is not None), None)
 
 
 def _tie_key(item: Item) -> tuple[int, int, str]:

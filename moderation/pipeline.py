@@ -100,7 +100,7 @@ class Pipeline:
     def _meet(self, effects: Effects, index: int, post: Post, *, silent: bool) -> _Candidate | None:
         """Take a post into the state; a candidate for assessment unless it only restores state."""
         if silent:
-            if post.judgeable:
+            if post.judgeable and self._extractor.seen_before(post) != "same":
                 self._extractor.observe(post)
             return None
         effects.count("posts")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass
 from typing import Literal
 
@@ -17,8 +17,8 @@ class StartPlan:
     read_from: Mapping[Partition, int]
     live_from: Mapping[Partition, int]
     use_snapshot: bool
-    degraded: tuple[str, ...]
-    """Why window features are missing until a window has filled; empty when the state is whole."""
+    gaps: Mapping[Partition, str]
+    """Partitions whose past is lost, each with the reason; empty when the state is whole."""
 
 
 def plan_start(
@@ -27,30 +27,49 @@ def plan_start(
     snapshot: Mapping[Partition, int] | None,
     bounds: Mapping[Partition, tuple[int, int]],
     on_lost_records: Literal["stop", "skip"],
+    recreated: Set[Partition] = frozenset(),
 ) -> StartPlan:
     """Decide the start of each partition.
 
-    `bounds` are the first offset still in the log and its end. Raises PositionError when the ledger points outside
+    `bounds` are the first offset still in the log and its end; `recreated` are partitions of topics that were deleted
+    and made again. Raises PositionError when the ledger points outside
     the log and the operator has not chosen to go on after the gap.
     """
     live_from: dict[Partition, int] = {}
-    degraded: list[str] = []
+    gaps = dict.fromkeys(recreated, "the topic was made again")
     for partition, (first, end) in bounds.items():
         known = ledger.get(partition)
         live_from[partition] = first if known is None else known
         if known is not None and not first <= known <= end:
             live_from[partition] = _beyond(partition, known, first, end, on_lost_records)
-            degraded.append(f"{partition.topic}/{partition.partition}: offsets {known} to {first} are gone")
-    usable = snapshot is not None and all(
-        bounds[partition][0] <= snapshot.get(partition, -1) <= live_from[partition] for partition in bounds
+            gaps[partition] = f"offsets {known} to {first} are gone"
+    begin = {partition: first for partition, (first, _) in bounds.items()}
+    if snapshot is not None and _usable(snapshot, ledger, begin, live_from):
+        read_from = {partition: snapshot.get(partition, first) for partition, first in begin.items()}
+        new = {partition for partition in begin if partition not in snapshot}
+        return StartPlan(read_from, live_from, use_snapshot=True, gaps=gaps | _trimmed(begin, new))
+    return StartPlan(begin, live_from, use_snapshot=False, gaps=_trimmed(begin, set(begin)) | gaps)
+
+
+def _usable(
+    snapshot: Mapping[Partition, int],
+    ledger: Mapping[Partition, int | None],
+    begin: Mapping[Partition, int],
+    live_from: Mapping[Partition, int],
+) -> bool:
+    """Whether the log continues the snapshot: each partition it names still reaches back, the others are new."""
+    return all(
+        first <= snapshot[partition] <= live_from[partition] if partition in snapshot else ledger.get(partition) is None
+        for partition, first in begin.items()
     )
-    if snapshot is not None and usable:
-        return StartPlan({p: snapshot[p] for p in bounds}, live_from, use_snapshot=True, degraded=tuple(degraded))
-    for partition, (first, _) in bounds.items():
-        if first > 0:
-            degraded.append(f"{partition.topic}/{partition.partition}: the log begins at offset {first}")
-    read_from = {partition: first for partition, (first, _) in bounds.items()}
-    return StartPlan(read_from, live_from, use_snapshot=False, degraded=tuple(degraded))
+
+
+def _trimmed(begin: Mapping[Partition, int], partitions: Set[Partition]) -> dict[Partition, str]:
+    return {
+        partition: f"the log begins at offset {begin[partition]}"
+        for partition in sorted(partitions)
+        if begin[partition] > 0
+    }
 
 
 def _beyond(partition: Partition, known: int, first: int, end: int, on_lost_records: Literal["stop", "skip"]) -> int:

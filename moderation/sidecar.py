@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -18,6 +18,7 @@ from typing import Literal
 from moderation.effects import Effects, Origin, Partition
 from moderation.errors import ConnectionLost, FencedError, PositionError
 from moderation.events import BadRecord, decode
+from moderation.gaps import GapWatch
 from moderation.mapping import FieldMapping, Kind
 from moderation.ordering import EventTimeMerge, Item
 from moderation.pipeline import Outcome, Pipeline
@@ -32,6 +33,7 @@ BUSY_POLL_MS = 20
 """Never zero, even with a full buffer: the group's rejoin only moves on while the client is given time."""
 ASSIGNMENT_TIMEOUT_S = 60.0
 EXPIRY_EVERY_S = 3600.0
+RELAY_EVERY_S = 30.0
 RETRY_FIRST_S = 0.2
 RETRY_MAX_S = 10.0
 STEPS = ("polled", "scoring", "before_commit", "committed", "hinted", "snapshot")
@@ -66,7 +68,8 @@ class Decoder:
     def item(self, origin: Origin) -> Item:
         """The record as an item; what cannot be read becomes one that carries the reason."""
         silent = origin.offset < self.live_from.get(origin.partition, 0)
-        arrival_ms = origin.timestamp_ms if origin.timestamp_ms is not None else int(time.time() * 1000)
+        stamp_ms = origin.timestamp_ms
+        arrival_ms = stamp_ms if stamp_ms is not None and stamp_ms > 0 else int(time.time() * 1000)
         if origin.value is None:
             return Item(origin, BadRecord("decode", "the record has no value"), silent)
         try:
@@ -117,12 +120,14 @@ class Sidecar:
         self._stop = threading.Event()
         self.ended = threading.Event()
         """Set when `run` has returned or raised."""
+        self._lease_lost = threading.Event()
+        self._lease_keeper = threading.Thread(target=self._keep_lease, name="lease", daemon=True)
         self._last_beat = time.monotonic()
-        self._lease_until = 0.0
         self._positions: dict[Partition, int] = {}
         self._paused: set[Partition] = set()
         self.totals: dict[str, int] = {}
         self.degraded: tuple[str, ...] = ()
+        self._late_seen = 0
 
     def stop(self) -> None:
         """End after the batch in hand. May be called from a signal handler."""
@@ -142,15 +147,16 @@ class Sidecar:
         try:
             self._take_lease()
             if not self._stop.is_set():
+                self._lease_keeper.start()
                 self._work(*self._start())
         except ConnectionLost:
             if not self._stop.is_set():
                 raise
             log.warning("stopped while a server was away; what was not committed is done at the next start")
         finally:
+            self.ended.set()
             self._source.close()
             self._release()
-            self.ended.set()
 
     def _take_lease(self) -> None:
         deadline = time.monotonic() + 1.5 * self._config.lease_ttl_s
@@ -165,34 +171,36 @@ class Sidecar:
             self._beat()
 
     def _renew_lease(self) -> bool:
-        held = self._store.acquire_lease(self._config.pipeline, self._config.owner, self._config.lease_ttl_s)
-        if held:
-            self._lease_until = time.monotonic() + self._config.lease_ttl_s
-        return held
+        return self._store.acquire_lease(self._config.pipeline, self._config.owner, self._config.lease_ttl_s)
 
     def _release(self) -> None:
+        if self._lease_keeper.is_alive():
+            self._lease_keeper.join(self._config.lease_ttl_s)  # a renewal under way must not outlive the release
         try:
             self._store.release_lease(self._config.pipeline, self._config.owner)
         except ConnectionLost:
             log.warning("the lease could not be given back; it lapses by itself")
 
-    def _start(self) -> tuple[Claim, PlatformState]:
+    def _start(self) -> tuple[Claim, PlatformState, GapWatch]:
         partitions = self._source.partitions()
-        self._refuse_recreated(partitions)
+        recreated = self._recreated(partitions)
         claim = self._store.claim(self._config.pipeline, self._config.owner, partitions)
         state, positions = restore_state(self._new_state, self._load_state, self._config.snapshot)
+        bounds = self._source.bounds()
         plan = plan_start(
             ledger=claim.positions,
             snapshot=positions,
-            bounds=self._source.bounds(),
+            bounds=bounds,
             on_lost_records=self._config.on_lost_records,
+            recreated=recreated,
         )
         if positions is not None and not plan.use_snapshot:
             log.warning("the snapshot does not fit the log and the ledger; the state is rebuilt from the log")
             state = self._new_state()
-        self.degraded = plan.degraded
+        self.degraded = tuple(f"{p.topic}/{p.partition}: {reason}" for p, reason in sorted(plan.gaps.items()))
         self._begin(plan)
-        return claim, state
+        holding = [partition for partition in plan.gaps if bounds[partition][0] < bounds[partition][1]]
+        return claim, state, GapWatch(state, holding, self._decoder.kinds)
 
     def _begin(self, plan: StartPlan) -> None:
         self._decoder.live_from = dict(plan.live_from)
@@ -200,35 +208,37 @@ class Sidecar:
         self._source.seek(plan.read_from)
         self._source.await_assignment(ASSIGNMENT_TIMEOUT_S)
         rebuild = sum(max(0, plan.live_from[p] - offset) for p, offset in plan.read_from.items())
-        log.info("start: %d records to rebuild the state from, %s", rebuild, "; ".join(plan.degraded) or "state whole")
+        log.info("start: %d records to rebuild the state from, %s", rebuild, "; ".join(self.degraded) or "state whole")
 
-    def _refuse_recreated(self, partitions: Sequence[Partition]) -> None:
+    def _recreated(self, partitions: Sequence[Partition]) -> frozenset[Partition]:
+        """Partitions of topics that are not the ones the ledger knows. Raises PositionError unless that was chosen."""
+        found: set[Partition] = set()
         for cluster_id, topic, topic_id in sorted({(p.cluster_id, p.topic, p.topic_id) for p in partitions}):
             known = self._store.known_topic_ids(self._config.pipeline, cluster_id, topic)
-            if known and topic_id not in known and self._config.on_recreated_topic == "stop":
+            if not known or topic_id in known:
+                continue
+            if self._config.on_recreated_topic == "stop":
                 raise PositionError(
                     f"the topic {topic} was deleted and made again: the ledger knows the one before. "
                     'Set kafka.on_recreated_topic = "restart" to read the new one from its start.'
                 )
+            found.update(partition for partition in partitions if partition.topic_id == topic_id)
+        return frozenset(found)
 
-    def _work(self, claim: Claim, state: PlatformState) -> None:
+    def _work(self, claim: Claim, state: PlatformState, gaps: GapWatch) -> None:
         pipeline = self._build(state)
         merge = EventTimeMerge(self._source.partitions(), max_idle_ms=self._config.max_idle_ms, now_ms=_now_ms())
-        last_snapshot, last_expiry = time.monotonic(), -math.inf
-        unmarked = bool(self.degraded)
+        last_snapshot, last_expiry, last_relay = time.monotonic(), -math.inf, -math.inf
         while not self._stop.is_set():
             self._beat()
-            self._keep_lease()
+            self._check_lease()
             self._fill(merge)
-            items = merge.take(self._config.max_records, _now_ms(), flush=self._source.ended)
-            if unmarked and (since := _first_time(items)) is not None:
-                state.mark_degraded(since)
-                unmarked = False
+            items = merge.take(
+                self._config.max_records, _now_ms(), max_bytes=self._config.max_bytes, flush=self._source.ended
+            )
             if items:
-                for portion in in_portions(items, self._config.max_bytes):
-                    self._handle(pipeline, claim, portion)
-                    if self._stop.is_set():
-                        break
+                gaps.note(items)
+                self._handle(pipeline, claim, items, state)
             elif self._source.ended and not len(merge):
                 break
             if time.monotonic() - last_snapshot > self._config.snapshot_every_s:
@@ -237,6 +247,9 @@ class Sidecar:
             if time.monotonic() - last_expiry > EXPIRY_EVERY_S:
                 self._wait_out(self._store.expire)
                 last_expiry = time.monotonic()
+            if time.monotonic() - last_relay > RELAY_EVERY_S:
+                self._relay_letters()
+                last_relay = time.monotonic()
         self._relay_letters()
         self._snapshot(state)
 
@@ -258,15 +271,18 @@ class Sidecar:
         self._source.resume(self._paused - full)
         self._paused = full
 
-    def _handle(self, pipeline: Pipeline, claim: Claim, items: Sequence[Item]) -> None:
-        self._beat()
+    def _handle(self, pipeline: Pipeline, claim: Claim, items: Sequence[Item], state: PlatformState) -> None:
         self._on_step("scoring")
         outcome = pipeline.process(items)
         self._on_step("before_commit")
         if outcome.effects.positions:
             self._persist(claim, outcome.effects)
         for item in items:
-            self._positions[item.origin.partition] = item.origin.offset + 1
+            done = self._positions.get(item.origin.partition, 0)
+            self._positions[item.origin.partition] = max(done, item.origin.offset + 1)
+        if state.late_events > self._late_seen:
+            outcome.effects.count("late_events", state.late_events - self._late_seen)
+            self._late_seen = state.late_events
         for name, count in outcome.effects.counters.items():
             self.totals[name] = self.totals.get(name, 0) + count
         self._on_batch(outcome)
@@ -308,37 +324,23 @@ class Sidecar:
             self._on_step("snapshot")
 
     def _keep_lease(self) -> None:
-        """Renew in good time. Losing the lease ends the work; the fence in the ledger guards what it cannot."""
-        if self._lease_until - time.monotonic() > self._config.lease_ttl_s * 2 / 3:
-            return
-        try:
-            if not self._renew_lease():
-                raise FencedError("another sidecar took the lease of this pipeline; this one ends without writing more")
-        except ConnectionLost as lost:
-            log.warning("the lease could not be renewed: %s", lost)
+        """In a thread of its own: long scoring, a slow start or a snapshot must not cost the lease."""
+        while not self.ended.wait(self._config.lease_ttl_s / 3):
+            try:
+                if not self._renew_lease():
+                    self._lease_lost.set()
+                    return
+            except ConnectionLost as lost:
+                log.warning("the lease could not be renewed: %s", lost)
+
+    def _check_lease(self) -> None:
+        """Losing the lease ends the work; the fence in the ledger guards what this cannot."""
+        if self._lease_lost.is_set():
+            raise FencedError("another sidecar took the lease of this pipeline; this one ends without writing more")
 
     def _beat(self) -> None:
         self._last_beat = time.monotonic()
 
 
-def in_portions(items: Sequence[Item], max_bytes: int) -> Iterator[list[Item]]:
-    """The items in their order, cut so that each portion stays within `max_bytes` or is a single item."""
-    portion: list[Item] = []
-    size = 0
-    for item in items:
-        length = len(item.origin.value or b"")
-        if portion and size + length > max_bytes:
-            yield portion
-            portion, size = [], 0
-        portion.append(item)
-        size += length
-    if portion:
-        yield portion
-
-
 def _now_ms() -> float:
     return time.monotonic() * 1000
-
-
-def _first_time(items: Sequence[Item]) -> int | None:
-    return next((item.at_ms for item in items if item.at_ms is not None), None)

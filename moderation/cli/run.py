@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -48,6 +49,7 @@ def run_command(
 
     settings = load_settings(config)
     set_up_logging(settings.log_format)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))  # until there is a loop to end
     run_sidecar(settings, input_file=input_file, rejects=rejects)
 
 
@@ -62,6 +64,8 @@ def run_sidecar(
     """Assemble and run until the end of the input or a signal; what was counted."""
     from moderation.cli.assemble import build_sidecar, load_models, open_store, required_secret
 
+    if input_file is not None:
+        settings = _apart_from_production(settings)
     secret = required_secret(settings)
     models = load_models(settings)
     for model in models:
@@ -92,6 +96,12 @@ def run_sidecar(
         store.close()
 
 
+def _apart_from_production(settings: Settings) -> Settings:
+    """A file has a ledger entry and a lease of its own, and never touches the snapshot of the stream's state."""
+    state = settings.state.model_copy(update={"snapshot": None})
+    return settings.model_copy(update={"pipeline": f"{settings.pipeline} (file)", "state": state})
+
+
 def _doors(
     settings: Settings, store: Store, input_file: Path | None, rejects: Path | None
 ) -> tuple[Source, Relay, dict[str, Kind | None]]:
@@ -100,13 +110,16 @@ def _doors(
         from connectors.deadletters import FileRelay
         from connectors.jsonl import JsonlSource
 
-        return JsonlSource(input_file), FileRelay(store, rejects or input_file.with_suffix(".rejects.jsonl")), {}
+        lines = JsonlSource(input_file)
+        rejects = rejects or input_file.with_suffix(".rejects.jsonl")
+        return lines, FileRelay(store, rejects, partitions=lines.partitions()), {}
     from connectors.deadletters import KafkaRelay
     from connectors.kafka import KafkaSource, connection_config
     from moderation.cli.assemble import topic_kinds
 
-    relay = KafkaRelay(store, connection_config(settings.kafka))
-    return KafkaSource(settings.kafka), relay, topic_kinds(settings)
+    source = KafkaSource(settings.kafka)
+    relay = KafkaRelay(store, connection_config(settings.kafka), partitions=source.partitions())
+    return source, relay, topic_kinds(settings)
 
 
 def _log_batch(outcome: Outcome) -> None:

@@ -43,7 +43,7 @@ class FeatureExtractor:
     def seen_before(self, post: Post) -> Seen:
         """Whether this post came before within 24 hours: with the same text, or with another."""
         at_ms = _time(post)
-        hashes = Reading(self._state, at_ms, late=self._state.is_late(at_ms)).members(f"post:{post.post_id}", DAY_MS)
+        hashes = Reading(self._state, at_ms, late=False).members(f"post:{post.post_id}", DAY_MS)
         if _text_of(post) in hashes:
             return "same"
         return "revision" if hashes else "new"
@@ -98,7 +98,7 @@ class FeatureExtractor:
                 named.append(f"windows_{length}")
             elif not reading.addresses_known(window_ms):
                 named.append(f"address_windows_{length}")
-        if self._state.degraded_since_ms is not None:
+        if self._state.graph_lost:
             named.append("graph")
         return tuple(named)
 

@@ -16,7 +16,7 @@ def graph_features(state: PlatformState, post: Post, at_ms: int, *, late: bool) 
     none either: the follows of now may be later than the post.
     """
     account = post.account_id
-    if account is None or late or not state.follows.known or state.degraded_since_ms is not None:
+    if account is None or late or not state.follows.known or state.graph_lost:
         return {}, None
     following, followers = state.follows.following(account), state.follows.followers(account)
     found = {"graph_out_degree": float(len(following)), "graph_in_degree": float(len(followers))}

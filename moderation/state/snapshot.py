@@ -27,6 +27,7 @@ class Saved:
     watermark_ms: int | None
     late_events: int
     degraded_since_ms: int | None
+    graph_lost: bool
     buckets: list[tuple[str, int, list[str]]]
     edges: list[tuple[str, str, int, bool]]
     follows_known: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -60,6 +61,27 @@ def test_bad_records_and_posts_without_a_time_never_wait() -> None:
 def test_a_partitions_own_order_is_kept_even_when_it_steps_back_in_time() -> None:
     merged = merge(item(0, 0, 9), item(0, 1, 2), item(0, 2, 9), lanes=1)
     assert names(merged.take(10, 0, flush=True)) == ["0-0", "0-1", "0-2"]
+
+
+def test_bytes_bound_what_is_taken_and_never_cut_a_tie() -> None:
+    def long(offset: int, second: int) -> Item:
+        each = item(0, offset, second)
+        return Item(replace(each.origin, value=b"x" * 100), each.content)
+
+    merged = merge(long(0, 5), long(1, 5), long(2, 6), long(3, 7), lanes=1)
+    sizes = [len(merged.take(10, 0, max_bytes=150, flush=True)) for _ in range(2)]
+    assert sizes == [2, 2]
+
+
+def test_what_is_committed_after_each_take_leaves_nothing_behind() -> None:
+    bad = Item(Origin(LANES[0], 1), BadRecord("decode", "no JSON"))
+    merged = merge(item(0, 0, 5, "b"), bad, item(0, 2, 5, "a"), item(0, 3, 6), lanes=1)
+    done = 0
+    while batch := merged.take(1, 0, flush=True):
+        offsets = sorted(each.origin.offset for each in batch)
+        assert offsets == list(range(done, done + len(offsets)))
+        done += len(offsets)
+    assert done == 4
 
 
 def test_a_tie_is_never_cut() -> None:

@@ -56,6 +56,18 @@ def test_the_same_post_again_is_a_no_op_and_another_text_is_a_revision() -> None
     assert found.effects.counters["posts_repeated"] == 1
 
 
+def test_a_repeat_is_a_no_op_whatever_came_in_between_and_on_a_rebuild_too() -> None:
+    between = robot("q", created_at="2026-01-01T00:00:20Z", account_id="b")
+    again = robot("p", created_at="2026-01-01T00:00:30Z", client={"ip": "192.0.2.9"})
+    events = [robot("p"), between, robot("p"), again]
+    live, rebuilt = new_state(), new_state()
+    found = new_pipeline(live).process([item(n, event) for n, event in enumerate(events)])
+    assert found.effects.counters["posts_repeated"] == 2
+    new_pipeline(rebuilt).process([item(n, event, live_from=9) for n, event in enumerate(events)])
+    assert rebuilt.watermark_ms == live.watermark_ms
+    assert sorted(rebuilt.windows.dump()) == sorted(live.windows.dump())
+
+
 def test_a_bad_record_becomes_one_dead_letter_and_stops_nobody() -> None:
     found = outcome(robot("p"), b"{broken", robot("q"))
     (letter,) = found.effects.dead_letters

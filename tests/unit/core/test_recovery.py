@@ -13,7 +13,7 @@ ONE, TWO = Partition("c", "posts", "t", 0), Partition("c", "posts", "t", 1)
 
 def test_the_first_start_on_a_whole_log_rebuilds_nothing() -> None:
     plan = plan_start(ledger={ONE: None}, snapshot=None, bounds={ONE: (0, 50)}, on_lost_records="stop")
-    assert (plan.read_from[ONE], plan.live_from[ONE], plan.degraded) == (0, 0, ())
+    assert (plan.read_from[ONE], plan.live_from[ONE], plan.gaps) == (0, 0, {})
 
 
 def test_without_a_snapshot_the_whole_log_is_read_silently_up_to_the_ledger() -> None:
@@ -27,7 +27,16 @@ def test_a_snapshot_shortens_the_rebuild() -> None:
     )
     assert plan.use_snapshot
     assert plan.read_from == {ONE: 20, TWO: 9}
-    assert plan.degraded == ()
+    assert plan.gaps == {}
+
+
+def test_a_new_partition_does_not_cost_the_snapshot() -> None:
+    plan = plan_start(
+        ledger={ONE: 90, TWO: None}, snapshot={ONE: 90}, bounds={ONE: (50, 95), TWO: (0, 3)}, on_lost_records="stop"
+    )
+    assert plan.use_snapshot
+    assert plan.read_from == {ONE: 90, TWO: 0}
+    assert plan.gaps == {}
 
 
 @pytest.mark.parametrize("snapshot", [{ONE: 40}, {ONE: 2}, {TWO: 20}])
@@ -39,7 +48,7 @@ def test_a_snapshot_ahead_of_the_ledger_or_off_the_log_is_not_used(snapshot: dic
 
 def test_a_log_that_no_longer_reaches_back_is_degraded_by_name() -> None:
     plan = plan_start(ledger={ONE: 30}, snapshot=None, bounds={ONE: (5, 50)}, on_lost_records="stop")
-    assert plan.degraded == ("posts/0: the log begins at offset 5",)
+    assert plan.gaps == {ONE: "the log begins at offset 5"}
 
 
 def test_records_that_expired_unread_stop_the_start_unless_the_operator_chose_otherwise() -> None:
@@ -47,7 +56,7 @@ def test_records_that_expired_unread_stop_the_start_unless_the_operator_chose_ot
         plan_start(ledger={ONE: 30}, snapshot=None, bounds={ONE: (45, 50)}, on_lost_records="stop")
     plan = plan_start(ledger={ONE: 30}, snapshot=None, bounds={ONE: (45, 50)}, on_lost_records="skip")
     assert plan.live_from == {ONE: 45}
-    assert any("30 to 45 are gone" in reason for reason in plan.degraded)
+    assert plan.gaps == {ONE: "offsets 30 to 45 are gone"}
 
 
 @pytest.mark.parametrize("policy", ["stop", "skip"])

@@ -9,11 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from moderation.effects import Origin, Partition
+from moderation.effects import Partition
 from moderation.errors import FencedError, PositionError
-from moderation.events import BadRecord
-from moderation.ordering import Item
-from moderation.sidecar import Decoder, LoopConfig, Sidecar, in_portions
+from moderation.sidecar import Decoder, LoopConfig, Sidecar
 from moderation.state import PlatformState
 from tests.unit.core.doubles import KEYRING, MemoryLog, MemoryRelay, MemorySource, MemoryStore, new_pipeline, new_state
 
@@ -161,6 +159,7 @@ def test_a_log_that_lost_its_past_is_named_and_its_windows_are_missing() -> None
     degraded = [flag.assessment.degraded for effects in store.commits for flag in effects.flags]
     assert degraded
     assert all("windows_24h" in names for names in degraded)
+    assert all("graph" not in names for names in degraded), "posts were lost, not follows"
 
 
 def test_stopping_ends_after_the_batch_in_hand() -> None:
@@ -179,12 +178,3 @@ def test_a_server_that_stays_away_does_not_hold_up_a_clean_end() -> None:
     running = sidecar(log, store, lambda step: running.stop() if step == "before_commit" else None)
     running.run()
     assert store.commits == []
-
-
-def test_long_texts_are_committed_in_portions() -> None:
-    items = [Item(Origin(LANES[0], offset, value=b"x" * size), BadRecord("decode", "")) for offset, size in SIZES]
-    portions = [[item.origin.offset for item in portion] for portion in in_portions(items, 100)]
-    assert portions == [[0, 1], [2], [3, 4], [5]]
-
-
-SIZES = list(enumerate([40, 60, 500, 99, 1, 2]))

@@ -162,7 +162,7 @@ def test_a_revision_counts_once_and_a_repeat_is_recognised() -> None:
 
 def test_degraded_windows_are_missing_by_name_until_they_have_filled() -> None:
     state = new_state()
-    state.mark_degraded(int(at(0).timestamp() * 1000))
+    state.mark_degraded(int(at(0).timestamp() * 1000), graph_lost=True)
     events = [post("p1", "a", 60, ip="192.0.2.1"), post("p2", "a", HOUR, ip="192.0.2.1")]
     events.append(post("p3", "a", DAY, ip="192.0.2.1"))
     first, second, third = extract_all(state, [*events])

@@ -1,0 +1,40 @@
+"""What a start with a lost past may claim to know: nothing before every affected partition has shown its beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from moderation.effects import Partition
+from moderation.mapping import Kind
+from moderation.ordering import Item
+from moderation.state import PlatformState
+
+NEVER_MS = 2**62
+"""Later than any event: no window is known yet."""
+
+
+class GapWatch:
+    """Keeps the state degraded until the first event of each partition with a gap has come.
+
+    Windows are known from the latest of those first events on. Where follow events may be among what was lost, the
+    graph is lost too. Only partitions that hold records are to be waited for.
+    """
+
+    def __init__(self, state: PlatformState, gaps: Iterable[Partition], kinds: Mapping[str, Kind | None]) -> None:
+        self._state = state
+        self._waiting = set(gaps)
+        self._latest_ms = 0
+        if self._waiting:
+            lost = any(kinds.get(partition.topic) in ("follow", None) for partition in self._waiting)
+            state.mark_degraded(NEVER_MS, graph_lost=lost)
+
+    def note(self, items: Sequence[Item]) -> None:
+        """Take note of items before they are judged."""
+        if not self._waiting:
+            return
+        for item in items:
+            if item.at_ms is not None and item.origin.partition in self._waiting:
+                self._waiting.remove(item.origin.partition)
+                self._latest_ms = max(item.at_ms, self._latest_ms)
+        if not self._waiting:
+            self._state.mark_degraded(self._latest_ms, graph_lost=False)

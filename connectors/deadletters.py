@@ -6,7 +6,7 @@ import base64
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,7 +23,7 @@ from kafka.errors import (
 )
 
 from connectors.kafka_opening import open_client
-from moderation.effects import DeadLetter, Origin
+from moderation.effects import DeadLetter, Origin, Partition
 from moderation.errors import ConnectionLost, InputError
 from moderation.ports import OutboxRow, Store
 
@@ -143,7 +143,8 @@ class KafkaRelay:
     """`moderation.ports.Relay` to `<topic>-dlt`, at least once: a crash before the mark sends a row again.
 
     `connection` is kafka-python's configuration of brokers and security. A dead-letter topic that does not exist is
-    made with one partition, as Connect does.
+    made with one partition, as Connect does. Only letters from topics of `partitions` go: other pipelines may share the
+    database and carry out their own. Letters of a recreated topic's earlier life go too.
     """
 
     def __init__(
@@ -151,11 +152,13 @@ class KafkaRelay:
         store: Store,
         connection: Mapping[str, Any],
         *,
+        partitions: Collection[Partition],
         make_producer: Callable[..., Producer] = KafkaProducer,
         flush_timeout_s: float = FLUSH_TIMEOUT_S,
     ) -> None:
         self._store = store
-        self._waiting = _Waiting(store, lambda row: row.letter.origin.partition.cluster_id != "")
+        ours = {(partition.cluster_id, partition.topic) for partition in partitions}
+        self._waiting = _Waiting(store, lambda row: _log_of(row) in ours)
         self._connection = dict(connection)
         self._make_producer = make_producer
         self._flush_timeout_s = flush_timeout_s
@@ -256,6 +259,11 @@ class KafkaRelay:
         self._drop_producer()
 
 
+def _log_of(row: OutboxRow) -> tuple[str, str]:
+    where = row.letter.origin.partition
+    return where.cluster_id, where.topic
+
+
 def _why(row: OutboxRow, error: BaseException) -> str:
     if isinstance(error, _TOO_LARGE):
         return f"{row.topic} takes no record of this size; raise the topic's max.message.bytes and start again"
@@ -266,13 +274,15 @@ class FileRelay:
     """`moderation.ports.Relay` to a file, one JSON object a line: `line`, `stage`, `reason` and the bytes.
 
     The bytes stand under `record` as text where they are UTF-8, otherwise as base64 under `record_base64`. A crash
-    before the mark writes a line again; `topic` and `line` (counted from 1) name it.
+    before the mark writes a line again; `topic` and `line` (counted from 1) name it. Only lines of the files that
+    `partitions` name are written.
     """
 
-    def __init__(self, store: Store, path: Path) -> None:
+    def __init__(self, store: Store, path: Path, *, partitions: Collection[Partition]) -> None:
         self._store = store
         self._path = path
-        self._waiting = _Waiting(store, lambda row: row.letter.origin.partition.cluster_id == "")
+        ours = {(partition.cluster_id, partition.topic) for partition in partitions}
+        self._waiting = _Waiting(store, lambda row: _log_of(row) in ours)
 
     def run_once(self, limit: int = 500) -> int:
         """Write up to `limit` waiting rows and mark them; how many. Raises InputError, ConnectionLost."""

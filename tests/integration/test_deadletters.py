@@ -18,7 +18,7 @@ from connectors.reviewdb.schema import upgrade
 from connectors.reviewdb.store import ReviewStore
 from moderation.effects import DeadLetter, Effects, Origin, Partition
 from moderation.errors import ConnectionLost, InputError
-from tests.contract.samples import letter
+from tests.contract.samples import letter, partition
 from tests.services.broker import KafkaBroker
 from tests.services.process import free_ports
 
@@ -68,7 +68,7 @@ def test_bytes_are_untouched_and_the_headers_say_why(
     where = Partition("cluster-1", topic, "id-1", 2)
     value = bytes(range(256)) * 40
     put(store, [letter(41, where, value=value), letter(42, where, key=None, value=b"{}", headers=())])
-    relay = KafkaRelay(store, {"bootstrap_servers": [kafka_broker]})
+    relay = KafkaRelay(store, {"bootstrap_servers": [kafka_broker]}, partitions=[where])
     assert (relay.run_once(), relay.run_once()) == (2, 0)
     relay.close()
     first, second = sorted(read_all(kafka_broker, f"{topic}-dlt"), key=lambda record: errors_of(record)["offset"])
@@ -102,13 +102,13 @@ def test_a_crash_before_the_mark_sends_a_duplicate_that_is_recognisable(
     def crash(_ids: object) -> None:
         raise Crash
 
-    relay = KafkaRelay(store, {"bootstrap_servers": [kafka_broker]})
+    relay = KafkaRelay(store, {"bootstrap_servers": [kafka_broker]}, partitions=[where])
     with monkeypatch.context() as patched:
         patched.setattr(store, "relayed", crash)
         with pytest.raises(Crash):
             relay.run_once()
     relay.close()
-    again = KafkaRelay(store, {"bootstrap_servers": [kafka_broker]})
+    again = KafkaRelay(store, {"bootstrap_servers": [kafka_broker]}, partitions=[where])
     assert again.run_once() == 2
     again.close()
     origins = [
@@ -123,8 +123,9 @@ def test_a_dead_letter_of_a_dead_letter_names_its_own_origin_last(
 ) -> None:
     topic = topics(1)
     earlier = (("__connect.errors.offset", b"1"),)
-    put(store, [letter(99, Partition("cluster-1", topic, "id-1", 0), headers=earlier)])
-    relay = KafkaRelay(store, {"bootstrap_servers": [kafka_broker]})
+    where = Partition("cluster-1", topic, "id-1", 0)
+    put(store, [letter(99, where, headers=earlier)])
+    relay = KafkaRelay(store, {"bootstrap_servers": [kafka_broker]}, partitions=[where])
     relay.run_once()
     relay.close()
     (record,) = read_all(kafka_broker, f"{topic}-dlt")
@@ -138,9 +139,10 @@ def test_a_record_that_the_topic_does_not_take_stays_and_holds_up_no_other(
     topic = topics(1)
     topics(1, name=f"{topic}-dlt", configs={"max.message.bytes": "10000"})
     where = Partition("cluster-1", topic, "id-1", 0)
-    put(store, [letter(1, where, value=b"x" * 50_000), letter(2, Partition("cluster-1", "no/topic", "i", 0))])
+    unnameable = Partition("cluster-1", "no/topic", "i", 0)
+    put(store, [letter(1, where, value=b"x" * 50_000), letter(2, unnameable)])
     put(store, [letter(3, where)])
-    relay = KafkaRelay(store, {"bootstrap_servers": [kafka_broker]})
+    relay = KafkaRelay(store, {"bootstrap_servers": [kafka_broker]}, partitions=[where, unnameable])
     while relay.run_once(limit=1):
         pass
     relay.close()
@@ -163,7 +165,7 @@ def test_no_broker_leaves_the_letters_in_the_outbox(store: ReviewStore, caplog: 
     put(store, [letter()])
     (port,) = free_ports(1)
     settings = {"bootstrap_servers": [f"127.0.0.1:{port}"], "bootstrap_timeout_ms": 500}
-    relay = KafkaRelay(store, settings, flush_timeout_s=1)
+    relay = KafkaRelay(store, settings, partitions=[partition()], flush_timeout_s=1)
     with pytest.raises(ConnectionLost, match="wait in the outbox"):
         relay.run_once()
     relay.close()
@@ -178,7 +180,7 @@ def test_a_broker_that_freezes_holds_the_letters_up_and_leaves_nothing_behind(
     caplog.set_level("CRITICAL", logger="kafka")
     settings = {"bootstrap_servers": [own_kafka_broker.address]}
     where = Partition("cluster-1", "posts", "id-1", 0)
-    relay = KafkaRelay(store, settings, flush_timeout_s=2)
+    relay = KafkaRelay(store, settings, partitions=[where], flush_timeout_s=2)
     put(store, [letter(1, where)])
     assert relay.run_once() == 1
     put(store, [letter(2, where)])
@@ -204,7 +206,7 @@ def test_rejected_lines_of_a_file_go_to_a_file(store: ReviewStore, tmp_path: Pat
         [letter(0, source), letter(4, source, value='{"text": "ü"'.encode()), letter(1, Partition("c", "t", "i", 0))],
     )
     rejects = tmp_path / "rejects.jsonl"
-    relay = FileRelay(store, rejects)
+    relay = FileRelay(store, rejects, partitions=[source])
     assert [relay.run_once(limit=1), relay.run_once(), relay.run_once()] == [1, 1, 0]
     relay.close()
     first, second = [json.loads(line) for line in rejects.read_text().splitlines()]
@@ -213,4 +215,54 @@ def test_rejected_lines_of_a_file_go_to_a_file(store: ReviewStore, tmp_path: Pat
     assert len(store.outbox(10)) == 1
     put(store, [letter(9, source)])
     with pytest.raises(InputError, match="cannot be written"):
-        FileRelay(store, tmp_path / "nowhere" / "rejects.jsonl").run_once()
+        FileRelay(store, tmp_path / "nowhere" / "rejects.jsonl", partitions=[source]).run_once()
+
+
+class _Acknowledged:
+    exception = None
+
+    def succeeded(self) -> bool:
+        return True
+
+
+class _FakeProducer:
+    """Notes what it is given."""
+
+    def __init__(self, sent: list[str]) -> None:
+        self._sent = sent
+
+    def send(self, topic: str, **_record: Any) -> _Acknowledged:
+        self._sent.append(topic)
+        return _Acknowledged()
+
+    def flush(self, timeout: float | None = None) -> None:
+        """Everything is there."""
+
+    def close(self, timeout: float | None = None) -> None:
+        """Nothing is held."""
+
+
+def test_pipelines_that_share_a_database_carry_out_their_own_letters(
+    store: ReviewStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(KafkaRelay, "_ensure_topic", lambda _relay, _topic: None)
+    logs = [Partition("one", "posts", "i", 0), Partition("two", "posts", "i", 0), Partition("one", "other", "i", 0)]
+    files = [Partition("", str(tmp_path / name), "", 0) for name in ("a.jsonl", "b.jsonl")]
+    put(store, [letter(offset, where) for offset, where in enumerate(logs + files)])
+    left = set(range(5))
+    for offset, where in enumerate(logs):
+        sent: list[str] = []
+
+        def make(into: list[str] = sent, **_config: Any) -> _FakeProducer:
+            return _FakeProducer(into)
+
+        relay = KafkaRelay(store, {}, partitions=[where], make_producer=make)
+        assert (relay.run_once(), relay.run_once()) == (1, 0)
+        relay.close()
+        left.discard(offset)
+        assert sent == [f"{where.topic}-dlt"]
+        assert {row.letter.origin.offset for row in store.outbox(10)} == left
+    rejects = tmp_path / "rejects.jsonl"
+    assert FileRelay(store, rejects, partitions=files[1:]).run_once() == 1
+    assert json.loads(rejects.read_text())["topic"] == files[1].topic
+    assert [row.letter.origin.offset for row in store.outbox(10)] == [3]

@@ -26,7 +26,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, from_json
 
-from moderation.mapping import KINDS, FieldMapping, Kind
+from moderation.mapping import KINDS, TYPE, VERSION, FieldMapping, Kind
 
 SCHEMA_VERSION = 1
 EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
@@ -247,12 +247,9 @@ class Label(_Event):
 
 
 Event = Post | Follow | Deletion | Label
-_ADAPTERS: dict[Kind, TypeAdapter[Any]] = {
-    "post": TypeAdapter(Post),
-    "follow": TypeAdapter(Follow),
-    "deletion": TypeAdapter(Deletion),
-    "label": TypeAdapter(Label),
-}
+_MODELS: dict[Kind, type[_Event]] = {"post": Post, "follow": Follow, "deletion": Deletion, "label": Label}
+_PARTS: dict[str, type[_Part]] = {"client": Client, "typing": Typing, "account": Account}
+_ADAPTERS: dict[Kind, TypeAdapter[Any]] = {kind: TypeAdapter(model) for kind, model in _MODELS.items()}
 
 
 def _describe(error: ValidationError) -> str:
@@ -261,11 +258,26 @@ def _describe(error: ValidationError) -> str:
     return f"{where}: {first['msg']}" if where else str(first["msg"])
 
 
-def _kind_of(raw: dict[str, Any]) -> Kind:
-    named = raw.get("type", "post")
+def mappable_fields(kind: Kind) -> frozenset[str]:
+    """Names that a mapping of this kind may give a path to; `client.ip` for the fields of a part."""
+    names = {*_MODELS[kind].model_fields, TYPE} - {INVALID_KEY}
+    if kind == "post":
+        names |= {f"{part}.{field}" for part, model in _PARTS.items() for field in model.model_fields}
+    return frozenset(names)
+
+
+def _kind_of(raw: dict[str, Any], mapping: FieldMapping | None) -> Kind:
+    mapped = mapping.kind_of(raw) if mapping is not None else None
+    if mapped is not None:
+        return mapped
+    named = raw.get(TYPE)
+    if named is None and (mapping is None or not mapping.tells("post")):
+        return "post"
     for kind in KINDS:
         if named == kind:
             return kind
+    if mapping is not None and "post" in mapping.paths and not mapping.tells("post"):
+        return "post"
     raise BadRecord("decode", f"type: {named!r:.60} is none of {', '.join(KINDS)}")
 
 
@@ -279,9 +291,9 @@ def decode(
     """Read one record as an event.
 
     `arrival_ms` is when the record reached the platform's log (milliseconds since the epoch): an event may lie at
-    most five minutes after it. `kind` is what the topic holds; None where kinds share a stream and the record's
-    `type` tells them apart. Raises BadRecord when the structure, an identity or the time cannot be used; invalid
-    optional values become missing and are named in `invalid`.
+    most five minutes after it. `kind` is what the topic holds; None where kinds share a stream and the mapping's paths
+    for `type`, or else the record's own `type`, tell them apart. Raises BadRecord when the structure, an identity or
+    the time cannot be used; invalid optional values become missing and are named in `invalid`.
     """
     try:
         raw = from_json(value, allow_inf_nan=True)
@@ -290,13 +302,13 @@ def decode(
     if not isinstance(raw, dict):
         raise BadRecord("decode", "not a JSON object")
     invalid: list[str] = []
-    actual = kind or _kind_of(raw)
+    actual = kind or _kind_of(raw, mapping)
     if mapping is not None:
         raw = mapping.apply(raw, actual, invalid)
-    version = raw.get("schema_version", SCHEMA_VERSION)
+    raw = {name: item for name, item in raw.items() if item is not None and name not in (INVALID_KEY, TYPE)}
+    version = raw.get(VERSION, SCHEMA_VERSION)
     if not isinstance(version, int) or isinstance(version, bool) or version != SCHEMA_VERSION:
         raise BadRecord("decode", f"schema_version: {version!r:.40} is unknown; this version reads {SCHEMA_VERSION}")
-    raw = {name: item for name, item in raw.items() if name not in ("invalid", "type")}
     try:
         event: Event = _ADAPTERS[actual].validate_python(raw, context={INVALID_KEY: invalid})
     except ValidationError as error:

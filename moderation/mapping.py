@@ -12,17 +12,19 @@ from pydantic import BaseModel, ConfigDict, field_validator
 Kind = Literal["post", "follow", "deletion", "label"]
 KINDS: tuple[Kind, ...] = ("post", "follow", "deletion", "label")
 Unit = Literal["rfc3339", "epoch_s", "epoch_ms"]
+TYPE, VERSION = "type", "schema_version"
 
 
 class FieldPath(BaseModel):
     """Where a field stands in the platform's record: names joined by dots, an index for a list, `*` for each item.
 
-    `unit` says how a time is written there.
+    `unit` says how a time is written there; `equals`, for `type` alone, what stands there for this kind of event.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     path: str
     unit: Unit = "rfc3339"
+    equals: str | None = None
 
     @field_validator("path")
     @classmethod
@@ -70,12 +72,27 @@ class FieldMapping:
 
     paths: Mapping[Kind, Mapping[str, FieldPath]]
 
+    def kind_of(self, record: Mapping[str, Any]) -> Kind | None:
+        """The kind whose `type` path holds what it should; None where no path says so."""
+        for kind, fields in self.paths.items():
+            path = fields.get(TYPE)
+            if path is not None and path.read(record) == (path.equals or kind):
+                return kind
+        return None
+
+    def tells(self, kind: Kind) -> bool:
+        """Whether a path says which records are of this kind."""
+        return TYPE in self.paths.get(kind, {})
+
     def apply(self, record: dict[str, Any], kind: Kind, invalid: list[str]) -> dict[str, Any]:
-        """The record in our own shape. `invalid` collects names of values whose place is not what the path says."""
+        """The record in our own shape. `invalid` collects names of values whose place is not what the path says.
+
+        A platform's own `schema_version` counts its own versions: it is read only by a path.
+        """
         wanted = self.paths.get(kind)
         if not wanted:
             return record
-        shaped = {name: _copied(item) for name, item in record.items()}
+        shaped = {name: _copied(item) for name, item in record.items() if name != VERSION}
         for field, path in wanted.items():
             _put(shaped, field.split("."), path.read(record), invalid)
         return shaped

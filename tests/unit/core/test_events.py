@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation.events import MAX_INTERVALS, BadRecord, EventKey, Follow, Post, decode
+from moderation.events import MAX_INTERVALS, BadRecord, Event, EventKey, Follow, Post, decode
 
 NOW_MS = int(datetime(2026, 3, 1, tzinfo=UTC).timestamp() * 1000)
 FULL = {
@@ -60,6 +60,7 @@ def test_a_full_post_is_read_as_it_is() -> None:
         (b'{"post_id": "p", "text": "x", "account_id": ""}', "account_id"),
         (b'{"post_id": "p", "text": "\\ud800"}', "JSON"),
         (b'{"type": "poll"}', "none of post"),
+        (b'{"schema_version": true, "post_id": "p", "text": "x"}', "schema_version"),
         (b'{"schema_version": 2, "post_id": "p", "text": "x"}', "schema_version"),
         (b'{"type": "follow", "account_id": "a", "target_account_id": "b", "at": 1700000000}', "RFC 3339"),
         (b'{"type": "label", "verdict": "confirmed", "at": "2026-01-01T00:00:00Z", "source": "s"}', "post_id or"),
@@ -116,6 +117,13 @@ def test_null_is_absent_and_unknown_fields_are_ignored() -> None:
     assert not event.judgeable
 
 
+def test_null_is_absent_in_every_field() -> None:
+    assert isinstance(read({**FULL, "schema_version": None, "type": None}), Post)
+    gone = {"type": "follow", "account_id": "a", "target_account_id": "b", "at": FULL["created_at"], "action": None}
+    assert isinstance(read(gone), Follow)
+    assert "text" in reason(b'{"post_id": "p", "text": null}')[1]
+
+
 def test_interval_lists_are_capped_instead_of_refused() -> None:
     read_post = post(typing={"intervals_ms": [100] * (MAX_INTERVALS + 50)})
     assert read_post.typing is not None
@@ -136,7 +144,7 @@ def test_two_addresses_written_differently_are_one() -> None:
 def test_ties_fall_by_kind_and_identity() -> None:
     at = "2026-02-01T09:00:00Z"
     follow = Follow(account_id="z", target_account_id="b", at=datetime(2026, 2, 1, 9, tzinfo=UTC))
-    events = [post(post_id="b", created_at=at), post(post_id="a", created_at=at), follow]
+    events: list[Event] = [post(post_id="b", created_at=at), post(post_id="a", created_at=at), follow]
     ordered = sorted(events, key=lambda event: EventKey.of(event).as_tuple())
     assert ordered == [follow, events[1], events[0]]
 

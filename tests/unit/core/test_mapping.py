@@ -7,7 +7,7 @@ import json
 import pytest
 from pydantic import ValidationError
 
-from moderation.events import Post, decode
+from moderation.events import BadRecord, Deletion, Label, Post, decode
 from moderation.mapping import FieldMapping, FieldPath
 
 NOW_MS = 1_790_000_000_000
@@ -71,6 +71,46 @@ def test_a_time_that_is_no_number_is_judged_like_any_other() -> None:
 def test_an_unmapped_kind_is_read_by_our_names() -> None:
     raw = '{"type": "deletion", "post_id": "p", "account_id": "a", "at": "2026-01-01T00:00:00Z"}'
     assert decode(raw, arrival_ms=NOW_MS, mapping=FieldMapping({"post": PATHS})).at_ms == 1_767_225_600_000
+
+
+def test_posts_mapped_without_a_path_for_type_are_read_whatever_their_own_type_says() -> None:
+    event = decode(json.dumps(THEIRS), arrival_ms=NOW_MS, mapping=FieldMapping({"post": PATHS}))
+    assert isinstance(event, Post)
+    with pytest.raises(BadRecord, match="none of post"):
+        decode(json.dumps(THEIRS), arrival_ms=NOW_MS, mapping=FieldMapping({"follow": PATHS}))
+
+
+def test_paths_for_type_tell_the_kinds_of_a_shared_stream_apart() -> None:
+    mapping = FieldMapping(
+        {
+            "post": {**PATHS, "type": FieldPath(path="type", equals="status.created")},
+            "deletion": {
+                "type": FieldPath(path="type", equals="status.gone"),
+                "post_id": FieldPath(path="data.id"),
+                "account_id": FieldPath(path="data.author.uid"),
+                "at": FieldPath(path="data.ts", unit="epoch_ms"),
+            },
+            "label": {"type": FieldPath(path="meta.kind")},
+        }
+    )
+    label = {"meta": {"kind": "label"}, "post_id": "p", "verdict": "confirmed", "at": "2026-01-01T00:00:00Z"}
+    for record, kind in (
+        (THEIRS, Post),
+        ({**THEIRS, "type": "status.gone"}, Deletion),
+        ({**label, "source": "s"}, Label),
+    ):
+        assert isinstance(decode(json.dumps(record), arrival_ms=NOW_MS, mapping=mapping), kind)
+    for other in ("status.edited", None):
+        with pytest.raises(BadRecord, match="none of post"):
+            decode(json.dumps({**THEIRS, "type": other}), arrival_ms=NOW_MS, mapping=mapping)
+
+
+def test_a_platforms_own_schema_version_is_not_ours() -> None:
+    assert read({**THEIRS, "schema_version": 3}).schema_version == 1
+    ours = FieldMapping({"post": {**PATHS, "schema_version": FieldPath(path="v")}})
+    assert decode(json.dumps(THEIRS), arrival_ms=NOW_MS, mapping=ours)
+    with pytest.raises(BadRecord, match="schema_version: 2"):
+        decode(json.dumps({**THEIRS, "v": 2}), arrival_ms=NOW_MS, mapping=ours)
 
 
 @pytest.mark.parametrize("path", ["", ".", "a..b", "a."])

@@ -18,7 +18,7 @@ from moderation.mapping import FieldMapping, Kind
 from moderation.ordering import EventTimeMerge, Item
 from moderation.pipeline import Pipeline
 from moderation.risk import RiskModel, load_risk
-from moderation.state import Keyring, PlatformState
+from moderation.state import GRAPH_EPOCH_S, Keyring, PlatformState
 
 BATCH = 256
 MEMORY = Partition("", "memory", "", 0)
@@ -43,7 +43,7 @@ class Moderator:
         detector: Path | None = None,
         risk: Path | None = None,
         platform_id: str = "platform",
-        graph_epoch_s: int = 3600,
+        graph_epoch_s: int = GRAPH_EPOCH_S,
         max_text_bytes: int = 65_536,
         threads: int | None = None,
     ) -> Moderator:

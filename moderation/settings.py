@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import SettingsError as UnreadableVariable
 
 from moderation.errors import SettingsError
-from moderation.mapping import FieldMapping, FieldPath, Kind
+from moderation.events import mappable_fields
+from moderation.mapping import TYPE, FieldMapping, FieldPath, Kind
+from moderation.state import GRAPH_EPOCH_S
 
 PREFIX = "MODERATION_"
 Positive = Annotated[float, Field(gt=0)]
@@ -68,7 +72,12 @@ class StateSettings(_Section):
 
     snapshot: Path | None = Field(None, description="file for the state's snapshot; none: rebuild from the log")
     snapshot_every_s: Positive = Field(60.0, description="seconds between snapshots")
-    graph_epoch_s: int = Field(3600, ge=1, description="event-time length of an epoch of the follow graph, in seconds")
+    graph_epoch_s: int = Field(
+        GRAPH_EPOCH_S,
+        ge=1,
+        description="event-time length of an epoch of the follow graph, in seconds; the risk model that ships was "
+        "trained with the default, another length needs a model of its own",
+    )
     lateness_s: Positive = Field(300.0, description="offline: how far back in time a line may step")
 
 
@@ -100,7 +109,11 @@ class Settings(BaseSettings):
     address_key_id: str = Field(
         "k1", min_length=1, max_length=32, description="name of the secret, kept with each hash"
     )
-    previous_address_key: SecretStr | None = Field(None, description="the secret before, while both are live")
+    previous_address_key: SecretStr | None = Field(
+        None,
+        description="the secret before; keep it for 25 hours after the change, until the new one's windows are full",
+    )
+    previous_address_key_file: Path | None = Field(None, description="file that holds the secret before instead")
     previous_address_key_id: str | None = Field(None, description="name of the secret before")
     max_text_bytes: int = Field(65_536, ge=64, description="text beyond this is scored in part and marked truncated")
     detector_threads: int | None = Field(None, ge=1, description="processor cores for the detector; none: all")
@@ -129,10 +142,24 @@ class Settings(BaseSettings):
             for kind, fields in value.items()
         }
 
+    @field_validator("mapping")
+    @classmethod
+    def _known_fields(cls, mapping: dict[Kind, dict[str, FieldPath]]) -> dict[Kind, dict[str, FieldPath]]:
+        for kind, fields in mapping.items():
+            for name, path in fields.items():
+                if name not in mappable_fields(kind):
+                    raise ValueError(f"{name!r} is no field of a {kind} (see docs/events.md for all of them)")
+                if path.equals is not None and name != TYPE:
+                    raise ValueError(f"{name!r} of a {kind} takes no 'equals': it tells kinds apart, for 'type' alone")
+        return mapping
+
     @model_validator(mode="after")
     def _keys_in_pairs(self) -> Settings:
-        if (self.previous_address_key is None) != (self.previous_address_key_id is None):
-            raise ValueError("previous_address_key and previous_address_key_id belong together: set both or none")
+        no_key = self.previous_address_key is None and self.previous_address_key_file is None
+        if no_key != (self.previous_address_key_id is None):
+            raise ValueError(
+                "previous_address_key (or its file) and previous_address_key_id belong together: set both or none"
+            )
         return self
 
     @classmethod
@@ -153,14 +180,22 @@ class Settings(BaseSettings):
 
     def address_secret(self) -> bytes | None:
         """The address key from the variable or its file, None where neither is set."""
-        if self.address_key is not None:
-            return _strong(self.address_key.get_secret_value().encode(), "address_key")
-        if self.address_key_file is None:
-            return None
-        try:
-            return _strong(self.address_key_file.read_bytes().strip(), str(self.address_key_file))
-        except OSError as error:
-            raise SettingsError(f"address_key_file {self.address_key_file} cannot be read: {error.strerror}") from None
+        return _secret(self.address_key, self.address_key_file, "address_key")
+
+    def previous_address_secret(self) -> bytes | None:
+        """The address key before, from the variable or its file, None where neither is set."""
+        return _secret(self.previous_address_key, self.previous_address_key_file, "previous_address_key")
+
+
+def _secret(value: SecretStr | None, file: Path | None, name: str) -> bytes | None:
+    if value is not None:
+        return _strong(value.get_secret_value().encode(), name)
+    if file is None:
+        return None
+    try:
+        return _strong(file.read_bytes().strip(), str(file))
+    except OSError as error:
+        raise SettingsError(f"{name}_file {file} cannot be read: {error.strerror}") from None
 
 
 def _strong(secret: bytes, name: str) -> bytes:
@@ -181,13 +216,22 @@ def load_settings(file: Path | None = None) -> Settings:
     except ValidationError as error:
         problems = "; ".join(_sentence(item) for item in error.errors(include_url=False, include_input=False))
         raise SettingsError(f"the settings cannot be used: {problems}") from None
+    except UnreadableVariable as error:
+        raise SettingsError(_whole_section(error)) from None
+
+
+def _whole_section(error: UnreadableVariable) -> str:
+    """A variable that names a section instead of one setting in it, and does not hold JSON."""
+    named = re.search(r'field "(\w+)"', str(error))
+    section = f"{PREFIX}{named[1].upper()}" if named else f"a variable {PREFIX}…"
+    return f"{section} stands for a whole section and must hold a JSON object, or name one setting as {section}__NAME"
 
 
 def _sentence(problem: Any) -> str:
     name = ".".join(str(part) for part in problem["loc"]) or "settings"
     if problem["type"] == "extra_forbidden":
         return f"{name} is no setting (see docs/settings.md for all of them)"
-    return f"{name}: {problem['msg']}"
+    return f"{name}: {problem['msg'].removeprefix('Value error, ')}"
 
 
 def _read_toml(file: Path) -> dict[str, Any]:

@@ -49,9 +49,8 @@ def required_secret(settings: Settings) -> bytes:
 
 def keyring_of(settings: Settings, secret: bytes) -> Keyring:
     """Current and, while two are live, previous address key."""
-    previous = None
-    if settings.previous_address_key is not None and settings.previous_address_key_id is not None:
-        previous = (settings.previous_address_key_id, settings.previous_address_key.get_secret_value().encode())
+    old_id, old = settings.previous_address_key_id, settings.previous_address_secret()
+    previous = (old_id, old) if old_id is not None and old is not None else None
     return Keyring.from_secrets((settings.address_key_id, secret), previous)
 
 

@@ -2,7 +2,7 @@
 
 from moderation.state.keyring import Keyring
 from moderation.state.memory_windows import MemoryWindowStore
-from moderation.state.platform import PlatformState
+from moderation.state.platform import GRAPH_EPOCH_S, PlatformState
 from moderation.state.windows import WindowStore
 
-__all__ = ["Keyring", "MemoryWindowStore", "PlatformState", "WindowStore"]
+__all__ = ["GRAPH_EPOCH_S", "Keyring", "MemoryWindowStore", "PlatformState", "WindowStore"]

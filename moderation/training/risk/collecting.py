@@ -11,10 +11,7 @@ from numpy.typing import NDArray
 from moderation.events import Post
 from moderation.features import FEATURES, FeatureExtractor
 from moderation.simulation import Platform, SimulationConfig, TextSupplier, Truth, build_platform
-from moderation.state import Keyring, PlatformState
-
-GRAPH_EPOCH_S = 24 * 3600
-"""One whole-graph refresh a simulated day."""
+from moderation.state import GRAPH_EPOCH_S, Keyring, PlatformState
 
 
 @dataclass(frozen=True)

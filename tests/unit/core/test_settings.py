@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from moderation.cli.assemble import keyring_of
 from moderation.errors import SettingsError
 from moderation.settings import load_settings
 
@@ -34,7 +35,13 @@ def test_a_file_and_variables_are_joined_and_the_variable_wins(tmp_path: Path, m
         ("[kafka]\ntopic = 'x'", "kafka.topic is no setting"),
         ("lease_ttl_s = -1", "lease_ttl_s"),
         ("previous_address_key = 'x'", "belong together"),
+        ("previous_address_key_file = 'x'", "belong together"),
         ("[mapping.comment]\ntext = 'x'", "mapping"),
+        ("[mapping.post]\ntexxt = 'x'", "mapping: 'texxt' is no field of a post"),
+        ("[mapping.post]\n'client.adress' = 'x'", "'client.adress' is no field of a post"),
+        ("[mapping.follow]\n'client.ip' = 'x'", "'client.ip' is no field of a follow"),
+        ("[mapping.post]\ninvalid = 'x'", "'invalid' is no field of a post"),
+        ("[mapping.post]\ntext = { path = 'x', equals = 'y' }", "takes no 'equals'"),
         ("= 3", "not valid TOML"),
     ],
 )
@@ -52,6 +59,33 @@ def test_a_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("MODERATION_PLATFROM_ID", "x")
     with pytest.raises(SettingsError, match="MODERATION_PLATFROM_ID is no setting"):
         load_settings()
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "named"),
+    [
+        ("MODERATION_MAPPING", "x", "MODERATION_MAPPING stands for a whole section"),
+        ("MODERATION_KAFKA", "x", "MODERATION_KAFKA__NAME"),
+        ("MODERATION_KAFKA", "[1]", "kafka"),
+        ("MODERATION_MAPPING__POST", "x", "mapping"),
+        ("MODERATION_KAFKA__POSTZ", "x", "kafka.postz is no setting"),
+    ],
+)
+def test_a_variable_that_cannot_be_read_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str, named: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(SettingsError, match=named):
+        load_settings()
+
+
+def test_the_key_before_is_as_strong_and_can_come_from_a_file(tmp_path: Path) -> None:
+    short = toml(tmp_path, 'previous_address_key = "short"\nprevious_address_key_id = "k0"')
+    with pytest.raises(SettingsError, match="previous_address_key is 5 bytes long"):
+        keyring_of(load_settings(short), b"n" * 32)
+    (tmp_path / "key").write_text("k" * 40 + "\n")
+    named = toml(tmp_path, f'previous_address_key_file = "{tmp_path}/key"\nprevious_address_key_id = "k0"')
+    assert keyring_of(load_settings(named), b"n" * 32).known_key_ids == {"k0", "k1"}
 
 
 def test_a_short_address_key_is_refused(tmp_path: Path) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from moderation.effects import Partition
-from moderation.errors import InputError
+from moderation.errors import ConnectionLost, InputError
 from moderation.state.epochs import SavedEpochs
 
 FORMAT = 1
@@ -37,20 +38,27 @@ class Saved:
 
 
 def write_snapshot(path: Path, saved: Saved) -> None:
-    """Write beside the file, flush to disk, then rename: a crash leaves the old one or the new one."""
+    """Write beside the file, flush to disk, then rename: a crash leaves the old one or the new one.
+
+    Only the sidecar's user may read it: it holds account ids and who follows whom. Raises ConnectionLost when it cannot
+    be written; space and rights come back.
+    """
     body: dict[str, Any] = {**vars(saved), "format": FORMAT, "epochs": vars(saved.epochs)}
     body["positions"] = [[*vars(partition).values(), offset] for partition, offset in saved.positions.items()]
     packed = zlib.compress(json.dumps(body).encode(), level=1)
     partial = path.with_name(path.name + ".partial")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with partial.open("wb") as file:
+        partial.unlink(missing_ok=True)
+        with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
             file.write(MAGIC + zlib.crc32(packed).to_bytes(4, "big") + packed)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(path)
     except OSError as error:
-        raise InputError(f"the snapshot {path} cannot be written: {error.strerror}") from None
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)  # half a file is no use, and its space may be
+        raise ConnectionLost(f"the snapshot {path} cannot be written: {error.strerror}") from None
 
 
 def read_snapshot(path: Path) -> Saved:

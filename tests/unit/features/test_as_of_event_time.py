@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from pathlib import Path
 from random import Random
 
@@ -10,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation.errors import InputError
+from moderation.errors import ConnectionLost, InputError
 from moderation.events import Event
 from moderation.features import FeatureExtractor
 from moderation.state import Keyring, PlatformState
@@ -201,6 +202,28 @@ def test_an_unfollow_removes_and_an_older_word_does_not_bring_it_back() -> None:
 
 def test_without_follow_events_the_graph_is_missing_not_empty() -> None:
     assert not [name for name in named(extract_all(new_state(), [post("p", "a", 0)])[0]) if name.startswith("graph")]
+
+
+def test_a_snapshot_is_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "snapshot"
+    (tmp_path / "snapshot.partial").write_bytes(b"left by a crash")
+    new_state().snapshot(path, {})
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert [file.name for file in tmp_path.iterdir()] == ["snapshot"]
+
+
+def test_a_full_disk_leaves_the_old_snapshot_and_can_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "snapshot"
+    new_state().snapshot(path, {})
+    before = path.read_bytes()
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(ConnectionLost, match="cannot be written: No space left"):
+        new_state().snapshot(path, {})
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["snapshot"]
 
 
 def test_a_snapshot_that_cannot_be_trusted_is_refused(tmp_path: Path) -> None:

@@ -9,7 +9,14 @@ from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
-from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError
+from kafka.errors import (
+    AuthorizationError,
+    KafkaConnectionError,
+    KafkaError,
+    KafkaTimeoutError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+)
 from kafka.structs import OffsetAndMetadata
 
 from connectors.kafka_opening import open_client
@@ -21,6 +28,8 @@ log = logging.getLogger(__name__)
 
 COMMIT_TIMEOUT_MS = 10_000
 BOOTSTRAP_TIMEOUT_MS = 10_000
+PARTIAL_S = 5.0
+"""After an outage the group's leader shares out the topics it sees so far: having a part of them can be over soon."""
 
 
 def connection_config(settings: KafkaSettings) -> dict[str, Any]:
@@ -82,14 +91,45 @@ def _no_broker(settings: KafkaSettings, error: Exception) -> ConnectionLost:
     )
 
 
+def _meaning(settings: KafkaSettings, error: Exception) -> ConnectionLost | PositionError | SettingsError:
+    """What an error of a fetch means for the one who runs the sidecar."""
+    if isinstance(error, (OffsetOutOfRangeError, NoOffsetForPartitionError)):
+        return PositionError(
+            f"the log no longer holds the next record of {_named(error)}: it expired, or was cut off, before it was "
+            'read. Set kafka.on_lost_records = "skip" and start again to go on after the gap.'
+        )
+    if isinstance(error, AuthorizationError):
+        return SettingsError(
+            f"the broker at {settings.bootstrap_servers} does not allow this ({type(error).__name__}: {error}); "
+            f"the user {settings.sasl_username or 'of the sidecar'} must be allowed to read the topics "
+            f"{', '.join(sorted(set(settings.topics().values())))} and the consumer group {settings.group_id}"
+        )
+    if isinstance(error, KafkaError) and not isinstance(error, (KafkaConnectionError, KafkaTimeoutError)):
+        return ConnectionLost(
+            f"the broker at {settings.bootstrap_servers} gives no records ({type(error).__name__}: {error})"
+        )
+    return _no_broker(settings, error)
+
+
+def _named(error: Exception) -> str:
+    """Topic and partition that kafka-python hands over with an error: one, several, or a mapping of them."""
+    found = error.args[0] if error.args else ()
+    names = [found] if isinstance(found, TopicPartition) else found
+    try:
+        return ", ".join(f"{name.topic}/{name.partition}" for name in names) or "a partition"
+    except (TypeError, AttributeError):
+        return str(found)
+
+
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python carries no types
     """Puts a newly assigned partition back to where this process reads; kafka-python itself would take the hint."""
 
     def __init__(self, source: KafkaSource) -> None:
         self._source = source
 
-    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
-        """Nothing to do: what was read and not committed is still ours to commit, or fenced."""
+    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002  # the name is the client's
+        """What was read and not committed is still ours to commit, or fenced. Also called when the group lost us."""
+        self._source.note_rebalance()
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         """Runs inside `poll`: seeking is allowed here, committing is not."""
@@ -105,6 +145,9 @@ class KafkaSource:
         self._by_name = {TopicPartition(p.topic, p.partition): p for p in self._partitions}
         self._next: dict[TopicPartition, int] = {}
         self._assigned: set[TopicPartition] = set()
+        self._assigned_at = 0.0
+        self._rebalancing = True
+        self._complete = False
         self._early: list[Origin] = []
         try:
             self._consumer = open_client(
@@ -146,12 +189,25 @@ class KafkaSource:
         if self._consumer.subscription() is None:
             self._consumer.subscribe(topics=sorted({p.topic for p in self._partitions}), listener=_Listener(self))
         else:
-            self.reposition(self._assigned)
+            self._seek_assigned()
 
     def reposition(self, assigned: Iterable[TopicPartition]) -> None:
-        """Seek each assigned partition to the next record this process has not seen."""
+        """Seek each assigned partition to the next record this process has not seen.
+
+        Raises nothing: kafka-python swallows what its listener raises. `_fetch` looks at what was assigned.
+        """
+        self._assigned_at = time.monotonic()
         self._assigned = set(assigned)
-        for name in self._assigned:
+        self._seek_assigned()
+        self._rebalancing = False  # last: this may run in the client's thread beside `_require_all`
+
+    def note_rebalance(self) -> None:
+        """The group takes the partitions back before it shares them out anew: until then nothing is known."""
+        self._rebalancing = True  # first, for the same reason
+        self._assigned = set()
+
+    def _seek_assigned(self) -> None:
+        for name in self._assigned & self._next.keys():
             self._consumer.seek(name, self._next[name])
 
     def await_assignment(self, timeout_s: float) -> None:
@@ -165,6 +221,7 @@ class KafkaSource:
                     "Stop the other members of the group, or choose another kafka.group_id."
                 )
             self._early.extend(self._fetch(50))  # joining the group happens inside the client's poll
+        self._complete = True
 
     def poll(self, timeout_ms: int) -> Sequence[Origin]:
         """Records fetched since the last call."""
@@ -176,8 +233,11 @@ class KafkaSource:
     def _fetch(self, timeout_ms: int) -> list[Origin]:
         try:
             fetched = self._consumer.poll(timeout_ms=timeout_ms)
-        except (KafkaConnectionError, KafkaTimeoutError, OSError) as error:
-            raise _no_broker(self._settings, error) from None
+        except (KafkaError, OSError) as error:
+            self._require_known()
+            raise _meaning(self._settings, error) from None
+        self._require_known()
+        self._require_all()
         records: list[Origin] = []
         for name, batch in fetched.items():
             partition = self._by_name[name]
@@ -189,13 +249,36 @@ class KafkaSource:
                     Origin(
                         partition,
                         record.offset,
-                        record.timestamp,
+                        record.timestamp if record.timestamp >= 0 else None,  # -1: the record carries none
                         record.key,
                         record.value,
                         tuple((key, value) for key, value in record.headers or ()),
                     )
                 )
         return records
+
+    def _require_known(self) -> None:
+        """Raises PositionError when a topic has a partition that it did not have at the start."""
+        for name in sorted(self._assigned - self._by_name.keys()):
+            raise PositionError(f"the topic {name.topic} has a new partition {name.partition}; restart to read it")
+
+    def _require_all(self) -> None:
+        """Raises PositionError when the group gave partitions that were ours to another member.
+
+        While the group shares them out, or no broker answers, nothing is known. Being given a part, or none at all, can
+        be a step on the way back after an outage, so that counts only once it has lasted.
+        """
+        assigned = self._assigned
+        missing = sorted(self._by_name.keys() - assigned)
+        if not missing or self._rebalancing or not self._complete:
+            return
+        lasted_s = time.monotonic() - self._assigned_at
+        if lasted_s > (PARTIAL_S if assigned else self._settings.session_timeout_ms / 1000):
+            raise PositionError(
+                f"another member of the consumer group {self._settings.group_id} took {len(missing)} of "
+                f"{len(self._by_name)} partitions, such as {missing[0].topic}/{missing[0].partition}; the in-memory "
+                "state needs all of them. Stop the other members of the group, or choose another kafka.group_id."
+            )
 
     def pause(self, partitions: Iterable[Partition]) -> None:
         """Fetch nothing more from these until `resume`: their records wait for other partitions."""

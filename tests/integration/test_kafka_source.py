@@ -5,13 +5,23 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
-from kafka import KafkaAdminClient, KafkaProducer
+from kafka import KafkaAdminClient, KafkaConsumer, KafkaProducer, TopicPartition
+from kafka.errors import (
+    GroupAuthorizationFailedError,
+    KafkaError,
+    NoOffsetForPartitionError,
+    OffsetOutOfRangeError,
+    TopicAuthorizationFailedError,
+    UnknownError,
+)
 
 from connectors.kafka import KafkaSource, describe_partitions
 from moderation.effects import Origin, Partition
-from moderation.errors import SettingsError
+from moderation.errors import ConnectionLost, ModerationError, PositionError, SettingsError
 from moderation.settings import KafkaSettings
 
 Topics = Callable[..., str]
@@ -107,3 +117,137 @@ def test_a_recreated_topic_has_another_id(kafka_broker: str, topics: Topics) -> 
 def test_a_topic_that_does_not_exist_is_named(kafka_broker: str) -> None:
     with pytest.raises(SettingsError, match="the topic nowhere does not exist"):
         KafkaSource(settings(kafka_broker, "nowhere"))
+
+
+def poll_until_it_raises(opened: KafkaSource, meanwhile: Callable[[], object] = lambda: None) -> None:
+    deadline = time.monotonic() + 45
+    while time.monotonic() < deadline:
+        meanwhile()
+        opened.poll(100)
+
+
+def test_another_member_that_takes_partitions_is_noticed(kafka_broker: str, topics: Topics) -> None:
+    topic = topics(4)
+    with source(settings(kafka_broker, topic)) as opened:
+        fill(kafka_broker, topic, 20)
+        read(opened, 20)
+        other = KafkaConsumer(bootstrap_servers=kafka_broker, group_id=f"{topic}-group", enable_auto_commit=False)
+        other.subscribe([topic])
+        try:
+            with pytest.raises(PositionError, match=r"another member .* took \d of 4 partitions"):
+                poll_until_it_raises(opened, meanwhile=lambda: other.poll(timeout_ms=50))
+        finally:
+            other.close(autocommit=False)
+
+
+def test_a_partition_that_is_added_while_running_is_named(
+    kafka_broker: str, topics: Topics, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = topics(1)
+    monkeypatch.setattr("connectors.kafka.KafkaConsumer", with_fresh_metadata)
+    with source(settings(kafka_broker, topic)) as opened:
+        admin = KafkaAdminClient(bootstrap_servers=kafka_broker)
+        admin.create_partitions({topic: 2})
+        admin.close()
+        with pytest.raises(PositionError, match=f"the topic {topic} has a new partition 1; restart to read it"):
+            poll_until_it_raises(opened)
+
+
+def with_fresh_metadata(**config: Any) -> KafkaConsumer:
+    """A consumer that looks for new partitions every second instead of every five minutes."""
+    return KafkaConsumer(metadata_max_age_ms=1000, **config)
+
+
+def test_a_record_that_is_gone_is_named_with_the_setting_that_decides(kafka_broker: str, topics: Topics) -> None:
+    topic = topics(1)
+    fill(kafka_broker, topic, 5)
+    (partition,) = describe_partitions(settings(kafka_broker, topic), [topic])
+    with (
+        pytest.raises(PositionError, match=f"{topic}/0: .*kafka.on_lost_records"),
+        source(settings(kafka_broker, topic), {partition: 500}) as opened,
+    ):
+        poll_until_it_raises(opened)
+
+
+class FakeConsumer:
+    """Answers each poll with the next of `answers`; an error is raised."""
+
+    def __init__(self) -> None:
+        self.answers: list[Any] = []
+        self.listener: Any = None
+
+    def subscription(self) -> None:
+        """Nothing yet."""
+
+    def subscribe(self, *, topics: list[str], listener: Any) -> None:
+        self.listener = listener
+
+    def seek(self, name: TopicPartition, offset: int) -> None:
+        """Anywhere."""
+
+    def poll(self, *, timeout_ms: int) -> Any:
+        answer = self.answers.pop(0) if self.answers else {}
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+NAMES = [TopicPartition("posts", 0), TopicPartition("posts", 1)]
+
+
+@pytest.fixture
+def faked(monkeypatch: pytest.MonkeyPatch) -> tuple[KafkaSource, FakeConsumer]:
+    """A source that holds both partitions of a topic, without a broker."""
+    found = [Partition("c", "posts", "i", number) for number in (0, 1)]
+    consumer = FakeConsumer()
+    monkeypatch.setattr("connectors.kafka.describe_partitions", lambda *_: found)
+    monkeypatch.setattr("connectors.kafka.open_client", lambda *_, **__: consumer)
+    opened = KafkaSource(settings("127.0.0.1:9", "posts"))
+    opened.seek(dict.fromkeys(found, 0))
+    consumer.listener.on_partitions_assigned(NAMES)
+    opened.await_assignment(1)
+    return opened, consumer
+
+
+@pytest.mark.parametrize(
+    ("error", "meaning", "words"),
+    [
+        (OffsetOutOfRangeError({NAMES[1]: 7}), PositionError, r"posts/1: .*kafka\.on_lost_records"),
+        (NoOffsetForPartitionError(NAMES[0]), PositionError, r"posts/0: .*kafka\.on_lost_records"),
+        (TopicAuthorizationFailedError({"posts"}), SettingsError, "must be allowed to read the topics posts"),
+        (GroupAuthorizationFailedError("g"), SettingsError, "the consumer group posts-group"),
+        (UnknownError(), ConnectionLost, "gives no records"),
+        (OSError("gone"), ConnectionLost, "no Kafka broker answers"),
+    ],
+)
+def test_what_the_client_raises_becomes_a_sentence(
+    faked: tuple[KafkaSource, FakeConsumer], error: KafkaError | OSError, meaning: type[ModerationError], words: str
+) -> None:
+    opened, consumer = faked
+    consumer.answers.append(error)
+    with pytest.raises(meaning, match=words):
+        opened.poll(0)
+
+
+def test_a_rebalance_and_an_outage_are_waited_out(
+    faked: tuple[KafkaSource, FakeConsumer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened, consumer = faked
+    consumer.listener.on_partitions_revoked(NAMES)
+    now = time.monotonic()
+    monkeypatch.setattr("connectors.kafka.time.monotonic", lambda: now + 1000)
+    assert opened.poll(0) == []  # no broker answers: nobody took anything
+    for step in ([], NAMES[:1], NAMES):  # as when the group's leader sees the topics come back one by one
+        consumer.listener.on_partitions_assigned(step)
+        assert opened.poll(0) == []
+    consumer.listener.on_partitions_assigned([])
+    monkeypatch.setattr("connectors.kafka.time.monotonic", lambda: now + 1050)
+    with pytest.raises(PositionError, match="took 2 of 2 partitions"):
+        opened.poll(0)
+
+
+def test_a_record_without_a_time_has_none(faked: tuple[KafkaSource, FakeConsumer]) -> None:
+    opened, consumer = faked
+    record = SimpleNamespace(offset=0, timestamp=-1, key=None, value=b"{}", headers=())
+    consumer.answers.append({NAMES[0]: [record]})
+    assert [origin.timestamp_ms for origin in opened.poll(0)] == [None]

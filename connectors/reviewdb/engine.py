@@ -34,6 +34,8 @@ _SQLITE_TRANSIENT = frozenset(
 _SQLITE_UNUSABLE = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_READONLY})
 _POSTGRESQL_PERMANENT = ("54", "0A", "42", "22", "23")
 """SQLSTATE classes that a second try cannot help, although psycopg calls some of them operational."""
+_NO_PRIVILEGE = "42501"
+_READ_ONLY = "25006"
 
 
 def parse_url(text: str) -> URL:
@@ -60,6 +62,7 @@ def open_engine(text: str) -> Engine:
     if url.get_backend_name() == "postgresql":
         return create_engine(
             url,
+            hide_parameters=True,  # an error of ours must not show what people wrote
             pool_pre_ping=True,
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_S,
@@ -69,7 +72,7 @@ def open_engine(text: str) -> Engine:
                 "tcp_user_timeout": UNANSWERED_TIMEOUT_MS,
             },
         )
-    engine = create_engine(url, connect_args={"timeout": BUSY_TIMEOUT_S})
+    engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
@@ -97,8 +100,8 @@ def _begin_sqlite(connection: Connection) -> None:
 def at_edge(engine: Engine) -> Iterator[None]:
     """Decide once what a database failure means.
 
-    ConnectionLost: trying again can help. InputError: the file is no database that we can write. Anything else is a
-    fault of ours and passes as it is.
+    ConnectionLost: trying again can help. InputError: the file is no database that we can write. SettingsError: the
+    user may not do this there. Anything else is a fault of ours and passes as it is.
     """
     try:
         yield
@@ -111,7 +114,7 @@ def at_edge(engine: Engine) -> Iterator[None]:
         raise meaning from None
 
 
-def _meaning(engine: Engine, error: DBAPIError) -> ConnectionLost | InputError | None:
+def _meaning(engine: Engine, error: DBAPIError) -> ConnectionLost | InputError | SettingsError | None:
     cause = error.orig
     detail = _first_line(cause)
     if isinstance(cause, sqlite3.Error):
@@ -127,6 +130,16 @@ def _meaning(engine: Engine, error: DBAPIError) -> ConnectionLost | InputError |
             )
         return None
     state = getattr(cause, "sqlstate", None) or ""
+    if state == _NO_PRIVILEGE:
+        return SettingsError(
+            f"the user of the database {describe(engine)} lacks a right there ({detail}); grant it, or name a user "
+            "that may read and write the tables (to make them: CREATE on the schema)"
+        )
+    if state == _READ_ONLY:
+        return ConnectionLost(
+            f"the database {describe(engine)} takes no writes now ({detail}); after a failover this is the standby: "
+            "name the primary, such as by several hosts and target_session_attrs=read-write in the URL"
+        )
     transient = error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
     if not transient or state.startswith(_POSTGRESQL_PERMANENT):
         return None

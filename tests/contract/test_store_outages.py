@@ -6,7 +6,10 @@ import os
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
+from connectors.reviewdb.engine import at_edge, open_engine, parse_url
 from connectors.reviewdb.schema import upgrade
 from connectors.reviewdb.store import ReviewStore
 from moderation.effects import Effects
@@ -96,3 +99,36 @@ def test_a_file_that_is_no_database_is_the_users_mistake(tmp_path: Path) -> None
 def test_a_url_that_cannot_be_used_says_what_to_write(url: str) -> None:
     with pytest.raises(SettingsError, match="sqlite:///"):
         ReviewStore(url)
+
+
+def test_a_missing_right_is_the_users_mistake_and_a_standby_is_waited_out(postgres_url: str) -> None:
+    owner = ReviewStore(postgres_url)
+    upgrade(owner.engine)
+    role = f"reader_{postgres_url.rpartition('_')[2]}"
+    url = parse_url(postgres_url)
+    with owner.engine.begin() as connection:
+        connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN")
+    try:
+        reader = ReviewStore(url.set(username=role).render_as_string(hide_password=False))
+        with pytest.raises(SettingsError, match="lacks a right"):
+            reader.flag_counts()
+        assert "lacks a right" in reader.check()[0]
+        reader.close()
+        standby = ReviewStore(
+            url.set(query={"options": "-c default_transaction_read_only=on"}).render_as_string(hide_password=False)
+        )
+        with pytest.raises(ConnectionLost, match="standby"):
+            standby.acquire_lease("main", "one", 5)
+        standby.close()
+    finally:
+        with owner.engine.begin() as connection:
+            connection.exec_driver_sql(f"DROP ROLE {role}")
+        owner.close()
+
+
+def test_an_error_of_ours_does_not_show_what_people_wrote(database_url: str) -> None:
+    engine = open_engine(database_url)
+    with pytest.raises(DBAPIError) as caught, at_edge(engine), engine.begin() as connection:
+        connection.execute(text("SELECT nothing FROM nowhere WHERE a = :a"), {"a": "what somebody wrote"})
+    assert "what somebody wrote" not in str(caught.value)
+    engine.dispose()

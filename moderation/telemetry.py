@@ -8,6 +8,8 @@ import sys
 from datetime import UTC, datetime
 from typing import Literal
 
+from moderation.text.terminal import visible, visible_lines
+
 
 class JsonLines(logging.Formatter):
     """One JSON object per log line: time, level, where from, message and any fields of the record."""
@@ -23,13 +25,25 @@ class JsonLines(logging.Formatter):
         line.update(getattr(record, "fields", {}))
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(line, ensure_ascii=False)
+        return json.dumps(line)
+
+
+class PlainLines(logging.Formatter):
+    """One readable line per record, and its traceback below; nothing in it acts on a terminal."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's own name
+        """The line itself, which a message with line feeds cannot end."""
+        return visible(super().formatMessage(record))
+
+    def format(self, record: logging.LogRecord) -> str:
+        """The line and its traceback."""
+        return visible_lines(super().format(record))
 
 
 def set_up_logging(form: Literal["json", "text"], level: int = logging.INFO) -> None:
     """Send log lines to standard error. The broker client's own chatter is let through from warnings upwards."""
     handler = logging.StreamHandler(sys.stderr)
-    text = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    text = PlainLines("%(asctime)s %(levelname)s %(message)s")
     handler.setFormatter(JsonLines() if form == "json" else text)
     root = logging.getLogger()
     root.handlers[:] = [handler]

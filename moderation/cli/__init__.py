@@ -9,6 +9,7 @@ from typing import Any
 import typer
 
 from moderation.errors import ModerationError
+from moderation.text.terminal import visible_lines
 
 HELP = """Flags machine-written campaigns for human review, from what a post says and how it came to be.
 
@@ -29,7 +30,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("flags", "moderation.cli.flags", "app"),
     ("db", "moderation.cli.db", "app"),
     ("detector", "moderation.cli.detector", "app"),
-    ("export", "moderation.cli.export", "app"),
+    ("export", "moderation.cli.export", "export"),
     ("settings", "moderation.cli.settings", "settings_command"),
 )
 
@@ -51,7 +52,7 @@ def main() -> None:
     try:
         build_app()()
     except ModerationError as error:
-        sys.stderr.write(f"moderation: {error}\n")
+        sys.stderr.write(f"moderation: {visible_lines(str(error))}\n")
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.stderr.write("moderation: interrupted\n")

@@ -10,22 +10,51 @@ from rich.table import Table
 from rich.text import Text
 
 from moderation.review.queries import FlagDetail, FlagSummary
-from moderation.review.terminal import shortened, visible, visible_lines
+from moderation.text.terminal import shortened, visible, visible_lines
 
 STATUS_STYLES = {"open": "bold yellow", "confirmed": "red", "not_a_violation": "green", "uncertain": "magenta"}
 ID_WIDTH = 24
+TABLE_WIDTH = 140
+"""A terminal narrower than this gets a few lines for each flag: the table's columns would be broken up."""
 
 
 def print_list(flags: Sequence[FlagSummary], limit: int) -> None:
-    """A table, one flag a line, and what to do next."""
+    """A table, one flag a line, or a few lines for each where there is no room; and what to do next."""
     console = Console(highlight=False)
     if not flags:
         console.print(Text("no flags match"))
         return
+    if console.width >= TABLE_WIDTH:
+        _print_table(console, flags)
+    else:
+        _print_blocks(console, flags)
+    if len(flags) == limit:
+        console.print(Text(f"there may be more: --after {flags[-1].id}"))
+    console.print(Text(f"why one was raised: moderation flags show {flags[0].id}"))
+
+
+def _print_blocks(console: Console, flags: Sequence[FlagSummary]) -> None:
+    for flag in flags:
+        console.print(
+            Text(f"flag {flag.id}  ", style="bold"),
+            _status(flag),
+            Text(f"  version {flag.version}  risk {_number(flag.risk)}  {_time(flag.raised_at)} UTC"),
+            sep="",
+        )
+        lines = Table.grid(padding=(0, 2))
+        lines.add_row("  account", Text(shortened(flag.account_id or "-", 2 * ID_WIDTH)))
+        lines.add_row("  post", Text(shortened(flag.post_id, 2 * ID_WIDTH)))
+        lines.add_row("  agree", Text(visible(", ".join(flag.agreeing))))
+        lines.add_row("  why", Text(shortened(flag.leading_reason or "-", 200)))
+        console.print(lines)
+
+
+def _print_table(console: Console, flags: Sequence[FlagSummary]) -> None:
     table = Table(title="flags: requests for a person's judgement", title_justify="left")
     table.add_column("flag", justify="right", no_wrap=True)
     table.add_column("raised (UTC)", no_wrap=True)
     table.add_column("risk", justify="right", no_wrap=True)
+    table.add_column("version", justify="right", no_wrap=True)
     for name in ("status", "account", "post", "families that agree", "why"):
         table.add_column(name)
     for flag in flags:
@@ -33,6 +62,7 @@ def print_list(flags: Sequence[FlagSummary], limit: int) -> None:
             Text(str(flag.id)),
             Text(_time(flag.raised_at)),
             Text(_number(flag.risk)),
+            Text(str(flag.version)),
             _status(flag),
             Text(shortened(flag.account_id or "-", ID_WIDTH)),
             Text(shortened(flag.post_id, ID_WIDTH)),
@@ -40,9 +70,6 @@ def print_list(flags: Sequence[FlagSummary], limit: int) -> None:
             Text(shortened(flag.leading_reason or "-", 200)),
         )
     console.print(table)
-    if len(flags) == limit:
-        console.print(Text(f"there may be more: --after {flags[-1].id}"))
-    console.print(Text(f"why one was raised: moderation flags show {flags[0].id}"))
 
 
 def print_flag(detail: FlagDetail) -> None:
@@ -79,7 +106,7 @@ def _facts(detail: FlagDetail) -> list[tuple[str, str]]:
         ("models", f"detector {detail.detector_version[:12]}, risk {detail.risk_version[:12]}"),
     ]
     if flag.deleted_at is not None:
-        until = "" if flag.retain_until is None else f", kept until {_time(flag.retain_until)}"
+        until = "" if flag.retain_until is None else f"; its text and hashes go by {_time(flag.retain_until)}"
         facts.append(("post deleted", _time(flag.deleted_at) + until))
     if detail.truncated:
         facts.append(("text", "too long to be scored whole; a fixed set of sections was"))

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from moderation.errors import InputError
+from moderation.errors import InputError, SettingsError
+from moderation.mapping import KINDS
+from moderation.text.terminal import visible
 
 if TYPE_CHECKING:
     from moderation.effects import Assessment
@@ -27,14 +29,17 @@ def score_command(
     ] = None,
     rejects: Annotated[Path | None, typer.Option(help="where bad lines go; default: standard error, by number")] = None,
     sort: Annotated[bool, typer.Option("--sort", help="sort the events by time first (holds them in memory)")] = False,
+    kind: Annotated[
+        str | None, typer.Option(help="what every line is (post, follow, deletion, label); default: `type` says it")
+    ] = None,
     content_only: Annotated[bool, typer.Option("--content-only", help="score the texts and nothing else")] = False,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings (bundles, mapping, lateness)")] = None,
 ) -> None:
     """Judge events from a file with the same core as the sidecar.
 
-    Reads posts, follows, deletions and labels, told apart by `type` (`post` when absent), in event-time order, and
-    writes one JSON line per post in input order. A post with only post_id and text gets its content score and is
-    never flagged.
+    Reads posts, follows, deletions and labels, told apart by `type` (`post` when absent) or by --kind, in event-time
+    order, and writes one JSON line per post in input order. A post with only post_id and text gets its content score
+    and is never flagged.
 
     Example:  moderation score events.jsonl -o scores.jsonl --rejects bad.jsonl
 
@@ -44,13 +49,16 @@ def score_command(
     from moderation.offline import Moderator, batched_in_order, read_item, sorted_by_time, within_lateness
     from moderation.settings import load_settings
 
+    chosen = next((known for known in KINDS if known == kind), None)
+    if kind is not None and chosen is None:
+        raise SettingsError(f"--kind takes one of {', '.join(KINDS)}, not {kind!r}")
     settings = load_settings(config)
     stream = open_lines(source)
     with ExitStack() as stack:
         out = _writer(stack, output)
         bad = _Rejects(_writer(stack, rejects) if rejects is not None else None)
         mapping = settings.field_mapping()
-        items: Iterable[Item] = (read_item(n, line, mapping=mapping) for n, line in numbered_lines(stream))
+        items: Iterable[Item] = (read_item(n, line, mapping=mapping, kind=chosen) for n, line in numbered_lines(stream))
         if content_only:
             _content_only(items, out, bad, settings)
         else:
@@ -99,7 +107,7 @@ def _content_only(items: Iterable[Item], out: TextIO, bad: _Rejects, settings: A
 
 
 def as_json(assessment: Assessment) -> str:
-    """One assessment as the line that `score` writes."""
+    """One assessment as the line that `score` writes, in ASCII: nothing that a post says acts on a terminal."""
     return json.dumps(
         {
             "post_id": assessment.post_id,
@@ -115,8 +123,7 @@ def as_json(assessment: Assessment) -> str:
             ],
             "truncated": assessment.truncated,
             "missing": list(assessment.missing),
-        },
-        ensure_ascii=False,
+        }
     )
 
 
@@ -154,7 +161,7 @@ class _Rejects:
         self.count += 1
         number = item.origin.offset
         if self._file is None:
-            sys.stderr.write(f"line {number}: {reason}\n")
+            sys.stderr.write(f"line {number}: {visible(reason)}\n")
             return
         record = (item.origin.value or b"").decode("utf-8", "backslashreplace")
         self._file.write(json.dumps({"line": number, "reason": reason, "record": record}) + "\n")

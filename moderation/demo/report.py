@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from moderation.demo.figures import ASIDE_RATE, CampaignFate, Figures, Share
-from moderation.demo.terminal_text import terminal_safe
 from moderation.effects import Assessment, FlagRaised
+from moderation.text.terminal import shortened
 
 SHOWN_FLAGS = 8
 SHOWN_REASONS = 3
@@ -78,10 +78,10 @@ def _risk(assessment: Assessment) -> str:
 
 
 def _text_and_why(flag: FlagRaised) -> Text:
-    shown = Text(f"“{terminal_safe(flag.evidence.text, TEXT_WIDTH)}”\n", style="italic")
-    shown.append(f"account {terminal_safe(flag.assessment.account_id or '', 40)}", style="not italic dim")
+    shown = Text(f"“{shortened(' '.join(flag.evidence.text.split()), TEXT_WIDTH)}”\n", style="italic")
+    shown.append(f"account {shortened(flag.assessment.account_id or '', 40)}", style="not italic dim")
     for reason in flag.assessment.reasons[:SHOWN_REASONS]:
-        shown.append(f"\n• {reason.family}: {terminal_safe(reason.sentence, 200)}", style="not italic")
+        shown.append(f"\n• {reason.family}: {shortened(reason.sentence, 200)}", style="not italic")
     return shown
 
 

@@ -123,6 +123,25 @@ def test_bad_lines_are_rejected_by_number_and_the_rest_is_scored(tmp_path: Path)
     assert "sort" in rejected[-1]["reason"]
 
 
+def test_nothing_that_a_line_says_acts_on_the_terminal(tmp_path: Path) -> None:
+    acting = "\x9b31m\u202e\x7f"
+    lines = [{**POST, "post_id": acting}, {"type": acting, "post_id": "p", "text": "x"}]
+    raw = "\n".join(json.dumps(line, ensure_ascii=False) for line in lines).encode()
+    done = moderation("score", "-", cwd=tmp_path, stdin=raw)
+    assert done.returncode == 7, done.stderr
+    assert json.loads(done.stdout)["post_id"] == acting
+    assert (done.stdout + done.stderr).decode().replace("\n", "").isascii()
+    assert not set(acting) - set("31m") & set((done.stdout + done.stderr).decode())
+
+
+def test_a_platforms_own_type_is_read_with_a_kind(tmp_path: Path) -> None:
+    line = json.dumps({**POST, "type": "message.created"}).encode()
+    assert moderation("score", "-", cwd=tmp_path, stdin=line).returncode == 7
+    done = moderation("score", "-", "--kind", "post", cwd=tmp_path, stdin=line)
+    assert json.loads(done.stdout)["post_id"] == "p1"
+    assert "--kind takes one of" in sentence(moderation("score", "-", "--kind", "pots", cwd=tmp_path), 2)
+
+
 def test_sorting_first_takes_lines_in_any_order_and_answers_in_the_order_of_the_input(tmp_path: Path) -> None:
     ids = ["c", "a", "b"]
     lines = [{**POST, "post_id": i, "created_at": f"2026-01-05T{10 + ord(i) - 97}:00:00Z"} for i in ids]

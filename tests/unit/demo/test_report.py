@@ -10,7 +10,6 @@ from rich.console import Console
 from moderation.demo.figures import figures, set_aside
 from moderation.demo.observed import AccountPeaks
 from moderation.demo.report import LOOK_ALIKES, STRENGTHS, print_figures
-from moderation.demo.terminal_text import terminal_safe
 from moderation.simulation import Truth
 from moderation.simulation.ranges import CAMPAIGNS, KINDS
 
@@ -57,20 +56,3 @@ def test_the_report_names_samples_bounds_the_missed_campaign_and_that_it_is_simu
 def test_every_simulated_kind_of_campaign_has_words() -> None:
     assert {strength for ranges in CAMPAIGNS.values() for strength in ranges} <= set(STRENGTHS)
     assert set(LOOK_ALIKES) <= set(KINDS)
-
-
-@pytest.mark.parametrize(
-    ("hostile", "shown"),
-    [
-        ("\x1b[31mred\x1b[0m", "[31mred [0m"),
-        ("left\u202eright", "left right"),
-        ("two\nlines\tand\x00nul", "two lines and nul"),
-        ("[bold]markup[/bold]", "[bold]markup[/bold]"),
-    ],
-)
-def test_hostile_text_is_shown_and_not_obeyed(hostile: str, shown: str) -> None:
-    assert terminal_safe(hostile, 80) == shown
-
-
-def test_long_text_is_cut_to_the_width() -> None:
-    assert terminal_safe("x" * 500, 20) == "x" * 19 + "…"

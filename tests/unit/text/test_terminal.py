@@ -7,7 +7,7 @@ import unicodedata
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation.review.terminal import shortened, visible, visible_lines
+from moderation.text.terminal import shortened, visible, visible_lines
 
 
 @given(st.text(st.characters(exclude_categories=[])))

@@ -7,11 +7,12 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moderation.cli.db import DEFAULT_DATABASE, Database, opened
+from moderation.cli.db import Config, Database, opened
 from moderation.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -25,6 +26,10 @@ Why one was raised:                      moderation flags show 17
 Your judgement, with its ground:
   moderation flags decide 17 --verdict not_a_violation --version 0 --who ana --role reviewer \\
       --ground "campus address, ordinary typing; nothing but the text is conspicuous"
+An account whose data has to go:         moderation flags erase --account a17
+
+The version is what `list` and `show` print: 0 until somebody has decided. The database is the one of --database, else
+of MODERATION_DATABASE_URL, else of the file of --config, else moderation.sqlite in this folder.
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
@@ -33,18 +38,19 @@ AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table, f
 
 
 @contextmanager
-def _reviews(url: str) -> Iterator[Engine]:
+def _reviews(database: str | None, config: Path | None) -> Iterator[Engine]:
     """The database, refused with a sentence unless its tables are those of this version."""
     from connectors.reviewdb.schema import require_head
 
-    with opened(url) as engine:
+    with opened(database, config) as engine:
         require_head(engine)
         yield engine
 
 
 @app.command("list")
 def list_command(
-    database: Database = DEFAULT_DATABASE,
+    database: Database = None,
+    config: Config = None,
     status: Annotated[str | None, typer.Option(help="open, confirmed, not_a_violation or uncertain")] = None,
     account: Annotated[str | None, typer.Option(help="account id")] = None,
     post: Annotated[str | None, typer.Option(help="post id")] = None,
@@ -77,7 +83,7 @@ def list_command(
         family=family,
         deleted=deleted,
     )
-    with _reviews(database) as engine:
+    with _reviews(database, config) as engine:
         found = list_flags(engine, wanted, limit=limit, after_id=after)
     if as_json:
         typer.echo(as_json_text([dataclasses.asdict(flag) for flag in found]))
@@ -90,7 +96,8 @@ def list_command(
 @app.command()
 def show(
     flag: Annotated[int, typer.Argument(help="number of the flag, from `moderation flags list`")],
-    database: Database = DEFAULT_DATABASE,
+    database: Database = None,
+    config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Show one flag: what it rests on, the text while it is kept, and what people decided.
@@ -99,7 +106,7 @@ def show(
     """
     from moderation.review.queries import show_flag
 
-    with _reviews(database) as engine:
+    with _reviews(database, config) as engine:
         detail = show_flag(engine, flag)
     if as_json:
         typer.echo(as_json_text(dataclasses.asdict(detail)))
@@ -116,8 +123,11 @@ def decide(
     role: Annotated[str, typer.Option(help="reviewer, senior or appeals")],
     verdict: Annotated[str, typer.Option(help="confirmed, not_a_violation or uncertain")],
     ground: Annotated[str, typer.Option(help="why: what was seen and which rule it meets")],
-    version: Annotated[int, typer.Option(help="the version `show` named; refused if somebody decided since")],
-    database: Database = DEFAULT_DATABASE,
+    version: Annotated[
+        int, typer.Option(help="the version `list` and `show` print; refused if somebody decided since")
+    ],
+    database: Database = None,
+    config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Record a person's decision about a flag. Decisions are never changed, only superseded.
@@ -131,12 +141,43 @@ def decide(
     from moderation.review.decisions import decide as record
 
     proposed = ProposedDecision(flag, who, role, verdict, ground, version)  # type: ignore[arg-type]  # checked inside
-    with _reviews(database) as engine:
+    with _reviews(database, config) as engine:
         recorded = record(engine, proposed)
     if as_json:
         typer.echo(as_json_text(dataclasses.asdict(recorded)))
     else:
         typer.echo(f"flag {flag}: {recorded.verdict}, version {recorded.version}")
+
+
+@app.command()
+def erase(
+    account: Annotated[str, typer.Option(help="account id")],
+    platform: Annotated[str | None, typer.Option(help="platform id; none: platform_id of the settings")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    database: Database = None,
+    config: Config = None,
+) -> None:
+    """Erase what is kept of an account's writing and whereabouts: texts, address and device hashes, feature vectors.
+
+    Flags with their scores and reasons, and people's decisions, stay: they show what was judged and why.
+
+    Example:  moderation flags erase --account a17 --config sidecar.toml
+
+    Exit codes: 0 done, also when nothing was kept; 1 not confirmed; 2 wrong arguments; 4 the database does not answer.
+    """
+    from connectors.reviewdb.retention import erase_account
+    from moderation.settings import load_settings
+    from moderation.text.terminal import visible
+
+    platform_id = platform if platform is not None else load_settings(config).platform_id
+    whose = f"the account {visible(account)} on the platform {visible(platform_id)}"
+    with _reviews(database, config) as engine:
+        if not yes:
+            typer.confirm(
+                f"Erase texts, hashes and feature vectors of {whose}? They cannot be brought back.", abort=True
+            )
+        count = erase_account(engine, platform_id, account)
+    typer.echo(f"erased the evidence of {count} assessments of {whose}")
 
 
 def parse_since(text: str) -> datetime:

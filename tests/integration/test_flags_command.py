@@ -6,6 +6,7 @@ import json
 import unicodedata
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +17,7 @@ from moderation.cli import db, flags
 from moderation.effects import Effects
 from moderation.errors import InputError, SettingsError
 from moderation.review.decisions import DecisionRefused, StaleDecision
-from tests.contract.samples import HOSTILE, WRITTEN, deletion, flag, label, partition
+from tests.contract.samples import HOSTILE, PLATFORM, WRITTEN, deletion, flag, label, partition
 
 RUNNER = CliRunner()
 
@@ -89,7 +90,7 @@ def test_a_flag_is_shown_with_all_that_led_to_it() -> None:
         "hello",
         "logit +2.50",
         "label on the account: confirmed from moderators",
-        "--version 0",
+        "version 0",
         "kept until",
     ):
         assert wanted in page, wanted
@@ -204,8 +205,65 @@ def test_an_empty_list_says_so(database_url: str) -> None:
 
 @pytest.mark.parametrize(
     ("app", "command"),
-    [(flags.app, []), (flags.app, ["list"]), (flags.app, ["show"]), (flags.app, ["decide"]), (db.app, [])],
+    [
+        (flags.app, []),
+        (flags.app, ["list"]),
+        (flags.app, ["show"]),
+        (flags.app, ["decide"]),
+        (flags.app, ["erase"]),
+        (db.app, []),
+    ],
 )
 def test_help_teaches_with_an_example(app: Any, command: list[str]) -> None:
     name = "flags" if app is flags.app else "db"
     assert " ".join(["moderation", name, *command]) in run(app, *command, "--help").output
+
+
+@pytest.mark.usefixtures("database")
+@pytest.mark.parametrize("columns", [80, 200])
+def test_a_list_fits_the_terminal_and_names_the_version_that_a_decision_needs(columns: int) -> None:
+    decide(1)
+    output = run(flags.app, "list", "--account", "a1", columns=columns).output
+    assert max(map(len, output.splitlines())) <= columns
+    for wanted in ("p1", "a1", "0.95", "confirmed", "content, typing", "the text reads as machine-written"):
+        assert wanted in output, wanted
+    if columns == 80:
+        assert "flag 1  confirmed  version 1  risk 0.95" in output
+
+
+def test_the_settings_file_names_the_database_below_the_variable(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    urls = {name: f"sqlite:///{tmp_path / name}.sqlite" for name in ("option", "variable", "file")}
+    config = tmp_path / "sidecar.toml"
+    config.write_text(f'database_url = "{urls["file"]}"\n')
+    options = ("--config", str(config))
+    run(db.app, "upgrade", *options)
+    assert (tmp_path / "file.sqlite").exists()
+    assert run(flags.app, "list", *options).output == "no flags match\n"
+    monkeypatch.setenv("MODERATION_DATABASE_URL", urls["variable"])
+    with pytest.raises(SettingsError, match=r"variable\.sqlite"):
+        run(flags.app, "list", *options)
+    with pytest.raises(SettingsError, match=r"option\.sqlite"):
+        run(flags.app, "list", "--database", urls["option"], *options)
+
+
+@pytest.mark.parametrize(("app", "command"), [(flags.app, ["list"]), (flags.app, ["show", "1"]), (db.app, ["current"])])
+def test_a_file_that_is_not_there_is_named_and_not_made(app: Any, command: list[str], tmp_path: Path) -> None:
+    file = tmp_path / "typo.sqlite"
+    with pytest.raises(SettingsError, match=r"no SQLite file .*typo.sqlite.*run `moderation db upgrade`"):
+        run(app, *command, "--database", f"sqlite:///{file}")
+    assert not file.exists()
+
+
+@pytest.mark.usefixtures("database")
+def test_an_account_is_erased_once_somebody_said_yes() -> None:
+    erase = ["erase", "--account", "a1", "--platform", PLATFORM]
+    asked = RUNNER.invoke(flags.app, erase, input="n\n")
+    assert asked.exit_code == 1
+    assert json.loads(run(flags.app, "show", "1", "--json").output)["evidence"] is not None
+    assert run(flags.app, "erase", "--account", "a1", "--yes").output.startswith("erased the evidence of 0 ")
+    assert RUNNER.invoke(flags.app, erase, input="y\n").exit_code == 0
+    assert "no longer kept" in run(flags.app, "show", "1").output
+    assert run(flags.app, *erase, "--yes").output.startswith("erased the evidence of 0 assessments of the account a1")
+    assert json.loads(run(flags.app, "show", "2", "--json").output)["evidence"] is not None

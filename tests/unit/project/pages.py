@@ -18,10 +18,15 @@ def blocks(page: Path, language: str) -> list[str]:
     return ["\n".join(line.removeprefix(indent) for line in body.splitlines()) for indent, body in found]
 
 
+def joined(block: str) -> str:
+    """The block with lines that a backslash continues put together."""
+    return block.replace("\\\n", " ")
+
+
 def commands(page: Path, program: str) -> list[list[str]]:
     """Every use of a program in the page's shell blocks and code spans, as arguments."""
     text = page.read_text(encoding="utf-8")
-    lines = [line.strip() for block in blocks(page, "bash") for line in block.splitlines()]
+    lines = [line.strip() for block in blocks(page, "bash") for line in joined(block).splitlines()]
     lines += [span.replace("\n", " ") for span in re.findall(r"(?<!`)`([^`]+)`(?!`)", text)]
     split = [shlex.split(line, comments=True) for line in lines if line.startswith(f"{program} ")]
     return [words[1:] for words in split]

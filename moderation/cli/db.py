@@ -20,9 +20,9 @@ Before the first run, and after every new version:  moderation db upgrade
 
 Example:  moderation db upgrade --config sidecar.toml
 
-The database is the one of --database, else of MODERATION_DATABASE_URL, else of the settings file, else
-moderation.sqlite in this folder. A password belongs into the variable, the settings file or ~/.pgpass,
-not on the command line.
+The database: --database, else MODERATION_DATABASE_URL, else --config's, else
+moderation.sqlite in this folder. Passwords belong into the variable, the
+settings file or ~/.pgpass, not on the command line.
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True)

@@ -28,8 +28,10 @@ Your judgement, with its ground:
       --ground "campus address, ordinary typing; nothing but the text is conspicuous"
 An account whose data has to go:         moderation flags erase --account a17
 
-The version is what `list` and `show` print: 0 until somebody has decided. The database is the one of --database, else
-of MODERATION_DATABASE_URL, else of the file of --config, else moderation.sqlite in this folder.
+\b
+The version is what `list` and `show` print: 0 until somebody has decided.
+The database: --database, else MODERATION_DATABASE_URL, else --config's, else
+moderation.sqlite in this folder.
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)

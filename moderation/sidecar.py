@@ -319,8 +319,14 @@ class Sidecar:
             log.warning("dead letters wait in the outbox: %s", lost)
 
     def _snapshot(self, state: PlatformState) -> None:
-        if self._config.snapshot is not None:
+        """A snapshot only shortens the next start, so one that cannot be written is said and not fatal."""
+        if self._config.snapshot is None:
+            return
+        try:
             state.snapshot(self._config.snapshot, dict(self._positions))
+        except ConnectionLost as lost:
+            log.warning("%s", lost)
+        else:
             self._on_step("snapshot")
 
     def _keep_lease(self) -> None:

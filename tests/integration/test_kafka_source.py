@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
 
@@ -23,6 +24,7 @@ from connectors.kafka import KafkaSource, describe_partitions
 from moderation.effects import Origin, Partition
 from moderation.errors import ConnectionLost, ModerationError, PositionError, SettingsError
 from moderation.settings import KafkaSettings
+from tests.services.broker import KafkaBroker
 
 Topics = Callable[..., str]
 
@@ -251,3 +253,28 @@ def test_a_record_without_a_time_has_none(faked: tuple[KafkaSource, FakeConsumer
     record = SimpleNamespace(offset=0, timestamp=-1, key=None, value=b"{}", headers=())
     consumer.answers.append({NAMES[0]: [record]})
     assert [origin.timestamp_ms for origin in opened.poll(0)] == [None]
+
+
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:unclosed <socket:ResourceWarning"
+)
+def test_a_broker_that_is_away_for_longer_than_the_session_is_waited_out(
+    own_kafka_broker: KafkaBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("CRITICAL", logger="kafka")
+    address = own_kafka_broker.address
+    admin = KafkaAdminClient(bootstrap_servers=address)
+    admin.create_topics({"posts": {"num_partitions": 2}, "follows": {"num_partitions": 2}}, wait_for_metadata=True)
+    admin.close()
+    with source(settings(address, "posts", follows="follows", session_timeout_ms=6000)) as opened:
+        fill(address, "posts", 10)
+        read(opened, 10)
+        own_kafka_broker.process.kill()
+        back_at = time.monotonic() + 12
+        while time.monotonic() < back_at:
+            with suppress(ConnectionLost):
+                opened.poll(200)
+        own_kafka_broker.restart()
+        fill(address, "follows", 10)
+        assert {origin.partition.topic for origin in read(opened, 10)} == {"follows"}
+    gc.collect()  # kafka-python leaves refused sockets to the collector; its warnings belong here

@@ -149,6 +149,7 @@ class KafkaSource:
         self._rebalancing = True
         self._complete = False
         self._early: list[Origin] = []
+        self._untold: dict[TopicPartition, int] = {}
         try:
             self._consumer = open_client(
                 KafkaConsumer,
@@ -293,14 +294,18 @@ class KafkaSource:
             self._consumer.resume(*names)
 
     def commit(self, positions: Mapping[Partition, int]) -> None:
-        """Tell the group how far the work is; for lag displays only, so a failure is logged and not raised."""
-        offsets = {
-            TopicPartition(p.topic, p.partition): OffsetAndMetadata(offset, "", -1) for p, offset in positions.items()
-        }
+        """Tell the group how far the work is; for lag displays only, so a failure is logged and not raised.
+
+        What could not be told, as while the group shares its partitions out anew, is told with the next call.
+        """
+        self._untold.update((TopicPartition(p.topic, p.partition), offset) for p, offset in positions.items())
+        offsets = {name: OffsetAndMetadata(offset, "", -1) for name, offset in self._untold.items()}
         try:
             self._consumer.commit(offsets, timeout_ms=COMMIT_TIMEOUT_MS)
         except KafkaError as error:
             log.warning("offset hint not committed: %s", type(error).__name__)
+        else:
+            self._untold.clear()
 
     def close(self) -> None:
         """Leave the group."""

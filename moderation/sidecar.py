@@ -267,7 +267,7 @@ class Sidecar:
             merge.note_arrivals({record.partition for record in records}, _now_ms())
             self._on_step("polled")
         full = {p for p in self._source.partitions() if merge.buffered(p) >= self._config.buffer_records}
-        self._source.pause(full - self._paused)
+        self._source.pause(full)  # all of them: a client forgets what was paused when its group rebalances
         self._source.resume(self._paused - full)
         self._paused = full
 

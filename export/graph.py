@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import onnx
 import torch
@@ -46,7 +47,21 @@ def write_graph(checkpoint: Checkpoint, path: Path) -> None:
     if program is None:
         raise InputError("PyTorch returned no ONNX program for this checkpoint; upgrade torch and onnxscript.")
     program.save(str(path), external_data=False)
+    model = onnx.load(str(path))
+    without_traces(model)
+    onnx.save(model, str(path))
     assert_fused_attention(path, checkpoint.layers)
+
+
+def without_traces(model: Any) -> None:
+    """Take out what the exporter notes of its own run in *model*: stack traces, with paths of this machine."""
+    graphs = [model.graph, *model.functions]
+    for part in (model.graph, *(node for graph in graphs for node in graph.node), *model.functions):
+        del part.metadata_props[:]
+        part.doc_string = ""
+    for value in (*model.graph.value_info, *model.graph.input, *model.graph.output, *model.graph.initializer):
+        del value.metadata_props[:]
+        value.doc_string = ""
 
 
 def assert_fused_attention(path: Path, layers: int) -> None:

@@ -15,6 +15,7 @@ from export.bundle import BundleOrder, write_bundle
 from export.graph import assert_fused_attention
 from moderation.detector import load_detector
 from moderation.detector.manifest import read_manifest
+from moderation.detector.onnx_detector import shipped_bundle
 from moderation.errors import InputError
 from tests.unit.export.conftest import write_checkpoint
 
@@ -44,6 +45,11 @@ def test_attention_is_one_operator_in_every_layer(bundle: Path) -> None:
     assert_fused_attention(bundle / "model.int8.onnx", layers=2)
     with pytest.raises(InputError, match="not fused"):
         assert_fused_attention(bundle / "model.fp32.onnx", layers=3)
+
+
+def test_a_bundle_carries_no_path_of_the_machine_that_exported_it(bundle: Path) -> None:
+    for file in (*bundle.iterdir(), *shipped_bundle().iterdir()):
+        assert b'.py", line' not in file.read_bytes(), f"a stack trace in {file.name}"
 
 
 def test_parity_with_pytorch_is_measured_and_recorded(bundle: Path) -> None:

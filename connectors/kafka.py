@@ -28,7 +28,9 @@ log = logging.getLogger(__name__)
 
 COMMIT_TIMEOUT_MS = 10_000
 BOOTSTRAP_TIMEOUT_MS = 10_000
-PARTIAL_S = 5.0
+METADATA_MAX_AGE_MS = 5_000
+"""An assignment made on incomplete metadata is mended after this long; the client's own default is five minutes."""
+PARTIAL_S = 15.0
 """After an outage the group's leader shares out the topics it sees so far: having a part of them can be over soon."""
 
 
@@ -160,6 +162,7 @@ class KafkaSource:
                 session_timeout_ms=settings.session_timeout_ms,
                 heartbeat_interval_ms=min(3000, settings.session_timeout_ms // 3),
                 max_poll_records=settings.max_poll_records,
+                metadata_max_age_ms=METADATA_MAX_AGE_MS,
                 **connection_config(settings),
             )
         except (KafkaError, OSError) as error:
@@ -188,7 +191,11 @@ class KafkaSource:
         """Join the group and read on from here once partitions are assigned."""
         self._next = {TopicPartition(p.topic, p.partition): offset for p, offset in positions.items()}
         if self._consumer.subscription() is None:
-            self._consumer.subscribe(topics=sorted({p.topic for p in self._partitions}), listener=_Listener(self))
+            topics = sorted({partition.topic for partition in self._partitions})
+            for topic in topics:
+                # Asked for beforehand: a leader that shares out partitions it has not heard of yet gives none of them.
+                self._consumer.partitions_for_topic(topic)
+            self._consumer.subscribe(topics=topics, listener=_Listener(self))
         else:
             self._seek_assigned()
 

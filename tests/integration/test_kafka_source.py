@@ -142,22 +142,14 @@ def test_another_member_that_takes_partitions_is_noticed(kafka_broker: str, topi
             other.close(autocommit=False)
 
 
-def test_a_partition_that_is_added_while_running_is_named(
-    kafka_broker: str, topics: Topics, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_partition_that_is_added_while_running_is_named(kafka_broker: str, topics: Topics) -> None:
     topic = topics(1)
-    monkeypatch.setattr("connectors.kafka.KafkaConsumer", with_fresh_metadata)
     with source(settings(kafka_broker, topic)) as opened:
         admin = KafkaAdminClient(bootstrap_servers=kafka_broker)
         admin.create_partitions({topic: 2})
         admin.close()
         with pytest.raises(PositionError, match=f"the topic {topic} has a new partition 1; restart to read it"):
             poll_until_it_raises(opened)
-
-
-def with_fresh_metadata(**config: Any) -> KafkaConsumer:
-    """A consumer that looks for new partitions every second instead of every five minutes."""
-    return KafkaConsumer(metadata_max_age_ms=1000, **config)
 
 
 def test_a_record_that_is_gone_is_named_with_the_setting_that_decides(kafka_broker: str, topics: Topics) -> None:
@@ -177,6 +169,9 @@ class FakeConsumer:
     def __init__(self) -> None:
         self.answers: list[Any] = []
         self.listener: Any = None
+
+    def partitions_for_topic(self, topic: str) -> set[int]:
+        return {0, 1}
 
     def subscription(self) -> None:
         """Nothing yet."""

@@ -1,6 +1,8 @@
 """The sidecar as a process of its own that kills itself with SIGKILL at a chosen step of a chosen round.
 
-Usage: python -m tests.acceptance.sidecar_process SETTINGS.toml [--kill STEP:N] [--offsets-first]
+Usage: python -m tests.acceptance.sidecar_process SETTINGS.toml TRACE [--kill STEP:N] [--offsets-first]
+
+TRACE gets a line per step, and per commit the positions that the database has taken.
 
 `--offsets-first` turns the loop into the one that must fail the acceptance test: it commits positions before the
 effects, as a consumer with automatic offset commits does.
@@ -10,11 +12,14 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import json
 import os
 import signal
 from collections import Counter
 from pathlib import Path
+from typing import TextIO
 
+from connectors.reviewdb.store import ReviewStore
 from moderation.effects import Effects
 from moderation.ports import Claim
 from moderation.settings import load_settings
@@ -33,17 +38,34 @@ class OffsetsFirst(Sidecar):
         self._on_step("hinted")
 
 
+def trace_commits(trace: TextIO) -> None:
+    """Note the positions of every transaction that the database has committed."""
+    commit = ReviewStore.commit
+
+    def traced(self: ReviewStore, claim: Claim, effects: Effects) -> None:
+        commit(self, claim, effects)
+        positions = [[p.topic, p.partition, offset] for p, offset in effects.positions.items()]
+        trace.write(json.dumps({"committed": positions}) + "\n")
+
+    ReviewStore.commit = traced  # type: ignore[method-assign]
+
+
 def main() -> None:
     """Run until SIGTERM, or until the chosen step kills the process."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("settings", type=Path)
+    parser.add_argument("trace", type=Path)
     parser.add_argument("--kill", metavar="STEP:N", help=f"STEP is one of {', '.join(STEPS)}; N counts from 1")
     parser.add_argument("--offsets-first", action="store_true")
     arguments = parser.parse_args()
     step, _, count = (arguments.kill or "never:0").partition(":")
     heard: Counter[str] = Counter()
 
+    trace = arguments.trace.open("a", buffering=1, encoding="utf-8")
+    trace_commits(trace)
+
     def on_step(name: str) -> None:
+        trace.write(json.dumps({"step": name}) + "\n")
         heard[name] += 1
         if name == step and heard[name] == int(count):
             os.kill(os.getpid(), signal.SIGKILL)

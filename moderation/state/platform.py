@@ -14,8 +14,6 @@ from moderation.state.memory_windows import MemoryWindowStore
 from moderation.state.snapshot import Saved, read_snapshot, write_snapshot
 from moderation.state.windows import MINUTE_MS, WindowStore
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 GRAPH_EPOCH_S = 86_400
 """Length of an epoch of the follow graph unless told otherwise: the one that risk models are trained with."""
 KEPT_MINUTES = 25 * 60

@@ -19,6 +19,7 @@ from export.graph import write_graph
 from export.parity import parity, random_sequences, torch_scores
 from export.precision import write_fp16, write_int8
 from export.probes import DEFAULT_PROBES, load_probes, prove_polarity
+from moderation.checksum import sha256_of
 from moderation.detector import load_detector
 from moderation.detector.manifest import (
     FORMAT_VERSION,
@@ -28,7 +29,6 @@ from moderation.detector.manifest import (
     Precision,
     PrecisionFile,
     SpecialTokens,
-    file_hash,
 )
 from moderation.detector.sections import SectionCutter
 from moderation.detector.sessions import cpu_runner
@@ -162,6 +162,6 @@ def _training(path: Path | None) -> dict[str, Any]:
 
 def _write_manifest(stage: Path, manifest: Manifest) -> None:
     names = sorted(path.name for path in stage.iterdir() if path.name != MANIFEST_FILE)
-    complete = manifest.model_copy(update={"files": {name: file_hash(stage / name) for name in names}})
+    complete = manifest.model_copy(update={"files": {name: sha256_of(stage / name) for name in names}})
     text = json.dumps(complete.model_dump(mode="json"), indent=2, ensure_ascii=False)
     (stage / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")

@@ -47,6 +47,7 @@ class Checkpoint:
     last: int
     pad: int
     layers: int
+    heads: int
     max_tokens: int
 
 
@@ -83,6 +84,7 @@ def load_checkpoint(directory: Path, machine_label: str | None = None, max_token
         last=special.last,
         pad=special.pad,
         layers=int(config.num_hidden_layers),
+        heads=int(config.num_attention_heads),
         max_tokens=max_tokens or possible,
     )
 

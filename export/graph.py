@@ -11,7 +11,9 @@ from typing import Any
 import onnx
 import torch
 
+from export.attention import heads_inside_attention
 from export.checkpoint import Checkpoint
+from export.first_token import last_layer_for_first_token
 from moderation.errors import InputError
 
 # The first opset with the standard Attention operator, which scaled_dot_product_attention becomes.
@@ -30,7 +32,7 @@ def write_graph(checkpoint: Checkpoint, path: Path) -> None:
     texts, tokens = torch.export.Dim("texts", min=1), torch.export.Dim("tokens", min=3, max=checkpoint.max_tokens + 2)
     logging.getLogger("torch.onnx").setLevel(logging.ERROR)
     try:
-        with warnings.catch_warnings():
+        with warnings.catch_warnings(), last_layer_for_first_token(checkpoint.network):
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
                 checkpoint.network,
@@ -49,6 +51,7 @@ def write_graph(checkpoint: Checkpoint, path: Path) -> None:
     program.save(str(path), external_data=False)
     model = onnx.load(str(path))
     without_traces(model)
+    heads_inside_attention(model, checkpoint.heads)
     onnx.save(model, str(path))
     assert_fused_attention(path, checkpoint.layers)
 

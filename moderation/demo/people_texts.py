@@ -6,7 +6,6 @@ rule-based model for sentiment analysis of social media text", ICWSM 2014; MIT l
 
 from __future__ import annotations
 
-import hashlib
 import html
 import io
 import os
@@ -16,6 +15,7 @@ import tarfile
 import tempfile
 from pathlib import Path
 
+from moderation.checksum import sha256_of
 from moderation.errors import ConnectionLost, InputError
 
 PACKAGE = "vaderSentiment"
@@ -49,11 +49,11 @@ def default_cache() -> Path:
 def cached_package(cache: Path) -> Path:
     """Return the verified source package, fetched when the cache does not hold it or holds something else."""
     path = cache / f"{PACKAGE}-{VERSION}.tar.gz"
-    if path.is_file() and hash_of(path) == SHA256:
+    if path.is_file() and sha256_of(path) == SHA256:
         return path
     with tempfile.TemporaryDirectory() as folder:
         fetched = _download(Path(folder))
-        found = hash_of(fetched)
+        found = sha256_of(fetched)
         if found != SHA256:
             raise InputError(
                 f"{fetched.name} as downloaded has the SHA-256 {found[:12]}…, not {SHA256[:12]}…; it is not used. "
@@ -67,12 +67,6 @@ def cached_package(cache: Path) -> Path:
         except OSError as error:
             raise InputError(f"{cache} cannot be written: {error.strerror}; name another folder with --cache") from None
     return path
-
-
-def hash_of(path: Path) -> str:
-    """Return the SHA-256 of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _download(folder: Path) -> Path:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from moderation.checksum import sha256_of
 from moderation.errors import BundleError
 
 FORMAT_VERSION = 1
@@ -120,12 +121,6 @@ def read_manifest(bundle: Path) -> tuple[Manifest, str]:
     return manifest, hashlib.sha256(raw).hexdigest()
 
 
-def file_hash(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def _verify(bundle: Path, manifest: Manifest) -> None:
     needed = {manifest.tokenizer, *(precision.file for precision in manifest.precisions.values())}
     for name in sorted(needed - manifest.files.keys()):
@@ -134,7 +129,7 @@ def _verify(bundle: Path, manifest: Manifest) -> None:
         if Path(name).name != name:
             raise BundleError(f"{bundle / MANIFEST_FILE} names {name!r}, which is no plain file name; do not use it.")
         try:
-            found = file_hash(bundle / name)
+            found = sha256_of(bundle / name)
         except OSError as error:
             raise BundleError(
                 f"The bundle {bundle} lacks {name} ({error.strerror}); copy or export it again as a whole."

@@ -59,11 +59,12 @@ def read_bundle(bundle: Path) -> RiskModel:
                 for family in manifest.families
                 if family.name != CONTENT
             },
-            fusion=Fusion(names, neutral, _booster(contents[manifest.fusion_file])),
+            fusion=Fusion(names, neutral, _booster(contents[manifest.fusion_file]), manifest.content_slopes),
             metadata_only=Fusion(
                 tuple(names[column] for column in metadata),
                 neutral[metadata],
                 _booster(contents[manifest.metadata_only_file]),
+                None,
             ),
             references={name: Reference(np.array(references[name], dtype=np.float64)) for name in names},
         )
@@ -76,11 +77,6 @@ def write_manifest(bundle: Path, manifest: Manifest) -> None:
     waiting = bundle / f"{MANIFEST}.part"
     waiting.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
     waiting.replace(bundle / MANIFEST)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hex."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _read(bundle: Path, name: str) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -14,6 +15,10 @@ from moderation.risk.manifest import Manifest, NamedFeature
 
 FEATURES_PER_FAMILY = 2
 _CONTENT = "content"
+_BASES = {"ln": math.e, "log2": 2.0}
+"""Units that are logarithms, with their base."""
+_LARGEST_EXPONENT = 40.0
+_UNITS = {"": "", "1": "", "count": "", "1/s": " per second", "1/day": " per day"}
 
 
 def reasons_for(
@@ -43,8 +48,8 @@ def reasons_for(
 
 
 def _content_reason(logit: float, p_value: float, contribution: float) -> Reason:
-    sentence = f"The text reads as machine-written; {_rarity(p_value)} score this high."
-    return Reason(_CONTENT, "synthetic_logit", logit, contribution, sentence)
+    said = f"The text reads as machine-written; {_rarity(p_value)} score this high."
+    return Reason(_CONTENT, "synthetic_logit", logit, contribution, said)
 
 
 def _rarity(p_value: float) -> str:
@@ -65,27 +70,33 @@ def _family_reasons(
         column = model.columns[own]
         feature, value = manifest.features[column], float(features[column])
         part = contribution * float(shares[own] / total)
-        reasons.append(Reason(model.name, feature.name, value, part, _sentence(feature, value)))
+        reasons.append(Reason(model.name, feature.name, value, part, sentence(feature, value)))
     return reasons
 
 
-def _sentence(feature: NamedFeature, value: float) -> str:
+def sentence(feature: NamedFeature, value: float) -> str:
+    """Return what *value* of *feature* is, beside what is usual among genuine accounts."""
     meaning = feature.meaning.strip().rstrip(".")
-    said = f"{meaning[:1].upper()}{meaning[1:]}: {_number(value, feature.unit)}"
+    said = f"{meaning[:1].upper()}{meaning[1:]}: {_said(value, feature.unit)}"
     if feature.genuine_median is None or feature.genuine_low is None or feature.genuine_high is None:
         return f"{said}."
-    if feature.genuine_low == feature.genuine_high:
-        usual = f"nearly always {_number(feature.genuine_median, feature.unit)}"
-    else:
-        usual = f"mostly {_plain(feature.genuine_low)} to {_number(feature.genuine_high, feature.unit)}"
+    low, high = _said(feature.genuine_low, feature.unit), _said(feature.genuine_high, feature.unit)
+    usual = f"nearly always {low}" if low == high else f"mostly {low} to {high}"
     return f"{said}; among genuine accounts {usual}."
+
+
+def _said(value: float, unit: str) -> str:
+    """Return *value* as a reviewer would say it: logarithms as factors, shares in percent, 0 and 1 as no and yes."""
+    if unit == "0/1":
+        return "yes" if value >= 0.5 else "no"
+    if unit == "share":
+        return f"{_plain(100 * value)} %"
+    if unit in _BASES:
+        return f"{_plain(_BASES[unit] ** min(value, _LARGEST_EXPONENT))} times"
+    return f"{_plain(value)}{_UNITS.get(unit, f' {unit}')}"
 
 
 def _plain(value: float) -> str:
     if value == 0 or abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.3g}"
-
-
-def _number(value: float, unit: str) -> str:
-    return f"{_plain(value)} {unit}" if unit and unit not in ("1", "count", "ratio") else _plain(value)

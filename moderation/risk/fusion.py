@@ -8,7 +8,12 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.risk.slopes import Slopes
+
+CONTENT = "content"
 TYPING = "typing"
+_LARGEST_LOG_ODDS = 30.0
+"""Beyond it a risk would round to 0 or 1."""
 
 
 def with_neutral(
@@ -24,7 +29,7 @@ def with_neutral(
 
 @dataclass(frozen=True)
 class Fusion:
-    """A LightGBM model that never falls as a family's score rises (monotone constraints on every column).
+    """A LightGBM model, on top of slopes for the text's score; neither ever falls as a family's score rises.
 
     A missing family takes its neutral score, which is at most a median genuine account's: by monotonicity, masking
     a family never gives a higher risk than a median genuine account's values would. The typing score is clipped
@@ -35,6 +40,9 @@ class Fusion:
     neutral: NDArray[np.float64]
     """Neutral score of each family, shape (families,)."""
     booster: lgb.Booster
+    """Log-odds by trees, with monotone constraints on every column."""
+    slopes: Slopes | None
+    """Log-odds by the text's score, to which the trees' are added; None for a fusion without content."""
 
     def filled(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return *scores*, shape (n, families), with neutral for missing and the typing score clipped."""
@@ -44,9 +52,25 @@ class Fusion:
         """Return the risk in (0, 1) of each row of family *scores*, shape (n, families) to (n,)."""
         if len(scores) == 0:
             return np.zeros(0)
-        return np.asarray(self.booster.predict(self.filled(scores), num_threads=1), dtype=np.float64)
+        filled = self.filled(scores)
+        trees = np.asarray(self.booster.predict(filled, raw_score=True, num_threads=1), dtype=np.float64)
+        log_odds = np.clip(self._by_slopes(filled) + trees, -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS)
+        return np.asarray(1.0 / (1.0 + np.exp(-log_odds)), dtype=np.float64)
 
     def contributions(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return each family's share of one row's log-odds of risk, shape (families,) to (families,); slow."""
-        explained = self.booster.predict(self.filled(scores[None, :]), pred_contrib=True, num_threads=1)
-        return np.asarray(explained, dtype=np.float64)[0, :-1]
+        """Return each family's share of one row's log-odds of risk, shape (families,) to (families,); slow.
+
+        By the slopes what the row has over the neutral scores, by the trees what TreeSHAP gives.
+        """
+        filled = self.filled(scores[None, :])
+        trees = np.asarray(self.booster.predict(filled, pred_contrib=True, num_threads=1), dtype=np.float64)
+        shares = trees[0, :-1]
+        if self.slopes is not None:
+            above_neutral = self._by_slopes(filled) - self._by_slopes(self.neutral[None, :])
+            shares[self.families.index(CONTENT)] += above_neutral[0]
+        return shares
+
+    def _by_slopes(self, filled: NDArray[np.float64]) -> NDArray[np.float64]:
+        if self.slopes is None:
+            return np.zeros(len(filled))
+        return self.slopes.log_odds(filled[:, self.families.index(CONTENT)])

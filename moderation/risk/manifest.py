@@ -7,8 +7,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from moderation.risk.certificate import Certificate
+from moderation.risk.slopes import Slopes
 
-FORMAT = 1
+FORMAT = 2
 
 
 class _Said(BaseModel):
@@ -50,6 +51,8 @@ class Manifest(_Said):
     features: tuple[NamedFeature, ...]
     families: tuple[FamilyEntry, ...]
     """In the order of the fusion's columns."""
+    content_slopes: Slopes
+    """The fusion's slopes over the text's score."""
     fusion_file: str
     metadata_only_file: str
     """A fusion without content, for comparison in evaluation; decides nothing."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
 from collections.abc import Iterator
@@ -10,6 +9,7 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
+from moderation.checksum import sha256_of
 from moderation.errors import InputError
 
 
@@ -69,8 +69,7 @@ def check_hash(path: Path, manifest: Path | None = None) -> None:
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{manifest} is no data manifest ({error}); see data_manifest.json for its form.") from error
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = sha256_of(path)
     except OSError as error:
         raise InputError(f"Cannot read {path}: {error.strerror}. Name the folder with the text data.") from error
     if found != expected:

@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from moderation.features import FEATURES
 from moderation.risk.family_models import FamilyModel
-from moderation.risk.fusion import Fusion, with_neutral
+from moderation.risk.fusion import CONTENT, Fusion, with_neutral
 from moderation.risk.gate import FAMILIES
 from moderation.training.risk.collecting import Watched
+from moderation.training.risk.fitting_slopes import fit_slopes
 from moderation.training.risk.recipe import Growth, Recipe
 
-METADATA = tuple(name for name in FAMILIES if name != "content")
+METADATA = tuple(name for name in FAMILIES if name != CONTENT)
 
 
 @dataclass(frozen=True)
@@ -120,7 +121,8 @@ def fit_fusion(
 ) -> Fusion:  # fmt: skip
     """Fit the fusion of *families* on cross-fitted *scores*, shape (n, all families), never falling in any of them.
 
-    Families are made missing at random, independently of the label, so that missing means nothing.
+    Slopes over the text's score first, then trees on what they leave. Families are made missing at random,
+    independently of the label, so that missing means nothing.
     """
     masked = scores.copy()
     rng = np.random.default_rng([recipe.seed, 3])
@@ -128,13 +130,17 @@ def fit_fusion(
     for column, name in enumerate(FAMILIES):
         masked[rng.random(len(masked)) < rates[name], column] = np.nan
     columns = [FAMILIES.index(name) for name in families]
+    filled = with_neutral(masked[:, columns], tuple(families), neutral[columns])
+    label = ~watched.genuine[watched.account]
+    weight = post_weights(watched)
     parameters = {**_parameters(recipe, growth), "monotone_constraints": [1] * len(columns)}
-    data = lgb.Dataset(
-        with_neutral(masked[:, columns], tuple(families), neutral[columns]),
-        label=~watched.genuine[watched.account],
-        weight=post_weights(watched),
-    )
-    return Fusion(tuple(families), neutral[columns], lgb.train(parameters, data, growth.trees))
+    slopes, begun = None, None
+    if CONTENT in families:
+        content = filled[:, families.index(CONTENT)]
+        slopes = fit_slopes(content, label, weight)
+        begun = slopes.log_odds(content)
+    data = lgb.Dataset(filled, label=label, weight=weight, init_score=begun)
+    return Fusion(tuple(families), neutral[columns], lgb.train(parameters, data, growth.trees), slopes)
 
 
 def _folds(watched: Watched, recipe: Recipe) -> NDArray[np.int64]:

@@ -11,9 +11,10 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.checksum import sha256_of
 from moderation.detector import Detector
 from moderation.features import FEATURES, FEATURES_VERSION
-from moderation.risk.bundle import sha256_of, write_manifest
+from moderation.risk.bundle import write_manifest
 from moderation.risk.certificate import Certificate
 from moderation.risk.fusion import Fusion
 from moderation.risk.gate import FAMILIES
@@ -80,16 +81,17 @@ def gather(
 def fit(watched: Mapping[Role, Watched], logits: Mapping[Role, NDArray[np.float64]], recipe: Recipe) -> Trained:
     """Fit on train, choose on tune, set the threshold on threshold, certify on certify.
 
-    The fusion without content is chosen by its own best, so that the comparison is fair to it.
+    The fusion without content is chosen by its own best, so that the comparison is fair to it. Of the gates the
+    strictest is taken that catches nearly as much as the best, then the fusion that catches most behind it.
     """
     models, medians = fit_families(watched["train"], recipe)
     fitted = fix_neutral(models, medians, watched["tune"], logits["tune"])
     scores = cross_fitted(watched["train"], logits["train"], recipe)
-    references = _references(fitted.scores(watched["tune"].features, logits["tune"]), watched["tune"], recipe)
+    tune_scores = fitted.scores(watched["tune"].features, logits["tune"])
+    references = _references(tune_scores, watched["tune"], recipe)
     decisions: list[tuple[float, Decision]] = []
     alone: list[tuple[float, Fusion]] = []
     tuning: dict[str, float] = {}
-    tune_scores = fitted.scores(watched["tune"].features, logits["tune"])
     for growth in recipe.fusion_candidates:
         fusion = fit_fusion(watched["train"], scores, fitted.neutral, FAMILIES, growth, recipe)
         for p_family in recipe.p_family_candidates:
@@ -99,7 +101,9 @@ def fit(watched: Mapping[Role, Watched], logits: Mapping[Role, NDArray[np.float6
             tuning[f"{growth}, p_family {p_family:g}"] = round(decisions[-1][0], 4)
         metadata = fit_fusion(watched["train"], scores, fitted.neutral, METADATA, growth, recipe)
         alone.append((sensitivity(metadata.risks(tune_scores[:, 1:]), watched["tune"], recipe.target), metadata))
-    decision = max(decisions, key=lambda found: found[0])[1]
+    most = max(caught for caught, _ in decisions)
+    enough = [found for found in decisions if found[0] >= most - recipe.worth_a_laxer_gate]
+    decision = min(enough, key=lambda found: (found[1].p_family, -found[0]))[1]
     metadata_only = max(alone, key=lambda found: found[0])[1]
     threshold, rule = set_threshold(decision, watched["threshold"], logits["threshold"], recipe)
     certificate = certify(decision, threshold, watched["certify"], logits["certify"], recipe)
@@ -134,6 +138,7 @@ def write_bundle(
             )
             for column, name in enumerate(FAMILIES)
         ),
+        content_slopes=decision.fusion.slopes,
         fusion_file="fusion.txt",
         metadata_only_file="metadata-only.txt",
         reference_file="reference.json",

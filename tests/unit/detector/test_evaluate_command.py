@@ -9,8 +9,8 @@ import numpy as np
 import zstandard
 from typer.testing import CliRunner
 
+from moderation.checksum import sha256_of
 from moderation.cli.detector import app
-from moderation.detector.manifest import file_hash
 
 _SUBJECTS = ("my neighbour", "the old tram", "our coach", "this kettle", "the ferry")
 _VERBS = ("broke down", "sang", "left early", "cost a fortune", "came back")
@@ -37,7 +37,7 @@ def test_evaluate_prints_and_writes_figures_with_their_n(tmp_path: Path) -> None
     _write(tmp_path / "text_train.jsonl.zst", 240, 1)
     _write(tmp_path / "text_dev.jsonl.zst", 120, 2)
     manifest = tmp_path / "manifest.json"
-    files = {name: file_hash(tmp_path / name) for name in ("text_train.jsonl.zst", "text_dev.jsonl.zst")}
+    files = {name: sha256_of(tmp_path / name) for name in ("text_train.jsonl.zst", "text_dev.jsonl.zst")}
     manifest.write_text(json.dumps({"files": files}), encoding="utf-8")
     out = tmp_path / "figures.json"
     arguments = ["evaluate", "--data", str(tmp_path), "--out", str(out), "--data-manifest", str(manifest)]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from moderation.checksum import sha256_of
 from moderation.detector import load_detector, shipped_bundle
-from moderation.detector.manifest import file_hash
 from moderation.errors import BundleError
 
 
@@ -92,7 +92,7 @@ def test_another_tokenizer_is_refused(bundle: Path) -> None:
     vocabulary = tokenizer["model"]["vocab"]
     vocabulary["the"], vocabulary["a"] = vocabulary["a"], vocabulary["the"]
     path.write_text(json.dumps(tokenizer), encoding="utf-8")
-    _change(bundle, lambda manifest: manifest["files"].update({"tokenizer.json": file_hash(path)}))
+    _change(bundle, lambda manifest: manifest["files"].update({"tokenizer.json": sha256_of(path)}))
     with pytest.raises(BundleError, match="tokenizer"):
         load_detector(bundle)
 
@@ -110,6 +110,6 @@ def test_a_bundle_for_another_device_is_refused(bundle: Path) -> None:
 def test_a_graph_that_onnxruntime_cannot_run_is_refused(bundle: Path) -> None:
     path = bundle / "model.int8.onnx"
     path.write_bytes(b"no graph")
-    _change(bundle, lambda manifest: manifest["files"].update({"model.int8.onnx": file_hash(path)}))
+    _change(bundle, lambda manifest: manifest["files"].update({"model.int8.onnx": sha256_of(path)}))
     with pytest.raises(BundleError, match="cannot run"):
         load_detector(bundle)

@@ -47,6 +47,16 @@ def test_attention_is_one_operator_in_every_layer(bundle: Path) -> None:
         assert_fused_attention(bundle / "model.fp32.onnx", layers=3)
 
 
+def test_the_last_layer_is_computed_for_the_first_token_and_heads_are_split_inside_attention(bundle: Path) -> None:
+    graph = onnx.load(str(bundle / "model.fp32.onnx")).graph
+    shapes = {value.name: value.type.tensor_type.shape.dim for value in graph.value_info}
+    attention = [node for node in graph.node if node.op_type == "Attention"]
+    assert not any(node.op_type == "Transpose" for node in graph.node)
+    tokens = [shapes[node.input[0]][1].dim_value for node in attention]
+    assert tokens[-1] == 1
+    assert 1 not in tokens[:-1]
+
+
 def test_a_bundle_carries_no_path_of_the_machine_that_exported_it(bundle: Path) -> None:
     for file in (*bundle.iterdir(), *shipped_bundle().iterdir()):
         assert b'.py", line' not in file.read_bytes(), f"a stack trace in {file.name}"

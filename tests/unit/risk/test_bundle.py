@@ -63,7 +63,7 @@ def test_a_missing_file_or_directory_is_refused(copy: Path, tmp_path: Path) -> N
 
 def test_another_format_is_refused(copy: Path) -> None:
     change(copy, "format", 99)
-    with pytest.raises(BundleError, match="has format 99, this version reads 1"):
+    with pytest.raises(BundleError, match="has format 99, this version reads 2"):
         load(copy)
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from moderation.risk.explanation import sentence
 from moderation.risk.gate import gate_opens
+from moderation.risk.manifest import NamedFeature
 from moderation.risk.model import RiskModel
 from tests.unit.risk.test_neutrality import any_posts
 
@@ -47,6 +49,26 @@ def test_reasons_are_sentences_about_known_values_only(model: RiskModel) -> None
             assert reason.sentence.endswith(".")
             assert "nan" not in reason.sentence.lower().split()
     assert found
+
+
+@pytest.mark.parametrize(
+    ("unit", "value", "said"),
+    [
+        ("ln", -1.74, "0.176 times"),
+        ("log2", 3.0, "8 times"),
+        ("log2", 1e6, "1,099,511,627,776 times"),
+        ("share", 0.054, "5.4 %"),
+        ("0/1", 1.0, "yes"),
+        ("1/s", 21.34, "21.3 per second"),
+        ("count", 1234.0, "1,234"),
+        ("ms", 40.0, "40 ms"),
+    ],
+)
+def test_a_reason_says_its_value_as_a_reviewer_would(unit: str, value: float, said: str) -> None:
+    feature = NamedFeature(
+        name="f", family="graph", unit=unit, meaning="what it is", genuine_median=0, genuine_low=0, genuine_high=0
+    )
+    assert sentence(feature, value).startswith(f"What it is: {said}; among genuine accounts nearly always ")
 
 
 def test_description_says_simulated(model: RiskModel) -> None:

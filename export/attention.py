@@ -1,0 +1,61 @@
+"""Attention on three dimensions: the operator splits the heads itself, and its reshapes and transposes go."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from onnx import helper
+
+
+def heads_inside_attention(model: Any, heads: int) -> None:
+    """Rewrite every Attention of *model* whose inputs and output are only reshaped for it, in place.
+
+    The ONNX operator takes queries, keys and values of shape (texts, heads, tokens, size) or of shape (texts,
+    tokens, heads × size) with the number of heads beside it (ONNX operators, Attention-23). PyTorch exports the
+    first; the second spares eight operators a layer, which counts for short texts.
+    """
+    graph = model.graph
+    for node in [node for node in graph.node if node.op_type == "Attention"]:
+        makers = {output: maker for maker in graph.node for output in maker.output}
+        whole = [_before(makers, name, ("Transpose", "Reshape")) for name in node.input[:3]]
+        after = _after(graph, node.output[0], ("Transpose", "Reshape"))
+        if None in whole or after is None:
+            continue
+        node.input[:3] = whole
+        node.output[0] = after[-1].output[0]
+        node.attribute.extend(helper.make_attribute(name, heads) for name in ("q_num_heads", "kv_num_heads"))
+        for gone in after:
+            graph.node.remove(gone)
+    _remove_unused(graph)
+
+
+def _before(makers: dict[str, Any], name: str, operators: tuple[str, ...]) -> str | None:
+    """Return what *name* was before *operators*, the last of them first; None when others made it."""
+    for operator in operators:
+        maker = makers.get(name)
+        if maker is None or maker.op_type != operator:
+            return None
+        name = maker.input[0]
+    return name
+
+
+def _after(graph: Any, name: str, operators: tuple[str, ...]) -> list[Any] | None:
+    """Return the nodes that alone follow *name*, one for each of *operators*; None when others read it."""
+    found: list[Any] = []
+    for operator in operators:
+        readers = [node for node in graph.node if name in node.input]
+        if len(readers) != 1 or readers[0].op_type != operator:
+            return None
+        found.append(readers[0])
+        name = readers[0].output[0]
+    return found
+
+
+def _remove_unused(graph: Any) -> None:
+    while True:
+        read = {name for node in graph.node for name in node.input} | {output.name for output in graph.output}
+        unused = [node for node in graph.node if not any(name in read for name in node.output)]
+        if not unused:
+            return
+        for node in unused:
+            graph.node.remove(node)

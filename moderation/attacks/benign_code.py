@@ -44,7 +44,6 @@ _CODE: tuple[str, ...] = (
 _CODE_SLOTS: Slots = {
     "verb": ("load", "merge", "count", "parse", "drop", "rotate", "check", "flush", "draw"),
     "noun": ("user", "order", "row", "track", "invoice", "node", "ticket", "image", "route"),
-    "Noun": ("User", "Order", "Row", "Track", "Invoice", "Node", "Ticket", "Image", "Route"),
     "field": ("age", "size", "price", "rank", "depth", "score", "width", "offset"),
     "other": ("total", "limit", "status", "height", "weight", "level"),
     "ext": ("csv", "txt", "log", "json", "py"),
@@ -54,5 +53,10 @@ _CODE_SLOTS: Slots = {
 
 
 def code_snippet(rng: random.Random) -> str:
-    """Return some lines of code, a query, a settings file or an error message, of no real program."""
-    return filled(rng.choice(_CODE), _CODE_SLOTS, rng)
+    """Return some lines of code, a query, a settings file or an error message, of no real program.
+
+    A name is the same wherever it stands in a snippet; numbers are drawn anew at each place.
+    """
+    names = {slot: (str(rng.choice(values)),) for slot, values in _CODE_SLOTS.items() if slot != "n"}
+    capital = (names["noun"][0].capitalize(),)
+    return filled(rng.choice(_CODE), {**_CODE_SLOTS, **names, "Noun": capital}, rng)

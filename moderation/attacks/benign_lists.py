@@ -17,7 +17,7 @@ _TASKS: tuple[str, ...] = (
     *("call the dentist", "pay rent", "pick up parcel", "water the plants", "return library books", "fix bike tyre"),
     *("email the «who»", "cancel gym", "renew passport", "book train for the «date»", "clean the fridge"),
     *("meeting with «who» at «hour»", "ironing", "print the forms", "buy a present for «who»", "change bed sheets"),
-    *("bins out «day»", "look for keys", "back up photos", "prune the roses", "ring grandma", "send invoice «number»"),
+    *("«day»: bins out", "look for keys", "back up photos", "prune the roses", "ring grandma", "send invoice «number»"),
     *("oil the gate", "swap winter tyres", "sign school letter", "pack for «day»", "defrost soup"),
 )
 _LIST_SLOTS: Slots = {

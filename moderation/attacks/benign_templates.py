@@ -61,7 +61,7 @@ _WEATHER_SLOTS: Slots = {
     "later": ("scattered showers", "brighter spells", "thundery rain", "clearing skies", "sleet on high ground"),
     "high": range(9, 33),
     "low": range(-6, 9),
-    "strength": ("light", "moderate", "fresh", "strong, gusts on the coast"),
+    "strength": ("light", "moderate", "fresh", "strong"),
     "side": ("north", "south-west", "east", "north-west", "south"),
     "day": ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday"),
     "chance": range(0, 100, 5),
@@ -70,17 +70,14 @@ _WEATHER_SLOTS: Slots = {
 }
 
 _SPORTS: tuple[str, ...] = (
-    (
-        "«home» «goals»-«goals» «guest» (half-time «few»-«few»). Scorers: «player» «minute», «player» «minute». "
-        "Attendance: «crowd»."
-    ),
+    ("«home» «goals»-«goals» «guest». Scorers: «player» «minute», «player» «minute». Attendance: «crowd»."),
     (
         "Full time: «home» «goals», «guest» «goals». «player» with the last goal in minute «minute». Next match: "
         "«day», «hour»:30, «where»."
     ),
     "Matchday «round»: «home» v «guest» «goals»:«goals», «home» stay «place» in the table with «points» points.",
     (
-        "Women's «round»th round: «home» beat «guest» by «points» points, top scorer «player» with «minute». Referee: "
+        "Women, round «round»: «home» beat «guest» by «points» points, top scorer «player» with «minute». Referee: "
         "«player»."
     ),
     "U«age» «home» - «guest» «goals»:«goals» a.e.t., penalties «few»:«goals». Yellow cards: «player», «player».",
@@ -89,7 +86,7 @@ _SPORTS_SLOTS: Slots = {
     "home": ("Harbour Rovers", "Oakfield Town", "Mill Lane", "St Anne's", "Northgate United", "Railway Club"),
     "guest": ("Valley Athletic", "Old Bridge", "Castle Park", "Riverside", "Eastern Stars", "Postal Workers"),
     "goals": range(6),
-    "few": range(3),
+    "few": range(2, 6),
     "player": ("Osei", "Lund", "Marchetti", "Novak", "Duarte", "Kimura", "Byrne", "Haidari", "Svensson"),
     "minute": range(10, 90),
     "crowd": range(112, 4_800),

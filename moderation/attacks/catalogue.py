@@ -1,13 +1,11 @@
-"""The lists of everything in this room, in the order of reports and of docs/attacks.md."""
+"""The list of all attacks, in the order of reports and of docs/attacks.md, and how one is found by its name."""
 
 from __future__ import annotations
 
 from moderation.attacks.attack import Attack
-from moderation.attacks.benign import BENIGN as BENIGN
-from moderation.attacks.benign_changes import BENIGN_CHANGES as BENIGN_CHANGES
+from moderation.attacks.benign_changes import BENIGN_CHANGES
 from moderation.attacks.characters import CHARACTER_ATTACKS
 from moderation.attacks.framing import FRAMING_ATTACKS
-from moderation.attacks.framing import SPLITS as SPLITS
 from moderation.attacks.layout import LAYOUT_ATTACKS
 from moderation.attacks.words import WORD_ATTACKS
 from moderation.errors import InputError

@@ -67,8 +67,9 @@ def without_article(found: str) -> str:
 
 def whole_words(words: Iterable[str]) -> re.Pattern[str]:
     """Return a pattern that finds these words and phrases in any case, longest first, never inside a longer word."""
-    longest_first = sorted(words, key=len, reverse=True)
-    return re.compile(rf"(?<![\w'’-])(?:{'|'.join(map(re.escape, longest_first))})(?![\w'’-])", re.IGNORECASE)
+    longest_first = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
+    # That a letter follows is asked first: at most places of a text the many alternatives need not be tried.
+    return re.compile(rf"(?<![\w'’-])(?=[^\W\d_])(?:{longest_first})(?![\w'’-])", re.IGNORECASE)
 
 
 def known_words(pattern: re.Pattern[str], text: str, table: Container[str]) -> list[Span]:

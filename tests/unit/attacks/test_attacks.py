@@ -31,6 +31,12 @@ def test_the_same_seed_gives_the_same_text(attack: Attack) -> None:
     assert attack.apply(PARAGRAPH, "fold-3") == attack.apply(PARAGRAPH, "fold-3")
 
 
+def test_a_result_is_the_same_on_another_machine() -> None:
+    misspelling = attack_named("misspelling")
+    assert misspelling.apply("We walked to the lake. It was frozen!", 1) == "We walked to the lake. It was froen!"
+    assert misspelling.apply("We walked to the lake. It was frozen!", 2) == "We walked to the lae. It was frozen!"
+
+
 @pytest.mark.parametrize("attack", [a for a in CHANGES if a.rate < 1], ids=name_of)
 def test_another_seed_changes_other_places(attack: Attack) -> None:
     assert len({attack.apply(PARAGRAPH, seed) for seed in range(5)}) > 1

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from moderation.attacks import BENIGN, BenignSuite, attack_named
@@ -41,6 +43,17 @@ def test_a_refrain_comes_back_word_for_word() -> None:
         assert len(parts) >= 4
         assert len(set(parts[1::2])) == 1
         assert len(set(parts[::2])) == len(parts) // 2
+
+
+def test_a_name_is_the_same_wherever_it_stands_in_a_snippet() -> None:
+    (suite,) = [suite for suite in BENIGN if suite.name == "code_snippets"]
+    indexes = [text for text in suite.texts(1, 300) if "CREATE INDEX" in text]
+    assert indexes
+    for text in indexes:
+        found = re.search(r"ALTER TABLE (\w+) ADD COLUMN (\w+) .*\nCREATE INDEX (\w+) ON (\w+) \((\w+), ", text)
+        assert found is not None
+        table, column, index, indexed, first = found.groups()
+        assert (index, indexed, first) == (f"{table}_{column}", table, column)
 
 
 def test_dictated_text_has_neither_capitals_nor_marks() -> None:

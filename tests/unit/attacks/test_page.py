@@ -1,0 +1,19 @@
+"""docs/attacks.md is the list of what there is."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from moderation.attacks import ATTACKS, BENIGN, BENIGN_CHANGES, SPLITS
+from moderation.attacks.__main__ import as_markdown
+
+
+def test_the_page_is_what_the_room_prints() -> None:
+    page = Path(__file__).parents[3] / "docs" / "attacks.md"
+    assert page.read_text(encoding="utf-8") == as_markdown()
+
+
+def test_everything_has_its_row() -> None:
+    rows = [line.split("|")[1].strip().split("`")[1] for line in as_markdown().splitlines() if line.startswith("| `")]
+    changes = [attack.name for attack in ATTACKS], [attack.name for attack in BENIGN_CHANGES]
+    assert rows == [*changes[0], *(split.name for split in SPLITS), *changes[1], *(suite.name for suite in BENIGN)]

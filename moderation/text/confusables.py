@@ -128,7 +128,9 @@ def _likenesses() -> dict[str, str]:
     found = {
         letter: _ascii_letter(letter, direct)
         for letter in direct
-        if unicodedata.category(letter) in ("Lu", "Ll") and script(letter) != _LATIN
+        if unicodedata.category(letter) in ("Lu", "Ll")
+        and script(letter) != _LATIN
+        and unicodedata.is_normalized("NFKC", letter)
     }
     plain = {letter: likeness for letter, likeness in found.items() if likeness}
     return plain | _accented(plain)

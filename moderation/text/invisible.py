@@ -28,6 +28,7 @@ _OVERRIDE = re.compile("[\u202d\u202e]")
 _BLACK_FLAG = "\U0001f3f4"
 _REGION = re.compile("[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
 _KEYCAP = "\u20e3"
+_KEYS = "0123456789#*"
 
 # Where a joiner or non-joiner between two letters is spelling (Unicode 15.1, chapters 9, 12, 13 and 16).
 _JOINING = frozenset(
@@ -85,7 +86,7 @@ def _spelled(before: str, run: str, after: str) -> int:
     if before == _BLACK_FLAG and (flag := _REGION.match(run)):
         return flag.end()
     selectors = 0
-    if _EMOJI_OR_TEXT.match(run) and (_pictured(before) or (after == _KEYCAP and len(run) == 1)):
+    if _EMOJI_OR_TEXT.match(run) and (_pictured(before) or (before in _KEYS and after == _KEYCAP and len(run) == 1)):
         selectors = 1
     if run[selectors:] == _ZWJ and (_pictured(before) or before == _KEYCAP) and after and _pictured(after):
         return len(run)

@@ -14,11 +14,19 @@ _MARKS_IN_A_RUN = 8
 _MARKS_PER_LETTER = 2
 
 _MARK = re.compile(f"[{MARKS}]")
+_NOT_WORDS = re.compile(rf"[^\w\s]{{{_MARKS_IN_A_RUN + 1}}}")
 _WORD = re.compile(f"[\\w{MARKS}]+")
+
+
+def any_marks(text: str) -> bool:
+    """Return whether *text* has a combining mark of no script that is not composed with its letter."""
+    return _MARK.search(text) is not None
 
 
 def capped(text: str) -> tuple[str, int]:
     """Return *text* with every run of combining marks cut to its first eight, and how many were cut."""
+    if not _NOT_WORDS.search(text):
+        return text, 0
     kept: list[str] = []
     run = 0
     combining = unicodedata.combining
@@ -35,7 +43,7 @@ def unstacked(text: str) -> tuple[str, int]:
     *text* is in NFKC. Only marks of no script count, so points, harakat and vowel signs of Hebrew, Arabic and Indic
     words stay however many they are. A word's own accents go with the tower: which of them came first is not known.
     """
-    if not _MARK.search(text):
+    if not any_marks(text):
         return text, 0
     dropped = 0
 

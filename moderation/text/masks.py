@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-
-from moderation.text.scripts import MARKS
+import unicodedata
 
 _URL = re.compile(r"(?:https?://|www\.)[^\s`]+", re.IGNORECASE)
-# Marks and joiners belong to the name: left behind, they would change the mask.
-_MENTION = re.compile(f"(?<![\\w@])@\\w[\\w\u200c\u200d{MARKS}]*")
+_MENTION = re.compile(r"(?<![\w@])@\w+")
+_JOINERS = "\u200c\u200d"
 _FENCED = re.compile(r"```.*?```", re.DOTALL)
 _INLINE = re.compile(r"(?<!`)`([^`]{1,200})`(?!`)")
 _SHORT_CODE = 4
@@ -18,7 +17,24 @@ _OPENS_A_QUOTE = "\"'“‘«‹„([*@#`"
 
 def without_addresses(text: str) -> str:
     """Return *text* with every URL as ``http`` and every mention as ``@user``: nobody is known by whom they name."""
-    return _MENTION.sub("@user", _URL.sub("http", text))
+    text = _URL.sub("http", text)
+    pieces: list[str] = []
+    done = 0
+    for mention in _MENTION.finditer(text):
+        if mention.start() < done:
+            continue
+        pieces += (text[done : mention.start()], "@user")
+        done = _end_of_name(text, mention.end())
+    return "".join((*pieces, text[done:]))
+
+
+def _end_of_name(text: str, position: int) -> int:
+    """Where the name that goes on at *position* ends: vowel signs and joiners are no word characters to `re`."""
+    while position < len(text) and (
+        text[position].isalnum() or text[position] in "_" + _JOINERS or unicodedata.category(text[position])[0] == "M"
+    ):
+        position += 1
+    return position
 
 
 def without_quotes(text: str) -> str:

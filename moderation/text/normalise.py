@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from moderation.text.compatibility import dressed_letters
 from moderation.text.confusables import folded
 from moderation.text.invisible import swept
-from moderation.text.marks import capped, unstacked
+from moderation.text.marks import any_marks, capped, unstacked
 from moderation.text.masks import without_addresses, without_code, without_quotes
 from moderation.text.tampering import Tampering
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_LONG_RUN = re.compile(r"([^\w\s]|_)\1{3,}")
+_LONG_RUN = re.compile(r"([^a-zA-Z0-9\s])\1{3,}")
 _NO_ASCII_LETTER = bytes(code for code in range(256) if not chr(code).isalpha() or code > 127)
-# Each round can only shorten the text; no text is known that needs a third.
+# Each round takes something away; no text is known that needs a third.
 _MOST_ROUNDS = 4
 
 
@@ -50,6 +50,16 @@ def normalised(text: str) -> Normalised:
     dressed = dressed_letters(seen.text)
     clean, marks = _composed(seen.text)
     final, confusables = folded(_masked(clean))
+    for _ in range(_MOST_ROUNDS):
+        # A mark changes hands when the letter before it is masked or replaced; then it is weighed and composed anew.
+        if not any_marks(final):
+            break
+        before = final
+        recomposed, dropped = _composed(before)
+        final, replaced = folded(_masked(recomposed))
+        marks, confusables = marks + dropped, confusables + replaced
+        if final == before:
+            break
     n_letters = sum(map(str.isalpha, clean))
     return Normalised(
         final, Tampering(n_letters, seen.invisible, seen.bidi_controls, seen.tags, dressed, confusables, marks)
@@ -61,10 +71,12 @@ def _composed(text: str) -> tuple[str, int]:
     dropped = 0
     for _ in range(_MOST_ROUNDS):
         text, cut = capped(text)
-        text, unneeded = unstacked(unicodedata.normalize("NFKC", text))
-        dropped += cut + unneeded
+        # A half-width voicing sign is a mark only in NFKC, so that a run can be too long once more.
+        text, cut_again = capped(unicodedata.normalize("NFKC", text))
+        text, unneeded = unstacked(text)
+        dropped += cut + cut_again + unneeded
         seen = swept(text).text
-        if seen == text:
+        if seen == text and not unneeded:
             break
         text = seen
     return text, dropped

@@ -24,10 +24,13 @@ _SELECTOR = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 _MONGOLIAN_SELECTOR = re.compile("[\u180b-\u180f]")
 _TAG = re.compile("[\U000e0000-\U000e007f]")
 _BIDI = re.compile("[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_DIRECTION_MARK = re.compile("[\u061c\u200e\u200f]")
 _OVERRIDE = re.compile("[\u202d\u202e]")
 _BLACK_FLAG = "\U0001f3f4"
 _REGION = re.compile("[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
 _KEYCAP = "\u20e3"
+# Editors leave one zero-width space in an empty line, translation services two before a word; typists double a joiner.
+_LEFT_OVER = 2
 _KEYS = "0123456789#*"
 
 # Where a joiner or non-joiner between two letters is spelling (Unicode 15.1, chapters 9, 12, 13 and 16).
@@ -65,11 +68,12 @@ def swept(text: str) -> Swept:
         before, after = text[run.start() - 1 : run.start()], text[run.end() : run.end() + 1]
         spelled = _spelled(before, run[0], after)
         rest = run[0][spelled:]
-        hidden.extend(_BIDI.findall(rest))
+        if not (_DIRECTION_MARK.fullmatch(rest) and _at_an_edge(before, after)):
+            hidden.extend(_BIDI.findall(rest))
         rest = _BIDI.sub("", rest)
         tags += len(_TAG.findall(rest))
         rest = _TAG.sub("", rest).replace(_SOFT_HYPHEN, "")
-        if len(rest) > 1 or (rest and not _harmless(before, rest, after)):
+        if rest and not _harmless(before, rest, after):
             unseen += len(rest)
         return run[0][:spelled]
 
@@ -94,18 +98,38 @@ def _spelled(before: str, run: str, after: str) -> int:
         return selectors
     if _MONGOLIAN_SELECTOR.match(run) and script(before) == "MONGOLIAN":
         return 1
-    return int(run in (_ZWNJ, _ZWJ) and script(before) in _JOINING and after != "" and script(after) == script(before))
+    joined = script(before) in _JOINING and (
+        _ends_in_virama(before) or (after != "" and script(after) == script(before))
+    )
+    return int(run in (_ZWNJ, _ZWJ) and joined)
 
 
-def _harmless(before: str, character: str, after: str) -> bool:
-    """Whether this one invisible character hides nothing where it stands."""
-    if not before or not after or before.isspace() or after.isspace():
-        return True
-    if _SELECTOR.match(character):
-        return not before.isalpha() or script(before) == "CJK"
-    if character == _ZWSP:
+def _ends_in_virama(sign: str) -> bool:
+    """A joiner after a virama spells at a word's end too: Malayalam's older chillu letters."""
+    return unicodedata.combining(sign) == 9
+
+
+def _at_an_edge(before: str, after: str) -> bool:
+    return not before or not after or before.isspace() or after.isspace()
+
+
+def _harmless(before: str, run: str, after: str) -> bool:
+    """Whether these invisible characters hide nothing where they stand."""
+    if _at_an_edge(before, after):
+        return len(run) <= _LEFT_OVER
+    if run == _ZWSP * len(run):
         return script(before) in _UNSPACED or script(after) in _UNSPACED
-    return character == _ZWJ and (_pictured(before) or _pictured(after))
+    if (
+        len(run) <= _LEFT_OVER
+        and set(run) <= {_ZWNJ, _ZWJ}
+        and (script(before) in _JOINING or script(after) in _JOINING)
+    ):
+        return True
+    if len(run) > 1:
+        return False
+    if _SELECTOR.match(run):
+        return not before.isalpha() or script(before) == "CJK"
+    return run == _ZWJ and (_pictured(before) or _pictured(after))
 
 
 def _pictured(character: str) -> bool:

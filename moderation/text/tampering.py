@@ -10,8 +10,8 @@ class Tampering:
     """What was hidden in one text, as counts of characters; all zero but *letters* for genuine writing.
 
     Not counted: emoji with their joiners, selectors and tags, joiners that spell Persian or Indic words, direction
-    marks in a text with right-to-left letters, soft hyphens, a byte order mark, one invisible character beside
-    white space (platforms put it into empty lines), ligatures, fractions and East Asian punctuation.
+    marks in a text with right-to-left letters, soft hyphens, a byte order mark, one or two invisible characters
+    beside white space (editors and translation services leave them), ligatures, fractions and East Asian punctuation.
     """
 
     letters: int = 0

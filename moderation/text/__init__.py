@@ -1,5 +1,6 @@
 """The room where a post's text is brought into the one form that is scored and compared."""
 
-from moderation.text.normalise import normalise
+from moderation.text.normalise import Normalised, normalise, normalised
+from moderation.text.tampering import Tampering
 
-__all__ = ["normalise"]
+__all__ = ["Normalised", "Tampering", "normalise", "normalised"]

@@ -4,49 +4,89 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from dataclasses import dataclass
 
-# A run of combining marks longer than this is decoration or an attack (UAX #15's stream-safe format allows 30,
-# no living script needs more than a handful). Capping it first also keeps NFKC linear: its canonical ordering
-# is an insertion sort within one run.
-_MARKS_IN_A_RUN = 8
+from moderation.text.compatibility import dressed_letters
+from moderation.text.confusables import folded
+from moderation.text.invisible import swept
+from moderation.text.marks import any_marks, capped, unstacked
+from moderation.text.masks import without_addresses, without_code, without_quotes
+from moderation.text.tampering import Tampering
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
-_URL = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
-_MENTION = re.compile(r"(?<![\w@])@\w+")
-_CAMOUFLAGE = "".join(
-    (
-        "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f",
-        "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb",
-        "\U0001d173-\U0001d17a\U000e0000-\U000e0fff",
-    )
-)
-_INVISIBLE = re.compile(f"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f{_CAMOUFLAGE}]")
+_LONG_RUN = re.compile(r"([^a-zA-Z0-9\s])\1{3,}")
+_NO_ASCII_LETTER = bytes(code for code in range(256) if not chr(code).isalpha() or code > 127)
+# Each round takes something away; no text is known that needs a third.
+_MOST_ROUNDS = 4
+
+
+@dataclass(frozen=True)
+class Normalised:
+    """The form of a text that is tokenised, and what had been hidden in it."""
+
+    text: str
+    tampering: Tampering
 
 
 def normalise(text: str) -> str:
-    """Return the form of *text* that is tokenised: what a reader sees, free of invisible characters.
+    """Return the form of *text* that is tokenised; as `normalised`, without the counts."""
+    return normalised(text).text
 
-    NFKC; control, zero-width, bidi, tag and variation characters removed; lone surrogates become U+FFFD;
-    URLs become ``http`` and mentions ``@user``, so that nobody is recognised by whom they name; each run of
-    white space becomes one blank. Takes time linear in the length of *text*, whatever is in it. Raises nothing.
+
+def normalised(text: str) -> Normalised:
+    """Return what a reader sees of *text*, in one form, and how much had been hidden in it.
+
+    In this order: lone surrogates become U+FFFD; invisible characters go, unless they spell something; NFKC; stacked
+    combining marks go; a punctuation mark repeated four times or more stands three times; URLs become ``http``,
+    mentions ``@user``, quoted lines ``quote``, code ``code``; Latin words spoofed with letters of other scripts
+    are Latin again; each run of white space becomes one blank. Letters that somebody repeats stay: that is spelling.
+    Takes time linear in the length of *text*, whatever is in it; once more changes nothing. Raises nothing.
     """
-    if not text.isascii():
-        text = _SURROGATES.sub("\ufffd", text)
-        text = _INVISIBLE.sub("", text)
-        text = unicodedata.normalize("NFKC", _cap_marks(text))
-    text = _INVISIBLE.sub("", text)
-    text = _URL.sub("http", text)
-    text = _MENTION.sub("@user", text)
-    return " ".join(text.split())
+    if text.isascii():
+        seen = swept(text)
+        n_letters = len(seen.text.encode("ascii").translate(None, _NO_ASCII_LETTER))
+        return Normalised(_masked(seen.text), Tampering(n_letters, invisible=seen.invisible))
+    seen = swept(_SURROGATES.sub("\ufffd", text))
+    dressed = dressed_letters(seen.text)
+    clean, marks = _composed(seen.text)
+    final, confusables = folded(_masked(clean))
+    for _ in range(_MOST_ROUNDS):
+        # A mark changes hands when the letter before it is masked or replaced; then it is weighed and composed anew.
+        if not any_marks(final):
+            break
+        before = final
+        recomposed, dropped = _composed(before)
+        final, replaced = folded(_masked(recomposed))
+        marks, confusables = marks + dropped, confusables + replaced
+        if final == before:
+            break
+    n_letters = sum(map(str.isalpha, clean))
+    return Normalised(
+        final, Tampering(n_letters, seen.invisible, seen.bidi_controls, seen.tags, dressed, confusables, marks)
+    )
 
 
-def _cap_marks(text: str) -> str:
-    """Cut every run of combining marks to its first few."""
-    kept: list[str] = []
-    run = 0
-    combining = unicodedata.combining
-    for character in text:
-        run = run + 1 if combining(character) else 0
-        if run <= _MARKS_IN_A_RUN:
-            kept.append(character)
-    return "".join(kept)
+def _composed(text: str) -> tuple[str, int]:
+    """NFKC without stacked marks, and without what NFKC or their absence made superfluous; the marks that went."""
+    dropped = 0
+    for _ in range(_MOST_ROUNDS):
+        text, cut = capped(text)
+        # A half-width voicing sign is a mark only in NFKC, so that a run can be too long once more.
+        text, cut_again = capped(unicodedata.normalize("NFKC", text))
+        text, unneeded = unstacked(text)
+        dropped += cut + cut_again + unneeded
+        seen = swept(text).text
+        if seen == text and not unneeded:
+            break
+        text = seen
+    return text, dropped
+
+
+def _masked(text: str) -> str:
+    text = without_quotes(without_addresses(_LONG_RUN.sub(_three, text)))
+    return " ".join(without_code(" ".join(text.split())).split())
+
+
+def _three(run: re.Match[str]) -> str:
+    mark = run[1]
+    return mark * 3 if mark.isascii() or unicodedata.category(mark).startswith("P") else run[0]

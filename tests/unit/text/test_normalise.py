@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
-from moderation.text import normalise
+from moderation.text import normalise, normalised
 
 
 @pytest.mark.parametrize(
@@ -24,15 +26,44 @@ from moderation.text import normalise
         ("write to me@example.org", "write to me@example.org"),
         ("привет мир", "привет мир"),
         ("\u200b\u2060\ufeff", ""),
+        ("what?????? no....", "what??? no..."),
+        ("a ---- b ____ c 、、、、 d", "a --- b ___ c 、、、 d"),
+        ("soooooo 😂😂😂😂😂 100000", "soooooo 😂😂😂😂😂 100000"),
+        ("@x\u0301y hello", "@user hello"),
+        ("@ک\u200cت hello", "@user hello"),
     ],
 )
 def test_a_reader_s_form(text: str, clean: str) -> None:
     assert normalise(text) == clean
 
 
-def test_normalising_twice_changes_nothing() -> None:
-    for text in ("e\u0301 \u200b@a\u200bb", "ﬁne​print", "x" + "\u0301" * 50):
-        assert normalise(normalise(text)) == normalise(text)
+HOSTILE = st.lists(
+    st.one_of(
+        st.sampled_from("\u200b\u200c\u200d\ufe0f\u202e\u00ad\u3164\U000e0041\u0301\u0316\u0489\u064b\u0653\u094d"),
+        st.sampled_from("abZéﬁ𝐱ｗςοарсжաօאاکठ한하カﾞ葛㎏1😀❤🏴`>@./:-_=!'"),
+        st.sampled_from(
+            ["\n", "\n> ", " ", "\x1c", "\u2028", "\x00", "\ud800", "\u0301" * 9, "!!!!", "https://x", "www.", "```"]
+        ),
+    ),
+    max_size=40,
+).map("".join)
+
+
+@given(st.one_of(HOSTILE, st.text(st.characters(exclude_categories=[]))))
+@example("e\u0301 \u200b@a\u200bb")
+@example("ﬁne\u200bprint")
+@example("x" + "\u0301" * 50)
+def test_normalising_twice_changes_nothing(text: str) -> None:
+    once = normalised(text)
+    assert normalise(once.text) == once.text
+    assert 0 <= once.tampering.altered <= len(text) * 3
+
+
+@given(st.text(st.characters(max_codepoint=126, exclude_characters="`>"), max_size=80))
+def test_ascii_takes_the_short_way_to_the_same_form(text: str) -> None:
+    short, long = normalised(text), normalised(text + " é")
+    assert f"{short.text} é".strip() == long.text
+    assert short.tampering.letters == long.tampering.letters - 1 == sum(map(str.isalpha, text))
 
 
 @pytest.mark.parametrize(
@@ -44,8 +75,33 @@ def test_normalising_twice_changes_nothing() -> None:
         "\u202e" * 500_000,
         " \n" * 500_000,
         "www." * 250_000,
+        "`" * 1_000_000,
+        "`a" * 500_000,
+        "``` " * 250_000,
+        "\n>" * 300_000,
+        "аa " * 300_000,
+        "аa\u200d" * 200_000,
+        "".join(chr(code) for code in range(0x20, 0x20000)) * 4,
+        "!?" * 500_000,
+        "\u0301" + "k\u0489\u0301\u0301" * 200_000,
     ],
-    ids=["combining marks", "expanding ligatures", "at signs", "bidi", "blanks", "half addresses"],
+    ids=[
+        "combining marks",
+        "expanding ligatures",
+        "at signs",
+        "bidi",
+        "blanks",
+        "half addresses",
+        "backticks",
+        "half code",
+        "fences",
+        "quotes",
+        "spoofs",
+        "spoofs with joiners",
+        "all of Unicode",
+        "punctuation",
+        "towers of marks",
+    ],
 )
 def test_hostile_text_takes_bounded_time(text: str) -> None:
     began = time.perf_counter()

@@ -244,6 +244,7 @@ class KafkaSource:
         except (KafkaError, OSError) as error:
             self._require_known()
             raise _meaning(self._settings, error) from None
+        self._finish_rejoin()
         self._require_known()
         self._require_all()
         records: list[Origin] = []
@@ -264,6 +265,17 @@ class KafkaSource:
                     )
                 )
         return records
+
+    def _finish_rejoin(self) -> None:
+        """See to it that a rejoin that outlasted a poll is finished by the next one.
+
+        A leader of the group that shares out again because a topic's metadata changed notes the new metadata at once.
+        kafka-python (3.0.12) asks only those notes whether a rejoin is under way, so where a poll ends meanwhile, the
+        next one sees no need to await it: no partition is ever assigned, no record fetched, no heartbeat sent.
+        """
+        coordinator = self._consumer._coordinator
+        if coordinator.rejoining and not coordinator.rejoin_needed:
+            coordinator.request_rejoin()
 
     def _require_known(self) -> None:
         """Raises PositionError when a topic has a partition that it did not have at the start."""

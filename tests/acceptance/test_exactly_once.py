@@ -6,8 +6,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
@@ -32,12 +32,25 @@ class Run:
     topics: Topics
     produced: Produced
     group: str
+    processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """The sidecar as a process of its own."""
+        """The sidecar as a process of its own, which logs into a file: nobody has to empty a pipe for it to go on."""
         module = "tests.acceptance.sidecar_process"
         command = [sys.executable, "-m", module, str(self.settings), str(self.trace), *arguments]
-        return subprocess.Popen(command, stderr=subprocess.PIPE)
+        with self.log.open("wb") as log:
+            process = subprocess.Popen(command, stderr=log)
+        self.processes.append(process)
+        return process
+
+    @property
+    def log(self) -> Path:
+        """What the last process logged."""
+        return self.settings.with_suffix(".log")
+
+    def said(self) -> str:
+        """The end of the log, for the message of a failure."""
+        return self.log.read_text(encoding="utf-8")[-6000:]
 
     @property
     def trace(self) -> Path:
@@ -73,7 +86,9 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
 
 
 @pytest.fixture
-def deploy(scenario: Scenario, tmp_path: Path, kafka_broker: str, topics: Callable[..., str], postgres_url: str) -> Run:
+def deploy(
+    scenario: Scenario, tmp_path: Path, kafka_broker: str, topics: Callable[..., str], postgres_url: str
+) -> Iterator[Run]:
     """The scenario on topics of its own and an empty review database."""
     named = Topics(topics(PARTITIONS), topics(2), topics(1), topics(1))
     topics(1, name=f"{named.posts}-dlt")
@@ -107,7 +122,11 @@ snapshot_every_s = 2
     subprocess.run(
         [sys.executable, "-m", "moderation", "db", "upgrade", "--database", postgres_url], check=True, timeout=60
     )
-    return Run(settings, postgres_url, kafka_broker, named, produced, f"{named.posts}-group")
+    run = Run(settings, postgres_url, kafka_broker, named, produced, f"{named.posts}-group")
+    yield run
+    for process in run.processes:
+        process.kill()
+        process.wait()
 
 
 def run_to_the_end(run: Run, *arguments: str) -> None:
@@ -116,20 +135,21 @@ def run_to_the_end(run: Run, *arguments: str) -> None:
     deadline = time.monotonic() + RUN_TIMEOUT_S
     while sum(run.ledger().values()) < run.produced.records:
         if process.poll() is not None:
-            raise AssertionError(f"ended early with {process.returncode}: {process.communicate()[1][-4000:].decode()}")
-        assert time.monotonic() < deadline, f"still at {run.ledger()} of {run.produced.records} records"
+            raise AssertionError(f"ended early with {process.returncode}: {run.said()}")
+        assert time.monotonic() < deadline, f"{run.ledger()} of {run.produced.records} records: {run.said()}"
         time.sleep(0.3)
     process.terminate()
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0, errors[-4000:].decode()
+    assert process.wait(timeout=60) == 0, run.said()
 
 
-def run_until_killed(run: Run, *arguments: str) -> str:
-    """Start and wait for the process to kill itself; what it logged."""
+def run_until_killed(run: Run, *arguments: str) -> None:
+    """Start and wait for the process to kill itself."""
     process = run.start(*arguments)
-    _, errors = process.communicate(timeout=RUN_TIMEOUT_S)
-    assert process.returncode == -9, errors[-4000:].decode()
-    return errors.decode()
+    try:
+        ended = process.wait(timeout=RUN_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        raise AssertionError(f"not killed within {RUN_TIMEOUT_S} s: {run.said()}") from None
+    assert ended == -9, run.said()
 
 
 def assert_killed_at(run: Run, step: str) -> None:
@@ -183,14 +203,15 @@ def test_a_restart_at_the_end_rebuilds_silently_and_changes_nothing(deploy: Run,
     assert deploy.flags() == sorted(scenario.expected_flags)
     (deploy.settings.parent / "state.snapshot").unlink()
     process = deploy.start()
-    assert process.stderr is not None
-    while b"INFO start: " not in (line := process.stderr.readline()):
-        assert line, "the sidecar ended before it started to read"
-    assert f"{deploy.produced.records} records to rebuild".encode() in line
+    deadline = time.monotonic() + RUN_TIMEOUT_S
+    while "INFO start: " not in deploy.said():
+        assert process.poll() is None, deploy.said()
+        assert time.monotonic() < deadline, deploy.said()
+        time.sleep(0.1)
+    assert f"{deploy.produced.records} records to rebuild" in deploy.said()
     time.sleep(3)
     process.terminate()
-    process.communicate(timeout=60)
-    assert process.returncode == 0
+    assert process.wait(timeout=60) == 0, deploy.said()
     assert deploy.query("SELECT count(*) FROM assessments") == first
     assert deploy.flags() == sorted(scenario.expected_flags)
 

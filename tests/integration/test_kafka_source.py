@@ -77,6 +77,17 @@ def test_every_record_comes_once_with_its_bytes_and_in_partition_order(kafka_bro
         assert len(partition.topic_id) > 10
 
 
+def test_a_rejoin_that_outlasts_a_poll_is_finished_by_the_next(kafka_broker: str, topics: Topics) -> None:
+    topic = topics(3)
+    with source(settings(kafka_broker, topic)) as opened:
+        # As after an assignment made before the client knew every topic: it notices by itself and joins anew.
+        opened._consumer._coordinator._assignment_snapshot = {}
+        for _ in range(100):
+            opened.poll(1)
+        fill(kafka_broker, topic, 60)
+        assert len(read(opened, 60)) == 60
+
+
 def test_it_reads_on_from_where_it_is_told_whatever_the_group_was_told(kafka_broker: str, topics: Topics) -> None:
     topic = topics(2)
     fill(kafka_broker, topic, 100)

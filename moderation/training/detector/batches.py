@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from moderation.attacks import TRAINING_ATTACKS, attack_named
 from moderation.text import normalise
+from moderation.training.detector.partition import keyed_fraction
 from moderation.training.detector.rows import TextRow
 
 CROP_MIN_TOKENS = 10
@@ -22,6 +25,7 @@ CROP_MAX_TOKENS = 126
 TOKEN_DROPOUT = 0.05
 # Steps whose texts are drawn together and then dealt out by length, which saves most of the padding.
 _STEPS_DEALT_TOGETHER = 8
+_TEXTS_TOKENISED_TOGETHER = 1024
 # How often a source is drawn, per label it has. A source of one label can teach nothing but itself, so it
 # counts less; small sources count less so that they are not learned by heart.
 _WEIGHT_BOTH_LABELS = 1.0
@@ -30,18 +34,27 @@ _FULL_WEIGHT_ROWS = 600
 
 
 @dataclass(frozen=True)
-class TokenisedTexts:
-    """Texts as one array of token ids, with where each begins and its label."""
+class Tokens:
+    """Texts as one array of token ids, with where each begins."""
 
     ids: NDArray[np.int32]  # (all tokens,)
     starts: NDArray[np.int64]  # (texts + 1,)
+
+    def of(self, text: int) -> NDArray[np.int32]:
+        """Return the token ids of one text, without special tokens."""
+        return self.ids[self.starts[text] : self.starts[text + 1]]
+
+
+@dataclass(frozen=True)
+class TokenisedTexts:
+    """Texts to train on: as they are, as an adversary would post them, and how often each is drawn."""
+
+    tokens: Tokens
+    attacked: Tokens | None
+    """The same texts after one attack each; None where none was asked for."""
     labels: NDArray[np.float32]  # (texts,)
     strata: tuple[NDArray[np.int64], ...]  # indices of the texts of each source and label
     weights: NDArray[np.float64]  # (strata,), sums to 1
-
-    def tokens(self, text: int) -> NDArray[np.int32]:
-        """Return the token ids of one text, without special tokens."""
-        return self.ids[self.starts[text] : self.starts[text + 1]]
 
 
 @dataclass(frozen=True)
@@ -63,37 +76,62 @@ class SpecialTokens:
     unknown: int
 
 
-def tokenise(rows: Sequence[TextRow], tokenizer: Tokenizer) -> TokenisedTexts:
-    """Return the rows normalised and tokenised, without special tokens; empty texts stay empty."""
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    parts: list[NDArray[np.int32]] = []
-    for begin in range(0, len(rows), 1024):
-        texts = [normalise(row.text) for row in rows[begin : begin + 1024]]
-        encoded = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
-        parts.extend(np.array(encoding.ids, dtype=np.int32) for encoding in encoded)
-    lengths = np.array([len(part) for part in parts], dtype=np.int64)
+def tokenise(rows: Sequence[TextRow], tokenizer: Tokenizer, *, attacked: bool = False) -> TokenisedTexts:
+    """Return the rows normalised and tokenised, without special tokens; empty texts stay empty.
+
+    With *attacked*, each also after one of the training attacks, people's texts like machines': who misspells is no
+    machine.
+    """
+    tokens = _tokens((row.text for row in rows), tokenizer)
     members: dict[tuple[str, int], list[int]] = defaultdict(list)
     for index, row in enumerate(rows):
-        if lengths[index]:
+        if len(tokens.of(index)):
             members[row.source, row.label].append(index)
     weights = np.array([_weight(stratum, members) for stratum in sorted(members)])
     return TokenisedTexts(
-        ids=np.concatenate(parts) if parts else np.zeros(0, np.int32),
-        starts=np.concatenate([[0], np.cumsum(lengths)]),
+        tokens=tokens,
+        attacked=_tokens((_attacked(row) for row in rows), tokenizer) if attacked else None,
         labels=np.array([row.label for row in rows], dtype=np.float32),
         strata=tuple(np.array(members[stratum]) for stratum in sorted(members)),
         weights=weights / weights.sum(),
     )
 
 
-def batch_of_step(texts: TokenisedTexts, special: SpecialTokens, seed: int, step: int, size: int) -> Batch:
-    """Return the batch of one step, the same for the same seed and step."""
+def _tokens(texts: Iterable[str], tokenizer: Tokenizer) -> Tokens:
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    parts: list[NDArray[np.int32]] = []
+    remaining = iter(texts)
+    while some := list(islice(remaining, _TEXTS_TOKENISED_TOGETHER)):
+        encoded = tokenizer.encode_batch_fast([normalise(text) for text in some], add_special_tokens=False)
+        parts.extend(np.array(encoding.ids, dtype=np.int32) for encoding in encoded)
+    lengths = [len(part) for part in parts]
+    return Tokens(np.concatenate(parts) if parts else np.zeros(0, np.int32), np.concatenate([[0], np.cumsum(lengths)]))
+
+
+def _attacked(row: TextRow) -> str:
+    """The text after the first training attack, in an order of the row's own, that normalisation does not undo."""
+    clean = normalise(row.text)
+    for name in sorted(TRAINING_ATTACKS, key=lambda name: keyed_fraction(row.id, name)):
+        changed = attack_named(name).apply(row.text, row.id)
+        if normalise(changed) != clean:
+            return changed
+    return row.text
+
+
+def batch_of_step(
+    texts: TokenisedTexts, special: SpecialTokens, seed: int, step: int, size: int, attacked_share: float = 0.0
+) -> Batch:
+    """Return the batch of one step, the same for the same seed and step; *attacked_share* of its texts are attacked."""
     deal, place = divmod(step, _STEPS_DEALT_TOGETHER)
     rng = np.random.default_rng([seed, deal])
     drawn = rng.choice(len(texts.strata), size=size * _STEPS_DEALT_TOGETHER, p=texts.weights)
     chosen = np.array([texts.strata[stratum][rng.integers(len(texts.strata[stratum]))] for stratum in drawn])
-    crops = [_crop(texts.tokens(text), rng, special.unknown) for text in chosen]
+    changed = rng.random(len(chosen)) < attacked_share
+    crops = [
+        _crop((texts.attacked if attack and texts.attacked else texts.tokens).of(text), rng, special.unknown)
+        for text, attack in zip(chosen, changed, strict=True)
+    ]
     by_length = np.argsort([len(crop) for crop in crops], kind="stable")
     place = int(rng.permutation(_STEPS_DEALT_TOGETHER)[place])
     members = by_length[place * size : (place + 1) * size]

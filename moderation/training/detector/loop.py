@@ -37,6 +37,8 @@ class TrainingPlan:
     cooldown_share: float = 0.3
     weight_decay: float = 0.01
     gradient_norm: float = 1.0
+    attacked_share: float = 0.25
+    """Of the texts of a step, those that are seen after an attack."""
     seed: int = 1
     checkpoint_every: int = 100
     validate_every: int = 500
@@ -69,7 +71,7 @@ def train(data_dir: Path, out: Path, start_from: Path, plan: TrainingPlan, devic
     tokenizer = Tokenizer.from_file(str(tokenizer_file))
     special = special_tokens(tokenizer)
     rows = load_partition(data_dir, "A")
-    texts = tokenise([row for row in rows if not in_validation(row)], tokenizer)
+    texts = tokenise([row for row in rows if not in_validation(row)], tokenizer, attacked=plan.attacked_share > 0)
     held_out = sample_per_stratum([row for row in rows if in_validation(row)], plan.validation_per_stratum)
     held_out_texts = tokenise(held_out, tokenizer)
     torch.manual_seed(plan.seed)
@@ -119,7 +121,7 @@ def _step(
     step: int,
     device: torch.device,
 ) -> float:
-    batch = batch_of_step(texts, special, plan.seed, step, plan.batch_texts)
+    batch = batch_of_step(texts, special, plan.seed, step, plan.batch_texts, plan.attacked_share)
     torch.manual_seed(plan.seed * 1_000_003 + step)
     for group in optimizer.param_groups:
         group["lr"] = learning_rate(plan, step) * group["scale"]

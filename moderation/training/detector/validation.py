@@ -22,9 +22,9 @@ def logits_of(
 ) -> NDArray[np.float32]:
     """Return one logit per text, the mean of its sections weighted by their tokens; NaN for an empty text."""
     pieces = [
-        (text, texts.tokens(text)[begin:end])
+        (text, texts.tokens.of(text)[begin:end])
         for text in range(len(texts.labels))
-        for begin, end in windows(len(texts.tokens(text)), CROP_MAX_TOKENS)
+        for begin, end in windows(len(texts.tokens.of(text)), CROP_MAX_TOKENS)
     ]
     pieces.sort(key=lambda piece: len(piece[1]))
     totals = np.zeros(len(texts.labels))

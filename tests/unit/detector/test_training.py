@@ -104,6 +104,21 @@ def test_batches_are_balanced_cropped_and_the_same_for_the_same_step() -> None:
     assert all((batch.ids[:, 0] == 2).all() for batch in batches)
 
 
+def test_the_asked_share_of_texts_is_seen_after_an_attack_and_its_label_stays() -> None:
+    rows, special = _rows(), SpecialTokens(2, 3, 0, 1)
+    texts = tokenise(rows, _tokenizer(), attacked=True)
+    assert texts.attacked is not None
+    changed = [not np.array_equal(texts.tokens.of(n), texts.attacked.of(n)) for n in range(len(rows))]
+    assert np.mean(changed) > 0.9, "nearly every text can be attacked"
+    clean, mixed, attacked = (
+        [batch_of_step(texts, special, 7, step, 64, share) for step in range(8)] for share in (0.0, 0.5, 1.0)
+    )
+    machines = [sum(float(batch.labels.sum()) for batch in some) for some in (clean, mixed, attacked)]
+    assert machines[0] == machines[1] == machines[2], "the same texts, with the same labels"
+    unknown = [np.mean([(batch.ids == special.unknown).mean() for batch in some]) for some in (clean, mixed, attacked)]
+    assert unknown[0] < unknown[1] < unknown[2], "attacked words are new to the vocabulary of the test"
+
+
 def test_the_rate_rises_stays_and_falls_to_nothing() -> None:
     plan = TrainingPlan(steps=1000, warmup_steps=100, peak_learning_rate=1.0, cooldown_share=0.2)
     assert learning_rate(plan, 0) == pytest.approx(0.01)

@@ -180,6 +180,7 @@ class FakeConsumer:
     def __init__(self) -> None:
         self.answers: list[Any] = []
         self.listener: Any = None
+        self._coordinator = SimpleNamespace(rejoining=False, rejoin_needed=False)
 
     def partitions_for_topic(self, topic: str) -> set[int]:
         return {0, 1}

@@ -14,6 +14,7 @@ from tokenizers import Tokenizer
 
 from moderation.detector.calibration import probability
 from moderation.detector.manifest import Manifest, Precision, read_manifest
+from moderation.detector.remembered import RememberedScores
 from moderation.detector.scores import ContentScore, Detector, SectionScore
 from moderation.detector.sections import CutText, SectionCutter
 from moderation.detector.sessions import Runner, cpu_runner, cuda_runner
@@ -28,25 +29,33 @@ class OnnxDetector:
     """A verified bundle, ready to score. Safe to call from several threads."""
 
     def __init__(
-        self, manifest: Manifest, manifest_hash: str, cutter: SectionCutter, runner: Runner, precision: Precision
+        self,
+        manifest: Manifest,
+        manifest_hash: str,
+        cutter: SectionCutter,
+        runner: Runner,
+        precision: Precision,
+        remembered_texts: int,
     ) -> None:
         self.manifest = manifest
         self.manifest_hash = manifest_hash
         self._cutter = cutter
         self._runner = runner
         self._precision = precision
+        self._remembered = RememberedScores(remembered_texts)
 
     def score(self, texts: Sequence[str]) -> list[ContentScore]:
-        """Return one score per text, in order; a text that occurs twice is computed once."""
+        """Return one score per text, in order; a text that occurs again, soon enough, is not computed again."""
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
         distinct = dict(zip(keys, texts, strict=True))
-        cuts = {key: self._cutter.cut(text) for key, text in distinct.items()}
+        scores = {key: score for key in distinct if (score := self._remembered.of(key)) is not None}
+        cuts = {key: self._cutter.cut(text) for key, text in distinct.items() if key not in scores}
         logits = self._runner.logits([section.ids for cut in cuts.values() for section in cut.sections])
-        scores: dict[bytes, ContentScore] = {}
         begin = 0
         for key, cut in cuts.items():
             end = begin + len(cut.sections)
             scores[key] = self._joined(cut, logits[begin:end])
+            self._remembered.remember(key, scores[key])
             begin = end
         return [scores[key] for key in keys]
 
@@ -76,18 +85,25 @@ def shipped_bundle() -> Path:
     return Path(str(resources.files("moderation"))) / "bundles" / "detector-minilm"
 
 
-def load_detector(bundle: Path | None = None, *, max_text_bytes: int = 65536, threads: int | None = None) -> Detector:
+def load_detector(
+    bundle: Path | None = None,
+    *,
+    max_text_bytes: int = 65536,
+    threads: int | None = None,
+    remembered_texts: int = 20_000,
+) -> Detector:
     """Return the detector of *bundle* (the shipped one by default), on CUDA where there is one that suits it.
 
     Every file's hash is verified, and the probes of the manifest must come out on their sides. *max_text_bytes*
-    bounds what of a text is read, *threads* what of the CPU is used (every core by default). Raises BundleError.
+    bounds what of a text is read, *threads* what of the CPU is used (every core by default), *remembered_texts* of how
+    many texts the scores are kept, about 1 kB each. Raises BundleError.
     """
     directory = bundle or shipped_bundle()
     manifest, manifest_hash = read_manifest(directory)
     tokenizer = _tokenizer(directory / manifest.tokenizer)
     cutter = SectionCutter(tokenizer, manifest.special_tokens, manifest.max_tokens, max_text_bytes)
     runner, precision = _runner(directory, manifest, threads)
-    detector = OnnxDetector(manifest, manifest_hash, cutter, runner, precision)
+    detector = OnnxDetector(manifest, manifest_hash, cutter, runner, precision, remembered_texts)
     _check_tokenizer(directory, manifest, cutter)
     _check_polarity(directory, manifest, detector)
     return detector

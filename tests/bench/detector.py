@@ -69,13 +69,13 @@ def write_checkpoint(directory: Path, small: bool) -> None:
 
 
 def ours(checkpoint: Path, folder: Path, model: Any, tokenizer: Any) -> Detector:
-    """Export the checkpoint and load it as the sidecar does."""
+    """Export the checkpoint and load it as the sidecar does, except that no score is remembered between rounds."""
     first, second = (_difference(model, tokenizer, probe) for probe in _PROBES)
     labels = (1, 0) if first > second else (0, 1)
     probes = folder / "probes.json"
     probes.write_text(json.dumps([{"text": text, "label": label} for text, label in zip(_PROBES, labels, strict=True)]))
     bundle = write_bundle(checkpoint, folder / "bundle", BundleOrder("bench", ("int8",), probes=probes))
-    return load_detector(bundle)
+    return load_detector(bundle, remembered_texts=0)
 
 
 def _difference(model: Any, tokenizer: Any, text: str) -> float:

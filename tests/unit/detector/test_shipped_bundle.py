@@ -24,7 +24,7 @@ _POSTS = (
 
 @pytest.fixture(scope="module")
 def detector() -> Detector:
-    return load_detector(threads=2)
+    return load_detector(threads=2, remembered_texts=0)
 
 
 def test_the_same_post_scores_the_same_alone_or_among_others(detector: Detector) -> None:

@@ -72,7 +72,7 @@ def test_parity_with_pytorch_is_measured_and_recorded(bundle: Path) -> None:
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
 def test_a_score_does_not_depend_on_its_neighbours(bundle: Path, tmp_path: Path, precision: str) -> None:
-    detector = load_detector(_only(bundle, precision, tmp_path), threads=2)
+    detector = load_detector(_only(bundle, precision, tmp_path), threads=2, remembered_texts=0)
     together = [score.logit for score in detector.score(_TEXTS)]
     alone = [detector.score([text])[0].logit for text in _TEXTS]
     assert np.abs(np.subtract(together, alone)).max() <= 1e-4

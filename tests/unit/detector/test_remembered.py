@@ -1,0 +1,75 @@
+"""A text that comes again is not computed again, and memory for that is bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from moderation.detector import load_detector
+from moderation.detector.onnx_detector import OnnxDetector
+from moderation.detector.remembered import RememberedScores
+from moderation.detector.scores import ContentScore, SectionScore
+
+_CAMPAIGN = "Our new course changed my mornings, my evenings and my whole way of looking at shoes."
+_OTHER = "The bus was late again and so was I."
+
+
+class CountingRunner:
+    """Runs nothing; counts the sections that it is asked for."""
+
+    where = "nowhere"
+
+    def __init__(self) -> None:
+        self.sections = 0
+
+    def logits(self, sequences: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
+        """The number of tokens of each."""
+        self.sections += len(sequences)
+        return np.array([len(sequence) for sequence in sequences], dtype=np.float32)
+
+
+def _counted(monkeypatch: pytest.MonkeyPatch, remembered_texts: int) -> tuple[OnnxDetector, CountingRunner]:
+    detector = load_detector(threads=1, remembered_texts=remembered_texts)
+    assert isinstance(detector, OnnxDetector)
+    runner = CountingRunner()
+    monkeypatch.setattr(detector, "_runner", runner)
+    return detector, runner
+
+
+def test_a_text_that_comes_again_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector, runner = _counted(monkeypatch, 10)
+    first = detector.score([_CAMPAIGN, _OTHER, _CAMPAIGN])
+    again = detector.score([_OTHER, _CAMPAIGN])
+    assert runner.sections == 2
+    assert again == [first[1], first[0]]
+
+
+def test_nothing_is_remembered_where_none_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    detector, runner = _counted(monkeypatch, 0)
+    detector.score([_CAMPAIGN])
+    detector.score([_CAMPAIGN])
+    assert runner.sections == 2
+
+
+def _score(sections: int) -> ContentScore:
+    return ContentScore(0.5, 0.6, tuple(SectionScore(0, 1, 0.5) for _ in range(sections)), sections, False)
+
+
+def test_the_longest_unused_is_forgotten_first() -> None:
+    remembered = RememberedScores(2)
+    for key in (b"a", b"b"):
+        remembered.remember(key, _score(1))
+    assert remembered.of(b"a") is not None
+    remembered.remember(b"c", _score(1))
+    assert remembered.of(b"b") is None
+    assert remembered.of(b"a") is not None
+    assert remembered.of(b"c") is not None
+
+
+def test_a_text_of_many_sections_is_not_kept() -> None:
+    remembered = RememberedScores(2)
+    remembered.remember(b"long", _score(150))
+    assert remembered.of(b"long") is None

@@ -11,7 +11,7 @@ import numpy as np
 
 from moderation.errors import InputError
 from moderation.training.detector.leave_out.candidates import REFERENCE, Candidate, check_names, parts_of
-from moderation.training.detector.leave_out.figures import Scores, Tested, figures_within, mean_figures, tested_sources
+from moderation.training.detector.leave_out.figures import Cell, Scores, cells_of, figures_within, mean_figures
 from moderation.training.detector.leave_out.folds import TRAINING_ROWS_PER_STRATUM, Fold, generator_folds, source_folds
 from moderation.training.detector.leave_out.kept_scores import FoldScores, scores_of
 from moderation.training.detector.partition import load_part_a_of_all_licences, load_partition
@@ -71,28 +71,28 @@ def compare(
     names = list(dict.fromkeys([REFERENCE, *names]))
     singles = list(dict.fromkeys(part for name in names for part in parts_of(name)))
     entries = []
-    tested_by_kind: dict[str, list[list[Tested]]] = {}
+    cells_by_kind: dict[str, list[list[Cell]]] = {}
     for number, fold in enumerate(folds):
         kept: dict[str, FoldScores] = {}
         for place, single in enumerate(singles):
             progress(number * len(singles) + place, len(folds) * len(singles), fold.name, single)
             kept[single] = scores_of(fold, single, known[single], work)
-        tested = tested_sources(fold, {name: _scores(name, kept) for name in names})
-        tested_by_kind.setdefault(fold.kind, []).append(tested)
+        cells = cells_of(fold, {name: _scores(name, kept) for name in names})
+        cells_by_kind.setdefault(fold.kind, []).append(cells)
         entries.append(
             {
                 "kind": fold.kind,
                 "left_out": fold.left_out,
                 "training_rows": len(fold.train),
-                "sources": {part.source: figures_within(part) for part in tested},
+                "sources": {part.source: figures_within(part) for part in cells},
             }
         )
     return {
         "training_rows_per_source_and_label_at_most": TRAINING_ROWS_PER_STRATUM,
         "candidates": {name: _description(name, known) for name in names},
         "means": {
-            kind: _with_rates(mean_figures(tested, names), [entry for entry in entries if entry["kind"] == kind])
-            for kind, tested in tested_by_kind.items()
+            kind: _with_rates(mean_figures(some, names), [entry for entry in entries if entry["kind"] == kind])
+            for kind, some in cells_by_kind.items()
         },
         "folds": entries,
     }

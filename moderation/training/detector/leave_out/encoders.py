@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import asdict
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from moderation.checksum import sha256_of
 from moderation.training.detector.batches import tokenise
 from moderation.training.detector.leave_out.candidates import Scorer
 from moderation.training.detector.loop import CHECKPOINT, TrainingPlan, special_tokens, train_on
@@ -28,8 +31,15 @@ class Encoder:
         self._plan = plan
         self._start_from = start_from
         self._device = device
-        settings = ", ".join(f"{name} {value}" for name, value in asdict(plan).items() if name in _DECIDE)
-        self.description = f"encoder {start_from.name} of the training loop: {settings}"
+
+    @cached_property
+    def description(self) -> str:
+        """The checkpoint it starts from, by its weights, and what the plan says."""
+        weights = hashlib.sha256()
+        for file in sorted([*self._start_from.glob("*.safetensors"), *self._start_from.glob("*.bin")]):
+            weights.update(f"{file.name}\0{sha256_of(file)}\0".encode())
+        settings = ", ".join(f"{name} {value}" for name, value in asdict(self._plan).items() if name in _DECIDE)
+        return f"encoder {weights.hexdigest()[:12]} after the training loop: {settings}"
 
     def fit(self, rows: Sequence[TextRow], folder: Path, /) -> Scorer:
         """Return the trained model's scorer; a text without a token gets 0, even odds."""

@@ -19,7 +19,7 @@ Scores = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Tested:
+class Cell:
     """The texts of one source in one fold, with every candidate's scores."""
 
     source: str
@@ -28,37 +28,44 @@ class Tested:
     scores: Mapping[str, Scores]  # by candidate, each (texts,)
 
 
-def tested_sources(fold: Fold, scores: Mapping[str, Scores]) -> list[Tested]:
+def cells_of(fold: Fold, scores: Mapping[str, Scores]) -> list[Cell]:
     """Return the fold's test rows source by source: what differs between sources must not count as detection."""
     sources = np.array([row.source for row in fold.test])
     labels = np.array([row.label for row in fold.test], dtype=np.int64)
     groups = np.array([row.group for row in fold.test])
     return [
-        Tested(str(source), labels[inside], groups[inside], {name: value[inside] for name, value in scores.items()})
+        Cell(str(source), labels[inside], groups[inside], {name: value[inside] for name, value in scores.items()})
         for source in np.unique(sources)
         if len(set(labels[inside := sources == source])) == 2
     ]
 
 
-def figures_within(tested: Tested) -> dict[str, Any]:
+def figures_within(cell: Cell) -> dict[str, Any]:
     """Return each candidate's figures on the texts of one source in one fold."""
-    return {name: figures_of(scores, tested.labels, list(tested.groups)) for name, scores in tested.scores.items()}
+    return {name: figures_of(scores, cell.labels, list(cell.groups)) for name, scores in cell.scores.items()}
 
 
-def mean_figures(folds: Sequence[Sequence[Tested]], names: Sequence[str]) -> dict[str, Any]:
+def mean_figures(folds: Sequence[Sequence[Cell]], names: Sequence[str]) -> dict[str, Any]:
     """Return each candidate's mean AUROC over *folds*, and how far it is from the baseline's, with 95 % intervals.
 
-    A fold counts once, however many sources it tests. In a resample the groups of every source and fold are drawn anew,
-    the same for all candidates (Efron & Tibshirani 1993, §8: a paired bootstrap of clusters).
+    A fold counts once, however many sources it tests. In a resample the groups of each source are drawn anew, once for
+    all candidates and for all folds that test the source, which share people's texts (a paired bootstrap of clusters,
+    Efron & Tibshirani 1993, §8). A source of few groups makes the interval a rough one.
     """
     rng = np.random.default_rng(0)
-    whole = _mean_aurocs([[(tested, np.ones(len(tested.labels))) for tested in fold] for fold in folds], names)
-    resampled = np.array(
-        [
-            _mean_aurocs([[(tested, _resample(tested, rng)) for tested in fold] for fold in folds], names)
-            for _ in range(_RESAMPLES)
-        ]
-    )
+    cells = [cell for fold in folds for cell in fold]
+    sizes = [len(fold) for fold in folds]
+    by_source = [[n for n, cell in enumerate(cells) if cell.source == source] for source in _sources(cells)]
+    whole = _mean_aurocs(cells, [np.ones(len(cell.labels)) for cell in cells], sizes, names)
+    draws: list[Scores] = []
+    for _ in range(_RESAMPLES):
+        weights = {
+            number: drawn
+            for numbers in by_source
+            for number, drawn in zip(numbers, _resample([cells[n] for n in numbers], rng), strict=True)
+        }
+        draws.append(_mean_aurocs(cells, [weights[number] for number in range(len(cells))], sizes, names))
+    resampled = np.array(draws)
     reference = list(names).index(REFERENCE)
     return {
         name: {
@@ -71,29 +78,35 @@ def mean_figures(folds: Sequence[Sequence[Tested]], names: Sequence[str]) -> dic
     }
 
 
-def _mean_aurocs(folds: Sequence[Sequence[tuple[Tested, Scores]]], names: Sequence[str]) -> Scores:
-    """Mean AUROC per candidate, (candidates,)."""
-    by_fold = [
-        np.mean(
-            [
-                [weighted_auroc(tested.scores[name], tested.labels, weights) for name in names]
-                for tested, weights in fold
-            ],
-            axis=0,
-        )
-        for fold in folds
-    ]
+def _sources(cells: Sequence[Cell]) -> list[str]:
+    return sorted({cell.source for cell in cells})
+
+
+def _mean_aurocs(
+    cells: Sequence[Cell], weights: Sequence[Scores], sizes: Sequence[int], names: Sequence[str]
+) -> Scores:
+    """Mean AUROC per candidate, (candidates,), over folds of so many cells each as *sizes* says."""
+    aurocs = np.array(
+        [
+            [weighted_auroc(cell.scores[name], cell.labels, counts) for name in names]
+            for cell, counts in zip(cells, weights, strict=True)
+        ]
+    )
+    by_fold = [part.mean(axis=0) for part in np.split(aurocs, np.cumsum(sizes)[:-1])]
     means: Scores = np.mean(by_fold, axis=0)
     return means
 
 
-def _resample(tested: Tested, rng: np.random.Generator) -> Scores:
-    """How often each text is drawn when groups are; drawn again until both labels are there (few groups)."""
-    names, member = np.unique(tested.groups, return_inverse=True)
+def _resample(cells: Sequence[Cell], rng: np.random.Generator) -> list[Scores]:
+    """How often each text of a source's cells is drawn when its groups are; again until both labels are in each."""
+    names = np.unique(np.concatenate([cell.groups for cell in cells]))
     while True:
-        weights = rng.multinomial(len(names), np.full(len(names), 1 / len(names)))[member].astype(np.float64)
-        if all(weights[tested.labels == label].any() for label in (0, 1)):
-            return weights
+        counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names))).astype(np.float64)
+        drawn = [counts[np.searchsorted(names, cell.groups)] for cell in cells]
+        if all(
+            weights[cell.labels == label].any() for cell, weights in zip(cells, drawn, strict=True) for label in (0, 1)
+        ):
+            return drawn
 
 
 def _interval(values: Scores) -> list[float]:

@@ -1,4 +1,4 @@
-"""``moderation detector``: train and evaluate the text detector on data that is not in the repository."""
+"""``moderation detector``: train, compare and evaluate the text detector on data that is not in the repository."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from moderation.errors import SettingsError
+from moderation.errors import InputError, SettingsError
 
-app = typer.Typer(no_args_is_help=True, help="Train and evaluate the text detector.")
+app = typer.Typer(no_args_is_help=True, help="Train, compare and evaluate the text detector.")
 
 _NEEDS_EXPORT = "Training and evaluating need PyTorch: pip install 'moderation-sidecar[export]'."
 
@@ -61,6 +61,66 @@ def heldout(
     with out.open("w", encoding="utf-8") as file:
         for row in sample_per_stratum(rows, per_stratum):
             file.write(json.dumps({"text": row.text, "label": row.label}) + "\n")
+
+
+@app.command()
+def compare(
+    data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
+    out: Annotated[Path, typer.Option(help="JSON file for the figures.")],
+    candidate: Annotated[
+        list[str] | None,
+        typer.Option(help="Candidate to compare, or a mean such as encoder+words-balanced; again for more."),
+    ] = None,
+    leave: Annotated[str, typer.Option(help="What is left out in turn: source, generator or both.")] = "both",
+    steps: Annotated[int, typer.Option(min=1, help="Training steps of an encoder in each fold.")] = 400,
+    texts: Annotated[int, typer.Option(min=1, help="Texts of each source and label tested in a fold.")] = 1500,
+    threads: Annotated[int, typer.Option(min=0, help="Threads an encoder computes with; 0 takes every core.")] = 0,
+    work: Annotated[
+        Path | None, typer.Option(help="Where finished fits are kept, to continue from (a folder beside --out).")
+    ] = None,
+    all_rows: Annotated[
+        bool, typer.Option("--all-rows", help="Also rows whose licence forbids weights, for measuring only.")
+    ] = False,
+    start_from: Annotated[
+        Path | None, typer.Option("--from", help="Encoder checkpoint to start from (the MiniLM of the export extra).")
+    ] = None,
+    device: Annotated[str, typer.Option(help="cpu or cuda, for encoders.")] = "cpu",
+    data_manifest: Annotated[
+        Path | None, typer.Option(help="SHA-256 of other data files than those that the package names.")
+    ] = None,
+) -> None:
+    """Compare detectors on sources and generators that they were not trained on; every choice is made by this."""
+    import json
+
+    from rich.console import Console
+
+    try:
+        import torch
+
+        from moderation.cli.comparison_table import comparison_table
+        from moderation.training.detector.leave_out.catalogue import DEFAULT, catalogue
+        from moderation.training.detector.leave_out.comparison import ComparisonPlan, compare_on
+        from moderation.training.detector.pretrained import minilm_directory
+    except ImportError as error:
+        raise SettingsError(_NEEDS_EXPORT) from error
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("There is no CUDA device here; leave --device out to compare on the CPU.")
+    if not out.parent.is_dir():
+        raise InputError(f"There is no folder {out.parent} for the figures; make it, or give another --out.")
+    if threads:
+        torch.set_num_threads(threads)
+    console = Console()
+    plan = ComparisonPlan(tuple(candidate or DEFAULT), leave, texts, all_rows)
+    report = compare_on(
+        data,
+        plan,
+        catalogue(steps, start_from or minilm_directory(), torch.device(device)),
+        work or out.with_suffix(".work"),
+        lambda done, total, fold, name: console.print(f"{done} of {total} done, now {fold}: {name}", highlight=False),
+        data_manifest,
+    )
+    out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    console.print(comparison_table(report))
 
 
 @app.command()

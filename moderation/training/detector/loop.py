@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from moderation.errors import InputError, SettingsError
 from moderation.training.detector.batches import SpecialTokens, TokenisedTexts, batch_of_step, tokenise
 from moderation.training.detector.model import ClsMeanClassifier, load_classifier, save_classifier
 from moderation.training.detector.partition import load_partition
+from moderation.training.detector.rows import TextRow
 from moderation.training.detector.slices import in_validation, sample_per_stratum
 from moderation.training.detector.validation import logits_of, within_source
 
@@ -62,17 +64,32 @@ def train(data_dir: Path, out: Path, start_from: Path, plan: TrainingPlan, devic
     Raises InputError for data or a starting checkpoint that cannot be used, SettingsError for a run that another
     plan began.
     """
+    _tokenizer_of(_starting_point(out, start_from))  # refused before the data are read, which takes a while
+    rows = load_partition(data_dir, "A")
+    held_out = sample_per_stratum([row for row in rows if in_validation(row)], plan.validation_per_stratum)
+    train_on([row for row in rows if not in_validation(row)], held_out, out, start_from, plan, device)
+
+
+def train_on(
+    rows: Sequence[TextRow],
+    held_out: Sequence[TextRow],
+    out: Path,
+    start_from: Path,
+    plan: TrainingPlan,
+    device: torch.device,
+) -> None:
+    """Train on *rows* into ``out/checkpoint``, continuing there when a run was interrupted.
+
+    The figures on *held_out* go to the log; they choose nothing here. Whoever continues a run gives the same rows: they
+    are not compared. Raises InputError for a starting checkpoint that cannot be used, SettingsError for a run that
+    another plan began.
+    """
     checkpoint = out / CHECKPOINT
     resumed = (checkpoint / _STATE).is_file()
-    source = checkpoint if resumed else start_from
-    tokenizer_file = source / "tokenizer.json"
-    if not tokenizer_file.is_file():
-        raise InputError(f"{source} has no tokenizer.json; name a checkpoint directory with a fast tokenizer.")
-    tokenizer = Tokenizer.from_file(str(tokenizer_file))
+    source = _starting_point(out, start_from)
+    tokenizer = _tokenizer_of(source)
     special = special_tokens(tokenizer)
-    rows = load_partition(data_dir, "A")
-    texts = tokenise([row for row in rows if not in_validation(row)], tokenizer, attacked=plan.attacked_share > 0)
-    held_out = sample_per_stratum([row for row in rows if in_validation(row)], plan.validation_per_stratum)
+    texts = tokenise(rows, tokenizer, attacked=plan.attacked_share > 0)
     held_out_texts = tokenise(held_out, tokenizer)
     torch.manual_seed(plan.seed)
     model = load_classifier(source).to(device)
@@ -97,9 +114,21 @@ def train(data_dir: Path, out: Path, start_from: Path, plan: TrainingPlan, devic
             progress.update(task, completed=step, note=f"loss {loss:.3f}")
             if step % plan.checkpoint_every == 0 or step == plan.steps:
                 _save(checkpoint, tokenizer, model, optimizer, plan, step)
-            if step % plan.validate_every == 0 or step == plan.steps:
+            if held_out and (step % plan.validate_every == 0 or step == plan.steps):
                 figures = within_source(held_out, logits_of(model, held_out_texts, special, device))
                 _log(out, {"step": step, "validation": figures})
+
+
+def _starting_point(out: Path, start_from: Path) -> Path:
+    checkpoint = out / CHECKPOINT
+    return checkpoint if (checkpoint / _STATE).is_file() else start_from
+
+
+def _tokenizer_of(checkpoint: Path) -> Tokenizer:
+    tokenizer_file = checkpoint / "tokenizer.json"
+    if not tokenizer_file.is_file():
+        raise InputError(f"{checkpoint} has no tokenizer.json; name a checkpoint directory with a fast tokenizer.")
+    return Tokenizer.from_file(str(tokenizer_file))
 
 
 def special_tokens(tokenizer: Tokenizer) -> SpecialTokens:

@@ -10,12 +10,13 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import compress
 from pathlib import Path
 from typing import Literal
 
 from moderation.training.detector.imitations import imitation_clusters, words_of
 from moderation.training.detector.near_duplicates import band_keys, near_duplicate_clusters
-from moderation.training.detector.rows import TextRow, read_rows
+from moderation.training.detector.rows import TextRow, permits_weights, read_rows
 
 Part = Literal["A", "B"]
 
@@ -45,6 +46,28 @@ def load_partition(data_dir: Path, part: Part, manifest: Path | None = None) -> 
     if part == "A":
         return [row for row in rows if row.group not in in_b]
     return [row for row, keys in zip(rows, bands, strict=True) if row.group in in_b and known.isdisjoint(keys)]
+
+
+def load_part_a_of_all_licences(data_dir: Path, manifest: Path | None = None) -> list[TextRow]:
+    """Return part A together with the rows whose licence forbids weights, for measurements whose weights nobody keeps.
+
+    The cut stays that of `load_partition`: rows of any licence that belong to a cluster of part B, or are near
+    duplicates of its rows, are left out. Clusters are those of all rows. Raises InputError as `load_partition` does.
+    """
+    rows = list(read_rows(data_dir, "text_train", manifest, all_licences=True))
+    bands = [band_keys(row.text) for row in rows]
+    permitted = [permits_weights(row.licence) for row in rows]
+    cut = with_clusters(list(compress(rows, permitted)), compress(bands, permitted))
+    groups_of_b = assign_parts(cut)
+    ids_of_b = {row.id for row in cut if row.group in groups_of_b}
+    known = {band for row, keys in zip(rows, bands, strict=True) if row.id in ids_of_b for band in keys}
+    clustered = with_clusters(rows, bands)
+    touching_b = {row.group for row in clustered if row.id in ids_of_b}
+    return [
+        row
+        for row, keys, permits in zip(clustered, bands, permitted, strict=True)
+        if row.id not in ids_of_b and (permits or (row.group not in touching_b and known.isdisjoint(keys)))
+    ]
 
 
 def with_clusters(rows: Sequence[TextRow], bands: Iterable[tuple[int, ...]]) -> list[TextRow]:

@@ -26,11 +26,14 @@ class TextRow:
     licence: str
 
 
-def read_rows(data_dir: Path, name: str, manifest: Path | None = None) -> Iterator[TextRow]:
+def read_rows(
+    data_dir: Path, name: str, manifest: Path | None = None, *, all_licences: bool = False
+) -> Iterator[TextRow]:
     """Yield the rows of ``<data_dir>/<name>.jsonl.zst`` whose licence permits weights to be published.
 
-    The group is empty where the file names none. Raises InputError when the file is missing, unreadable or
-    not the one whose SHA-256 stands in *manifest*, by default the committed ``data_manifest.json``.
+    With *all_licences* the others too, for measurements whose weights nobody keeps. The group is empty where the file
+    names none. Raises InputError when the file is missing, unreadable or not the one whose SHA-256 stands in
+    *manifest*, by default the committed ``data_manifest.json``.
     """
     path = data_dir / f"{name}.jsonl.zst"
     check_hash(path, manifest)
@@ -43,7 +46,7 @@ def read_rows(data_dir: Path, name: str, manifest: Path | None = None) -> Iterat
             try:
                 row = json.loads(line)
                 licence = str(row.get("lic", ""))
-                if "-nc" in licence:
+                if not all_licences and not permits_weights(licence):
                     continue
                 yield TextRow(
                     id=str(row["id"]),
@@ -58,6 +61,11 @@ def read_rows(data_dir: Path, name: str, manifest: Path | None = None) -> Iterat
                 raise InputError(
                     f"Line {number} of {path} is not a text row ({error}); fetch the file again."
                 ) from error
+
+
+def permits_weights(licence: str) -> bool:
+    """Say whether weights trained on rows of *licence* may be published: not if it forbids commercial use."""
+    return "-nc" not in licence
 
 
 def check_hash(path: Path, manifest: Path | None = None) -> None:

@@ -1,0 +1,57 @@
+"""Candidates that are the encoder of the training loop, trained on the rows of a fold."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import asdict
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from moderation.checksum import sha256_of
+from moderation.training.detector.batches import tokenise
+from moderation.training.detector.leave_out.candidates import Scorer
+from moderation.training.detector.loop import CHECKPOINT, TrainingPlan, special_tokens, train_on
+from moderation.training.detector.model import load_classifier
+from moderation.training.detector.rows import TextRow
+from moderation.training.detector.validation import logits_of
+
+_DECIDE = ("steps", "batch_texts", "peak_learning_rate", "warmup_steps", "cooldown_share", "attacked_share", "seed")
+
+
+class Encoder:
+    """The model that the training loop gives for a plan; an interrupted run continues in its folder."""
+
+    def __init__(self, plan: TrainingPlan, start_from: Path, device: torch.device) -> None:
+        self._plan = plan
+        self._start_from = start_from
+        self._device = device
+
+    @cached_property
+    def description(self) -> str:
+        """The checkpoint it starts from, by its weights, and what the plan says."""
+        weights = hashlib.sha256()
+        for file in sorted([*self._start_from.glob("*.safetensors"), *self._start_from.glob("*.bin")]):
+            weights.update(f"{file.name}\0{sha256_of(file)}\0".encode())
+        settings = ", ".join(f"{name} {value}" for name, value in asdict(self._plan).items() if name in _DECIDE)
+        return f"encoder {weights.hexdigest()[:12]} after the training loop: {settings}"
+
+    def fit(self, rows: Sequence[TextRow], folder: Path, /) -> Scorer:
+        """Return the trained model's scorer; a text without a token gets 0, even odds."""
+        train_on(rows, (), folder, self._start_from, self._plan, self._device)
+        checkpoint = folder / CHECKPOINT
+        tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
+        special = special_tokens(tokenizer)
+        model = load_classifier(checkpoint).to(self._device)
+
+        def score(texts: Sequence[str]) -> NDArray[np.float64]:
+            unlabelled = [TextRow(str(number), "", 0, "", text, "", "") for number, text in enumerate(texts)]
+            logits = logits_of(model, tokenise(unlabelled, tokenizer), special, self._device)
+            return np.nan_to_num(logits.astype(np.float64), nan=0.0)
+
+        return score

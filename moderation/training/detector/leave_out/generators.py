@@ -1,0 +1,23 @@
+"""Which generators count as one: the sizes and tunings of one model, which write alike."""
+
+from __future__ import annotations
+
+import re
+
+# The first that matches names the family; any other generator is a family of its own. What a collection calls
+# "others" stays what it is: generators that it does not name.
+_FAMILIES = (
+    (re.compile(r"^gpt-?2\b"), "gpt2"),
+    (re.compile(r"^gpt-neo\b"), "gpt-neo"),
+    (re.compile(r"^bloom\b"), "bloom"),
+    (re.compile(r"^(gpt3|babbage|curie|text-(babbage|curie|davinci)-00\d)$"), "gpt3"),
+)
+
+
+def families_of(generator: str) -> frozenset[str]:
+    """Return the families that *generator* may be of: one, or several where the data name several with a bar."""
+    return frozenset(_family(name) for name in generator.split("|") if name)
+
+
+def _family(generator: str) -> str:
+    return next((family for pattern, family in _FAMILIES if pattern.search(generator)), generator)

@@ -21,7 +21,8 @@ from moderation.training.detector.rows import TextRow
 METHOD = (
     "Machine texts of sources with both labels, a sample; the threshold is that of 1 % FPR on the same source's clean "
     "human texts. TPR: mean over the sources that support 1 %. AUROC: attacked machines against clean humans, mean "
-    "within source. Of a text spread over posts every post is scored, and the account's highest score counts."
+    "within source. Of a text spread over posts every post is scored, and the account's highest score counts, "
+    "still beside single posts of humans."
 )
 _FPR = 0.01
 
@@ -58,7 +59,7 @@ def attack_table(
     """Return for every attack TPR at 1 % FPR and AUROC beside those of the same texts as they were, and the loss.
 
     *clean* are all rows that the detector answered; *supporting* names the sources whose humans support 1 %. A post
-    on which the detector abstains is not caught. The loss is in points of TPR, None where no source supports 1 %.
+    on which the detector abstains is not caught. Losses are in points, that of TPR None where no source supports 1 %.
     """
     judge = _Judge(clean, supporting)
     kept = [row.source in judge.humans for row in attacked.rows]
@@ -82,6 +83,7 @@ def attack_table(
                 "clean_tpr": before["tpr"],
                 "attacked_tpr": after["tpr"],
                 "loss_points": None if before["tpr"] is None else round(100 * (before["tpr"] - after["tpr"]), 2),
+                "auroc_loss_points": round(100 * (before["auroc"] - after["auroc"]), 2),
                 "clean_auroc": before["auroc"],
                 "attacked_auroc": after["auroc"],
                 "by_source": {

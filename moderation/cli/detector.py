@@ -118,3 +118,6 @@ def evaluate(
         means = (result["mean_within_source_auroc"], "", result["mean_tpr_at_1_percent_where_supported"])
         table.add_row(name.split(":")[0], "mean", *(str(cell) for cell in means), end_section=True)
     Console().print(table)
+    worst = figures["results"]["detector"]["worst_pool"]
+    told = f"Worst pool of human texts: {worst['pool']}, FPR {worst['fpr']} {worst['interval']} (n={worst['n']})"
+    Console().print(told, markup=False)

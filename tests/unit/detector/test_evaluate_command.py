@@ -47,6 +47,7 @@ def test_evaluate_prints_and_writes_figures_with_their_n(tmp_path: Path) -> None
     arguments += ["--report", str(page), "--attack-texts", "5"]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0
+    assert "Worst pool of human texts: ours" in result.output
     report = json.loads(out.read_text(encoding="utf-8"))
     figures = report["results"]["detector"]["within_source"]["ours"]
     assert (figures["humans"], figures["machines"]) == (60, 60)

@@ -18,7 +18,7 @@ from moderation.training.detector.evaluation import evaluate
 from moderation.training.detector.rows import read_rows
 from tests.unit.detector.small_text_data import RuleDetector, write_data
 
-HOSTILE = '--><script src="https://evil.example/x.js">$_{\\frac</script>\u202e"&\ud800'
+HOSTILE = '_--><script src="https://evil.example/x.js">$_{\\frac</script>\u202e"&\ud800'
 
 
 @dataclass(frozen=True)

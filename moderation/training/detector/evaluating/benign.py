@@ -13,8 +13,9 @@ from moderation.training.detector.evaluating.shares import share_of
 from moderation.training.detector.rows import TextRow
 
 METHOD = (
-    "Share above the one threshold of 1 % of all humans. Changes: applied to a sample of human texts of every source, "
-    "clean beside it on the same texts. Banks: texts from grammars written for this project, with no clean side."
+    "Share above the one threshold of 1 % of all humans. Changes: applied to a sample of human texts, as many of every "
+    "source, with the clean share of the same texts beside (not 1 %, for the sources do not weigh as among all). "
+    "Banks: texts from grammars written for this project, with no clean side."
 )
 # Every bank promises so many.
 _TEXTS_OF_A_BANK = 200

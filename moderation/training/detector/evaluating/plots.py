@@ -55,15 +55,16 @@ def roc_plot(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
     """Return the ROC of every source at low FPR, on a logarithmic axis."""
 
     def draw(axes: Axes) -> None:
-        for number, (source, curve) in enumerate(curves.items()):
+        lines = [
             axes.plot(
                 curve["fpr"],
                 curve["tpr"],
                 color=SERIES[number % len(SERIES)],
                 marker=MARKERS[number % len(MARKERS)],
                 markersize=4,
-                label=printable(source),
-            )
+            )[0]
+            for number, curve in enumerate(curves.values())
+        ]
         axes.set_xscale("log")
         axes.set_xlim(0.0009, 1)
         axes.set_ylim(-0.02, 1.02)
@@ -73,7 +74,8 @@ def roc_plot(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
         axes.axvline(0.01, color=FAINT, linestyle=":")
         axes.set_xlabel("false-positive rate on the same source's humans")
         axes.set_ylabel("machines caught")
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
+        # Labels given to the lines would be left out where they begin with "_".
+        axes.legend(lines, [printable(source) for source in curves], loc="upper left", bbox_to_anchor=(1, 1))
 
     return drawn("roc", f"ROC curves of {', '.join(map(printable, curves))} on a logarithmic axis.", (8, 4.2), draw)
 

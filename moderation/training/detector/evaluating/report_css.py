@@ -35,7 +35,7 @@ table { border-collapse: collapse; font-size: .88rem; font-variant-numeric: tabu
 th, td { padding: .25rem .7rem .25rem 0; text-align: right; vertical-align: top; }
 th, td { border-bottom: 1px solid var(--panel); }
 td { white-space: nowrap; }
-th:first-child { text-align: left; font-weight: 500; }
+th:first-child { text-align: left; font-weight: 500; white-space: nowrap; }
 thead th { border-bottom: 1px solid var(--faint); font-weight: 600; vertical-align: bottom; }
 small { color: var(--soft); }
 .words td:last-child, .words th:last-child, .gaps th, .gaps td { text-align: left; white-space: normal; }

@@ -171,6 +171,6 @@ def transfer_section(report: Mapping[str, Any]) -> str:
     return section(
         "From one generator to another",
         transfer_plot(transfer),
-        transfer["method"],
+        transfer["method"] + " Blue is above 0.5, which is chance, and red below.",
         table_html(("trained on", "machines", "humans", *columns), [*rows, *sizes]),
     )

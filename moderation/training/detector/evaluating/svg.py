@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import logging
 import re
 import warnings
 from collections.abc import Callable
@@ -59,17 +58,13 @@ def drawn(name: str, alt: str, size: tuple[float, float], draw: Callable[[Axes],
     bytes.
     """
     written = io.StringIO()
-    font_log = logging.getLogger("matplotlib.font_manager")
-    level = font_log.level
     with rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
         # A letter that this machine's font lacks is measured wrongly, and drawn by the reader's font.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        font_log.setLevel(logging.ERROR)
         figure = Figure(figsize=size, layout="constrained")
         figure.patch.set_visible(False)
         draw(figure.add_subplot())
         FigureCanvasSVG(figure).print_svg(written, metadata={"Date": None})
-        font_log.setLevel(level)
     return _inline(written.getvalue(), name, alt)
 
 

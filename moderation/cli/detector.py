@@ -131,8 +131,13 @@ def evaluate(
     data_manifest: Annotated[
         Path | None, typer.Option(help="SHA-256 of other data files than those that the package names.")
     ] = None,
+    report: Annotated[Path | None, typer.Option(help="HTML page to write with plots of the figures.")] = None,
+    attack_texts: Annotated[
+        int, typer.Option(min=1, help="Texts of a source to attack, and to change honestly.")
+    ] = 150,
+    seed: Annotated[int, typer.Option(help="Chooses these texts and their changes.")] = 0,
 ) -> None:
-    """Judge a bundle on text_dev, within each source, beside a word n-gram baseline. Once per release."""
+    """Judge a bundle on text_dev: within sources, by pool and length, under attack. Once per release."""
     import json
 
     from rich.console import Console
@@ -142,18 +147,29 @@ def evaluate(
     from moderation.detector import load_detector
 
     try:
+        from moderation.training.detector.evaluating.report_html import check_writable, report_html
         from moderation.training.detector.evaluation import evaluate as judge
     except ImportError as error:
         raise SettingsError(_NEEDS_EXPORT) from error
+    for path in (out, report):
+        if path is not None:
+            check_writable(path)
     detector = load_detector(bundle)
     with Progress() as progress:
         task = progress.add_task("scoring")
-        report = judge(
-            data, detector, lambda done, total: progress.update(task, completed=done, total=total), data_manifest
+        figures = judge(
+            data,
+            detector,
+            lambda done, total: progress.update(task, completed=done, total=total),
+            data_manifest,
+            attack_texts=attack_texts,
+            seed=seed,
         )
-    out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+    if report is not None:
+        report.write_text(report_html(figures), encoding="utf-8")
     table = Table("", "source", "AUROC", "95 %", "TPR at 1 % FPR", "95 %", "humans", "machines", "groups")
-    for name, result in report["results"].items():
+    for name, result in figures["results"].items():
         for source, row in result["within_source"].items():
             rate = row.get("tpr_at_1_percent_interval", "")
             cells = (row["auroc"], row["auroc_interval"], row["tpr_at_1_percent"], rate)
@@ -162,3 +178,6 @@ def evaluate(
         means = (result["mean_within_source_auroc"], "", result["mean_tpr_at_1_percent_where_supported"])
         table.add_row(name.split(":")[0], "mean", *(str(cell) for cell in means), end_section=True)
     Console().print(table)
+    worst = figures["results"]["detector"]["worst_pool"]
+    told = f"Worst pool of human texts: {worst['pool']}, FPR {worst['fpr']} {worst['interval']} (n={worst['n']})"
+    Console().print(told, markup=False)

@@ -2,80 +2,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from moderation.detector import Detector
+from moderation.errors import InputError
 from moderation.training.detector.baseline import baseline_scores
-from moderation.training.detector.intervals import figures_of, weighted_auroc
+from moderation.training.detector.evaluating.benign import benign_table, honest_texts
+from moderation.training.detector.evaluating.by_length import by_length
+from moderation.training.detector.evaluating.pools import human_pools, pooled_threshold, worst_pool
+from moderation.training.detector.evaluating.robustness import attack_table, attacked_texts
+from moderation.training.detector.evaluating.scored_rows import ScoredRows
+from moderation.training.detector.evaluating.scoring import Progress, score_once
+from moderation.training.detector.evaluating.shares import INTERVAL_METHOD
+from moderation.training.detector.evaluating.transfer import transfer_matrix
+from moderation.training.detector.evaluating.within_source import low_fpr_roc, supports_one_percent, within_source
+from moderation.training.detector.intervals import weighted_auroc
 from moderation.training.detector.near_duplicates import band_keys
 from moderation.training.detector.partition import load_partition, with_clusters
-from moderation.training.detector.rows import TextRow, read_rows
+from moderation.training.detector.rows import read_rows
 
-_TEXTS_IN_A_CALL = 256
-_POOL_THRESHOLD_FPR = 0.01
+BASELINE = "baseline: word 1-2-gram TF-IDF with logistic regression"
 
 
 def evaluate(
-    data_dir: Path, detector: Detector, progress: Callable[[int, int], None], manifest: Path | None = None
+    data_dir: Path,
+    detector: Detector,
+    progress: Progress,
+    manifest: Path | None = None,
+    *,
+    attack_texts: int = 150,
+    seed: int = 0,
 ) -> dict[str, Any]:
     """Return the figures of *detector* and of the baseline on the licence-filtered rows of text_dev.
 
-    Texts on which the detector abstains are left out for both, and counted. *progress* is told (done, all).
-    Raises InputError for data that are missing or other than the manifest's.
+    Texts on which the detector abstains are left out for both, and counted. At most *attack_texts* texts of a source
+    are attacked, and as many changed as honest writers do; *seed* chooses them. *progress* is told (done, all) of the
+    distinct texts to score. Raises InputError for data that are missing, other than the manifest's, or without a
+    source of both labels.
     """
     rows = list(read_rows(data_dir, "text_dev", manifest))
     rows = with_clusters(rows, [band_keys(row.text) for row in rows])
-    logits = _logits(detector, rows, progress)
-    kept = ~np.isnan(logits)
-    answered = [row for row, keep in zip(rows, kept, strict=True) if keep]
-    baseline = baseline_scores(load_partition(data_dir, "A", manifest), [row.text for row in answered])
+    attacked, honest = attacked_texts(rows, attack_texts, seed), honest_texts(rows, attack_texts, seed)
+    logits = score_once(detector, [*(row.text for row in rows), *attacked.texts(), *honest.texts()], progress)
+    scores = logits.of([row.text for row in rows])
+    kept = ~np.isnan(scores)
+    scored = ScoredRows([row for row, keep in zip(rows, kept, strict=True) if keep], scores[kept])
+    if not scored.sources_with(0, 1):
+        raise InputError(
+            f"No source of text_dev in {data_dir} has texts of both labels; name the folder with all rows."
+        )
+    training = load_partition(data_dir, "A", manifest)
+    of_baseline = ScoredRows(scored.rows, baseline_scores(training, [row.text for row in scored.rows]))
+    results = {"detector": _results(scored), BASELINE: _results(of_baseline)}
+    figures = results["detector"]["within_source"]
+    supporting = [source for source in figures if supports_one_percent(figures[source])]
     return {
         "manifest_sha256": detector.manifest_hash,
         "detector": detector.describe(),
         "rows": len(rows),
         "abstained": int((~kept).sum()),
-        "results": {
-            "detector": _results(answered, logits[kept]),
-            "baseline: word 1-2-gram TF-IDF with logistic regression": _results(answered, baseline),
-        },
+        "seed": seed,
+        "attack_texts": attack_texts,
+        "intervals_of_shares": INTERVAL_METHOD,
+        "results": results,
+        "roc_at_low_fpr": low_fpr_roc(scored),
+        "by_length": by_length(scored),
+        "attacks": attack_table(attacked, logits, scored, supporting),
+        "benign": benign_table(honest, logits, pooled_threshold(scored)),
+        "transfer": transfer_matrix(training, scored.rows, seed),
     }
 
 
-def _logits(detector: Detector, rows: Sequence[TextRow], progress: Callable[[int, int], None]) -> NDArray[np.float64]:
-    values: list[float] = []
-    for begin in range(0, len(rows), _TEXTS_IN_A_CALL):
-        scores = detector.score([row.text for row in rows[begin : begin + _TEXTS_IN_A_CALL]])
-        values.extend(score.logit for score in scores)
-        progress(len(values), len(rows))
-    return np.array(values)
-
-
-def _results(rows: Sequence[TextRow], scores: NDArray[np.float64]) -> dict[str, Any]:
-    sources = np.array([row.source for row in rows])
-    labels = np.array([row.label for row in rows], dtype=np.int64)
-    groups = np.array([row.group for row in rows])
-    within = {}
-    for source in sorted(set(sources)):
-        inside = sources == source
-        if len(set(labels[inside])) == 2:
-            within[str(source)] = figures_of(scores[inside], labels[inside], list(groups[inside]))
-    supported = [figures["tpr_at_1_percent"] for figures in within.values()]
-    supported = [value for value in supported if not isinstance(value, str)]
-    threshold = float(np.quantile(scores[labels == 0], 1 - _POOL_THRESHOLD_FPR))
-    pools = {
-        str(source): {"n": int(pool.sum()), "fpr": round(float((scores[pool] > threshold).mean()), 4)}
-        for source in sorted(set(sources))
-        if (pool := (sources == source) & (labels == 0)).any()
-    }
+def _results(scored: ScoredRows) -> dict[str, Any]:
+    within = within_source(scored)
+    supported = [figures["tpr_at_1_percent"] for figures in within.values() if supports_one_percent(figures)]
+    threshold = pooled_threshold(scored)
+    pools = human_pools(scored, threshold)
     return {
         "within_source": within,
         "mean_within_source_auroc": round(float(np.mean([figures["auroc"] for figures in within.values()])), 4),
         "mean_tpr_at_1_percent_where_supported": round(float(np.mean(supported)), 4) if supported else None,
-        "all_rows_auroc": round(weighted_auroc(scores, labels, np.ones(len(scores))), 4),
+        "all_rows_auroc": round(weighted_auroc(scored.scores, scored.labels, np.ones(len(scored.scores))), 4),
+        "threshold_for_1_percent_of_all_humans": round(threshold, 4),
         "fpr_by_human_pool_at_one_threshold_for_1_percent_of_all_humans": pools,
+        "worst_pool": worst_pool(pools),
     }

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 _RESAMPLES = 500
-_LEAST_GROUPS = 20
+LEAST_GROUPS = 20
 # A threshold at a false-positive rate is read from at least this many human texts above it, on average.
-_LEAST_EXPECTED_ABOVE = 5.0
+LEAST_EXPECTED_ABOVE = 5.0
 
 Scores = NDArray[np.floating]
 
@@ -48,11 +48,7 @@ def figures_of(scores: Scores, labels: NDArray[np.int64], groups: Sequence[str],
     names, member = np.unique(np.array(groups), return_inverse=True)
     humans = int((labels == 0).sum())
     ones = np.ones(len(scores))
-    rng = np.random.default_rng(seed)
-    resampled = [
-        rng.multinomial(len(names), np.full(len(names), 1 / len(names)))[member].astype(float)
-        for _ in range(_RESAMPLES if len(names) >= _LEAST_GROUPS else 0)
-    ]
+    resampled = resampled_weights(member, len(names), seed)
     result: dict[str, Any] = {
         "humans": humans,
         "machines": int((labels == 1).sum()),
@@ -61,7 +57,7 @@ def figures_of(scores: Scores, labels: NDArray[np.int64], groups: Sequence[str],
         "auroc_interval": _interval([weighted_auroc(scores, labels, weights) for weights in resampled], len(names)),
     }
     for fpr, name in ((0.05, "tpr_at_5_percent"), (0.01, "tpr_at_1_percent"), (0.001, "tpr_at_0.1_percent")):
-        if humans * fpr < _LEAST_EXPECTED_ABOVE:
+        if humans * fpr < LEAST_EXPECTED_ABOVE:
             result[name] = f"not supported (n={humans})"
             continue
         result[name] = round(weighted_tpr(scores, labels, ones, fpr), 4)
@@ -69,6 +65,18 @@ def figures_of(scores: Scores, labels: NDArray[np.int64], groups: Sequence[str],
             [weighted_tpr(scores, labels, weights, fpr) for weights in resampled], len(names)
         )
     return result
+
+
+def resampled_weights(member: NDArray[np.intp], groups: int, seed: int) -> list[Scores]:
+    """Return for each resample of whole groups how often every text counts; none where there are too few groups.
+
+    *member* gives each text's group as a number below *groups*.
+    """
+    rng = np.random.default_rng(seed)
+    return [
+        rng.multinomial(groups, np.full(groups, 1 / groups))[member].astype(float)
+        for _ in range(_RESAMPLES if groups >= LEAST_GROUPS else 0)
+    ]
 
 
 def _interval(values: list[float], groups: int) -> list[float] | str:

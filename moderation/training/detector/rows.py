@@ -24,6 +24,7 @@ class TextRow:
     text: str
     generator: str
     licence: str
+    sampling: str = ""
 
 
 def read_rows(
@@ -56,6 +57,7 @@ def read_rows(
                     text=str(row["text"]),
                     generator=str(row.get("generator", "")),
                     licence=licence,
+                    sampling=str(row.get("sampling") or ""),
                 )
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise InputError(

@@ -6,11 +6,13 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import zstandard
 from typer.testing import CliRunner
 
 from moderation.checksum import sha256_of
 from moderation.cli.detector import app
+from moderation.errors import InputError
 
 _SUBJECTS = ("my neighbour", "the old tram", "our coach", "this kettle", "the ferry")
 _VERBS = ("broke down", "sang", "left early", "cost a fortune", "came back")
@@ -41,11 +43,24 @@ def test_evaluate_prints_and_writes_figures_with_their_n(tmp_path: Path) -> None
     manifest.write_text(json.dumps({"files": files}), encoding="utf-8")
     out = tmp_path / "figures.json"
     arguments = ["evaluate", "--data", str(tmp_path), "--out", str(out), "--data-manifest", str(manifest)]
+    page = tmp_path / "page.html"
+    arguments += ["--report", str(page), "--attack-texts", "5"]
     result = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert result.exit_code == 0
+    assert "Worst pool of human texts: ours" in result.output
     report = json.loads(out.read_text(encoding="utf-8"))
     figures = report["results"]["detector"]["within_source"]["ours"]
     assert (figures["humans"], figures["machines"]) == (60, 60)
     assert figures["tpr_at_1_percent"] == "not supported (n=60)"
     assert 0.5 < figures["auroc"] <= 1
     assert report["results"].keys() == {"detector", "baseline: word 1-2-gram TF-IDF with logistic regression"}
+    assert report["results"]["detector"]["worst_pool"]["n"] == 60
+    assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_a_page_that_cannot_be_written_is_refused_before_any_text_is_read(tmp_path: Path) -> None:
+    page = tmp_path / "nowhere" / "page.html"
+    arguments = ["evaluate", "--data", str(tmp_path), "--out", str(tmp_path / "figures.json"), "--report", str(page)]
+    with pytest.raises(InputError, match=r"Cannot write .*page\.html .*: name a file in a folder that exists"):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert not list(tmp_path.iterdir())

@@ -24,6 +24,9 @@ def train(
     steps: Annotated[int, typer.Option(min=1, help="Steps of the whole run.")] = 2000,
     batch_texts: Annotated[int, typer.Option(min=2, help="Texts in a step.")] = 64,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Highest learning rate.")] = 2e-4,
+    attacked_share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of the texts that are seen after an attack.")
+    ] = 0.25,
     seed: Annotated[int, typer.Option(help="The same seed and plan give the same run.")] = 1,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
@@ -41,7 +44,13 @@ def train(
         raise SettingsError("There is no CUDA device here; leave --device out to train on the CPU.")
     if threads:
         torch.set_num_threads(threads)
-    plan = TrainingPlan(steps=steps, batch_texts=batch_texts, peak_learning_rate=learning_rate, seed=seed)
+    plan = TrainingPlan(
+        steps=steps,
+        batch_texts=batch_texts,
+        peak_learning_rate=learning_rate,
+        attacked_share=attacked_share,
+        seed=seed,
+    )
     run(data, out, start_from or minilm_directory(), plan, torch.device(device))
 
 

@@ -33,7 +33,7 @@ def _before(makers: dict[str, Any], name: str, operators: tuple[str, ...]) -> st
     """Return what *name* was before *operators*, the last of them first; None when others made it."""
     for operator in operators:
         maker = makers.get(name)
-        if maker is None or maker.op_type != operator:
+        if maker is None or maker.op_type != operator or not _splits_heads(maker):
             return None
         name = maker.input[0]
     return name
@@ -44,11 +44,18 @@ def _after(graph: Any, name: str, operators: tuple[str, ...]) -> list[Any] | Non
     found: list[Any] = []
     for operator in operators:
         readers = [node for node in graph.node if name in node.input]
-        if len(readers) != 1 or readers[0].op_type != operator:
+        if len(readers) != 1 or readers[0].op_type != operator or not _splits_heads(readers[0]):
             return None
         found.append(readers[0])
         name = readers[0].output[0]
     return found
+
+
+def _splits_heads(node: Any) -> bool:
+    """Whether a transpose swaps heads and tokens and nothing else; other nodes are no matter."""
+    if node.op_type != "Transpose":
+        return True
+    return [list(attribute.ints) for attribute in node.attribute if attribute.name == "perm"] == [[0, 2, 1, 3]]
 
 
 def _remove_unused(graph: Any) -> None:

@@ -96,7 +96,7 @@ def load_detector(
 
     Every file's hash is verified, and the probes of the manifest must come out on their sides. *max_text_bytes*
     bounds what of a text is read, *threads* what of the CPU is used (every core by default), *remembered_texts* of how
-    many texts the scores are kept, about 1 kB each. Raises BundleError.
+    many texts the scores are kept, at most 2 kB each. Raises BundleError.
     """
     directory = bundle or shipped_bundle()
     manifest, manifest_hash = read_manifest(directory)

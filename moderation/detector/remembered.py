@@ -12,7 +12,7 @@ _MOST_SECTIONS = 8
 
 
 class RememberedScores:
-    """The scores of up to *texts* texts by content hash, the longest unused forgotten first; about 1 kB each.
+    """The scores of up to *texts* texts by content hash, the longest unused forgotten first; at most 2 kB each.
 
     Safe to use from several threads.
     """

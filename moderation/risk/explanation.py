@@ -18,6 +18,7 @@ _CONTENT = "content"
 _BASES = {"ln": math.e, "log2": 2.0}
 """Units that are logarithms, with their base."""
 _LARGEST_EXPONENT = 40.0
+_YES_OR_NO = "0/1"
 _UNITS = {"": "", "1": "", "count": "", "1/s": " per second", "1/day": " per day"}
 
 
@@ -41,15 +42,17 @@ def reasons_for(
         if contribution <= 0 or np.isnan(scores[column]):
             continue
         if name == _CONTENT:
-            reasons.append(_content_reason(float(scores[column]), float(p_values[column]), float(contribution)))
+            reasons.append(_content_reason(scores[column], p_values[column], manifest.p_family, contribution))
         else:
             reasons += _family_reasons(manifest, models[name], features, float(contribution))
     return tuple(sorted(reasons, key=lambda reason: (-reason.contribution, reason.family, reason.feature)))
 
 
-def _content_reason(logit: float, p_value: float, contribution: float) -> Reason:
-    said = f"The text reads as machine-written; {_rarity(p_value)} score this high."
-    return Reason(_CONTENT, "synthetic_logit", logit, contribution, said)
+def _content_reason(logit: float, p_value: float, p_family: float, contribution: float) -> Reason:
+    unusual = p_value <= p_family
+    reads = "reads as machine-written" if unusual else "alone is nothing unusual"
+    said = f"The text {reads}; {_rarity(p_value)} score this high."
+    return Reason(_CONTENT, "synthetic_logit", float(logit), float(contribution), said)
 
 
 def _rarity(p_value: float) -> str:
@@ -81,13 +84,15 @@ def sentence(feature: NamedFeature, value: float) -> str:
     if feature.genuine_median is None or feature.genuine_low is None or feature.genuine_high is None:
         return f"{said}."
     low, high = _said(feature.genuine_low, feature.unit), _said(feature.genuine_high, feature.unit)
+    if feature.unit == _YES_OR_NO and low != high:
+        return f"{said}; among genuine accounts both are usual."
     usual = f"nearly always {low}" if low == high else f"mostly {low} to {high}"
     return f"{said}; among genuine accounts {usual}."
 
 
 def _said(value: float, unit: str) -> str:
     """Return *value* as a reviewer would say it: logarithms as factors, shares in percent, 0 and 1 as no and yes."""
-    if unit == "0/1":
+    if unit == _YES_OR_NO:
         return "yes" if value >= 0.5 else "no"
     if unit == "share":
         return f"{_plain(100 * value)} %"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+_LARGEST_SCORE = 1e6
+
 
 @dataclass(frozen=True)
 class Slopes:
@@ -29,6 +31,8 @@ class Slopes:
             raise ValueError("a fusion needs one slope more than knots")
         if any(slope < 0 for slope in self.slopes):
             raise ValueError("a slope of the fusion is negative")
+        if not np.isfinite([self.intercept, *self.knots, *self.slopes]).all():
+            raise ValueError("a number of the fusion's slopes is not finite")
 
     def log_odds(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return shape (n,) for *scores* of shape (n,).
@@ -36,7 +40,9 @@ class Slopes:
         Element by element, so that a row's result does not depend on the rows beside it to the last bit.
         """
         total = np.full(len(scores), self.intercept)
-        for hinge, slope in zip(hinges(scores, self.knots), self.slopes, strict=True):
+        # Beyond any logit there is: an infinite one times a slope of 0 would be no number.
+        bounded = np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE)
+        for hinge, slope in zip(hinges(bounded, self.knots), self.slopes, strict=True):
             total += slope * hinge
         return total
 

@@ -9,9 +9,12 @@ _URL = re.compile(r"(?:https?://|www\.)[^\s`]+", re.IGNORECASE)
 _MENTION = re.compile(r"(?<![\w@])@\w+")
 _JOINERS = "\u200c\u200d"
 _FENCED = re.compile(r"```.*?```", re.DOTALL)
-_INLINE = re.compile(r"(?<!`)`([^`]{1,200})`(?!`)")
+# A backtick after a letter is somebody's apostrophe, one beside a blank inside is a quotation mark.
+_INLINE = re.compile(r"(?<![\w`])`(?!\s)([^`]{1,200})(?<!\s)`(?!`)")
 _SHORT_CODE = 4
-_MASK_WORDS = re.compile(r"(?<!\S)(?:code|quote|http|@user)(?!\S)")
+# A post with fewer letters of its own, by this factor, publishes what it quotes: else a remark would hide any text.
+_QUOTED_PER_OWN = 2
+_MASK_WORDS = re.compile(r"(?<!\w)(?:code|quote|http|@user)(?!\w)")
 _OPENS_A_QUOTE = "\"'“‘«‹„([*@#`"
 
 
@@ -40,13 +43,16 @@ def _end_of_name(text: str, position: int) -> int:
 def without_quotes(text: str) -> str:
     """Return *text*, whose addresses are masked, with each block of lines that begin with ``>`` as ``quote``.
 
-    Where the other lines say nothing but masks, the quote is all there is to read and stays.
+    Where the other lines have less than half the letters of the quote, masks apart, the quote is what is published
+    and stays.
     """
     if ">" not in text:
         return text
     lines = text.splitlines()
     quoted = [_is_quoted(line) for line in lines]
-    if not any(_says_more(line) for line, is_quote in zip(lines, quoted, strict=True) if not is_quote):
+    letters = [_letters(line) for line in lines]
+    of_quotes = sum(count for count, is_quote in zip(letters, quoted, strict=True) if is_quote)
+    if not _has_its_own(sum(letters) - of_quotes, of_quotes):
         return text
     kept: list[str] = []
     for number, line in enumerate(lines):
@@ -62,12 +68,13 @@ def without_code(text: str) -> str:
     the word ``code``.
 
     An opening fence that is never closed, and a backtick without a partner within 200 characters, are plain
-    characters. Where there is nothing else but masks, the code is all there is to read and stays.
+    characters. Where all else has less than half the letters of the code, masks apart, the code stays.
     """
     if "`" not in text:
         return text
     masked = _INLINE.sub(lambda code: code[0] if len(code[1]) < _SHORT_CODE else " code ", _FENCED.sub(" code ", text))
-    return masked if _says_more(masked) else text
+    rest = _letters(masked)
+    return masked if _has_its_own(rest, _letters(text) - rest) else text
 
 
 def _is_quoted(line: str) -> bool:
@@ -79,5 +86,10 @@ def _is_quoted(line: str) -> bool:
     return not said or said[0].isalnum() or said[0] in _OPENS_A_QUOTE
 
 
-def _says_more(text: str) -> bool:
-    return any(map(str.isalpha, _MASK_WORDS.sub("", text)))
+def _has_its_own(letters: int, masked: int) -> bool:
+    return letters > 0 and letters * _QUOTED_PER_OWN >= masked
+
+
+def _letters(text: str) -> int:
+    """Letters that are not of a mask."""
+    return sum(map(str.isalpha, _MASK_WORDS.sub("", text)))

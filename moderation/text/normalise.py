@@ -18,6 +18,8 @@ _LONG_RUN = re.compile(r"([^a-zA-Z0-9\s])\1{3,}")
 _NO_ASCII_LETTER = bytes(code for code in range(256) if not chr(code).isalpha() or code > 127)
 # Each round takes something away; no text is known that needs a third.
 _MOST_ROUNDS = 4
+# Drawn as a blank; between other braille it is one.
+_BRAILLE_BLANK = re.compile("(?<![\u2801-\u28ff\u2800])\u2800+(?![\u2801-\u28ff\u2800])")
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,18 @@ def normalise(text: str) -> str:
 def normalised(text: str) -> Normalised:
     """Return what a reader sees of *text*, in one form, and how much had been hidden in it.
 
-    In this order: lone surrogates become U+FFFD; invisible characters go, unless they spell something; NFKC; stacked
-    combining marks go; a punctuation mark repeated four times or more stands three times; URLs become ``http``,
-    mentions ``@user``, quoted lines ``quote``, code ``code``; Latin words spoofed with letters of other scripts
-    are Latin again; each run of white space becomes one blank. Letters that somebody repeats stay: that is spelling.
+    In this order: lone surrogates become U+FFFD, a braille blank outside braille a blank; invisible characters go,
+    unless they spell something; NFKC; stacked combining marks go; a punctuation mark repeated four times or more stands
+    three times; URLs become ``http``, mentions ``@user``, quoted lines ``quote``, code ``code``; Latin words spoofed
+    with letters of other scripts are Latin again; each run of white space becomes one blank. Letters that somebody
+    repeats stay: that is spelling.
     Takes time linear in the length of *text*, whatever is in it; once more changes nothing. Raises nothing.
     """
     if text.isascii():
         seen = swept(text)
         n_letters = len(seen.text.encode("ascii").translate(None, _NO_ASCII_LETTER))
         return Normalised(_masked(seen.text), Tampering(n_letters, invisible=seen.invisible))
-    seen = swept(_SURROGATES.sub("\ufffd", text))
+    seen = swept(_BRAILLE_BLANK.sub(" ", _SURROGATES.sub("\ufffd", text)))
     dressed = dressed_letters(seen.text)
     clean, marks = _composed(seen.text)
     final, confusables = folded(_masked(clean))

@@ -255,6 +255,16 @@ def test_a_rebalance_and_an_outage_are_waited_out(
         opened.poll(0)
 
 
+def test_a_rejoin_under_way_is_asked_for_again(faked: tuple[KafkaSource, FakeConsumer]) -> None:
+    opened, consumer = faked
+    asked: list[bool] = []
+    consumer._coordinator = SimpleNamespace(
+        rejoining=True, rejoin_needed=False, request_rejoin=lambda: asked.append(True)
+    )
+    opened.poll(0)
+    assert asked == [True]
+
+
 def test_a_record_without_a_time_has_none(faked: tuple[KafkaSource, FakeConsumer]) -> None:
     opened, consumer = faked
     record = SimpleNamespace(offset=0, timestamp=-1, key=None, value=b"{}", headers=())

@@ -103,6 +103,6 @@ def small_recipe() -> Recipe:
         family_growth=Growth(leaves=6, trees=30, learning_rate=0.1, least_rows=40),
         folds=3,
         fusion_candidates=(Growth(leaves=6, trees=40, learning_rate=0.1, least_rows=40),),
-        p_family_candidates=(0.05, 0.1),
+        p_family_candidates=(0.02, 0.05),
         reference_size=500,
     )

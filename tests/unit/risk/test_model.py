@@ -71,6 +71,23 @@ def test_a_reason_says_its_value_as_a_reviewer_would(unit: str, value: float, sa
     assert sentence(feature, value).startswith(f"What it is: {said}; among genuine accounts nearly always ")
 
 
+def test_a_property_that_people_have_and_have_not_is_said_to_be_both() -> None:
+    feature = NamedFeature(
+        name="f", family="account", unit="0/1", meaning="it is", genuine_median=1, genuine_low=0, genuine_high=1
+    )
+    assert sentence(feature, 0.0) == "It is: no; among genuine accounts both are usual."
+
+
+def test_an_ordinary_text_is_not_said_to_read_as_a_machine_s(model: RiskModel) -> None:
+    features, _ = any_posts(model, 4)
+    for logit in (float(model.references["content"].scores.mean()), 40.0):
+        p_value = float(model.references["content"].p_values(np.array([logit]))[0])
+        for row in features[:8]:
+            for reason in model.explain(row, logit):
+                if reason.family == "content":
+                    assert ("machine" in reason.sentence) == (p_value <= model.manifest.p_family)
+
+
 def test_description_says_simulated(model: RiskModel) -> None:
     assert "simulated" in model.describe()
     assert "simulated" in model.manifest.certificate.sentence().lower()

@@ -32,6 +32,13 @@ def test_a_falling_slope_is_refused() -> None:
         Slopes(0.0, (1.0,), (0.1,))
 
 
+def test_an_infinite_score_has_finite_log_odds_and_an_infinite_slope_is_refused() -> None:
+    slopes = Slopes(-1.0, (2.0, 3.0), (0.5, 0.0, 1.5))
+    assert np.isfinite(slopes.log_odds(np.array([-np.inf, np.inf]))).all()
+    with pytest.raises(ValueError, match="not finite"):
+        Slopes(0.0, (), (float("nan"),))
+
+
 def test_slopes_are_as_steep_as_the_score_tells() -> None:
     telling, silent = (fit_slopes(*_scores(apart), np.ones(4000)) for apart in (3.0, 0.0))
     assert telling.slopes[0] > 1.0

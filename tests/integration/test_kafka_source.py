@@ -53,9 +53,9 @@ def fill(broker: str, topic: str, count: int) -> None:
     producer.close()
 
 
-def read(opened: KafkaSource, count: int) -> list[Origin]:
+def read(opened: KafkaSource, count: int, within_s: float = 30) -> list[Origin]:
     found: list[Origin] = []
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + within_s
     while len(found) < count:
         assert time.monotonic() < deadline, f"{len(found)} of {count} records"
         found.extend(opened.poll(200))
@@ -293,5 +293,6 @@ def test_a_broker_that_is_away_for_longer_than_the_session_is_waited_out(
                 opened.poll(200)
         own_kafka_broker.restart()
         fill(address, "follows", 10)
-        assert {origin.partition.topic for origin in read(opened, 10)} == {"follows"}
+        # A broker that was killed may take a minute to know its groups again.
+        assert {origin.partition.topic for origin in read(opened, 10, within_s=150)} == {"follows"}
     gc.collect()  # kafka-python leaves refused sockets to the collector; its warnings belong here

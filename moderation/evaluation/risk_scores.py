@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.risk import RiskModel
-from moderation.risk.gate import gate_opens_for
+from moderation.risk.gate import CONTENT, gate_opens_for
 from moderation.training.risk.collecting import Watched
 
 CONTENT_ONLY = "content only"
@@ -30,7 +30,7 @@ def account_scores(
     scores = model.family_scores(watched.features, logits)
     agreement = model.agreement(model.p_values(scores))
     families = model.fusion.families
-    others = [column for column, name in enumerate(families) if name != "content"]
+    others = [column for column, name in enumerate(families) if name != CONTENT]
     risk = model.fusion.risks(scores)
     metadata = model.metadata_only.risks(scores[:, others])
     opens = gate_opens_for(agreement, families)

@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from moderation.errors import BundleError
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
+from moderation.risk.gate import CONTENT
 from moderation.risk.manifest import FORMAT, Manifest
-from moderation.risk.model import CONTENT, RiskModel
+from moderation.risk.model import RiskModel
 from moderation.risk.p_values import Reference
 
 SHIPPED = Path(__file__).resolve().parent.parent / "bundles" / "risk-simulated"

@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from moderation.effects import Reason
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
+from moderation.risk.gate import CONTENT
 from moderation.risk.manifest import Manifest, NamedFeature
 
 FEATURES_PER_FAMILY = 2
-_CONTENT = "content"
 _BASES = {"ln": math.e, "log2": 2.0}
 """Units that are logarithms, with their base."""
 _LARGEST_EXPONENT = 40.0
@@ -41,7 +41,7 @@ def reasons_for(
         name = fusion.families[column]
         if contribution <= 0 or np.isnan(scores[column]):
             continue
-        if name == _CONTENT:
+        if name == CONTENT:
             reasons.append(_content_reason(scores[column], p_values[column], manifest.p_family, contribution))
         else:
             reasons += _family_reasons(manifest, models[name], features, float(contribution))
@@ -52,7 +52,7 @@ def _content_reason(logit: float, p_value: float, p_family: float, contribution:
     unusual = p_value <= p_family
     reads = "reads as machine-written" if unusual else "alone is nothing unusual"
     said = f"The text {reads}; {_rarity(p_value)} score this high."
-    return Reason(_CONTENT, "synthetic_logit", float(logit), float(contribution), said)
+    return Reason(CONTENT, "synthetic_logit", float(logit), float(contribution), said)
 
 
 def _rarity(p_value: float) -> str:

@@ -8,9 +8,9 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.risk.gate import CONTENT
 from moderation.risk.slopes import Slopes
 
-CONTENT = "content"
 TYPING = "typing"
 _LARGEST_LOG_ODDS = 30.0
 """Beyond it a risk would round to 0 or 1."""

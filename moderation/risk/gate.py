@@ -7,7 +7,8 @@ from collections.abc import Collection, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-FAMILIES = ("content", "typing", "network", "graph", "account")
+CONTENT = "content"
+FAMILIES = (CONTENT, "typing", "network", "graph", "account")
 """Every family of signals, in the order of the fusion's columns."""
 
 NOT_ENOUGH_TOGETHER = frozenset({"typing", "network"})

@@ -12,12 +12,10 @@ from moderation.effects import FamilyEvidence, Reason
 from moderation.risk.explanation import reasons_for
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
-from moderation.risk.gate import gate_opens
+from moderation.risk.gate import CONTENT, gate_opens
 from moderation.risk.judgement import Judgement
 from moderation.risk.manifest import Manifest
 from moderation.risk.p_values import Reference
-
-CONTENT = "content"
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from moderation.features import FEATURES
 from moderation.risk.family_models import FamilyModel
-from moderation.risk.fusion import CONTENT, Fusion, with_neutral
-from moderation.risk.gate import FAMILIES
+from moderation.risk.fusion import Fusion, with_neutral
+from moderation.risk.gate import CONTENT, FAMILIES
 from moderation.training.risk.collecting import Watched
 from moderation.training.risk.fitting_slopes import fit_slopes
 from moderation.training.risk.recipe import Growth, Recipe

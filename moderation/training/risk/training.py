@@ -17,7 +17,7 @@ from moderation.features import FEATURES, FEATURES_VERSION
 from moderation.risk.bundle import write_manifest
 from moderation.risk.certificate import Certificate
 from moderation.risk.fusion import Fusion
-from moderation.risk.gate import FAMILIES
+from moderation.risk.gate import CONTENT, FAMILIES
 from moderation.risk.manifest import FORMAT, FamilyEntry, Manifest, NamedFeature
 from moderation.risk.p_values import Reference, thinned
 from moderation.training.risk.collecting import Watched, watch_all
@@ -132,7 +132,7 @@ def write_bundle(
         families=tuple(
             FamilyEntry(
                 name=name,
-                file="" if name == "content" else f"family-{name}.txt",
+                file="" if name == CONTENT else f"family-{name}.txt",
                 neutral=float(decision.fitted.neutral[column]),
                 median_score=float(decision.fitted.median_scores[column]),
             )

@@ -23,6 +23,9 @@ _WHOLE_WORDS = 3
 _WHOLE_WORDS_LETTERS = 12
 # A folded word must not become an address that is masked only when the text is normalised once more.
 _ADDRESS_BEGINS = ("http", "https", "www")
+# Unicode's table reads the small palochka as i, although it is drawn as its capital, which reads l, and leaves out
+# the capital of a letter that it reads as q.
+_READ_OTHERWISE = {"\u04cf": "l", "\u051a": "Q"}
 
 
 @dataclass(frozen=True)
@@ -132,7 +135,7 @@ def _likenesses() -> dict[str, str]:
         and script(letter) != _LATIN
         and unicodedata.is_normalized("NFKC", letter)
     }
-    plain = {letter: likeness for letter, likeness in found.items() if likeness}
+    plain = {letter: likeness for letter, likeness in found.items() if likeness} | _READ_OTHERWISE
     return plain | _accented(plain)
 
 

@@ -12,6 +12,7 @@ _FENCED = re.compile(r"```.*?```", re.DOTALL)
 # A backtick after a letter is somebody's apostrophe, one beside a blank inside is a quotation mark.
 _INLINE = re.compile(r"(?<![\w`])`(?!\s)([^`]{1,200})(?<!\s)`(?!`)")
 _SHORT_CODE = 4
+_QUOTATION = re.compile(r"\s*>[>\s]*")
 # A post with fewer letters of its own, by this factor, publishes what it quotes: else a remark would hide any text.
 _QUOTED_PER_OWN = 2
 _MASK_WORDS = re.compile(r"(?<!\w)(?:code|quote|http|@user)(?!\w)")
@@ -44,7 +45,7 @@ def without_quotes(text: str) -> str:
     """Return *text*, whose addresses are masked, with each block of lines that begin with ``>`` as ``quote``.
 
     Where the other lines have less than half the letters of the quote, masks apart, the quote is what is published
-    and stays.
+    and stays, without its signs: they say nothing about who wrote it.
     """
     if ">" not in text:
         return text
@@ -53,7 +54,8 @@ def without_quotes(text: str) -> str:
     letters = [_letters(line) for line in lines]
     of_quotes = sum(count for count, is_quote in zip(letters, quoted, strict=True) if is_quote)
     if not _has_its_own(sum(letters) - of_quotes, of_quotes):
-        return text
+        pairs = zip(lines, quoted, strict=True)
+        return "\n".join(_QUOTATION.sub("", line, count=1) if is_quote else line for line, is_quote in pairs)
     kept: list[str] = []
     for number, line in enumerate(lines):
         if not quoted[number]:
@@ -78,10 +80,10 @@ def without_code(text: str) -> str:
 
 
 def _is_quoted(line: str) -> bool:
-    bare = line.lstrip()
-    if not bare.startswith(">"):
+    signs = _QUOTATION.match(line)
+    if not signs:
         return False
-    said = bare.lstrip("> \t")
+    said = line[signs.end() :]
     # Arrows and faces such as >.< or >:( begin with the sign too.
     return not said or said[0].isalnum() or said[0] in _OPENS_A_QUOTE
 

@@ -11,6 +11,7 @@ from moderation.text.confusables import folded
 from moderation.text.invisible import swept
 from moderation.text.marks import any_marks, capped, unstacked
 from moderation.text.masks import without_addresses, without_code, without_quotes
+from moderation.text.overrides import as_displayed
 from moderation.text.tampering import Tampering
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
@@ -38,18 +39,19 @@ def normalise(text: str) -> str:
 def normalised(text: str) -> Normalised:
     """Return what a reader sees of *text*, in one form, and how much had been hidden in it.
 
-    In this order: lone surrogates become U+FFFD, a braille blank outside braille a blank; invisible characters go,
-    unless they spell something; NFKC; stacked combining marks go; a punctuation mark repeated four times or more stands
-    three times; URLs become ``http``, mentions ``@user``, quoted lines ``quote``, code ``code``; Latin words spoofed
-    with letters of other scripts are Latin again; each run of white space becomes one blank. Letters that somebody
-    repeats stay: that is spelling.
+    In this order: lone surrogates become U+FFFD, a braille blank outside braille a blank; what is stored backwards
+    stands as it is shown; invisible characters go, unless they spell something; NFKC; stacked combining marks go; a
+    punctuation mark repeated four times or more stands three times; URLs become ``http``, mentions ``@user``, quoted
+    lines ``quote`` (or lose their sign where they are what is published), code ``code``; Latin words spoofed with
+    letters of other scripts are Latin again; each run of white space becomes one blank. Letters that somebody repeats
+    stay: that is spelling.
     Takes time linear in the length of *text*, whatever is in it; once more changes nothing. Raises nothing.
     """
     if text.isascii():
         seen = swept(text)
         n_letters = len(seen.text.encode("ascii").translate(None, _NO_ASCII_LETTER))
         return Normalised(_masked(seen.text), Tampering(n_letters, invisible=seen.invisible))
-    seen = swept(_BRAILLE_BLANK.sub(" ", _SURROGATES.sub("\ufffd", text)))
+    seen = swept(as_displayed(_BRAILLE_BLANK.sub(" ", _SURROGATES.sub("\ufffd", text))))
     dressed = dressed_letters(seen.text)
     clean, marks = _composed(seen.text)
     final, confusables = folded(_masked(clean))

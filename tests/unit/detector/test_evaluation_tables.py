@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -135,6 +136,24 @@ def test_who_abstains_on_an_attacked_text_does_not_catch_it() -> None:
     rows = _rows()
     detector = RuleDetector(lambda text: float("nan") if _hidden(text) else float("The end of" in text))
     assert _table(detector, rows)["zero_width"]["attacked_tpr"] == 0
+
+
+def test_a_loss_has_an_interval_over_groups_where_there_are_enough_of_them() -> None:
+    rows = _rows()
+
+    def rule(text: str) -> float:
+        return float("The end of" in text and not _hidden(text))
+
+    half = RuleDetector(lambda text: rule(normalise(text) if len(text) % 2 else text))
+    line = _table(half, rows)["zero_width"]
+    low, high = line["loss_points_interval"]  # type: ignore[misc]
+    assert 0 <= low < line["loss_points"] < high <= 100
+    assert _table(RuleDetector(lambda text: rule(normalise(text))), rows)["zero_width"]["loss_points_interval"] == [
+        0,
+        0,
+    ]
+    few = [replace(each, group=f"g{number % 5}") for number, each in enumerate(rows)]
+    assert _table(half, few)["zero_width"]["loss_points_interval"] == "not supported (groups=5)"
 
 
 def test_without_enough_humans_there_is_no_loss_but_an_auroc() -> None:

@@ -37,15 +37,16 @@ def test_a_blank_of_braille_hides_no_words_behind_an_address() -> None:
 @pytest.mark.parametrize(
     ("text", "clean"),
     [
-        ("> all of this\n> is quoted", "> all of this > is quoted"),
-        ("> all of this\n\n:-)", "> all of this :-)"),
-        ("@somebody\n> all of this", "@user > all of this"),
+        ("> all of this\n> is quoted", "all of this is quoted"),
+        (">> \u3000> a long quotation of somebody\nno", "a long quotation of somebody no"),
+        ("> all of this\n\n:-)", "all of this :-)"),
+        ("@somebody\n> all of this", "@user all of this"),
         ("```\nall of this\n```", "``` all of this ```"),
         ("`all of this` https://example.org/", "`all of this` http"),
-        ("@bob,\n> all of this was said", "@user, > all of this was said"),
-        ("(see https://example.org)\n> all of this was said", "(see http > all of this was said"),
+        ("@bob,\n> all of this was said", "@user, all of this was said"),
+        ("(see https://example.org)\n> all of this was said", "(see http all of this was said"),
         ("@bob: ```all of this```", "@user: ```all of this```"),
-        ("lol\n> and this is a whole text that was only put behind a sign", None),
+        ("lol\n> and this is a whole text behind a sign", "lol and this is a whole text behind a sign"),
         ("x `and this is a whole text that was` `only put between two signs`", None),
     ],
 )

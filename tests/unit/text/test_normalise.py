@@ -15,7 +15,11 @@ from moderation.text import normalise, normalised
     ("text", "clean"),
     [
         ("plain words", "plain words"),
-        ("zero\u200bwidth and \u202ebidi\u202c", "zerowidth and bidi"),
+        ("zero\u200bwidth and \u202aand\u202c", "zerowidth and and"),
+        ("stored \u202esdrawkcab\u202c it reads forwards", "stored backwards it reads forwards"),
+        ("a \u202e(xe\u0301is) na\u202c end", "a an (siéx) end"),
+        ("\u202eolleh\nnext line", "hello next line"),
+        ("שלום \u202eעולם\u202c", "שלום עולם"),
         ("tag\U000e0041\U000e0042ged", "tagged"),
         ("a\x00b", "ab"),
         ("ｆｕｌｌ ｗｉｄｔｈ", "full width"),
@@ -42,7 +46,21 @@ HOSTILE = st.lists(
         st.sampled_from("\u200b\u200c\u200d\ufe0f\u202e\u00ad\u3164\U000e0041\u0301\u0316\u0489\u064b\u0653\u094d"),
         st.sampled_from("abZéﬁ𝐱ｗςοарсжաօאاکठ한하カﾞ葛㎏1😀❤🏴`>@./:-_=!'"),
         st.sampled_from(
-            ["\n", "\n> ", " ", "\x1c", "\u2028", "\x00", "\ud800", "\u0301" * 9, "!!!!", "https://x", "www.", "```"]
+            [
+                "\n",
+                "\n> ",
+                "\u3000",
+                " ",
+                "\x1c",
+                "\u2028",
+                "\x00",
+                "\ud800",
+                "\u0301" * 9,
+                "!!!!",
+                "https://x",
+                "www.",
+                "```",
+            ]
         ),
     ),
     max_size=40,
@@ -104,6 +122,6 @@ def test_ascii_takes_the_short_way_to_the_same_form(text: str) -> None:
     ],
 )
 def test_hostile_text_takes_bounded_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.process_time()  # of this process alone, so that a busy machine does not count
     normalise(text)
-    assert time.perf_counter() - began < 3
+    assert time.process_time() - began < 20  # a second or three where time is linear, hours where it is not

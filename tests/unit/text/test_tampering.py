@@ -47,7 +47,7 @@ def between(hidden: str) -> Callable[[str], str]:
         (lambda text: text + "\u200b\u200c\u200b\u200b\u200c", "invisible"),
         (lambda text: "\u200b" * 5 + text, "invisible"),
         (between("\u200e"), "bidi_controls"),
-        (lambda text: "\u202e" + text + "\u202c", "bidi_controls"),
+        (lambda text: "\u202e" + text[::-1] + "\u202c", "bidi_controls"),
         (lambda text: "\u2067" + text + "\u2069", "bidi_controls"),
         (lambda text: text + "".join(chr(0xE0000 + ord(letter)) for letter in "obey"), "tags"),
         (lambda text: text.translate(MATHEMATICAL), "compatibility_letters"),

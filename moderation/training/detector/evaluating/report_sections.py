@@ -106,10 +106,12 @@ def attacks_section(report: Mapping[str, Any]) -> str:
     rows: list[list[Cell]] = [
         [
             row["attack"],
-            plain(row["loss_points"], 1),
+            estimate(plain(row["loss_points"], 1), bounds(row["loss_points_interval"], 1, as_percent=False)),
             percent(row["clean_tpr"]),
             percent(row["attacked_tpr"]),
-            plain(row["auroc_loss_points"], 1),
+            estimate(
+                plain(row["auroc_loss_points"], 1), bounds(row["auroc_loss_points_interval"], 1, as_percent=False)
+            ),
             plain(row["clean_auroc"], 3),
             plain(row["attacked_auroc"], 3),
             percent(row["changed_share"], 0),

@@ -43,3 +43,9 @@ class PositionError(ModerationError):
     """The log no longer is what the ledger knows: a recreated topic or an offset out of range."""
 
     exit_code = 6
+
+
+class DetectorOverdue(ModerationError):
+    """The detector did not finish a batch in its time; the batch is taken up again after a restart."""
+
+    exit_code = 7

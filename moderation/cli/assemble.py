@@ -31,7 +31,10 @@ MAKE_A_KEY = 'python3 -c "import secrets; print(secrets.token_hex(32))"'
 def load_models(settings: Settings) -> tuple[Detector, RiskModel]:
     """Detector and risk model, each verified and matched with the other. Raises BundleError with a sentence."""
     detector = load_detector(
-        settings.detector, max_text_bytes=settings.max_text_bytes, threads=settings.detector_threads
+        settings.detector,
+        max_text_bytes=settings.max_text_bytes,
+        threads=settings.detector_threads,
+        deadline_s=settings.detector_deadline_s,
     )
     return detector, load_risk(settings.risk, detector_hash=detector.manifest_hash, features_version=FEATURES_VERSION)
 

@@ -91,18 +91,20 @@ def load_detector(
     max_text_bytes: int = 65536,
     threads: int | None = None,
     remembered_texts: int = 20_000,
+    deadline_s: float | None = None,
 ) -> Detector:
     """Return the detector of *bundle* (the shipped one by default), on CUDA where there is one that suits it.
 
     Every file's hash is verified, and the probes of the manifest must come out on their sides. *max_text_bytes*
     bounds what of a text is read, *threads* what of the CPU is used (every core by default), *remembered_texts* of how
-    many texts the scores are kept, at most 2 kB each. Raises BundleError.
+    many texts the scores are kept, at most 2 kB each, *deadline_s* how long a call may compute before it raises
+    DetectorOverdue. Raises BundleError.
     """
     directory = bundle or shipped_bundle()
     manifest, manifest_hash = read_manifest(directory)
     tokenizer = _tokenizer(directory / manifest.tokenizer)
     cutter = SectionCutter(tokenizer, manifest.special_tokens, manifest.max_tokens, max_text_bytes)
-    runner, precision = _runner(directory, manifest, threads)
+    runner, precision = _runner(directory, manifest, threads, deadline_s)
     detector = OnnxDetector(manifest, manifest_hash, cutter, runner, precision, remembered_texts)
     _check_tokenizer(directory, manifest, cutter)
     _check_polarity(directory, manifest, detector)
@@ -116,17 +118,27 @@ def _tokenizer(path: Path) -> Tokenizer:
         raise BundleError(f"{path} is no tokenizer that this version of tokenizers reads ({error}).") from error
 
 
-def _runner(directory: Path, manifest: Manifest, threads: int | None) -> tuple[Runner, Precision]:
+def _runner(
+    directory: Path, manifest: Manifest, threads: int | None, deadline_s: float | None
+) -> tuple[Runner, Precision]:
     pad = manifest.special_tokens.pad
     for precision in _ON_CUDA:
         if precision in manifest.precisions:
-            on_cuda = cuda_runner(directory / manifest.precisions[precision].file, pad)
+            on_cuda = cuda_runner(
+                directory / manifest.precisions[precision].file, pad, manifest.max_tokens + 2, deadline_s
+            )
             if on_cuda is not None:
                 return on_cuda, precision
     for precision in _ON_CPU:
         if precision in manifest.precisions:
             entry = manifest.precisions[precision]
-            runner = cpu_runner(directory / entry.file, pad, threads, batch_independent=entry.batch_independent)
+            runner = cpu_runner(
+                directory / entry.file,
+                pad,
+                threads,
+                batch_independent=entry.batch_independent,
+                deadline_s=deadline_s,
+            )
             return runner, precision
     raise BundleError(
         f"The bundle {directory} has no precision that runs here ({', '.join(manifest.precisions)} only): "

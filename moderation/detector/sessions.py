@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
@@ -12,6 +12,8 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
+from moderation.detector.batching import BatchRunner, bound_runs, plain_runs
+from moderation.detector.deadline import run_options
 from moderation.errors import BundleError
 
 # The least padding: texts of one length fill a batch, a longer one runs almost alone (design §9).
@@ -20,6 +22,9 @@ _CPU_TOKENS_IN_A_BATCH = 512
 # apart: 9 % of a RoBERTa's time (onnxruntime 1.31).
 _SLOWER_FUSED = ["SkipLayerNormFusion"]
 _CUDA_TOKENS_IN_A_BATCH = 16384
+# A device that meets few shapes chooses its kernels once; a text of 35 tokens is padded by 8 on average.
+_CUDA_LENGTH_STEP = 16
+_WARM_UP_TOKENS = (16, 32, 48, 64, 96, 128)
 
 
 class Runner(Protocol):
@@ -39,8 +44,9 @@ class AloneRunner:
     session serves every thread.
     """
 
-    def __init__(self, model: Path, threads: int) -> None:
+    def __init__(self, model: Path, threads: int, deadline_s: float | None = None) -> None:
         self._session = _cpu_session(model, threads=1)
+        self._deadline_s = deadline_s
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="detector")
         self.where = f"the CPU, each section alone on {_threads(threads)}"
 
@@ -48,62 +54,35 @@ class AloneRunner:
         # Longest first, so that no thread is left with a long text at the end.
         order = sorted(range(len(sequences)), key=lambda index: -len(sequences[index]))
         scores = np.empty(len(sequences), dtype=np.float32)
-        for index, score in zip(order, self._pool.map(self._run, [sequences[i] for i in order]), strict=True):
-            scores[index] = score
+        with run_options(self._deadline_s) as options:
+            found = self._pool.map(lambda index: self._run(sequences[index], options), order)
+            for index, score in zip(order, found, strict=True):
+                scores[index] = score
         return scores
 
-    def _run(self, sequence: NDArray[np.int64]) -> float:
+    def _run(self, sequence: NDArray[np.int64], options: Any) -> float:
         ids = sequence[None, :]
-        (logits,) = self._session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+        (logits,) = self._session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)}, options)
         return float(logits[0])
 
 
-class BatchRunner:
-    """Runs sequences of similar length together under a budget of padded tokens."""
-
-    def __init__(self, session: Any, pad: int, tokens_in_a_batch: int, where: str) -> None:
-        self._session = session
-        self._pad = pad
-        self._budget = tokens_in_a_batch
-        self.where = where
-
-    def logits(self, sequences: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
-        scores = np.empty(len(sequences), dtype=np.float32)
-        for members in batches_by_length([len(sequence) for sequence in sequences], self._budget):
-            longest = max(len(sequences[member]) for member in members)
-            ids = np.full((len(members), longest), self._pad, dtype=np.int64)
-            mask = np.zeros_like(ids)
-            for row, member in enumerate(members):
-                ids[row, : len(sequences[member])] = sequences[member]
-                mask[row, : len(sequences[member])] = 1
-            (logits,) = self._session.run(["logits"], {"input_ids": ids, "attention_mask": mask})
-            scores[members] = logits
-        return scores
-
-
-def batches_by_length(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
-    """Yield the indices of *lengths* in batches, shortest first, of at most *budget* tokens with padding."""
-    members: list[int] = []
-    for index in sorted(range(len(lengths)), key=lengths.__getitem__):
-        if members and (len(members) + 1) * lengths[index] > budget:
-            yield members
-            members = []
-        members.append(index)
-    if members:
-        yield members
-
-
-def cpu_runner(model: Path, pad: int, threads: int | None, *, batch_independent: bool) -> Runner:
+def cpu_runner(
+    model: Path, pad: int, threads: int | None, *, batch_independent: bool, deadline_s: float | None = None
+) -> Runner:
     """Return the runner that is fastest on the CPU among those that keep a score independent of its neighbours."""
     count = threads or _cores()
     if not batch_independent:
-        return AloneRunner(model, count)
-    session = _cpu_session(model, count)
-    return BatchRunner(session, pad, _CPU_TOKENS_IN_A_BATCH, f"the CPU, batched by length on {_threads(count)}")
+        return AloneRunner(model, count, deadline_s)
+    runs = plain_runs(_cpu_session(model, count))
+    where = f"the CPU, batched by length on {_threads(count)}"
+    return BatchRunner(runs, pad, _CPU_TOKENS_IN_A_BATCH, where, deadline_s=deadline_s)
 
 
-def cuda_runner(model: Path, pad: int) -> Runner | None:
-    """Return a runner on the first CUDA device, or None when there is none that onnxruntime can use."""
+def cuda_runner(model: Path, pad: int, longest: int, deadline_s: float | None = None) -> Runner | None:
+    """Return a warm runner on the first CUDA device for sequences of at most *longest* tokens.
+
+    None when there is no device that onnxruntime can use.
+    """
     if "CUDAExecutionProvider" not in onnxruntime.get_available_providers() or not Path("/dev/nvidiactl").exists():
         return None
     options = onnxruntime.SessionOptions()
@@ -116,7 +95,17 @@ def cuda_runner(model: Path, pad: int) -> Runner | None:
         return None
     if "CUDAExecutionProvider" not in session.get_providers():
         return None
-    return BatchRunner(session, pad, _CUDA_TOKENS_IN_A_BATCH, "CUDA, batched by length")
+    runner = BatchRunner(
+        bound_runs(session, "cuda"),
+        pad,
+        _CUDA_TOKENS_IN_A_BATCH,
+        "CUDA, batched by length",
+        length_step=_CUDA_LENGTH_STEP,
+        longest=longest,
+        deadline_s=deadline_s,
+    )
+    runner.warm_up([*(tokens for tokens in _WARM_UP_TOKENS if tokens < longest), longest])
+    return runner
 
 
 def _cpu_session(model: Path, threads: int) -> Any:

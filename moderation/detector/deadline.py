@@ -1,0 +1,40 @@
+"""A run that hangs is ended: a driver or a device can keep a call for ever."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import onnxruntime
+
+from moderation.errors import DetectorOverdue
+
+
+@contextmanager
+def run_options(deadline_s: float | None) -> Iterator[Any]:
+    """Give options for the runs of one batch; after *deadline_s* seconds they end at their next operator.
+
+    Raises DetectorOverdue in their place. Without a deadline nothing is watched.
+    """
+    options = onnxruntime.RunOptions()
+    options.log_severity_level = 4  # what goes wrong is raised
+    if deadline_s is None:
+        yield options
+        return
+    timer = threading.Timer(deadline_s, setattr, (options, "terminate", True))
+    timer.daemon = True
+    timer.start()
+    try:
+        yield options
+    except Exception as error:  # onnxruntime's errors share no base class
+        if options.terminate:
+            raise DetectorOverdue(
+                f"Scoring one batch took longer than {deadline_s:g} s and was ended; nothing of it was written, a "
+                "restart takes it up again. Take fewer records at once (batch.max_records), give the detector more "
+                "threads or a GPU, or raise detector_deadline_s."
+            ) from error
+        raise
+    finally:
+        timer.cancel()

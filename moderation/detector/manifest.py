@@ -51,8 +51,8 @@ class PrecisionFile(_Part):
 class NgramFile(_Part):
     """Character n-grams, beside the encoder or instead of it.
 
-    The logit of a section is ``weight_encoder`` × the encoder's + ``weight_ngrams`` × the n-grams' + ``offset``; without
-    an encoder the first weight is 0, and a section is at most *max_characters* long. *parity* is with scikit-learn.
+    The logit of a section is ``weight_encoder`` × the encoder's + ``weight_ngrams`` × the n-grams' + ``offset``.
+    Without an encoder the first weight is 0 and a section has at most *max_characters*. *parity* is with scikit-learn.
     """
 
     file: str

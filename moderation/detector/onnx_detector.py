@@ -18,7 +18,7 @@ from moderation.detector.ngrams import ngram_runner
 from moderation.detector.reading import EncoderReader, NgramReader, Reader, WeightedReader
 from moderation.detector.remembered import RememberedScores
 from moderation.detector.scores import ContentScore, Detector, SectionScore
-from moderation.detector.sections import CharacterCutter, CutText, Cutter, SectionCutter
+from moderation.detector.sections import CharacterCutter, Cutter, CutText, SectionCutter
 from moderation.detector.sessions import Runner, cpu_runner, cuda_runner
 from moderation.errors import BundleError
 

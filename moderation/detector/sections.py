@@ -96,8 +96,8 @@ class CharacterCutter:
     def cut(self, text: str) -> CutText:
         """Return overlapping sections that cover every character, or a fixed set of them for a very long text.
 
-        Words and signs are counted as tokens: the count comes near to a tokenizer's, and bounds in tokens, such as those
-        of the calibration, keep their meaning.
+        Words and signs are counted as tokens: the count comes near to a tokenizer's, and bounds in tokens, such as
+        those of the calibration, keep their meaning.
         """
         kept, cut_before = within_bytes(text, self._max_text_bytes)
         clean, cut_after = within_bytes(normalise(kept), self._max_text_bytes)

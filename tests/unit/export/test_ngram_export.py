@@ -45,7 +45,7 @@ _WRITTEN = (
 def _sklearn_model() -> tuple[NgramModel, TfidfVectorizer, LogisticRegression]:
     vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(2, 5), lowercase=False, sublinear_tf=True)
     rng = np.random.default_rng(2)
-    texts = [written_text(rng, n % 2, "forum", n) for n in range(60)] + [text for text in _WRITTEN[:6]]
+    texts = [written_text(rng, n % 2, "forum", n) for n in range(60)] + list(_WRITTEN[:6])
     labels = [n % 2 for n in range(len(texts))]
     regression = LogisticRegression(C=10.0).fit(vectorizer.fit_transform(texts), labels)
     names = vectorizer.get_feature_names_out()
@@ -103,22 +103,29 @@ def _texts(count: int = 140) -> tuple[LabelledText, ...]:
 
 
 @pytest.fixture(scope="module")
-def mean(roberta: Path, run: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    order = BundleOrder("mean", ("fp32",), probes=_probes_of_both(roberta, run), texts=_texts(), ngrams=run)
+def beside(roberta: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """N-grams that agree with the random encoder on its probes: "w5" stands in one of them, "50" in the other."""
+    first = json.loads((roberta / "probes.json").read_text(encoding="utf-8"))[0]
+    side = 1.0 if first["label"] == 1 else -1.0
+    model = NgramModel(
+        ngrams=np.array([[ord(character) for character in name] + [0] * 3 for name in ("50", "It", "w5")], np.int32),
+        idf=np.array([1.5, 1.0, 2.0], np.float32),
+        weights=np.array([-side, 9.0, side], np.float32),
+        bias=-0.25,
+        max_characters=600,
+    )
+    folder = tmp_path_factory.mktemp("ngrams") / "beside"
+    save_ngrams(model, folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def mean(roberta: Path, beside: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    order = BundleOrder("mean", ("fp32",), probes=roberta / "probes.json", texts=_texts(), ngrams=beside)
     return write_bundle(roberta, tmp_path_factory.mktemp("mean") / "bundle", order)
 
 
-def _probes_of_both(roberta: Path, run: Path) -> Path:
-    """Probes on which the random encoder and the n-grams agree."""
-    entries = json.loads((roberta / "probes.json").read_text(encoding="utf-8"))
-    signs = {0: " lol", 1: " In conclusion, yes."}
-    probes = [{"text": entry["text"] + signs[entry["label"]], "label": entry["label"]} for entry in entries]
-    path = run.parent / "probes.json"
-    path.write_text(json.dumps(probes), encoding="utf-8")
-    return path
-
-
-def test_the_logit_of_a_mean_bundle_is_the_formula_of_its_manifest(mean: Path, run: Path, tmp_path: Path) -> None:
+def test_the_logit_of_a_mean_bundle_is_the_formula_of_its_manifest(mean: Path, beside: Path, tmp_path: Path) -> None:
     part = read_manifest(mean)[0].ngrams
     assert part is not None
     alone = Path(shutil.copytree(mean, tmp_path / "alone"))
@@ -127,7 +134,7 @@ def test_the_logit_of_a_mean_bundle_is_the_formula_of_its_manifest(mean: Path, r
     (alone / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
     # 700 words make two sections, each read by both parts.
     texts = ["w5 w9 the ferry", "It is important w7", " ".join(f"w{4 + n % 290}" for n in range(700))]
-    reference = load_ngrams(run)
+    reference = load_ngrams(beside)
     for text, mixed, encoder in zip(
         texts, load_detector(mean).score(texts), load_detector(alone).score(texts), strict=True
     ):

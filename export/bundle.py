@@ -16,9 +16,10 @@ import torch
 from export.calibrate import UNCALIBRATED, calibrate
 from export.checkpoint import Checkpoint, load_checkpoint
 from export.graph import write_graph
+from export.ngram_part import character_probes, half_and_half, ngram_logits, prove_on_texts, write_ngrams
 from export.parity import parity, random_sequences, torch_scores
 from export.precision import write_fp16, write_int8
-from export.probes import DEFAULT_PROBES, load_probes, prove_polarity
+from export.probes import DEFAULT_PROBES, load_probes, prove_polarity, read_probes
 from moderation.checksum import sha256_of
 from moderation.detector import load_detector
 from moderation.detector.manifest import (
@@ -26,6 +27,7 @@ from moderation.detector.manifest import (
     MANIFEST_FILE,
     Calibration,
     Manifest,
+    NgramFile,
     Precision,
     PrecisionFile,
     SpecialTokens,
@@ -33,6 +35,8 @@ from moderation.detector.manifest import (
 from moderation.detector.sections import SectionCutter
 from moderation.detector.sessions import cpu_runner
 from moderation.errors import InputError
+from moderation.text import normalise
+from moderation.training.detector.character_ngrams.model import NGRAMS_FILE
 
 _TOKENIZER = "tokenizer.json"
 _PARITY_TEXTS = 256
@@ -45,7 +49,7 @@ _WRITERS: dict[Precision, Callable[[Path, Path], object]] = {
 
 @dataclass(frozen=True)
 class LabelledText:
-    """A text outside the training data, for parity and calibration."""
+    """A text outside the training data, for parity, the weights of a mean and calibration."""
 
     text: str
     label: int
@@ -61,6 +65,8 @@ class BundleOrder:
     max_tokens: int | None = None
     probes: Path = DEFAULT_PROBES
     texts: tuple[LabelledText, ...] = ()
+    ngrams: Path | None = None
+    """The training run of character n-grams that read beside the encoder."""
     texts_are: str = "texts that the exporter was given"
     training: Path | None = None
     notice: Path | None = None
@@ -70,34 +76,18 @@ class BundleOrder:
 def write_bundle(source: Path, out: Path, order: BundleOrder) -> Path:
     """Write a bundle of *source* into *out* and load it once as the sidecar will. Returns *out*.
 
-    Raises InputError for a checkpoint, probes or files that cannot be used, BundleError when the finished bundle
+    A *source* that is a training run of character n-grams becomes a bundle of them alone, which needs no encoder.
+    Raises InputError for a checkpoint, a run, probes or files that cannot be used, BundleError when the finished bundle
     does not pass its own checks. *out* is replaced only by a bundle that is whole.
     """
     if out.exists() and not (out / MANIFEST_FILE).is_file() and any(out.iterdir()):
         raise InputError(f"{out} is not empty and no bundle; name a new directory.")
-    checkpoint = load_checkpoint(source, order.machine_label, order.max_tokens)
-    probes = load_probes(order.probes, checkpoint)
-    prove_polarity(checkpoint, probes)
+    draft = _ngrams_alone if (source / NGRAMS_FILE).is_file() else _with_encoder
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
         stage = Path(folder) / "bundle"
         stage.mkdir()
-        checkpoint.tokenizer.no_truncation()
-        checkpoint.tokenizer.no_padding()
-        checkpoint.tokenizer.save(str(stage / _TOKENIZER))
-        manifest = Manifest(
-            format_version=FORMAT_VERSION,
-            name=order.name,
-            files={},
-            tokenizer=_TOKENIZER,
-            precisions=_write_precisions(checkpoint, order, stage),
-            max_tokens=checkpoint.max_tokens,
-            special_tokens=SpecialTokens(first=checkpoint.first, last=checkpoint.last, pad=checkpoint.pad),
-            probes=probes,
-            calibration=UNCALIBRATED,
-            training=_training(order.training),
-            licence=order.licence,
-        )
+        manifest = draft(source, order, stage)
         if order.notice is not None:
             shutil.copyfile(order.notice, stage / "NOTICE")
         _write_manifest(stage, manifest)
@@ -107,6 +97,84 @@ def write_bundle(source: Path, out: Path, order: BundleOrder) -> Path:
         shutil.rmtree(out, ignore_errors=True)
         stage.rename(out)
     return out
+
+
+def _with_encoder(source: Path, order: BundleOrder, stage: Path) -> Manifest:
+    if order.ngrams is not None and not order.texts:
+        raise InputError(
+            "--ngrams needs --texts: the weights of encoder and n-grams are chosen on labelled texts that neither was "
+            "trained on (`moderation detector heldout` writes some)."
+        )
+    checkpoint = load_checkpoint(source, order.machine_label, order.max_tokens)
+    probes = load_probes(order.probes, checkpoint)
+    prove_polarity(checkpoint, probes)
+    checkpoint.tokenizer.no_truncation()
+    checkpoint.tokenizer.no_padding()
+    checkpoint.tokenizer.save(str(stage / _TOKENIZER))
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        name=order.name,
+        files={},
+        tokenizer=_TOKENIZER,
+        precisions=_write_precisions(checkpoint, order, stage),
+        max_tokens=checkpoint.max_tokens,
+        special_tokens=SpecialTokens(first=checkpoint.first, last=checkpoint.last, pad=checkpoint.pad),
+        probes=probes,
+        calibration=UNCALIBRATED,
+        training=_training(order.training),
+        licence=order.licence,
+    )
+    if order.ngrams is None:
+        return manifest
+    _write_manifest(stage, manifest)
+    return manifest.model_copy(update={"ngrams": _ngrams_beside(order.ngrams, order, stage)})
+
+
+def _ngrams_beside(run: Path, order: BundleOrder, stage: Path) -> NgramFile:
+    """Weigh the n-grams of *run* against the encoder of the staged bundle, on one section of each text."""
+    scores = load_detector(stage).score([entry.text for entry in order.texts])
+    kept = [
+        (normalise(entry.text)[score.sections[0].start : score.sections[0].end], score.sections[0].logit, entry.label)
+        for score, entry in zip(scores, order.texts, strict=True)
+        if score.sections and not score.truncated
+    ]
+    pieces = [piece for piece, _, _ in kept]
+    labels = np.array([label for _, _, label in kept], dtype=np.int64)
+    part, runner = write_ngrams(run, stage, pieces[:: _every(pieces)])
+    ngrams = ngram_logits(runner, pieces)
+    prove_on_texts(ngrams, labels)
+    encoder, beside = half_and_half(np.array([logit for _, logit, _ in kept]), ngrams, labels)
+    return part.model_copy(update={"weight_encoder": encoder, "weight_ngrams": beside})
+
+
+def _ngrams_alone(source: Path, order: BundleOrder, stage: Path) -> Manifest:
+    if order.ngrams is not None or order.machine_label is not None or order.max_tokens is not None:
+        raise InputError(
+            f"{source} has character n-grams and no encoder, so --ngrams, --machine-label and --max-tokens have no "
+            "meaning; leave them out, or name the encoder's checkpoint first."
+        )
+    texts = [entry.text for entry in order.texts] or [text for text, _ in read_probes(order.probes)]
+    part, runner = write_ngrams(source, stage, texts[:: _every(texts)])
+    probes = character_probes(order.probes, part, runner)
+    if order.texts:
+        pieces = [normalise(entry.text)[: part.max_characters] for entry in order.texts]
+        prove_on_texts(ngram_logits(runner, pieces), np.array([entry.label for entry in order.texts], dtype=np.int64))
+    return Manifest(
+        format_version=FORMAT_VERSION,
+        name=order.name,
+        files={},
+        tokenizer=None,
+        precisions={},
+        ngrams=part,
+        probes=probes,
+        calibration=UNCALIBRATED,
+        training=_training(order.training),
+        licence=order.licence,
+    )
+
+
+def _every(texts: Sequence[object]) -> int:
+    return max(1, len(texts) // _PARITY_TEXTS)
 
 
 def _write_precisions(checkpoint: Checkpoint, order: BundleOrder, stage: Path) -> dict[Precision, PrecisionFile]:
@@ -131,8 +199,7 @@ def _parity_sequences(checkpoint: Checkpoint, texts: Sequence[LabelledText]) -> 
         return random_sequences(checkpoint)
     special = SpecialTokens(first=checkpoint.first, last=checkpoint.last, pad=checkpoint.pad)
     cutter = SectionCutter(checkpoint.tokenizer, special, checkpoint.max_tokens, 65536)
-    step = max(1, len(texts) // _PARITY_TEXTS)
-    cuts = [cutter.cut(entry.text) for entry in texts[::step]]
+    cuts = [cutter.cut(entry.text) for entry in texts[:: _every(texts)]]
     return [cut.sections[0].ids for cut in cuts if cut.sections]
 
 

@@ -14,16 +14,21 @@ from moderation.text import normalise
 DEFAULT_PROBES = Path(__file__).with_name("probes.json")
 
 
-def load_probes(path: Path, checkpoint: Checkpoint) -> tuple[Probe, ...]:
-    """Return the probes of a JSON list of {"text", "label"}, with the tokens they have here. Raises InputError."""
+def read_probes(path: Path) -> list[tuple[str, int]]:
+    """Return text and label of each probe in a JSON list of {"text", "label"}. Raises InputError."""
     try:
         entries = [(str(entry["text"]), int(entry["label"])) for entry in json.loads(path.read_text(encoding="utf-8"))]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f'{path} is no JSON list of {{"text": …, "label": 0 or 1}} ({error}).') from error
     if {label for _, label in entries} != {0, 1}:
         raise InputError(f"{path} must have human (0) and machine (1) texts, to prove which way the logit points.")
+    return entries
+
+
+def load_probes(path: Path, checkpoint: Checkpoint) -> tuple[Probe, ...]:
+    """Return the probes of a JSON list of {"text", "label"}, with the tokens they have here. Raises InputError."""
     probes = []
-    for text, label in entries:
+    for text, label in read_probes(path):
         ids = checkpoint.tokenizer.encode(normalise(text), add_special_tokens=False).ids
         probes.append(Probe(text=text, label=1 if label else 0, token_ids=tuple(ids)))
     return tuple(probes)

@@ -3,21 +3,39 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from moderation.errors import InputError, SettingsError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from moderation.training.detector.character_ngrams.fit import Figures
 
 app = typer.Typer(no_args_is_help=True, help="Train, compare and evaluate the text detector.")
 
 _NEEDS_EXPORT = "Training and evaluating need PyTorch: pip install 'moderation-sidecar[export]'."
 
 
+_OF_THE_ENCODER = {
+    "start_from": "--from",
+    "steps": "--steps",
+    "batch_texts": "--batch-texts",
+    "learning_rate": "--learning-rate",
+    "attacked_share": "--attacked-share",
+    "threads": "--threads",
+    "device": "--device",
+}
+
+
 @app.command()
 def train(
+    context: typer.Context,
     data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
-    out: Annotated[Path, typer.Option(help="Where the checkpoint and the log go; a run found there is continued.")],
+    out: Annotated[Path, typer.Option(help="Where the model and the log go; an encoder's run there is continued.")],
+    kind: Annotated[str, typer.Option(help="encoder, or ngrams: characters, minutes on one core.")] = "encoder",
     start_from: Annotated[
         Path | None, typer.Option("--from", help="Encoder checkpoint to start from (the MiniLM of the export extra).")
     ] = None,
@@ -31,7 +49,15 @@ def train(
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
-    """Train the detector on part A of the text data; stop it at any time, the same command continues."""
+    """Train the detector on part A of the text data; stop an encoder at any time, the same command continues."""
+    if kind == "ngrams":
+        given = [option for name, option in _OF_THE_ENCODER.items() if _was_given(context, name)]
+        if given:
+            raise SettingsError(f"{', '.join(given)} would change nothing with --kind ngrams; leave it out.")
+        _train_ngrams(data, out, seed)
+        return
+    if kind != "encoder":
+        raise SettingsError(f"--kind takes encoder or ngrams, not {kind!r}.")
     try:
         import torch
 
@@ -52,6 +78,32 @@ def train(
         seed=seed,
     )
     run(data, out, start_from or minilm_directory(), plan, torch.device(device))
+
+
+def _was_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _train_ngrams(data: Path, out: Path, seed: int) -> None:
+    from rich.console import Console
+
+    try:
+        from moderation.training.detector.character_ngrams.fit import NgramPlan, train_ngrams
+    except ImportError as error:
+        raise SettingsError(_NEEDS_EXPORT) from error
+    console = Console()
+    plan = NgramPlan(seed=seed)
+    _print_figures(console, train_ngrams(data, out, plan, lambda step: console.print(step, highlight=False)))
+
+
+def _print_figures(console: Console, figures: Figures) -> None:
+    from rich.table import Table
+
+    table = Table("source", "AUROC", "TPR at 1 % FPR", title="texts held out from training")
+    for source, row in figures.items():
+        table.add_row(source, f"{row['auroc']:.3f}", f"{row['tpr_at_1_percent_fpr']:.3f}")
+    console.print(table)
 
 
 @app.command()

@@ -12,14 +12,19 @@ from moderation.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
     from export.bundle import LabelledText
-    from moderation.detector.manifest import Precision
+    from moderation.detector.manifest import NgramFile, Precision, PrecisionFile
 
 app = typer.Typer(add_completion=False)
 
 
 @app.command()
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="Hugging Face sequence-classification directory, or one of ours.")],
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(
+            help="Hugging Face sequence-classification directory, one of ours, or a training run of n-grams alone."
+        ),
+    ],
     out: Annotated[Path, typer.Argument(help="Directory of the bundle; an older bundle there is replaced.")],
     precision: Annotated[
         str, typer.Option(help="fp32, fp16 (for CUDA), int8 (for the CPU); several with commas.")
@@ -30,6 +35,9 @@ def export(
     probes: Annotated[Path | None, typer.Option(help="JSON list of texts with labels that prove the polarity.")] = None,
     texts: Annotated[
         Path | None, typer.Option(help="JSONL of text and label outside the training data: parity and calibration.")
+    ] = None,
+    ngrams: Annotated[
+        Path | None, typer.Option(help="Training run of n-grams to read beside the encoder; needs --texts.")
     ] = None,
     training: Annotated[Path | None, typer.Option(help="JSON object: training data, recipe.")] = None,
     notice: Annotated[Path | None, typer.Option(help="NOTICE file that goes into the bundle.")] = None,
@@ -52,14 +60,18 @@ def export(
         max_tokens=max_tokens,
         probes=probes or DEFAULT_PROBES,
         texts=_labelled(texts) if texts else (),
+        ngrams=ngrams,
         texts_are=f"{texts.name}, given at export" if texts else "nothing",
         training=training,
         notice=notice,
         licence=licence,
     )
     manifest, manifest_hash = read_manifest(write_bundle(checkpoint, out, order))
-    table = Table("precision", "file", "MB", "largest logit difference", title=f"{manifest.name} {manifest_hash[:12]}")
-    for kind, entry in manifest.precisions.items():
+    table = Table("part", "file", "MB", "largest logit difference", title=f"{manifest.name} {manifest_hash[:12]}")
+    graphs: list[tuple[str, PrecisionFile | NgramFile]] = [*manifest.precisions.items()]
+    if manifest.ngrams is not None:
+        graphs.append(("n-grams", manifest.ngrams))
+    for kind, entry in graphs:
         size = (out / entry.file).stat().st_size / 1e6
         table.add_row(kind, entry.file, f"{size:.1f}", f"{entry.parity.largest_logit_difference:.2g}")
     Console().print(table)

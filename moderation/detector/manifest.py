@@ -5,16 +5,17 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from moderation.checksum import sha256_of
 from moderation.errors import BundleError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST_FILE = "manifest.json"
 MAX_SECTION_TOKENS = 510
+MAX_SECTION_CHARACTERS = 10_000
 
 Precision = Literal["fp32", "fp16", "int8"]
 
@@ -47,6 +48,21 @@ class PrecisionFile(_Part):
     parity: Parity
 
 
+class NgramFile(_Part):
+    """Character n-grams, beside the encoder or instead of it.
+
+    The logit of a section is ``weight_encoder`` × the encoder's + ``weight_ngrams`` × the n-grams' + ``offset``.
+    Without an encoder the first weight is 0 and a section has at most *max_characters*. *parity* is with scikit-learn.
+    """
+
+    file: str
+    weight_encoder: float = Field(ge=0, allow_inf_nan=False)
+    weight_ngrams: float = Field(gt=0, allow_inf_nan=False)
+    offset: float = Field(allow_inf_nan=False)
+    max_characters: int = Field(ge=1, le=MAX_SECTION_CHARACTERS)
+    parity: Parity
+
+
 class Probe(_Part):
     """A text whose side is known: it proves at every load which way the logit points and what the tokenizer does."""
 
@@ -72,20 +88,54 @@ class Calibration(_Part):
     bands: tuple[Band, ...] = Field(min_length=1)
 
 
+class EncoderParts(NamedTuple):
+    """What a bundle with an encoder says about it."""
+
+    tokenizer: str
+    special_tokens: SpecialTokens
+    max_tokens: int
+
+
 class Manifest(_Part):
-    """The whole manifest. ``files`` gives the SHA-256 of every file of the bundle but the manifest itself."""
+    """The whole manifest. ``files`` gives the SHA-256 of every file of the bundle but the manifest itself.
+
+    Format 2 knows n-grams, and bundles of n-grams without an encoder, which have no precisions and no tokenizer; the
+    ``token_ids`` of their probes are code points. Format 1 is read as it was.
+    """
 
     format_version: int
     name: str
     files: dict[str, str]
-    tokenizer: str = "tokenizer.json"
-    precisions: dict[Precision, PrecisionFile] = Field(min_length=1)
-    max_tokens: int = Field(ge=1, le=MAX_SECTION_TOKENS)
-    special_tokens: SpecialTokens
+    tokenizer: str | None = "tokenizer.json"
+    precisions: dict[Precision, PrecisionFile]
+    ngrams: NgramFile | None = None
+    max_tokens: int | None = Field(default=None, ge=1, le=MAX_SECTION_TOKENS)
+    special_tokens: SpecialTokens | None = None
     probes: tuple[Probe, ...]
     calibration: Calibration
     training: dict[str, Any]
     licence: str
+
+    @property
+    def encoder(self) -> EncoderParts | None:
+        """What surrounds the encoder; None in a bundle without one."""
+        if not self.precisions or self.tokenizer is None or self.special_tokens is None or self.max_tokens is None:
+            return None
+        return EncoderParts(self.tokenizer, self.special_tokens, self.max_tokens)
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Self:
+        if self.precisions and self.encoder is None:
+            raise ValueError("a bundle with precisions needs tokenizer, special_tokens and max_tokens")
+        if self.ngrams is None:
+            if not self.precisions:
+                raise ValueError("the bundle has neither precisions nor ngrams, so nothing scores")
+            return self
+        if self.format_version < 2:
+            raise ValueError("format version 1 knows no ngrams, so older programs would give other scores")
+        if bool(self.precisions) != bool(self.ngrams.weight_encoder):
+            raise ValueError("ngrams.weight_encoder must be above 0 with precisions, and 0 without")
+        return self
 
 
 def read_manifest(bundle: Path) -> tuple[Manifest, str]:
@@ -115,14 +165,16 @@ def read_manifest(bundle: Path) -> tuple[Manifest, str]:
         manifest = Manifest.model_validate(content)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(str(part) for part in first["loc"]) or "contradiction"
         raise BundleError(f"{path}: {where}: {first['msg']}. Export the bundle again.") from error
     _verify(bundle, manifest)
     return manifest, hashlib.sha256(raw).hexdigest()
 
 
 def _verify(bundle: Path, manifest: Manifest) -> None:
-    needed = {manifest.tokenizer, *(precision.file for precision in manifest.precisions.values())}
+    needed = {precision.file for precision in manifest.precisions.values()}
+    needed |= {manifest.tokenizer} if manifest.tokenizer is not None else set()
+    needed |= {manifest.ngrams.file} if manifest.ngrams is not None else set()
     for name in sorted(needed - manifest.files.keys()):
         raise BundleError(f"{bundle / MANIFEST_FILE} gives no hash for {name}; export the bundle again.")
     for name, expected in sorted(manifest.files.items()):

@@ -13,10 +13,12 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from moderation.detector.calibration import probability
-from moderation.detector.manifest import Manifest, Precision, read_manifest
+from moderation.detector.manifest import EncoderParts, Manifest, Precision, read_manifest
+from moderation.detector.ngrams import ngram_runner
+from moderation.detector.reading import EncoderReader, NgramReader, Reader, WeightedReader
 from moderation.detector.remembered import RememberedScores
 from moderation.detector.scores import ContentScore, Detector, SectionScore
-from moderation.detector.sections import CutText, SectionCutter
+from moderation.detector.sections import CharacterCutter, Cutter, CutText, SectionCutter
 from moderation.detector.sessions import Runner, cpu_runner, cuda_runner
 from moderation.errors import BundleError
 
@@ -32,16 +34,14 @@ class OnnxDetector:
         self,
         manifest: Manifest,
         manifest_hash: str,
-        cutter: SectionCutter,
-        runner: Runner,
-        precision: Precision,
+        cutter: Cutter,
+        reader: Reader,
         remembered_texts: int,
     ) -> None:
         self.manifest = manifest
         self.manifest_hash = manifest_hash
         self._cutter = cutter
-        self._runner = runner
-        self._precision = precision
+        self._reader = reader
         self._remembered = RememberedScores(remembered_texts)
 
     def score(self, texts: Sequence[str]) -> list[ContentScore]:
@@ -50,7 +50,7 @@ class OnnxDetector:
         distinct = dict(zip(keys, texts, strict=True))
         scores = {key: score for key in distinct if (score := self._remembered.of(key)) is not None}
         cuts = {key: self._cutter.cut(text) for key, text in distinct.items() if key not in scores}
-        logits = self._runner.logits([section.ids for cut in cuts.values() for section in cut.sections])
+        logits = self._reader.logits([section for cut in cuts.values() for section in cut.sections])
         begin = 0
         for key, cut in cuts.items():
             end = begin + len(cut.sections)
@@ -61,7 +61,7 @@ class OnnxDetector:
 
     def describe(self) -> str:
         """Say in words which bundle runs, at which precision and where."""
-        return f"{self.manifest.name} ({self.manifest_hash[:12]}) at {self._precision} on {self._runner.where}"
+        return f"{self.manifest.name} ({self.manifest_hash[:12]}) at {self._reader.where}"
 
     def _joined(self, cut: CutText, logits: NDArray[np.float32]) -> ContentScore:
         if not cut.sections:
@@ -102,13 +102,31 @@ def load_detector(
     """
     directory = bundle or shipped_bundle()
     manifest, manifest_hash = read_manifest(directory)
-    tokenizer = _tokenizer(directory / manifest.tokenizer)
-    cutter = SectionCutter(tokenizer, manifest.special_tokens, manifest.max_tokens, max_text_bytes)
-    runner, precision = _runner(directory, manifest, threads, deadline_s)
-    detector = OnnxDetector(manifest, manifest_hash, cutter, runner, precision, remembered_texts)
+    cutter = _cutter(directory, manifest, max_text_bytes)
+    reader = _reader(directory, manifest, threads, deadline_s)
+    detector = OnnxDetector(manifest, manifest_hash, cutter, reader, remembered_texts)
     _check_tokenizer(directory, manifest, cutter)
     _check_polarity(directory, manifest, detector)
     return detector
+
+
+def _cutter(directory: Path, manifest: Manifest, max_text_bytes: int) -> Cutter:
+    if manifest.encoder is not None:
+        tokenizer, special, max_tokens = manifest.encoder
+        return SectionCutter(_tokenizer(directory / tokenizer), special, max_tokens, max_text_bytes)
+    assert manifest.ngrams is not None, "a manifest without encoder and n-grams is refused"
+    return CharacterCutter(manifest.ngrams.max_characters, max_text_bytes)
+
+
+def _reader(directory: Path, manifest: Manifest, threads: int | None, deadline_s: float | None) -> Reader:
+    encoder, ngrams = manifest.encoder, manifest.ngrams
+    parts: list[tuple[float, Reader]] = []
+    if encoder is not None:
+        runner, precision = _runner(directory, manifest, encoder, threads, deadline_s)
+        parts.append((1.0 if ngrams is None else ngrams.weight_encoder, EncoderReader(runner, precision)))
+    if ngrams is not None:
+        parts.append((ngrams.weight_ngrams, NgramReader(ngram_runner(directory / ngrams.file, threads, deadline_s))))
+    return WeightedReader(parts, 0.0 if ngrams is None else ngrams.offset)
 
 
 def _tokenizer(path: Path) -> Tokenizer:
@@ -119,13 +137,13 @@ def _tokenizer(path: Path) -> Tokenizer:
 
 
 def _runner(
-    directory: Path, manifest: Manifest, threads: int | None, deadline_s: float | None
+    directory: Path, manifest: Manifest, encoder: EncoderParts, threads: int | None, deadline_s: float | None
 ) -> tuple[Runner, Precision]:
-    pad = manifest.special_tokens.pad
+    pad = encoder.special_tokens.pad
     for precision in _ON_CUDA:
         if precision in manifest.precisions:
             on_cuda = cuda_runner(
-                directory / manifest.precisions[precision].file, pad, manifest.max_tokens + 2, deadline_s
+                directory / manifest.precisions[precision].file, pad, encoder.max_tokens + 2, deadline_s
             )
             if on_cuda is not None:
                 return on_cuda, precision
@@ -146,7 +164,7 @@ def _runner(
     )
 
 
-def _check_tokenizer(directory: Path, manifest: Manifest, cutter: SectionCutter) -> None:
+def _check_tokenizer(directory: Path, manifest: Manifest, cutter: Cutter) -> None:
     for probe in manifest.probes:
         if cutter.token_ids(probe.text) != probe.token_ids:
             raise BundleError(

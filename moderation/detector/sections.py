@@ -1,8 +1,10 @@
-"""From a text as it was posted to the token sections that the model reads."""
+"""From a text as it was posted to the sections that the model reads: of tokens, or of characters."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,15 +16,20 @@ from moderation.text import normalise
 
 # Enough for 64 KiB of ordinary writing at 126 tokens a section; bounds the time that a hostile text can take.
 MOST_SECTIONS = 160
+_WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
 
 
 @dataclass(frozen=True)
 class Section:
-    """Token ids with special tokens, shape (tokens + 2,), and where they stand in the normalised text."""
+    """Token ids with special tokens, shape (tokens + 2,), or code points, shape (characters,).
+
+    *text* is the piece of the normalised text from *start* to *end*.
+    """
 
     ids: NDArray[np.int64]
     start: int
     end: int
+    text: str
 
 
 @dataclass(frozen=True)
@@ -32,6 +39,16 @@ class CutText:
     sections: tuple[Section, ...]
     n_tokens: int
     truncated: bool
+
+
+class Cutter(Protocol):
+    """Normalises and cuts texts as one bundle demands."""
+
+    def cut(self, text: str) -> CutText:
+        """Return overlapping sections that cover the text, or a fixed set of them for a very long one."""
+
+    def token_ids(self, text: str) -> tuple[int, ...]:
+        """Return what of the whole normalised text the model reads, without special tokens."""
 
 
 class SectionCutter:
@@ -51,25 +68,59 @@ class SectionCutter:
         clean, cut_after = within_bytes(normalise(kept), self._max_text_bytes)
         encoding = self._tokenizer.encode(clean, add_special_tokens=False)
         ids = np.array(encoding.ids, dtype=np.int64)
-        spans = windows(len(ids), self._max_tokens)
-        truncated = cut_before or cut_after or len(spans) > MOST_SECTIONS
-        if len(spans) > MOST_SECTIONS:
-            step = (len(spans) - 1) / (MOST_SECTIONS - 1)
-            spans = [spans[round(number * step)] for number in range(MOST_SECTIONS)]
+        spans, thinned = _spread(windows(len(ids), self._max_tokens))
         offsets = encoding.offsets if spans else []
         sections = tuple(
             Section(
                 np.concatenate([[self._special.first], ids[begin:end], [self._special.last]]),
                 offsets[begin][0],
                 offsets[end - 1][1],
+                clean[offsets[begin][0] : offsets[end - 1][1]],
             )
             for begin, end in spans
         )
-        return CutText(sections, len(ids), truncated)
+        return CutText(sections, len(ids), cut_before or cut_after or thinned)
 
     def token_ids(self, text: str) -> tuple[int, ...]:
         """Return the ids of the normalised text, without special tokens."""
         return tuple(self._tokenizer.encode(normalise(text), add_special_tokens=False).ids)
+
+
+class CharacterCutter:
+    """Normalises and cuts texts for a bundle that has no tokenizer, by characters."""
+
+    def __init__(self, max_characters: int, max_text_bytes: int) -> None:
+        self._max_characters = max_characters
+        self._max_text_bytes = max_text_bytes
+
+    def cut(self, text: str) -> CutText:
+        """Return overlapping sections that cover every character, or a fixed set of them for a very long text.
+
+        Words and signs are counted as tokens: the count comes near to a tokenizer's, and bounds in tokens, such as
+        those of the calibration, keep their meaning.
+        """
+        kept, cut_before = within_bytes(text, self._max_text_bytes)
+        clean, cut_after = within_bytes(normalise(kept), self._max_text_bytes)
+        spans, thinned = _spread(windows(len(clean), self._max_characters))
+        sections = tuple(Section(code_points(clean[begin:end]), begin, end, clean[begin:end]) for begin, end in spans)
+        return CutText(sections, len(_WORD_OR_SIGN.findall(clean)), cut_before or cut_after or thinned)
+
+    def token_ids(self, text: str) -> tuple[int, ...]:
+        """Return the code points of the normalised text."""
+        return tuple(code_points(normalise(text)).tolist())
+
+
+def code_points(text: str) -> NDArray[np.int64]:
+    """Return the Unicode code points of *text*, shape (characters,)."""
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.int64)
+
+
+def _spread(spans: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], bool]:
+    """Return at most MOST_SECTIONS of *spans*, evenly spread, and whether any were left out."""
+    if len(spans) <= MOST_SECTIONS:
+        return spans, False
+    step = (len(spans) - 1) / (MOST_SECTIONS - 1)
+    return [spans[round(number * step)] for number in range(MOST_SECTIONS)], True
 
 
 def within_bytes(text: str, most: int) -> tuple[str, bool]:

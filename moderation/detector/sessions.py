@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Protocol
@@ -36,15 +36,30 @@ class Runner(Protocol):
         """Return shape (sequences,) for sequences of shape (tokens,)."""
 
 
+Inputs = dict[str, NDArray[np.int64]]
+
+
+def _ids_and_mask(sequence: NDArray[np.int64]) -> Inputs:
+    ids = sequence[None, :]
+    return {"input_ids": ids, "attention_mask": np.ones_like(ids)}
+
+
 class AloneRunner:
     """Runs each sequence by itself, one thread per core.
 
     For precisions whose activations share one scale per batch: so a score cannot depend on its neighbours, and
     nothing is padded. ``InferenceSession.run`` is thread-safe and computes in the calling thread here, so one
-    session serves every thread.
+    session serves every thread. *inputs* says what the graph is given for a sequence.
     """
 
-    def __init__(self, model: Path, threads: int, deadline_s: float | None = None) -> None:
+    def __init__(
+        self,
+        model: Path,
+        threads: int,
+        deadline_s: float | None = None,
+        inputs: Callable[[NDArray[np.int64]], Inputs] = _ids_and_mask,
+    ) -> None:
+        self._inputs = inputs
         self._session = _cpu_session(model, threads=1)
         self._deadline_s = deadline_s
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="detector")
@@ -61,8 +76,7 @@ class AloneRunner:
         return scores
 
     def _run(self, sequence: NDArray[np.int64], options: Any) -> float:
-        ids = sequence[None, :]
-        (logits,) = self._session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)}, options)
+        (logits,) = self._session.run(["logits"], self._inputs(sequence), options)
         return float(logits[0])
 
 
@@ -70,7 +84,7 @@ def cpu_runner(
     model: Path, pad: int, threads: int | None, *, batch_independent: bool, deadline_s: float | None = None
 ) -> Runner:
     """Return the runner that is fastest on the CPU among those that keep a score independent of its neighbours."""
-    count = threads or _cores()
+    count = threads or cores()
     if not batch_independent:
         return AloneRunner(model, count, deadline_s)
     runs = plain_runs(_cpu_session(model, count))
@@ -124,7 +138,8 @@ def _cpu_session(model: Path, threads: int) -> Any:
         ) from error
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -12,46 +12,48 @@ from moderation.detector import load_detector
 from moderation.detector.onnx_detector import OnnxDetector
 from moderation.detector.remembered import RememberedScores
 from moderation.detector.scores import ContentScore, SectionScore
+from moderation.detector.sections import Section
 
 _CAMPAIGN = "Our new course changed my mornings, my evenings and my whole way of looking at shoes."
 _OTHER = "The bus was late again and so was I."
 
 
-class CountingRunner:
-    """Runs nothing; counts the sections that it is asked for."""
+class CountingReader:
+    """Reads nothing; counts the sections that it is asked for."""
 
+    precision = None
     where = "nowhere"
 
     def __init__(self) -> None:
         self.sections = 0
 
-    def logits(self, sequences: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
+    def logits(self, sections: Sequence[Section]) -> NDArray[np.float32]:
         """The number of tokens of each."""
-        self.sections += len(sequences)
-        return np.array([len(sequence) for sequence in sequences], dtype=np.float32)
+        self.sections += len(sections)
+        return np.array([len(section.ids) for section in sections], dtype=np.float32)
 
 
-def _counted(monkeypatch: pytest.MonkeyPatch, remembered_texts: int) -> tuple[OnnxDetector, CountingRunner]:
+def _counted(monkeypatch: pytest.MonkeyPatch, remembered_texts: int) -> tuple[OnnxDetector, CountingReader]:
     detector = load_detector(threads=1, remembered_texts=remembered_texts)
     assert isinstance(detector, OnnxDetector)
-    runner = CountingRunner()
-    monkeypatch.setattr(detector, "_runner", runner)
-    return detector, runner
+    reader = CountingReader()
+    monkeypatch.setattr(detector, "_reader", reader)
+    return detector, reader
 
 
 def test_a_text_that_comes_again_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    detector, runner = _counted(monkeypatch, 10)
+    detector, reader = _counted(monkeypatch, 10)
     first = detector.score([_CAMPAIGN, _OTHER, _CAMPAIGN])
     again = detector.score([_OTHER, _CAMPAIGN])
-    assert runner.sections == 2
+    assert reader.sections == 2
     assert again == [first[1], first[0]]
 
 
 def test_nothing_is_remembered_where_none_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    detector, runner = _counted(monkeypatch, 0)
+    detector, reader = _counted(monkeypatch, 0)
     detector.score([_CAMPAIGN])
     detector.score([_CAMPAIGN])
-    assert runner.sections == 2
+    assert reader.sections == 2
 
 
 def _score(sections: int) -> ContentScore:

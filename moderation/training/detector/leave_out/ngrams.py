@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Callable, Sequence
 from itertools import count
 from pathlib import Path
@@ -11,21 +10,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
-from sklearn.feature_extraction.text import HashingVectorizer, TfidfTransformer
-from sklearn.linear_model import SGDClassifier
+from sklearn.feature_extraction.text import HashingVectorizer
 
 from moderation.text import normalise
+from moderation.training.detector.balanced import REGRESSION, fit_regression
 from moderation.training.detector.baseline import fit_baseline
 from moderation.training.detector.leave_out.candidates import Scorer
 from moderation.training.detector.rows import TextRow
 
 _FEATURES = 2**20
-_ALPHA = 1e-5
-_EPOCHS = 10
-BALANCED = (
-    f"hashed to {_FEATURES} features, TF-IDF, logistic regression by averaged SGD (alpha {_ALPHA}, {_EPOCHS} epochs), "
-    "rows weighted by 1 / sqrt(rows of their source and label)"
-)
+BALANCED = f"hashed to {_FEATURES} features, {REGRESSION}"
 
 
 class Words:
@@ -75,16 +69,10 @@ def balanced_characters() -> BalancedNgrams:
 
 def fit_balanced(rows: Sequence[TextRow], counts_of: Callable[[Sequence[str]], csr_matrix]) -> Scorer:
     """Return a logistic regression on the TF-IDF of *counts_of* texts, every source and label with a like say."""
-    strata = Counter((row.source, row.label) for row in rows)
-    weights = np.array([strata[row.source, row.label] ** -0.5 for row in rows])
-    weighting = TfidfTransformer(sublinear_tf=True)
-    features = weighting.fit_transform(counts_of([row.text for row in rows]))
-    model = SGDClassifier(loss="log_loss", alpha=_ALPHA, max_iter=_EPOCHS, tol=None, average=True, random_state=0)
-    model.fit(features, [row.label for row in rows], sample_weight=weights / weights.mean())
+    fitted = fit_regression(rows, counts_of([row.text for row in rows]))
 
     def score(texts: Sequence[str]) -> NDArray[np.float64]:
-        logits: NDArray[np.float64] = model.decision_function(weighting.transform(counts_of(texts)))
-        return logits
+        return fitted.logits(counts_of(texts))
 
     return score
 

@@ -1,0 +1,66 @@
+"""What reads a section and gives its logit: the encoder, the character n-grams, or both with weights."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moderation.detector.manifest import Precision
+from moderation.detector.sections import Section, code_points
+from moderation.detector.sessions import Runner
+
+
+class Reader(Protocol):
+    """Gives a raw fp32 logit for each section, in order, whatever the other sections are."""
+
+    precision: Precision | None
+    """That of the encoder; None where none reads."""
+    where: str
+    """In words: what reads and where it runs."""
+
+    def logits(self, sections: Sequence[Section]) -> NDArray[np.float32]:
+        """Return shape (sections,)."""
+
+
+class EncoderReader:
+    """The encoder on the token ids of a section."""
+
+    def __init__(self, runner: Runner, precision: Precision) -> None:
+        self._runner = runner
+        self.precision: Precision | None = precision
+        self.where = f"{precision} on {runner.where}"
+
+    def logits(self, sections: Sequence[Section]) -> NDArray[np.float32]:
+        return self._runner.logits([section.ids for section in sections])
+
+
+class NgramReader:
+    """The character n-grams on the text of a section."""
+
+    precision: Precision | None = None
+
+    def __init__(self, runner: Runner) -> None:
+        self._runner = runner
+        self.where = f"character n-grams on {runner.where}"
+
+    def logits(self, sections: Sequence[Section]) -> NDArray[np.float32]:
+        return self._runner.logits([code_points(section.text) for section in sections])
+
+
+class WeightedReader:
+    """The weighted sum of what several readers say of the same section, and an offset."""
+
+    def __init__(self, parts: Sequence[tuple[float, Reader]], offset: float) -> None:
+        self._parts = parts
+        self._offset = offset
+        self.precision = next((part.precision for _, part in parts if part.precision is not None), None)
+        self.where = ", with ".join(part.where for _, part in parts)
+
+    def logits(self, sections: Sequence[Section]) -> NDArray[np.float32]:
+        total = np.full(len(sections), self._offset, dtype=np.float64)
+        for weight, part in self._parts:
+            total += weight * part.logits(sections)
+        return total.astype(np.float32)

@@ -21,6 +21,7 @@ from moderation.training.detector.slices import in_validation, sample_per_stratu
 from moderation.training.detector.starting_point import (
     FromConfiguration,
     Start,
+    check_start,
     encoder_config,
     resolved,
     tokenizer_of,
@@ -40,7 +41,7 @@ def train(data_dir: Path, out: Path, start_from: Start, plan: TrainingPlan, devi
     """
     # What cannot be used is refused before the data are read, which takes a while.
     begun = saved_run(out, "training", plan, device)
-    tokenizer_of(out / CHECKPOINT if begun else resolved(start_from))
+    check_start(out / CHECKPOINT if begun else resolved(start_from))
     rows = load_partition(data_dir, "A")
     held_out = sample_per_stratum([row for row in rows if in_validation(row)], plan.validation_per_stratum)
     train_on([row for row in rows if not in_validation(row)], held_out, out, start_from, plan, device)
@@ -89,9 +90,7 @@ def train_on(
         # Rounds of an earlier plan end where this one's begin.
         if hard is not None and plan.hard_negative_share > 0 and step >= plan.hard_negative_from:
             redraw = partial(hard.redraw, plan)
-        batch = batch_of_step(
-            texts, special, plan.seed, step, plan.batch_texts, plan.attacked_share, redraw=redraw
-        )
+        batch = batch_of_step(texts, special, plan.seed, step, plan.batch_texts, plan.attacked_share, redraw=redraw)
         ids, mask, labels = (torch.from_numpy(part).to(device) for part in (batch.ids, batch.mask, batch.labels))
 
         def loss_of(part: slice) -> Tensor:

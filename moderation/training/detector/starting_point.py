@@ -42,6 +42,14 @@ def tokenizer_of(start: Start) -> Tokenizer:
     return tokenizer_in(start.tokenizer if isinstance(start, FromConfiguration) else start / "tokenizer.json")
 
 
+def check_start(start: Start) -> None:
+    """Raise InputError unless *start* has a tokenizer and, where it begins at random, a configuration that fits it."""
+    if isinstance(start, FromConfiguration):
+        encoder_config(start)
+    else:
+        tokenizer_of(start)
+
+
 def encoder_config(start: FromConfiguration) -> Any:
     """Return the configuration that *start* names, as transformers has it, checked against the tokenizer.
 

@@ -60,6 +60,9 @@ def train(
     hard_negative_from: Annotated[
         int, typer.Option(min=0, help="Step at which these are looked for first; may be set when a run is continued.")
     ] = 0,
+    group_robust: Annotated[
+        bool, typer.Option("--group-robust", help="Weigh a source's losses by how badly it goes, threefold at most.")
+    ] = False,
     seed: _Seed = 1,
     threads: _Threads = 0,
     device: _Device = "cpu",
@@ -77,6 +80,7 @@ def train(
         attacked_share=attacked_share,
         hard_negative_share=hard_negative_share,
         hard_negative_from=hard_negative_from,
+        group_robust=group_robust,
         seed=seed,
     )
     run(data, out, _start(start_from, from_config, tokenizer), plan, _device_with(threads, device))

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import torch
 from torch import Tensor
+from torch.nn.functional import binary_cross_entropy_with_logits
 
 from moderation.training.detector.batches import batch_of_step, tokenise
 from moderation.training.detector.hard_negatives import HardTexts, begins_round, find_hard_texts, hard_texts_from
@@ -18,6 +19,7 @@ from moderation.training.detector.plans import TrainingPlan
 from moderation.training.detector.rows import TextRow
 from moderation.training.detector.run_state import CHECKPOINT, SavedRun, log_entry, save_run, saved_run
 from moderation.training.detector.slices import in_validation, sample_per_stratum
+from moderation.training.detector.source_weights import SourceWeights
 from moderation.training.detector.starting_point import (
     FromConfiguration,
     Start,
@@ -78,6 +80,9 @@ def train_on(
     hard: HardTexts | None = None
     if begun and "hard_texts" in begun.extra:
         hard = hard_texts_from(begun.extra["hard_texts"], texts)
+    sources = SourceWeights(rows, texts) if plan.group_robust else None
+    if begun and sources is not None:
+        sources.restore(begun.extra["source_weights"])
     model.train()
 
     def take(step: int, tell: Tell) -> float:
@@ -93,15 +98,28 @@ def train_on(
         batch = batch_of_step(texts, special, plan.seed, step, plan.batch_texts, plan.attacked_share, redraw=redraw)
         ids, mask, labels = (torch.from_numpy(part).to(device) for part in (batch.ids, batch.mask, batch.labels))
 
+        ratios = None if sources is None else torch.from_numpy(sources.of(batch.texts)).to(device)
+        seen: list[Tensor] = []
+
         def loss_of(part: slice) -> Tensor:
             logits = model(ids[part], mask[part])
-            cross_entropy = torch.nn.functional.binary_cross_entropy_with_logits
-            return cross_entropy(logits, labels[part], reduction="sum") / len(labels)
+            if ratios is None:
+                return binary_cross_entropy_with_logits(logits, labels[part], reduction="sum") / len(labels)
+            losses = binary_cross_entropy_with_logits(logits, labels[part], reduction="none")
+            seen.append(losses.detach())
+            return (losses * ratios[part]).sum() / len(labels)
 
-        return take_step(model, optimizer, plan, step, len(labels), device, loss_of)
+        loss = take_step(model, optimizer, plan, step, len(labels), device, loss_of)
+        if sources is not None:
+            sources.learn(batch.texts, torch.cat(seen).cpu().numpy())
+        return loss
 
     def save(step: int) -> None:
-        extra = {} if hard is None else {"hard_texts": hard.state(texts)}
+        extra: dict[str, object] = {} if hard is None else {"hard_texts": hard.state(texts)}
+        if sources is not None:
+            extra["source_weights"] = sources.state()
+            ratios = {name: round(float(ratio), 3) for name, ratio in zip(sources.sources, sources.ratios, strict=True)}
+            log_entry(out, {"step": step, "source_ratios": ratios})
         run = SavedRun(step, optimizer.state_dict(), frozen, extra)
         save_run(out, "training", plan, run, tokenizer, partial(save_classifier, model))
 

@@ -23,7 +23,13 @@ from moderation.training.detector.validation import logits_of
 
 _DECIDE = ("steps", "batch_texts", "peak_learning_rate", "warmup_steps", "cooldown_share", "attacked_share", "seed")
 # Named only where they differ from the default: kept scores are known by the description, and older ones lack these.
-_DECIDE_WHERE_SET = ("hard_negative_share", "hard_negative_from", "hard_negative_every", "hard_negative_pool")
+_DECIDE_WHERE_SET = (
+    "hard_negative_share",
+    "hard_negative_from",
+    "hard_negative_every",
+    "hard_negative_pool",
+    "group_robust",
+)
 
 
 class Encoder:

@@ -3,107 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
+from moderation.cli.detector_training import NEEDS_EXPORT, pretrain, train
 from moderation.errors import InputError, SettingsError
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from moderation.training.detector.character_ngrams.fit import Figures
-
 app = typer.Typer(no_args_is_help=True, help="Train, compare and evaluate the text detector.")
-
-_NEEDS_EXPORT = "Training and evaluating need PyTorch: pip install 'moderation-sidecar[export]'."
-
-
-_OF_THE_ENCODER = {
-    "start_from": "--from",
-    "steps": "--steps",
-    "batch_texts": "--batch-texts",
-    "learning_rate": "--learning-rate",
-    "attacked_share": "--attacked-share",
-    "threads": "--threads",
-    "device": "--device",
-}
-
-
-@app.command()
-def train(
-    context: typer.Context,
-    data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
-    out: Annotated[Path, typer.Option(help="Where the model and the log go; an encoder's run there is continued.")],
-    kind: Annotated[str, typer.Option(help="encoder, or ngrams: characters, minutes on one core.")] = "encoder",
-    start_from: Annotated[
-        Path | None, typer.Option("--from", help="Encoder checkpoint to start from (the MiniLM of the export extra).")
-    ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the whole run.")] = 2000,
-    batch_texts: Annotated[int, typer.Option(min=2, help="Texts in a step.")] = 64,
-    learning_rate: Annotated[float, typer.Option(min=0.0, help="Highest learning rate.")] = 2e-4,
-    attacked_share: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of the texts that are seen after an attack.")
-    ] = 0.25,
-    seed: Annotated[int, typer.Option(help="The same seed and plan give the same run.")] = 1,
-    threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")] = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-) -> None:
-    """Train the detector on part A of the text data; stop an encoder at any time, the same command continues."""
-    if kind == "ngrams":
-        given = [option for name, option in _OF_THE_ENCODER.items() if _was_given(context, name)]
-        if given:
-            raise SettingsError(f"{', '.join(given)} would change nothing with --kind ngrams; leave it out.")
-        _train_ngrams(data, out, seed)
-        return
-    if kind != "encoder":
-        raise SettingsError(f"--kind takes encoder or ngrams, not {kind!r}.")
-    try:
-        import torch
-
-        from moderation.training.detector.loop import TrainingPlan
-        from moderation.training.detector.loop import train as run
-        from moderation.training.detector.pretrained import minilm_directory
-    except ImportError as error:
-        raise SettingsError(_NEEDS_EXPORT) from error
-    if device == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("There is no CUDA device here; leave --device out to train on the CPU.")
-    if threads:
-        torch.set_num_threads(threads)
-    plan = TrainingPlan(
-        steps=steps,
-        batch_texts=batch_texts,
-        peak_learning_rate=learning_rate,
-        attacked_share=attacked_share,
-        seed=seed,
-    )
-    run(data, out, start_from or minilm_directory(), plan, torch.device(device))
-
-
-def _was_given(context: typer.Context, name: str) -> bool:
-    source = context.get_parameter_source(name)
-    return source is not None and source.name == "COMMANDLINE"
-
-
-def _train_ngrams(data: Path, out: Path, seed: int) -> None:
-    from rich.console import Console
-
-    try:
-        from moderation.training.detector.character_ngrams.fit import NgramPlan, train_ngrams
-    except ImportError as error:
-        raise SettingsError(_NEEDS_EXPORT) from error
-    console = Console()
-    plan = NgramPlan(seed=seed)
-    _print_figures(console, train_ngrams(data, out, plan, lambda step: console.print(step, highlight=False)))
-
-
-def _print_figures(console: Console, figures: Figures) -> None:
-    from rich.table import Table
-
-    table = Table("source", "AUROC", "TPR at 1 % FPR", title="texts held out from training")
-    for source, row in figures.items():
-        table.add_row(source, f"{row['auroc']:.3f}", f"{row['tpr_at_1_percent_fpr']:.3f}")
-    console.print(table)
+app.command()(train)
+app.command()(pretrain)
 
 
 @app.command()
@@ -163,7 +72,7 @@ def compare(
         from moderation.training.detector.leave_out.comparison import ComparisonPlan, compare_on
         from moderation.training.detector.pretrained import minilm_directory
     except ImportError as error:
-        raise SettingsError(_NEEDS_EXPORT) from error
+        raise SettingsError(NEEDS_EXPORT) from error
     if device == "cuda" and not torch.cuda.is_available():
         raise SettingsError("There is no CUDA device here; leave --device out to compare on the CPU.")
     if not out.parent.is_dir():
@@ -211,7 +120,7 @@ def evaluate(
         from moderation.training.detector.evaluating.report_html import check_writable, report_html
         from moderation.training.detector.evaluation import evaluate as judge
     except ImportError as error:
-        raise SettingsError(_NEEDS_EXPORT) from error
+        raise SettingsError(NEEDS_EXPORT) from error
     for path in (out, report):
         if path is not None:
             check_writable(path)

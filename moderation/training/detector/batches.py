@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 
@@ -24,7 +24,7 @@ CROP_MIN_TOKENS = 10
 CROP_MAX_TOKENS = 126
 TOKEN_DROPOUT = 0.05
 # Steps whose texts are drawn together and then dealt out by length, which saves most of the padding.
-_STEPS_DEALT_TOGETHER = 8
+STEPS_DEALT_TOGETHER = 8
 _TEXTS_TOKENISED_TOGETHER = 1024
 # How often a source is drawn, per label it has. A source of one label can teach nothing but itself, so it
 # counts less; small sources count less so that they are not learned by heart.
@@ -59,11 +59,16 @@ class TokenisedTexts:
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's input: ids and mask of shape (texts, tokens), labels of shape (texts,)."""
+    """One step's input: ids and mask of shape (texts, tokens), labels and which texts these are, of shape (texts,)."""
 
     ids: NDArray[np.int64]
     mask: NDArray[np.int64]
     labels: NDArray[np.float32]
+    texts: NDArray[np.int64]
+
+
+Redraw = Callable[[NDArray[np.int64], NDArray[np.int64], int], NDArray[np.int64]]
+"""Puts texts in the place of some that were drawn, given their strata, the texts and the number of the deal."""
 
 
 @dataclass(frozen=True)
@@ -120,23 +125,41 @@ def _attacked(row: TextRow) -> str:
 
 
 def batch_of_step(
-    texts: TokenisedTexts, special: SpecialTokens, seed: int, step: int, size: int, attacked_share: float = 0.0
+    texts: TokenisedTexts,
+    special: SpecialTokens,
+    seed: int,
+    step: int,
+    size: int,
+    attacked_share: float = 0.0,
+    *,
+    token_dropout: float = TOKEN_DROPOUT,
+    redraw: Redraw | None = None,
 ) -> Batch:
-    """Return the batch of one step, the same for the same seed and step; *attacked_share* of its texts are attacked."""
-    deal, place = divmod(step, _STEPS_DEALT_TOGETHER)
+    """Return the batch of one step, the same for the same seed and step; *attacked_share* of its texts are attacked.
+
+    *token_dropout* of the tokens become unknown. *redraw* may put other texts of the same strata in.
+    """
+    deal, place = divmod(step, STEPS_DEALT_TOGETHER)
     rng = np.random.default_rng([seed, deal])
-    drawn = rng.choice(len(texts.strata), size=size * _STEPS_DEALT_TOGETHER, p=texts.weights)
+    drawn = rng.choice(len(texts.strata), size=size * STEPS_DEALT_TOGETHER, p=texts.weights)
     chosen = np.array([texts.strata[stratum][rng.integers(len(texts.strata[stratum]))] for stratum in drawn])
+    if redraw is not None:
+        chosen = redraw(drawn, chosen, deal)
     changed = rng.random(len(chosen)) < attacked_share
     crops = [
-        _crop((texts.attacked if attack and texts.attacked else texts.tokens).of(text), rng, special.unknown)
+        _crop(
+            (texts.attacked if attack and texts.attacked else texts.tokens).of(text),
+            rng,
+            special.unknown,
+            token_dropout,
+        )
         for text, attack in zip(chosen, changed, strict=True)
     ]
     by_length = np.argsort([len(crop) for crop in crops], kind="stable")
-    place = int(rng.permutation(_STEPS_DEALT_TOGETHER)[place])
+    place = int(rng.permutation(STEPS_DEALT_TOGETHER)[place])
     members = by_length[place * size : (place + 1) * size]
     ids, mask = pad([crops[member] for member in members], special)
-    return Batch(ids, mask, texts.labels[chosen[members]])
+    return Batch(ids, mask, texts.labels[chosen[members]], chosen[members])
 
 
 def pad(crops: Sequence[NDArray[np.int32]], special: SpecialTokens) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -151,11 +174,11 @@ def pad(crops: Sequence[NDArray[np.int32]], special: SpecialTokens) -> tuple[NDA
     return ids, mask
 
 
-def _crop(tokens: NDArray[np.int32], rng: np.random.Generator, unknown: int) -> NDArray[np.int32]:
+def _crop(tokens: NDArray[np.int32], rng: np.random.Generator, unknown: int, dropout: float) -> NDArray[np.int32]:
     length = min(len(tokens), int(rng.integers(CROP_MIN_TOKENS, CROP_MAX_TOKENS + 1)))
     start = int(rng.integers(len(tokens) - length + 1))
     crop = tokens[start : start + length].copy()
-    crop[rng.random(length) < TOKEN_DROPOUT] = unknown
+    crop[rng.random(length) < dropout] = unknown
     return crop
 
 

@@ -6,14 +6,17 @@ together they told the sources apart better than either (the standard heads read
 
 from __future__ import annotations
 
+import inspect
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
-from transformers import AutoModel
+from transformers import MODEL_MAPPING, AutoConfig, AutoModel
 
 from moderation.errors import InputError
+from moderation.training.detector.batches import CROP_MAX_TOKENS
 
 HEAD_FILE = "cls_mean_head.safetensors"
 
@@ -44,8 +47,9 @@ def load_classifier(checkpoint: Path, attention: str = "sdpa") -> ClsMeanClassif
     Raises InputError when the directory holds no encoder that transformers can load.
     """
     try:
+        config = AutoConfig.from_pretrained(str(checkpoint), local_files_only=True)
         encoder = AutoModel.from_pretrained(
-            str(checkpoint), attn_implementation=attention, add_pooling_layer=False, local_files_only=True
+            str(checkpoint), attn_implementation=attention, local_files_only=True, **_without_pooling(config)
         )
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
@@ -57,6 +61,46 @@ def load_classifier(checkpoint: Path, attention: str = "sdpa") -> ClsMeanClassif
     if head.is_file():
         model.head.load_state_dict(load_file(head))
     return model
+
+
+def new_classifier(config: Any) -> ClsMeanClassifier:
+    """Return a classifier of random weights around an encoder of transformers' *config*.
+
+    Raises InputError when transformers cannot build it or it cannot read sections as long as the detector's.
+    """
+    try:
+        encoder = AutoModel.from_config(
+            config, attn_implementation="sdpa", dtype=torch.float32, **_without_pooling(config)
+        )
+    except (ValueError, TypeError, ImportError) as error:
+        raise InputError(f"transformers cannot build this {config.model_type} ({error}); change its config.") from error
+    check_reads_sections(encoder)
+    return ClsMeanClassifier(encoder, int(config.hidden_size))
+
+
+def check_reads_sections(encoder: nn.Module) -> None:
+    """Raise InputError unless *encoder*, still on the CPU, reads the longest section with its special tokens."""
+    ids = torch.zeros((1, CROP_MAX_TOKENS + 2), dtype=torch.long)
+    config: Any = encoder.config
+    ids += int(config.pad_token_id == 0)  # padding has no place of its own in some encoders
+    training = encoder.training
+    encoder.eval()
+    try:
+        with torch.inference_mode():
+            encoder(input_ids=ids, attention_mask=torch.ones_like(ids))
+    except (IndexError, RuntimeError) as error:
+        raise InputError(
+            f"This {config.model_type} cannot read {CROP_MAX_TOKENS + 2} tokens; set a larger max_position_embeddings "
+            "in its config (a RoBERTa needs two more than it reads)."
+        ) from error
+    encoder.train(training)
+
+
+def _without_pooling(config: Any) -> dict[str, bool]:
+    # Our head reads the tokens themselves; a pooling layer would be weights that nothing moves.
+    network = MODEL_MAPPING.get(type(config), None)
+    takes = network is not None and "add_pooling_layer" in inspect.signature(network.__init__).parameters
+    return {"add_pooling_layer": False} if takes else {}
 
 
 def save_classifier(model: ClsMeanClassifier, checkpoint: Path) -> None:

@@ -26,24 +26,34 @@ def logits_of(
         for text in range(len(texts.labels))
         for begin, end in windows(len(texts.tokens.of(text)), CROP_MAX_TOKENS)
     ]
-    pieces.sort(key=lambda piece: len(piece[1]))
+    scores = logits_of_crops(model, [crop for _, crop in pieces], special, device)
     totals = np.zeros(len(texts.labels))
     tokens = np.zeros(len(texts.labels))
+    for (text, crop), score in zip(pieces, scores, strict=True):
+        totals[text] += float(score) * len(crop)
+        tokens[text] += len(crop)
+    with np.errstate(invalid="ignore"):
+        return (totals / tokens).astype(np.float32)
+
+
+def logits_of_crops(
+    model: ClsMeanClassifier, crops: Sequence[NDArray[np.int32]], special: SpecialTokens, device: torch.device
+) -> NDArray[np.float32]:
+    """Return one logit per crop, without dropout; the model is left in training mode."""
+    by_length = sorted(range(len(crops)), key=lambda crop: len(crops[crop]))
+    logits = np.zeros(len(crops), np.float32)
     model.eval()
     begin = 0
     with torch.inference_mode():
-        while begin < len(pieces):
-            size = max(1, _TOKENS_IN_A_BATCH // (len(pieces[begin][1]) + 16))
-            group = pieces[begin : begin + size]
-            ids, mask = pad([crop for _, crop in group], special)
-            scores = model(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device)).float().cpu().numpy()
-            for (text, crop), score in zip(group, scores, strict=True):
-                totals[text] += float(score) * len(crop)
-                tokens[text] += len(crop)
+        while begin < len(crops):
+            size = max(1, _TOKENS_IN_A_BATCH // (len(crops[by_length[begin]]) + 16))
+            group = by_length[begin : begin + size]
+            ids, mask = pad([crops[crop] for crop in group], special)
+            scores = model(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))
+            logits[group] = scores.float().cpu().numpy()
             begin += size
     model.train()
-    with np.errstate(invalid="ignore"):
-        return (totals / tokens).astype(np.float32)
+    return logits
 
 
 def within_source(rows: Sequence[TextRow], logits: NDArray[np.float32]) -> dict[str, dict[str, float]]:

@@ -16,10 +16,17 @@ DEFAULT = (REFERENCE, "words-balanced", "characters", "shapes")
 """Those that need minutes; an encoder needs hours, so it is asked for by name."""
 
 _ATTACKED_SHARE = 0.25
+_HARD_NEGATIVE_SHARE = 0.3
 
 
 def catalogue(steps: int, start_from: Path, device: torch.device) -> dict[str, Candidate]:
     """Return every candidate by name; encoders begin at *start_from* and take *steps* steps."""
+    hard = TrainingPlan(
+        steps=steps,
+        attacked_share=_ATTACKED_SHARE,
+        hard_negative_share=_HARD_NEGATIVE_SHARE,
+        hard_negative_from=steps // 2,
+    )
     return {
         REFERENCE: Words(),
         "words-balanced": balanced_words(),
@@ -27,4 +34,5 @@ def catalogue(steps: int, start_from: Path, device: torch.device) -> dict[str, C
         "shapes": Shapes(),
         "encoder": Encoder(TrainingPlan(steps=steps, attacked_share=0.0), start_from, device),
         "encoder-attacked": Encoder(TrainingPlan(steps=steps, attacked_share=_ATTACKED_SHARE), start_from, device),
+        "encoder-hard": Encoder(hard, start_from, device),
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -22,6 +22,14 @@ from moderation.training.detector.rows import TextRow
 from moderation.training.detector.validation import logits_of
 
 _DECIDE = ("steps", "batch_texts", "peak_learning_rate", "warmup_steps", "cooldown_share", "attacked_share", "seed")
+# Named only where they differ from the default: kept scores are known by the description, and older ones lack these.
+_DECIDE_WHERE_SET = (
+    "hard_negative_share",
+    "hard_negative_from",
+    "hard_negative_every",
+    "hard_negative_pool",
+    "group_robust",
+)
 
 
 class Encoder:
@@ -36,9 +44,12 @@ class Encoder:
     def description(self) -> str:
         """The checkpoint it starts from, by its weights, and what the plan says."""
         weights = hashlib.sha256()
-        for file in sorted([*self._start_from.glob("*.safetensors"), *self._start_from.glob("*.bin")]):
+        found = [*self._start_from.glob("*.safetensors"), *self._start_from.glob("*.bin")]
+        for file in sorted(found or self._start_from.glob("config.json")):  # without weights it begins at random
             weights.update(f"{file.name}\0{sha256_of(file)}\0".encode())
-        settings = ", ".join(f"{name} {value}" for name, value in asdict(self._plan).items() if name in _DECIDE)
+        values, defaults = asdict(self._plan), {field.name: field.default for field in fields(self._plan)}
+        named = [*_DECIDE, *(name for name in _DECIDE_WHERE_SET if values[name] != defaults[name])]
+        settings = ", ".join(f"{name} {values[name]}" for name in named)
         return f"encoder {weights.hexdigest()[:12]} after the training loop: {settings}"
 
     def fit(self, rows: Sequence[TextRow], folder: Path, /) -> Scorer:

@@ -1,0 +1,190 @@
+"""``moderation detector train`` and ``pretrain``: the commands that make a detector."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from moderation.errors import SettingsError
+
+if TYPE_CHECKING:
+    import torch
+    from rich.console import Console
+
+    from moderation.training.detector.character_ngrams.fit import Figures
+    from moderation.training.detector.starting_point import Start
+
+NEEDS_EXPORT = "Training and evaluating need PyTorch: pip install 'moderation-sidecar[export]'."
+
+_OF_THE_ENCODER = {
+    "start_from": "--from",
+    "from_config": "--from-config",
+    "tokenizer": "--tokenizer",
+    "steps": "--steps",
+    "batch_texts": "--batch-texts",
+    "learning_rate": "--learning-rate",
+    "attacked_share": "--attacked-share",
+    "hard_negative_share": "--hard-negative-share",
+    "hard_negative_from": "--hard-negative-from",
+    "group_robust": "--group-robust",
+    "threads": "--threads",
+    "device": "--device",
+}
+
+_Data = Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")]
+_Out = Annotated[Path, typer.Option(help="Where the checkpoint and the log go; a run found there is continued.")]
+_From = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        help="Encoder checkpoint to start from (the MiniLM of the export extra); one without weights starts at random.",
+    ),
+]
+_FromConfig = Annotated[
+    Path | None, typer.Option("--from-config", help="Model configuration to start from at random, with --tokenizer.")
+]
+_TokenizerFile = Annotated[Path | None, typer.Option("--tokenizer", help="tokenizer.json for --from-config.")]
+_Steps = Annotated[int, typer.Option(min=1, help="Steps of the whole run.")]
+_BatchTexts = Annotated[int, typer.Option(min=2, help="Texts in a step.")]
+_LearningRate = Annotated[float, typer.Option(min=0.0, help="Highest learning rate.")]
+_Seed = Annotated[int, typer.Option(help="The same seed and plan give the same run.")]
+_Threads = Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")]
+_Device = Annotated[str, typer.Option(help="cpu or cuda.")]
+
+
+def train(
+    context: typer.Context,
+    data: _Data,
+    out: _Out,
+    kind: Annotated[str, typer.Option(help="encoder, or ngrams: characters, minutes on one core.")] = "encoder",
+    start_from: _From = None,
+    from_config: _FromConfig = None,
+    tokenizer: _TokenizerFile = None,
+    steps: _Steps = 2000,
+    batch_texts: _BatchTexts = 64,
+    learning_rate: _LearningRate = 2e-4,
+    attacked_share: Annotated[
+        float, typer.Option(min=0.0, max=1.0, help="Share of the texts that are seen after an attack.")
+    ] = 0.25,
+    hard_negative_share: Annotated[
+        float,
+        typer.Option(min=0.0, max=1.0, help="Share of the human texts drawn from those taken for a machine's."),
+    ] = 0.0,
+    hard_negative_from: Annotated[
+        int, typer.Option(min=0, help="Step at which these are looked for first; may be set when a run is continued.")
+    ] = 0,
+    group_robust: Annotated[
+        bool, typer.Option("--group-robust", help="Weigh a source's losses by how badly it goes, threefold at most.")
+    ] = False,
+    seed: _Seed = 1,
+    threads: _Threads = 0,
+    device: _Device = "cpu",
+) -> None:
+    """Train the detector on part A of the text data; stop an encoder at any time, the same command continues."""
+    if kind == "ngrams":
+        given = [option for name, option in _OF_THE_ENCODER.items() if _was_given(context, name)]
+        if given:
+            raise SettingsError(f"{', '.join(given)} would change nothing with --kind ngrams; leave it out.")
+        _train_ngrams(data, out, seed)
+        return
+    if kind != "encoder":
+        raise SettingsError(f"--kind takes encoder or ngrams, not {kind!r}.")
+    try:
+        from moderation.training.detector.loop import TrainingPlan
+        from moderation.training.detector.loop import train as run
+    except ImportError as error:
+        raise SettingsError(NEEDS_EXPORT) from error
+    plan = TrainingPlan(
+        steps=steps,
+        batch_texts=batch_texts,
+        peak_learning_rate=learning_rate,
+        attacked_share=attacked_share,
+        hard_negative_share=hard_negative_share,
+        hard_negative_from=hard_negative_from,
+        group_robust=group_robust,
+        seed=seed,
+    )
+    run(data, out, _start(start_from, from_config, tokenizer), plan, _device_with(threads, device))
+
+
+def pretrain(
+    data: _Data,
+    out: _Out,
+    start_from: _From = None,
+    from_config: _FromConfig = None,
+    tokenizer: _TokenizerFile = None,
+    steps: _Steps = 2000,
+    batch_texts: _BatchTexts = 64,
+    learning_rate: _LearningRate = 2e-4,
+    machine_texts: Annotated[bool, typer.Option("--machine-texts", help="Read texts of machines too.")] = False,
+    seed: _Seed = 1,
+    threads: _Threads = 0,
+    device: _Device = "cpu",
+) -> None:
+    """Teach an encoder to guess masked words of part A, to begin `moderation detector train --from` with."""
+    try:
+        from moderation.training.detector.plans import PretrainingPlan
+        from moderation.training.detector.pretraining import pretrain as run
+    except ImportError as error:
+        raise SettingsError(NEEDS_EXPORT) from error
+    plan = PretrainingPlan(
+        steps=steps,
+        batch_texts=batch_texts,
+        peak_learning_rate=learning_rate,
+        machine_texts=machine_texts,
+        seed=seed,
+    )
+    run(data, out, _start(start_from, from_config, tokenizer), plan, _device_with(threads, device))
+
+
+def _start(start_from: Path | None, from_config: Path | None, tokenizer: Path | None) -> Start:
+    """Return what the options name, by default the MiniLM of the export extra."""
+    from moderation.training.detector.pretrained import minilm_directory
+    from moderation.training.detector.starting_point import FromConfiguration
+
+    if from_config is None and tokenizer is None:
+        return start_from or minilm_directory()
+    if from_config is None or tokenizer is None:
+        raise SettingsError("--from-config and --tokenizer belong together: give both, or neither.")
+    if start_from is not None:
+        raise SettingsError("--from and --from-config are two beginnings: give one of them.")
+    return FromConfiguration(from_config, tokenizer)
+
+
+def _device_with(threads: int, device: str) -> torch.device:
+    """Return the device to train on, after setting how many threads the CPU may take."""
+    import torch
+
+    if device == "cuda" and not torch.cuda.is_available():
+        raise SettingsError("There is no CUDA device here; leave --device out to train on the CPU.")
+    if threads:
+        torch.set_num_threads(threads)
+    return torch.device(device)
+
+
+def _was_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name == "COMMANDLINE"
+
+
+def _train_ngrams(data: Path, out: Path, seed: int) -> None:
+    from rich.console import Console
+
+    try:
+        from moderation.training.detector.character_ngrams.fit import NgramPlan, train_ngrams
+    except ImportError as error:
+        raise SettingsError(NEEDS_EXPORT) from error
+    console = Console()
+    plan = NgramPlan(seed=seed)
+    _print_figures(console, train_ngrams(data, out, plan, lambda step: console.print(step, highlight=False)))
+
+
+def _print_figures(console: Console, figures: Figures) -> None:
+    from rich.table import Table
+
+    table = Table("source", "AUROC", "TPR at 1 % FPR", title="texts held out from training")
+    for source, row in figures.items():
+        table.add_row(source, f"{row['auroc']:.3f}", f"{row['tpr_at_1_percent_fpr']:.3f}")
+    console.print(table)

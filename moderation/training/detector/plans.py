@@ -1,0 +1,85 @@
+"""What decides a run: the settings of a training and of a pretraining, and which of them a resumed run may change."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, ClassVar
+
+from moderation.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """What every run has: its length, its batches and how the weights move."""
+
+    may_differ: ClassVar[frozenset[str]] = frozenset({"steps", "cooldown_share", "checkpoint_every"})
+    """What a resumed run may set otherwise than the one it continues."""
+
+    steps: int = 2000
+    batch_texts: int = 64
+    peak_learning_rate: float = 2e-4
+    warmup_steps: int = 100
+    cooldown_share: float = 0.3
+    weight_decay: float = 0.01
+    gradient_norm: float = 1.0
+    seed: int = 1
+    checkpoint_every: int = 100
+
+
+@dataclass(frozen=True)
+class TrainingPlan(RunPlan):
+    """Everything that decides what a training run computes."""
+
+    may_differ: ClassVar[frozenset[str]] = RunPlan.may_differ | {"validate_every", "validation_per_stratum"}
+
+    attacked_share: float = 0.25
+    """Of the texts of a step, those that are seen after an attack."""
+    validate_every: int = 500
+    validation_per_stratum: int = 150
+    hard_negative_share: float = 0.0
+    """Of the human texts of a step, those drawn from the ones that a round found hard, while these last."""
+    hard_negative_from: int = 0
+    """The step before which the first round is held."""
+    hard_negative_every: int = 300
+    """Steps from a round to the next."""
+    hard_negative_pool: int = 4000
+    """Human texts that a round scores."""
+    group_robust: bool = False
+    """Whether the losses of the sources that the model does worst on count more."""
+
+
+@dataclass(frozen=True)
+class PretrainingPlan(RunPlan):
+    """Everything that decides what a pretraining run computes."""
+
+    machine_texts: bool = False
+    """Whether texts of machines are read too."""
+
+
+def check_continues(begun: Mapping[str, Any], plan: RunPlan, step: int, checkpoint: Path) -> None:
+    """Raise SettingsError unless a run begun with the settings *begun* may go on with *plan* from *step*.
+
+    Hard negatives may be switched on or changed, but only for steps to come: a round that the run has passed would
+    never be held, and the same command would give another model than a run that was not stopped.
+    """
+    hard = {field.name: field.default for field in fields(plan) if field.name.startswith("hard_negative_")}
+    # A run that was saved before there were hard negatives or group robustness had neither.
+    before = {**hard, "group_robust": False, **begun}
+    for name, value in asdict(plan).items():
+        if name not in plan.may_differ and name not in hard and before.get(name) != value:
+            raise SettingsError(
+                f"The run in {checkpoint} was begun with {name}={before.get(name)}, not {value}: "
+                "use the same value or another --out."
+            )
+    if (
+        isinstance(plan, TrainingPlan)
+        and plan.hard_negative_share > 0
+        and plan.hard_negative_from < step
+        and any(before[name] != getattr(plan, name) for name in hard)
+    ):
+        raise SettingsError(
+            f"The run in {checkpoint} has taken {step} steps without these hard negatives, so they cannot begin at "
+            f"step {plan.hard_negative_from}: use --hard-negative-from {step} or later."
+        )

@@ -1,0 +1,46 @@
+"""The tokenizer of a run, and which of its tokens are no words."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from moderation.errors import InputError
+from moderation.training.detector.batches import SpecialTokens
+
+
+def tokenizer_in(file: Path) -> Tokenizer:
+    """Return the tokenizer that *file* describes. Raises InputError when there is none."""
+    if not file.is_file():
+        raise InputError(
+            f"{file.parent} has no {file.name}; name a checkpoint directory with a fast tokenizer, or a tokenizer.json."
+        )
+    try:
+        return Tokenizer.from_file(str(file))
+    except Exception as error:  # tokenizers raises nothing narrower
+        raise InputError(f"{file} describes no tokenizer ({error}); name the tokenizer.json of a model.") from error
+
+
+def vocabulary_size(tokenizer: Tokenizer) -> int:
+    """Return one more than the highest id that the tokenizer gives."""
+    return max(tokenizer.get_vocab().values()) + 1
+
+
+def special_tokens(tokenizer: Tokenizer) -> SpecialTokens:
+    """Return the special ids of a BERT- or RoBERTa-like tokenizer. Raises InputError when it has none of them."""
+    for first, last, blank, unknown in (("[CLS]", "[SEP]", "[PAD]", "[UNK]"), ("<s>", "</s>", "<pad>", "<unk>")):
+        found = (tokenizer.token_to_id(name) for name in (first, last, blank, unknown))
+        ids = [number for number in found if number is not None]
+        if len(ids) == 4:
+            return SpecialTokens(*ids)
+    raise InputError("The tokenizer has neither [CLS] … [UNK] nor <s> … <unk>; use a BERT- or RoBERTa-like one.")
+
+
+def mask_token(tokenizer: Tokenizer) -> int:
+    """Return the id that stands for a masked word. Raises InputError when the tokenizer has none."""
+    for name in ("[MASK]", "<mask>"):
+        found = tokenizer.token_to_id(name)
+        if found is not None:
+            return int(found)
+    raise InputError("The tokenizer has neither [MASK] nor <mask>; use that of a masked language model.")

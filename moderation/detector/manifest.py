@@ -7,12 +7,14 @@ import json
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from moderation.checksum import sha256_of
+from moderation.detector.older_formats import in_current_format
+from moderation.detector.pooling import DEFAULT_RULE, PoolingRule
 from moderation.errors import BundleError
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST_FILE = "manifest.json"
 MAX_SECTION_TOKENS = 510
 
@@ -32,11 +34,55 @@ class SpecialTokens(_Part):
 
 
 class Parity(_Part):
-    """How far this precision is from the checkpoint in PyTorch, over *texts* texts."""
+    """How far this precision is from the checkpoint in PyTorch, over *texts* texts.
+
+    *auroc* and *auroc_of_fp32* are those of this precision and of the fp32 graph on all labelled texts of the export,
+    None where there were none. The fp32 graph is within 1e-3 of PyTorch, else there would be no bundle.
+    """
 
     texts: int
     largest_logit_difference: float
     mean_logit_difference: float
+    auroc: float | None = None
+    auroc_of_fp32: float | None = None
+
+
+class Band(_Part):
+    """Platt scaling for texts of more than *over_tokens* and at most *up_to_tokens* tokens (None: of any more).
+
+    *language* is the primary subtag of the declared language that it is for (None: any, or none declared).
+    """
+
+    over_tokens: int = Field(0, ge=0)
+    up_to_tokens: int | None
+    language: str | None = None
+    slope: float = Field(gt=0)
+    intercept: float
+    rows: int = 0
+
+    def covers(self, n_tokens: int) -> bool:
+        """Say whether a text of *n_tokens* tokens is of this band's length."""
+        return self.over_tokens < n_tokens and (self.up_to_tokens is None or n_tokens <= self.up_to_tokens)
+
+
+class Calibration(_Part):
+    """How a logit becomes a probability; *fitted_on* names the texts in words.
+
+    *provider* is the onnxruntime provider that computed the scores it was fitted on, None where that is not known.
+    """
+
+    method: str
+    fitted_on: str
+    provider: str | None = None
+    bands: tuple[Band, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _every_text_has_a_band(self) -> Calibration:
+        general = [band for band in self.bands if band.language is None]
+        for begin in {1, *(band.up_to_tokens + 1 for band in general if band.up_to_tokens is not None)}:
+            if not any(band.covers(begin) for band in general):
+                raise ValueError(f"no band for texts of {begin} tokens in any language")
+        return self
 
 
 class PrecisionFile(_Part):
@@ -45,6 +91,7 @@ class PrecisionFile(_Part):
     file: str
     batch_independent: bool
     parity: Parity
+    calibration: Calibration
 
 
 class Probe(_Part):
@@ -55,25 +102,29 @@ class Probe(_Part):
     token_ids: tuple[int, ...]
 
 
-class Band(_Part):
-    """Platt scaling for texts of at most *up_to_tokens* tokens (None: of any length)."""
+class Pooling(_Part):
+    """How the logits of sections become one; *candidates* has the figure of each rule, *chosen_on* says what it is."""
 
-    up_to_tokens: int | None
-    slope: float = Field(gt=0)
-    intercept: float
-    rows: int = 0
+    rule: PoolingRule = DEFAULT_RULE
+    chosen_on: str = "nothing"
+    candidates: dict[PoolingRule, float] = Field(default_factory=dict)
 
 
-class Calibration(_Part):
-    """How a logit becomes a probability; *fitted_on* names the texts in words."""
+class LengthPoint(_Part):
+    """The AUROC of texts cut to their first *tokens* tokens, with its 95 % interval; None where not measured."""
 
-    method: str
-    fitted_on: str
-    bands: tuple[Band, ...] = Field(min_length=1)
+    tokens: int
+    humans: int
+    machines: int
+    auroc: float | None
+    interval: tuple[float, float] | None
 
 
 class Manifest(_Part):
-    """The whole manifest. ``files`` gives the SHA-256 of every file of the bundle but the manifest itself."""
+    """The whole manifest. ``files`` gives the SHA-256 of every file of the bundle but the manifest itself.
+
+    A text of fewer than *least_tokens* tokens is abstained from; *length_curve* is what decided that.
+    """
 
     format_version: int
     name: str
@@ -83,7 +134,9 @@ class Manifest(_Part):
     max_tokens: int = Field(ge=1, le=MAX_SECTION_TOKENS)
     special_tokens: SpecialTokens
     probes: tuple[Probe, ...]
-    calibration: Calibration
+    pooling: Pooling = Pooling()
+    least_tokens: int = Field(1, ge=1)
+    length_curve: tuple[LengthPoint, ...] = ()
     training: dict[str, Any]
     licence: str
 
@@ -112,7 +165,9 @@ def read_manifest(bundle: Path) -> tuple[Manifest, str]:
             "upgrade moderation-sidecar, or export the bundle with this version."
         )
     try:
-        manifest = Manifest.model_validate(content)
+        manifest = Manifest.model_validate(in_current_format(content))
+    except (LookupError, TypeError, AttributeError) as error:
+        raise BundleError(f"{path} has no calibration that can be read; export the bundle again.") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])

@@ -20,12 +20,18 @@ _CPU_TOKENS_IN_A_BATCH = 512
 # apart: 9 % of a RoBERTa's time (onnxruntime 1.31).
 _SLOWER_FUSED = ["SkipLayerNormFusion"]
 _CUDA_TOKENS_IN_A_BATCH = 16384
+_CPU = "CPUExecutionProvider"
+_CUDA = "CUDAExecutionProvider"
 
 
 class Runner(Protocol):
-    """Gives a raw fp32 logit for each sequence of token ids, in order."""
+    """Gives a raw fp32 logit for each sequence of token ids, in order.
+
+    *where* says in words what computes, *provider* is onnxruntime's name for it.
+    """
 
     where: str
+    provider: str
 
     def logits(self, sequences: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
         """Return shape (sequences,) for sequences of shape (tokens,)."""
@@ -38,6 +44,8 @@ class AloneRunner:
     nothing is padded. ``InferenceSession.run`` is thread-safe and computes in the calling thread here, so one
     session serves every thread.
     """
+
+    provider = _CPU
 
     def __init__(self, model: Path, threads: int) -> None:
         self._session = _cpu_session(model, threads=1)
@@ -61,11 +69,12 @@ class AloneRunner:
 class BatchRunner:
     """Runs sequences of similar length together under a budget of padded tokens."""
 
-    def __init__(self, session: Any, pad: int, tokens_in_a_batch: int, where: str) -> None:
+    def __init__(self, session: Any, pad: int, tokens_in_a_batch: int, where: str, provider: str) -> None:
         self._session = session
         self._pad = pad
         self._budget = tokens_in_a_batch
         self.where = where
+        self.provider = provider
 
     def logits(self, sequences: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
         scores = np.empty(len(sequences), dtype=np.float32)
@@ -99,24 +108,24 @@ def cpu_runner(model: Path, pad: int, threads: int | None, *, batch_independent:
     if not batch_independent:
         return AloneRunner(model, count)
     session = _cpu_session(model, count)
-    return BatchRunner(session, pad, _CPU_TOKENS_IN_A_BATCH, f"the CPU, batched by length on {_threads(count)}")
+    return BatchRunner(session, pad, _CPU_TOKENS_IN_A_BATCH, f"the CPU, batched by length on {_threads(count)}", _CPU)
 
 
 def cuda_runner(model: Path, pad: int) -> Runner | None:
     """Return a runner on the first CUDA device, or None when there is none that onnxruntime can use."""
-    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers() or not Path("/dev/nvidiactl").exists():
+    if _CUDA not in onnxruntime.get_available_providers() or not Path("/dev/nvidiactl").exists():
         return None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(str(model), options, providers=["CUDAExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(model), options, providers=[_CUDA])
     except (
         Exception
     ):  # onnxruntime's errors share no base class; the CPU is the documented fallback, and describe() says so
         return None
-    if "CUDAExecutionProvider" not in session.get_providers():
+    if _CUDA not in session.get_providers():
         return None
-    return BatchRunner(session, pad, _CUDA_TOKENS_IN_A_BATCH, "CUDA, batched by length")
+    return BatchRunner(session, pad, _CUDA_TOKENS_IN_A_BATCH, "CUDA, batched by length", _CUDA)
 
 
 def _cpu_session(model: Path, threads: int) -> Any:
@@ -125,9 +134,7 @@ def _cpu_session(model: Path, threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(
-            str(model), options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOWER_FUSED
-        )
+        return onnxruntime.InferenceSession(str(model), options, providers=[_CPU], disabled_optimizers=_SLOWER_FUSED)
     except Exception as error:
         raise BundleError(
             f"onnxruntime {onnxruntime.__version__} cannot run {model} ({str(error).splitlines()[0]}): "

@@ -29,7 +29,7 @@ class WordDetector:
     def __init__(self) -> None:
         self.texts: list[str] = []
 
-    def score(self, texts: Sequence[str]) -> list[ContentScore]:
+    def score(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
         self.texts.extend(texts)
         return [self._score(text) for text in texts]
 

@@ -74,10 +74,10 @@ def export(
         table.add_row(kind, entry.file, f"{size:.1f}", f"{parity.largest_logit_difference:.2g}", *aurocs)
     console = Console()
     console.print(table)
-    console.print(
-        f"Sections are joined by {manifest.pooling.rule}, chosen on {manifest.pooling.chosen_on}.", markup=False
-    )
-    console.print(f"Texts of fewer than {manifest.least_tokens} tokens are abstained from.", markup=False)
+    pooling = manifest.pooling
+    console.print(f"Sections are joined by the {pooling.rule}, chosen on {pooling.chosen_on}.", markup=False)
+    if manifest.least_tokens > 1:
+        console.print(f"Texts of fewer than {manifest.least_tokens} tokens are abstained from.", markup=False)
 
 
 def _precisions(wanted: str) -> tuple[Precision, ...]:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from tokenizers import Tokenizer
 
-from export.balanced_auroc import auroc_interval, balanced_auroc
+from export.balanced_auroc import within_source_auroc
 from export.labelled_texts import LabelledText
 from moderation.detector import Detector
 from moderation.detector.manifest import LengthPoint
@@ -25,7 +25,7 @@ def beginnings(tokenizer: Tokenizer, text: str, lengths: Sequence[int]) -> dict[
 
 
 def length_curve(detector: Detector, tokenizer: Tokenizer, texts: Sequence[LabelledText]) -> tuple[LengthPoint, ...]:
-    """Return the AUROC of *texts* cut to each of `LENGTHS`, with its 95 % interval.
+    """Return the AUROC within sources of *texts* cut to each of `LENGTHS`, with its 95 % interval.
 
     A text counts at the lengths that it reaches, so that a point tells of texts of just that length. *detector* must
     abstain from none of them.
@@ -40,13 +40,14 @@ def length_curve(detector: Detector, tokenizer: Tokenizer, texts: Sequence[Label
         members = [entry for entry, _ in kept]
         logits = np.array([logit for _, logit in kept])
         machines = sum(entry.label for entry in members)
+        auroc, interval = within_source_auroc(logits, members)
         points.append(
             LengthPoint(
                 tokens=length,
                 humans=len(members) - machines,
                 machines=machines,
-                auroc=balanced_auroc(logits, members),
-                interval=auroc_interval(logits, members),
+                auroc=auroc,
+                interval=interval,
             )
         )
     return tuple(points)

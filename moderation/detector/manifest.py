@@ -111,7 +111,10 @@ class Pooling(_Part):
 
 
 class LengthPoint(_Part):
-    """The AUROC of texts cut to their first *tokens* tokens, with its 95 % interval; None where not measured."""
+    """The AUROC within sources of texts cut to their first *tokens* tokens, with its 95 % interval.
+
+    Both are None where there were too few texts to measure them.
+    """
 
     tokens: int
     humans: int

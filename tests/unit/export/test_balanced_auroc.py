@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from export.balanced_auroc import auroc_interval, balanced_auroc
+from export.balanced_auroc import balanced_auroc, within_source_auroc
 from export.labelled_texts import LabelledText
 
 
@@ -45,8 +45,26 @@ def test_an_interval_over_few_groups_is_wider_than_one_over_many_and_fewer_than_
     alone = [LabelledText("t", label) for label in labels]
     grouped = [LabelledText("t", label, group=f"g{number // 10}") for number, label in enumerate(labels)]
     few = [LabelledText("t", label, group=f"g{number // 40}") for number, label in enumerate(labels)]
-    narrow, wide = auroc_interval(scores, alone), auroc_interval(scores, grouped)
+    (value, narrow), (_, wide) = within_source_auroc(scores, alone), within_source_auroc(scores, grouped)
     assert narrow is not None
     assert wide is not None
-    assert narrow[0] < balanced_auroc(scores, alone) < narrow[1]
-    assert auroc_interval(scores, few) is None
+    assert value is not None
+    assert narrow[0] < value < narrow[1]
+    assert wide[1] - wide[0] > narrow[1] - narrow[0]
+    assert within_source_auroc(scores, few) == (value, None)
+
+
+def test_within_sources_it_does_not_pay_to_tell_them_apart() -> None:
+    texts = [entry for name in "ab" for label in (0, 1) for entry in _texts(20, label, name)]
+    texts += [*_texts(40, 1, "c"), *_texts(19, 0, "c")]
+    # In a half of the machines lie above all humans, in b all machines; c is human at 19 texts only.
+    a, b = [0.0] * 20 + [0.0] * 10 + [1.0] * 10, [5.0] * 20 + [6.0] * 20
+    value, interval = within_source_auroc(np.array([*a, *b, *[9.0] * 40, *[-9.0] * 19]), texts)
+    assert value == pytest.approx((0.75 + 1.0) / 2)
+    assert interval is not None
+
+
+def test_where_no_source_has_both_sides_all_texts_are_compared() -> None:
+    texts = [*_texts(30, 0, "a"), *_texts(30, 1, "b")]
+    scores = np.array([0.0] * 30 + [1.0] * 30)
+    assert within_source_auroc(scores, texts)[0] == balanced_auroc(scores, texts) == 1.0

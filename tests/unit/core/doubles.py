@@ -73,11 +73,13 @@ def new_state() -> PlatformState:
     return PlatformState(platform_id="p", keyring=KEYRING, graph_epoch_s=600)
 
 
-def new_pipeline(state: PlatformState, audit: AuditSampling | None = None) -> Pipeline:
+def new_pipeline(
+    state: PlatformState, audit: AuditSampling | None = None, detector: WordDetector | None = None
+) -> Pipeline:
     return Pipeline(
         platform_id="p",
         extractor=FeatureExtractor(state),
-        detector=WordDetector(),
+        detector=detector or WordDetector(),
         risk=ContentRisk(),  # type: ignore[arg-type]  # a stand-in with the same methods
         audit=audit,
     )

@@ -50,7 +50,7 @@ def _order(checkpoint: Path, **changes: Any) -> BundleOrder:
 def sided(roberta: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[LabelledText, ...]:
     """Texts whose side is what the checkpoint makes of them, with some noise: a detector of some use."""
     plain = write_bundle(roberta, tmp_path_factory.mktemp("plain") / "out", _order(roberta, precisions=("fp32",)))
-    texts = _texts(400)
+    texts = _texts(600)
     logits = np.array([score.logit for score in load_detector(plain).score([entry.text for entry in texts])])
     noisy = logits + np.random.default_rng(1).normal(size=len(texts)) * logits.std() / 3
     machine = noisy > np.median(noisy)

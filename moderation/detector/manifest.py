@@ -113,7 +113,8 @@ class Pooling(_Part):
 class LengthPoint(_Part):
     """The AUROC within sources of texts cut to their first *tokens* tokens, with its 95 % interval.
 
-    Both are None where there were too few texts to measure them.
+    *humans* and *machines* reach that length, whether or not their source has enough of both sides to count. AUROC and
+    interval are None where there were too few texts to measure them.
     """
 
     tokens: int

@@ -13,27 +13,28 @@ from typing import Any
 import numpy as np
 import torch
 
-from export.calibrate import UNCALIBRATED, calibrate
+from export.calibrate import UNCALIBRATED
 from export.checkpoint import Checkpoint, load_checkpoint
+from export.decided import write_decided
 from export.graph import write_graph
+from export.labelled_texts import LabelledText
+from export.manifest_file import write_manifest
 from export.ngram_part import character_probes, half_and_half, ngram_logits, prove_on_texts, write_ngrams
-from export.parity import parity, random_sequences, torch_scores
+from export.parity import auroc_of, parity, random_sequences, refuse_auroc_loss, refuse_other_graph, torch_scores
 from export.precision import write_fp16, write_int8
 from export.probes import DEFAULT_PROBES, load_probes, prove_polarity, read_probes
-from moderation.checksum import sha256_of
 from moderation.detector import load_detector
 from moderation.detector.manifest import (
     FORMAT_VERSION,
     MANIFEST_FILE,
-    Calibration,
     Manifest,
     NgramFile,
     Precision,
     PrecisionFile,
     SpecialTokens,
 )
-from moderation.detector.sections import SectionCutter
-from moderation.detector.sessions import cpu_runner
+from moderation.detector.sections import CutText, SectionCutter
+from moderation.detector.sessions import Runner, cpu_runner
 from moderation.errors import InputError
 from moderation.text import normalise
 from moderation.training.detector.character_ngrams.model import NGRAMS_FILE
@@ -45,14 +46,6 @@ _WRITERS: dict[Precision, Callable[[Path, Path], object]] = {
     "fp16": write_fp16,
     "int8": write_int8,
 }
-
-
-@dataclass(frozen=True)
-class LabelledText:
-    """A text outside the training data, for parity, the weights of a mean and calibration."""
-
-    text: str
-    label: int
 
 
 @dataclass(frozen=True)
@@ -71,6 +64,7 @@ class BundleOrder:
     training: Path | None = None
     notice: Path | None = None
     licence: str = "unstated"
+    accept_auroc_loss: bool = False
 
 
 def write_bundle(source: Path, out: Path, order: BundleOrder) -> Path:
@@ -90,9 +84,9 @@ def write_bundle(source: Path, out: Path, order: BundleOrder) -> Path:
         manifest = draft(source, order, stage)
         if order.notice is not None:
             shutil.copyfile(order.notice, stage / "NOTICE")
-        _write_manifest(stage, manifest)
+        write_manifest(stage, manifest)
         if order.texts:
-            _write_manifest(stage, manifest.model_copy(update={"calibration": _calibration(stage, order)}))
+            write_decided(stage, manifest, order.texts, order.texts_are)
         load_detector(stage, threads=1)
         shutil.rmtree(out, ignore_errors=True)
         stage.rename(out)
@@ -120,13 +114,12 @@ def _with_encoder(source: Path, order: BundleOrder, stage: Path) -> Manifest:
         max_tokens=checkpoint.max_tokens,
         special_tokens=SpecialTokens(first=checkpoint.first, last=checkpoint.last, pad=checkpoint.pad),
         probes=probes,
-        calibration=UNCALIBRATED,
         training=_training(order.training),
         licence=order.licence,
     )
     if order.ngrams is None:
         return manifest
-    _write_manifest(stage, manifest)
+    write_manifest(stage, manifest)
     return manifest.model_copy(update={"ngrams": _ngrams_beside(order.ngrams, order, stage)})
 
 
@@ -165,9 +158,8 @@ def _ngrams_alone(source: Path, order: BundleOrder, stage: Path) -> Manifest:
         files={},
         tokenizer=None,
         precisions={},
-        ngrams=part,
+        ngrams=part.model_copy(update={"calibration": UNCALIBRATED}),
         probes=probes,
-        calibration=UNCALIBRATED,
         training=_training(order.training),
         licence=order.licence,
     )
@@ -180,39 +172,39 @@ def _every(texts: Sequence[object]) -> int:
 def _write_precisions(checkpoint: Checkpoint, order: BundleOrder, stage: Path) -> dict[Precision, PrecisionFile]:
     fp32 = stage.parent / "fp32.onnx"
     write_graph(checkpoint, fp32)
-    sequences = _parity_sequences(checkpoint, order.texts)
+    cuts = _cut(checkpoint, order.texts)
+    sequences = _parity_sequences(checkpoint, cuts)
     reference = torch_scores(checkpoint, sequences)
+    exact = _cpu_runner(fp32, checkpoint, "fp32")
+    refuse_other_graph(parity(reference, exact, sequences))
+    auroc_of_fp32 = auroc_of(exact, cuts, order.texts)
     files: dict[Precision, PrecisionFile] = {}
     for precision in order.precisions:
         path = stage / f"model.{precision}.onnx"
         _WRITERS[precision](fp32, path)
-        alone = precision == "int8"
-        runner = cpu_runner(path, checkpoint.pad, torch.get_num_threads(), batch_independent=not alone)
+        runner = _cpu_runner(path, checkpoint, precision)
+        auroc = auroc_of_fp32 if precision == "fp32" else auroc_of(runner, cuts, order.texts)
+        found = parity(reference, runner, sequences).model_copy(update={"auroc": auroc, "auroc_of_fp32": auroc_of_fp32})
+        if not order.accept_auroc_loss:
+            refuse_auroc_loss(precision, found)
         files[precision] = PrecisionFile(
-            file=path.name, batch_independent=not alone, parity=parity(reference, runner, sequences)
+            file=path.name, batch_independent=precision != "int8", parity=found, calibration=UNCALIBRATED
         )
     return files
 
 
-def _parity_sequences(checkpoint: Checkpoint, texts: Sequence[LabelledText]) -> list[Any]:
-    if not texts:
-        return random_sequences(checkpoint)
+def _cpu_runner(path: Path, checkpoint: Checkpoint, precision: Precision) -> Runner:
+    return cpu_runner(path, checkpoint.pad, torch.get_num_threads(), batch_independent=precision != "int8")
+
+
+def _cut(checkpoint: Checkpoint, texts: Sequence[LabelledText]) -> list[CutText]:
     special = SpecialTokens(first=checkpoint.first, last=checkpoint.last, pad=checkpoint.pad)
     cutter = SectionCutter(checkpoint.tokenizer, special, checkpoint.max_tokens, 65536)
-    cuts = [cutter.cut(entry.text) for entry in texts[:: _every(texts)]]
-    return [cut.sections[0].ids for cut in cuts if cut.sections]
+    return [cutter.cut(entry.text) for entry in texts]
 
 
-def _calibration(stage: Path, order: BundleOrder) -> Calibration:
-    """Calibrate what ships: the scores of the staged bundle itself."""
-    scores = load_detector(stage).score([entry.text for entry in order.texts])
-    kept = [(score, entry.label) for score, entry in zip(scores, order.texts, strict=True) if score.sections]
-    return calibrate(
-        np.array([score.logit for score, _ in kept]),
-        np.array([label for _, label in kept], dtype=np.int64),
-        np.array([score.n_tokens for score, _ in kept], dtype=np.int64),
-        order.texts_are,
-    )
+def _parity_sequences(checkpoint: Checkpoint, cuts: Sequence[CutText]) -> list[Any]:
+    return [cut.sections[0].ids for cut in cuts[:: _every(cuts)] if cut.sections] or random_sequences(checkpoint)
 
 
 def _training(path: Path | None) -> dict[str, Any]:
@@ -225,10 +217,3 @@ def _training(path: Path | None) -> dict[str, Any]:
     if not isinstance(content, dict):
         raise InputError(f"{path} must be a JSON object that tells the training data and recipe.")
     return content
-
-
-def _write_manifest(stage: Path, manifest: Manifest) -> None:
-    names = sorted(path.name for path in stage.iterdir() if path.name != MANIFEST_FILE)
-    complete = manifest.model_copy(update={"files": {name: sha256_of(stage / name) for name in names}})
-    text = json.dumps(complete.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    (stage / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")

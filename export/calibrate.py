@@ -1,4 +1,4 @@
-"""Platt scaling by length band, from texts whose side is known and that the detector was not trained on."""
+"""Platt scaling by length band and language, from texts of known side that the detector was not trained on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from moderation.detector.calibration import primary_subtag
 from moderation.detector.manifest import Band, Calibration
 
 _BAND_ENDS = (20, 40, 80)
@@ -21,32 +22,58 @@ UNCALIBRATED = Calibration(
 
 
 def calibrate(
-    logits: NDArray[np.float64], labels: NDArray[np.int64], n_tokens: NDArray[np.int64], fitted_on: str
+    logits: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    n_tokens: NDArray[np.int64],
+    fitted_on: str,
+    languages: Sequence[str | None] | None = None,
+    provider: str | None = None,
 ) -> Calibration:
-    """Fit one slope and intercept per length band, both sides weighted alike (Platt 1999).
+    """Fit a slope and an intercept for all lengths, each length band and each language in it (Platt 1999).
 
-    A band with fewer than 50 texts of a side, or whose slope is not positive, takes the parameters of all lengths.
+    All arrays have shape (texts,), *languages* are BCP 47 tags. In each fit both sides are weighted alike. A stratum
+    with fewer than 50 texts of a side, or whose slope is not positive, gets no band, so that the wider one serves it;
+    where that is so of all texts together, nothing is calibrated.
     """
-    everything = _fit(logits, labels)
+    everything = _band(logits, labels, np.ones(len(logits), dtype=bool))
     if everything is None:
         return UNCALIBRATED
+    spoken = [primary_subtag(language) for language in languages or [None] * len(logits)]
     bands = []
-    begin = -1
-    for end in (*_BAND_ENDS, None):
-        inside = (n_tokens > begin) & (n_tokens <= (end if end is not None else n_tokens.max(initial=0)))
-        own = _fit(logits[inside], labels[inside])
-        slope, intercept = own or everything
-        bands.append(Band(up_to_tokens=end, slope=slope, intercept=intercept, rows=int(inside.sum()) if own else 0))
-        begin = end or begin
+    for begin, end in zip((0, *_BAND_ENDS), (*_BAND_ENDS, None), strict=True):
+        inside = (n_tokens > begin) & (n_tokens <= (np.inf if end is None else end))
+        for language in (*sorted({known for known in spoken if known is not None}), None):
+            members = inside if language is None else inside & np.array([known == language for known in spoken])
+            band = _band(logits, labels, members, begin, end, language)
+            if band is not None:
+                bands.append(band)
     return Calibration(
-        method="Platt scaling by length band, sides weighted alike", fitted_on=fitted_on, bands=tuple(bands)
+        method="Platt scaling by length band and declared language, sides weighted alike",
+        fitted_on=fitted_on,
+        provider=provider,
+        bands=(*bands, everything),
     )
 
 
-def _fit(logits: Sequence[float] | NDArray[np.float64], labels: NDArray[np.int64]) -> tuple[float, float] | None:
-    counts = np.bincount(labels, minlength=2)
-    if counts.min() < _ENOUGH_OF_A_SIDE:
+def _band(
+    logits: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    members: NDArray[np.bool_],
+    begin: int = 0,
+    end: int | None = None,
+    language: str | None = None,
+) -> Band | None:
+    if np.bincount(labels[members], minlength=2).min() < _ENOUGH_OF_A_SIDE:
         return None
-    model = LogisticRegression(C=1e6, class_weight="balanced").fit(np.asarray(logits)[:, None], labels)
-    slope, intercept = float(model.coef_[0, 0]), float(model.intercept_[0])
-    return (slope, intercept) if slope > 0 else None
+    model = LogisticRegression(C=1e6, class_weight="balanced").fit(logits[members][:, None], labels[members])
+    slope = float(model.coef_[0, 0])
+    if slope <= 0:
+        return None
+    return Band(
+        over_tokens=begin,
+        up_to_tokens=end,
+        language=language,
+        slope=slope,
+        intercept=float(model.intercept_[0]),
+        rows=int(members.sum()),
+    )

@@ -8,10 +8,17 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from export.balanced_auroc import balanced_auroc
 from export.checkpoint import Checkpoint, torch_logits
-from moderation.detector.manifest import Parity
+from export.labelled_texts import LabelledText
+from moderation.detector.manifest import Parity, Precision
+from moderation.detector.pooling import DEFAULT_RULE, pooled
+from moderation.detector.sections import CutText
 from moderation.detector.sessions import Runner
+from moderation.errors import InputError
 
+FP32_TOLERANCE = 1e-3
+AUROC_TOLERANCE = 0.002
 _SEQUENCES = 64
 _MEDIAN_TOKENS = 35
 
@@ -46,4 +53,42 @@ def parity(reference: NDArray[np.float32], runner: Runner, sequences: Sequence[N
         texts=len(sequences),
         largest_logit_difference=float(difference.max()),
         mean_logit_difference=float(difference.mean()),
+    )
+
+
+def refuse_other_graph(found: Parity) -> None:
+    """Raise InputError where the fp32 graph's logits are not PyTorch's: then the export itself went wrong."""
+    # Written so that a NaN is refused too.
+    if not found.largest_logit_difference <= FP32_TOLERANCE:
+        raise InputError(
+            f"The fp32 graph moves a logit by {found.largest_logit_difference:.2g} against PyTorch, more than "
+            f"{FP32_TOLERANCE:g}: upgrade torch, onnxscript and onnxruntime, or report this checkpoint's architecture."
+        )
+
+
+def refuse_auroc_loss(precision: Precision, found: Parity) -> None:
+    """Raise InputError where *precision* has another AUROC than fp32 by more than 0.002."""
+    if found.auroc is None or found.auroc_of_fp32 is None:
+        return
+    if abs(found.auroc - found.auroc_of_fp32) > AUROC_TOLERANCE:
+        raise InputError(
+            f"On the given texts the AUROC is {found.auroc:.4f} at {precision} and {found.auroc_of_fp32:.4f} at fp32, "
+            f"which differ by more than {AUROC_TOLERANCE:g}: export another precision, or give --accept-auroc-loss."
+        )
+
+
+def auroc_of(runner: Runner, cuts: Sequence[CutText], texts: Sequence[LabelledText]) -> float | None:
+    """Return the AUROC, sources alike, of a runner on whole texts, which *cuts* give in sections.
+
+    Sections are joined by the token-weighted mean; texts of which nothing is left do not count.
+    """
+    kept = [(cut, entry) for cut, entry in zip(cuts, texts, strict=True) if cut.sections]
+    if not kept:
+        return None
+    ids = [section.ids for cut, _ in kept for section in cut.sections]
+    ends = np.cumsum([len(cut.sections) for cut, _ in kept])[:-1]
+    lengths = np.split(np.array([len(sequence) for sequence in ids], dtype=np.float64), ends)
+    parts = zip(np.split(runner.logits(ids), ends), lengths, strict=True)
+    return balanced_auroc(
+        np.array([pooled(DEFAULT_RULE, logits, tokens) for logits, tokens in parts]), [entry for _, entry in kept]
     )

@@ -66,7 +66,17 @@ def write_fp16(fp32: Path, out: Path) -> None:
             node_block_list=head,
             disable_shape_infer=False,
         )
+    _remove_repeated(half)
     onnx.save(half, str(out))
+
+
+def _remove_repeated(model: Any) -> None:
+    """Remove nodes that make again what one before makes: the converter casts a shared table once for each reader."""
+    made: set[str] = set()
+    for node in list(model.graph.node):
+        if made.issuperset(node.output):
+            model.graph.node.remove(node)
+        made.update(node.output)
 
 
 def _quantise_embeddings(model: Any) -> None:

@@ -77,7 +77,10 @@ class Reason:
 
 @dataclass(frozen=True)
 class Assessment:
-    """All that was concluded about one post, with the versions that make it reproducible."""
+    """All that was concluded about one post, with the versions that make it reproducible.
+
+    *content_abstained* says why the text has no score: ``empty`` or ``short``; None where it has one.
+    """
 
     platform_id: str
     post_id: str
@@ -101,6 +104,7 @@ class Assessment:
     graph_epoch: int | None = None
     degraded: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    content_abstained: str | None = None
 
 
 @dataclass(frozen=True)

@@ -52,9 +52,12 @@ class Moderator:
         model = load_risk(risk, detector_hash=loaded.manifest_hash, features_version=FEATURES_VERSION)
         return cls(loaded, model, platform_id=platform_id, secret=secrets.token_bytes(32), epoch_s=graph_epoch_s)
 
-    def score_texts(self, texts: Sequence[str]) -> list[ContentScore]:
-        """Content scores alone, one per text: raw logit, calibrated synthetic score, sections."""
-        return self.detector.score(texts)
+    def score_texts(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
+        """Content scores alone, one per text: raw logit, calibrated synthetic score, sections.
+
+        *languages*, where given, are the declared ones (BCP 47), one per text, None where there is none.
+        """
+        return self.detector.score(texts, languages)
 
     def assess(self, events: Iterable[Event | dict[str, Any] | str | bytes]) -> Iterator[Assessment]:
         """Assessments of the posts among the events, which come in event-time order.

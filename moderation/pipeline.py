@@ -149,7 +149,8 @@ class Pipeline:
     def _assess(self, candidates: Sequence[_Candidate]) -> list[Assessment]:
         if not candidates:
             return []
-        contents = self._detector.score([candidate.post.text for candidate in candidates])
+        posts = [candidate.post for candidate in candidates]
+        contents = self._detector.score([post.text for post in posts], [post.lang for post in posts])
         judged = [i for i, candidate in enumerate(candidates) if candidate.vector is not None]
         judgements: dict[int, Judgement] = {}
         if judged:
@@ -171,6 +172,7 @@ class Pipeline:
             synthetic_score=_known(content.probability),
             sections=tuple(SectionEvidence(part.start, part.end, part.logit) for part in content.sections),
             truncated=content.truncated,
+            content_abstained=content.abstained,
             risk=None if judgement is None else judgement.risk,
             threshold=self._risk.threshold,
             flagged=flagged,

@@ -30,7 +30,8 @@ def heldout(
     rows = [row for row in load_partition(data, "A") if in_validation(row)]
     with out.open("w", encoding="utf-8") as file:
         for row in sample_per_stratum(rows, per_stratum):
-            file.write(json.dumps({"text": row.text, "label": row.label}) + "\n")
+            told = {"text": row.text, "label": row.label, "source": row.source, "group": row.group}
+            file.write(json.dumps(told | ({"lang": row.language} if row.language else {})) + "\n")
 
 
 @app.command()

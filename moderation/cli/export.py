@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moderation.errors import InputError, SettingsError
+from moderation.errors import SettingsError
 
 if TYPE_CHECKING:
-    from export.bundle import LabelledText
     from moderation.detector.manifest import NgramFile, Precision, PrecisionFile
 
 app = typer.Typer(add_completion=False)
@@ -34,7 +32,11 @@ def export(
     max_tokens: Annotated[int | None, typer.Option(help="Tokens of a section (at most 510).")] = None,
     probes: Annotated[Path | None, typer.Option(help="JSON list of texts with labels that prove the polarity.")] = None,
     texts: Annotated[
-        Path | None, typer.Option(help="JSONL of text and label outside the training data: parity and calibration.")
+        Path | None,
+        typer.Option(
+            help="JSONL of text, label and, where known, lang, source and group, outside the training data: they "
+            "decide on parity, pooling, the least length and the calibration."
+        ),
     ] = None,
     ngrams: Annotated[
         Path | None, typer.Option(help="Training run of n-grams to read beside the encoder; needs --texts.")
@@ -42,6 +44,9 @@ def export(
     training: Annotated[Path | None, typer.Option(help="JSON object: training data, recipe.")] = None,
     notice: Annotated[Path | None, typer.Option(help="NOTICE file that goes into the bundle.")] = None,
     licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "unstated",
+    accept_auroc_loss: Annotated[
+        bool, typer.Option("--accept-auroc-loss", help="Export a precision whose AUROC differs from fp32's.")
+    ] = False,
 ) -> None:
     """Turn a checkpoint into a bundle: ONNX with fused attention, precisions, parity, proved polarity, manifest."""
     try:
@@ -49,6 +54,7 @@ def export(
         from rich.table import Table
 
         from export.bundle import BundleOrder, write_bundle
+        from export.labelled_texts import read_labelled_texts
         from export.probes import DEFAULT_PROBES
         from moderation.detector.manifest import read_manifest
     except ImportError as error:
@@ -59,22 +65,31 @@ def export(
         machine_label=machine_label,
         max_tokens=max_tokens,
         probes=probes or DEFAULT_PROBES,
-        texts=_labelled(texts) if texts else (),
+        texts=read_labelled_texts(texts) if texts else (),
         ngrams=ngrams,
         texts_are=f"{texts.name}, given at export" if texts else "nothing",
         training=training,
         notice=notice,
         licence=licence,
+        accept_auroc_loss=accept_auroc_loss,
     )
     manifest, manifest_hash = read_manifest(write_bundle(checkpoint, out, order))
-    table = Table("part", "file", "MB", "largest logit difference", title=f"{manifest.name} {manifest_hash[:12]}")
+    heads = ("part", "file", "MB", "largest logit difference", "AUROC", "AUROC at fp32")
+    table = Table(*heads, title=f"{manifest.name} {manifest_hash[:12]}")
     graphs: list[tuple[str, PrecisionFile | NgramFile]] = [*manifest.precisions.items()]
     if manifest.ngrams is not None:
         graphs.append(("n-grams", manifest.ngrams))
     for kind, entry in graphs:
         size = (out / entry.file).stat().st_size / 1e6
-        table.add_row(kind, entry.file, f"{size:.1f}", f"{entry.parity.largest_logit_difference:.2g}")
-    Console().print(table)
+        parity = entry.parity
+        aurocs = ("" if value is None else f"{value:.4f}" for value in (parity.auroc, parity.auroc_of_fp32))
+        table.add_row(kind, entry.file, f"{size:.1f}", f"{parity.largest_logit_difference:.2g}", *aurocs)
+    console = Console()
+    console.print(table)
+    pooling = manifest.pooling
+    console.print(f"Sections are joined by the {pooling.rule}, chosen on {pooling.chosen_on}.", markup=False)
+    if manifest.least_tokens > 1:
+        console.print(f"Texts of fewer than {manifest.least_tokens} tokens are abstained from.", markup=False)
 
 
 def _precisions(wanted: str) -> tuple[Precision, ...]:
@@ -84,14 +99,3 @@ def _precisions(wanted: str) -> tuple[Precision, ...]:
     if not chosen or len(chosen) != len(set(names)):
         raise SettingsError(f"--precision takes fp32, fp16 and int8, with commas between them, not {wanted!r}.")
     return chosen
-
-
-def _labelled(path: Path) -> tuple[LabelledText, ...]:
-    from export.bundle import LabelledText
-
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-        rows = [json.loads(line) for line in lines if line.strip()]
-        return tuple(LabelledText(str(row["text"]), int(row["label"])) for row in rows)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is no JSONL file of text and label ({error}).") from error

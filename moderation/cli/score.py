@@ -92,9 +92,15 @@ def _content_only(items: Iterable[Item], out: TextIO, bad: _Rejects, settings: A
     posts: list[Post] = []
 
     def flush() -> None:
-        for post, content in zip(posts, detector.score([post.text for post in posts]), strict=True):
-            logit, score = _number(content.logit), _number(content.probability)
-            out.write(json.dumps({"post_id": post.post_id, "synthetic_score": score, "synthetic_logit": logit}) + "\n")
+        contents = detector.score([post.text for post in posts], [post.lang for post in posts])
+        for post, content in zip(posts, contents, strict=True):
+            line = {
+                "post_id": post.post_id,
+                "synthetic_score": _number(content.probability),
+                "synthetic_logit": _number(content.logit),
+                "content_abstained": content.abstained,
+            }
+            out.write(json.dumps(line) + "\n")
         posts.clear()
 
     for item in bad.taken_from(items):
@@ -113,6 +119,7 @@ def as_json(assessment: Assessment) -> str:
             "post_id": assessment.post_id,
             "synthetic_score": assessment.synthetic_score,
             "synthetic_logit": assessment.synthetic_logit,
+            "content_abstained": assessment.content_abstained,
             "risk": assessment.risk,
             "flag": assessment.flagged,
             "families": list(assessment.agreeing),

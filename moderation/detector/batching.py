@@ -37,6 +37,7 @@ class BatchRunner:
         pad: int,
         tokens_in_a_batch: int,
         where: str,
+        provider: str,
         *,
         length_step: int = 1,
         longest: int | None = None,
@@ -49,6 +50,7 @@ class BatchRunner:
         self._deadline_s = deadline_s
         self.tokens_in_a_batch = tokens_in_a_batch
         self.where = where
+        self.provider = provider
 
     def logits(self, sequences: Sequence[Array]) -> NDArray[np.float32]:
         """Return shape (sequences,) for sequences of shape (tokens,)."""

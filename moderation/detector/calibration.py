@@ -4,18 +4,36 @@ from __future__ import annotations
 
 import math
 
-from moderation.detector.manifest import Calibration
+from moderation.detector.manifest import Band, Calibration
 
 
-def probability(calibration: Calibration, logit: float, n_tokens: int) -> float:
-    """Return the probability that a text of *n_tokens* tokens is machine-written (Platt 1999, by length band).
+def probability(calibration: Calibration, logit: float, n_tokens: int, language: str | None = None) -> float:
+    """Return the probability that a text of *n_tokens* tokens, declared to be in *language*, is machine-written.
 
-    The prior is that of the calibration texts, half of them machine-written, not that of any platform.
+    Platt scaling (Platt 1999) by the band that fits best. The prior is that of the calibration texts, each side
+    weighted alike, not that of any platform.
     """
-    bands = calibration.bands
-    band = next((band for band in bands if band.up_to_tokens is None or n_tokens <= band.up_to_tokens), bands[-1])
+    band = band_for(calibration, n_tokens, language)
     scaled = band.slope * logit + band.intercept
     if scaled >= 0:
         return 1.0 / (1.0 + math.exp(-scaled))
     odds = math.exp(max(scaled, -700.0))
     return odds / (1.0 + odds)
+
+
+def band_for(calibration: Calibration, n_tokens: int, language: str | None = None) -> Band:
+    """Return the band of this length and language, else of this length and any language, else of all lengths.
+
+    *language* is a BCP 47 tag, of which the primary subtag counts; None where nobody declared one.
+    """
+    spoken = primary_subtag(language)
+    covering = [band for band in calibration.bands if band.covers(n_tokens) and band.language in (None, spoken)]
+    return min(covering, key=lambda band: (band.language is None, -band.over_tokens, band.up_to_tokens or math.inf))
+
+
+def primary_subtag(tag: str | None) -> str | None:
+    """Return the language of a BCP 47 tag: ``pt`` of ``pt-BR``; None where the tag says no language (``und``)."""
+    if tag is None:
+        return None
+    language = tag.strip().replace("_", "-").partition("-")[0].lower()
+    return None if language in ("", "und") else language

@@ -10,6 +10,8 @@ from typing import Any, Literal, NamedTuple, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from moderation.checksum import sha256_of
+from moderation.detector.older_formats import in_current_format
+from moderation.detector.pooling import DEFAULT_RULE, PoolingRule
 from moderation.errors import BundleError
 
 FORMAT_VERSION = 2
@@ -33,11 +35,55 @@ class SpecialTokens(_Part):
 
 
 class Parity(_Part):
-    """How far this precision is from the checkpoint in PyTorch, over *texts* texts."""
+    """How far this precision is from the checkpoint in PyTorch, over *texts* texts.
+
+    *auroc* and *auroc_of_fp32* are those of this precision and of the fp32 graph on all labelled texts of the export,
+    None where there were none. The fp32 graph is within 1e-3 of PyTorch, else there would be no bundle.
+    """
 
     texts: int
     largest_logit_difference: float
     mean_logit_difference: float
+    auroc: float | None = None
+    auroc_of_fp32: float | None = None
+
+
+class Band(_Part):
+    """Platt scaling for texts of more than *over_tokens* and at most *up_to_tokens* tokens (None: of any more).
+
+    *language* is the primary subtag of the declared language that it is for (None: any, or none declared).
+    """
+
+    over_tokens: int = Field(0, ge=0)
+    up_to_tokens: int | None
+    language: str | None = None
+    slope: float = Field(gt=0)
+    intercept: float
+    rows: int = 0
+
+    def covers(self, n_tokens: int) -> bool:
+        """Say whether a text of *n_tokens* tokens is of this band's length."""
+        return self.over_tokens < n_tokens and (self.up_to_tokens is None or n_tokens <= self.up_to_tokens)
+
+
+class Calibration(_Part):
+    """How a logit becomes a probability; *fitted_on* names the texts in words.
+
+    *provider* is the onnxruntime provider that computed the scores it was fitted on, None where that is not known.
+    """
+
+    method: str
+    fitted_on: str
+    provider: str | None = None
+    bands: tuple[Band, ...] = Field(min_length=1)
+
+    @model_validator(mode="after")
+    def _every_text_has_a_band(self) -> Calibration:
+        general = [band for band in self.bands if band.language is None]
+        for begin in {1, *(band.up_to_tokens + 1 for band in general if band.up_to_tokens is not None)}:
+            if not any(band.covers(begin) for band in general):
+                raise ValueError(f"no band for texts of {begin} tokens in any language")
+        return self
 
 
 class PrecisionFile(_Part):
@@ -46,6 +92,7 @@ class PrecisionFile(_Part):
     file: str
     batch_independent: bool
     parity: Parity
+    calibration: Calibration
 
 
 class NgramFile(_Part):
@@ -61,6 +108,8 @@ class NgramFile(_Part):
     offset: float = Field(allow_inf_nan=False)
     max_characters: int = Field(ge=1, le=MAX_SECTION_CHARACTERS)
     parity: Parity
+    calibration: Calibration | None = None
+    """Without an encoder that of the scores; beside one those of the precisions count."""
 
 
 class Probe(_Part):
@@ -71,21 +120,26 @@ class Probe(_Part):
     token_ids: tuple[int, ...]
 
 
-class Band(_Part):
-    """Platt scaling for texts of at most *up_to_tokens* tokens (None: of any length)."""
+class Pooling(_Part):
+    """How the logits of sections become one; *candidates* has the figure of each rule, *chosen_on* says what it is."""
 
-    up_to_tokens: int | None
-    slope: float = Field(gt=0)
-    intercept: float
-    rows: int = 0
+    rule: PoolingRule = DEFAULT_RULE
+    chosen_on: str = "nothing"
+    candidates: dict[PoolingRule, float] = Field(default_factory=dict)
 
 
-class Calibration(_Part):
-    """How a logit becomes a probability; *fitted_on* names the texts in words."""
+class LengthPoint(_Part):
+    """The AUROC within sources of texts cut to their first *tokens* tokens, with its 95 % interval.
 
-    method: str
-    fitted_on: str
-    bands: tuple[Band, ...] = Field(min_length=1)
+    *humans* and *machines* reach that length, whether or not their source has enough of both sides to count. AUROC and
+    interval are None where there were too few texts to measure them.
+    """
+
+    tokens: int
+    humans: int
+    machines: int
+    auroc: float | None
+    interval: tuple[float, float] | None
 
 
 class EncoderParts(NamedTuple):
@@ -101,6 +155,7 @@ class Manifest(_Part):
 
     Format 2 knows n-grams, and bundles of n-grams without an encoder, which have no precisions and no tokenizer; the
     ``token_ids`` of their probes are code points. Format 1 is read as it was.
+    A text of fewer than *least_tokens* tokens is abstained from; *length_curve* is what decided that.
     """
 
     format_version: int
@@ -112,7 +167,9 @@ class Manifest(_Part):
     max_tokens: int | None = Field(default=None, ge=1, le=MAX_SECTION_TOKENS)
     special_tokens: SpecialTokens | None = None
     probes: tuple[Probe, ...]
-    calibration: Calibration
+    pooling: Pooling = Pooling()
+    least_tokens: int = Field(1, ge=1)
+    length_curve: tuple[LengthPoint, ...] = ()
     training: dict[str, Any]
     licence: str
 
@@ -122,6 +179,14 @@ class Manifest(_Part):
         if not self.precisions or self.tokenizer is None or self.special_tokens is None or self.max_tokens is None:
             return None
         return EncoderParts(self.tokenizer, self.special_tokens, self.max_tokens)
+
+    def calibration_at(self, precision: Precision | None) -> Calibration:
+        """Return the calibration of scores whose encoder runs at *precision*, or of n-grams that are read alone."""
+        if precision is not None:
+            return self.precisions[precision].calibration
+        assert self.ngrams is not None, "refused at reading"
+        assert self.ngrams.calibration is not None, "refused at reading"
+        return self.ngrams.calibration
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Self:
@@ -135,6 +200,8 @@ class Manifest(_Part):
             raise ValueError("format version 1 knows no ngrams, so older programs would give other scores")
         if bool(self.precisions) != bool(self.ngrams.weight_encoder):
             raise ValueError("ngrams.weight_encoder must be above 0 with precisions, and 0 without")
+        if bool(self.precisions) == bool(self.ngrams.calibration):
+            raise ValueError("n-grams need a calibration where they are read alone, and only there")
         return self
 
 
@@ -162,7 +229,9 @@ def read_manifest(bundle: Path) -> tuple[Manifest, str]:
             "upgrade moderation-sidecar, or export the bundle with this version."
         )
     try:
-        manifest = Manifest.model_validate(content)
+        manifest = Manifest.model_validate(in_current_format(content))
+    except (LookupError, TypeError, AttributeError) as error:
+        raise BundleError(f"{path} has no calibration that can be read; export the bundle again.") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "contradiction"

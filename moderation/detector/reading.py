@@ -20,6 +20,8 @@ class Reader(Protocol):
     """That of the encoder; None where none reads."""
     where: str
     """In words: what reads and where it runs."""
+    provider: str
+    """Onnxruntime's name for what computes; that of the encoder where there is one."""
 
     def logits(self, sections: Sequence[Section]) -> NDArray[np.float32]:
         """Return shape (sections,)."""
@@ -32,6 +34,7 @@ class EncoderReader:
         self._runner = runner
         self.precision: Precision | None = precision
         self.where = f"{precision} on {runner.where}"
+        self.provider = runner.provider
 
     def logits(self, sections: Sequence[Section]) -> NDArray[np.float32]:
         return self._runner.logits([section.ids for section in sections])
@@ -45,6 +48,7 @@ class NgramReader:
     def __init__(self, runner: Runner) -> None:
         self._runner = runner
         self.where = f"character n-grams on {runner.where}"
+        self.provider = runner.provider
 
     def logits(self, sections: Sequence[Section]) -> NDArray[np.float32]:
         return self._runner.logits([code_points(section.text) for section in sections])
@@ -58,6 +62,7 @@ class WeightedReader:
         self._offset = offset
         self.precision = next((part.precision for _, part in parts if part.precision is not None), None)
         self.where = ", with ".join(part.where for _, part in parts)
+        self.provider = parts[0][1].provider
 
     def logits(self, sections: Sequence[Section]) -> NDArray[np.float32]:
         total = np.full(len(sections), self._offset, dtype=np.float64)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Literal, Protocol
+
+from moderation.text import UNTOUCHED, Tampering
+
+Abstention = Literal["empty", "short"]
 
 
 @dataclass(frozen=True)
@@ -17,12 +22,25 @@ class SectionScore:
 
 
 @dataclass(frozen=True)
+class RawScore:
+    """What the network alone says of one text: the score before its calibration, whatever language is declared."""
+
+    logit: float
+    sections: tuple[SectionScore, ...]
+    n_tokens: int
+    truncated: bool
+    tampering: Tampering = UNTOUCHED
+
+
+@dataclass(frozen=True)
 class ContentScore:
     """The score of one text, positive logits for machine-written.
 
-    *logit* is raw fp32: the mean of the sections' logits weighted by their tokens. *probability* is the calibrated
-    synthetic score. Both are NaN, and *sections* is empty, when the detector abstains because nothing is left of the
-    text after normalisation. *truncated* says that only a fixed set of sections of a very long text was read.
+    *logit* is raw fp32: the sections' logits joined by the rule of the bundle. *probability* is the calibrated
+    synthetic score, which may depend on the declared language. Both are NaN, and *sections* is empty, when the detector
+    abstains because nothing is left of the text after normalisation, or fewer tokens than the bundle can judge.
+    *truncated* says that only a fixed set of sections of a very long text was read, *tampering* what had been hidden in
+    the text; the network reads it as if nothing had.
     """
 
     logit: float
@@ -30,15 +48,27 @@ class ContentScore:
     sections: tuple[SectionScore, ...]
     n_tokens: int
     truncated: bool
+    tampering: Tampering = UNTOUCHED
+
+    @property
+    def abstained(self) -> Abstention | None:
+        """Why there is no score: ``empty`` or ``short``; None where there is one."""
+        if not math.isnan(self.logit):
+            return None
+        return "short" if self.n_tokens else "empty"
 
 
 class Detector(Protocol):
-    """Scores texts; the same text gets the same score alone or among any others."""
+    """Scores texts; the same text in the same language gets the same score alone or among any others."""
 
     manifest_hash: str
 
-    def score(self, texts: Sequence[str]) -> list[ContentScore]:
-        """Return one score per text, in order."""
+    def score(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
+        """Return one score per text, in order.
+
+        *languages* stand beside the texts: BCP 47 tags as their authors or platforms declare them, None where nobody
+        did. They decide between calibrations; logits do not depend on them.
+        """
 
     def describe(self) -> str:
         """Say in words which bundle runs, at which precision and where."""

@@ -12,7 +12,7 @@ from tokenizers import Tokenizer
 
 from moderation.detector.manifest import SpecialTokens
 from moderation.detector.windows import windows
-from moderation.text import normalise
+from moderation.text import Tampering, normalise, normalised
 
 # Enough for 64 KiB of ordinary writing at 126 tokens a section; bounds the time that a hostile text can take.
 MOST_SECTIONS = 160
@@ -39,6 +39,7 @@ class CutText:
     sections: tuple[Section, ...]
     n_tokens: int
     truncated: bool
+    tampering: Tampering
 
 
 class Cutter(Protocol):
@@ -49,6 +50,9 @@ class Cutter(Protocol):
 
     def token_ids(self, text: str) -> tuple[int, ...]:
         """Return what of the whole normalised text the model reads, without special tokens."""
+
+    def token_ends(self, clean: str) -> list[int]:
+        """Return where in the normalised text each of the tokens ends that are counted as its length."""
 
 
 class SectionCutter:
@@ -65,7 +69,8 @@ class SectionCutter:
     def cut(self, text: str) -> CutText:
         """Return overlapping sections that cover every token, or a fixed set of them for a very long text."""
         kept, cut_before = within_bytes(text, self._max_text_bytes)
-        clean, cut_after = within_bytes(normalise(kept), self._max_text_bytes)
+        seen = normalised(kept)
+        clean, cut_after = within_bytes(seen.text, self._max_text_bytes)
         encoding = self._tokenizer.encode(clean, add_special_tokens=False)
         ids = np.array(encoding.ids, dtype=np.int64)
         spans, thinned = _spread(windows(len(ids), self._max_tokens))
@@ -79,11 +84,15 @@ class SectionCutter:
             )
             for begin, end in spans
         )
-        return CutText(sections, len(ids), cut_before or cut_after or thinned)
+        return CutText(sections, len(ids), cut_before or cut_after or thinned, seen.tampering)
 
     def token_ids(self, text: str) -> tuple[int, ...]:
         """Return the ids of the normalised text, without special tokens."""
         return tuple(self._tokenizer.encode(normalise(text), add_special_tokens=False).ids)
+
+    def token_ends(self, clean: str) -> list[int]:
+        """Return where each token of a normalised text ends."""
+        return [end for _, end in self._tokenizer.encode(clean, add_special_tokens=False).offsets]
 
 
 class CharacterCutter:
@@ -100,14 +109,19 @@ class CharacterCutter:
         those of the calibration, keep their meaning.
         """
         kept, cut_before = within_bytes(text, self._max_text_bytes)
-        clean, cut_after = within_bytes(normalise(kept), self._max_text_bytes)
+        seen = normalised(kept)
+        clean, cut_after = within_bytes(seen.text, self._max_text_bytes)
         spans, thinned = _spread(windows(len(clean), self._max_characters))
         sections = tuple(Section(code_points(clean[begin:end]), begin, end, clean[begin:end]) for begin, end in spans)
-        return CutText(sections, len(_WORD_OR_SIGN.findall(clean)), cut_before or cut_after or thinned)
+        return CutText(sections, len(_WORD_OR_SIGN.findall(clean)), cut_before or cut_after or thinned, seen.tampering)
 
     def token_ids(self, text: str) -> tuple[int, ...]:
         """Return the code points of the normalised text."""
         return tuple(code_points(normalise(text)).tolist())
+
+    def token_ends(self, clean: str) -> list[int]:
+        """Return where each word or sign of a normalised text ends."""
+        return [word.end() for word in _WORD_OR_SIGN.finditer(clean)]
 
 
 def code_points(text: str) -> NDArray[np.int64]:

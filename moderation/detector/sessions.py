@@ -25,12 +25,18 @@ _CUDA_TOKENS_IN_A_BATCH = 16384
 # A device that meets few shapes chooses its kernels once; a text of 35 tokens is padded by 8 on average.
 _CUDA_LENGTH_STEP = 16
 _WARM_UP_TOKENS = (16, 32, 48, 64, 96, 128)
+_CPU = "CPUExecutionProvider"
+_CUDA = "CUDAExecutionProvider"
 
 
 class Runner(Protocol):
-    """Gives a raw fp32 logit for each sequence of token ids, in order."""
+    """Gives a raw fp32 logit for each sequence of token ids, in order.
+
+    *where* says in words what computes, *provider* is onnxruntime's name for it.
+    """
 
     where: str
+    provider: str
 
     def logits(self, sequences: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
         """Return shape (sequences,) for sequences of shape (tokens,)."""
@@ -51,6 +57,8 @@ class AloneRunner:
     nothing is padded. ``InferenceSession.run`` is thread-safe and computes in the calling thread here, so one
     session serves every thread. *inputs* says what the graph is given for a sequence.
     """
+
+    provider = _CPU
 
     def __init__(
         self,
@@ -89,7 +97,7 @@ def cpu_runner(
         return AloneRunner(model, count, deadline_s)
     runs = plain_runs(_cpu_session(model, count))
     where = f"the CPU, batched by length on {_threads(count)}"
-    return BatchRunner(runs, pad, _CPU_TOKENS_IN_A_BATCH, where, deadline_s=deadline_s)
+    return BatchRunner(runs, pad, _CPU_TOKENS_IN_A_BATCH, where, _CPU, deadline_s=deadline_s)
 
 
 def cuda_runner(model: Path, pad: int, longest: int, deadline_s: float | None = None) -> Runner | None:
@@ -97,23 +105,24 @@ def cuda_runner(model: Path, pad: int, longest: int, deadline_s: float | None = 
 
     None when there is no device that onnxruntime can use.
     """
-    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers() or not Path("/dev/nvidiactl").exists():
+    if _CUDA not in onnxruntime.get_available_providers() or not Path("/dev/nvidiactl").exists():
         return None
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(str(model), options, providers=["CUDAExecutionProvider"])
+        session = onnxruntime.InferenceSession(str(model), options, providers=[_CUDA])
     except (
         Exception
     ):  # onnxruntime's errors share no base class; the CPU is the documented fallback, and describe() says so
         return None
-    if "CUDAExecutionProvider" not in session.get_providers():
+    if _CUDA not in session.get_providers():
         return None
     runner = BatchRunner(
         bound_runs(session, "cuda"),
         pad,
         _CUDA_TOKENS_IN_A_BATCH,
         "CUDA, batched by length",
+        _CUDA,
         length_step=_CUDA_LENGTH_STEP,
         longest=longest,
         deadline_s=deadline_s,
@@ -128,9 +137,7 @@ def _cpu_session(model: Path, threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
     try:
-        return onnxruntime.InferenceSession(
-            str(model), options, providers=["CPUExecutionProvider"], disabled_optimizers=_SLOWER_FUSED
-        )
+        return onnxruntime.InferenceSession(str(model), options, providers=[_CPU], disabled_optimizers=_SLOWER_FUSED)
     except Exception as error:
         raise BundleError(
             f"onnxruntime {onnxruntime.__version__} cannot run {model} ({str(error).splitlines()[0]}): "

@@ -40,3 +40,6 @@ class Tampering:
     def share(self) -> float:
         """Altered characters per letter: 0 for an untouched text, above 1 where more is hidden than is read."""
         return self.altered / max(self.letters, 1)
+
+
+UNTOUCHED = Tampering()

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from moderation.detector.onnx_detector import shipped_bundle
+from moderation.detector import shipped_bundle
 
 KEY = {"MODERATION_ADDRESS_KEY": "k" * 64}
 POST = {"post_id": "p1", "text": "We walked home.", "account_id": "a1", "created_at": "2026-01-05T10:00:00Z"}

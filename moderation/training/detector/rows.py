@@ -25,6 +25,7 @@ class TextRow:
     generator: str
     licence: str
     sampling: str = ""
+    language: str = ""
 
 
 def read_rows(
@@ -58,6 +59,7 @@ def read_rows(
                     generator=str(row.get("generator", "")),
                     licence=licence,
                     sampling=str(row.get("sampling") or ""),
+                    language=str(row.get("lang") or ""),
                 )
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise InputError(

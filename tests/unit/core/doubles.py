@@ -22,20 +22,22 @@ KEYRING = Keyring.from_secrets(("k1", b"a" * 32), None)
 
 
 class WordDetector:
-    """Finds the word 'robot' suspicious; abstains on empty text."""
+    """Finds the word 'robot' suspicious; abstains on blank text as empty and on a single letter as short."""
 
     manifest_hash = "d" * 64
 
     def __init__(self) -> None:
         self.texts: list[str] = []
+        self.languages: list[str | None] = []
 
-    def score(self, texts: Sequence[str]) -> list[ContentScore]:
+    def score(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
         self.texts.extend(texts)
+        self.languages.extend(languages or [None] * len(texts))
         return [self._score(text) for text in texts]
 
     def _score(self, text: str) -> ContentScore:
-        if not text:
-            return ContentScore(math.nan, math.nan, (), 0, truncated=False)
+        if len(text.strip()) < 2:
+            return ContentScore(math.nan, math.nan, (), len(text.strip()), truncated=False)
         logit = 4.0 if "robot" in text else -4.0
         return ContentScore(logit, 1 / (1 + math.exp(-logit)), (SectionScore(0, len(text), logit),), 3, truncated=False)
 
@@ -71,11 +73,13 @@ def new_state() -> PlatformState:
     return PlatformState(platform_id="p", keyring=KEYRING, graph_epoch_s=600)
 
 
-def new_pipeline(state: PlatformState, audit: AuditSampling | None = None) -> Pipeline:
+def new_pipeline(
+    state: PlatformState, audit: AuditSampling | None = None, detector: WordDetector | None = None
+) -> Pipeline:
     return Pipeline(
         platform_id="p",
         extractor=FeatureExtractor(state),
-        detector=WordDetector(),
+        detector=detector or WordDetector(),
         risk=ContentRisk(),  # type: ignore[arg-type]  # a stand-in with the same methods
         audit=audit,
     )

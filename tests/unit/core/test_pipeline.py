@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 
 from moderation.audit import AuditSampling
+from moderation.cli.score import as_json
 from moderation.effects import Assessment, Origin, Partition
 from moderation.ordering import Item
 from moderation.pipeline import Outcome
 from moderation.sidecar import Decoder
-from tests.unit.core.doubles import new_pipeline, new_state
+from tests.unit.core.doubles import WordDetector, new_pipeline, new_state
 
 LANE = Partition("c", "posts", "t", 0)
 FULL = {"account_id": "a", "created_at": "2026-01-01T00:00:00Z", "client": {"ip": "192.0.2.1"}}
@@ -114,3 +115,19 @@ def test_the_audit_sample_depends_on_key_and_id_alone() -> None:
     assert drawn != {
         s.assessment.post_id for s in new_pipeline(new_state(), other).process(posts).effects.audit_samples
     }
+
+
+def test_the_declared_language_reaches_the_detector_and_one_that_is_none_counts_as_missing() -> None:
+    detector = WordDetector()
+    posts = [robot("p", lang="pt-BR"), robot("q", account_id="b"), robot("r", account_id="c", lang=["pt"])]
+    items = [item(number, post) for number, post in enumerate(posts)]
+    new_pipeline(new_state(), detector=detector).process(items)
+    assert detector.languages == ["pt-BR", None, None]
+
+
+def test_an_assessment_says_why_the_text_has_no_score() -> None:
+    found = outcome(robot("p"), robot("q", text=" ", account_id="b"), robot("r", text="k", account_id="c"))
+    assert [a.content_abstained for a in assessed(found)] == [None, "empty", "short"]
+    lines = [json.loads(as_json(a)) for a in assessed(found)]
+    assert [line["content_abstained"] for line in lines] == [None, "empty", "short"]
+    assert [line["synthetic_score"] is None for line in lines] == [False, True, True]

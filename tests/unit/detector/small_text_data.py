@@ -30,7 +30,7 @@ class RuleDetector:
     asked: list[str] = field(default_factory=list)
     manifest_hash: str = "0" * 64
 
-    def score(self, texts: Sequence[str]) -> list[ContentScore]:
+    def score(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
         self.asked += texts
         return [ContentScore(self.rule(text), math.nan, (), 0, False) for text in texts]
 

@@ -59,19 +59,19 @@ class Device:
 
 def test_scores_stand_in_the_order_of_their_texts(adding: onnxruntime.InferenceSession) -> None:
     for runs in (plain_runs(adding), bound_runs(adding, "cpu")):
-        assert BatchRunner(runs, PAD, 64, "here").logits(SEQUENCES).tolist() == SUMS
-        assert BatchRunner(runs, PAD, 64, "here", length_step=16, longest=41).logits(SEQUENCES).tolist() == SUMS
+        assert BatchRunner(runs, PAD, 64, "here", "none").logits(SEQUENCES).tolist() == SUMS
+        assert BatchRunner(runs, PAD, 64, "here", "none", length_step=16, longest=41).logits(SEQUENCES).tolist() == SUMS
 
 
 def test_a_device_meets_few_lengths_and_none_beyond_the_longest() -> None:
     device = Device(1000)
-    BatchRunner(device, PAD, 100, "here", length_step=16, longest=41).logits(SEQUENCES)
+    BatchRunner(device, PAD, 100, "here", "none", length_step=16, longest=41).logits(SEQUENCES)
     assert {tokens for _, tokens in device.shapes} == {16, 41}
 
 
 def test_a_batch_that_memory_refuses_is_halved_and_the_next_ones_stay_small() -> None:
     device = Device(100)
-    runner = BatchRunner(device, PAD, 1000, "here")
+    runner = BatchRunner(device, PAD, 1000, "here", "none")
     assert runner.logits(SEQUENCES).tolist() == SUMS
     assert device.refused > 0
     assert runner.tokens_in_a_batch <= 200
@@ -84,18 +84,18 @@ def test_a_batch_that_memory_refuses_is_halved_and_the_next_ones_stay_small() ->
 
 def test_one_text_that_memory_refuses_is_an_error_and_so_is_any_other_failure() -> None:
     with pytest.raises(RuntimeError, match="allocate"):
-        BatchRunner(Device(20), PAD, 1000, "here").logits(SEQUENCES)
+        BatchRunner(Device(20), PAD, 1000, "here", "none").logits(SEQUENCES)
 
     def broken(ids: NDArray[np.int64], mask: NDArray[np.int64], options: Any, /) -> NDArray[np.float32]:
         raise RuntimeError("Non-zero status code returned")
 
     with pytest.raises(RuntimeError, match="Non-zero"):
-        BatchRunner(broken, PAD, 1000, "here").logits(SEQUENCES)
+        BatchRunner(broken, PAD, 1000, "here", "none").logits(SEQUENCES)
 
 
 def test_warming_up_runs_a_full_batch_of_every_length() -> None:
     device = Device(1000)
-    BatchRunner(device, PAD, 128, "here").warm_up([16, 64])
+    BatchRunner(device, PAD, 128, "here", "none").warm_up([16, 64])
     assert device.shapes == [(8, 16), (2, 64)]
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from moderation.detector import load_detector
 from moderation.detector.onnx_detector import OnnxDetector
 from moderation.detector.remembered import RememberedScores
-from moderation.detector.scores import ContentScore, SectionScore
+from moderation.detector.scores import RawScore, SectionScore
 from moderation.detector.sections import Section
 
 _CAMPAIGN = "Our new course changed my mornings, my evenings and my whole way of looking at shoes."
@@ -23,6 +23,7 @@ class CountingReader:
 
     precision = None
     where = "nowhere"
+    provider = "none"
 
     def __init__(self) -> None:
         self.sections = 0
@@ -56,8 +57,8 @@ def test_nothing_is_remembered_where_none_is_asked_for(monkeypatch: pytest.Monke
     assert reader.sections == 2
 
 
-def _score(sections: int) -> ContentScore:
-    return ContentScore(0.5, 0.6, tuple(SectionScore(0, 1, 0.5) for _ in range(sections)), sections, False)
+def _score(sections: int) -> RawScore:
+    return RawScore(0.5, tuple(SectionScore(0, 1, 0.5) for _ in range(sections)), sections, False)
 
 
 def test_the_longest_unused_is_forgotten_first() -> None:

@@ -83,7 +83,7 @@ def test_the_manifest_says_what_a_user_must_know() -> None:
     assert "NOTICE" in manifest.files
     assert manifest.training["data_sets"]
     assert not any("-nc" in entry["licence"] for entry in manifest.training["data_sets"])
-    assert manifest.calibration.bands[-1].up_to_tokens is None
+    assert manifest.precisions["int8"].calibration.bands[-1].up_to_tokens is None
 
 
 def test_the_bundle_fits_the_repository() -> None:

@@ -13,9 +13,8 @@ import pytest
 
 from export.bundle import BundleOrder, write_bundle
 from export.graph import assert_fused_attention
-from moderation.detector import load_detector
+from moderation.detector import load_detector, shipped_bundle
 from moderation.detector.manifest import read_manifest
-from moderation.detector.onnx_detector import shipped_bundle
 from moderation.errors import InputError
 from tests.unit.export.conftest import write_checkpoint
 

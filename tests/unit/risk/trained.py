@@ -32,7 +32,7 @@ class MadeUpDetector:
 
     manifest_hash = "made-up"
 
-    def score(self, texts: Sequence[str]) -> list[ContentScore]:
+    def score(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
         """One score per text; "silence" is abstained from."""
         return [self._score(text) for text in texts]
 

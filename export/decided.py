@@ -1,0 +1,74 @@
+"""What held-out texts decide about a bundle: how sections are joined, from what length on it speaks, how sure it is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from export.calibrate import calibrate
+from export.labelled_texts import LabelledText
+from export.length_curve import least_tokens, length_curve
+from export.manifest_file import write_manifest
+from export.pooling_choice import choose_pooling
+from moderation.detector import Detector, load_detector
+from moderation.detector.loading import cutter_of
+from moderation.detector.manifest import Calibration, Manifest, Precision
+
+_AS_THE_SIDECAR_PREFERS: tuple[Precision, ...] = ("int8", "fp32", "fp16")
+_PROVIDER = "CPUExecutionProvider"
+# A section of n-grams has no fixed number of words and signs; at so many characters each it has as many as it holds.
+_CHARACTERS_OF_A_TOKEN = 4.5
+
+
+def write_decided(stage: Path, manifest: Manifest, texts: Sequence[LabelledText], texts_are: str) -> None:
+    """Write the manifest of the bundle in *stage* again with all that *texts* decide, one after the other.
+
+    Pooling first, then the least length, both at the precision that a sidecar takes on the CPU; then the calibration
+    of every precision on its own scores, without the texts that the bundle will abstain from. All is scored by the
+    staged bundle itself, on the CPU, as a sidecar scores it.
+    """
+    cutter = cutter_of(stage, manifest)
+    precision = next((kind for kind in _AS_THE_SIDECAR_PREFERS if kind in manifest.precisions), None)
+    pooling = choose_pooling(load_detector(stage, precision=precision), cutter, texts, _section_tokens(manifest))
+    manifest = manifest.model_copy(update={"pooling": pooling})
+    write_manifest(stage, manifest)
+    curve = length_curve(load_detector(stage, precision=precision), cutter, texts)
+    manifest = manifest.model_copy(update={"length_curve": curve, "least_tokens": least_tokens(curve)})
+    write_manifest(stage, manifest)
+    write_manifest(stage, _calibrated(stage, manifest, texts, texts_are))
+
+
+def _section_tokens(manifest: Manifest) -> int:
+    if manifest.encoder is not None:
+        return manifest.encoder.max_tokens
+    assert manifest.ngrams is not None, "a manifest without encoder and n-grams is refused"
+    return int(manifest.ngrams.max_characters / _CHARACTERS_OF_A_TOKEN)
+
+
+def _calibrated(stage: Path, manifest: Manifest, texts: Sequence[LabelledText], texts_are: str) -> Manifest:
+    if not manifest.precisions:
+        assert manifest.ngrams is not None, "a manifest without encoder and n-grams is refused"
+        alone = {"calibration": _calibration(load_detector(stage), texts, texts_are)}
+        return manifest.model_copy(update={"ngrams": manifest.ngrams.model_copy(update=alone)})
+    precisions = {
+        kind: entry.model_copy(
+            update={"calibration": _calibration(load_detector(stage, precision=kind), texts, texts_are)}
+        )
+        for kind, entry in manifest.precisions.items()
+    }
+    return manifest.model_copy(update={"precisions": precisions})
+
+
+def _calibration(detector: Detector, texts: Sequence[LabelledText], texts_are: str) -> Calibration:
+    scores = detector.score([entry.text for entry in texts])
+    kept = [(score, entry) for score, entry in zip(scores, texts, strict=True) if score.abstained is None]
+    return calibrate(
+        np.array([score.logit for score, _ in kept]),
+        np.array([entry.label for _, entry in kept], dtype=np.int64),
+        np.array([score.n_tokens for score, _ in kept], dtype=np.int64),
+        texts_are,
+        [entry.language for _, entry in kept],
+        _PROVIDER,
+    )

@@ -1,0 +1,145 @@
+"""From a bundle directory to a detector that has proved itself on its probes."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+
+from tokenizers import Tokenizer
+
+from moderation.detector.manifest import EncoderParts, Manifest, Precision, read_manifest
+from moderation.detector.ngrams import ngram_runner
+from moderation.detector.onnx_detector import OnnxDetector
+from moderation.detector.reading import EncoderReader, NgramReader, Reader, WeightedReader
+from moderation.detector.scores import Detector
+from moderation.detector.sections import CharacterCutter, Cutter, SectionCutter
+from moderation.detector.sessions import Runner, cpu_runner, cuda_runner
+from moderation.errors import BundleError
+
+_ON_CUDA: tuple[Precision, ...] = ("fp16", "fp32")
+_ON_CPU: tuple[Precision, ...] = ("int8", "fp32")
+_MAX_TEXT_BYTES = 65536
+
+
+def shipped_bundle() -> Path:
+    """Return the directory of the bundle that comes with the package."""
+    return Path(str(resources.files("moderation"))) / "bundles" / "detector-minilm"
+
+
+def load_detector(
+    bundle: Path | None = None,
+    *,
+    max_text_bytes: int = _MAX_TEXT_BYTES,
+    threads: int | None = None,
+    remembered_texts: int = 20_000,
+    deadline_s: float | None = None,
+    precision: Precision | None = None,
+) -> Detector:
+    """Return the detector of *bundle* (the shipped one by default), on CUDA where there is one that suits it.
+
+    Every file's hash is verified, and the probes of the manifest must come out on their sides. *max_text_bytes*
+    bounds what of a text is read, *threads* what of the CPU is used (every core by default), *remembered_texts* of how
+    many texts the scores are kept, at most 2 kB each, *deadline_s* how long a call may compute before it raises
+    DetectorOverdue. *precision* names the one to run, on the CPU, in place of the one that suits this machine best.
+    Raises BundleError.
+    """
+    directory = bundle or shipped_bundle()
+    manifest, manifest_hash = read_manifest(directory)
+    cutter = cutter_of(directory, manifest, max_text_bytes)
+    reader = _reader(directory, manifest, threads, deadline_s, precision)
+    _check_tokenizer(directory, manifest, cutter)
+    # A probe proves the polarity however short it is.
+    never_abstaining = manifest.model_copy(update={"least_tokens": 1})
+    _check_polarity(directory, manifest, OnnxDetector(never_abstaining, manifest_hash, cutter, reader, 0))
+    return OnnxDetector(manifest, manifest_hash, cutter, reader, remembered_texts)
+
+
+def cutter_of(directory: Path, manifest: Manifest, max_text_bytes: int = _MAX_TEXT_BYTES) -> Cutter:
+    """Return what cuts texts into the sections that the bundle in *directory* reads. Raises BundleError."""
+    if manifest.encoder is not None:
+        tokenizer, special, max_tokens = manifest.encoder
+        return SectionCutter(_tokenizer(directory / tokenizer), special, max_tokens, max_text_bytes)
+    assert manifest.ngrams is not None, "a manifest without encoder and n-grams is refused"
+    return CharacterCutter(manifest.ngrams.max_characters, max_text_bytes)
+
+
+def _reader(
+    directory: Path, manifest: Manifest, threads: int | None, deadline_s: float | None, precision: Precision | None
+) -> Reader:
+    encoder, ngrams = manifest.encoder, manifest.ngrams
+    parts: list[tuple[float, Reader]] = []
+    if encoder is not None:
+        runner, chosen = (
+            _runner(directory, manifest, encoder, threads, deadline_s)
+            if precision is None
+            else (_on_cpu(directory, manifest, encoder, precision, threads, deadline_s), precision)
+        )
+        parts.append((1.0 if ngrams is None else ngrams.weight_encoder, EncoderReader(runner, chosen)))
+    if ngrams is not None:
+        parts.append((ngrams.weight_ngrams, NgramReader(ngram_runner(directory / ngrams.file, threads, deadline_s))))
+    return WeightedReader(parts, 0.0 if ngrams is None else ngrams.offset)
+
+
+def _tokenizer(path: Path) -> Tokenizer:
+    try:
+        return Tokenizer.from_file(str(path))
+    except Exception as error:  # tokenizers raises bare Exception
+        raise BundleError(f"{path} is no tokenizer that this version of tokenizers reads ({error}).") from error
+
+
+def _runner(
+    directory: Path, manifest: Manifest, encoder: EncoderParts, threads: int | None, deadline_s: float | None
+) -> tuple[Runner, Precision]:
+    for precision in _ON_CUDA:
+        if precision in manifest.precisions:
+            file = directory / manifest.precisions[precision].file
+            on_cuda = cuda_runner(file, encoder.special_tokens.pad, encoder.max_tokens + 2, deadline_s)
+            if on_cuda is not None:
+                return on_cuda, precision
+    for precision in _ON_CPU:
+        if precision in manifest.precisions:
+            return _on_cpu(directory, manifest, encoder, precision, threads, deadline_s), precision
+    raise BundleError(
+        f"The bundle {directory} has no precision that runs here ({', '.join(manifest.precisions)} only): "
+        "export it with int8 or fp32 for the CPU, or run it on a CUDA device."
+    )
+
+
+def _on_cpu(
+    directory: Path,
+    manifest: Manifest,
+    encoder: EncoderParts,
+    precision: Precision,
+    threads: int | None,
+    deadline_s: float | None,
+) -> Runner:
+    entry = manifest.precisions.get(precision)
+    if entry is None:
+        raise BundleError(f"The bundle {directory} has no {precision}, only {', '.join(manifest.precisions)}.")
+    pad = encoder.special_tokens.pad
+    independent = entry.batch_independent
+    return cpu_runner(directory / entry.file, pad, threads, batch_independent=independent, deadline_s=deadline_s)
+
+
+def _check_tokenizer(directory: Path, manifest: Manifest, cutter: Cutter) -> None:
+    for probe in manifest.probes:
+        if cutter.token_ids(probe.text) != probe.token_ids:
+            raise BundleError(
+                f"The tokenizer of {directory} cuts a probe text into other tokens than at its export: the "
+                "tokenizer, the tokenizers package or the normalisation has changed. Export the bundle again."
+            )
+
+
+def _check_polarity(directory: Path, manifest: Manifest, detector: OnnxDetector) -> None:
+    scores = detector.score([probe.text for probe in manifest.probes])
+    sides: dict[int, list[float]] = {0: [], 1: []}
+    for probe, score in zip(manifest.probes, scores, strict=True):
+        sides[probe.label].append(score.logit)
+    if not sides[0] or not sides[1]:
+        raise BundleError(f"The bundle {directory} has no probe text of each side, so its polarity is unproved.")
+    # Written so that a NaN is refused too.
+    if not min(sides[1]) > max(sides[0]):
+        raise BundleError(
+            f"The probes contradict the polarity of {directory}: a human text scores above a machine text. "
+            "Export it again with the right --machine-label."
+        )

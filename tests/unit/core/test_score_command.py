@@ -1,0 +1,40 @@
+"""`moderation score --content-only` says of each text what the detector says, and why it says nothing."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+import moderation.detector
+import moderation.offline  # so that it holds on to the real load_detector
+from moderation.cli.score import score_command
+from tests.unit.core.doubles import WordDetector
+
+
+def test_it_says_why_a_text_has_no_score_and_passes_declared_languages_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    detector = WordDetector()
+    monkeypatch.setattr(moderation.detector, "load_detector", lambda *_args, **_kwargs: detector)
+    app = typer.Typer()
+    app.command()(score_command)
+    posts = [
+        {"post_id": "1", "text": "I am a robot.", "lang": "de-AT"},
+        {"post_id": "2", "text": " "},
+        {"post_id": "3", "text": "k", "lang": "en"},
+    ]
+    out = tmp_path / "scores.jsonl"
+    done = CliRunner().invoke(app, ["-", "--content-only", "-o", str(out)], input="\n".join(map(json.dumps, posts)))
+    assert done.exit_code == 0
+    lines = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
+    assert [(line["post_id"], line["content_abstained"]) for line in lines] == [
+        ("1", None),
+        ("2", "empty"),
+        ("3", "short"),
+    ]
+    assert [line["synthetic_logit"] for line in lines] == [4.0, None, None]
+    assert detector.languages == ["de-AT", None, "en"]

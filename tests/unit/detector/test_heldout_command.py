@@ -1,0 +1,33 @@
+"""The held-out slice says of each text what the export can use."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from moderation.cli.detector import app
+from moderation.training.detector import partition, slices
+from moderation.training.detector.rows import TextRow
+
+_ROWS = [
+    TextRow("1", "letters", 0, "letters/g1", "a note", "", "permissive", language="de"),
+    TextRow("2", "letters", 1, "letters/g2", "another note", "gpt", "permissive"),
+    TextRow("3", "letters", 1, "letters/g3", "seen in training", "gpt", "permissive"),
+]
+
+
+def test_each_held_out_text_has_source_and_group_and_a_language_where_one_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(partition, "load_partition", lambda _data, _part: _ROWS)
+    monkeypatch.setattr(slices, "in_validation", lambda row: row.group != "letters/g3")
+    out = tmp_path / "heldout.jsonl"
+    done = CliRunner().invoke(app, ["heldout", "--data", str(tmp_path), "--out", str(out)])
+    assert done.exit_code == 0
+    assert [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()] == [
+        {"text": "a note", "label": 0, "source": "letters", "group": "letters/g1", "lang": "de"},
+        {"text": "another note", "label": 1, "source": "letters", "group": "letters/g2"},
+    ]

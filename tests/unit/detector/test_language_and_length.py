@@ -1,0 +1,99 @@
+"""A declared language moves the probability and nothing else; a text too short gets no score at all."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from moderation.detector import load_detector
+from moderation.detector.manifest import Band, Calibration, Precision
+from moderation.detector.onnx_detector import OnnxDetector
+from moderation.detector.sections import Section
+
+_TEXT = "The bus was late again and so was I."
+_BANDS = (
+    Band(up_to_tokens=20, language="de", slope=1.0, intercept=-3.0),
+    Band(up_to_tokens=None, slope=1.0, intercept=0.0),
+)
+
+
+class TokensReader:
+    """Gives the number of tokens of a section, with the special ones, and counts sections."""
+
+    precision: Precision | None = "int8"
+    where = "paper"
+    provider = "Paper"
+
+    def __init__(self) -> None:
+        self.sections = 0
+
+    def logits(self, sections: Sequence[Section]) -> NDArray[np.float32]:
+        self.sections += len(sections)
+        return np.array([len(section.ids) for section in sections], dtype=np.float32)
+
+
+def _detector(least_tokens: int = 1, provider: str | None = None) -> tuple[OnnxDetector, TokensReader]:
+    shipped = load_detector(threads=1)
+    assert isinstance(shipped, OnnxDetector)
+    calibration = Calibration(method="by hand", fitted_on="nothing", provider=provider, bands=_BANDS)
+    entry = shipped.manifest.precisions["int8"].model_copy(update={"calibration": calibration})
+    changes = {"precisions": {"int8": entry}, "least_tokens": least_tokens}
+    reader = TokensReader()
+    cutter = shipped._cutter
+    manifest = shipped.manifest.model_copy(update=changes)
+    return OnnxDetector(manifest, "0" * 64, cutter, reader, remembered_texts=10), reader
+
+
+def test_a_declared_language_moves_the_probability_and_not_the_logit() -> None:
+    detector, reader = _detector()
+    none, german, austrian, french = detector.score([_TEXT] * 4, [None, "de", "de-AT", "fr"])
+    assert {none.logit, german.logit, austrian.logit, french.logit} == {none.logit}
+    assert none.probability == french.probability == pytest.approx(1 / (1 + math.exp(-none.logit)))
+    assert german.probability == austrian.probability == pytest.approx(1 / (1 + math.exp(3 - none.logit)))
+    assert reader.sections == 1
+
+
+def test_a_text_that_is_remembered_in_one_language_is_calibrated_anew_in_another() -> None:
+    detector, reader = _detector()
+    (german,) = detector.score([_TEXT], ["de"])
+    (undeclared,) = detector.score([_TEXT])
+    (again,) = detector.score([_TEXT], ["de"])
+    assert reader.sections == 1
+    assert again == german
+    assert undeclared.probability > german.probability
+    assert undeclared.sections == german.sections
+
+
+def test_languages_stand_beside_the_texts_one_for_one() -> None:
+    detector, _ = _detector()
+    with pytest.raises(ValueError, match="zip"):
+        detector.score([_TEXT, _TEXT], ["de"])
+
+
+def test_a_text_below_the_least_length_is_abstained_from_and_never_computed() -> None:
+    detector, reader = _detector(least_tokens=5)
+    short, enough, empty = detector.score(["one two three four", "one two three four five", ""])
+    assert reader.sections == 1
+    assert (short.abstained, short.sections, short.n_tokens) == ("short", (), 4)
+    assert math.isnan(short.logit)
+    assert math.isnan(short.probability)
+    assert (enough.abstained, enough.n_tokens, len(enough.sections)) == (None, 5, 1)
+    assert (empty.abstained, empty.n_tokens) == ("empty", 0)
+
+
+def test_a_remembered_abstention_stays_one() -> None:
+    detector, _ = _detector(least_tokens=5)
+    detector.score(["one two"])
+    (again,) = detector.score(["one two"], ["de"])
+    assert again.abstained == "short"
+
+
+def test_it_says_below_what_length_it_abstains_and_where_its_calibration_comes_from() -> None:
+    assert "abstains below 5 tokens" in _detector(least_tokens=5)[0].describe()
+    assert "abstains" not in _detector()[0].describe()
+    assert "calibrated on scores of Another" in _detector(provider="Another")[0].describe()
+    assert "calibrated" not in _detector(provider="Paper")[0].describe()

@@ -1,0 +1,116 @@
+"""How sections are joined is chosen on texts, and only where there are enough of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from export.labelled_texts import LabelledText
+from export.pooling_choice import choose_pooling, embedded, long_texts
+from moderation.detector.pooling import POOLING_RULES
+from tests.unit.export.counted_words import WordsDetector, words_cutter
+
+_TOKENS = 20
+
+
+def _texts(per_side: int, sources: Sequence[str] = ("letters", "notes")) -> list[LabelledText]:
+    """Texts of 10 words in groups of 6; a human's word says in which text it stands."""
+    made = []
+    for source in sources:
+        for label in (0, 1):
+            for number in range(per_side):
+                word = f"{source}-{label}-{number}"
+                made.append(
+                    LabelledText(" ".join([word] * 10), label, source=source, group=f"{word[:-1]}{number // 6}")
+                )
+    return made
+
+
+def test_long_texts_are_joined_of_one_source_and_side_and_first_of_one_group() -> None:
+    made = long_texts(words_cutter(), _texts(60), _TOKENS, np.random.default_rng(0))
+    assert {(entry.source, entry.label) for entry in made} == {
+        ("letters", 0),
+        ("letters", 1),
+        ("notes", 0),
+        ("notes", 1),
+    }
+    for entry in made:
+        words = entry.text.split()
+        assert _TOKENS < len(words) <= 3 * _TOKENS + 10
+        assert {word.rsplit("-", 1)[0] for word in words} == {f"{entry.source}-{entry.label}"}
+        assert len({int(word.rsplit("-", 1)[1]) // 6 for word in words}) <= 2
+    one_group = [len({int(word.rsplit("-", 1)[1]) // 6 for word in entry.text.split()}) == 1 for entry in made]
+    assert np.mean(one_group) > 0.5
+
+
+def test_the_same_seed_makes_the_same_texts() -> None:
+    once, again = (long_texts(words_cutter(), _texts(30), _TOKENS, np.random.default_rng(4)) for _ in range(2))
+    assert once == again
+
+
+def test_a_human_text_gets_a_machine_section_and_a_human_one_at_the_same_end() -> None:
+    rng = np.random.default_rng(0)
+    documents = long_texts(words_cutter(), _texts(60), _TOKENS, rng)
+    pairs = embedded(words_cutter(), documents, _TOKENS, rng)
+    hosts = [entry for entry in documents if entry.label == 0]
+    assert len(pairs) == 2 * len(hosts)
+    places = set()
+    for human, machine in zip(pairs[::2], pairs[1::2], strict=True):
+        assert (human.label, machine.label) == (0, 1)
+        words = machine.text.split()
+        inserted = [word.split("-")[1] == "1" for word in words]
+        assert sum(inserted) == _TOKENS
+        assert len(human.text.split()) == len(words)
+        assert len({word.split("-")[0] for word in words}) == 1
+        assert all(inserted[:_TOKENS]) != all(inserted[-_TOKENS:])
+        assert not any(word.split("-")[1] == "1" for word in human.text.split())
+        places.add(inserted[0])
+    assert places == {True, False}
+
+
+def test_a_source_of_one_side_embeds_nothing() -> None:
+    humans = [entry for entry in _texts(60) if entry.label == 0]
+    rng = np.random.default_rng(0)
+    assert embedded(words_cutter(), long_texts(words_cutter(), humans, _TOKENS, rng), _TOKENS, rng) == []
+
+
+def _noise(words: Sequence[str], size: float) -> float:
+    return size * float(np.random.default_rng(sum(" ".join(words).encode())).normal())
+
+
+def _loud_machines(words: Sequence[str]) -> float:
+    """A section that is wholly a machine's stands out; all others are noise, humans' far below zero at times."""
+    machine = all("-1-" in word for word in words)
+    return 4.0 if machine else _noise(words, 1.0) - 5.0 * (len(words[0]) % 2)
+
+
+def test_where_one_section_tells_the_highest_one_is_taken() -> None:
+    detector = WordsDetector(_loud_machines, _TOKENS)
+    pooling = choose_pooling(detector, words_cutter(), _texts(300), _TOKENS)
+    assert pooling.rule == "max"
+    assert set(pooling.candidates) == set(POOLING_RULES)
+    assert pooling.candidates["max"] > pooling.candidates["token-weighted mean"] + 0.005
+    assert "section" in pooling.chosen_on
+
+
+def test_rules_that_do_equally_well_give_way_to_the_mean() -> None:
+    same = WordsDetector(lambda words: float(sum("-1-" in word for word in words) > 0), _TOKENS)
+    pooling = choose_pooling(same, words_cutter(), _texts(300), _TOKENS)
+    assert pooling.candidates["max"] == pytest.approx(pooling.candidates["token-weighted mean"], abs=0.005)
+    assert pooling.rule == "token-weighted mean"
+
+
+def test_fewer_than_100_long_texts_of_a_side_choose_nothing_and_the_manifest_says_so() -> None:
+    pooling = choose_pooling(WordsDetector(_loud_machines, _TOKENS), words_cutter(), _texts(60), _TOKENS)
+    assert pooling.rule == "token-weighted mean"
+    assert pooling.candidates == {}
+    assert "100 are needed" in pooling.chosen_on
+
+
+def test_without_a_source_of_both_sides_nothing_is_chosen() -> None:
+    texts = [entry for entry in _texts(700) if (entry.source == "notes") == (entry.label == 1)]
+    pooling = choose_pooling(WordsDetector(_loud_machines, _TOKENS), words_cutter(), texts, _TOKENS)
+    assert pooling.rule == "token-weighted mean"
+    assert pooling.chosen_on.startswith("nothing: 0 long texts with a section of another text")

@@ -23,7 +23,9 @@ def family_in_gguf(file: Path) -> str:
         raise InputError(f"{file} is no GGUF file: it does not begin with {_MAGIC.decode()}. Download it again.")
     missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        raise SettingsError(f"Reading a .gguf file needs {' and '.join(missing)}: pip install 'moderation-sidecar[export]'.")
+        raise SettingsError(
+            f"Reading a .gguf file needs {' and '.join(missing)}: pip install 'moderation-sidecar[export]'."
+        )
     from gguf import GGUFReader
 
     try:

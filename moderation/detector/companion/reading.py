@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -87,7 +88,7 @@ def spans_of(n_tokens: int, most: int) -> list[tuple[int, int]]:
     """
     count = -(-n_tokens // most)
     bounds = [number * n_tokens // count for number in range(count + 1)] if count else []
-    return list(zip(bounds, bounds[1:], strict=False))
+    return list(pairwise(bounds))
 
 
 def _without_surrogates(text: str) -> str:

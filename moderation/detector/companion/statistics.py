@@ -48,7 +48,7 @@ FEATURES = tuple(field.name for field in fields(ZeroShotFeatures) if field.name 
 """The names of the figures, without the number of tokens."""
 
 LEAST_TOKENS = 4
-MISSING = ZeroShotFeatures(*[math.nan] * len(FEATURES), n_tokens=0)
+MISSING = ZeroShotFeatures(**dict.fromkeys(FEATURES, math.nan), n_tokens=0)
 
 
 def features_of(tokens: TokenArrays) -> ZeroShotFeatures:

@@ -94,7 +94,7 @@ def test_a_directory_with_other_things_is_not_overwritten(llama: Path, tmp_path:
 
 
 def test_a_newer_manifest_is_refused(companion_dir: Path, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="format version 2.*upgrade"):
+    with pytest.raises(BundleError, match=r"format version 2.*upgrade"):
         load_companion(_with_manifest(companion_dir, tmp_path, format_version=2))
 
 

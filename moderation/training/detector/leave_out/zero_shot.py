@@ -71,7 +71,7 @@ def fit_zero_shot(
 
     A text has all figures or none, so those without are left out of the fit instead of being filled in.
     """
-    seen: NDArray[np.bool_] = np.isfinite(features).all(axis=1)
+    seen = np.asarray(np.isfinite(features).all(axis=1), dtype=np.bool_)
     used = [row for row, inside in zip(rows, seen, strict=True) if inside]
     labels = np.array([row.label for row in used], dtype=np.int64)
     if set(labels.tolist()) != {0, 1}:

@@ -39,7 +39,8 @@ class ZeroShot:
         """The companion, by its manifest, and the model on top of it."""
         return (
             f"{', '.join(FEATURES)} of companion {self._companion.manifest_hash[:12]}, standardised, and "
-            f"their squares, logistic regression (C {_C}) on at most {_ROWS_PER_STRATUM} rows of each source and label, which count alike"
+            f"their squares, logistic regression (C {_C}) on at most {_ROWS_PER_STRATUM} rows of each "
+            "source and label, which count alike"
         )
 
     def fit(self, rows: Sequence[TextRow], _folder: Path, /) -> Scorer:
@@ -94,7 +95,7 @@ def fit_zero_shot(
 
 
 def _with_squares(figures: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The squares say how far from usual a text is: some generators write less expectedly than people (decision 0603)."""
+    """How far from usual a text is counts too: some generators write less expectedly than people (decision 0603)."""
     return np.hstack([figures, figures**2])
 
 

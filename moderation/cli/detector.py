@@ -59,6 +59,9 @@ def compare(
     data_manifest: Annotated[
         Path | None, typer.Option(help="SHA-256 of other data files than those that the package names.")
     ] = None,
+    companion: Annotated[
+        Path | None, typer.Option(help="Companion for the candidate zero-shot (`moderation companion export`).")
+    ] = None,
 ) -> None:
     """Compare detectors on sources and generators that they were not trained on; every choice is made by this."""
     import json
@@ -71,6 +74,7 @@ def compare(
         from moderation.cli.comparison_table import comparison_table
         from moderation.training.detector.leave_out.catalogue import DEFAULT, catalogue
         from moderation.training.detector.leave_out.comparison import ComparisonPlan, compare_on
+        from moderation.training.detector.leave_out.zero_shot import ZeroShot, check_companion
         from moderation.training.detector.pretrained import minilm_directory
     except ImportError as error:
         raise SettingsError(NEEDS_EXPORT) from error
@@ -82,11 +86,14 @@ def compare(
         torch.set_num_threads(threads)
     console = Console()
     plan = ComparisonPlan(tuple(candidate or DEFAULT), leave, texts, all_rows)
+    check_companion(plan.candidates, companion)
+    kept = work or out.with_suffix(".work")
+    zero_shot = None if companion is None else ZeroShot(companion, kept, threads or None)
     report = compare_on(
         data,
         plan,
-        catalogue(steps, start_from or minilm_directory(), torch.device(device)),
-        work or out.with_suffix(".work"),
+        catalogue(steps, start_from or minilm_directory(), torch.device(device), zero_shot),
+        kept,
         lambda done, total, fold, name: console.print(f"{done} of {total} done, now {fold}: {name}", highlight=False),
         data_manifest,
     )

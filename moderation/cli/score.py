@@ -55,8 +55,8 @@ def score_command(
     settings = load_settings(config)
     stream = open_lines(source)
     with ExitStack() as stack:
-        out = _writer(stack, output)
-        bad = _Rejects(_writer(stack, rejects) if rejects is not None else None)
+        out = writer(stack, output)
+        bad = Rejects(writer(stack, rejects) if rejects is not None else None)
         mapping = settings.field_mapping()
         items: Iterable[Item] = (read_item(n, line, mapping=mapping, kind=chosen) for n, line in numbered_lines(stream))
         if content_only:
@@ -82,7 +82,7 @@ def score_command(
         raise typer.Exit(SOME_REJECTED)
 
 
-def _content_only(items: Iterable[Item], out: TextIO, bad: _Rejects, settings: Any) -> None:
+def _content_only(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Any) -> None:
     from moderation.detector import load_detector
     from moderation.events import Post
 
@@ -138,7 +138,8 @@ def _number(value: float) -> float | None:
     return None if value != value else value
 
 
-def _writer(stack: ExitStack, path: Path | None) -> TextIO:
+def writer(stack: ExitStack, path: Path | None) -> TextIO:
+    """The file at *path*, open until *stack* ends, or standard output. Raises InputError."""
     if path is None:
         return sys.stdout
     try:
@@ -147,7 +148,7 @@ def _writer(stack: ExitStack, path: Path | None) -> TextIO:
         raise InputError(f"{path} cannot be written: {error.strerror}") from None
 
 
-class _Rejects:
+class Rejects:
     """Lines that could not be used, each with its number and the reason."""
 
     def __init__(self, file: TextIO | None) -> None:

@@ -1,0 +1,128 @@
+"""The whole way from a causal checkpoint to a companion's bundle directory."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from export.causal.blockwise import write_blockwise_int8
+from export.causal.checkpoint import CausalCheckpoint, load_causal
+from export.causal.graph import write_graph
+from export.causal.parity import companion_parity, parity_texts, torch_expectations
+from moderation.checksum import sha256_of
+from moderation.detector.companion import load_companion
+from moderation.detector.companion.companion import probe_log_probabilities
+from moderation.detector.companion.manifest import (
+    FORMAT_VERSION,
+    KIND,
+    CompanionFile,
+    CompanionManifest,
+    CompanionPrecision,
+    CompanionProbe,
+    FirstToken,
+)
+from moderation.detector.companion.reading import TextReader
+from moderation.detector.companion.session import ExpectationRunner
+from moderation.detector.manifest import MANIFEST_FILE
+from moderation.errors import InputError
+
+DEFAULT_MAX_TOKENS = 254
+_TOKENIZER = "tokenizer.json"
+_MOST_BYTES = 65536
+# In nats per token. Processors differ in the last digits of int8 sums; another tokenizer differs by whole nats.
+_PROBE_TOLERANCE = 0.05
+_WRITERS: dict[CompanionPrecision, Callable[[Path, Path], object]] = {
+    "fp32": lambda fp32, out: shutil.copyfile(fp32, out),
+    "int8": write_blockwise_int8,
+}
+
+
+@dataclass(frozen=True)
+class CompanionOrder:
+    """What the bundle shall be; the first two *texts* become its probes."""
+
+    name: str
+    precisions: tuple[CompanionPrecision, ...]
+    max_tokens: int = DEFAULT_MAX_TOKENS
+    licence: str = "unstated"
+    notice: Path | None = None
+    texts: tuple[str, ...] = ()
+    """For parity and probes; sixty of our own when there are none."""
+
+
+def write_companion(source: Path, out: Path, order: CompanionOrder) -> Path:
+    """Write a companion of *source* into *out* and load it once as it will be used. Returns *out*.
+
+    Raises InputError for a checkpoint or files that cannot be used, BundleError when the finished bundle does not
+    pass its own checks. *out* is replaced only by a bundle that is whole.
+    """
+    if out.exists() and not (out.is_dir() and ((out / MANIFEST_FILE).is_file() or not any(out.iterdir()))):
+        raise InputError(f"{out} is not empty and no bundle; name a new directory.")
+    if order.notice is not None and not order.notice.is_file():
+        raise InputError(f"There is no notice at {order.notice}; name a file.")
+    checkpoint = load_causal(source, order.max_tokens)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
+        stage = Path(folder) / "bundle"
+        stage.mkdir()
+        checkpoint.tokenizer.save(str(stage / _TOKENIZER))
+        texts = order.texts or parity_texts()
+        reader = TextReader(checkpoint.tokenizer, checkpoint.first_id, checkpoint.max_tokens, _MOST_BYTES)
+        probes = tuple(CompanionProbe(text=text, token_ids=reader.token_ids(text)) for text in texts[:2])
+        manifest = CompanionManifest(
+            format_version=FORMAT_VERSION,
+            kind=KIND,
+            name=order.name,
+            files={},
+            tokenizer=_TOKENIZER,
+            precisions=_write_precisions(checkpoint, reader, texts, order, stage),
+            first_token=FirstToken(name=checkpoint.first_token, id=checkpoint.first_id),
+            max_tokens=checkpoint.max_tokens,
+            vocabulary=checkpoint.vocabulary,
+            family=checkpoint.family,
+            licence=order.licence,
+            probes=probes,
+            probe_tolerance=_PROBE_TOLERANCE,
+        )
+        if order.notice is not None:
+            shutil.copyfile(order.notice, stage / "NOTICE")
+        _write_manifest(stage, manifest)
+        load_companion(stage, threads=1)
+        shutil.rmtree(out, ignore_errors=True)
+        stage.rename(out)
+    return out
+
+
+def _write_precisions(
+    checkpoint: CausalCheckpoint, reader: TextReader, texts: tuple[str, ...], order: CompanionOrder, stage: Path
+) -> dict[CompanionPrecision, CompanionFile]:
+    sequences = [text.windows[0].ids for text in map(reader.read, texts) if text.windows]
+    if len(sequences) < len(texts[:2]):
+        raise InputError("Texts for parity and probes must have four tokens each; give longer ones.")
+    fp32 = stage.parent / "fp32.onnx"
+    write_graph(checkpoint, fp32)
+    reference = torch_expectations(checkpoint, sequences)
+    files: dict[CompanionPrecision, CompanionFile] = {}
+    for precision in order.precisions:
+        path = stage / f"model.{precision}.onnx"
+        _WRITERS[precision](fp32, path)
+        runner = ExpectationRunner(path, torch.get_num_threads())
+        files[precision] = CompanionFile(
+            file=path.name,
+            parity=companion_parity(reference, runner, sequences),
+            probe_log_probabilities=tuple(probe_log_probabilities(runner, reader, texts[:2])),
+        )
+    return files
+
+
+def _write_manifest(stage: Path, manifest: CompanionManifest) -> None:
+    names = sorted(path.name for path in stage.iterdir() if path.name != MANIFEST_FILE)
+    complete = manifest.model_copy(update={"files": {name: sha256_of(stage / name) for name in names}})
+    text = json.dumps(complete.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    (stage / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")

@@ -1,0 +1,148 @@
+"""``moderation companion``: export a causal language model, and tell with it how expected texts are."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from moderation.cli.score import SOME_REJECTED, Rejects, writer
+from moderation.errors import SettingsError
+
+if TYPE_CHECKING:
+    from moderation.detector.companion import CompanionScore
+    from moderation.detector.companion.manifest import CompanionPrecision
+    from moderation.events import Post
+
+app = typer.Typer(no_args_is_help=True, help="Tell how expected texts are to a language model that saw no labels.")
+
+_POSTS_AT_A_TIME = 32
+
+
+@app.command()
+def export(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="Hugging Face directory or .gguf file of a GPT-2, Llama, Mistral or Qwen2 model.")
+    ],
+    out: Annotated[Path, typer.Argument(help="Directory of the companion; an older bundle there is replaced.")],
+    precision: Annotated[str, typer.Option(help="int8 or fp32; both with a comma.")] = "int8",
+    name: Annotated[str | None, typer.Option(help="Name of the companion (that of the directory).")] = None,
+    max_tokens: Annotated[int, typer.Option(help="Tokens of a text that one window holds.")] = 254,
+    licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "unstated",
+    notice: Annotated[Path | None, typer.Option(help="NOTICE file that goes into the bundle.")] = None,
+) -> None:
+    """Turn a causal checkpoint into a companion: ONNX, precisions, parity with PyTorch, probes, manifest.
+
+    Example:  moderation companion export SmolLM2-135M-Instruct.Q4_1.gguf companion --licence Apache-2.0
+    """
+    try:
+        from rich.console import Console
+        from rich.table import Table
+
+        from export.causal.bundle import CompanionOrder, write_companion
+        from moderation.detector.companion.manifest import read_companion_manifest
+    except ImportError as error:
+        raise SettingsError("Exporting needs PyTorch: pip install 'moderation-sidecar[export]'.") from error
+    order = CompanionOrder(
+        name=name or out.resolve().name,
+        precisions=_precisions(precision),
+        max_tokens=max_tokens,
+        licence=licence,
+        notice=notice,
+    )
+    manifest, manifest_hash = read_companion_manifest(write_companion(checkpoint, out, order))
+    table = Table("precision", "file", "MB", "largest difference, nats", "mean", "curvature, correlation")
+    table.title = f"{manifest.name} {manifest_hash[:12]}, begins with {manifest.first_token.name}"
+    for kind, entry in manifest.precisions.items():
+        size = (out / entry.file).stat().st_size / 1e6
+        parity = entry.parity
+        correlation = "" if parity.curvature_correlation is None else f"{parity.curvature_correlation:.5f}"
+        differences = (parity.largest_log_probability_difference, parity.mean_log_probability_difference)
+        table.add_row(kind, entry.file, f"{size:.1f}", *(f"{value:.2g}" for value in differences), correlation)
+    Console().print(table)
+
+
+@app.command()
+def score(
+    source: Annotated[str, typer.Argument(metavar="FILE|-", help="JSON-lines file of posts; - for standard input.")],
+    companion: Annotated[Path, typer.Option(help="Directory that `moderation companion export` wrote.")],
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", help="Where to write; default: standard output.")
+    ] = None,
+    rejects: Annotated[
+        Path | None, typer.Option(help="Where bad lines go; default: standard error, by number.")
+    ] = None,
+    tokens: Annotated[bool, typer.Option("--tokens", help="Also write every token's place and expectation.")] = False,
+    threads: Annotated[int, typer.Option(min=0, help="Texts scored at a time; 0 takes every core.")] = 0,
+) -> None:
+    """Write the companion's figures for each post of a file; a text of under four tokens gets none.
+
+    Example:  moderation companion score texts.jsonl -o figures.jsonl --companion companion
+
+    Exit codes: 0 all lines read; 7 some lines were rejected; 2 wrong arguments; 3 the companion is unusable.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from connectors.jsonl import numbered_lines, open_lines
+    from moderation.detector.companion import load_companion
+    from moderation.events import Post
+    from moderation.offline import read_item
+
+    stream = open_lines(source)
+    loaded = load_companion(companion, threads or None)
+    console = Console(stderr=True)
+    with ExitStack() as stack:
+        out = writer(stack, output)
+        bad = Rejects(writer(stack, rejects) if rejects is not None else None)
+        progress = stack.enter_context(Progress(console=console, disable=not console.is_terminal))
+        task = progress.add_task("scoring", total=None if source == "-" else Path(source).stat().st_size)
+
+        def lines() -> Iterator[tuple[int, bytes]]:
+            for number, line in numbered_lines(stream):
+                progress.advance(task, len(line) + 1)
+                yield number, line
+
+        items = bad.taken_from(read_item(number, line) for number, line in lines())
+        posts = (item.content for item in items if isinstance(item.content, Post))
+        for batch in _batches(posts):
+            for post, scored in zip(batch, loaded.score([post.text for post in batch]), strict=True):
+                out.write(as_json(post.post_id, scored, tokens=tokens) + "\n")
+    if bad.count:
+        raise typer.Exit(SOME_REJECTED)
+
+
+def as_json(post_id: str, scored: CompanionScore, *, tokens: bool) -> str:
+    """One score as the line that `companion score` writes, in ASCII; a figure that is missing is null."""
+    line: dict[str, Any] = {"post_id": post_id}
+    for name, value in dataclasses.asdict(scored.features).items():
+        line[name] = None if math.isnan(value) else value
+    line["truncated"] = scored.truncated
+    if tokens:
+        line["tokens"] = [
+            {"start": token.start, "end": token.end, "log_probability": token.log_probability, "rank": token.rank}
+            for token in scored.tokens
+        ]
+    return json.dumps(line)
+
+
+def _batches(posts: Iterable[Post]) -> Iterator[list[Post]]:
+    remaining = iter(posts)
+    while batch := list(islice(remaining, _POSTS_AT_A_TIME)):
+        yield batch
+
+
+def _precisions(wanted: str) -> tuple[CompanionPrecision, ...]:
+    known: tuple[CompanionPrecision, ...] = ("fp32", "int8")
+    names = [name.strip() for name in wanted.split(",") if name.strip()]
+    chosen = tuple(kind for kind in known if kind in names)
+    if not chosen or len(chosen) != len(set(names)):
+        raise SettingsError(f"--precision takes fp32 and int8, with a comma between them, not {wanted!r}.")
+    return chosen

@@ -1,0 +1,96 @@
+"""From a text as it was posted to the windows of tokens that a companion reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from moderation.detector.companion.statistics import LEAST_TOKENS
+from moderation.detector.sections import within_bytes
+from moderation.text import normalise
+
+# 2032 tokens of 254 a window: some 1500 words. With the bound on bytes it bounds what a hostile text can cost.
+MOST_WINDOWS = 8
+
+
+@dataclass(frozen=True)
+class Window:
+    """Token ids, the first token before them, shape (tokens + 1,), and each token's place in the normalised text."""
+
+    ids: NDArray[np.int64]
+    offsets: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class ReadText:
+    """The windows of one text; none when it has fewer than four tokens."""
+
+    windows: tuple[Window, ...]
+    truncated: bool
+
+
+def prepared(tokenizer: Tokenizer) -> Tokenizer:
+    """Return the tokenizer, set so that it cuts nothing off, pads nothing, and takes no word of a text for a command.
+
+    A post can say ``<|endoftext|>``; it is then read as the letters that it is.
+    """
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True
+    return tokenizer
+
+
+class TextReader:
+    """Normalises, tokenises and cuts texts as one bundle demands."""
+
+    def __init__(self, tokenizer: Tokenizer, first_id: int, max_tokens: int, max_text_bytes: int) -> None:
+        self._tokenizer = prepared(tokenizer)
+        self._first = first_id
+        self._max_tokens = max_tokens
+        self._max_text_bytes = max_text_bytes
+
+    def read(self, text: str) -> ReadText:
+        """Return windows that cover every token once, or eight spread evenly over a very long text."""
+        kept, cut_before = within_bytes(text, self._max_text_bytes)
+        clean, cut_after = within_bytes(normalise(kept), self._max_text_bytes)
+        encoding = self._tokenizer.encode(_without_surrogates(clean), add_special_tokens=False)
+        ids = np.array(encoding.ids, dtype=np.int64)
+        if len(ids) < LEAST_TOKENS:
+            return ReadText((), cut_before or cut_after)
+        spans = spans_of(len(ids), self._max_tokens)
+        truncated = cut_before or cut_after or len(spans) > MOST_WINDOWS
+        if len(spans) > MOST_WINDOWS:
+            step = (len(spans) - 1) / (MOST_WINDOWS - 1)
+            spans = [spans[round(number * step)] for number in range(MOST_WINDOWS)]
+        offsets = encoding.offsets
+        return ReadText(
+            tuple(
+                Window(np.concatenate([[self._first], ids[begin:end]]), tuple(offsets[begin:end]))
+                for begin, end in spans
+            ),
+            truncated,
+        )
+
+    def token_ids(self, text: str) -> tuple[int, ...]:
+        """Return the ids of the normalised text, without the first token."""
+        clean = _without_surrogates(normalise(text))
+        return tuple(self._tokenizer.encode(clean, add_special_tokens=False).ids)
+
+
+def spans_of(n_tokens: int, most: int) -> list[tuple[int, int]]:
+    """Return (begin, end) of the fewest windows of at most *most* tokens, equal in length to within one token.
+
+    They do not overlap, so every token counts once; equal, so that no window is a last word without what it follows.
+    """
+    count = -(-n_tokens // most)
+    bounds = [number * n_tokens // count for number in range(count + 1)] if count else []
+    return list(pairwise(bounds))
+
+
+def _without_surrogates(text: str) -> str:
+    """Half of a pair of UTF-16 is no character, and the tokenizer takes none; the length stays."""
+    return text.encode("utf-8", "replace").decode("utf-8")

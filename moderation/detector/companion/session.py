@@ -1,0 +1,61 @@
+"""Where the windows run: each alone in one thread, so that no score depends on its neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from moderation.detector.companion.statistics import TokenArrays
+from moderation.errors import BundleError
+
+INPUT = "input_ids"
+OUTPUTS = ("log_probability", "expected", "variance", "rank")
+
+
+class ExpectationRunner:
+    """Runs each sequence by itself, several at a time.
+
+    ``InferenceSession.run`` is thread-safe and computes in the calling thread here, so one session serves every thread.
+    """
+
+    def __init__(self, model: Path, threads: int) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = 1
+        options.inter_op_num_threads = 1
+        options.log_severity_level = 3
+        try:
+            self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime's errors share no base class
+            raise BundleError(
+                f"onnxruntime {onnxruntime.__version__} cannot run {model} ({str(error).splitlines()[0]}): "
+                "upgrade onnxruntime, or export the companion again."
+            ) from error
+        self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="companion")
+
+    def expectations(self, sequences: Sequence[NDArray[np.int64]]) -> list[TokenArrays]:
+        """Return what the model expected of each sequence, shape (tokens + 1,), its first token not counted."""
+        # Longest first, so that no thread is left with a long text at the end.
+        order = sorted(range(len(sequences)), key=lambda index: -len(sequences[index]))
+        found = dict(zip(order, self._pool.map(self._run, [sequences[index] for index in order]), strict=True))
+        return [found[index] for index in range(len(sequences))]
+
+    def _run(self, sequence: NDArray[np.int64]) -> TokenArrays:
+        log_probability, expected, variance, rank = self._session.run(list(OUTPUTS), {INPUT: sequence[None, :]})
+        return TokenArrays(
+            log_probability.astype(np.float64), expected.astype(np.float64), variance.astype(np.float64), rank
+        )
+
+
+def joined(parts: Sequence[TokenArrays]) -> TokenArrays:
+    """Return the windows of one text as one."""
+    return TokenArrays(
+        np.concatenate([part.log_probability for part in parts]),
+        np.concatenate([part.expected for part in parts]),
+        np.concatenate([part.variance for part in parts]),
+        np.concatenate([part.rank for part in parts]),
+    )

@@ -1,0 +1,128 @@
+"""The zero-shot candidate learns from figures alone, keeps them, and is even about what it cannot read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from moderation.cli.detector import app
+from moderation.detector.companion import FEATURES, Companion, CompanionScore, load_companion
+from moderation.errors import InputError
+from moderation.training.detector.leave_out.kept_features import KeptFeatures
+from moderation.training.detector.leave_out.zero_shot import ZeroShot, check_companion, fit_zero_shot
+from moderation.training.detector.rows import TextRow
+from tests.unit.companion.checkpoints import TEXTS
+
+
+class _Counting:
+    """A companion that counts the texts that it is asked."""
+
+    def __init__(self, companion: Companion) -> None:
+        self._companion = companion
+        self.manifest_hash = companion.manifest_hash
+        self.asked = 0
+
+    def score(self, texts: Sequence[str]) -> list[CompanionScore]:
+        self.asked += len(texts)
+        return self._companion.score(texts)
+
+
+@pytest.fixture(scope="module")
+def companion(companion_dir: Path) -> Companion:
+    return load_companion(companion_dir, 1)
+
+
+def _row(number: int, label: int, source: str = "ours", text: str = "") -> TextRow:
+    return TextRow(str(number), source, label, "", text, "", "")
+
+
+def test_figures_are_computed_once_and_survive_an_interruption(companion: Companion, tmp_path: Path) -> None:
+    first, second = _Counting(companion), _Counting(companion)
+    found = KeptFeatures(first, tmp_path).of([*TEXTS, TEXTS[0], "w270"])  # type: ignore[arg-type]
+    assert first.asked == len(TEXTS) + 1
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-20])
+    kept = KeptFeatures(second, tmp_path)  # type: ignore[arg-type]
+    again = kept.of([*TEXTS, TEXTS[0], "w270"])
+    assert second.asked == 1
+    np.testing.assert_array_equal(found, again)
+    third = _Counting(companion)
+    np.testing.assert_array_equal(KeptFeatures(third, tmp_path).of(["w270"]), again[-1:])  # type: ignore[arg-type]
+    assert third.asked == 0
+    assert np.isnan(found[-1]).all()
+    assert np.isfinite(found[:-1]).all()
+
+
+def test_higher_scores_are_for_machines_and_missing_figures_are_even() -> None:
+    rng = np.random.default_rng(2)
+    rows = [_row(number, number % 2) for number in range(200)]
+    features = rng.normal(size=(200, len(FEATURES))) + np.array([[row.label * 2.0] for row in rows])
+    features[7] = math.nan
+    scores = fit_zero_shot(rows, features)(features)
+    labels = np.array([row.label for row in rows])
+    assert scores[labels == 1].mean() > 1 > -1 > scores[labels == 0].mean()
+    assert scores[7] == 0
+
+
+def test_a_large_source_does_not_drown_a_small_one() -> None:
+    rng = np.random.default_rng(4)
+    rows = [_row(number, number % 2, "large") for number in range(400)]
+    rows += [_row(number, number % 2, "small") for number in range(40)]
+    features = rng.normal(size=(440, len(FEATURES)))
+    features[:, 0] += [3.0 * row.label if row.source == "small" else 0.0 for row in rows]
+    features[:, 1] += [3.0 * row.label if row.source == "large" else 0.0 for row in rows]
+    score = fit_zero_shot(rows, features)
+    unit = np.eye(len(FEATURES))
+    base = score(np.zeros((1, len(FEATURES))))[0]
+    small, large = score(3 * unit[:2]) - base
+    assert small > large / 2
+
+
+def test_squares_are_taken_where_a_left_out_source_of_these_rows_is_told_apart_better_with_them() -> None:
+    rng = np.random.default_rng(5)
+    rows = [_row(number, number % 2, f"s{number // 2 % 3}") for number in range(600)]
+    sides = np.array([1 if number % 4 < 2 else -1 for number in range(600)])
+    labels = np.array([row.label for row in rows])
+    noise = rng.normal(size=(600, len(FEATURES)))
+    both_ways, one_way = noise.copy(), noise.copy()
+    both_ways[:, 0] += 4 * sides * labels
+    one_way[:, 0] += 2 * labels
+    far = 4 * np.eye(len(FEATURES))[:1]
+    curved, straight = fit_zero_shot(rows, both_ways), fit_zero_shot(rows, one_way)
+    assert min(curved(far)[0], curved(-far)[0]) > curved(0 * far)[0]
+    assert straight(far)[0] > straight(0 * far)[0] > straight(-far)[0]
+
+
+def test_rows_that_can_be_read_of_one_label_alone_are_refused() -> None:
+    rows = [_row(0, 0), _row(1, 1)]
+    features = np.array([np.zeros(len(FEATURES)), np.full(len(FEATURES), math.nan)])
+    with pytest.raises(InputError, match="one label alone"):
+        fit_zero_shot(rows, features)
+
+
+def test_the_candidate_scores_texts_and_names_its_companion(
+    companion: Companion, companion_dir: Path, tmp_path: Path
+) -> None:
+    candidate = ZeroShot(companion_dir, tmp_path, 1)
+    rows = [_row(number, number % 2, text=text) for number, text in enumerate(TEXTS)]
+    scores = candidate.fit(rows, tmp_path / "fold")([*TEXTS, "w270"])
+    assert scores.shape == (len(TEXTS) + 1,)
+    assert scores[-1] == 0
+    assert np.ptp(scores) > 0
+    assert companion.manifest_hash[:12] in candidate.description
+
+
+def test_zero_shot_without_a_companion_is_refused(tmp_path: Path) -> None:
+    check_companion(["words", "shapes"], None)
+    check_companion(["zero-shot"], tmp_path)
+    with pytest.raises(InputError, match="--companion"):
+        check_companion(["words+zero-shot"], None)
+    arguments = ["compare", "--data", str(tmp_path), "--out", str(tmp_path / "out.json")]
+    done = CliRunner().invoke(app, [*arguments, "--candidate", "zero-shot"])
+    assert isinstance(done.exception, InputError)
+    assert "--companion" in str(done.exception)

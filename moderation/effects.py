@@ -79,7 +79,8 @@ class Reason:
 class Assessment:
     """All that was concluded about one post, with the versions that make it reproducible.
 
-    *content_abstained* says why the text has no score: ``empty`` or ``short``; None where it has one.
+    *content_abstained* says why the text has no score: ``empty`` or ``short``; None where it has one. *tampered_share*
+    is how many characters had been put into the text to be misread, per letter of it; no model reads it.
     """
 
     platform_id: str
@@ -105,6 +106,7 @@ class Assessment:
     degraded: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
     content_abstained: str | None = None
+    tampered_share: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -20,12 +20,14 @@ from moderation.effects import (
     FlagRaised,
     LabelGiven,
     PostDeleted,
+    Reason,
     SectionEvidence,
 )
 from moderation.events import BadRecord, Deletion, Follow, Label, Post
 from moderation.features import FEATURES_VERSION, FeatureExtractor, FeatureVector
 from moderation.ordering import Item
 from moderation.risk import Judgement, RiskModel
+from moderation.risk.gate import CONTENT
 
 
 @dataclass(frozen=True)
@@ -173,12 +175,13 @@ class Pipeline:
             sections=tuple(SectionEvidence(part.start, part.end, part.logit) for part in content.sections),
             truncated=content.truncated,
             content_abstained=content.abstained,
+            tampered_share=content.tampering.share,
             risk=None if judgement is None else judgement.risk,
             threshold=self._risk.threshold,
             flagged=flagged,
             families=() if judgement is None else judgement.families,
             agreeing=() if judgement is None else judgement.agreeing,
-            reasons=self._risk.explain(vector.values, content.logit) if flagged and vector is not None else (),
+            reasons=self._reasons(vector, content) if flagged and vector is not None else (),
             features=() if vector is None else tuple(_known(value) for value in vector.values.tolist()),
             features_version=FEATURES_VERSION,
             detector_version=self._detector.manifest_hash,
@@ -187,6 +190,12 @@ class Pipeline:
             degraded=() if vector is None else vector.degraded,
             missing=post.invalid,
         )
+
+    def _reasons(self, vector: FeatureVector, content: ContentScore) -> tuple[Reason, ...]:
+        """What raised the risk, and last, without a share in it, what had been hidden in the text."""
+        raised = self._risk.explain(vector.values, content.logit)
+        hidden = content.tampering.in_words()
+        return (*raised, Reason(CONTENT, "tampered_share", content.tampering.share, 0.0, hidden)) if hidden else raised
 
     def _conclude(self, effects: Effects, candidate: _Candidate, assessment: Assessment) -> None:
         if candidate.repeated:

@@ -99,6 +99,7 @@ def _content_only(items: Iterable[Item], out: TextIO, bad: Rejects, settings: An
                 "synthetic_score": _number(content.probability),
                 "synthetic_logit": _number(content.logit),
                 "content_abstained": content.abstained,
+                "tampered_share": round(content.tampering.share, 4),
             }
             out.write(json.dumps(line) + "\n")
         posts.clear()
@@ -120,6 +121,7 @@ def as_json(assessment: Assessment) -> str:
             "synthetic_score": assessment.synthetic_score,
             "synthetic_logit": assessment.synthetic_logit,
             "content_abstained": assessment.content_abstained,
+            "tampered_share": round(assessment.tampered_share, 4),
             "risk": assessment.risk,
             "flag": assessment.flagged,
             "families": list(assessment.agreeing),

@@ -32,14 +32,35 @@ class Tampering:
     @property
     def altered(self) -> int:
         """All characters that were put there to be misread, of every kind."""
-        return (
-            self.invisible + self.bidi_controls + self.tags + self.compatibility_letters + self.confusables + self.marks
-        )
+        return sum(self._counts())
 
     @property
     def share(self) -> float:
         """Altered characters per letter: 0 for an untouched text, above 1 where more is hidden than is read."""
         return self.altered / max(self.letters, 1)
 
+    def in_words(self) -> str:
+        """Return a sentence that tells a reviewer what was found; empty for an untouched text."""
+        found = [f"{count} {what}" for count, what in zip(self._counts(), _IN_WORDS, strict=True) if count]
+        return f"Hidden in the text: {', '.join(found)}." if found else ""
 
+    def _counts(self) -> tuple[int, ...]:
+        return (
+            self.confusables,
+            self.compatibility_letters,
+            self.invisible,
+            self.bidi_controls,
+            self.tags,
+            self.marks,
+        )
+
+
+_IN_WORDS = (
+    "letters of other scripts in place of Latin ones",
+    "styled letters in place of plain ones",
+    "invisible characters",
+    "direction controls",
+    "tag characters",
+    "stacked accents",
+)
 UNTOUCHED = Tampering()

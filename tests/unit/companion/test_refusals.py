@@ -13,8 +13,8 @@ from transformers import BertConfig, BertForMaskedLM, LlamaForSequenceClassifica
 
 from export.causal import gguf_file
 from export.causal.bundle import CompanionOrder, write_companion
+from moderation.detector import shipped_bundle
 from moderation.detector.companion import load_companion
-from moderation.detector.onnx_detector import shipped_bundle
 from moderation.errors import BundleError, InputError, SettingsError
 from tests.unit.companion.checkpoints import TEXTS
 

@@ -17,12 +17,13 @@ from moderation.pipeline import Pipeline
 from moderation.ports import Claim, OutboxRow
 from moderation.risk import Judgement
 from moderation.state import Keyring, PlatformState
+from moderation.text import normalised
 
 KEYRING = Keyring.from_secrets(("k1", b"a" * 32), None)
 
 
 class WordDetector:
-    """Finds the word 'robot' suspicious; abstains on blank text as empty and on a single letter as short."""
+    """Finds the word 'robot' suspicious, as it is read; abstains on blank text as empty, on one letter as short."""
 
     manifest_hash = "d" * 64
 
@@ -38,8 +39,10 @@ class WordDetector:
     def _score(self, text: str) -> ContentScore:
         if len(text.strip()) < 2:
             return ContentScore(math.nan, math.nan, (), len(text.strip()), truncated=False)
-        logit = 4.0 if "robot" in text else -4.0
-        return ContentScore(logit, 1 / (1 + math.exp(-logit)), (SectionScore(0, len(text), logit),), 3, truncated=False)
+        seen = normalised(text)
+        logit = 4.0 if "robot" in seen.text else -4.0
+        section = SectionScore(0, len(seen.text), logit)
+        return ContentScore(logit, 1 / (1 + math.exp(-logit)), (section,), 3, False, seen.tampering)
 
     def describe(self) -> str:
         return "a word list"

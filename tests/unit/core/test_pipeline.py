@@ -131,3 +131,15 @@ def test_an_assessment_says_why_the_text_has_no_score() -> None:
     lines = [json.loads(as_json(a)) for a in assessed(found)]
     assert [line["content_abstained"] for line in lines] == [None, "empty", "short"]
     assert [line["synthetic_score"] is None for line in lines] == [False, True, True]
+
+
+def test_what_was_hidden_in_a_text_is_told_beside_a_flag_and_moves_no_risk() -> None:
+    plain, hiding = outcome(robot("p")), outcome(robot("p", text=robot("p")["text"].replace("o", "o\u200b")))
+    (clean,), (told,) = assessed(plain), assessed(hiding)
+    assert clean.tampered_share == 0 < told.tampered_share
+    assert json.loads(as_json(told))["tampered_share"] == round(told.tampered_share, 4)
+    assert told.risk == clean.risk
+    assert told.flagged
+    assert told.reasons[:-1] == clean.reasons
+    assert told.reasons[-1].sentence.startswith("Hidden in the text: ")
+    assert "invisible characters" in told.reasons[-1].sentence

@@ -22,7 +22,7 @@ from moderation.training.detector.rows import TextRow
 from moderation.training.detector.slices import sample_per_stratum
 
 ZERO_SHOT = "zero-shot"
-_ROWS_PER_STRATUM = 100
+_ROWS_PER_STRATUM = 60
 _C = 0.1
 _MOST_ITERATIONS = 1000
 

@@ -13,9 +13,9 @@ from moderation.errors import InputError
 
 
 def open_lines(path: str) -> BinaryIO:
-    """The bytes of a file, or of standard input for `-`. Raises InputError with a sentence."""
+    """The bytes of a file, or of standard input for `-`, which stays open. Raises InputError with a sentence."""
     if path == "-":
-        return sys.stdin.buffer
+        return open(sys.stdin.fileno(), "rb", closefd=False)
     try:
         return Path(path).open("rb")
     except OSError as error:

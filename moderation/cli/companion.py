@@ -96,10 +96,10 @@ def score(
     from moderation.events import Post
     from moderation.offline import read_item
 
-    stream = open_lines(source)
-    loaded = load_companion(companion, threads or None)
     console = Console(stderr=True)
     with ExitStack() as stack:
+        stream = stack.enter_context(open_lines(source))
+        loaded = load_companion(companion, threads or None)
         out = writer(stack, output)
         bad = Rejects(writer(stack, rejects) if rejects is not None else None)
         progress = stack.enter_context(Progress(console=console, disable=not console.is_terminal))

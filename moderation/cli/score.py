@@ -53,8 +53,8 @@ def score_command(
     if kind is not None and chosen is None:
         raise SettingsError(f"--kind takes one of {', '.join(KINDS)}, not {kind!r}")
     settings = load_settings(config)
-    stream = open_lines(source)
     with ExitStack() as stack:
+        stream = stack.enter_context(open_lines(source))
         out = writer(stack, output)
         bad = Rejects(writer(stack, rejects) if rejects is not None else None)
         mapping = settings.field_mapping()

@@ -114,6 +114,7 @@ def evaluate(
         int, typer.Option(min=1, help="Texts of a source to attack, and to change honestly.")
     ] = 150,
     seed: Annotated[int, typer.Option(help="Chooses these texts and their changes.")] = 0,
+    all_rows: Annotated[bool, typer.Option("--all-rows", help="Also rows whose licence forbids weights.")] = False,
 ) -> None:
     """Judge a bundle on text_dev: within sources, by pool and length, under attack. Once per release."""
     import json
@@ -142,6 +143,7 @@ def evaluate(
             data_manifest,
             attack_texts=attack_texts,
             seed=seed,
+            all_rows=all_rows,
         )
     out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     if report is not None:

@@ -29,6 +29,7 @@ _OF_THE_ENCODER = {
     "hard_negative_share": "--hard-negative-share",
     "hard_negative_from": "--hard-negative-from",
     "group_robust": "--group-robust",
+    "all_rows": "--all-rows",
     "threads": "--threads",
     "device": "--device",
 }
@@ -78,6 +79,10 @@ def train(
     group_robust: Annotated[
         bool, typer.Option("--group-robust", help="Weigh a source's losses by how badly it goes, threefold at most.")
     ] = False,
+    all_rows: Annotated[
+        bool,
+        typer.Option("--all-rows", help="Also rows whose licence forbids weights: to measure, never to publish."),
+    ] = False,
     seed: _Seed = 1,
     threads: _Threads = 0,
     device: _Device = "cpu",
@@ -104,6 +109,7 @@ def train(
         hard_negative_share=hard_negative_share,
         hard_negative_from=hard_negative_from,
         group_robust=group_robust,
+        all_rows=all_rows,
         seed=seed,
     )
     run(data, out, _start(start_from, from_config, tokenizer), plan, _device_with(threads, device))

@@ -21,7 +21,7 @@ from moderation.training.detector.evaluating.transfer import transfer_matrix
 from moderation.training.detector.evaluating.within_source import low_fpr_roc, supports_one_percent, within_source
 from moderation.training.detector.intervals import weighted_auroc
 from moderation.training.detector.near_duplicates import band_keys
-from moderation.training.detector.partition import load_partition, with_clusters
+from moderation.training.detector.partition import load_part_a_of_all_licences, load_partition, with_clusters
 from moderation.training.detector.rows import read_rows
 
 BASELINE = "baseline: word 1-2-gram TF-IDF with logistic regression"
@@ -35,15 +35,17 @@ def evaluate(
     *,
     attack_texts: int = 150,
     seed: int = 0,
+    all_rows: bool = False,
 ) -> dict[str, Any]:
     """Return the figures of *detector* and of the baseline on the licence-filtered rows of text_dev.
 
+    With *all_rows* the others are read too, and the baseline is fitted with those of part A.
     Texts on which the detector abstains are left out for both, and counted. At most *attack_texts* texts of a source
     are attacked, and as many changed as honest writers do; *seed* chooses them. *progress* is told (done, all) of the
     distinct texts to score. Raises InputError for data that are missing, other than the manifest's, or without a
     source of both labels.
     """
-    rows = list(read_rows(data_dir, "text_dev", manifest))
+    rows = list(read_rows(data_dir, "text_dev", manifest, all_licences=all_rows))
     rows = with_clusters(rows, [band_keys(row.text) for row in rows])
     attacked, honest = attacked_texts(rows, attack_texts, seed), honest_texts(rows, attack_texts, seed)
     logits = score_once(detector, [*(row.text for row in rows), *attacked.texts(), *honest.texts()], progress)
@@ -54,7 +56,9 @@ def evaluate(
         raise InputError(
             f"No source of text_dev in {data_dir} has texts of both labels; name the folder with all rows."
         )
-    training = load_partition(data_dir, "A", manifest)
+    training = (
+        load_part_a_of_all_licences(data_dir, manifest) if all_rows else load_partition(data_dir, "A", manifest)
+    )
     of_baseline = ScoredRows(scored.rows, baseline_scores(training, [row.text for row in scored.rows]))
     results = {"detector": _results(scored), BASELINE: _results(of_baseline)}
     figures = results["detector"]["within_source"]
@@ -62,6 +66,7 @@ def evaluate(
     return {
         "manifest_sha256": detector.manifest_hash,
         "detector": detector.describe(),
+        "licences": "all" if all_rows else "those that permit weights",
         "rows": len(rows),
         "abstained": int((~kept).sum()),
         "seed": seed,

@@ -14,7 +14,7 @@ from moderation.training.detector.batches import batch_of_step, tokenise
 from moderation.training.detector.hard_negatives import HardTexts, begins_round, find_hard_texts, hard_texts_from
 from moderation.training.detector.model import ClsMeanClassifier, load_classifier, new_classifier, save_classifier
 from moderation.training.detector.optimisation import learning_rate, optimizer_of, take_step
-from moderation.training.detector.partition import load_partition
+from moderation.training.detector.partition import load_part_a_of_all_licences, load_partition
 from moderation.training.detector.plans import TrainingPlan
 from moderation.training.detector.rows import TextRow
 from moderation.training.detector.run_state import CHECKPOINT, SavedRun, log_entry, save_run, saved_run
@@ -44,7 +44,7 @@ def train(data_dir: Path, out: Path, start_from: Start, plan: TrainingPlan, devi
     # What cannot be used is refused before the data are read, which takes a while.
     begun = saved_run(out, "training", plan, device)
     check_start(out / CHECKPOINT if begun else resolved(start_from))
-    rows = load_partition(data_dir, "A")
+    rows = load_part_a_of_all_licences(data_dir) if plan.all_rows else load_partition(data_dir, "A")
     held_out = sample_per_stratum([row for row in rows if in_validation(row)], plan.validation_per_stratum)
     train_on([row for row in rows if not in_validation(row)], held_out, out, start_from, plan, device)
 

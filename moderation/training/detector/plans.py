@@ -46,6 +46,8 @@ class TrainingPlan(RunPlan):
     """Steps from a round to the next."""
     hard_negative_pool: int = 4000
     """Human texts that a round scores."""
+    all_rows: bool = False
+    """Whether rows whose licence forbids weights are read too: for measuring only."""
     group_robust: bool = False
     """Whether the losses of the sources that the model does worst on count more."""
 
@@ -65,8 +67,8 @@ def check_continues(begun: Mapping[str, Any], plan: RunPlan, step: int, checkpoi
     never be held, and the same command would give another model than a run that was not stopped.
     """
     hard = {field.name: field.default for field in fields(plan) if field.name.startswith("hard_negative_")}
-    # A run that was saved before there were hard negatives or group robustness had neither.
-    before = {**hard, "group_robust": False, **begun}
+    # A run that was saved before there were these settings had none of them.
+    before = {**hard, "group_robust": False, "all_rows": False, **begun}
     for name, value in asdict(plan).items():
         if name not in plan.may_differ and name not in hard and before.get(name) != value:
             raise SettingsError(

@@ -56,9 +56,7 @@ def evaluate(
         raise InputError(
             f"No source of text_dev in {data_dir} has texts of both labels; name the folder with all rows."
         )
-    training = (
-        load_part_a_of_all_licences(data_dir, manifest) if all_rows else load_partition(data_dir, "A", manifest)
-    )
+    training = load_part_a_of_all_licences(data_dir, manifest) if all_rows else load_partition(data_dir, "A", manifest)
     of_baseline = ScoredRows(scored.rows, baseline_scores(training, [row.text for row in scored.rows]))
     results = {"detector": _results(scored), BASELINE: _results(of_baseline)}
     figures = results["detector"]["within_source"]

@@ -17,6 +17,7 @@ from moderation.errors import InputError
 _SUBJECTS = ("my neighbour", "the old tram", "our coach", "this kettle", "the ferry")
 _VERBS = ("broke down", "sang", "left early", "cost a fortune", "came back")
 _TAILS = ("again lol", "and nobody noticed", "during the storm", "so we walked home", "before breakfast")
+_NON_COMMERCIAL = 40
 
 
 def _write(path: Path, rows: int, seed: int) -> None:
@@ -30,25 +31,29 @@ def _write(path: Path, rows: int, seed: int) -> None:
             if label == 0
             else f"It is important to note that {words[0]} {words[1]}. In conclusion, yes."
         )
-        row = {"id": f"{seed}-{number}", "source": "ours", "label": label, "group": f"g{seed}-{number // 4}"}
-        lines.append(json.dumps({**row, "lic": "permissive", "text": f"{text} {number}"}))
+        source, licence = ("ours", "permissive") if number < rows - _NON_COMMERCIAL else ("theirs", "cc-by-nc-sa")
+        row = {"id": f"{seed}-{number}", "source": source, "label": label, "group": f"g{seed}-{number // 4}"}
+        lines.append(json.dumps({**row, "lic": licence, "text": f"{text} {number}"}))
     path.write_bytes(zstandard.compress("\n".join(lines).encode()))
 
 
-def test_evaluate_prints_and_writes_figures_with_their_n(tmp_path: Path) -> None:
-    _write(tmp_path / "text_train.jsonl.zst", 240, 1)
-    _write(tmp_path / "text_dev.jsonl.zst", 120, 2)
+def _arguments(tmp_path: Path) -> list[str]:
+    """Write data of two licences, and return the arguments that judge the shipped bundle on them."""
+    _write(tmp_path / "text_train.jsonl.zst", 240 + _NON_COMMERCIAL, 1)
+    _write(tmp_path / "text_dev.jsonl.zst", 120 + _NON_COMMERCIAL, 2)
     manifest = tmp_path / "manifest.json"
     files = {name: sha256_of(tmp_path / name) for name in ("text_train.jsonl.zst", "text_dev.jsonl.zst")}
     manifest.write_text(json.dumps({"files": files}), encoding="utf-8")
-    out = tmp_path / "figures.json"
-    arguments = ["evaluate", "--data", str(tmp_path), "--out", str(out), "--data-manifest", str(manifest)]
+    data = ["--data", str(tmp_path), "--data-manifest", str(manifest)]
+    return ["evaluate", *data, "--out", str(tmp_path / "figures.json"), "--attack-texts", "5"]
+
+
+def test_evaluate_prints_and_writes_figures_with_their_n(tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    arguments += ["--report", str(page), "--attack-texts", "5"]
-    result = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    result = CliRunner().invoke(app, [*_arguments(tmp_path), "--report", str(page)], catch_exceptions=False)
     assert result.exit_code == 0
     assert "Worst pool of human texts: ours" in result.output
-    report = json.loads(out.read_text(encoding="utf-8"))
+    report = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
     figures = report["results"]["detector"]["within_source"]["ours"]
     assert (figures["humans"], figures["machines"]) == (60, 60)
     assert figures["tpr_at_1_percent"] == "not supported (n=60)"
@@ -56,6 +61,17 @@ def test_evaluate_prints_and_writes_figures_with_their_n(tmp_path: Path) -> None
     assert report["results"].keys() == {"detector", "baseline: word 1-2-gram TF-IDF with logistic regression"}
     assert report["results"]["detector"]["worst_pool"]["n"] == 60
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+
+
+def test_rows_whose_licence_forbids_weights_are_judged_on_request_only(tmp_path: Path) -> None:
+    found = []
+    for more in ([], ["--all-rows"]):
+        CliRunner().invoke(app, [*_arguments(tmp_path), *more], catch_exceptions=False)
+        report = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
+        sources = [set(result["within_source"]) for result in report["results"].values()]
+        found.append((report["licences"], report["rows"], *sources))
+    of_all = {"ours", "theirs"}
+    assert found == [("those that permit weights", 120, {"ours"}, {"ours"}), ("all", 160, of_all, of_all)]
 
 
 def test_a_page_that_cannot_be_written_is_refused_before_any_text_is_read(tmp_path: Path) -> None:

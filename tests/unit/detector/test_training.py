@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,21 @@ def test_another_seed_does_not_continue_a_run(encoder: Path, tmp_path: Path) -> 
     train(tmp_path, tmp_path / "run", encoder, _plan(2), _CPU)
     with pytest.raises(SettingsError, match="begun with seed=1"):
         train(tmp_path, tmp_path / "run", encoder, _plan(4, seed=2), _CPU)
+
+
+def test_rows_whose_licence_forbids_weights_are_read_on_request_only(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    more = [replace(row, id=f"n{row.id}", source="theirs", licence="cc-by-nc-sa") for row in _rows()]
+    monkeypatch.setattr(loop, "load_part_a_of_all_licences", lambda data_dir: [*_rows(), *more])
+    train(Path("unused"), tmp_path / "run", encoder, replace(_plan(2), all_rows=True), _CPU)
+    with pytest.raises(SettingsError, match="begun with all_rows=True, not False"):
+        train(Path("unused"), tmp_path / "run", encoder, _plan(4), _CPU)
+    read: list[set[str]] = []
+    monkeypatch.setattr(loop, "train_on", lambda rows, *rest: read.append({row.source for row in rows}))
+    for all_rows in (False, True):
+        train(Path("unused"), tmp_path / f"{all_rows}", encoder, replace(_plan(2), all_rows=all_rows), _CPU)
+    assert read == [{"ours"}, {"ours", "theirs"}]
 
 
 def test_an_encoder_without_a_tokenizer_is_refused(encoder: Path, tmp_path: Path) -> None:

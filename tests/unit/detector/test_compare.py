@@ -39,9 +39,11 @@ class _Counting:
     def __init__(self) -> None:
         self.fits = 0
         self.asked: list[object] = []
+        self.folders: list[Path] = []
 
-    def fit(self, rows: Sequence[TextRow], _folder: Path, /) -> Scorer:
+    def fit(self, rows: Sequence[TextRow], folder: Path, /) -> Scorer:
         self.fits += 1
+        self.folders.append(folder)
 
         def score(texts: Sequence[str]) -> NDArray[np.float64]:
             self.asked.extend(texts)
@@ -85,6 +87,16 @@ def test_scores_of_other_rows_or_settings_are_not_reused(tmp_path: Path) -> None
     changed.description = "length, but otherwise"
     compare(source_folds(written_rows(), 21), ["words"], {"words": changed}, tmp_path, _quiet)
     assert first.fits == other.fits == changed.fits == 2
+
+
+def test_what_was_trained_on_the_same_rows_is_found_again_where_more_texts_are_tested(tmp_path: Path) -> None:
+    folders = []
+    for texts in (20, 21):
+        candidate = _Counting()
+        compare(source_folds(written_rows(), texts), ["words"], {"words": candidate}, tmp_path, _quiet)
+        folders.append(candidate.folders)
+    assert folders[0] == folders[1]
+    assert len(set(folders[0])) == 2
 
 
 def test_a_half_written_file_of_scores_is_computed_again(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -36,12 +36,14 @@ class FoldScores:
 
 def scores_of(fold: Fold, name: str, candidate: Candidate, work: Path) -> FoldScores:
     """Return the candidate's scores in the fold: those kept in *work* if the rows and the candidate are the same."""
-    key = _key(fold, candidate)
+    # What a candidate learns depends on the rows it is trained on, its scores also on those tested.
+    trained = _key(candidate, fold.train)
+    key = _key(candidate, fold.train, fold.test)
     folder = work / fold.name
     kept = folder / f"{name}.npz"
     if (found := _read(kept, key)) is not None:
         return found
-    scorer = candidate.fit(fold.train, folder / f"{name}-{key[:12]}")
+    scorer = candidate.fit(fold.train, folder / f"{name}-{trained[:12]}")
     scale = scorer([row.text for row in sample_per_stratum(fold.train, _SCALE_TEXTS_PER_STRATUM)])
     scores = FoldScores(scorer([row.text for row in fold.test]), float(scale.mean()), float(scale.std()))
     _write(kept, key, scores)
@@ -67,9 +69,9 @@ def _write(path: Path, key: str, scores: FoldScores) -> None:
     fresh.replace(path)
 
 
-def _key(fold: Fold, candidate: Candidate) -> str:
+def _key(candidate: Candidate, *parts: Sequence[TextRow]) -> str:
     digest = hashlib.sha256(candidate.description.encode())
-    for rows in (fold.train, fold.test):
+    for rows in parts:
         digest.update(b"\0rows")
         for line in _lines(rows):
             digest.update(line)

@@ -1,4 +1,4 @@
-"""Which rule joins the sections of a text: chosen on long texts, and on long human texts with a machine's section."""
+"""Which rule joins the sections of a text: chosen on long texts and on long human ones with a machine's section."""
 
 from __future__ import annotations
 
@@ -23,6 +23,9 @@ MOST_OF_A_SIDE = 600
 TIE = 0.005
 _SECTIONS_LONG = (1.5, 3.0)
 
+_Scored = list[tuple[LabelledText, NDArray[np.float64]]]
+"""Texts, each with its sections' logits, shape (sections,)."""
+
 
 def choose_pooling(
     detector: Detector, cutter: Cutter, texts: Sequence[LabelledText], max_tokens: int, seed: int = 0
@@ -30,25 +33,34 @@ def choose_pooling(
     """Return the rule with the highest mean of two AUROCs, sources alike; rules within 0.005 give way to the mean.
 
     The first AUROC is that of long texts, the second that of long human texts with a machine's section before or
-    after them against the same ones with another human section there. With fewer than 100 of a side in either the
-    token-weighted mean stays. *max_tokens* is the size of a section.
+    after them against the same ones with another human section there. In both the *texts* of one section stand
+    beside them and weigh as much: one threshold serves all lengths, so a rule that raises what is long pays for it.
+    With fewer than 100 long ones of a side in either the token-weighted mean stays. *max_tokens* is the size of a
+    section.
     """
     rng = np.random.default_rng(seed)
     documents = long_texts(cutter, texts, max_tokens, rng)
-    whole = _scored(detector, documents)
-    pairs = _scored(detector, embedded(cutter, documents, max_tokens, rng))
+    whole = _of_several_sections(_scored(detector, documents))
+    pairs = _of_several_sections(_scored(detector, embedded(cutter, documents, max_tokens, rng)))
     for scored, made in ((whole, "long texts"), (pairs, "long texts with a section of another text")):
         machines = sum(entry.label for entry, _ in scored)
         fewest = min(machines, len(scored) - machines)
         if fewest < LEAST_OF_A_SIDE:
             return Pooling(chosen_on=f"nothing: {fewest} {made} on one side, and {LEAST_OF_A_SIDE} are needed")
-    figures = {rule: (_auroc(rule, whole) + _auroc(rule, pairs)) / 2 for rule in POOLING_RULES}
+    # A stratum of its own for each source: short and long weigh alike on either side.
+    short = [
+        (replace(entry, source=f"{entry.source}, short"), logits)
+        for entry, logits in _scored(detector, texts)
+        if len(logits) == 1
+    ]
+    figures = {rule: (_auroc(rule, [*whole, *short]) + _auroc(rule, [*pairs, *short])) / 2 for rule in POOLING_RULES}
     best = max(POOLING_RULES, key=lambda rule: figures[rule])
     return Pooling(
         rule=DEFAULT_RULE if figures[best] - figures[DEFAULT_RULE] <= TIE else best,
         chosen_on=(
             f"mean AUROC of {len(whole)} texts of two sections and more, joined of texts of one source and side, and "
-            f"of {len(pairs)} human ones with a section of a machine's or another human's text before or after them"
+            f"of {len(pairs)} human ones with a section of a machine's or another human's text before or after them, "
+            f"each beside {len(short)} texts of one section that weigh as much"
         ),
         candidates={rule: round(value, 4) for rule, value in figures.items()},
     )
@@ -123,17 +135,16 @@ def _joined(parts: Sequence[LabelledText], source: str, label: int) -> LabelledT
     return LabelledText("\n\n".join(part.text for part in parts), label, source=source, group=parts[0].group)
 
 
-def _scored(detector: Detector, texts: Sequence[LabelledText]) -> list[tuple[LabelledText, NDArray[np.float64]]]:
-    """Return the texts of two sections and more, each with its sections' logits, shape (sections,)."""
+def _scored(detector: Detector, texts: Sequence[LabelledText]) -> _Scored:
     scores = zip(texts, detector.score([entry.text for entry in texts]), strict=True)
-    return [
-        (entry, np.array([section.logit for section in score.sections]))
-        for entry, score in scores
-        if len(score.sections) > 1
-    ]
+    return [(entry, np.array([section.logit for section in score.sections])) for entry, score in scores]
 
 
-def _auroc(rule: PoolingRule, scored: Sequence[tuple[LabelledText, NDArray[np.float64]]]) -> float:
+def _of_several_sections(scored: _Scored) -> _Scored:
+    return [(entry, logits) for entry, logits in scored if len(logits) > 1]
+
+
+def _auroc(rule: PoolingRule, scored: _Scored) -> float:
     # All sections of one text have the same length (moderation.detector.windows).
     logits = np.array([pooled(rule, values, np.ones(len(values))) for _, values in scored])
     value = balanced_auroc(logits, [entry for entry, _ in scored])

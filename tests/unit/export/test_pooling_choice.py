@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from export.labelled_texts import LabelledText
 from export.pooling_choice import choose_pooling, embedded, long_texts
+from moderation.detector import ContentScore
 from moderation.detector.pooling import POOLING_RULES
 from tests.unit.export.counted_words import WordsDetector, words_cutter
 
@@ -93,6 +95,30 @@ def test_where_one_section_tells_the_highest_one_is_taken() -> None:
     assert set(pooling.candidates) == set(POOLING_RULES)
     assert pooling.candidates["max"] > pooling.candidates["token-weighted mean"] + 0.005
     assert "section" in pooling.chosen_on
+
+
+class _SpreadDetector(WordsDetector):
+    """Texts of one section are told apart; long ones too, but their sections lie two above and two below by turns."""
+
+    def score(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
+        return [self._spread(text, score) for text, score in zip(texts, super().score(texts), strict=True)]
+
+    @staticmethod
+    def _spread(text: str, score: ContentScore) -> ContentScore:
+        many = len(score.sections) > 1
+        logits = [float("-1-" in text) + 2.0 * many * (-1) ** place for place in range(len(score.sections))]
+        sections = tuple(replace(old, logit=new) for old, new in zip(score.sections, logits, strict=True))
+        return replace(score, sections=sections)
+
+
+def test_a_rule_that_lifts_long_human_texts_above_short_machine_ones_pays_for_it() -> None:
+    detector, short = _SpreadDetector(lambda words: 0.0, _TOKENS), _texts(300)
+    long = [replace(entry, text=" ".join([entry.text] * 3)) for entry in short]
+    alone, beside = (choose_pooling(detector, words_cutter(), texts, _TOKENS) for texts in (long, short))
+    assert alone.candidates["max"] == alone.candidates["token-weighted mean"] == 1
+    assert "beside 1200 texts of one section" in beside.chosen_on
+    assert beside.candidates["token-weighted mean"] == 1
+    assert beside.candidates["max"] == pytest.approx(0.75)
 
 
 def test_rules_that_do_equally_well_give_way_to_the_mean() -> None:

@@ -12,6 +12,14 @@ _FENCED = re.compile(r"```.*?```", re.DOTALL)
 # A backtick after a letter is somebody's apostrophe, one beside a blank inside is a quotation mark.
 _INLINE = re.compile(r"(?<![\w`])`(?!\s)([^`]{1,200})(?<!\s)`(?!`)")
 _SHORT_CODE = 4
+_PARAGRAPHS = re.compile(r"(\n[^\S\n]*\n\s*)")
+_SIGNS_OF_CODE = frozenset(r"{}[]()<>=;|\$_*/+&^%#~")
+_WITHOUT_SIGNS = str.maketrans("", "", "".join(sorted(_SIGNS_OF_CODE)))
+# Prose has brackets, stars and faces; these it has not, or not among six signs of four kinds, one in nine characters.
+_SURE_SIGNS = frozenset("{};=")
+_LEAST_SIGNS = 6
+_LEAST_KINDS = 4
+_MOST_CHARACTERS_PER_SIGN = 9
 _QUOTATION = re.compile(r"\s*>[>\s]*")
 # A post with fewer letters of its own, by this factor, publishes what it quotes: else a remark would hide any text.
 _QUOTED_PER_OWN = 2
@@ -77,6 +85,29 @@ def without_code(text: str) -> str:
     masked = _INLINE.sub(lambda code: code[0] if len(code[1]) < _SHORT_CODE else " code ", _FENCED.sub(" code ", text))
     rest = _letters(masked)
     return masked if _has_its_own(rest, _letters(text) - rest) else text
+
+
+def without_paragraphs_of_code(text: str) -> str:
+    """Return *text*, whose addresses are masked, with each paragraph that is thick with the signs of code as ``code``.
+
+    Paragraphs stand between blank lines. Such a one is masked even where nothing else is left: unlike a fence, the
+    signs cannot be put around prose, only into it, where every reader sees them.
+    """
+    pieces = _PARAGRAPHS.split(text)
+    if not any(map(_is_code, pieces[::2])):
+        return text
+    return "".join("code" if place % 2 == 0 and _is_code(piece) else piece for place, piece in enumerate(pieces))
+
+
+def _is_code(paragraph: str) -> bool:
+    written = "".join(paragraph.split())
+    signs = len(written) - len(written.translate(_WITHOUT_SIGNS))
+    return (
+        signs >= _LEAST_SIGNS
+        and signs * _MOST_CHARACTERS_PER_SIGN >= len(written)
+        and len(kinds := set(written) & _SIGNS_OF_CODE) >= _LEAST_KINDS
+        and not kinds.isdisjoint(_SURE_SIGNS)
+    )
 
 
 def _is_quoted(line: str) -> bool:

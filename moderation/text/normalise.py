@@ -10,7 +10,7 @@ from moderation.text.compatibility import dressed_letters
 from moderation.text.confusables import folded
 from moderation.text.invisible import swept
 from moderation.text.marks import any_marks, capped, unstacked
-from moderation.text.masks import without_addresses, without_code, without_quotes
+from moderation.text.masks import without_addresses, without_code, without_paragraphs_of_code, without_quotes
 from moderation.text.overrides import as_displayed
 from moderation.text.tampering import Tampering
 
@@ -42,9 +42,9 @@ def normalised(text: str) -> Normalised:
     In this order: lone surrogates become U+FFFD, a braille blank outside braille a blank; what is stored backwards
     stands as it is shown; invisible characters go, unless they spell something; NFKC; stacked combining marks go; a
     punctuation mark repeated four times or more stands three times; URLs become ``http``, mentions ``@user``, quoted
-    lines ``quote`` (or lose their sign where they are what is published), code ``code``; Latin words spoofed with
-    letters of other scripts are Latin again; each run of white space becomes one blank. Letters that somebody repeats
-    stay: that is spelling.
+    lines ``quote`` (or lose their sign where they are what is published), code ``code`` (in fences, in backticks and in
+    paragraphs thick with its signs); Latin words spoofed with letters of other scripts are Latin again; each run of
+    white space becomes one blank. Letters that somebody repeats stay: that is spelling.
     Takes time linear in the length of *text*, whatever is in it; once more changes nothing. Raises nothing.
     """
     if text.isascii():
@@ -88,8 +88,10 @@ def _composed(text: str) -> tuple[str, int]:
 
 
 def _masked(text: str) -> str:
-    text = without_quotes(without_addresses(_LONG_RUN.sub(_three, text)))
-    return " ".join(without_code(" ".join(text.split())).split())
+    text = without_paragraphs_of_code(without_quotes(without_addresses(_LONG_RUN.sub(_three, text))))
+    masked = " ".join(without_code(" ".join(text.split())).split())
+    # Paragraphs that are one by one too short to tell can be code together; this is also what makes it stay.
+    return without_paragraphs_of_code(masked)
 
 
 def _three(run: re.Match[str]) -> str:

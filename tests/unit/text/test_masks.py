@@ -29,6 +29,33 @@ def test_what_others_wrote_becomes_one_word(text: str, clean: str) -> None:
     assert normalise(text) == clean
 
 
+@pytest.mark.parametrize(
+    ("text", "clean"),
+    [
+        ("int f(struct n *p) {\n    if (!p) return -1;\n    p->a += 2;\n}", "code"),
+        (
+            "it broke here:\n\nfor (i = 0; i < n; i++) { a[i] = 0; }\n \nany idea why?",
+            "it broke here: code any idea why?",
+        ),
+        ('{"user": {"rank": 59, "weight": [50, 22]}}', "code"),
+        ("```\nfor (i = 0; i < n; i++) { a[i] = 0; }\n```", "code"),
+        ("if (a)\n\n{ b = 1; }\n\n[c]", "code"),
+        ("(see [1], [2] and *all* the rest) <3 & <3", "(see [1], [2] and *all* the rest) <3 & <3"),
+        ("[NAME] and [NAME] against [NAME]", "[NAME] and [NAME] against [NAME]"),
+        ("<U+0001F602><U+0001F602><U+0001F602>", "<U+0001F602><U+0001F602><U+0001F602>"),
+        (">:( and >.< and >_< and \\_(ツ)_/ #1", ">:( and >.< and >_< and \\_(ツ)_/ #1"),
+        ("¯\\_(ツ)_/¯", "¯\\_(ツ)_/¯"),
+    ],
+)
+def test_paragraphs_thick_with_the_signs_of_code_become_one_word(text: str, clean: str) -> None:
+    assert normalise(text) == normalise(clean) == normalise(normalise(text))
+
+
+def test_a_few_signs_around_prose_hide_none_of_it() -> None:
+    prose = "It is a long story about nothing much, told by somebody who liked to talk. "
+    assert normalise("{[<" + prose * 3 + ">]};=") == " ".join(("{[<" + prose * 3 + ">]};=").split())
+
+
 def test_a_blank_of_braille_hides_no_words_behind_an_address() -> None:
     assert normalise("http://so\u2800this\u2800is\u2800read") == "http this is read"
     assert normalise("\u2813\u2800\u2811") == "\u2813\u2800\u2811"

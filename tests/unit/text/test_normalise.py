@@ -77,7 +77,7 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
     assert 0 <= once.tampering.altered <= len(text) * 3
 
 
-@given(st.text(st.characters(max_codepoint=126, exclude_characters="`>"), max_size=80))
+@given(st.text(st.characters(max_codepoint=126, exclude_characters="`>{};="), max_size=80))
 def test_ascii_takes_the_short_way_to_the_same_form(text: str) -> None:
     short, long = normalised(text), normalised(text + " é")
     assert f"{short.text} é".strip() == long.text

@@ -8,8 +8,6 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
 from moderation.detector.companion import FEATURES
 from moderation.detector.joined.rule import ZeroShotRule
@@ -34,30 +32,28 @@ def fit_zero_shot(rows: Sequence[TextRow], features: NDArray[np.float64], fitted
     used = [row for row, inside in zip(rows, seen, strict=True) if inside]
     if {row.label for row in used} != {0, 1}:
         raise InputError("The companion reads texts of one label alone in these rows; use data with longer texts.")
-    squares = _squares_help(used, features[seen])
-    return as_rule(fitted(used, features[seen], squares=squares), fitted_on, squares=squares)
+    return fit_rule(used, features[seen], fitted_on, squares=_squares_help(used, features[seen]))
 
 
-def fitted(rows: Sequence[TextRow], features: NDArray[np.float64], *, squares: bool) -> Pipeline:
-    """Return scikit-learn's pipeline, fitted on *rows*: labels count alike, and within a label its sources."""
-    shape = FunctionTransformer(_with_squares if squares else None)
-    model = make_pipeline(StandardScaler(), shape, LogisticRegression(C=C, max_iter=_MOST_ITERATIONS))
+def fit_rule(rows: Sequence[TextRow], features: NDArray[np.float64], fitted_on: str, *, squares: bool) -> ZeroShotRule:
+    """Return the regression on finite figures of *rows*, whose labels count alike, and within a label its sources."""
     weights = alike(rows)
-    labels = np.array([row.label for row in rows], dtype=np.int64)
-    model.fit(features, labels, standardscaler__sample_weight=weights, logisticregression__sample_weight=weights)
-    return model
-
-
-def as_rule(model: Pipeline, fitted_on: str, *, squares: bool) -> ZeroShotRule:
-    """Return the numbers of a fitted pipeline, which score as its decision function does."""
-    scaler, regression = model["standardscaler"], model["logisticregression"]
+    # Not StandardScaler: of a figure that is the same in every text it finds a variance that rounds below zero.
+    means = np.average(features, axis=0, weights=weights)
+    spreads = np.sqrt(np.average((features - means) ** 2, axis=0, weights=weights))
+    scales = np.where(np.ptp(features, axis=0) > 0, spreads, 1.0)
+    standardised = (features - means) / scales
+    # How far from usual a text is counts too: some generators write less expectedly than people (decision 0603).
+    terms = np.hstack([standardised, standardised**2]) if squares else standardised
+    model = LogisticRegression(C=C, max_iter=_MOST_ITERATIONS)
+    model.fit(terms, np.array([row.label for row in rows], dtype=np.int64), sample_weight=weights)
     return ZeroShotRule(
         figures=FEATURES,
-        means=tuple(scaler.mean_.tolist()),
-        scales=tuple(scaler.scale_.tolist()),
+        means=tuple(means.tolist()),
+        scales=tuple(scales.tolist()),
         squares=squares,
-        coefficients=tuple(regression.coef_[0].tolist()),
-        intercept=float(regression.intercept_[0]),
+        coefficients=tuple(model.coef_[0].tolist()),
+        intercept=float(model.intercept_[0]),
         fitted_on=fitted_on,
     )
 
@@ -68,11 +64,6 @@ def alike(rows: Sequence[TextRow]) -> NDArray[np.float64]:
     sources = Counter(label for _, label in strata)
     weights = np.array([1 / (strata[row.source, row.label] * sources[row.label]) for row in rows])
     return np.asarray(weights / weights.mean(), dtype=np.float64)
-
-
-def _with_squares(figures: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How far from usual a text is counts too: some generators write less expectedly than people (decision 0603)."""
-    return np.hstack([figures, figures**2])
 
 
 def _squares_help(rows: Sequence[TextRow], features: NDArray[np.float64]) -> bool:
@@ -87,7 +78,7 @@ def _squares_help(rows: Sequence[TextRow], features: NDArray[np.float64]) -> boo
             continue
         figures = []
         for squares in (True, False):
-            scores = fitted(rest, features[~inside], squares=squares).decision_function(features[inside])
+            scores = fit_rule(rest, features[~inside], "the rest", squares=squares).values(features[inside])
             figures.append(auroc(scores[labels[inside] == 0], scores[labels[inside] == 1]))
         gains.append(figures[0] - figures[1])
     return float(np.mean(gains)) > 0 if gains else False

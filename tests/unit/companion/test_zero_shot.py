@@ -9,6 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from typer.testing import CliRunner
 
 from moderation.cli.detector import app
@@ -17,7 +20,7 @@ from moderation.errors import InputError
 from moderation.training.detector.kept_features import KeptFeatures
 from moderation.training.detector.leave_out.zero_shot import ZeroShot, check_companion
 from moderation.training.detector.rows import TextRow
-from moderation.training.detector.zero_shot_fit import as_rule, fit_zero_shot, fitted
+from moderation.training.detector.zero_shot_fit import alike, fit_rule, fit_zero_shot
 from tests.unit.companion.checkpoints import TEXTS
 
 
@@ -83,13 +86,27 @@ def test_the_numbers_that_are_kept_score_as_scikit_learn_does(squares: bool) -> 
     rows = [_row(number, number % 2, f"s{number % 3}") for number in range(300)]
     features = rng.normal(size=(300, len(FEATURES))) * rng.uniform(0.1, 30, len(FEATURES)) + rng.normal(size=9)
     features[:, 0] += [row.label for row in rows]
-    model = fitted(rows, features, squares=squares)
+    weights = alike(rows)
+    shape = FunctionTransformer((lambda some: np.hstack([some, some**2])) if squares else None)
+    model = make_pipeline(StandardScaler(), shape, LogisticRegression(C=0.1, max_iter=1000))
+    labels = [row.label for row in rows]
+    model.fit(features, labels, standardscaler__sample_weight=weights, logisticregression__sample_weight=weights)
     fresh = 3 * rng.normal(size=(50, len(FEATURES)))
-    rule = as_rule(model, "rows of a test", squares=squares)
-    np.testing.assert_allclose(rule.values(fresh), model.decision_function(fresh), rtol=1e-12, atol=1e-12)
+    rule = fit_rule(rows, features, "rows of a test", squares=squares)
+    np.testing.assert_allclose(rule.values(fresh), model.decision_function(fresh), rtol=1e-7, atol=1e-7)
     again = type(rule).model_validate_json(rule.model_dump_json())
     np.testing.assert_array_equal(again.values(fresh), rule.values(fresh))
     assert [float(rule.values(fresh[n : n + 1])[0]) for n in range(50)] == rule.values(fresh).tolist()
+
+
+def test_a_figure_that_is_the_same_in_every_text_does_no_harm() -> None:
+    rng = np.random.default_rng(7)
+    rows = [_row(number, number % 2, f"s{number % 5}") for number in range(200)]
+    features = rng.normal(size=(200, len(FEATURES))) + np.array([[row.label * 2.0] for row in rows])
+    features[:, 5] = 0.1
+    scores = _fit(rows, features)(features)
+    labels = np.array([row.label for row in rows])
+    assert scores[labels == 1].mean() > 1 > -1 > scores[labels == 0].mean()
 
 
 def test_a_large_source_does_not_drown_a_small_one() -> None:

@@ -162,7 +162,8 @@ def join(
         threads=threads or None,
         data_manifest=data_manifest,
     )
-    with Progress(console=Console(stderr=True)) as progress:
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
         tasks: dict[str, TaskID] = {}
 
         def told(what: str, done: int, total: int) -> None:

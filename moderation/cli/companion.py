@@ -1,4 +1,4 @@
-"""``moderation companion``: export a causal language model, and tell with it how expected texts are."""
+"""``moderation companion``: export a causal language model, score with it, join it with a detector."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ from moderation.cli.score import SOME_REJECTED, Rejects, writer
 from moderation.errors import SettingsError
 
 if TYPE_CHECKING:
+    from rich.progress import TaskID
+
     from moderation.detector.companion import CompanionScore
     from moderation.detector.companion.manifest import CompanionPrecision
     from moderation.events import Post
@@ -117,6 +119,60 @@ def score(
                 out.write(as_json(post.post_id, scored, tokens=tokens) + "\n")
     if bad.count:
         raise typer.Exit(SOME_REJECTED)
+
+
+@app.command()
+def join(
+    companion: Annotated[Path, typer.Argument(help="Directory that `moderation companion export` wrote.")],
+    out: Annotated[Path, typer.Argument(help="Directory of the joined bundle; an older one there is replaced.")],
+    data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
+    detector: Annotated[Path | None, typer.Option(help="Detector bundle to join it with (the shipped one).")] = None,
+    threads: Annotated[int, typer.Option(min=0, help="Texts read at a time; 0 takes every core.")] = 0,
+    work: Annotated[
+        Path | None,
+        typer.Option(help="Where the companion's figures are kept, to continue from (a folder beside OUT)."),
+    ] = None,
+    data_manifest: Annotated[
+        Path | None, typer.Option(help="SHA-256 of other data files than those that the package names.")
+    ] = None,
+) -> None:
+    """Join a companion with a detector into one bundle, for `detector`, --detector and --bundle everywhere.
+
+    What joins them is fitted on the data that the detector was trained on and on its held-out slice. A risk bundle is
+    bound to its detector, so train one anew with `moderation train --detector OUT`.
+
+    Example:  moderation companion join companion-smollm2 detector-joined --data DIR
+
+    Exit codes: 0 written; 2 wrong arguments or data; 3 a part is unusable.
+    """
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from moderation.detector import load_detector, shipped_bundle
+
+    try:
+        from export.joined import JoinOrder, write_joined
+    except ImportError as error:
+        raise SettingsError("Joining needs scikit-learn: pip install 'moderation-sidecar[export]'.") from error
+    order = JoinOrder(
+        detector=detector or shipped_bundle(),
+        companion=companion,
+        data=data,
+        work=work or out.with_name(f"{out.name}.work"),
+        threads=threads or None,
+        data_manifest=data_manifest,
+    )
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        tasks: dict[str, TaskID] = {}
+
+        def told(what: str, done: int, total: int) -> None:
+            if what not in tasks:
+                tasks[what] = progress.add_task(what, total=total)
+            progress.update(tasks[what], completed=done)
+
+        write_joined(out, order, told)
+    Console().print(load_detector(out, threads=1).describe(), markup=False, highlight=False)
 
 
 def as_json(post_id: str, scored: CompanionScore, *, tokens: bool) -> str:

@@ -13,11 +13,20 @@ def probability(calibration: Calibration, logit: float, n_tokens: int, language:
     Platt scaling (Platt 1999) by the band that fits best. The prior is that of the calibration texts, each side
     weighted alike, not that of any platform.
     """
+    return sigmoid(log_odds(calibration, logit, n_tokens, language))
+
+
+def log_odds(calibration: Calibration, logit: float, n_tokens: int, language: str | None = None) -> float:
+    """Return the logarithm of the odds that belong to `probability`, which does not saturate as that does."""
     band = band_for(calibration, n_tokens, language)
-    scaled = band.slope * logit + band.intercept
-    if scaled >= 0:
-        return 1.0 / (1.0 + math.exp(-scaled))
-    odds = math.exp(max(scaled, -700.0))
+    return band.slope * logit + band.intercept
+
+
+def sigmoid(log_odds: float) -> float:
+    """Return the probability with these odds, at any size without an overflow."""
+    if log_odds >= 0:
+        return 1.0 / (1.0 + math.exp(-log_odds))
+    odds = math.exp(max(log_odds, -700.0))
     return odds / (1.0 + odds)
 
 

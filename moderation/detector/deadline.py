@@ -13,17 +13,17 @@ from moderation.errors import DetectorOverdue
 
 
 @contextmanager
-def run_options(deadline_s: float | None) -> Iterator[Any]:
+def run_options(deadline_s: float | None, spent_s: float = 0.0) -> Iterator[Any]:
     """Give options for the runs of one batch; after *deadline_s* seconds they end at their next operator.
 
-    Raises DetectorOverdue in their place. Without a deadline nothing is watched.
+    *spent_s* of these have passed before. Raises DetectorOverdue in their place. Without a deadline nothing is watched.
     """
     options = onnxruntime.RunOptions()
     options.log_severity_level = 4  # what goes wrong is raised
     if deadline_s is None:
         yield options
         return
-    timer = threading.Timer(deadline_s, setattr, (options, "terminate", True))
+    timer = threading.Timer(max(deadline_s - spent_s, 0.0), setattr, (options, "terminate", True))
     timer.daemon = True
     timer.start()
     try:

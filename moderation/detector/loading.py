@@ -7,6 +7,9 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
+from moderation.detector.companion.companion import load_companion
+from moderation.detector.joined.detector import JoinedDetector
+from moderation.detector.joined.manifest import COMPANION_PART, DETECTOR_PART, is_joined, read_joined_manifest
 from moderation.detector.manifest import EncoderParts, Manifest, Precision, read_manifest
 from moderation.detector.ngrams import ngram_runner
 from moderation.detector.onnx_detector import OnnxDetector
@@ -41,9 +44,28 @@ def load_detector(
     bounds what of a text is read, *threads* what of the CPU is used (every core by default), *remembered_texts* of how
     many texts the scores are kept, at most 2 kB each, *deadline_s* how long a call may compute before it raises
     DetectorOverdue. *precision* names the one to run, on the CPU, in place of the one that suits this machine best.
-    Raises BundleError.
+    In a joined bundle it is the precision of the detector in it. Raises BundleError.
     """
     directory = bundle or shipped_bundle()
+    if not is_joined(directory):
+        return load_alone(directory, max_text_bytes, threads, remembered_texts, deadline_s, precision)
+    manifest, manifest_hash = read_joined_manifest(directory)
+    detector = load_alone(directory / DETECTOR_PART, max_text_bytes, threads, remembered_texts, deadline_s, precision)
+    companion = load_companion(directory / COMPANION_PART, threads, max_text_bytes=max_text_bytes)
+    return JoinedDetector(
+        manifest, manifest_hash, detector, companion, remembered_texts=remembered_texts, deadline_s=deadline_s
+    )
+
+
+def load_alone(
+    directory: Path,
+    max_text_bytes: int = _MAX_TEXT_BYTES,
+    threads: int | None = None,
+    remembered_texts: int = 20_000,
+    deadline_s: float | None = None,
+    precision: Precision | None = None,
+) -> OnnxDetector:
+    """Return the detector of a bundle that is not joined; see `load_detector`. Raises BundleError."""
     manifest, manifest_hash = read_manifest(directory)
     cutter = cutter_of(directory, manifest, max_text_bytes)
     reader = _reader(directory, manifest, threads, deadline_s, precision)

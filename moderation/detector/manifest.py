@@ -220,9 +220,13 @@ def read_manifest(bundle: Path) -> tuple[Manifest, str]:
         ) from error
     try:
         content = json.loads(raw)
-        version = int(content["format_version"])
-    except (ValueError, KeyError, TypeError) as error:
+        version, kind = int(content["format_version"]), content.get("kind")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{path} is not a bundle manifest; export the bundle again.") from error
+    if kind is not None:
+        raise BundleError(
+            f"{bundle} is a bundle of the kind {kind!r}, where one that `moderation export` wrote is needed; name that."
+        )
     if version > FORMAT_VERSION:
         raise BundleError(
             f"{path} has format version {version}, this program reads up to {FORMAT_VERSION}: "

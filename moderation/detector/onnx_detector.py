@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +13,7 @@ from moderation.detector.calibration import probability
 from moderation.detector.manifest import Manifest
 from moderation.detector.pooling import pooled
 from moderation.detector.reading import Reader
-from moderation.detector.remembered import RememberedScores
+from moderation.detector.remembered import RememberedScores, content_key
 from moderation.detector.scores import ContentScore, RawScore, SectionScore
 from moderation.detector.sections import Cutter, CutText
 
@@ -34,12 +33,12 @@ class OnnxDetector:
         self.manifest_hash = manifest_hash
         self._cutter = cutter
         self._reader = reader
-        self._calibration = manifest.calibration_at(reader.precision)
+        self.calibration = manifest.calibration_at(reader.precision)
         self._remembered = RememberedScores(remembered_texts)
 
     def score(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
         """Return one score per text, in order; a text that occurs again, soon enough, is not computed again."""
-        keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).digest() for text in texts]
+        keys = [content_key(text) for text in texts]
         distinct = dict(zip(keys, texts, strict=True))
         raw = {key: score for key in distinct if (score := self._remembered.of(key)) is not None}
         cuts = {key: self._long_enough(self._cutter.cut(text)) for key, text in distinct.items() if key not in raw}
@@ -58,7 +57,7 @@ class OnnxDetector:
         said = f"{self.manifest.name} ({self.manifest_hash[:12]}) at {self._reader.where}"
         if self.manifest.least_tokens > 1:
             said += f", abstains below {self.manifest.least_tokens} tokens"
-        fitted_with = self._calibration.provider
+        fitted_with = self.calibration.provider
         if fitted_with is not None and fitted_with != self._reader.provider:
             said += f", calibrated on scores of {fitted_with}"
         return said
@@ -83,7 +82,7 @@ class OnnxDetector:
         known = not math.isnan(raw.logit)
         return ContentScore(
             logit=raw.logit,
-            probability=probability(self._calibration, raw.logit, raw.n_tokens, language) if known else math.nan,
+            probability=probability(self.calibration, raw.logit, raw.n_tokens, language) if known else math.nan,
             sections=raw.sections,
             n_tokens=raw.n_tokens,
             truncated=raw.truncated,

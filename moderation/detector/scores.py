@@ -36,7 +36,8 @@ class RawScore:
 class ContentScore:
     """The score of one text, positive logits for machine-written.
 
-    *logit* is raw fp32: the sections' logits joined by the rule of the bundle. *probability* is the calibrated
+    *logit* is raw fp32: the sections' logits joined by the rule of the bundle; of a joined bundle it is calibrated
+    log-odds, and the sections keep the logits of the detector in it. *probability* is the calibrated
     synthetic score, which may depend on the declared language. Both are NaN, and *sections* is empty, when the detector
     abstains because nothing is left of the text after normalisation, or fewer tokens than the bundle can judge.
     *truncated* says that only a fixed set of sections of a very long text was read, *tampering* what had been hidden in

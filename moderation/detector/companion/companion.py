@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,10 +63,17 @@ class Companion:
         self._runner = runner
         self._precision = precision
 
-    def score(self, texts: Sequence[str]) -> list[CompanionScore]:
-        """Return one score per text, in order; the same text gets the same score alone or among any others."""
+    def score(
+        self, texts: Sequence[str], deadline_s: float | None = None, spent_s: float = 0.0
+    ) -> list[CompanionScore]:
+        """Return one score per text, in order; the same text gets the same score alone or among any others.
+
+        Raises DetectorOverdue when that takes longer than *deadline_s* seconds, of which *spent_s* have passed before.
+        """
+        started_s = time.monotonic()
         read = [self._reader.read(text) for text in texts]
-        found = self._runner.expectations([window.ids for text in read for window in text.windows])
+        windows = [window.ids for text in read for window in text.windows]
+        found = self._runner.expectations(windows, deadline_s, spent_s + time.monotonic() - started_s)
         scores = []
         begin = 0
         for text in read:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from moderation.detector.companion.statistics import TokenArrays
+from moderation.detector.deadline import run_options
 from moderation.errors import BundleError
 
 INPUT = "input_ids"
@@ -37,15 +39,24 @@ class ExpectationRunner:
             ) from error
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="companion")
 
-    def expectations(self, sequences: Sequence[NDArray[np.int64]]) -> list[TokenArrays]:
-        """Return what the model expected of each sequence, shape (tokens + 1,), its first token not counted."""
+    def expectations(
+        self, sequences: Sequence[NDArray[np.int64]], deadline_s: float | None = None, spent_s: float = 0.0
+    ) -> list[TokenArrays]:
+        """Return what the model expected of each sequence, shape (tokens + 1,), its first token not counted.
+
+        Raises DetectorOverdue after *deadline_s* seconds, of which *spent_s* have passed before.
+        """
         # Longest first, so that no thread is left with a long text at the end.
         order = sorted(range(len(sequences)), key=lambda index: -len(sequences[index]))
-        found = dict(zip(order, self._pool.map(self._run, [sequences[index] for index in order]), strict=True))
+        with run_options(deadline_s, spent_s) as options:
+            runs = self._pool.map(lambda index: self._run(sequences[index], options), order)
+            found = dict(zip(order, runs, strict=True))
         return [found[index] for index in range(len(sequences))]
 
-    def _run(self, sequence: NDArray[np.int64]) -> TokenArrays:
-        log_probability, expected, variance, rank = self._session.run(list(OUTPUTS), {INPUT: sequence[None, :]})
+    def _run(self, sequence: NDArray[np.int64], options: Any) -> TokenArrays:
+        log_probability, expected, variance, rank = self._session.run(
+            list(OUTPUTS), {INPUT: sequence[None, :]}, options
+        )
         return TokenArrays(
             log_probability.astype(np.float64), expected.astype(np.float64), variance.astype(np.float64), rank
         )

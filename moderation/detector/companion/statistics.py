@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -71,3 +72,9 @@ def features_of(tokens: TokenArrays) -> ZeroShotFeatures:
         curvature_per_token=surprise / deviation / math.sqrt(count),
         n_tokens=count,
     )
+
+
+def figures_of(texts: Sequence[ZeroShotFeatures]) -> NDArray[np.float64]:
+    """Return the figures of some texts, shape (texts, FEATURES), NaN where they are missing."""
+    rows = [[getattr(text, name) for name in FEATURES] for text in texts]
+    return np.array(rows, dtype=np.float64).reshape(len(texts), len(FEATURES))

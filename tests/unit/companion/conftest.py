@@ -1,4 +1,4 @@
-"""One checkpoint of each family and its companion, made once."""
+"""One checkpoint of each family and its companion, and a joined bundle, made once."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from export.causal.bundle import CompanionOrder, write_companion
+from export.joined import JoinOrder, write_joined
+from moderation.detector import shipped_bundle
 from tests.unit.companion.checkpoints import TEXTS, write_causal
+from tests.unit.detector.small_text_data import write_data
 
 
 @pytest.fixture(scope="session", params=["gpt2", "llama"])
@@ -32,3 +35,17 @@ def companion_dir(llama: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     """A companion of one precision."""
     out = tmp_path_factory.mktemp("companions") / "one"
     return write_companion(llama, out, CompanionOrder("one", ("int8",), max_tokens=32, texts=TEXTS))
+
+
+@pytest.fixture(scope="session")
+def order(companion_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> JoinOrder:
+    """What it takes to join the shipped detector with a companion: texts that we wrote, and a folder for figures."""
+    data = tmp_path_factory.mktemp("data")
+    manifest = write_data(data, "forum", humans=1800, machines=1800)
+    return JoinOrder(shipped_bundle(), companion_dir, data, data / "work", threads=1, data_manifest=manifest)
+
+
+@pytest.fixture(scope="session")
+def joined_dir(order: JoinOrder, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A joined bundle; a test that changes one takes a copy."""
+    return write_joined(tmp_path_factory.mktemp("joined") / "both", order, lambda _what, _done, _total: None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,12 +26,15 @@ class KeptFeatures:
         self._file = folder / f"companion-{companion.manifest_hash}.jsonl"
         self._known = _read(self._file)
 
-    def of(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Return shape (texts, FEATURES); NaN where the companion abstains."""
+    def of(self, texts: Sequence[str], advance: Callable[[int], None] = lambda _texts: None) -> NDArray[np.float64]:
+        """Return shape (texts, FEATURES), NaN where the companion abstains; *advance* is told of texts done."""
         keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
         fresh = [(key, text) for key, text in dict(zip(keys, texts, strict=True)).items() if key not in self._known]
+        advance(len(texts) - len(fresh))
         for begin in range(0, len(fresh), _TEXTS_AT_A_TIME):
-            self._compute(fresh[begin : begin + _TEXTS_AT_A_TIME])
+            some = fresh[begin : begin + _TEXTS_AT_A_TIME]
+            self._compute(some)
+            advance(len(some))
         return np.array([self._known[key] for key in keys], dtype=np.float64).reshape(len(keys), len(FEATURES))
 
     def _compute(self, fresh: Sequence[tuple[str, str]]) -> None:

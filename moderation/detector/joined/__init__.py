@@ -1,0 +1,1 @@
+"""The room of the joined detector: a detector bundle and a companion that judge a text together."""

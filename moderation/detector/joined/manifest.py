@@ -1,0 +1,115 @@
+"""What a joined bundle says about itself in ``manifest.json``."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from moderation.checksum import sha256_of
+from moderation.detector.joined.rule import JoiningRule, ZeroShotRule
+from moderation.detector.manifest import MANIFEST_FILE
+from moderation.errors import BundleError
+
+# Programs that know no joined bundle read detector bundles up to format 2, and tell clearly of a newer one.
+FORMAT_VERSION = 3
+KIND = "joined"
+DETECTOR_PART = "detector"
+COMPANION_PART = "companion"
+_AGAIN = "`moderation companion join`"
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class PartHash(_Part):
+    """A bundle inside the bundle: its name, and the SHA-256 of its manifest, which has those of its files."""
+
+    name: str
+    manifest_sha256: str
+
+
+class DataFile(_Part):
+    """The file whose rows fitted the rules."""
+
+    name: str
+    sha256: str
+
+
+class JoinedManifest(_Part):
+    """The whole manifest: both parts by their hashes, and everything that was fitted."""
+
+    format_version: int
+    kind: Literal["joined"]
+    name: str
+    detector: PartHash
+    companion: PartHash
+    zero_shot: ZeroShotRule
+    joining: JoiningRule
+    data: DataFile
+    licence: str
+
+
+def is_joined(bundle: Path) -> bool:
+    """Say whether the manifest in *bundle* is that of a joined bundle, of whatever version."""
+    try:
+        content = json.loads((bundle / MANIFEST_FILE).read_bytes())
+    except (OSError, ValueError):
+        return False
+    return isinstance(content, dict) and content.get("kind") == KIND
+
+
+def read_joined_manifest(bundle: Path) -> tuple[JoinedManifest, str]:
+    """Return the manifest of *bundle* and the SHA-256 of its bytes, after verifying the manifests of both parts.
+
+    The parts verify their own files when they are loaded. Raises BundleError for a missing, damaged, contradictory or
+    newer bundle, or one of another kind.
+    """
+    path = bundle / MANIFEST_FILE
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise BundleError(
+            f"No joined bundle at {bundle}: cannot read {path} ({error.strerror}). Name a directory "
+            f"that {_AGAIN} wrote."
+        ) from error
+    try:
+        content = json.loads(raw)
+        version, kind = int(content["format_version"]), content.get("kind")
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(f"{path} is not a joined bundle's manifest; write it again with {_AGAIN}.") from error
+    if kind != KIND:
+        raise BundleError(f"{bundle} is a bundle, but no joined one; name a directory that {_AGAIN} wrote.")
+    if version > FORMAT_VERSION:
+        raise BundleError(
+            f"{path} has format version {version}, this program reads joined bundles up to {FORMAT_VERSION}: "
+            f"upgrade moderation-sidecar, or join the parts again with {_AGAIN} of this version."
+        )
+    try:
+        manifest = JoinedManifest.model_validate(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BundleError(f"{path}: {where}: {first['msg']}. Write it again with {_AGAIN}.") from error
+    _verify(bundle / DETECTOR_PART, manifest.detector)
+    _verify(bundle / COMPANION_PART, manifest.companion)
+    return manifest, hashlib.sha256(raw).hexdigest()
+
+
+def _verify(part: Path, expected: PartHash) -> None:
+    try:
+        found = sha256_of(part / MANIFEST_FILE)
+    except OSError as error:
+        raise BundleError(
+            f"The joined bundle lacks its part {part} ({error.strerror}); copy it again as a whole, or write it again "
+            f"with {_AGAIN}."
+        ) from error
+    if found != expected.manifest_sha256:
+        raise BundleError(
+            f"{part} is not {expected.name}, which was joined here (SHA-256 of its manifest {found[:12]}…, expected "
+            f"{expected.manifest_sha256[:12]}…): what was fitted holds for that one alone. Join again with {_AGAIN}."
+        )

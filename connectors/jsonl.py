@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import BinaryIO
 
@@ -13,13 +14,19 @@ from moderation.errors import InputError
 
 
 def open_lines(path: str) -> BinaryIO:
-    """The bytes of a file, or of standard input for `-`, which stays open. Raises InputError with a sentence."""
-    if path == "-":
-        return open(sys.stdin.fileno(), "rb", closefd=False)
+    """The bytes of a file. Raises InputError with a sentence."""
     try:
         return Path(path).open("rb")
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def lines_or_standard_input(path: str) -> AbstractContextManager[BinaryIO]:
+    """The bytes of a file, closed in the end, or those of standard input for `-`, which stays open.
+
+    Raises InputError with a sentence.
+    """
+    return nullcontext(sys.stdin.buffer) if path == "-" else open_lines(path)
 
 
 def numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:

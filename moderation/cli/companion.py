@@ -93,14 +93,14 @@ def score(
     from rich.console import Console
     from rich.progress import Progress
 
-    from connectors.jsonl import numbered_lines, open_lines
+    from connectors.jsonl import lines_or_standard_input, numbered_lines
     from moderation.detector.companion import load_companion
     from moderation.events import Post
     from moderation.offline import read_item
 
     console = Console(stderr=True)
     with ExitStack() as stack:
-        stream = stack.enter_context(open_lines(source))
+        stream = stack.enter_context(lines_or_standard_input(source))
         loaded = load_companion(companion, threads or None)
         out = writer(stack, output)
         bad = Rejects(writer(stack, rejects) if rejects is not None else None)

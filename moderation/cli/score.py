@@ -45,7 +45,7 @@ def score_command(
 
     Exit codes: 0 all lines read; 7 some lines were rejected; 2 wrong arguments or settings; 3 a bundle is unusable.
     """
-    from connectors.jsonl import numbered_lines, open_lines
+    from connectors.jsonl import lines_or_standard_input, numbered_lines
     from moderation.offline import Moderator, batched_in_order, read_item, sorted_by_time, within_lateness
     from moderation.settings import load_settings
 
@@ -54,7 +54,7 @@ def score_command(
         raise SettingsError(f"--kind takes one of {', '.join(KINDS)}, not {kind!r}")
     settings = load_settings(config)
     with ExitStack() as stack:
-        stream = stack.enter_context(open_lines(source))
+        stream = stack.enter_context(lines_or_standard_input(source))
         out = writer(stack, output)
         bad = Rejects(writer(stack, rejects) if rejects is not None else None)
         mapping = settings.field_mapping()

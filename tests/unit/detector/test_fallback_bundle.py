@@ -16,8 +16,7 @@ import pytest
 
 from export.bundle import BundleOrder, LabelledText, write_bundle
 from moderation.checksum import sha256_of
-from moderation.detector import Detector, load_detector, shipped_bundle
-from moderation.detector.manifest import read_manifest
+from moderation.detector import Detector, load_detector
 from moderation.errors import BundleError
 from tests.unit.detector.fitted_ngrams import fit_written_ngrams, write_probes
 from tests.unit.detector.written_rows import written_text
@@ -101,13 +100,6 @@ def test_hostile_text_is_scored_in_bounded_time(detector: Detector, text: str) -
 
 def test_it_says_in_words_what_runs_where(detector: Detector) -> None:
     assert "at character n-grams on the CPU, each section alone on 2 threads" in detector.describe()
-
-
-def test_a_version_1_manifest_still_loads(tmp_path: Path) -> None:
-    assert json.loads((shipped_bundle() / "manifest.json").read_text(encoding="utf-8"))["format_version"] == 1
-    manifest, _ = read_manifest(shipped_bundle())
-    assert manifest.ngrams is None
-    assert manifest.encoder is not None
 
 
 @pytest.mark.parametrize(

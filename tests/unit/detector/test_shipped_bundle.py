@@ -11,6 +11,7 @@ import pytest
 
 from moderation.detector import Detector, load_detector, shipped_bundle
 from moderation.detector.manifest import read_manifest
+from moderation.detector.pooling import pooled
 
 _POSTS = (
     "is it just me or does the 7am train smell like burnt toast every single day",
@@ -32,8 +33,9 @@ def test_the_same_post_scores_the_same_alone_or_among_others(detector: Detector)
     backwards = detector.score(_POSTS[::-1])[::-1]
     for post, one, other in zip(_POSTS, together, backwards, strict=True):
         alone = detector.score([post])[0]
-        assert abs(alone.logit - one.logit) <= 1e-4
-        assert abs(alone.logit - other.logit) <= 1e-4
+        assert alone.logit == pytest.approx(one.logit, abs=1e-4, nan_ok=True)
+        assert alone.logit == pytest.approx(other.logit, abs=1e-4, nan_ok=True)
+    assert [score.abstained for score in together] == [None, None, "short", None, None, "short"]
 
 
 def test_a_repeated_text_gets_one_score(detector: Detector) -> None:
@@ -57,8 +59,7 @@ def test_an_empty_text_abstains(detector: Detector, text: str) -> None:
 )
 def test_hostile_text_is_scored_in_bounded_time(detector: Detector, text: str) -> None:
     (score,) = detector.score([text])
-    assert math.isfinite(score.logit)
-    assert 0 <= score.probability <= 1
+    assert score.abstained == "short" or (math.isfinite(score.logit) and 0 <= score.probability <= 1)
     assert score.truncated == (len(text.encode("utf-8", "replace")) > 65536)
 
 
@@ -72,7 +73,9 @@ def test_the_sections_tell_where_they_stand_and_make_up_the_score(detector: Dete
     assert score.sections[0].start == 0
     assert score.sections[-1].end == len(_POSTS[1].strip())
     logits = [section.logit for section in score.sections]
-    assert np.mean(logits) == pytest.approx(score.logit, abs=1e-3)
+    assert pooled(read_manifest(shipped_bundle())[0].pooling.rule, np.array(logits), np.ones(len(logits))) == (
+        pytest.approx(score.logit, abs=1e-3)
+    )
     assert not score.truncated
 
 

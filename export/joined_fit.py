@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
 from moderation.detector import Detector
-from moderation.detector.joined.rule import BoundedSpread, JoiningRule, Spread, ZeroShotRule
+from moderation.detector.joined.rule import BoundedSpread, HeldOutAurocs, JoiningRule, Spread, ZeroShotRule
 from moderation.errors import InputError
+from moderation.training.detector.figures import auroc
 from moderation.training.detector.kept_features import KeptFeatures
 from moderation.training.detector.partition import load_partition
 from moderation.training.detector.rows import TextRow
@@ -22,6 +23,7 @@ from moderation.training.detector.zero_shot_fit import ROWS_PER_STRATUM, alike, 
 
 _HELD_OUT_PER_STRATUM = 100
 _ENOUGH_OF_A_SIDE = 50
+_ENOUGH_OF_A_SOURCE = 20
 
 Progress = Callable[[str, int, int], None]
 """Told (which texts the companion reads, how many are done, how many there are)."""
@@ -73,8 +75,23 @@ def fit_joined(
         machines=sides[1],
     )
     both = zip(logits[heard].tolist(), found[heard].tolist(), strict=True)
-    slope, intercept = _platt(np.array([plain.mean(logit, value) for logit, value in both]), rows)
-    return zero_shot, plain.model_copy(update={"slope": slope, "intercept": intercept})
+    means = np.array([plain.mean(logit, value) for logit, value in both])
+    slope, intercept = _platt(means, rows)
+    held_out = _aurocs(rows, detector=logits[heard], companion=found[heard], joined=means)
+    return zero_shot, plain.model_copy(update={"slope": slope, "intercept": intercept, "held_out": held_out})
+
+
+def _aurocs(rows: Sequence[TextRow], **scores: NDArray[np.float64]) -> dict[str, HeldOutAurocs]:
+    """Figures of each part by source, from 20 texts of each side on, and last their mean over these sources."""
+    sources, labels = np.array([row.source for row in rows]), np.array([row.label for row in rows])
+    found = {}
+    for source in np.unique(sources).tolist():
+        human, machine = ((sources == source) & (labels == label) for label in (0, 1))
+        if min(human.sum(), machine.sum()) >= _ENOUGH_OF_A_SOURCE:
+            found[source] = {part: auroc(values[human], values[machine]) for part, values in scores.items()}
+    if found:
+        found["mean"] = {part: float(np.mean([figures[part] for figures in found.values()])) for part in scores}
+    return {source: HeldOutAurocs(**figures) for source, figures in found.items()}
 
 
 def _fit_figures(

@@ -147,8 +147,10 @@ def join(
     """
     from rich.console import Console
     from rich.progress import Progress
+    from rich.table import Table
 
     from moderation.detector import load_detector, shipped_bundle
+    from moderation.detector.joined.manifest import read_joined_manifest
 
     try:
         from export.joined import JoinOrder, write_joined
@@ -173,6 +175,10 @@ def join(
 
         write_joined(out, order, told)
     Console().print(load_detector(out, threads=1).describe(), markup=False, highlight=False)
+    table = Table("source", "detector", "companion", "joined", title="AUROC on texts held out from training")
+    for source, found in read_joined_manifest(out)[0].joining.held_out.items():
+        table.add_row(source, *(f"{value:.3f}" for value in (found.detector, found.companion, found.joined)))
+    Console().print(table)
 
 
 def as_json(post_id: str, scored: CompanionScore, *, tokens: bool) -> str:

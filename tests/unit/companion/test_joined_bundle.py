@@ -12,12 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from typer.testing import CliRunner
 
 from export import joined as writing
 from export.joined import JoinOrder, write_joined
-from export.joined_fit import Texts, fit_joined
+from export.joined_fit import Texts, fit_joined, read_texts
 from moderation.checksum import sha256_of
 from moderation.cli.companion import app
 from moderation.detector import load_detector, shipped_bundle
@@ -28,6 +29,7 @@ from moderation.detector.joined.manifest import read_joined_manifest
 from moderation.errors import BundleError, InputError
 from moderation.features import FEATURES_VERSION
 from moderation.risk import load_risk
+from moderation.training.detector.figures import auroc
 from moderation.training.detector.kept_features import KeptFeatures
 from moderation.training.detector.rows import TextRow
 from tests.unit.detector.small_text_data import RuleDetector, write_data
@@ -152,6 +154,18 @@ def test_a_precision_that_the_detector_in_it_lacks_is_refused(joined_dir: Path) 
         load_detector(joined_dir, precision="fp32")
 
 
+def test_the_manifest_says_what_each_part_is_worth_on_held_out_texts(joined_dir: Path, order: JoinOrder) -> None:
+    rows = read_texts(order.data, order.data_manifest).held_out
+    found = read_joined_manifest(joined_dir)[0].joining.held_out
+    source = next(name for name in found if name != "mean")
+    texts = {label: [row.text for row in rows if (row.source, row.label) == (source, label)] for label in (0, 1)}
+    for part, bundle in {"joined": joined_dir, "detector": joined_dir / "detector"}.items():
+        detector = load_detector(bundle, threads=1)
+        human, machine = (np.array([score.logit for score in detector.score(texts[label])]) for label in (0, 1))
+        assert getattr(found[source], part) == pytest.approx(auroc(human, machine), abs=1e-9)
+    assert found["mean"].joined == pytest.approx(np.mean([found[name].joined for name in found if name != "mean"]))
+
+
 def test_the_command_continues_from_kept_figures_and_replaces_an_older_bundle(
     order: JoinOrder, copy: Path, tmp_path: Path
 ) -> None:
@@ -163,6 +177,7 @@ def test_the_command_continues_from_kept_figures_and_replaces_an_older_bundle(
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 0, done.output
     assert "detector-minilm" in done.output
+    assert "AUROC on texts held out" in done.output
     assert figures.read_bytes() == before
     assert {path.name for path in tmp_path.iterdir()} == {"copy"}
     assert not (copy / "companion" / "left over").exists()

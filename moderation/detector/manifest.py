@@ -121,11 +121,15 @@ class Probe(_Part):
 
 
 class Pooling(_Part):
-    """How the logits of sections become one; *candidates* has the figure of each rule, *chosen_on* says what it is."""
+    """How the logits of sections become one; *candidates* has the figure of each rule, *chosen_on* says what it is.
+
+    *on_texts_as_they_are* has what each rule is worth on texts of all lengths together, where that was measured.
+    """
 
     rule: PoolingRule = DEFAULT_RULE
     chosen_on: str = "nothing"
     candidates: dict[PoolingRule, float] = Field(default_factory=dict)
+    on_texts_as_they_are: dict[PoolingRule, float] = Field(default_factory=dict)
 
 
 class LengthPoint(_Part):

@@ -1,4 +1,4 @@
-"""``moderation companion``: export a causal language model, and tell with it how expected texts are."""
+"""``moderation companion``: train or export a causal language model, and tell with it how expected texts are."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from moderation.cli.detector_training import NEEDS_EXPORT, device_with
 from moderation.cli.score import SOME_REJECTED, Rejects, writer
 from moderation.errors import SettingsError
 
@@ -24,6 +25,29 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Tell how expected texts are to a language model that saw no labels.")
 
 _POSTS_AT_A_TIME = 32
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
+    out: Annotated[Path, typer.Option(help="Where the checkpoint and the log go; a run found there is continued.")],
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the whole run, of 2048 tokens each.")] = 4000,
+    seed: Annotated[int, typer.Option(help="The same seed and plan give the same run.")] = 1,
+    threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Train a small language model on people's texts of part A; stop it at any time, the same command continues.
+
+    It reads sources without machines' texts only, so none that `moderation detector compare` tests.
+
+    Example:  moderation companion train --data data --out run && moderation companion export run/checkpoint companion
+    """
+    try:
+        from moderation.training.detector.language_model.training import train_language_model
+        from moderation.training.detector.plans import LanguageModelPlan
+    except ImportError as error:
+        raise SettingsError(NEEDS_EXPORT) from error
+    train_language_model(data, out, LanguageModelPlan(steps=steps, seed=seed), device_with(threads, device))
 
 
 @app.command()

@@ -106,7 +106,7 @@ def train(
         group_robust=group_robust,
         seed=seed,
     )
-    run(data, out, _start(start_from, from_config, tokenizer), plan, _device_with(threads, device))
+    run(data, out, _start(start_from, from_config, tokenizer), plan, device_with(threads, device))
 
 
 def pretrain(
@@ -136,7 +136,7 @@ def pretrain(
         machine_texts=machine_texts,
         seed=seed,
     )
-    run(data, out, _start(start_from, from_config, tokenizer), plan, _device_with(threads, device))
+    run(data, out, _start(start_from, from_config, tokenizer), plan, device_with(threads, device))
 
 
 def _start(start_from: Path | None, from_config: Path | None, tokenizer: Path | None) -> Start:
@@ -153,7 +153,7 @@ def _start(start_from: Path | None, from_config: Path | None, tokenizer: Path | 
     return FromConfiguration(from_config, tokenizer)
 
 
-def _device_with(threads: int, device: str) -> torch.device:
+def device_with(threads: int, device: str) -> torch.device:
     """Return the device to train on, after setting how many threads the CPU may take."""
     import torch
 

@@ -1,10 +1,11 @@
-"""``moderation companion``: export a causal language model, score with it, join it with a detector."""
+"""``moderation companion``: train or export a causal language model, score with it, judge it, join it."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import math
+import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from itertools import islice
@@ -13,8 +14,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from moderation.cli.detector_training import NEEDS_EXPORT, device_with
 from moderation.cli.score import SOME_REJECTED, Rejects, writer
-from moderation.errors import SettingsError
+from moderation.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
     from rich.progress import TaskID
@@ -26,6 +28,29 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Tell how expected texts are to a language model that saw no labels.")
 
 _POSTS_AT_A_TIME = 32
+
+
+@app.command()
+def train(
+    data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
+    out: Annotated[Path, typer.Option(help="Where the checkpoint and the log go; a run found there is continued.")],
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the whole run, of 2048 tokens each.")] = 4000,
+    seed: Annotated[int, typer.Option(help="The same seed and plan give the same run.")] = 1,
+    threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Train a small language model on people's texts of part A; stop it at any time, the same command continues.
+
+    It reads sources without machines' texts only, so none that `moderation detector compare` tests.
+
+    Example:  moderation companion train --data data --out run && moderation companion export run/checkpoint companion
+    """
+    try:
+        from moderation.training.detector.language_model.training import train_language_model
+        from moderation.training.detector.plans import LanguageModelPlan
+    except ImportError as error:
+        raise SettingsError(NEEDS_EXPORT) from error
+    train_language_model(data, out, LanguageModelPlan(steps=steps, seed=seed), device_with(threads, device))
 
 
 @app.command()
@@ -179,6 +204,55 @@ def join(
     for source, found in read_joined_manifest(out)[0].joining.held_out.items():
         table.add_row(source, *(f"{value:.3f}" for value in (found.detector, found.companion, found.joined)))
     Console().print(table)
+
+
+@app.command()
+def judge(
+    texts: Annotated[Path, typer.Argument(help="JSONL that `moderation detector heldout` wrote.")],
+    companion: Annotated[Path, typer.Option(help="Directory that `moderation companion export` wrote.")],
+    out: Annotated[Path, typer.Option(help="JSON file for the figures.")],
+    bundle: Annotated[Path | None, typer.Option(help="Detector to judge it beside (the shipped one).")] = None,
+    threads: Annotated[int, typer.Option(min=0, help="Texts the companion scores at a time; 0: each core.")] = 0,
+) -> None:
+    """Say whether a companion's figures improve a detector within sources, on texts that it was not trained on.
+
+    Example:  moderation companion judge heldout.jsonl --companion companion --out judged.json
+    """
+    import numpy as np
+    from rich.console import Console
+    from rich.progress import track
+
+    from moderation.cli.comparison_table import gain_table
+    from moderation.detector import load_detector
+    from moderation.detector.companion import FEATURES, load_companion
+
+    try:
+        from export.labelled_texts import read_labelled_texts
+        from moderation.training.detector.beside_detector import beside_detector, of_both_labels
+        from moderation.training.detector.rows import TextRow
+    except ImportError as error:
+        raise SettingsError(NEEDS_EXPORT) from error
+    if not out.parent.is_dir():
+        raise InputError(f"There is no folder {out.parent} for the figures; make it, or give another --out.")
+    rows = of_both_labels(
+        [
+            TextRow(str(number), each.source, each.label, each.group, each.text, "", "")
+            for number, each in enumerate(read_labelled_texts(texts))
+        ]
+    )
+    detector, loaded = load_detector(bundle), load_companion(companion, threads or None)
+    logits: list[float] = []
+    figures: list[list[float]] = []
+    starts = range(0, len(rows), _POSTS_AT_A_TIME)
+    for begin in track(starts, "scoring", console=Console(stderr=True), disable=not sys.stderr.isatty()):
+        some = [row.text for row in rows[begin : begin + _POSTS_AT_A_TIME]]
+        logits += [score.logit for score in detector.score(some)]
+        figures += [[float(getattr(score.features, name)) for name in FEATURES] for score in loaded.score(some)]
+    features = np.array(figures, dtype=np.float64).reshape(len(rows), len(FEATURES))
+    found = beside_detector(rows, np.array(logits, dtype=np.float64), features)
+    report = {"detector": detector.describe(), "companion": loaded.describe(), **found}
+    out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    Console().print(gain_table(found))
 
 
 def as_json(post_id: str, scored: CompanionScore, *, tokens: bool) -> str:

@@ -112,7 +112,7 @@ def train(
         all_rows=all_rows,
         seed=seed,
     )
-    run(data, out, _start(start_from, from_config, tokenizer), plan, _device_with(threads, device))
+    run(data, out, _start(start_from, from_config, tokenizer), plan, device_with(threads, device))
 
 
 def pretrain(
@@ -142,7 +142,7 @@ def pretrain(
         machine_texts=machine_texts,
         seed=seed,
     )
-    run(data, out, _start(start_from, from_config, tokenizer), plan, _device_with(threads, device))
+    run(data, out, _start(start_from, from_config, tokenizer), plan, device_with(threads, device))
 
 
 def _start(start_from: Path | None, from_config: Path | None, tokenizer: Path | None) -> Start:
@@ -159,7 +159,7 @@ def _start(start_from: Path | None, from_config: Path | None, tokenizer: Path | 
     return FromConfiguration(from_config, tokenizer)
 
 
-def _device_with(threads: int, device: str) -> torch.device:
+def device_with(threads: int, device: str) -> torch.device:
     """Return the device to train on, after setting how many threads the CPU may take."""
     import torch
 

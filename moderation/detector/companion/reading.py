@@ -77,8 +77,12 @@ class TextReader:
 
     def token_ids(self, text: str) -> tuple[int, ...]:
         """Return the ids of the normalised text, without the first token."""
-        clean = _without_surrogates(normalise(text))
-        return tuple(self._tokenizer.encode(clean, add_special_tokens=False).ids)
+        return tuple(self._tokenizer.encode(cleaned(text), add_special_tokens=False).ids)
+
+
+def cleaned(text: str) -> str:
+    """Return the text as the tokenizer gets it: normalised, and of characters only."""
+    return _without_surrogates(normalise(text))
 
 
 def spans_of(n_tokens: int, most: int) -> list[tuple[int, int]]:

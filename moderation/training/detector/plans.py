@@ -1,4 +1,4 @@
-"""What decides a run: the settings of a training and of a pretraining, and which of them a resumed run may change."""
+"""What decides a run of each kind: its settings, and which of them a resumed run may change."""
 
 from __future__ import annotations
 
@@ -58,6 +58,27 @@ class PretrainingPlan(RunPlan):
 
     machine_texts: bool = False
     """Whether texts of machines are read too."""
+
+
+@dataclass(frozen=True)
+class LanguageModelPlan(RunPlan):
+    """Everything that decides what the training of a small causal language model computes; a text is a window here."""
+
+    may_differ: ClassVar[frozenset[str]] = RunPlan.may_differ | {"validate_every", "held_out_windows"}
+
+    batch_texts: int = 8
+    peak_learning_rate: float = 1.5e-3
+    weight_decay: float = 0.1
+    checkpoint_every: int = 50
+    vocabulary: int = 8192
+    """Entries of the tokenizer at most."""
+    hidden_size: int = 256
+    layers: int = 4
+    window_tokens: int = 256
+    """Tokens that are read together, the first of which begins a document."""
+    validate_every: int = 250
+    held_out_windows: int = 64
+    """Windows of texts never trained on whose perplexity goes to the log."""
 
 
 def check_continues(begun: Mapping[str, Any], plan: RunPlan, step: int, checkpoint: Path) -> None:

@@ -45,8 +45,8 @@ def figures_within(cell: Cell) -> dict[str, Any]:
     return {name: figures_of(scores, cell.labels, list(cell.groups)) for name, scores in cell.scores.items()}
 
 
-def mean_figures(folds: Sequence[Sequence[Cell]], names: Sequence[str]) -> dict[str, Any]:
-    """Return each candidate's mean AUROC over *folds*, and how far it is from the baseline's, with 95 % intervals.
+def mean_figures(folds: Sequence[Sequence[Cell]], names: Sequence[str], reference: str = REFERENCE) -> dict[str, Any]:
+    """Return each candidate's mean AUROC over *folds*, and how far it is from *reference*'s, with 95 % intervals.
 
     A fold counts once, however many sources it tests. In a resample the groups of each source are drawn anew, once for
     all candidates and for all folds that test the source, which share people's texts (a paired bootstrap of clusters,
@@ -66,13 +66,13 @@ def mean_figures(folds: Sequence[Sequence[Cell]], names: Sequence[str]) -> dict[
         }
         draws.append(_mean_aurocs(cells, [weights[number] for number in range(len(cells))], sizes, names))
     resampled = np.array(draws)
-    reference = list(names).index(REFERENCE)
+    base = list(names).index(reference)
     return {
         name: {
             "auroc": round(float(whole[place]), 4),
             "auroc_interval": _interval(resampled[:, place]),
-            f"auroc_minus_{REFERENCE}": round(float(whole[place] - whole[reference]), 4),
-            f"auroc_minus_{REFERENCE}_interval": _interval(resampled[:, place] - resampled[:, reference]),
+            f"auroc_minus_{reference}": round(float(whole[place] - whole[base]), 4),
+            f"auroc_minus_{reference}_interval": _interval(resampled[:, place] - resampled[:, base]),
         }
         for place, name in enumerate(names)
     }

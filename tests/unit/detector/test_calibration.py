@@ -87,10 +87,14 @@ def test_bands_of_format_1_each_begin_where_the_one_before_ends_and_serve_every_
         assert found == pytest.approx([0.5, 0.5, *[1 / (1 + math.exp(-2))] * 4])
 
 
-def _changed(folder: Path, **changes: object) -> Path:
+def _in_format_1(folder: Path, calibration: object) -> Path:
+    """A copy of the shipped bundle as format 1 would have said it: without what format 2 brought."""
     copy = Path(shutil.copytree(shipped_bundle(), folder / "copy"))
     content = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
-    (copy / "manifest.json").write_text(json.dumps(content | changes), encoding="utf-8")
+    for name in ("pooling", "least_tokens", "length_curve", "ngrams"):
+        content.pop(name, None)
+    content |= {"format_version": 1, "calibration": calibration}
+    (copy / "manifest.json").write_text(json.dumps(content), encoding="utf-8")
     return copy
 
 
@@ -98,8 +102,7 @@ def test_a_bundle_of_format_1_reads_as_one_that_pools_by_the_mean_and_never_find
     tmp_path: Path,
 ) -> None:
     bands = [{"up_to_tokens": None, "slope": 3.0, "intercept": 0.5, "rows": 7}]
-    old = _changed(tmp_path, format_version=1, calibration={"method": "m", "fitted_on": "f", "bands": bands})
-    manifest, _ = read_manifest(old)
+    manifest, _ = read_manifest(_in_format_1(tmp_path, {"method": "m", "fitted_on": "f", "bands": bands}))
     assert manifest.least_tokens == 1
     assert manifest.pooling.rule == "token-weighted mean"
     (band,) = manifest.precisions["int8"].calibration.bands
@@ -109,4 +112,4 @@ def test_a_bundle_of_format_1_reads_as_one_that_pools_by_the_mean_and_never_find
 @pytest.mark.parametrize("broken", [None, {}, {"bands": []}, {"bands": [3]}, {"bands": "all"}])
 def test_a_calibration_of_format_1_that_is_none_is_refused_with_a_sentence(tmp_path: Path, broken: object) -> None:
     with pytest.raises(BundleError, match="export the bundle again"):
-        read_manifest(_changed(tmp_path, format_version=1, calibration=broken))
+        read_manifest(_in_format_1(tmp_path, broken))

@@ -28,7 +28,7 @@ class Growth:
 class Recipe:
     """Everything that, with the same texts and detector, repeats a bundle."""
 
-    seed: int = 20264
+    seed: int = 20265
     train_accounts: int = 7000
     tune_accounts: int = 7000
     threshold_accounts: int = 12_400
@@ -41,7 +41,7 @@ class Recipe:
     """Campaigns also live on the platforms that set the threshold and certify; they are not counted there."""
     target: float = 1e-3
     """Account-level false-positive rate to certify."""
-    threshold_alpha: float = 6e-4
+    threshold_alpha: float = 4e-4
     """What the umbrella is asked for: stricter than the target, so that the certificate passes."""
     delta: float = 0.05
     folds: int = 4

@@ -33,8 +33,8 @@ def beside_detector(rows: Sequence[TextRow], logits: Scores, features: Scores) -
     """Return the AUROC within each source of *rows* with both labels, and the means with their intervals.
 
     *logits* of shape (rows,) are the detector's, *features* of shape (rows, FEATURES) the companion's; a row on which
-    either abstains, NaN, is left out. Compared are ``detector``; ``zero-shot``, the regression of the figures alone; and
-    ``detector+zero-shot``, the mean of both in standard deviations, as a joined bundle takes it. What is fitted is
+    either abstains, NaN, is left out. Compared are ``detector``; ``zero-shot``, the regression of the figures alone;
+    and ``detector+zero-shot``, the mean of both in standard deviations, as a joined bundle takes it. What is fitted is
     fitted on four fifths of the groups and scores the fifth. Intervals and differences are over resampled groups.
     Raises InputError when no source has both labels, or a fit one alone.
     """

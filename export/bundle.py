@@ -24,9 +24,9 @@ from export.parity import auroc_of, parity, random_sequences, refuse_auroc_loss,
 from export.precision import write_fp16, write_int8
 from export.probes import DEFAULT_PROBES, load_probes, prove_polarity, read_probes
 from moderation.detector import load_detector
+from moderation.detector.bundle_files import MANIFEST_FILE
 from moderation.detector.manifest import (
     FORMAT_VERSION,
-    MANIFEST_FILE,
     Manifest,
     NgramFile,
     Precision,

@@ -12,6 +12,7 @@ from pathlib import Path
 from export.joined_fit import Progress, Texts, fit_joined, read_texts
 from moderation.checksum import sha256_of
 from moderation.detector import load_detector
+from moderation.detector.bundle_files import MANIFEST_FILE
 from moderation.detector.companion import load_companion
 from moderation.detector.companion.manifest import read_companion_manifest
 from moderation.detector.joined.manifest import (
@@ -26,7 +27,7 @@ from moderation.detector.joined.manifest import (
 )
 from moderation.detector.joined.rule import JoiningRule, ZeroShotRule
 from moderation.detector.loading import load_alone
-from moderation.detector.manifest import MANIFEST_FILE, read_manifest
+from moderation.detector.manifest import read_manifest
 from moderation.errors import InputError
 from moderation.training.detector.kept_features import KeptFeatures
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 from collections.abc import Callable
@@ -15,7 +14,8 @@ from export.causal.blockwise import write_blockwise_int8
 from export.causal.checkpoint import CausalCheckpoint, load_causal
 from export.causal.graph import write_graph
 from export.causal.parity import companion_parity, parity_texts, torch_expectations
-from moderation.checksum import sha256_of
+from export.manifest_file import write_manifest
+from moderation.detector.bundle_files import MANIFEST_FILE
 from moderation.detector.companion import load_companion
 from moderation.detector.companion.companion import probe_log_probabilities
 from moderation.detector.companion.manifest import (
@@ -29,7 +29,6 @@ from moderation.detector.companion.manifest import (
 )
 from moderation.detector.companion.reading import TextReader
 from moderation.detector.companion.session import ExpectationRunner
-from moderation.detector.manifest import MANIFEST_FILE
 from moderation.errors import InputError
 
 DEFAULT_MAX_TOKENS = 254
@@ -92,7 +91,7 @@ def write_companion(source: Path, out: Path, order: CompanionOrder) -> Path:
         )
         if order.notice is not None:
             shutil.copyfile(order.notice, stage / "NOTICE")
-        _write_manifest(stage, manifest)
+        write_manifest(stage, manifest)
         load_companion(stage, threads=1)
         shutil.rmtree(out, ignore_errors=True)
         stage.rename(out)
@@ -119,10 +118,3 @@ def _write_precisions(
             probe_log_probabilities=tuple(probe_log_probabilities(runner, reader, texts[:2])),
         )
     return files
-
-
-def _write_manifest(stage: Path, manifest: CompanionManifest) -> None:
-    names = sorted(path.name for path in stage.iterdir() if path.name != MANIFEST_FILE)
-    complete = manifest.model_copy(update={"files": {name: sha256_of(stage / name) for name in names}})
-    text = json.dumps(complete.model_dump(mode="json"), indent=2, ensure_ascii=False)
-    (stage / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")

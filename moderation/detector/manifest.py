@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from moderation.checksum import sha256_of
+from moderation.detector.bundle_files import BundleKind, read_content, validated, verify_files
 from moderation.detector.older_formats import in_current_format
 from moderation.detector.pooling import DEFAULT_RULE, PoolingRule
 from moderation.errors import BundleError
 
 FORMAT_VERSION = 2
-MANIFEST_FILE = "manifest.json"
+DETECTOR = BundleKind(None, FORMAT_VERSION, "detector bundle", "`moderation export`")
 MAX_SECTION_TOKENS = 510
 MAX_SECTION_CHARACTERS = 10_000
 
@@ -212,59 +211,16 @@ class Manifest(_Part):
 def read_manifest(bundle: Path) -> tuple[Manifest, str]:
     """Return the manifest of *bundle* and the SHA-256 of its bytes, after verifying the hash of every file.
 
-    Raises BundleError for a missing, damaged, contradictory or newer bundle.
+    Raises BundleError for a missing, damaged, contradictory or newer bundle, or one of another kind.
     """
-    path = bundle / MANIFEST_FILE
+    content = read_content(bundle, DETECTOR)
     try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise BundleError(
-            f"No detector bundle at {bundle}: cannot read {path} ({error.strerror}). Name a directory that "
-            "`moderation export` wrote."
-        ) from error
-    try:
-        content = json.loads(raw)
-        version, kind = int(content["format_version"]), content.get("kind")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BundleError(f"{path} is not a bundle manifest; export the bundle again.") from error
-    if kind is not None:
-        raise BundleError(
-            f"{bundle} is a bundle of the kind {kind!r}, where one that `moderation export` wrote is needed; name that."
-        )
-    if version > FORMAT_VERSION:
-        raise BundleError(
-            f"{path} has format version {version}, this program reads up to {FORMAT_VERSION}: "
-            "upgrade moderation-sidecar, or export the bundle with this version."
-        )
-    try:
-        manifest = Manifest.model_validate(in_current_format(content))
+        current = replace(content, values=in_current_format(content.values))
     except (LookupError, TypeError, AttributeError) as error:
-        raise BundleError(f"{path} has no calibration that can be read; export the bundle again.") from error
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"]) or "contradiction"
-        raise BundleError(f"{path}: {where}: {first['msg']}. Export the bundle again.") from error
-    _verify(bundle, manifest)
-    return manifest, hashlib.sha256(raw).hexdigest()
-
-
-def _verify(bundle: Path, manifest: Manifest) -> None:
+        raise BundleError(f"{content.path} has no calibration that can be read; export the bundle again.") from error
+    manifest = validated(Manifest, current, DETECTOR)
     needed = {precision.file for precision in manifest.precisions.values()}
     needed |= {manifest.tokenizer} if manifest.tokenizer is not None else set()
     needed |= {manifest.ngrams.file} if manifest.ngrams is not None else set()
-    for name in sorted(needed - manifest.files.keys()):
-        raise BundleError(f"{bundle / MANIFEST_FILE} gives no hash for {name}; export the bundle again.")
-    for name, expected in sorted(manifest.files.items()):
-        if Path(name).name != name:
-            raise BundleError(f"{bundle / MANIFEST_FILE} names {name!r}, which is no plain file name; do not use it.")
-        try:
-            found = sha256_of(bundle / name)
-        except OSError as error:
-            raise BundleError(
-                f"The bundle {bundle} lacks {name} ({error.strerror}); copy or export it again as a whole."
-            ) from error
-        if found != expected:
-            raise BundleError(
-                f"{bundle / name} is not the file that the manifest names (SHA-256 {found[:12]}…, expected "
-                f"{expected[:12]}…); copy or export the bundle again as a whole."
-            )
+    verify_files(bundle, manifest.files, needed, DETECTOR)
+    return manifest, content.sha256

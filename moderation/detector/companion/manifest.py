@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
-from moderation.checksum import sha256_of
-from moderation.detector.manifest import MANIFEST_FILE
-from moderation.errors import BundleError
+from moderation.detector.bundle_files import BundleKind, read_content, validated, verify_files
 
 FORMAT_VERSION = 1
 KIND = "companion"
 MOST_WINDOW_TOKENS = 1022
-_AGAIN = "`moderation companion export`"
+COMPANION = BundleKind(KIND, FORMAT_VERSION, "companion", "`moderation companion export`")
 
 CompanionPrecision = Literal["fp32", "int8"]
 
@@ -83,50 +79,8 @@ def read_companion_manifest(bundle: Path) -> tuple[CompanionManifest, str]:
 
     Raises BundleError for a missing, damaged, contradictory or newer bundle, or one of another kind.
     """
-    path = bundle / MANIFEST_FILE
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise BundleError(
-            f"No companion at {bundle}: cannot read {path} ({error.strerror}). Name a directory that {_AGAIN} wrote."
-        ) from error
-    try:
-        content = json.loads(raw)
-        version, kind = int(content["format_version"]), content.get("kind")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BundleError(f"{path} is not a companion's manifest; write it again with {_AGAIN}.") from error
-    if kind != KIND:
-        raise BundleError(f"{bundle} is a bundle, but no companion; name a directory that {_AGAIN} wrote.")
-    if version > FORMAT_VERSION:
-        raise BundleError(
-            f"{path} has format version {version}, this program reads up to {FORMAT_VERSION}: "
-            "upgrade moderation-sidecar, or export the companion with this version."
-        )
-    try:
-        manifest = CompanionManifest.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BundleError(f"{path}: {where}: {first['msg']}. Write it again with {_AGAIN}.") from error
-    _verify(bundle, manifest)
-    return manifest, hashlib.sha256(raw).hexdigest()
-
-
-def _verify(bundle: Path, manifest: CompanionManifest) -> None:
+    content = read_content(bundle, COMPANION)
+    manifest = validated(CompanionManifest, content, COMPANION)
     needed = {manifest.tokenizer, *(entry.file for entry in manifest.precisions.values())}
-    for name in sorted(needed - manifest.files.keys()):
-        raise BundleError(f"{bundle / MANIFEST_FILE} gives no hash for {name}; write it again with {_AGAIN}.")
-    for name, expected in sorted(manifest.files.items()):
-        if Path(name).name != name:
-            raise BundleError(f"{bundle / MANIFEST_FILE} names {name!r}, which is no plain file name; do not use it.")
-        try:
-            found = sha256_of(bundle / name)
-        except OSError as error:
-            raise BundleError(
-                f"The companion {bundle} lacks {name} ({error.strerror}); copy or export it again as a whole."
-            ) from error
-        if found != expected:
-            raise BundleError(
-                f"{bundle / name} is not the file that the manifest names (SHA-256 {found[:12]}…, expected "
-                f"{expected[:12]}…); copy or export the companion again as a whole."
-            )
+    verify_files(bundle, manifest.files, needed, COMPANION)
+    return manifest, content.sha256

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from moderation.checksum import sha256_of
+from moderation.detector.bundle_files import MANIFEST_FILE, BundleKind, read_content, validated
 from moderation.detector.joined.rule import JoiningRule, ZeroShotRule
-from moderation.detector.manifest import MANIFEST_FILE
 from moderation.errors import BundleError
 
 # Programs that know no joined bundle read detector bundles up to format 2, and tell clearly of a newer one.
@@ -19,7 +18,7 @@ FORMAT_VERSION = 3
 KIND = "joined"
 DETECTOR_PART = "detector"
 COMPANION_PART = "companion"
-_AGAIN = "`moderation companion join`"
+JOINED = BundleKind(KIND, FORMAT_VERSION, "joined bundle", "`moderation companion join`")
 
 
 class _Part(BaseModel):
@@ -69,35 +68,11 @@ def read_joined_manifest(bundle: Path) -> tuple[JoinedManifest, str]:
     The parts verify their own files when they are loaded. Raises BundleError for a missing, damaged, contradictory or
     newer bundle, or one of another kind.
     """
-    path = bundle / MANIFEST_FILE
-    try:
-        raw = path.read_bytes()
-    except OSError as error:
-        raise BundleError(
-            f"No joined bundle at {bundle}: cannot read {path} ({error.strerror}). Name a directory "
-            f"that {_AGAIN} wrote."
-        ) from error
-    try:
-        content = json.loads(raw)
-        version, kind = int(content["format_version"]), content.get("kind")
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BundleError(f"{path} is not a joined bundle's manifest; write it again with {_AGAIN}.") from error
-    if kind != KIND:
-        raise BundleError(f"{bundle} is a bundle, but no joined one; name a directory that {_AGAIN} wrote.")
-    if version > FORMAT_VERSION:
-        raise BundleError(
-            f"{path} has format version {version}, this program reads joined bundles up to {FORMAT_VERSION}: "
-            f"upgrade moderation-sidecar, or join the parts again with {_AGAIN} of this version."
-        )
-    try:
-        manifest = JoinedManifest.model_validate(content)
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise BundleError(f"{path}: {where}: {first['msg']}. Write it again with {_AGAIN}.") from error
+    content = read_content(bundle, JOINED)
+    manifest = validated(JoinedManifest, content, JOINED)
     _verify(bundle / DETECTOR_PART, manifest.detector)
     _verify(bundle / COMPANION_PART, manifest.companion)
-    return manifest, hashlib.sha256(raw).hexdigest()
+    return manifest, content.sha256
 
 
 def _verify(part: Path, expected: PartHash) -> None:
@@ -106,10 +81,11 @@ def _verify(part: Path, expected: PartHash) -> None:
     except OSError as error:
         raise BundleError(
             f"The joined bundle lacks its part {part} ({error.strerror}); copy it again as a whole, or write it again "
-            f"with {_AGAIN}."
+            f"with {JOINED.written_by}."
         ) from error
     if found != expected.manifest_sha256:
         raise BundleError(
             f"{part} is not {expected.name}, which was joined here (SHA-256 of its manifest {found[:12]}…, expected "
-            f"{expected.manifest_sha256[:12]}…): what was fitted holds for that one alone. Join again with {_AGAIN}."
+            f"{expected.manifest_sha256[:12]}…): what was fitted holds for that one alone. Join again with "
+            f"{JOINED.written_by}."
         )

@@ -92,7 +92,7 @@ def test_other_loaders_tell_of_it_in_a_sentence(joined_dir: Path, companion_dir:
         load_companion(joined_dir)
     with pytest.raises(BundleError, match="kind 'companion'"):
         load_detector(companion_dir)
-    with pytest.raises(BundleError, match="no joined one"):
+    with pytest.raises(BundleError, match="no joined bundle"):
         read_joined_manifest(shipped_bundle())
     with pytest.raises(BundleError, match="No joined bundle"):
         read_joined_manifest(joined_dir / "nowhere")

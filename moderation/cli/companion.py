@@ -263,7 +263,13 @@ def as_json(post_id: str, scored: CompanionScore, *, tokens: bool) -> str:
     line["truncated"] = scored.truncated
     if tokens:
         line["tokens"] = [
-            {"start": token.start, "end": token.end, "log_probability": token.log_probability, "rank": token.rank}
+            {
+                "start": token.start,
+                "end": token.end,
+                "log_probability": token.log_probability,
+                "rank": token.rank,
+                "curvature": token.curvature,
+            }
             for token in scored.tokens
         ]
     return json.dumps(line)

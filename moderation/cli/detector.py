@@ -60,7 +60,7 @@ def compare(
         Path | None, typer.Option(help="SHA-256 of other data files than those that the package names.")
     ] = None,
     companion: Annotated[
-        Path | None, typer.Option(help="Companion for the candidate zero-shot (`moderation companion export`).")
+        Path | None, typer.Option(help="Companion for zero-shot and encoder-taught (`moderation companion export`).")
     ] = None,
 ) -> None:
     """Compare detectors on sources and generators that they were not trained on; every choice is made by this."""
@@ -72,9 +72,11 @@ def compare(
         import torch
 
         from moderation.cli.comparison_table import comparison_table
-        from moderation.training.detector.leave_out.catalogue import DEFAULT, catalogue
+        from moderation.detector.companion import load_companion
+        from moderation.training.detector.distillation.lessons import Teacher
+        from moderation.training.detector.leave_out.catalogue import DEFAULT, catalogue, check_companion
         from moderation.training.detector.leave_out.comparison import ComparisonPlan, compare_on
-        from moderation.training.detector.leave_out.zero_shot import ZeroShot, check_companion
+        from moderation.training.detector.leave_out.zero_shot import ZeroShot
         from moderation.training.detector.pretrained import minilm_directory
     except ImportError as error:
         raise SettingsError(NEEDS_EXPORT) from error
@@ -88,11 +90,17 @@ def compare(
     plan = ComparisonPlan(tuple(candidate or DEFAULT), leave, texts, all_rows)
     check_companion(plan.candidates, companion)
     kept = work or out.with_suffix(".work")
-    zero_shot = None if companion is None else ZeroShot(companion, kept, threads or None)
+    loaded = None if companion is None else load_companion(companion, threads or None)
     report = compare_on(
         data,
         plan,
-        catalogue(steps, start_from or minilm_directory(), torch.device(device), zero_shot),
+        catalogue(
+            steps,
+            start_from or minilm_directory(),
+            torch.device(device),
+            ZeroShot(loaded, kept) if loaded else None,
+            Teacher(loaded, kept) if loaded else None,
+        ),
         kept,
         lambda done, total, fold, name: console.print(f"{done} of {total} done, now {fold}: {name}", highlight=False),
         data_manifest,

@@ -30,6 +30,8 @@ _OF_THE_ENCODER = {
     "hard_negative_from": "--hard-negative-from",
     "group_robust": "--group-robust",
     "all_rows": "--all-rows",
+    "teacher": "--teacher",
+    "lessons": "--lessons",
     "threads": "--threads",
     "device": "--device",
 }
@@ -83,6 +85,13 @@ def train(
         bool,
         typer.Option("--all-rows", help="Also rows whose licence forbids weights: to measure, never to publish."),
     ] = False,
+    teacher: Annotated[
+        Path | None,
+        typer.Option(help="Companion (`moderation companion export`) whose answers are learned beside the labels."),
+    ] = None,
+    lessons: Annotated[
+        int, typer.Option(min=1, help="Texts of each source and label that the teacher reads; they are kept in --out.")
+    ] = 2000,
     seed: _Seed = 1,
     threads: _Threads = 0,
     device: _Device = "cpu",
@@ -96,11 +105,16 @@ def train(
         return
     if kind != "encoder":
         raise SettingsError(f"--kind takes encoder or ngrams, not {kind!r}.")
+    if teacher is None and _was_given(context, "lessons"):
+        raise SettingsError("--lessons are a teacher's: give one with --teacher DIR.")
     try:
+        from moderation.detector.companion import load_companion
+        from moderation.training.detector.distillation.lessons import Teacher
         from moderation.training.detector.loop import TrainingPlan
         from moderation.training.detector.loop import train as run
     except ImportError as error:
         raise SettingsError(NEEDS_EXPORT) from error
+    teaching = None if teacher is None else Teacher(load_companion(teacher, threads or None), out)
     plan = TrainingPlan(
         steps=steps,
         batch_texts=batch_texts,
@@ -111,8 +125,10 @@ def train(
         group_robust=group_robust,
         all_rows=all_rows,
         seed=seed,
+        teacher=teaching.manifest_hash if teaching else "",
+        taught_per_stratum=lessons,
     )
-    run(data, out, _start(start_from, from_config, tokenizer), plan, device_with(threads, device))
+    run(data, out, _start(start_from, from_config, tokenizer), plan, device_with(threads, device), teaching)
 
 
 def pretrain(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Sequence
@@ -18,7 +19,13 @@ from moderation.detector.companion.manifest import (
 )
 from moderation.detector.companion.reading import ReadText, TextReader
 from moderation.detector.companion.session import ExpectationRunner, joined
-from moderation.detector.companion.statistics import MISSING, TokenArrays, ZeroShotFeatures, features_of
+from moderation.detector.companion.statistics import (
+    LEAST_VARIANCE,
+    MISSING,
+    TokenArrays,
+    ZeroShotFeatures,
+    features_of,
+)
 from moderation.errors import BundleError
 
 _ON_CPU: tuple[CompanionPrecision, ...] = ("int8", "fp32")
@@ -26,12 +33,22 @@ _ON_CPU: tuple[CompanionPrecision, ...] = ("int8", "fp32")
 
 @dataclass(frozen=True)
 class TokenExpectation:
-    """One token: its character offsets in the normalised text, its log probability in nats, and its rank from 0."""
+    """One token: its character offsets in the normalised text, its log probability in nats, and its rank from 0.
+
+    ``expected`` and ``variance`` are those of the log probability under the model's own distribution there.
+    """
 
     start: int
     end: int
     log_probability: float
+    expected: float
+    variance: float
     rank: int
+
+    @property
+    def curvature(self) -> float:
+        """Return by how many standard deviations the token was likelier than expected (Fast-DetectGPT of one token)."""
+        return (self.log_probability - self.expected) / math.sqrt(max(self.variance, LEAST_VARIANCE))
 
 
 @dataclass(frozen=True)
@@ -140,8 +157,15 @@ def _score(text: ReadText, parts: Sequence[TokenArrays]) -> CompanionScore:
     return CompanionScore(
         features,
         tuple(
-            TokenExpectation(start, end, float(log_probability), int(rank))
-            for (start, end), log_probability, rank in zip(offsets, tokens.log_probability, tokens.rank, strict=True)
+            TokenExpectation(start, end, *figures)
+            for (start, end), *figures in zip(
+                offsets,
+                tokens.log_probability.tolist(),
+                tokens.expected.tolist(),
+                tokens.variance.tolist(),
+                tokens.rank.tolist(),
+                strict=True,
+            )
         ),
         text.truncated,
     )

@@ -49,6 +49,8 @@ FEATURES = tuple(field.name for field in fields(ZeroShotFeatures) if field.name 
 """The names of the figures, without the number of tokens."""
 
 LEAST_TOKENS = 4
+LEAST_VARIANCE = 1e-12
+"""A model that is sure of a token leaves no variance: it then is as expected as it can be, or not at all."""
 MISSING = ZeroShotFeatures(**dict.fromkeys(FEATURES, math.nan), n_tokens=0)
 
 
@@ -58,8 +60,7 @@ def features_of(tokens: TokenArrays) -> ZeroShotFeatures:
     if count < LEAST_TOKENS:
         return MISSING
     surprise = float((tokens.log_probability - tokens.expected).sum())
-    # A model that is sure of every token leaves no variance: the text then is as expected as it can be, or not at all.
-    deviation = math.sqrt(max(float(tokens.variance.sum()), 1e-12))
+    deviation = math.sqrt(max(float(tokens.variance.sum()), LEAST_VARIANCE))
     return ZeroShotFeatures(
         mean_log_probability=float(tokens.log_probability.mean()),
         mean_entropy=float(-tokens.expected.mean()),

@@ -21,7 +21,7 @@ from moderation.training.detector.evaluating.transfer import transfer_matrix
 from moderation.training.detector.evaluating.within_source import low_fpr_roc, supports_one_percent, within_source
 from moderation.training.detector.intervals import weighted_auroc
 from moderation.training.detector.near_duplicates import band_keys
-from moderation.training.detector.partition import load_part_a_of_all_licences, load_partition, with_clusters
+from moderation.training.detector.partition import load_training_rows, with_clusters
 from moderation.training.detector.rows import read_rows
 
 BASELINE = "baseline: word 1-2-gram TF-IDF with logistic regression"
@@ -56,7 +56,7 @@ def evaluate(
         raise InputError(
             f"No source of text_dev in {data_dir} has texts of both labels; name the folder with all rows."
         )
-    training = load_part_a_of_all_licences(data_dir, manifest) if all_rows else load_partition(data_dir, "A", manifest)
+    training = load_training_rows(data_dir, manifest, all_rows=all_rows)
     of_baseline = ScoredRows(scored.rows, baseline_scores(training, [row.text for row in scored.rows]))
     results = {"detector": _results(scored), BASELINE: _results(of_baseline)}
     figures = results["detector"]["within_source"]

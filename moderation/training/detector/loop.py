@@ -11,10 +11,12 @@ from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
 from moderation.training.detector.batches import batch_of_step, tokenise
+from moderation.training.detector.distillation.lessons import Teacher
+from moderation.training.detector.distillation.run import distillation_of
 from moderation.training.detector.hard_negatives import HardTexts, begins_round, find_hard_texts, hard_texts_from
 from moderation.training.detector.model import ClsMeanClassifier, load_classifier, new_classifier, save_classifier
 from moderation.training.detector.optimisation import learning_rate, optimizer_of, take_step
-from moderation.training.detector.partition import load_part_a_of_all_licences, load_partition
+from moderation.training.detector.partition import load_training_rows
 from moderation.training.detector.plans import TrainingPlan
 from moderation.training.detector.rows import TextRow
 from moderation.training.detector.run_state import CHECKPOINT, SavedRun, log_entry, save_run, saved_run
@@ -35,8 +37,17 @@ from moderation.training.detector.vocabulary import special_tokens
 __all__ = ["CHECKPOINT", "TrainingPlan", "learning_rate", "special_tokens", "train", "train_on"]
 
 
-def train(data_dir: Path, out: Path, start_from: Start, plan: TrainingPlan, device: torch.device) -> None:
+def train(
+    data_dir: Path,
+    out: Path,
+    start_from: Start,
+    plan: TrainingPlan,
+    device: torch.device,
+    teacher: Teacher | None = None,
+) -> None:
     """Train on part A of *data_dir* into ``out/checkpoint``, continuing there when a run was interrupted.
+
+    With a *teacher*, the one that the plan names, also on what it says of the tokens.
 
     Raises InputError for data or a starting point that cannot be used, SettingsError for a run that another plan
     began.
@@ -44,9 +55,9 @@ def train(data_dir: Path, out: Path, start_from: Start, plan: TrainingPlan, devi
     # What cannot be used is refused before the data are read, which takes a while.
     begun = saved_run(out, "training", plan, device)
     check_start(out / CHECKPOINT if begun else resolved(start_from))
-    rows = load_part_a_of_all_licences(data_dir) if plan.all_rows else load_partition(data_dir, "A")
+    rows = load_training_rows(data_dir, all_rows=plan.all_rows)
     held_out = sample_per_stratum([row for row in rows if in_validation(row)], plan.validation_per_stratum)
-    train_on([row for row in rows if not in_validation(row)], held_out, out, start_from, plan, device)
+    train_on([row for row in rows if not in_validation(row)], held_out, out, start_from, plan, device, teacher)
 
 
 def train_on(
@@ -56,6 +67,7 @@ def train_on(
     start_from: Start,
     plan: TrainingPlan,
     device: torch.device,
+    teacher: Teacher | None = None,
 ) -> None:
     """Train on *rows* into ``out/checkpoint``, continuing there when a run was interrupted.
 
@@ -72,10 +84,16 @@ def train_on(
     frozen = begun.embeddings_frozen if begun else not isinstance(source, FromConfiguration)
     if frozen:
         _freeze_word_embeddings(model)
-    optimizer = optimizer_of(model.encoder, model.head.parameters(), plan)
+    texts = tokenise(rows, tokenizer, attacked=plan.attacked_share > 0)
+    distillation = None
+    if teacher is not None:
+        texts, distillation = distillation_of(rows, texts, tokenizer, teacher, plan, model)
+    heads = [*model.head.parameters(), *(distillation.student.parameters() if distillation else ())]
+    optimizer = optimizer_of(model.encoder, heads, plan)
     if begun:
         optimizer.load_state_dict(begun.optimizer)
-    texts = tokenise(rows, tokenizer, attacked=plan.attacked_share > 0)
+        if distillation:
+            distillation.restore(model, begun.extra["distillation"])
     held_out_texts = tokenise(held_out, tokenizer)
     hard: HardTexts | None = None
     if begun and "hard_texts" in begun.extra:
@@ -98,21 +116,26 @@ def train_on(
         batch = batch_of_step(texts, special, plan.seed, step, plan.batch_texts, plan.attacked_share, redraw=redraw)
         ids, mask, labels = (torch.from_numpy(part).to(device) for part in (batch.ids, batch.mask, batch.labels))
 
+        targets = distillation.targets(batch, device) if distillation else None
         ratios = None if sources is None else torch.from_numpy(sources.of(batch.texts)).to(device)
         seen: list[Tensor] = []
 
         def loss_of(part: slice) -> Tensor:
-            logits = model(ids[part], mask[part])
-            if ratios is None:
-                return binary_cross_entropy_with_logits(logits, labels[part], reduction="sum") / len(labels)
-            losses = binary_cross_entropy_with_logits(logits, labels[part], reduction="none")
+            hidden, both = model.read(ids[part], mask[part])
+            losses = binary_cross_entropy_with_logits(model.judge(both), labels[part], reduction="none")
             seen.append(losses.detach())
-            return (losses * ratios[part]).sum() / len(labels)
+            loss = (losses if ratios is None else losses * ratios[part]).sum() / len(labels)
+            if distillation and targets:
+                loss = loss + distillation.student.loss(hidden, both, targets, part)
+            return loss
 
         loss = take_step(model, optimizer, plan, step, len(labels), device, loss_of)
         if sources is not None:
             sources.learn(batch.texts, torch.cat(seen).cpu().numpy())
         return loss
+
+    def finished() -> ClsMeanClassifier:
+        return distillation.joined(model) if distillation else model
 
     def save(step: int) -> None:
         extra: dict[str, object] = {} if hard is None else {"hard_texts": hard.state(texts)}
@@ -120,12 +143,14 @@ def train_on(
             extra["source_weights"] = sources.state()
             ratios = {name: round(float(ratio), 3) for name, ratio in zip(sources.sources, sources.ratios, strict=True)}
             log_entry(out, {"step": step, "source_ratios": ratios})
+        if distillation:
+            extra["distillation"] = distillation.state(model)
         run = SavedRun(step, optimizer.state_dict(), frozen, extra)
-        save_run(out, "training", plan, run, tokenizer, partial(save_classifier, model))
+        save_run(out, "training", plan, run, tokenizer, partial(save_classifier, finished()))
 
     def judge(step: int) -> None:
         if held_out and (step % plan.validate_every == 0 or step == plan.steps):
-            figures = within_source(held_out, logits_of(model, held_out_texts, special, device))
+            figures = within_source(held_out, logits_of(finished(), held_out_texts, special, device))
             log_entry(out, {"step": step, "validation": figures})
 
     run_steps(out, "training", plan, begun.step if begun else 0, take, save, judge)

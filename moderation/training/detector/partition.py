@@ -48,11 +48,17 @@ def load_partition(data_dir: Path, part: Part, manifest: Path | None = None) -> 
     return [row for row, keys in zip(rows, bands, strict=True) if row.group in in_b and known.isdisjoint(keys)]
 
 
-def load_part_a_of_all_licences(data_dir: Path, manifest: Path | None = None) -> list[TextRow]:
-    """Return part A together with the rows whose licence forbids weights, for measurements whose weights nobody keeps.
+def load_training_rows(data_dir: Path, manifest: Path | None = None, *, all_rows: bool = False) -> list[TextRow]:
+    """Return part A, with *all_rows* together with the rows whose licence forbids weights.
 
-    The cut stays that of `load_partition`: rows of any licence that belong to a cluster of part B, or are near
-    duplicates of its rows, are left out. Clusters are those of all rows. Raises InputError as `load_partition` does.
+    Weights that saw those may measure, and nobody keeps them. Raises InputError as `load_partition` does.
+    """
+    return _part_a_of_all_licences(data_dir, manifest) if all_rows else load_partition(data_dir, "A", manifest)
+
+
+def _part_a_of_all_licences(data_dir: Path, manifest: Path | None) -> list[TextRow]:
+    """The cut stays that of `load_partition`: rows of any licence that belong to a cluster of part B, or are near
+    duplicates of its rows, are left out. Clusters are those of all rows.
     """
     rows = list(read_rows(data_dir, "text_train", manifest, all_licences=True))
     bands = [band_keys(row.text) for row in rows]

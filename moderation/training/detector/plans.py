@@ -50,6 +50,12 @@ class TrainingPlan(RunPlan):
     """Whether rows whose licence forbids weights are read too: for measuring only."""
     group_robust: bool = False
     """Whether the losses of the sources that the model does worst on count more."""
+    teacher: str = ""
+    """The manifest hash of the companion whose answers are learned beside the labels; empty without one."""
+    taught_share: float = 0.5
+    """Of the texts of a step, those that the teacher has read, where there is one."""
+    taught_per_stratum: int = 2000
+    """Texts of each source and label that the teacher reads at most; half of that where a source has one label."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +87,9 @@ class LanguageModelPlan(RunPlan):
     """Windows of texts never trained on whose perplexity goes to the log."""
 
 
+_UNTAUGHT = {name: getattr(TrainingPlan, name) for name in ("teacher", "taught_share", "taught_per_stratum")}
+
+
 def check_continues(begun: Mapping[str, Any], plan: RunPlan, step: int, checkpoint: Path) -> None:
     """Raise SettingsError unless a run begun with the settings *begun* may go on with *plan* from *step*.
 
@@ -89,7 +98,7 @@ def check_continues(begun: Mapping[str, Any], plan: RunPlan, step: int, checkpoi
     """
     hard = {field.name: field.default for field in fields(plan) if field.name.startswith("hard_negative_")}
     # A run that was saved before there were these settings had none of them.
-    before = {**hard, "group_robust": False, "all_rows": False, **begun}
+    before = {**hard, "group_robust": False, "all_rows": False, **_UNTAUGHT, **begun}
     for name, value in asdict(plan).items():
         if name not in plan.may_differ and name not in hard and before.get(name) != value:
             raise SettingsError(

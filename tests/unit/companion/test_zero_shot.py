@@ -18,7 +18,8 @@ from moderation.cli.detector import app
 from moderation.detector.companion import FEATURES, Companion, CompanionScore, load_companion
 from moderation.errors import InputError
 from moderation.training.detector.kept_features import KeptFeatures
-from moderation.training.detector.leave_out.zero_shot import ZeroShot, check_companion
+from moderation.training.detector.leave_out.catalogue import check_companion
+from moderation.training.detector.leave_out.zero_shot import ZeroShot
 from moderation.training.detector.rows import TextRow
 from moderation.training.detector.zero_shot_fit import alike, fit_rule, fit_zero_shot
 from tests.unit.companion.checkpoints import TEXTS
@@ -148,7 +149,7 @@ def test_rows_that_can_be_read_of_one_label_alone_are_refused() -> None:
 def test_the_candidate_scores_texts_and_names_its_companion(
     companion: Companion, companion_dir: Path, tmp_path: Path
 ) -> None:
-    candidate = ZeroShot(companion_dir, tmp_path, 1)
+    candidate = ZeroShot(load_companion(companion_dir, 1), tmp_path)
     rows = [_row(number, number % 2, text=text) for number, text in enumerate(TEXTS)]
     scores = candidate.fit(rows, tmp_path / "fold")([*TEXTS, "w270"])
     assert scores.shape == (len(TEXTS) + 1,)

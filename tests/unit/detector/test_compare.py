@@ -26,7 +26,7 @@ from moderation.training.detector.leave_out.folds import generator_folds, source
 from moderation.training.detector.leave_out.ngrams import balanced_words
 from moderation.training.detector.leave_out.shapes import shape
 from moderation.training.detector.loop import CHECKPOINT, TrainingPlan
-from moderation.training.detector.partition import load_part_a_of_all_licences, load_partition
+from moderation.training.detector.partition import load_partition, load_training_rows
 from moderation.training.detector.rows import TextRow
 from tests.unit.detector.written_rows import written_rows, written_text
 
@@ -235,7 +235,7 @@ def _with_forbidden_rows() -> list[TextRow]:
 def test_all_rows_leave_the_cut_as_it_is_and_take_nothing_of_part_b(tmp_path: Path) -> None:
     manifest = _write(tmp_path, _with_forbidden_rows())
     part_a, part_b = ({row.id for row in load_partition(tmp_path, part, manifest)} for part in ("A", "B"))
-    found = load_part_a_of_all_licences(tmp_path, manifest)
+    found = load_training_rows(tmp_path, manifest, all_rows=True)
     assert {row.id for row in found if row.licence == "mit"} == part_a
     assert part_b.isdisjoint(row.id for row in found)
     essays = [row for row in found if row.source == "essays"]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from moderation.training.detector.leave_out.candidates import REFERENCE, Candidate
+from moderation.errors import InputError
+from moderation.training.detector.distillation.lessons import Teacher
+from moderation.training.detector.leave_out.candidates import REFERENCE, Candidate, parts_of
 from moderation.training.detector.leave_out.encoders import Encoder
 from moderation.training.detector.leave_out.ngrams import Words, balanced_characters, balanced_words
 from moderation.training.detector.leave_out.shapes import Shapes
@@ -19,13 +23,28 @@ DEFAULT = (REFERENCE, "words-balanced", "characters", "shapes")
 _ATTACKED_SHARE = 0.25
 _HARD_NEGATIVE_SHARE = 0.3
 
+TAUGHT = "encoder-taught"
+OF_A_COMPANION = (ZERO_SHOT, TAUGHT)
+"""The candidates that are there only with a companion."""
+
+
+def check_companion(names: Sequence[str], companion: Path | None) -> None:
+    """Raise InputError when a candidate that needs a companion is asked for and none is given."""
+    needing = [part for name in names for part in parts_of(name) if part in OF_A_COMPANION]
+    if companion is None and needing:
+        raise InputError(f"The candidate {needing[0]} needs a language model: give its bundle with --companion DIR.")
+
 
 def catalogue(
-    steps: int, start_from: Path, device: torch.device, zero_shot: ZeroShot | None = None
+    steps: int,
+    start_from: Path,
+    device: torch.device,
+    zero_shot: ZeroShot | None = None,
+    teacher: Teacher | None = None,
 ) -> dict[str, Candidate]:
     """Return every candidate by name; encoders begin at *start_from* and take *steps* steps.
 
-    *zero_shot* is one of them where there is a companion.
+    *zero_shot*, and the encoder that *teacher* teaches, are among them where there is a companion.
     """
     hard = TrainingPlan(
         steps=steps,
@@ -44,4 +63,6 @@ def catalogue(
     }
     if zero_shot is not None:
         known[ZERO_SHOT] = zero_shot
+    if teacher is not None:
+        known[TAUGHT] = Encoder(replace(hard, teacher=teacher.manifest_hash), start_from, device, teacher)
     return known

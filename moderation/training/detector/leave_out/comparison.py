@@ -14,7 +14,7 @@ from moderation.training.detector.leave_out.candidates import REFERENCE, Candida
 from moderation.training.detector.leave_out.figures import Cell, Scores, cells_of, figures_within, mean_figures
 from moderation.training.detector.leave_out.folds import TRAINING_ROWS_PER_STRATUM, Fold, generator_folds, source_folds
 from moderation.training.detector.leave_out.kept_scores import FoldScores, scores_of
-from moderation.training.detector.partition import load_part_a_of_all_licences, load_partition
+from moderation.training.detector.partition import load_training_rows
 
 _TPR = "tpr_at_1_percent"
 _FOLDS = {"source": (source_folds,), "generator": (generator_folds,), "both": (source_folds, generator_folds)}
@@ -50,7 +50,7 @@ def compare_on(
     if plan.leave not in _FOLDS:
         raise InputError(f"--leave {plan.leave} is none of {', '.join(_FOLDS)}: use one of them.")
     check_names(plan.candidates, known)
-    rows = load_part_a_of_all_licences(data_dir, manifest) if plan.all_rows else load_partition(data_dir, "A", manifest)
+    rows = load_training_rows(data_dir, manifest, all_rows=plan.all_rows)
     folds = [fold for make in _FOLDS[plan.leave] for fold in make(rows, plan.texts_per_label)]
     return {
         "rows": "part A, of every licence: for measuring, no weights of it may be published"

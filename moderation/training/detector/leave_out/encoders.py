@@ -15,6 +15,7 @@ from tokenizers import Tokenizer
 
 from moderation.checksum import sha256_of
 from moderation.training.detector.batches import tokenise
+from moderation.training.detector.distillation.lessons import Teacher
 from moderation.training.detector.leave_out.candidates import Scorer
 from moderation.training.detector.loop import CHECKPOINT, TrainingPlan, special_tokens, train_on
 from moderation.training.detector.model import load_classifier
@@ -29,16 +30,23 @@ _DECIDE_WHERE_SET = (
     "hard_negative_every",
     "hard_negative_pool",
     "group_robust",
+    "teacher",
+    "taught_share",
+    "taught_per_stratum",
 )
 
 
 class Encoder:
     """The model that the training loop gives for a plan; an interrupted run continues in its folder."""
 
-    def __init__(self, plan: TrainingPlan, start_from: Path, device: torch.device) -> None:
+    def __init__(
+        self, plan: TrainingPlan, start_from: Path, device: torch.device, teacher: Teacher | None = None
+    ) -> None:
+        """Train by *plan*, and where it names a *teacher* with that one's lessons."""
         self._plan = plan
         self._start_from = start_from
         self._device = device
+        self._teacher = teacher
 
     @cached_property
     def description(self) -> str:
@@ -54,7 +62,7 @@ class Encoder:
 
     def fit(self, rows: Sequence[TextRow], folder: Path, /) -> Scorer:
         """Return the trained model's scorer; a text without a token gets 0, even odds."""
-        train_on(rows, (), folder, self._start_from, self._plan, self._device)
+        train_on(rows, (), folder, self._start_from, self._plan, self._device, self._teacher)
         checkpoint = folder / CHECKPOINT
         tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
         special = special_tokens(tokenizer)

@@ -9,10 +9,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.detector.companion import FEATURES, Companion, load_companion
-from moderation.errors import InputError
+from moderation.detector.companion import FEATURES, Companion
 from moderation.training.detector.kept_features import KeptFeatures
-from moderation.training.detector.leave_out.candidates import Scorer, parts_of
+from moderation.training.detector.leave_out.candidates import Scorer
 from moderation.training.detector.rows import TextRow
 from moderation.training.detector.slices import sample_per_stratum
 from moderation.training.detector.zero_shot_fit import ROWS_PER_STRATUM, C, fit_zero_shot
@@ -23,12 +22,11 @@ ZERO_SHOT = "zero-shot"
 class ZeroShot:
     """A logistic regression on the companion's figures; *kept* is the folder in which these stay."""
 
-    def __init__(self, bundle: Path, kept: Path, threads: int | None = None) -> None:
-        self._bundle = bundle
+    def __init__(self, companion: Companion, kept: Path) -> None:
+        self._companion = companion
         self._kept = kept
-        self._threads = threads
 
-    @cached_property
+    @property
     def description(self) -> str:
         """The companion, by its manifest, and the model on top of it."""
         return (
@@ -52,15 +50,5 @@ class ZeroShot:
         return score
 
     @cached_property
-    def _companion(self) -> Companion:
-        return load_companion(self._bundle, self._threads)
-
-    @cached_property
     def _features(self) -> KeptFeatures:
         return KeptFeatures(self._companion, self._kept)
-
-
-def check_companion(names: Sequence[str], bundle: Path | None) -> None:
-    """Raise InputError when zero-shot is asked for and no companion is given."""
-    if bundle is None and any(ZERO_SHOT in parts_of(name) for name in names):
-        raise InputError(f"The candidate {ZERO_SHOT} needs a language model: give its bundle with --companion DIR.")

@@ -1,0 +1,110 @@
+"""What the student is to say: the companion's figures of each of the student's tokens, and of a crop as a whole.
+
+Both cut a text into other tokens. So what the companion said of one of its tokens is spread evenly over the token's
+characters, and a token of the student is taught the sum over its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+
+from moderation.training.detector.distillation.lessons import Lesson
+
+OF_A_TOKEN = (
+    "surprise",
+    "log_probability",
+    "variance",
+    "log_rank",
+    "in_top_10",
+    "in_top_100",
+    "in_top_1000",
+    "tokens",
+)
+"""What is summed: log probability over its expectation, the next two, log(rank + 1), shares of GLTR, and the tokens."""
+OF_A_CROP = (
+    "mean_surprise",
+    "mean_log_probability",
+    "mean_entropy",
+    "mean_log_rank",
+    "top10_share",
+    "top100_share",
+    "top1000_share",
+    "curvature_per_token",
+    "curvature",
+)
+# A crop of which the companion read less than one token, or was sure, says nothing that could be divided by.
+_LEAST = 1.0
+
+
+@dataclass(frozen=True)
+class TaughtText:
+    """One lesson in the student's tokens: *ids* of shape (tokens,), *targets* of shape (tokens, OF_A_TOKEN)."""
+
+    ids: NDArray[np.int32]
+    targets: NDArray[np.float32]
+
+
+def taught_texts(lessons: Sequence[Lesson], tokenizer: Tokenizer) -> tuple[list[Lesson], list[TaughtText]]:
+    """Return the lessons that have a token of *tokenizer*, and each in these tokens, without special ones."""
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    encoded = tokenizer.encode_batch([lesson.text for lesson in lessons], add_special_tokens=False)
+    kept = [(lesson, encoding) for lesson, encoding in zip(lessons, encoded, strict=True) if encoding.ids]
+    stretches = [
+        TaughtText(np.array(encoding.ids, dtype=np.int32), _summed(lesson, encoding.offsets))
+        for lesson, encoding in kept
+    ]
+    return [lesson for lesson, _ in kept], stretches
+
+
+def figures_of_crops(sums: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return shape (crops, OF_A_CROP) for the sums over each crop's tokens, shape (crops, OF_A_TOKEN)."""
+    surprise, log_probability, variance, log_rank, top10, top100, top1000, counted = sums.T
+    tokens = np.maximum(counted, _LEAST)
+    curvature = surprise / np.sqrt(np.maximum(variance, _LEAST))
+    return np.stack(
+        [
+            surprise / tokens,
+            log_probability / tokens,
+            (surprise - log_probability) / tokens,
+            log_rank / tokens,
+            top10 / tokens,
+            top100 / tokens,
+            top1000 / tokens,
+            curvature / np.sqrt(tokens),
+            curvature,
+        ],
+        axis=1,
+    )
+
+
+def _summed(lesson: Lesson, offsets: Sequence[tuple[int, int]]) -> NDArray[np.float32]:
+    log_probability, expected, variance, rank = lesson.figures.T
+    said = np.stack(
+        [
+            log_probability - expected,
+            log_probability,
+            variance,
+            np.log1p(rank),
+            rank < 10,
+            rank < 100,
+            rank < 1000,
+            np.ones_like(rank),
+        ],
+        axis=1,
+    )
+    of_characters = np.zeros((len(lesson.text) + 1, len(OF_A_TOKEN)))
+    for (begin, end), figures in zip(lesson.spans, said, strict=True):
+        first = begin
+        # A token of the companion begins with the blank before its word; no token of the student has that.
+        while first < end - 1 and lesson.text[first].isspace():
+            first += 1
+        of_characters[first + 1 : end + 1] += figures / max(1, end - first)
+    sums = np.cumsum(of_characters, axis=0)
+    places = np.array(offsets, dtype=np.int64).reshape(-1, 2)
+    return np.asarray(sums[places[:, 1]] - sums[places[:, 0]], dtype=np.float32)

@@ -15,10 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from moderation.attacks import TRAINING_ATTACKS, attack_named
 from moderation.text import normalise
+from moderation.training.detector.attacked import attacked_text
 from moderation.training.detector.distillation.targets import OF_A_TOKEN, TaughtText
-from moderation.training.detector.partition import keyed_fraction
 from moderation.training.detector.rows import TextRow
 
 CROP_MIN_TOKENS = 10
@@ -114,7 +113,7 @@ def tokenise(rows: Sequence[TextRow], tokenizer: Tokenizer, *, attacked: bool = 
     weights = np.array([_weight(stratum, members) for stratum in sorted(members)])
     return TokenisedTexts(
         tokens=tokens,
-        attacked=_tokens((_attacked(row) for row in rows), tokenizer) if attacked else None,
+        attacked=_tokens((attacked_text(row) for row in rows), tokenizer) if attacked else None,
         labels=np.array([row.label for row in rows], dtype=np.float32),
         strata=tuple(np.array(members[stratum]) for stratum in sorted(members)),
         weights=weights / weights.sum(),
@@ -131,16 +130,6 @@ def _tokens(texts: Iterable[str], tokenizer: Tokenizer) -> Tokens:
         parts.extend(np.array(encoding.ids, dtype=np.int32) for encoding in encoded)
     lengths = [len(part) for part in parts]
     return Tokens(np.concatenate(parts) if parts else np.zeros(0, np.int32), np.concatenate([[0], np.cumsum(lengths)]))
-
-
-def _attacked(row: TextRow) -> str:
-    """The text after the first training attack, in an order of the row's own, that normalisation does not undo."""
-    clean = normalise(row.text)
-    for name in sorted(TRAINING_ATTACKS, key=lambda name: keyed_fraction(row.id, name)):
-        changed = attack_named(name).apply(row.text, row.id)
-        if normalise(changed) != clean:
-            return changed
-    return row.text
 
 
 def batch_of_step(

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 
 from moderation.text import normalise
 from moderation.training.detector.attacked import attacked_text
-from moderation.training.detector.distillation.targets import OF_A_TOKEN, TaughtText
+from moderation.training.detector.distillation.taught_text import OF_A_TOKEN, TaughtText
 from moderation.training.detector.rows import TextRow
 
 CROP_MIN_TOKENS = 10
@@ -146,18 +146,20 @@ def batch_of_step(
     """Return the batch of one step, the same for the same seed and step; *attacked_share* of its texts are attacked.
 
     *token_dropout* of the tokens become unknown. *redraw* may put other texts of the same strata in. Where texts are
-    taught, some draws take such a stretch instead, never attacked: what was said of it holds for it alone.
+    taught, some of the other draws take such a stretch, never attacked: what was said of it holds for it alone.
     """
     deal, place = divmod(step, STEPS_DEALT_TOGETHER)
     rng = np.random.default_rng([seed, deal])
     drawn = rng.choice(len(texts.strata), size=size * STEPS_DEALT_TOGETHER, p=texts.weights)
     chosen = np.array([texts.strata[stratum][rng.integers(len(texts.strata[stratum]))] for stratum in drawn])
+    drawn_first = chosen
     if redraw is not None:
         chosen = redraw(drawn, chosen, deal)
     changed = rng.random(len(chosen)) < attacked_share
     stretches: list[TaughtText | None] = [None] * len(chosen)
     if texts.taught is not None:
-        chosen, stretches = _taught_instead(texts.taught, drawn, chosen, rng)
+        free = ~changed & (chosen == drawn_first)
+        chosen, stretches = _taught_instead(texts.taught, drawn, chosen, free, rng)
     read = [
         stretch.ids if stretch else (texts.attacked if attack and texts.attacked else texts.tokens).of(text)
         for text, attack, stretch in zip(chosen, changed, stretches, strict=True)
@@ -187,12 +189,20 @@ def with_taught(
 
 
 def _taught_instead(
-    taught: TaughtTexts, drawn: NDArray[np.int64], chosen: NDArray[np.int64], rng: np.random.Generator
+    taught: TaughtTexts,
+    drawn: NDArray[np.int64],
+    chosen: NDArray[np.int64],
+    free: NDArray[np.bool_],
+    rng: np.random.Generator,
 ) -> tuple[NDArray[np.int64], list[TaughtText | None]]:
-    """Return the texts with some draws moved to taught ones of the same stratum, and the stretches that are read."""
+    """Return the texts with some of the *free* draws moved to taught ones of their stratum, and the stretches read.
+
+    Draws that are attacked or hard are not free: the shares of all three kinds are of all draws.
+    """
+    odds = taught.share / max(free.mean(), taught.share)
     chosen = chosen.copy()
     stretches: list[TaughtText | None] = [None] * len(chosen)
-    for place in np.flatnonzero(rng.random(len(chosen)) < taught.share):
+    for place in np.flatnonzero(free & (rng.random(len(chosen)) < odds)):
         if len(among := taught.strata[drawn[place]]):
             number = int(among[rng.integers(len(among))])
             chosen[place], stretches[place] = taught.texts[number], taught.stretches[number]

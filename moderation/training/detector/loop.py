@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
+from moderation.errors import SettingsError
 from moderation.training.detector.batches import batch_of_step, tokenise
 from moderation.training.detector.distillation.lessons import Teacher
 from moderation.training.detector.distillation.run import distillation_of
@@ -73,8 +74,10 @@ def train_on(
 
     The figures on *held_out* go to the log; they choose nothing here. Whoever continues a run gives the same rows: they
     are not compared. Raises InputError for a starting point that cannot be used, SettingsError for a run that another
-    plan began.
+    plan began, and for another *teacher* than the plan's.
     """
+    if plan.teacher != (teacher.manifest_hash if teacher else ""):
+        raise SettingsError("The teacher is not the one that the plan names: give both, or neither.")
     begun = saved_run(out, "training", plan, device)
     source = out / CHECKPOINT if begun else resolved(start_from)
     tokenizer = tokenizer_of(source)
@@ -121,15 +124,15 @@ def train_on(
         seen: list[Tensor] = []
 
         def loss_of(part: slice) -> Tensor:
-            hidden, both = model.read(ids[part], mask[part])
-            losses = binary_cross_entropy_with_logits(model.judge(both), labels[part], reduction="none")
+            hidden, pooled = model.encode(ids[part], mask[part])
+            losses = binary_cross_entropy_with_logits(model.logits_of(pooled), labels[part], reduction="none")
             seen.append(losses.detach())
             loss = (losses if ratios is None else losses * ratios[part]).sum() / len(labels)
-            if distillation and targets:
-                loss = loss + distillation.student.loss(hidden, both, targets, part)
+            if distillation and targets is not None:
+                loss = loss + distillation.student.loss(hidden, pooled, targets, part)
             return loss
 
-        loss = take_step(model, optimizer, plan, step, len(labels), device, loss_of)
+        loss = take_step(optimizer, plan, step, len(labels), device, loss_of)
         if sources is not None:
             sources.learn(batch.texts, torch.cat(seen).cpu().numpy())
         return loss

@@ -34,10 +34,10 @@ class ClsMeanClassifier(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return logits of shape (texts,) for ids and mask of shape (texts, tokens)."""
-        _, both = self.read(input_ids, attention_mask)
-        return self.judge(both)
+        _, pooled = self.encode(input_ids, attention_mask)
+        return self.logits_of(pooled)
 
-    def read(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
+    def encode(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
         """Return what is known of each token, (texts, tokens, width), and of each text, (texts, twice the width)."""
         hidden: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
@@ -46,13 +46,13 @@ class ClsMeanClassifier(nn.Module):
 
     def with_head(self, head: nn.Linear) -> ClsMeanClassifier:
         """Return a classifier with the same encoder and another head."""
-        other = ClsMeanClassifier(self.encoder, head.in_features // 2)
+        other = ClsMeanClassifier(self.encoder, head.in_features // 2, self.dropout.p)
         other.head = head
         return other.train(self.training)
 
-    def judge(self, both: Tensor) -> Tensor:
+    def logits_of(self, pooled: Tensor) -> Tensor:
         """Return logits of shape (texts,) for what is known of each text."""
-        logits: Tensor = self.head(self.dropout(both)).squeeze(-1)
+        logits: Tensor = self.head(self.dropout(pooled)).squeeze(-1)
         return logits
 
 

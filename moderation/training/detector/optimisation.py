@@ -41,7 +41,6 @@ def optimizer_of(body: nn.Module, head: Iterable[nn.Parameter], plan: RunPlan) -
 
 
 def take_step(
-    model: nn.Module,
     optimizer: torch.optim.Optimizer,
     plan: RunPlan,
     step: int,
@@ -62,7 +61,7 @@ def take_step(
         share = loss_of(slice(begin, begin + in_a_pass))
         share.backward()  # type: ignore[no-untyped-call]
         loss += float(share.detach())
-    torch.nn.utils.clip_grad_norm_(model.parameters(), plan.gradient_norm)
+    torch.nn.utils.clip_grad_norm_([p for group in optimizer.param_groups for p in group["params"]], plan.gradient_norm)
     optimizer.step()
     optimizer.zero_grad(set_to_none=True)
     return loss

@@ -51,7 +51,7 @@ def load_partition(data_dir: Path, part: Part, manifest: Path | None = None) -> 
 def load_training_rows(data_dir: Path, manifest: Path | None = None, *, all_rows: bool = False) -> list[TextRow]:
     """Return part A, with *all_rows* together with the rows whose licence forbids weights.
 
-    Weights that saw those may measure, and nobody keeps them. Raises InputError as `load_partition` does.
+    The latter are for measurements whose weights nobody keeps. Raises InputError as `load_partition` does.
     """
     return _part_a_of_all_licences(data_dir, manifest) if all_rows else load_partition(data_dir, "A", manifest)
 

@@ -99,6 +99,12 @@ def check_continues(begun: Mapping[str, Any], plan: RunPlan, step: int, checkpoi
     hard = {field.name: field.default for field in fields(plan) if field.name.startswith("hard_negative_")}
     # A run that was saved before there were these settings had none of them.
     before = {**hard, "group_robust": False, "all_rows": False, **_UNTAUGHT, **begun}
+    teacher = before.get("teacher", "")
+    if teacher != getattr(plan, "teacher", ""):
+        how = f"with the teacher {teacher[:12]}" if teacher else "without a teacher"
+        raise SettingsError(
+            f"The run in {checkpoint} was begun {how}: go on with that (--teacher), or in another --out."
+        )
     for name, value in asdict(plan).items():
         if name not in plan.may_differ and name not in hard and before.get(name) != value:
             raise SettingsError(

@@ -74,7 +74,7 @@ def pretrain_on(
         def loss_of(part: slice) -> Tensor:
             return guessing_loss(model, ids[part], mask[part], targets[part]) / guessed
 
-        return take_step(model, optimizer, plan, step, len(ids), device, loss_of)
+        return take_step(optimizer, plan, step, len(ids), device, loss_of)
 
     def save(step: int) -> None:
         run = SavedRun(step, optimizer.state_dict(), frozen, {})

@@ -20,7 +20,8 @@ from moderation.errors import InputError, SettingsError
 from moderation.training.detector.batches import SpecialTokens, batch_of_step, tokenise, with_taught
 from moderation.training.detector.distillation.lessons import MOST_WORDS, Teacher, stretch_of, taught_rows
 from moderation.training.detector.distillation.run import distillation_of
-from moderation.training.detector.distillation.targets import OF_A_CROP, OF_A_TOKEN, figures_of_crops, taught_texts
+from moderation.training.detector.distillation.targets import OF_A_CROP, figures_of_crops, taught_texts
+from moderation.training.detector.distillation.taught_text import OF_A_TOKEN
 from moderation.training.detector.leave_out.catalogue import TAUGHT, catalogue
 from moderation.training.detector.loop import TrainingPlan, train_on
 from moderation.training.detector.model import load_classifier
@@ -30,7 +31,7 @@ from tests.unit.detector.small_encoders import BERT_TOKENS, rows_of, small_bert,
 _CPU = torch.device("cpu")
 _SPECIAL = SpecialTokens(first=2, last=3, pad=0, unknown=1)
 _ROWS = rows_of({"ours": (30, 30), "people": (30, 0)})
-_SURPRISE, _TOKENS = OF_A_TOKEN.index("surprise"), OF_A_TOKEN.index("tokens")
+_DISCREPANCY, _TOKENS = OF_A_TOKEN.index("discrepancy"), OF_A_TOKEN.index("tokens")
 
 
 class _Counting:
@@ -104,10 +105,10 @@ def test_the_students_tokens_share_what_was_said_of_the_text(teacher: Teacher) -
         blank = np.array([lesson.text[begin:end].isspace() for begin, end in lesson.spans])
         sums = stretch.targets.sum(axis=0)
         assert sums[_TOKENS] == pytest.approx((~blank).sum(), rel=1e-4)
-        assert sums[_SURPRISE] == pytest.approx((log_probability - expected)[~blank].sum(), rel=1e-3)
+        assert sums[_DISCREPANCY] == pytest.approx((log_probability - expected)[~blank].sum(), rel=1e-3)
         begin, end = lesson.text.index(" ") + 1, lesson.text.index(" ", lesson.text.index(" ") + 1)
         second = (lesson.spans[:, 0] >= begin) & (lesson.spans[:, 1] <= end)
-        assert stretch.targets[1, _SURPRISE] == pytest.approx((log_probability - expected)[second].sum(), rel=1e-3)
+        assert stretch.targets[1, _DISCREPANCY] == pytest.approx((log_probability - expected)[second].sum(), rel=1e-3)
 
 
 def test_figures_of_a_crop_are_those_of_the_companion() -> None:
@@ -119,7 +120,7 @@ def test_figures_of_a_crop_are_those_of_the_companion() -> None:
     ]  # fmt: skip
     found = dict(zip(OF_A_CROP, figures_of_crops(np.array([[part.sum() for part in sums]]))[0], strict=True))
     features = features_of(tokens)
-    assert found["mean_surprise"] == pytest.approx((tokens.log_probability - tokens.expected).mean())
+    assert found["mean_discrepancy"] == pytest.approx((tokens.log_probability - tokens.expected).mean())
     for name in OF_A_CROP[1:]:
         assert found[name] == pytest.approx(getattr(features, name)), name
 
@@ -177,7 +178,7 @@ def test_a_taught_run_continues_as_if_never_stopped(teacher: Teacher, tmp_path: 
 def test_another_teacher_or_none_does_not_continue_a_run(teacher: Teacher, tmp_path: Path) -> None:
     encoder = small_bert(tmp_path / "encoder")
     train_on(_ROWS, (), tmp_path / "run", encoder, _plan(teacher, 2), _CPU, teacher)
-    with pytest.raises(SettingsError, match="begun with teacher="):
+    with pytest.raises(SettingsError, match=f"begun with the teacher {teacher.manifest_hash[:12]}"):
         train_on(_ROWS, (), tmp_path / "run", encoder, _plan(teacher, 4, teacher=""), _CPU)
     with pytest.raises(SettingsError, match="begun with taught_per_stratum=20, not 10"):
         train_on(_ROWS, (), tmp_path / "run", encoder, _plan(teacher, 4, taught_per_stratum=10), _CPU, teacher)
@@ -195,7 +196,7 @@ def test_the_student_learns_what_it_is_taught(teacher: Teacher, tmp_path: Path) 
     for step in range(150):
         batch = batch_of_step(texts, _SPECIAL, 1, step, 16)
         targets = distillation.targets(batch, _CPU)
-        hidden, both = model.read(torch.from_numpy(batch.ids), torch.from_numpy(batch.mask))
+        hidden, both = model.encode(torch.from_numpy(batch.ids), torch.from_numpy(batch.mask))
         first, second, whole = (
             distillation.student.loss(hidden[part], both[part], targets, part)
             for part in (slice(0, 8), slice(8, 16), slice(0, 16))
@@ -216,9 +217,9 @@ def test_the_joined_head_is_the_mean_of_both_answers(teacher: Teacher, tmp_path:
     model.eval()
     ids, mask = (torch.from_numpy(part) for part in _read(distillation.sample))
     with torch.no_grad():
-        _, both = model.read(ids, mask)
-        label = model.judge(both).numpy()
-        curvature = distillation.student.crop_head(both)[:, OF_A_CROP.index("curvature")].numpy()
+        _, both = model.encode(ids, mask)
+        label = model.logits_of(both).numpy()
+        curvature = distillation.student.crop_head(both)[:, OF_A_CROP.index("curvature_per_token")].numpy()
         joined = distillation.joined(model)(ids, mask).numpy()
     weights = distillation.weights.numpy()
     standardised = [_standardised(scores, weights) for scores in (label, curvature)]
@@ -255,7 +256,7 @@ def test_the_candidate_names_its_teacher_and_scores(teacher: Teacher, tmp_path: 
 
 def test_rows_of_which_the_teacher_says_nothing_are_refused(teacher: Teacher, tmp_path: Path) -> None:
     rows = [TextRow(str(number), "ours", number % 2, str(number), "a", "", "mit") for number in range(8)]
-    with pytest.raises(InputError, match="says nothing"):
+    with pytest.raises(InputError, match="texts of one label at most"):
         train_on(rows, (), tmp_path / "run", small_bert(tmp_path / "encoder"), _plan(teacher), _CPU, teacher)
 
 

@@ -19,6 +19,8 @@ from moderation.training.detector.rows import TextRow
 
 MOST_WORDS = 110
 """Of a longer text a stretch of so many words is read: about the longest crop that the encoder learns from."""
+MOST_CHARACTERS = 900
+"""The bound where words are long or no blanks stand between them; the companion reads so much as a whole."""
 _FIGURES_OF_A_TOKEN = 6
 
 
@@ -37,12 +39,15 @@ class Lesson:
 
 
 class Teacher:
-    """A companion whose lessons are kept in *folder*, each computed once."""
+    """A companion whose lessons are kept in *folder*, each computed once.
+
+    Whoever has the companion can compute a text from the ranks of its tokens: treat the file as you treat the texts.
+    """
 
     def __init__(self, companion: Companion, folder: Path) -> None:
         self.manifest_hash = companion.manifest_hash
         self._companion = companion
-        self._kept = KeptByText(folder / f"lessons-{companion.manifest_hash}.jsonl", self._compute, _is_whole)
+        self._file = folder / f"lessons-{companion.manifest_hash}.jsonl"
 
     def lessons(self, rows: Sequence[TextRow], advance: Callable[[int], None]) -> list[Lesson]:
         """Return the lessons of *rows*, without those of which the companion says nothing.
@@ -50,7 +55,8 @@ class Teacher:
         *advance* is told of texts read.
         """
         stretches = [stretch_of(row) for row in rows]
-        read = self._kept.of(stretches, advance)
+        # Read anew each time, and let go: as lists they take many times the room of the arrays.
+        read = KeptByText(self._file, self._compute, _is_whole).of(stretches, advance)
         return [
             Lesson(row, text, *_arrays(tokens))
             for row, text, tokens in zip(rows, stretches, read, strict=True)
@@ -84,7 +90,7 @@ def taught_rows(rows: Sequence[TextRow], per_stratum: int) -> list[TextRow]:
         strata[row.source, row.label].append(row)
     chosen: list[TextRow] = []
     for source, label in sorted(strata):
-        limit = per_stratum if (source, 1 - label) in strata else per_stratum // 2
+        limit = per_stratum if (source, 1 - label) in strata else max(1, per_stratum // 2)
         chosen += sorted(strata[source, label], key=lambda row: keyed_fraction(row.id, "distil"))[:limit]
     return chosen
 
@@ -93,7 +99,8 @@ def stretch_of(row: TextRow) -> str:
     """Return the row's normalised text, or a stretch of a long one that depends on the row's id alone."""
     words = normalise(row.text).split(" ")
     begin = int(keyed_fraction(row.id, "distil from") * (max(0, len(words) - MOST_WORDS) + 1))
-    return " ".join(words[begin : begin + MOST_WORDS])
+    # The companion normalises what it gets, and a quotation may now begin the text: its places must be those of ours.
+    return normalise(" ".join(words[begin : begin + MOST_WORDS])[:MOST_CHARACTERS])
 
 
 def _arrays(tokens: Sequence[Sequence[float]]) -> tuple[NDArray[np.int64], NDArray[np.float64]]:

@@ -23,7 +23,8 @@ from moderation.training.detector.batches import (
 )
 from moderation.training.detector.distillation.lessons import Teacher, taught_rows
 from moderation.training.detector.distillation.student import CropTargets, Student
-from moderation.training.detector.distillation.targets import OF_A_CROP, TaughtText, taught_texts
+from moderation.training.detector.distillation.targets import OF_A_CROP, taught_texts
+from moderation.training.detector.distillation.taught_text import TaughtText
 from moderation.training.detector.model import ClsMeanClassifier
 from moderation.training.detector.plans import TrainingPlan
 from moderation.training.detector.rows import TextRow
@@ -34,6 +35,8 @@ from moderation.training.detector.zero_shot_fit import alike
 # Texts of each source and label by which both heads are brought to one scale.
 _SCALE_TEXTS_PER_STRATUM = 60
 _TEXTS_READ_TOGETHER = 32
+# A student that gives every text the same curvature has nothing to add, and must not divide by nothing.
+_LEAST_SPREAD = 1e-6
 
 
 @dataclass(frozen=True)
@@ -56,28 +59,29 @@ class Distillation:
         model.head.load_state_dict(state["label_head"])
 
     def targets(self, batch: Batch, device: torch.device) -> CropTargets:
-        """Return what the student is to answer to a step's batch."""
-        assert batch.lessons is not None, "drawn from texts that are taught"
+        """Return what the student is to answer to a step's batch, which was drawn from texts that are taught."""
+        assert batch.lessons is not None
         return self.student.targets(batch.lessons, device)
 
     def joined(self, model: ClsMeanClassifier) -> ClsMeanClassifier:
-        """Return *model* with one head for both answers: the mean of its logit and the student's curvature.
+        """Return *model* with one head for both answers: the mean of its logit and the student's curvature per token.
 
-        Each is in standard deviations over the sample, and the mean is brought to the spread of the labels' logits. Its
-        zero is theirs: where the curvature is average, and the labels' head says even odds, it says even odds.
+        Each is in standard deviations over the sample, times that of the logits. Where the curvature is average and the
+        labels' head says even odds, it says even odds. Per token, because the curvature of a whole text grows with its
+        length, and the zero would be that of one length.
         """
-        both = self._read(model)
+        pooled = self._encode(model)
         curvature = self._curvature_head()
         with torch.no_grad():
-            spreads = [self._spread(head(both).squeeze(-1)) for head in (model.head, curvature)]
+            spreads = [self._spread(head(pooled).squeeze(-1)) for head in (model.head, curvature)]
             (_, label_sd), (average, curvature_sd) = spreads
-            share = 0.5 * label_sd / curvature_sd
-            head = nn.Linear(model.head.in_features, 1).to(both.device)
+            share = 0.5 * label_sd / curvature_sd.clamp(min=_LEAST_SPREAD)
+            head = nn.Linear(model.head.in_features, 1).to(pooled.device)
             head.weight.copy_(0.5 * model.head.weight + share * curvature.weight)
             head.bias.copy_(0.5 * model.head.bias + share * (curvature.bias - average))
         return model.with_head(head)
 
-    def _read(self, model: ClsMeanClassifier) -> Tensor:
+    def _encode(self, model: ClsMeanClassifier) -> Tensor:
         device = model.head.weight.device
         training = model.training
         model.eval()
@@ -86,12 +90,12 @@ class Distillation:
             for begin in range(0, len(self.sample), _TEXTS_READ_TOGETHER):
                 some = self.sample[begin : begin + _TEXTS_READ_TOGETHER]
                 ids, mask = pad([stretch.ids[:CROP_MAX_TOKENS] for stretch in some], self.special)
-                parts.append(model.read(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))[1])
+                parts.append(model.encode(torch.from_numpy(ids).to(device), torch.from_numpy(mask).to(device))[1])
         model.train(training)
         return torch.cat(parts)
 
     def _curvature_head(self) -> nn.Linear:
-        every, place = self.student.crop_head, OF_A_CROP.index("curvature")
+        every, place = self.student.crop_head, OF_A_CROP.index("curvature_per_token")
         head = nn.Linear(every.in_features, 1).to(every.weight.device)
         with torch.no_grad():
             head.weight.copy_(every.weight[place : place + 1])
@@ -120,9 +124,9 @@ def distillation_of(
     with Progress() as progress:
         task = progress.add_task("the teacher reads", total=len(chosen))
         lessons = teacher.lessons(chosen, lambda read: progress.advance(task, read))
-    if not lessons:
-        raise InputError("The teacher says nothing of these rows; use data with longer texts.")
     lessons, stretches = taught_texts(lessons, tokenizer)
+    if {lesson.row.label for lesson in lessons} != {0, 1}:
+        raise InputError("The teacher says something of texts of one label at most; use data with longer texts.")
     number = {row.id: place for place, row in enumerate(rows)}
     taught = with_taught(texts, stretches, [number[lesson.row.id] for lesson in lessons], plan.taught_share)
     sampled = sample_per_stratum([lesson.row for lesson in lessons], _SCALE_TEXTS_PER_STRATUM)

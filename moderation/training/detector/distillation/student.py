@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import smooth_l1_loss
 
-from moderation.training.detector.distillation.targets import OF_A_CROP, OF_A_TOKEN, TaughtText, figures_of_crops
+from moderation.training.detector.distillation.targets import OF_A_CROP, figures_of_crops
+from moderation.training.detector.distillation.taught_text import OF_A_TOKEN, TaughtText
 
 # Beside the loss of the labels, which is a mean over texts as these are means over tokens and crops.
 _WEIGHT = 2.0
@@ -55,13 +56,13 @@ class Student(nn.Module):
             max(1, int(inside.sum())),
         )
 
-    def loss(self, hidden: Tensor, both: Tensor, targets: CropTargets, part: slice) -> Tensor:
+    def loss(self, hidden: Tensor, pooled: Tensor, targets: CropTargets, part: slice) -> Tensor:
         """Return the share of the step's loss of the texts in *part*, given what the encoder knows of them.
 
-        Arguments are as `ClsMeanClassifier.read` returns them. The shares of all parts add up to the loss.
+        *hidden* and *pooled* are what `ClsMeanClassifier.encode` returns. The shares of all parts add up to the loss.
         """
         of_tokens = _distance(self.token_head(hidden), targets.tokens[part]) / targets.taught_tokens
-        of_crops = _distance(self.crop_head(both), targets.crops[part]) / targets.taught_crops
+        of_crops = _distance(self.crop_head(pooled), targets.crops[part]) / targets.taught_crops
         return _WEIGHT * (of_tokens + of_crops)
 
 

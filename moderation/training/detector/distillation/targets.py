@@ -7,27 +7,16 @@ characters, and a token of the student is taught the sum over its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from moderation.training.detector.distillation.lessons import Lesson
+from moderation.training.detector.distillation.taught_text import OF_A_TOKEN, TaughtText
 
-OF_A_TOKEN = (
-    "surprise",
-    "log_probability",
-    "variance",
-    "log_rank",
-    "in_top_10",
-    "in_top_100",
-    "in_top_1000",
-    "tokens",
-)
-"""What is summed: log probability over its expectation, the next two, log(rank + 1), shares of GLTR, and the tokens."""
 OF_A_CROP = (
-    "mean_surprise",
+    "mean_discrepancy",
     "mean_log_probability",
     "mean_entropy",
     "mean_log_rank",
@@ -41,37 +30,29 @@ OF_A_CROP = (
 _LEAST = 1.0
 
 
-@dataclass(frozen=True)
-class TaughtText:
-    """One lesson in the student's tokens: *ids* of shape (tokens,), *targets* of shape (tokens, OF_A_TOKEN)."""
-
-    ids: NDArray[np.int32]
-    targets: NDArray[np.float32]
-
-
 def taught_texts(lessons: Sequence[Lesson], tokenizer: Tokenizer) -> tuple[list[Lesson], list[TaughtText]]:
     """Return the lessons that have a token of *tokenizer*, and each in these tokens, without special ones."""
     tokenizer.no_truncation()
     tokenizer.no_padding()
-    encoded = tokenizer.encode_batch([lesson.text for lesson in lessons], add_special_tokens=False)
-    kept = [(lesson, encoding) for lesson, encoding in zip(lessons, encoded, strict=True) if encoding.ids]
-    stretches = [
-        TaughtText(np.array(encoding.ids, dtype=np.int32), _summed(lesson, encoding.offsets))
-        for lesson, encoding in kept
-    ]
-    return [lesson for lesson, _ in kept], stretches
+    kept, stretches = [], []
+    for lesson in lessons:
+        encoding = tokenizer.encode(lesson.text, add_special_tokens=False)
+        if encoding.ids:
+            kept.append(lesson)
+            stretches.append(TaughtText(np.array(encoding.ids, dtype=np.int32), _summed(lesson, encoding.offsets)))
+    return kept, stretches
 
 
 def figures_of_crops(sums: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return shape (crops, OF_A_CROP) for the sums over each crop's tokens, shape (crops, OF_A_TOKEN)."""
-    surprise, log_probability, variance, log_rank, top10, top100, top1000, counted = sums.T
+    discrepancy, log_probability, variance, log_rank, top10, top100, top1000, counted = sums.T
     tokens = np.maximum(counted, _LEAST)
-    curvature = surprise / np.sqrt(np.maximum(variance, _LEAST))
+    curvature = discrepancy / np.sqrt(np.maximum(variance, _LEAST))
     return np.stack(
         [
-            surprise / tokens,
+            discrepancy / tokens,
             log_probability / tokens,
-            (surprise - log_probability) / tokens,
+            (discrepancy - log_probability) / tokens,
             log_rank / tokens,
             top10 / tokens,
             top100 / tokens,

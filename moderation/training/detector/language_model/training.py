@@ -87,7 +87,7 @@ def train_language_model_on(
         def loss_of(part: slice) -> Tensor:
             return _surprise(model, ids[part]).sum() / ids[:, 1:].numel()
 
-        return take_step(model, optimizer, plan, step, len(ids), device, loss_of)
+        return take_step(optimizer, plan, step, len(ids), device, loss_of)
 
     def save(step: int) -> None:
         run = SavedRun(step, optimizer.state_dict(), False, {})

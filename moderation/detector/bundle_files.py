@@ -56,11 +56,12 @@ def read_content(bundle: Path, kind: BundleKind) -> ManifestContent:
     try:
         values = json.loads(raw)
         version, found = int(values["format_version"]), values.get("kind")
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
         raise BundleError(f"{path} is not a {kind.noun}'s manifest; write it again with {kind.written_by}.") from error
     if found != kind.kind:
+        kept_in = "detector" if found is None else found
         raise BundleError(
-            f"{bundle} is a bundle of the kind {'detector' if found is None else found!r} and no {kind.noun}; name a directory that "
+            f"{bundle} is a bundle of the kind {kept_in!r} and no {kind.noun}; name a directory that "
             f"{kind.written_by} wrote."
         )
     if version > kind.format_version:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,18 +12,27 @@ import numpy as np
 import pytest
 import torch
 from safetensors.numpy import load_file
+from tokenizers import Tokenizer, models, pre_tokenizers
 from typer.testing import CliRunner
 
 from moderation.cli.detector import app
 from moderation.detector.companion import Companion, CompanionScore, load_companion
 from moderation.detector.companion.statistics import TokenArrays, features_of
-from moderation.errors import InputError, SettingsError
+from moderation.errors import BundleError, InputError, SettingsError
+from moderation.text import normalise
 from moderation.training.detector.batches import SpecialTokens, batch_of_step, tokenise, with_taught
-from moderation.training.detector.distillation.lessons import MOST_WORDS, Teacher, stretch_of, taught_rows
+from moderation.training.detector.distillation.lessons import (
+    MOST_CHARACTERS,
+    MOST_WORDS,
+    Lesson,
+    Teacher,
+    stretch_of,
+    taught_rows,
+)
 from moderation.training.detector.distillation.run import distillation_of
 from moderation.training.detector.distillation.targets import OF_A_CROP, figures_of_crops, taught_texts
 from moderation.training.detector.distillation.taught_text import OF_A_TOKEN
-from moderation.training.detector.leave_out.catalogue import TAUGHT, catalogue
+from moderation.training.detector.leave_out.catalogue import TAUGHT, catalogue, check_companion
 from moderation.training.detector.loop import TrainingPlan, train_on
 from moderation.training.detector.model import load_classifier
 from moderation.training.detector.rows import TextRow
@@ -63,6 +73,11 @@ def _plan(by: Teacher, steps: int = 4, **settings: object) -> TrainingPlan:
         teacher=by.manifest_hash, taught_per_stratum=20,
     )  # fmt: skip
     return replace(plain, **settings)  # type: ignore[arg-type]
+
+
+# What a step drew before there were lessons: runs of that time go on as they began.
+_BEFORE_TEXTS = [50, 80, 20, 20, 50, 51, 51, 51, 51, 52, 52, 82, 82, 52, 22, 22]
+_BEFORE_IDS = "601f914eb52aa8ff"
 
 
 def _nothing(_texts: int) -> None: ...
@@ -111,6 +126,22 @@ def test_the_students_tokens_share_what_was_said_of_the_text(teacher: Teacher) -
         assert stretch.targets[1, _DISCREPANCY] == pytest.approx((log_probability - expected)[second].sum(), rel=1e-3)
 
 
+def test_a_token_of_the_companion_is_shared_by_the_characters_that_it_stands_for() -> None:
+    """Its blank before a word is no character of that word, and one that spans two words counts for both."""
+    spans = np.array([[0, 1], [1, 4], [4, 10], [10, 10]])
+    figures = np.array([[-1.0, -3.0, 1.0, 0], [-4.0, -2.0, 2.0, 50], [-6.0, -6.0, 3.0, 500], [-9.0, 0.0, 1.0, 1]])
+    lesson = Lesson(_ROWS[0], "a bc de fg", spans, figures)
+    names = {name: place for place, name in enumerate(["[PAD]", "[UNK]", "[CLS]", "[SEP]", "a", "bc", "de", "fg"])}
+    tokenizer = Tokenizer(models.WordLevel(names, unk_token="[UNK]"))
+    tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    _, (stretch,) = taught_texts([lesson], tokenizer)
+    # " de fg" is one token of 5 characters after its blank, of which two are "de", one a blank and two "fg".
+    np.testing.assert_allclose(stretch.targets[:, _DISCREPANCY], [2.0, -2.0, 0.0, 0.0], atol=1e-6)
+    np.testing.assert_allclose(stretch.targets[:, _TOKENS], [1.0, 1.0, 0.4, 0.4], atol=1e-6)
+    np.testing.assert_allclose(stretch.targets[:, OF_A_TOKEN.index("log_probability")], [-1, -4, -2.4, -2.4], atol=1e-6)
+    np.testing.assert_allclose(stretch.targets[:, OF_A_TOKEN.index("in_top_100")], [1, 1, 0, 0], atol=1e-6)
+
+
 def test_figures_of_a_crop_are_those_of_the_companion() -> None:
     rng = np.random.default_rng(2)
     tokens = TokenArrays(-rng.gamma(2, 2, 50), -rng.gamma(3, 1, 50), rng.gamma(3, 1, 50), rng.integers(0, 3000, 50))
@@ -128,8 +159,10 @@ def test_figures_of_a_crop_are_those_of_the_companion() -> None:
 def test_a_batch_has_the_lessons_of_its_crops_and_of_no_other_text(teacher: Teacher) -> None:
     tokenizer = tokenizer_with(BERT_TOKENS)
     texts = tokenise(_ROWS, tokenizer, attacked=True)
-    _, stretches = taught_texts(teacher.lessons(_ROWS[:10], _nothing), tokenizer)
-    taught = with_taught(texts, stretches, list(range(10)), share=0.5)
+    # Of machines' texts and of the people's second source, in no order of theirs.
+    read = [55, 31, 70, 40, 33, 59, 65, 48, 88, 37]
+    _, stretches = taught_texts(teacher.lessons([_ROWS[number] for number in read], _nothing), tokenizer)
+    taught = with_taught(texts, stretches, read, share=0.3)
     batches = [batch_of_step(taught, _SPECIAL, 7, step, 64, 0.5, token_dropout=0.0) for step in range(8)]
     shares = []
     for batch in batches:
@@ -138,7 +171,7 @@ def test_a_batch_has_the_lessons_of_its_crops_and_of_no_other_text(teacher: Teac
         shares.append(inside.any(axis=1).mean())
         np.testing.assert_array_equal(batch.labels, texts.labels[batch.texts])
         for row in np.flatnonzero(inside.any(axis=1)):
-            stretch = stretches[batch.texts[row]]
+            stretch = stretches[read.index(batch.texts[row])]
             ids = batch.ids[row, inside[row]]
             assert batch.mask[row].sum() == len(ids) + 2
             begins = [
@@ -148,18 +181,39 @@ def test_a_batch_has_the_lessons_of_its_crops_and_of_no_other_text(teacher: Teac
             ]
             told = batch.lessons[row, inside[row]]
             assert any(np.array_equal(told, stretch.targets[place : place + len(ids)]) for place in begins)
-    # Only people's texts of one of three strata have lessons, and half of that stratum's draws take them.
-    assert 0.1 < np.mean(shares) < 0.3
+    # People's texts of the first source have no lesson, and the other two strata are seven of twelve draws.
+    assert 0.12 < np.mean(shares) < 0.23
 
 
-def test_without_lessons_a_batch_is_what_it_was(teacher: Teacher) -> None:
+def test_without_lessons_a_batch_is_what_it_was_before_there_were_any() -> None:
     texts = tokenise(_ROWS, tokenizer_with(BERT_TOKENS))
+    batch = batch_of_step(texts, _SPECIAL, 7, 3, 16)
+    assert batch.lessons is None
+    assert batch.texts.tolist() == _BEFORE_TEXTS
+    assert hashlib.sha256(batch.ids.tobytes()).hexdigest()[:16] == _BEFORE_IDS
+
+
+def test_lessons_take_neither_attacked_nor_hard_draws(teacher: Teacher) -> None:
+    texts = tokenise(_ROWS, tokenizer_with(BERT_TOKENS), attacked=True)
     _, stretches = taught_texts(teacher.lessons(_ROWS, _nothing), tokenizer_with(BERT_TOKENS))
-    plain = batch_of_step(texts, _SPECIAL, 7, 3, 16)
-    taught = batch_of_step(with_taught(texts, stretches, list(range(len(_ROWS))), 1.0), _SPECIAL, 7, 3, 16)
-    assert plain.lessons is None
-    assert taught.lessons is not None
-    assert not np.isnan(taught.lessons[..., 0]).all(axis=1).any()
+    taught = with_taught(texts, stretches, list(range(len(_ROWS))), share=0.5)
+    hard = 7
+
+    def redraw(strata: np.ndarray, chosen: np.ndarray, _deal: int) -> np.ndarray:
+        changed = chosen.copy()
+        changed[(strata == 0) & (np.arange(len(chosen)) % 2 == 0)] = hard
+        return changed
+
+    counts = np.zeros(3)
+    for step in range(40):
+        batch = batch_of_step(taught, _SPECIAL, 7, step, 32, 0.25, redraw=redraw)
+        assert batch.lessons is not None
+        with_lesson = ~np.isnan(batch.lessons[..., 0]).all(axis=1)
+        counts += with_lesson.sum(), (batch.texts == hard).sum(), len(batch.texts)
+    lessons, hard_draws = counts[:2] / counts[2]
+    assert lessons == pytest.approx(0.5, abs=0.04)
+    # Half of the draws of the first of three strata, which is five of twelve, and a few that hit upon it.
+    assert hard_draws == pytest.approx(0.5 * 5 / 12, abs=0.04)
 
 
 def test_a_taught_run_continues_as_if_never_stopped(teacher: Teacher, tmp_path: Path) -> None:
@@ -190,6 +244,9 @@ def test_the_student_learns_what_it_is_taught(teacher: Teacher, tmp_path: Path) 
     model = load_classifier(small_bert(tmp_path / "encoder"))
     plan = _plan(teacher, taught_share=1.0)
     texts, distillation = distillation_of(_ROWS, tokenise(_ROWS, tokenizer), tokenizer, teacher, plan, model)
+    assert texts.taught is not None
+    for number, stretch in zip(texts.taught.texts, texts.taught.stretches, strict=True):
+        np.testing.assert_array_equal(texts.tokens.of(number), stretch.ids)
     moving = [*model.parameters(), *distillation.student.parameters()]
     optimizer = torch.optim.Adam(moving, lr=0.01)
     losses = []
@@ -224,8 +281,10 @@ def test_the_joined_head_is_the_mean_of_both_answers(teacher: Teacher, tmp_path:
     weights = distillation.weights.numpy()
     standardised = [_standardised(scores, weights) for scores in (label, curvature)]
     _, label_sd = _mean_and_sd(label, weights)
-    mean = np.mean(standardised, axis=0) * label_sd
-    np.testing.assert_allclose(joined - joined.mean(), mean - mean.mean(), atol=1e-4)
+    average, _ = _mean_and_sd(label, weights)
+    # Even odds stay even: of the labels' logit the spread alone counts, not the mean.
+    expected = np.mean(standardised, axis=0) * label_sd + average / 2
+    np.testing.assert_allclose(joined, expected, atol=1e-4)
     assert not model.training
 
 
@@ -243,6 +302,27 @@ def _mean_and_sd(scores: np.ndarray, weights: np.ndarray) -> tuple[float, float]
 def _standardised(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     mean, sd = _mean_and_sd(scores, weights)
     return (scores - mean) / sd
+
+
+def test_a_teacher_that_is_not_the_plans_is_refused(teacher: Teacher, tmp_path: Path) -> None:
+    encoder = small_bert(tmp_path / "encoder")
+    for plan, given in ((_plan(teacher), None), (_plan(teacher, teacher=""), teacher)):
+        with pytest.raises(SettingsError, match="not the one that the plan names"):
+            train_on(_ROWS, (), tmp_path / "run", encoder, plan, _CPU, given)
+
+
+def test_a_taught_encoder_needs_a_companion(tmp_path: Path) -> None:
+    check_companion([TAUGHT], tmp_path)
+    with pytest.raises(InputError, match="--companion DIR"):
+        check_companion([f"words+{TAUGHT}"], None)
+
+
+def test_a_quotation_that_begins_a_stretch_is_normalised_as_the_companion_will() -> None:
+    words = " ".join(f"w{number} > so" for number in range(200))
+    stretches = {stretch_of(replace(_ROWS[0], id=f"r{number}", text=words)) for number in range(20)}
+    assert all(normalise(stretch) == stretch for stretch in stretches)
+    unbroken = stretch_of(replace(_ROWS[0], text="字" * 12_000))
+    assert len(unbroken) == MOST_CHARACTERS
 
 
 def test_the_candidate_names_its_teacher_and_scores(teacher: Teacher, tmp_path: Path) -> None:
@@ -266,3 +346,10 @@ def test_lessons_need_a_teacher(tmp_path: Path) -> None:
     )
     assert isinstance(result.exception, SettingsError)
     assert "--teacher DIR" in str(result.exception)
+
+
+def test_a_teacher_that_is_no_companion_is_told_in_a_sentence(tmp_path: Path) -> None:
+    arguments = ["train", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--teacher", str(tmp_path)]
+    result = CliRunner().invoke(app, arguments)
+    assert isinstance(result.exception, BundleError)
+    assert "No companion at" in str(result.exception)

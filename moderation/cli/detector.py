@@ -43,6 +43,10 @@ def compare(
         typer.Option(help="Candidate to compare, or a mean such as encoder+words-balanced; again for more."),
     ] = None,
     leave: Annotated[str, typer.Option(help="What is left out in turn: source, generator or both.")] = "both",
+    only: Annotated[
+        list[str] | None,
+        typer.Option(help="Leave out this source or generator alone; again for more. Folds share what is in --work."),
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Training steps of an encoder in each fold.")] = 400,
     texts: Annotated[int, typer.Option(min=1, help="Texts of each source and label tested in a fold.")] = 1500,
     threads: Annotated[int, typer.Option(min=0, help="Threads an encoder computes with; 0 takes every core.")] = 0,
@@ -87,7 +91,7 @@ def compare(
     if threads:
         torch.set_num_threads(threads)
     console = Console()
-    plan = ComparisonPlan(tuple(candidate or DEFAULT), leave, texts, all_rows)
+    plan = ComparisonPlan(tuple(candidate or DEFAULT), leave, texts, all_rows, tuple(only or ()))
     check_companion(plan.candidates, companion)
     kept = work or out.with_suffix(".work")
     loaded = None if companion is None else load_companion(companion, threads or None)

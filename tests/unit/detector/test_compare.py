@@ -243,6 +243,20 @@ def test_all_rows_leave_the_cut_as_it_is_and_take_nothing_of_part_b(tmp_path: Pa
     assert len(essays) < 100, "some are near duplicates of part B"
 
 
+def test_some_folds_can_be_asked_for_by_what_they_leave_out(tmp_path: Path) -> None:
+    manifest = _write(tmp_path, _with_forbidden_rows())
+    out = tmp_path / "figures.json"
+    arguments = ["compare", "--data", str(tmp_path), "--out", str(out), "--data-manifest", str(manifest)]
+    arguments += ["--texts", "60", "--candidate", "words"]
+    result = CliRunner().invoke(app, [*arguments, "--only", "mail", "--only", "opt"], catch_exceptions=False)
+    assert result.exit_code == 0
+    report = json.loads(out.read_text(encoding="utf-8"))
+    assert [fold["left_out"] for fold in report["folds"]] == ["mail", "opt"]
+    refused = CliRunner().invoke(app, [*arguments, "--only", "essay"])
+    assert isinstance(refused.exception, InputError)
+    assert "forum, mail, gpt-neo" in str(refused.exception)
+
+
 @pytest.mark.parametrize("all_rows", [False, True])
 def test_the_command_writes_every_fold_and_the_means(tmp_path: Path, all_rows: bool) -> None:
     manifest = _write(tmp_path, _with_forbidden_rows())

@@ -33,6 +33,8 @@ class ComparisonPlan:
     texts_per_label: int
     all_rows: bool
     """Also rows whose licence forbids weights."""
+    only: tuple[str, ...] = ()
+    """What is left out, by name, where not everything is to be left out in turn."""
 
 
 def compare_on(
@@ -52,6 +54,10 @@ def compare_on(
     check_names(plan.candidates, known)
     rows = load_training_rows(data_dir, manifest, all_rows=plan.all_rows)
     folds = [fold for make in _FOLDS[plan.leave] for fold in make(rows, plan.texts_per_label)]
+    if unknown := set(plan.only) - {fold.left_out for fold in folds}:
+        names = ", ".join(fold.left_out for fold in folds)
+        raise InputError(f"--only {sorted(unknown)[0]} is nothing that is left out here: use some of {names}.")
+    folds = [fold for fold in folds if not plan.only or fold.left_out in plan.only]
     return {
         "rows": "part A, of every licence: for measuring, no weights of it may be published"
         if plan.all_rows

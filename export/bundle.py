@@ -19,7 +19,7 @@ from export.decided import write_decided
 from export.graph import write_graph
 from export.labelled_texts import LabelledText
 from export.manifest_file import write_manifest
-from export.ngram_part import character_probes, half_and_half, ngram_logits, prove_on_texts, write_ngrams
+from export.ngram_part import character_probes, ngram_logits, prove_on_texts, weights_beside, write_ngrams
 from export.parity import auroc_of, parity, random_sequences, refuse_auroc_loss, refuse_other_graph, torch_scores
 from export.precision import write_fp16, write_int8
 from export.probes import DEFAULT_PROBES, load_probes, prove_polarity, read_probes
@@ -60,6 +60,8 @@ class BundleOrder:
     texts: tuple[LabelledText, ...] = ()
     ngrams: Path | None = None
     """The training run of character n-grams that read beside the encoder."""
+    ngrams_share: float = 0.5
+    """How much of the say is theirs, above 0 and below 1."""
     texts_are: str = "texts that the exporter was given"
     training: Path | None = None
     notice: Path | None = None
@@ -136,7 +138,8 @@ def _ngrams_beside(run: Path, order: BundleOrder, stage: Path) -> NgramFile:
     part, runner = write_ngrams(run, stage, pieces[:: _every(pieces)])
     ngrams = ngram_logits(runner, pieces)
     prove_on_texts(ngrams, labels)
-    encoder, beside = half_and_half(np.array([logit for _, logit, _ in kept]), ngrams, labels)
+    logits = np.array([logit for _, logit, _ in kept])
+    encoder, beside = weights_beside(logits, ngrams, labels, order.ngrams_share)
     return part.model_copy(update={"weight_encoder": encoder, "weight_ngrams": beside})
 
 

@@ -73,14 +73,14 @@ def ngram_logits(runner: Runner, pieces: Sequence[str]) -> NDArray[np.float64]:
     return runner.logits([code_points(piece) for piece in pieces]).astype(np.float64)
 
 
-def half_and_half(
-    encoder: NDArray[np.float64], ngrams: NDArray[np.float64], labels: NDArray[np.int64]
+def weights_beside(
+    encoder: NDArray[np.float64], ngrams: NDArray[np.float64], labels: NDArray[np.int64], share: float
 ) -> tuple[float, float]:
-    """Return the weights of encoder and n-grams that make each say as much, at the encoder's scale.
+    """Return the weights of encoder and n-grams that give the n-grams *share* of the say, at the encoder's scale.
 
-    Each is divided by its standard deviation over the texts, both labels counting alike, and the mean of the two is
-    brought to the standard deviation of the encoder. Nothing is fitted to the labels: a regression would follow the
-    sources that the texts come from, which both were trained on. Where both logits are 0 the mean is 0. Raises
+    Each is divided by its standard deviation over the texts, both labels counting alike, and the weighted mean of the
+    two is brought to the standard deviation of the encoder. Nothing is fitted to the labels: a regression would follow
+    the sources that the texts come from, which both were trained on. Where both logits are 0 the mean is 0. Raises
     InputError for too few texts or logits that are all the same.
     """
     counts = np.bincount(labels, minlength=2)
@@ -93,9 +93,9 @@ def half_and_half(
     spreads = [_spread(logits, balance) for logits in (encoder, ngrams)]
     if min(spreads) == 0.0:
         raise InputError("The encoder or the n-grams give all texts of --texts one logit; they cannot be weighed.")
-    mean = encoder / spreads[0] / 2 + ngrams / spreads[1] / 2
+    mean = (1 - share) * encoder / spreads[0] + share * ngrams / spreads[1]
     scale = spreads[0] / (_spread(mean, balance) or 1.0)
-    return float(scale / spreads[0] / 2), float(scale / spreads[1] / 2)
+    return float(scale * (1 - share) / spreads[0]), float(scale * share / spreads[1])
 
 
 def _spread(logits: NDArray[np.float64], balance: NDArray[np.float64]) -> float:

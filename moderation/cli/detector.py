@@ -40,7 +40,7 @@ def compare(
     out: Annotated[Path, typer.Option(help="JSON file for the figures.")],
     candidate: Annotated[
         list[str] | None,
-        typer.Option(help="Candidate to compare, or a mean such as encoder+words-balanced; again for more."),
+        typer.Option(help="Candidate to compare, or a mean such as 2*encoder+words-balanced; again for more."),
     ] = None,
     leave: Annotated[str, typer.Option(help="What is left out in turn: source, generator or both.")] = "both",
     only: Annotated[

@@ -41,6 +41,9 @@ def export(
     ngrams: Annotated[
         Path | None, typer.Option(help="Training run of n-grams to read beside the encoder; needs --texts.")
     ] = None,
+    ngrams_share: Annotated[
+        float, typer.Option(min=0.01, max=0.99, help="How much of the say is the n-grams'; the rest is the encoder's.")
+    ] = 0.5,
     training: Annotated[Path | None, typer.Option(help="JSON object: training data, recipe.")] = None,
     notice: Annotated[Path | None, typer.Option(help="NOTICE file that goes into the bundle.")] = None,
     licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "unstated",
@@ -67,6 +70,7 @@ def export(
         probes=probes or DEFAULT_PROBES,
         texts=read_labelled_texts(texts) if texts else (),
         ngrams=ngrams,
+        ngrams_share=ngrams_share,
         texts_are=f"{texts.name}, given at export" if texts else "nothing",
         training=training,
         notice=notice,

@@ -118,6 +118,27 @@ def test_a_mean_reuses_the_scores_of_its_parts(tmp_path: Path) -> None:
     assert report["means"]["source"]["words+other"]["auroc"] == report["means"]["source"]["words"]["auroc"]
 
 
+class _Opposite(_Counting):
+    """As wrong as the other is right."""
+
+    description = "shortness"
+
+    def fit(self, rows: Sequence[TextRow], folder: Path, /) -> Scorer:
+        score = super().fit(rows, folder)
+        return lambda texts: -score(texts)
+
+
+def test_a_part_of_a_mean_can_count_several_times(tmp_path: Path) -> None:
+    known: dict[str, Candidate] = {"words": _Counting(), "other": _Opposite()}
+    names = ["words+other", "2*words+other", "words+3*other", "other"]
+    report = compare(source_folds(written_rows(), 20), names, known, tmp_path, _quiet)
+    found = {name: figures["auroc"] for name, figures in report["means"]["source"].items()}
+    assert found["words+other"] == 0.5
+    assert found["2*words+other"] == found["words"] > 0.6
+    assert found["words+3*other"] == found["other"] < 0.4
+    assert "words (which counts 2 times) and other" in report["candidates"]["2*words+other"]
+
+
 def test_a_candidate_as_good_as_the_baseline_gains_exactly_nothing(tmp_path: Path) -> None:
     known: dict[str, Candidate] = {"words": _Counting(), "other": _Counting()}
     mean = compare(
@@ -284,6 +305,9 @@ def test_the_command_writes_every_fold_and_the_means(tmp_path: Path, all_rows: b
     [
         (["--candidate", "oracle"], "no candidate oracle: use words, words-balanced"),
         (["--candidate", "words+words"], r"no candidate words\+words"),
+        (["--candidate", "2*words"], r"no candidate 2\*words"),
+        (["--candidate", "2*words+words"], r"no candidate 2\*words\+words"),
+        (["--candidate", "1*words+shapes"], r"no candidate 1\*words\+shapes"),
         (["--leave", "nothing"], "--leave nothing is none of source, generator, both"),
         (["--out", "nowhere/figures.json"], "no folder nowhere"),
     ],

@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 
 from export.bundle import BundleOrder, LabelledText, write_bundle
 from export.ngram_graph import write_ngram_graph
-from export.ngram_part import half_and_half, ngram_logits
+from export.ngram_part import ngram_logits, weights_beside
 from moderation.cli.export import app
 from moderation.detector import load_detector
 from moderation.detector.manifest import read_manifest
@@ -157,7 +157,7 @@ def test_both_parts_say_as_much_and_the_mean_has_the_encoders_scale() -> None:
     labels = np.repeat([0, 1], [900, 100])
     encoder = 3.0 * (labels + rng.normal(size=1000)) + 5.0
     ngrams = 0.2 * (labels + rng.normal(size=1000))
-    weights = half_and_half(encoder, ngrams, labels)
+    weights = weights_beside(encoder, ngrams, labels, 0.5)
     balance = 1 / np.bincount(labels)[labels]
 
     def spread(values: np.ndarray) -> float:
@@ -165,8 +165,11 @@ def test_both_parts_say_as_much_and_the_mean_has_the_encoders_scale() -> None:
 
     assert weights[0] * spread(encoder) == pytest.approx(weights[1] * spread(ngrams))
     assert spread(weights[0] * encoder + weights[1] * ngrams) == pytest.approx(spread(encoder))
-    again = half_and_half(encoder, ngrams * 10, labels)
+    again = weights_beside(encoder, ngrams * 10, labels, 0.5)
     assert again == pytest.approx((weights[0], weights[1] / 10))
+    less = weights_beside(encoder, ngrams, labels, 0.25)
+    assert less[0] * spread(encoder) == pytest.approx(3 * less[1] * spread(ngrams))
+    assert spread(less[0] * encoder + less[1] * ngrams) == pytest.approx(spread(encoder))
 
 
 def test_a_mean_without_held_out_texts_is_refused(roberta: Path, run: Path, tmp_path: Path) -> None:

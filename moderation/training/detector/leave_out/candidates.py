@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -29,18 +30,28 @@ class Candidate(Protocol):
         """Return a scorer fitted on *rows*; a long fit keeps its state in *folder* and continues there."""
 
 
+_TIMES = re.compile(r"([2-9])\*(.+)")
+
+
 def parts_of(name: str) -> tuple[str, ...]:
-    """Return the candidates whose scores make up *name*: itself, or those joined by ``+``."""
-    return tuple(name.split("+"))
+    """Return the candidates whose scores make up *name*: itself, or those joined by ``+``.
+
+    One that counts ``2*`` as much as the others is there twice.
+    """
+    parts: list[str] = []
+    for part in name.split("+"):
+        times = _TIMES.fullmatch(part)
+        parts += [times[2]] * int(times[1]) if times else [part]
+    return tuple(parts)
 
 
 def check_names(names: Sequence[str], known: Mapping[str, Candidate]) -> None:
     """Raise InputError for a name that is no candidate and no mean of different candidates."""
     for name in names:
-        parts = parts_of(name)
-        unknown = [part for part in parts if part not in known]
-        if unknown or len(set(parts)) < len(parts):
+        different, terms = set(parts_of(name)), name.split("+")
+        alone_but_weighed = len(different) == 1 and name not in known
+        if not different <= known.keys() or len(different) < len(terms) or alone_but_weighed:
             raise InputError(
                 f"There is no candidate {name}: use {', '.join(known)}, or a mean of different ones such as "
-                "words-balanced+shapes."
+                "words-balanced+shapes or 2*words-balanced+shapes."
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -117,7 +118,8 @@ def _description(name: str, known: Mapping[str, Candidate]) -> str:
     parts = parts_of(name)
     if len(parts) == 1:
         return known[name].description
-    return f"mean of the scores of {' and '.join(parts)}, each in standard deviations of its training scores"
+    told = [f"{part} (which counts {times} times)" if times > 1 else part for part, times in Counter(parts).items()]
+    return f"mean of the scores of {' and '.join(told)}, each in standard deviations of its training scores"
 
 
 def _with_rates(means: dict[str, Any], entries: Sequence[dict[str, Any]]) -> dict[str, Any]:

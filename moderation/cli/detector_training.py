@@ -90,7 +90,7 @@ def train(
         typer.Option(help="Companion (`moderation companion export`) whose answers are learned beside the labels."),
     ] = None,
     lessons: Annotated[
-        int, typer.Option(min=1, help="Texts of each source and label that the teacher reads; they are kept in --out.")
+        int, typer.Option(min=1, help="Texts of each source and label that the teacher reads, half of a lone label's.")
     ] = 2000,
     seed: _Seed = 1,
     threads: _Threads = 0,

@@ -166,10 +166,10 @@ def test_a_run_that_dies_loses_the_steps_since_its_last_checkpoint_alone(
 ) -> None:
     whole = training.take_step
 
-    def failing(model: Any, optimizer: Any, plan: Any, step: int, *rest: Any) -> float:
+    def failing(optimizer: Any, plan: Any, step: int, *rest: Any) -> float:
         if step == 3:
             raise KeyboardInterrupt
-        return whole(model, optimizer, plan, step, *rest)
+        return whole(optimizer, plan, step, *rest)
 
     _train(tmp_path / "whole", _plan(6))
     monkeypatch.setattr(training, "take_step", failing)

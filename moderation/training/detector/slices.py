@@ -16,12 +16,12 @@ def in_validation(row: TextRow) -> bool:
     return keyed_fraction(row.group, "validation") < _VALIDATION_SHARE
 
 
-def sample_per_stratum(rows: Sequence[TextRow], limit: int) -> list[TextRow]:
-    """Return at most *limit* rows of each source and label, chosen by keyed hash."""
+def sample_per_stratum(rows: Sequence[TextRow], limit: int, purpose: str = "sample") -> list[TextRow]:
+    """Return at most *limit* rows of each source and label, chosen by keyed hash; another *purpose* takes others."""
     strata: dict[tuple[str, int], list[TextRow]] = defaultdict(list)
     for row in rows:
         strata[row.source, row.label].append(row)
     chosen: list[TextRow] = []
     for stratum in sorted(strata):
-        chosen += sorted(strata[stratum], key=lambda row: keyed_fraction(row.id, "sample"))[:limit]
+        chosen += sorted(strata[stratum], key=lambda row: keyed_fraction(row.id, purpose))[:limit]
     return chosen

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from typer.testing import CliRunner
 
 from moderation.cli.detector import app
-from moderation.detector.companion import Companion, CompanionScore, load_companion
+from moderation.detector.companion import Companion, load_companion
 from moderation.detector.companion.statistics import TokenArrays, features_of
 from moderation.errors import BundleError, InputError, SettingsError
 from moderation.text import normalise
@@ -36,25 +36,13 @@ from moderation.training.detector.leave_out.catalogue import TAUGHT, catalogue, 
 from moderation.training.detector.loop import TrainingPlan, train_on
 from moderation.training.detector.model import load_classifier
 from moderation.training.detector.rows import TextRow
+from tests.unit.companion.counting import CountingCompanion
 from tests.unit.detector.small_encoders import BERT_TOKENS, rows_of, small_bert, tokenizer_with
 
 _CPU = torch.device("cpu")
 _SPECIAL = SpecialTokens(first=2, last=3, pad=0, unknown=1)
 _ROWS = rows_of({"ours": (30, 30), "people": (30, 0)})
 _DISCREPANCY, _TOKENS = OF_A_TOKEN.index("discrepancy"), OF_A_TOKEN.index("tokens")
-
-
-class _Counting:
-    """A companion that counts the texts that it is asked."""
-
-    def __init__(self, companion: Companion) -> None:
-        self._companion = companion
-        self.manifest_hash = companion.manifest_hash
-        self.asked = 0
-
-    def score(self, texts: Sequence[str]) -> list[CompanionScore]:
-        self.asked += len(texts)
-        return self._companion.score(texts)
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +72,7 @@ def _nothing(_texts: int) -> None: ...
 
 
 def test_lessons_are_kept_and_computed_once(companion: Companion, tmp_path: Path) -> None:
-    first, second = _Counting(companion), _Counting(companion)
+    first, second = CountingCompanion(companion), CountingCompanion(companion)
     found = Teacher(first, tmp_path).lessons(_ROWS, _nothing)  # type: ignore[arg-type]
     again = Teacher(second, tmp_path).lessons(_ROWS, _nothing)  # type: ignore[arg-type]
     assert (first.asked, second.asked) == (len(_ROWS), 0)

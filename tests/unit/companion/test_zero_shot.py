@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from typer.testing import CliRunner
 
 from moderation.cli.detector import app
-from moderation.detector.companion import FEATURES, Companion, CompanionScore, load_companion
+from moderation.detector.companion import FEATURES, Companion, load_companion
 from moderation.errors import InputError
 from moderation.training.detector.kept_features import KeptFeatures
 from moderation.training.detector.leave_out.catalogue import check_companion
@@ -23,19 +23,7 @@ from moderation.training.detector.leave_out.zero_shot import ZeroShot
 from moderation.training.detector.rows import TextRow
 from moderation.training.detector.zero_shot_fit import alike, fit_rule, fit_zero_shot
 from tests.unit.companion.checkpoints import TEXTS
-
-
-class _Counting:
-    """A companion that counts the texts that it is asked."""
-
-    def __init__(self, companion: Companion) -> None:
-        self._companion = companion
-        self.manifest_hash = companion.manifest_hash
-        self.asked = 0
-
-    def score(self, texts: Sequence[str]) -> list[CompanionScore]:
-        self.asked += len(texts)
-        return self._companion.score(texts)
+from tests.unit.companion.counting import CountingCompanion
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +36,7 @@ def _row(number: int, label: int, source: str = "ours", text: str = "") -> TextR
 
 
 def test_figures_are_computed_once_and_survive_an_interruption(companion: Companion, tmp_path: Path) -> None:
-    first, second = _Counting(companion), _Counting(companion)
+    first, second = CountingCompanion(companion), CountingCompanion(companion)
     found = KeptFeatures(first, tmp_path).of([*TEXTS, TEXTS[0], "w270"])  # type: ignore[arg-type]
     assert first.asked == len(TEXTS) + 1
     (file,) = tmp_path.iterdir()
@@ -57,7 +45,7 @@ def test_figures_are_computed_once_and_survive_an_interruption(companion: Compan
     again = kept.of([*TEXTS, TEXTS[0], "w270"])
     assert second.asked == 1
     np.testing.assert_array_equal(found, again)
-    third = _Counting(companion)
+    third = CountingCompanion(companion)
     np.testing.assert_array_equal(KeptFeatures(third, tmp_path).of(["w270"]), again[-1:])  # type: ignore[arg-type]
     assert third.asked == 0
     assert np.isnan(found[-1]).all()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from moderation.text import normalise
 from moderation.training.detector.kept_by_text import KeptByText
 from moderation.training.detector.partition import keyed_fraction
 from moderation.training.detector.rows import TextRow
+from moderation.training.detector.slices import sample_per_stratum
 
 MOST_WORDS = 110
 """Of a longer text a stretch of so many words is read: about the longest crop that the encoder learns from."""
@@ -85,14 +85,11 @@ def taught_rows(rows: Sequence[TextRow], per_stratum: int) -> list[TextRow]:
 
     A source of one label can teach less, and has many texts.
     """
-    strata: dict[tuple[str, int], list[TextRow]] = defaultdict(list)
-    for row in rows:
-        strata[row.source, row.label].append(row)
-    chosen: list[TextRow] = []
-    for source, label in sorted(strata):
-        limit = per_stratum if (source, 1 - label) in strata else max(1, per_stratum // 2)
-        chosen += sorted(strata[source, label], key=lambda row: keyed_fraction(row.id, "distil"))[:limit]
-    return chosen
+    strata = {(row.source, row.label) for row in rows}
+    lone = [(row.source, 1 - row.label) not in strata for row in rows]
+    both = sample_per_stratum([row for row, alone in zip(rows, lone, strict=True) if not alone], per_stratum, "distil")
+    few = max(1, per_stratum // 2)
+    return both + sample_per_stratum([row for row, alone in zip(rows, lone, strict=True) if alone], few, "distil")
 
 
 def stretch_of(row: TextRow) -> str:

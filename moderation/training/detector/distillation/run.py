@@ -118,7 +118,7 @@ def distillation_of(
 ) -> tuple[TokenisedTexts, Distillation]:
     """Return *texts*, which are the *rows* tokenised, with the teacher's lessons among them, and the student.
 
-    Raises InputError where the teacher says nothing of any row.
+    Raises InputError where the teacher says something of texts of one label at most.
     """
     chosen = taught_rows(rows, plan.taught_per_stratum)
     with Progress() as progress:

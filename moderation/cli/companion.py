@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Tell how expected texts are to a language model that saw no labels.")
 
 _POSTS_AT_A_TIME = 32
+# What a prompt and the text after it have at most.
+_TOKENS_READ = 254
 
 
 @app.command()
@@ -94,6 +96,46 @@ def export(
         differences = (parity.largest_log_probability_difference, parity.mean_log_probability_difference)
         table.add_row(kind, entry.file, f"{size:.1f}", *(f"{value:.2g}" for value in differences), correlation)
     Console().print(table)
+
+
+@app.command()
+def generate(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="Hugging Face directory or .gguf file of a GPT-2, Llama, Mistral or Qwen2 model.")
+    ],
+    data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
+    out: Annotated[Path, typer.Option(help="JSONL to write, as private as the data; a run found there is continued.")],
+    texts: Annotated[int, typer.Option(min=1, help="Texts asked for in each source.")] = 800,
+    name: Annotated[str | None, typer.Option(help="Name of the generator (that of the checkpoint).")] = None,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same texts on the same machine.")] = 1,
+    threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")] = 0,
+) -> None:
+    """Let a language model write beside people's posts, for `moderation detector train --generated`.
+
+    It reads posts of part A in sources where no machine wrote, and goes on with them, answers them, says them anew or
+    writes on their subject. Stop it at any time, the same command continues.
+
+    Example:  moderation companion generate SmolLM2-135M-Instruct.Q4_1.gguf --data DIR --out generated.jsonl
+    """
+    from rich.progress import Progress
+
+    try:
+        from export.causal.checkpoint import load_causal
+        from moderation.training.detector.generated.prompts import people_asked, prompts_of
+        from moderation.training.detector.generated.writing import Writer, write_texts
+        from moderation.training.detector.partition import load_partition
+    except ImportError as error:
+        raise SettingsError(NEEDS_EXPORT) from error
+    if not out.parent.is_dir():
+        raise InputError(f"There is no folder {out.parent} for the texts; make it, or give another --out.")
+    device_with(threads, "cpu")
+    loaded = load_causal(checkpoint, _TOKENS_READ)
+    writer = Writer(loaded.network, loaded.tokenizer, loaded.first_id, name or checkpoint.stem)
+    prompts = prompts_of(people_asked(load_partition(data, "A"), texts), seed)
+    with Progress() as progress:
+        task = progress.add_task("writing", total=len(prompts))
+        written = write_texts(writer, prompts, out, seed, lambda done: progress.advance(task, done))
+    typer.echo(f"{written} texts in {out}; the others were copies, or too short.")
 
 
 @app.command()

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from moderation.cli.detector_training import NEEDS_EXPORT, pretrain, train
+from moderation.cli.detector_training import NEEDS_EXPORT, Bf16, Generated, pretrain, train
 from moderation.errors import InputError, SettingsError
 
 app = typer.Typer(no_args_is_help=True, help="Train, compare and evaluate the text detector.")
@@ -66,6 +66,8 @@ def compare(
     companion: Annotated[
         Path | None, typer.Option(help="Companion for zero-shot and encoder-taught (`moderation companion export`).")
     ] = None,
+    generated: Generated = None,
+    bf16: Bf16 = False,
 ) -> None:
     """Compare detectors on sources and generators that they were not trained on; every choice is made by this."""
     import json
@@ -78,6 +80,7 @@ def compare(
         from moderation.cli.comparison_table import comparison_table
         from moderation.detector.companion import load_companion
         from moderation.training.detector.distillation.lessons import Teacher
+        from moderation.training.detector.generated.rows import generated_rows
         from moderation.training.detector.leave_out.catalogue import DEFAULT, catalogue, check_companion
         from moderation.training.detector.leave_out.comparison import ComparisonPlan, compare_on
         from moderation.training.detector.leave_out.zero_shot import ZeroShot
@@ -91,7 +94,8 @@ def compare(
     if threads:
         torch.set_num_threads(threads)
     console = Console()
-    plan = ComparisonPlan(tuple(candidate or DEFAULT), leave, texts, all_rows, tuple(only or ()))
+    written = () if generated is None else tuple(generated_rows(generated))
+    plan = ComparisonPlan(tuple(candidate or DEFAULT), leave, texts, all_rows, tuple(only or ()), written)
     check_companion(plan.candidates, companion)
     kept = work or out.with_suffix(".work")
     loaded = None if companion is None else load_companion(companion, threads or None)
@@ -104,6 +108,7 @@ def compare(
             torch.device(device),
             ZeroShot(loaded, kept) if loaded else None,
             Teacher(loaded, kept) if loaded else None,
+            bf16=bf16,
         ),
         kept,
         lambda done, total, fold, name: console.print(f"{done} of {total} done, now {fold}: {name}", highlight=False),

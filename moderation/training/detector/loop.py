@@ -45,10 +45,12 @@ def train(
     plan: TrainingPlan,
     device: torch.device,
     teacher: Teacher | None = None,
+    generated: Sequence[TextRow] = (),
 ) -> None:
     """Train on part A of *data_dir* into ``out/checkpoint``, continuing there when a run was interrupted.
 
-    With a *teacher*, the one that the plan names, also on what it says of the tokens.
+    With a *teacher*, the one that the plan names, also on what it says of the tokens; with *generated* rows, those of
+    the file that the plan names, also on these.
 
     Raises InputError for data or a starting point that cannot be used, SettingsError for a run that another plan
     began.
@@ -56,7 +58,7 @@ def train(
     # What cannot be used is refused before the data are read, which takes a while.
     begun = saved_run(out, "training", plan, device)
     check_start(out / CHECKPOINT if begun else resolved(start_from))
-    rows = load_training_rows(data_dir, all_rows=plan.all_rows)
+    rows = [*load_training_rows(data_dir, all_rows=plan.all_rows), *generated]
     held_out = sample_per_stratum([row for row in rows if in_validation(row)], plan.validation_per_stratum)
     train_on([row for row in rows if not in_validation(row)], held_out, out, start_from, plan, device, teacher)
 
@@ -104,13 +106,15 @@ def train_on(
     sources = SourceWeights(rows, texts) if plan.group_robust else None
     if begun and sources is not None:
         sources.restore(begun.extra["source_weights"])
+    computing = partial(torch.autocast, device.type, torch.bfloat16, enabled=plan.bf16)
     model.train()
 
     def take(step: int, tell: Tell) -> float:
         nonlocal hard
         if begins_round(plan, step):
             tell("scoring human texts")
-            hard, counts = find_hard_texts(model, rows, texts, special, plan, step, device)
+            with computing():
+                hard, counts = find_hard_texts(model, rows, texts, special, plan, step, device)
             log_entry(out, {"step": step, "hard_negatives": counts})
         redraw = None
         # Rounds of an earlier plan end where this one's begin.
@@ -124,7 +128,9 @@ def train_on(
         seen: list[Tensor] = []
 
         def loss_of(part: slice) -> Tensor:
-            hidden, pooled = model.encode(ids[part], mask[part])
+            with computing():
+                known = model.encode(ids[part], mask[part])
+            hidden, pooled = (of.float() for of in known)
             losses = binary_cross_entropy_with_logits(model.logits_of(pooled), labels[part], reduction="none")
             seen.append(losses.detach())
             loss = (losses if ratios is None else losses * ratios[part]).sum() / len(labels)

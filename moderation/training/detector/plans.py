@@ -54,8 +54,12 @@ class TrainingPlan(RunPlan):
     """The manifest hash of the companion whose answers are learned beside the labels; empty without one."""
     taught_share: float = 0.5
     """Of the texts of a step, those that the teacher has read, where there is one."""
-    taught_per_stratum: int = 2000
+    taught_per_stratum: int = 800
     """Texts of each source and label that the teacher reads at most; half of that where a source has one label."""
+    generated: str = ""
+    """The hash of the file whose texts a language model wrote beside the people's; empty without one."""
+    bf16: bool = False
+    """Whether the encoder computes in bfloat16; weights, heads and losses stay in fp32."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,8 @@ class LanguageModelPlan(RunPlan):
     """Windows of texts never trained on whose perplexity goes to the log."""
 
 
-_UNTAUGHT = {name: getattr(TrainingPlan, name) for name in ("teacher", "taught_share", "taught_per_stratum")}
+_LATER = ("group_robust", "all_rows", "teacher", "taught_share", "taught_per_stratum", "generated", "bf16")
+_ABSENT = {name: getattr(TrainingPlan, name) for name in _LATER}
 
 
 def check_continues(begun: Mapping[str, Any], plan: RunPlan, step: int, checkpoint: Path) -> None:
@@ -98,7 +103,7 @@ def check_continues(begun: Mapping[str, Any], plan: RunPlan, step: int, checkpoi
     """
     hard = {field.name: field.default for field in fields(plan) if field.name.startswith("hard_negative_")}
     # A run that was saved before there were these settings had none of them.
-    before = {**hard, "group_robust": False, "all_rows": False, **_UNTAUGHT, **begun}
+    before = {**hard, **_ABSENT, **begun}
     teacher = before.get("teacher", "")
     if teacher != getattr(plan, "teacher", ""):
         how = f"with the teacher {teacher[:12]}" if teacher else "without a teacher"

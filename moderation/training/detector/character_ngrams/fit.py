@@ -42,13 +42,14 @@ class NgramPlan:
     validation_per_stratum: int = 400
 
 
-def train_ngrams(data_dir: Path, out: Path, plan: NgramPlan, tell: Told) -> Figures:
+def train_ngrams(data_dir: Path, out: Path, plan: NgramPlan, tell: Told, generated: Sequence[TextRow] = ()) -> Figures:
     """Fit on part A of *data_dir* into ``out/ngrams.npz`` and return the figures within each source held out.
 
-    The rows are those that the encoder is trained on. Raises InputError for data that cannot be used.
+    The rows are those that the encoder is trained on, *generated* ones among them. Raises InputError for data that
+    cannot be used.
     """
     tell("reading and cutting the data")
-    rows = load_partition(data_dir, "A")
+    rows = [*load_partition(data_dir, "A"), *generated]
     held_out = sample_per_stratum([row for row in rows if in_validation(row)], plan.validation_per_stratum)
     return train_ngrams_on([row for row in rows if not in_validation(row)], held_out, out, plan, tell)
 

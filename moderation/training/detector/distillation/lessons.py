@@ -83,13 +83,14 @@ class Teacher:
 def taught_rows(rows: Sequence[TextRow], per_stratum: int) -> list[TextRow]:
     """Return at most *per_stratum* rows of each source and label, chosen by keyed hash, and half of a lone label.
 
-    A source of one label can teach less, and has many texts.
+    A source of one label can teach less, and has many texts. The order is that in which a fold of a comparison takes
+    its rows, so that its lessons are those of a run on all of them.
     """
     strata = {(row.source, row.label) for row in rows}
     lone = [(row.source, 1 - row.label) not in strata for row in rows]
-    both = sample_per_stratum([row for row, alone in zip(rows, lone, strict=True) if not alone], per_stratum, "distil")
+    both = sample_per_stratum([row for row, alone in zip(rows, lone, strict=True) if not alone], per_stratum)
     few = max(1, per_stratum // 2)
-    return both + sample_per_stratum([row for row, alone in zip(rows, lone, strict=True) if alone], few, "distil")
+    return both + sample_per_stratum([row for row, alone in zip(rows, lone, strict=True) if alone], few)
 
 
 def stretch_of(row: TextRow) -> str:

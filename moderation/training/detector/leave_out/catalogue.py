@@ -41,14 +41,17 @@ def catalogue(
     device: torch.device,
     zero_shot: ZeroShot | None = None,
     teacher: Teacher | None = None,
+    *,
+    bf16: bool = False,
 ) -> dict[str, Candidate]:
-    """Return every candidate by name; encoders begin at *start_from* and take *steps* steps.
+    """Return every candidate by name; encoders begin at *start_from* and take *steps* steps, in bfloat16 with *bf16*.
 
     *zero_shot*, and the encoder that *teacher* teaches, are among them where there is a companion.
     """
-    hard = TrainingPlan(
-        steps=steps,
-        attacked_share=_ATTACKED_SHARE,
+    plain = TrainingPlan(steps=steps, attacked_share=0.0, bf16=bf16)
+    attacked = replace(plain, attacked_share=_ATTACKED_SHARE)
+    hard = replace(
+        attacked,
         hard_negative_share=_HARD_NEGATIVE_SHARE,
         hard_negative_from=steps // 2,
     )
@@ -57,8 +60,8 @@ def catalogue(
         "words-balanced": balanced_words(),
         "characters": balanced_characters(),
         "shapes": Shapes(),
-        "encoder": Encoder(TrainingPlan(steps=steps, attacked_share=0.0), start_from, device),
-        "encoder-attacked": Encoder(TrainingPlan(steps=steps, attacked_share=_ATTACKED_SHARE), start_from, device),
+        "encoder": Encoder(plain, start_from, device),
+        "encoder-attacked": Encoder(attacked, start_from, device),
         "encoder-hard": Encoder(hard, start_from, device),
     }
     if zero_shot is not None:

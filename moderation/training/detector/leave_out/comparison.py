@@ -13,9 +13,16 @@ import numpy as np
 from moderation.errors import InputError
 from moderation.training.detector.leave_out.candidates import REFERENCE, Candidate, check_names, parts_of
 from moderation.training.detector.leave_out.figures import Cell, Scores, cells_of, figures_within, mean_figures
-from moderation.training.detector.leave_out.folds import TRAINING_ROWS_PER_STRATUM, Fold, generator_folds, source_folds
+from moderation.training.detector.leave_out.folds import (
+    TRAINING_ROWS_PER_STRATUM,
+    Fold,
+    generator_folds,
+    source_folds,
+    with_generated,
+)
 from moderation.training.detector.leave_out.kept_scores import FoldScores, scores_of
 from moderation.training.detector.partition import load_training_rows
+from moderation.training.detector.rows import TextRow
 
 _TPR = "tpr_at_1_percent"
 _FOLDS = {"source": (source_folds,), "generator": (generator_folds,), "both": (source_folds, generator_folds)}
@@ -36,6 +43,8 @@ class ComparisonPlan:
     """Also rows whose licence forbids weights."""
     only: tuple[str, ...] = ()
     """What is left out, by name, where not everything is to be left out in turn."""
+    generated: tuple[TextRow, ...] = ()
+    """Texts that a language model wrote, which every candidate is trained on besides."""
 
 
 def compare_on(
@@ -58,12 +67,13 @@ def compare_on(
     if unknown := set(plan.only) - {fold.left_out for fold in folds}:
         names = ", ".join(fold.left_out for fold in folds)
         raise InputError(f"--only {sorted(unknown)[0]} is nothing that is left out here: use some of {names}.")
-    folds = [fold for fold in folds if not plan.only or fold.left_out in plan.only]
+    folds = [with_generated(fold, plan.generated) for fold in folds if not plan.only or fold.left_out in plan.only]
     return {
         "rows": "part A, of every licence: for measuring, no weights of it may be published"
         if plan.all_rows
         else "part A, without licences that forbid weights",
         "tested_texts_per_source_and_label_at_most": plan.texts_per_label,
+        "generated_texts_trained_on": len(plan.generated),
         **compare(folds, plan.candidates, known, work, progress),
     }
 

@@ -33,6 +33,7 @@ _DECIDE_WHERE_SET = (
     "teacher",
     "taught_share",
     "taught_per_stratum",
+    "bf16",
 )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from moderation.errors import InputError
@@ -79,6 +79,14 @@ def generator_folds(rows: Sequence[TextRow], texts_per_label: int) -> list[Fold]
             f"No generator has {LEAST_MACHINE_ROWS} texts in sources that have people's texts too; use --leave source."
         )
     return folds
+
+
+def with_generated(fold: Fold, generated: Sequence[TextRow]) -> Fold:
+    """Return the fold with those of the *generated* rows to train on besides that no tested text has to do with."""
+    tested = {row.group for row in fold.test}
+    sources = {row.source for row in fold.test}
+    free = [row for row in generated if row.group not in tested and row.source not in sources]
+    return replace(fold, train=(*fold.train, *sample_per_stratum(free, TRAINING_ROWS_PER_STRATUM)))
 
 
 def _generator_fold(rows: Sequence[TextRow], inside: Sequence[TextRow], family: str, texts_per_label: int) -> Fold:

@@ -7,13 +7,14 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench lock lowest clean tools
+.PHONY: help demo test check bench cards lock lowest clean tools
 
 help: ## Say what there is
 	@echo "make demo    watch the sidecar judge a stream of posts (first run: about a minute of downloads)"
 	@echo "make test    install what the tests need, start real servers, run all tests"
 	@echo "make check   formatter, linter, strict types, import contracts, docs against settings"
 	@echo "make bench   measure the detector against PyTorch"
+	@echo "make cards   write the tables of the model cards from the committed figures"
 	@echo "make lock    write the lock files anew; UPGRADE=1 takes newer versions"
 	@echo "make lowest  run the unit tests on the oldest versions that pyproject.toml allows"
 	@echo "make clean   remove what the other targets made here"
@@ -57,6 +58,9 @@ check: $(VENV)/test ## Everything that needs no server
 
 bench: $(VENV)/test ## The detector against PyTorch
 	@$(BIN)/python -m tests.bench.detector $(BENCH)
+
+cards: $(VENV)/test ## The tables of docs/cards
+	@$(BIN)/python -m tests.cards
 
 UV = $(VENV)-lock/bin/uv --system-certs
 LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \

@@ -1,0 +1,126 @@
+"""The tables of the detector's card."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.cards.markdown import number, share, table
+
+_POOLS = "fpr_by_human_pool_at_one_threshold_for_1_percent_of_all_humans"
+
+
+def within_sources(figures: dict[str, Any]) -> str:
+    """Detector and baseline in each source of `moderation detector evaluate`."""
+    detector, baseline = figures["results"].values()
+    head = ["source", "humans / machines / groups", "AUROC", "TPR at 5 % FPR", "TPR at 1 % FPR"]
+    rows = []
+    for source, row in detector["within_source"].items():
+        other = baseline["within_source"][source]
+        rows.append(
+            [
+                source,
+                f"{row['humans']:,} / {row['machines']:,} / {row['groups']:,}",
+                *(_figure(row, name) for name in ("auroc", "tpr_at_5_percent", "tpr_at_1_percent")),
+                *(_figure(other, name) for name in ("auroc", "tpr_at_1_percent")),
+            ]
+        )
+    means = [
+        number(result[name])
+        for result in (detector, baseline)
+        for name in ("mean_within_source_auroc", "mean_tpr_at_1_percent_where_supported")
+    ]
+    supported = sum(isinstance(row["tpr_at_1_percent"], float) for row in detector["within_source"].values())
+    rates = [f"{means[place]} ({supported} sources)" for place in (1, 3)]
+    rows.append(["mean", "", f"**{means[0]}**", "", rates[0], means[2], rates[1]])
+    return table([*head, "baseline AUROC", "baseline TPR at 1 %"], rows)
+
+
+def pools(figures: dict[str, Any]) -> str:
+    """False alarms by kind of human text, the worst first."""
+    found = figures["results"]["detector"][_POOLS]
+    worst_first = sorted(found.items(), key=lambda item: -item[1]["fpr"])
+    return table(
+        ["pool", "n", "groups", "FPR"],
+        [
+            [name, f"{row['n']:,}", f"{row['groups']:,}", share(row["fpr"], row["interval"])]
+            for name, row in worst_first
+        ],
+    )
+
+
+def lengths(figures: dict[str, Any]) -> str:
+    """Accuracy by number of words."""
+    return table(
+        ["words", "humans / machines", "accuracy, sides weighted alike"],
+        [
+            [
+                row["words"],
+                f"{row['humans']:,} / {row['machines']:,}",
+                share(row["balanced_accuracy"], row["balanced_accuracy_interval"]),
+            ]
+            for row in figures["by_length"]["bins"]
+        ],
+    )
+
+
+def honest_texts(figures: dict[str, Any]) -> str:
+    """Unusual honest texts above the threshold."""
+    benign = figures["benign"]
+    rows = [
+        [
+            row["name"].replace("_", " "),
+            f"{share(row['share'], row['interval'])} (untouched: {row['clean_share']:.1%})"
+            if "clean_share" in row
+            else share(row["share"], row["interval"]),
+        ]
+        for row in (*benign["changes"], *benign["banks"])
+    ]
+    return table(["text", "share above the threshold"], rows)
+
+
+def attacks(figures: dict[str, Any]) -> str:
+    """What each attack costs, the worst first; those that cost nothing in a sentence."""
+    found = figures["attacks"]["attacks"]
+    free = [row for row in found if abs(row["loss_points"]) < 0.05 and abs(row["auroc_loss_points"]) < 0.05]
+    rest = sorted((row for row in found if row not in free), key=lambda row: (-row["loss_points"], row["attack"]))
+    names = ", ".join(f"`{row['attack']}`" for row in free)
+    told = f"No loss: {names}.\n\n" if free else ""
+    rows = [[row["attack"], f"{row['loss_points']:.1f}", f"{row['auroc_loss_points']:.1f}"] for row in rest]
+    return told + table(["attack", "TPR, points", "AUROC, points"], rows)
+
+
+def sources_left_out(figures: dict[str, Any]) -> str:
+    """Candidates with a source left out: the mean over the folds, and each fold."""
+    return _left_out(figures, "source", by_fold=True)
+
+
+def generators_left_out(figures: dict[str, Any]) -> str:
+    """Candidates with a generator left out: the mean over the folds."""
+    return _left_out(figures, "generator", by_fold=False)
+
+
+def _left_out(figures: dict[str, Any], kind: str, *, by_fold: bool) -> str:
+    folds = [fold for fold in figures["folds"] if fold["kind"] == kind]
+    supported = max(mean["folds_that_support_it"] for mean in figures["means"][kind].values())
+    names = [fold["left_out"] for fold in folds] if by_fold else []
+    rates = [f"TPR at 1 %, {supported} folds"] if supported else []
+    rows = []
+    for candidate, mean in figures["means"][kind].items():
+        low, high = mean["auroc_minus_words_interval"]
+        gain = f"{mean['auroc_minus_words']:+.3f} [{low:.3f}, {high:.3f}]"
+        # A fold of a source tests that source alone.
+        in_folds = [fold["sources"][fold["left_out"]][candidate]["auroc"] for fold in folds] if by_fold else []
+        rows.append(
+            [
+                candidate,
+                number(mean["auroc"], mean["auroc_interval"]),
+                "" if candidate == "words" else gain,
+                *(number(auroc) for auroc in in_folds),
+                *(number(mean["tpr_at_1_percent_where_supported"]) for _ in rates),
+            ]
+        )
+    return table(["candidate", f"AUROC, mean of {len(folds)} folds", "minus words", *names, *rates], rows)
+
+
+def _figure(row: dict[str, Any], name: str) -> str:
+    return number(row[name], row.get(f"{name}_interval"))

@@ -1,0 +1,43 @@
+"""Which tables there are, and how they come into a card: between two comments, the first of which names the table."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.cards import detector_tables, risk_tables
+
+ROOT = Path(__file__).resolve().parents[2]
+CARDS = tuple(sorted((ROOT / "docs" / "cards").glob("*.md")))
+_TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
+    "within sources": detector_tables.within_sources,
+    "pools": detector_tables.pools,
+    "lengths": detector_tables.lengths,
+    "honest texts": detector_tables.honest_texts,
+    "attacks": detector_tables.attacks,
+    "sources left out": detector_tables.sources_left_out,
+    "generators left out": detector_tables.generators_left_out,
+    "accounts caught": risk_tables.accounts_caught,
+    "signatures removed": risk_tables.signatures_removed,
+}
+# <!-- table: pools, docs/benchmarks/detector-text-dev.json --> … <!-- end of table -->
+_PLACE = re.compile(r"(<!-- table: ([a-z ]+), (docs/benchmarks/[\w.-]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
+
+
+def filled(card: str) -> str:
+    """Return the card with every table as the committed figures have it."""
+    return _PLACE.sub(_written, card)
+
+
+def places(card: str) -> list[str]:
+    """Return the names of the tables in the card."""
+    return [name for _, name, _, _, _ in _PLACE.findall(card)]
+
+
+def _written(place: re.Match[str]) -> str:
+    opening, name, figures, _, closing = place.groups()
+    content = json.loads((ROOT / figures).read_text(encoding="utf-8"))
+    return f"{opening}\n{_TABLES[name](content)}\n\n{closing}"

@@ -67,6 +67,10 @@ def write_fp16(fp32: Path, out: Path) -> None:
             disable_shape_infer=False,
         )
     _remove_repeated(half)
+    for node in half.graph.node:
+        if node.op_type == "Attention":
+            # Without it the softmax inside the operator is computed in the precision of its inputs.
+            node.attribute.append(helper.make_attribute("softmax_precision", onnx.TensorProto.FLOAT))
     onnx.save(half, str(out))
 
 

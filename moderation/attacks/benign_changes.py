@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import re
+import unicodedata
 
 from moderation.attacks.attack import Attack
 from moderation.attacks.calques import CALQUES
@@ -26,6 +27,10 @@ SHORT_WORDS = 5
 _SPOKEN_SHARE = 0.1
 _FILLER_SHARE = 0.06
 
+# How often a sign or an emoji is spelled out by whoever hears it and does not see it.
+_NAMED_SHARE = 0.6
+
+_SIGN = re.compile(r"[#&*=+/\\|<>~^_%$€£•→★\u2600-\u27bf\U0001f300-\U0001faff]")
 _MARK = re.compile(r"[^\w\s'’@#%&+-]")
 _WORD = re.compile(r"\S+")
 _BLANKS = re.compile(r"[ \t]+")
@@ -46,6 +51,14 @@ def _dictated(text: str, rng: random.Random, _rate: float) -> str:
     words = _MARK.sub(spoken, text).lower().split()
     said = [f"{rng.choice(FILLERS)} {word}" if rng.random() < _FILLER_SHARE else word for word in words]
     return " ".join(said)
+
+
+def _read_aloud(text: str, rng: random.Random, _rate: float) -> str:
+    def named(sign: re.Match[str]) -> str:
+        name = unicodedata.name(sign[0], "").lower()
+        return f" {name} " if name and rng.random() < _NAMED_SHARE else sign[0]
+
+    return " ".join(_SIGN.sub(named, text).split())
 
 
 def _corrected(text: str, rng: random.Random, rate: float) -> str:
@@ -106,6 +119,13 @@ BENIGN_CHANGES: tuple[Attack, ...] = (
         "text",
         "As dictated: no capitals, hardly any punctuation, some of it spelled out, fillers between the words.",
         _dictated,
+    ),
+    Attack(
+        "screen_reader",
+        1.0,
+        "text",
+        "As somebody writes who hears the page: signs and emoji by their names, all on one line.",
+        _read_aloud,
     ),
     Attack(
         "autocorrected",

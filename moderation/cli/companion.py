@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 app = typer.Typer(no_args_is_help=True, help="Tell how expected texts are to a language model that saw no labels.")
 
 _POSTS_AT_A_TIME = 32
-# What a prompt and the text after it have at most.
-_TOKENS_READ = 254
+# The least that a checkpoint must read; what is written with it is cut into no windows.
+_ANY_WINDOW = 4
 
 
 @app.command()
@@ -109,6 +109,9 @@ def generate(
     name: Annotated[str | None, typer.Option(help="Name of the generator (that of the checkpoint).")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same texts on the same machine.")] = 1,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")] = 0,
+    data_manifest: Annotated[
+        Path | None, typer.Option(help="SHA-256 of other data files than those that the package names.")
+    ] = None,
 ) -> None:
     """Let a language model write beside people's posts, for `moderation detector train --generated`.
 
@@ -129,9 +132,9 @@ def generate(
     if not out.parent.is_dir():
         raise InputError(f"There is no folder {out.parent} for the texts; make it, or give another --out.")
     device_with(threads, "cpu")
-    loaded = load_causal(checkpoint, _TOKENS_READ)
+    loaded = load_causal(checkpoint, _ANY_WINDOW)
     writer = Writer(loaded.network, loaded.tokenizer, loaded.first_id, name or checkpoint.stem)
-    prompts = prompts_of(people_asked(load_partition(data, "A"), texts), seed)
+    prompts = prompts_of(people_asked(load_partition(data, "A", data_manifest), texts), seed)
     with Progress() as progress:
         task = progress.add_task("writing", total=len(prompts))
         written = write_texts(writer, prompts, out, seed, lambda done: progress.advance(task, done))

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from moderation.checksum import sha256_of
 from moderation.cli.detector_training import NEEDS_EXPORT, Bf16, Generated, pretrain, train
 from moderation.errors import InputError, SettingsError
 
@@ -94,8 +95,15 @@ def compare(
     if threads:
         torch.set_num_threads(threads)
     console = Console()
-    written = () if generated is None else tuple(generated_rows(generated))
-    plan = ComparisonPlan(tuple(candidate or DEFAULT), leave, texts, all_rows, tuple(only or ()), written)
+    plan = ComparisonPlan(
+        tuple(candidate or DEFAULT),
+        leave,
+        texts,
+        all_rows,
+        only=tuple(only or ()),
+        generated=() if generated is None else tuple(generated_rows(generated)),
+        generated_sha256="" if generated is None else sha256_of(generated),
+    )
     check_companion(plan.candidates, companion)
     kept = work or out.with_suffix(".work")
     loaded = None if companion is None else load_companion(companion, threads or None)
@@ -121,12 +129,14 @@ def compare(
 @app.command()
 def evaluate(
     data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst and text_dev.jsonl.zst.")],
-    out: Annotated[Path, typer.Option(help="JSON file for the figures.")],
+    out: Annotated[Path, typer.Option(help="JSON file for the figures.")] = Path("detector-figures.json"),
     bundle: Annotated[Path | None, typer.Option(help="Bundle to judge (the shipped one).")] = None,
     data_manifest: Annotated[
         Path | None, typer.Option(help="SHA-256 of other data files than those that the package names.")
     ] = None,
-    report: Annotated[Path | None, typer.Option(help="HTML page to write with plots of the figures.")] = None,
+    report: Annotated[
+        Path | None, typer.Option(help="HTML page to write with plots of the figures (beside --out).")
+    ] = None,
     attack_texts: Annotated[
         int, typer.Option(min=1, help="Texts of a source to attack, and to change honestly.")
     ] = 150,
@@ -147,9 +157,9 @@ def evaluate(
         from moderation.training.detector.evaluation import evaluate as judge
     except ImportError as error:
         raise SettingsError(NEEDS_EXPORT) from error
-    for path in (out, report):
-        if path is not None:
-            check_writable(path)
+    page = report or out.with_suffix(".html")
+    for path in (out, page):
+        check_writable(path)
     detector = load_detector(bundle)
     with Progress() as progress:
         task = progress.add_task("scoring")
@@ -163,8 +173,7 @@ def evaluate(
             all_rows=all_rows,
         )
     out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
-    if report is not None:
-        report.write_text(report_html(figures), encoding="utf-8")
+    page.write_text(report_html(figures), encoding="utf-8")
     table = Table("", "source", "AUROC", "95 %", "TPR at 1 % FPR", "95 %", "humans", "machines", "groups")
     for name, result in figures["results"].items():
         for source, row in result["within_source"].items():

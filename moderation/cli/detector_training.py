@@ -30,7 +30,6 @@ _OF_THE_ENCODER = {
     "hard_negative_share": "--hard-negative-share",
     "hard_negative_from": "--hard-negative-from",
     "group_robust": "--group-robust",
-    "all_rows": "--all-rows",
     "bf16": "--bf16",
     "teacher": "--teacher",
     "lessons": "--lessons",
@@ -113,7 +112,7 @@ def train(
         given = [option for name, option in _OF_THE_ENCODER.items() if _was_given(context, name)]
         if given:
             raise SettingsError(f"{', '.join(given)} would change nothing with --kind ngrams; leave it out.")
-        _train_ngrams(data, out, seed, generated)
+        _train_ngrams(data, out, seed, generated, all_rows=all_rows)
         return
     if kind != "encoder":
         raise SettingsError(f"--kind takes encoder or ngrams, not {kind!r}.")
@@ -208,7 +207,7 @@ def _was_given(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _train_ngrams(data: Path, out: Path, seed: int, generated: Path | None) -> None:
+def _train_ngrams(data: Path, out: Path, seed: int, generated: Path | None, *, all_rows: bool) -> None:
     from rich.console import Console
 
     try:
@@ -217,7 +216,7 @@ def _train_ngrams(data: Path, out: Path, seed: int, generated: Path | None) -> N
     except ImportError as error:
         raise SettingsError(NEEDS_EXPORT) from error
     console = Console()
-    plan = NgramPlan(seed=seed)
+    plan = NgramPlan(seed=seed, all_rows=all_rows)
     written = [] if generated is None else generated_rows(generated)
     figures = train_ngrams(data, out, plan, lambda step: console.print(step, highlight=False), written)
     _print_figures(console, figures)

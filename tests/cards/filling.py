@@ -24,7 +24,9 @@ _TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "signatures removed": risk_tables.signatures_removed,
 }
 # <!-- table: pools, docs/benchmarks/detector-text-dev.json --> … <!-- end of table -->
-_PLACE = re.compile(r"(<!-- table: ([a-z ]+), (docs/benchmarks/[\w.-]+) -->\n)(.*?)(<!-- end of table -->)", re.DOTALL)
+_PLACE = re.compile(
+    r"(<!-- table: ([a-z ]+), (docs/benchmarks/[\w.-]+) -->\n)((?:(?!<!--).)*?)(<!-- end of table -->)", re.DOTALL
+)
 
 
 def filled(card: str) -> str:

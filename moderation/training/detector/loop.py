@@ -14,6 +14,7 @@ from moderation.errors import SettingsError
 from moderation.training.detector.batches import batch_of_step, tokenise
 from moderation.training.detector.distillation.lessons import Teacher
 from moderation.training.detector.distillation.run import distillation_of
+from moderation.training.detector.generated.rows import beside_posts
 from moderation.training.detector.hard_negatives import HardTexts, begins_round, find_hard_texts, hard_texts_from
 from moderation.training.detector.model import ClsMeanClassifier, load_classifier, new_classifier, save_classifier
 from moderation.training.detector.optimisation import learning_rate, optimizer_of, take_step
@@ -58,7 +59,10 @@ def train(
     # What cannot be used is refused before the data are read, which takes a while.
     begun = saved_run(out, "training", plan, device)
     check_start(out / CHECKPOINT if begun else resolved(start_from))
-    rows = [*load_training_rows(data_dir, all_rows=plan.all_rows), *generated]
+    if bool(generated) != bool(plan.generated):
+        raise SettingsError("The generated rows are those of the file that the plan names: give both, or neither.")
+    rows = load_training_rows(data_dir, all_rows=plan.all_rows)
+    rows += beside_posts(generated, rows)
     held_out = sample_per_stratum([row for row in rows if in_validation(row)], plan.validation_per_stratum)
     train_on([row for row in rows if not in_validation(row)], held_out, out, start_from, plan, device, teacher)
 

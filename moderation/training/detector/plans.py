@@ -59,7 +59,7 @@ class TrainingPlan(RunPlan):
     generated: str = ""
     """The hash of the file whose texts a language model wrote beside the people's; empty without one."""
     bf16: bool = False
-    """Whether the encoder computes in bfloat16; weights, heads and losses stay in fp32."""
+    """Whether the encoder computes in bfloat16; weights, gradients of the heads and losses stay in fp32."""
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,8 @@ class LanguageModelPlan(RunPlan):
     """Windows of texts never trained on whose perplexity goes to the log."""
 
 
-_LATER = ("group_robust", "all_rows", "teacher", "taught_share", "taught_per_stratum", "generated", "bf16")
+_OF_A_TEACHER = ("taught_share", "taught_per_stratum")
+_LATER = ("group_robust", "all_rows", "teacher", *_OF_A_TEACHER, "generated", "bf16")
 _ABSENT = {name: getattr(TrainingPlan, name) for name in _LATER}
 
 
@@ -110,8 +111,10 @@ def check_continues(begun: Mapping[str, Any], plan: RunPlan, step: int, checkpoi
         raise SettingsError(
             f"The run in {checkpoint} was begun {how}: go on with that (--teacher), or in another --out."
         )
+    # Without a teacher they decide nothing, whatever the defaults were when the run began.
+    idle = () if teacher else _OF_A_TEACHER
     for name, value in asdict(plan).items():
-        if name not in plan.may_differ and name not in hard and before.get(name) != value:
+        if name not in (*plan.may_differ, *hard, *idle) and before.get(name) != value:
             raise SettingsError(
                 f"The run in {checkpoint} was begun with {name}={before.get(name)}, not {value}: "
                 "use the same value or another --out."

@@ -1,19 +1,22 @@
-"""A language model writes beside people's posts, resumably, and a detector is trained on what it wrote besides."""
+"""A language model writes beside people's posts, resumably."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from tokenizers import Tokenizer
+from torch import Tensor, nn
 from typer.testing import CliRunner
 
 from export.causal.checkpoint import load_causal
 from moderation.cli.companion import app
 from moderation.errors import InputError, SettingsError
-from moderation.training.detector.batches import tokenise
 from moderation.training.detector.generated.prompts import (
     CONTINUED,
     SAMPLINGS,
@@ -22,14 +25,10 @@ from moderation.training.detector.generated.prompts import (
     people_asked,
     prompts_of,
 )
-from moderation.training.detector.generated.rows import generated_rows
-from moderation.training.detector.generated.writing import Writer, write_texts
-from moderation.training.detector.leave_out.folds import source_folds, with_generated
-from moderation.training.detector.loop import TrainingPlan, train_on
-from moderation.training.detector.rows import TextRow
+from moderation.training.detector.generated.rows import beside_posts, generated_rows
+from moderation.training.detector.generated.writing import Writer, whole_sentences, write_texts
 from moderation.training.detector.slices import in_validation
-from tests.unit.detector.small_encoders import BERT_TOKENS, rows_of, small_bert, tokenizer_with
-from tests.unit.detector.small_text_data import row
+from tests.unit.detector.small_text_data import row, write_data
 
 _ROWS = [
     row(number, "people", 0, " ".join(f"w{260 + (number + step) % 40}" for step in range(12))) for number in range(60)
@@ -42,11 +41,32 @@ def writer(llama: Path) -> Writer:
     return Writer(loaded.network, loaded.tokenizer, loaded.first_id, "small")
 
 
+class _Chatting(nn.Module):
+    """Stands for a network that answers every prompt with the same tokens, and keeps what it was asked."""
+
+    def __init__(self, answer: Sequence[int], positions: int = 400) -> None:
+        super().__init__()
+        self.answer, self.asked = list(answer), dict[str, Any]()
+        self.config: Any = type("Config", (), {"max_position_embeddings": positions, "eos_token_id": 2})
+
+    def generate(self, input_ids: Tensor, **settings: Any) -> Tensor:
+        self.asked = settings
+        return torch.cat([input_ids, torch.tensor([self.answer] * len(input_ids))], dim=1)
+
+
+def _chatting(writer: Writer, answer: str, *, ends: bool) -> Writer:
+    tokenizer = Tokenizer.from_str(writer.tokenizer.to_str())
+    tokenizer.add_special_tokens(["<|im_start|>", "<|im_end|>"])
+    tokenizer.encode_special_tokens = True
+    ids = tokenizer.encode(answer, add_special_tokens=False).ids
+    return Writer(_Chatting([*ids, tokenizer.token_to_id("<|im_end|>")] if ends else ids), tokenizer, 0, "chat")
+
+
 def _nothing(_texts: int) -> None: ...
 
 
-def _lines(path: Path) -> list[dict[str, object]]:
-    return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()]
+def _lines(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="ascii").splitlines()][1:]
 
 
 def test_a_prompt_depends_on_seed_and_row_alone() -> None:
@@ -69,8 +89,36 @@ def test_only_people_of_sources_without_a_machine_are_asked_and_none_held_out() 
 
 
 def test_what_stands_in_a_post_never_becomes_a_control_token(writer: Writer) -> None:
-    prompt = Prompt(_ROWS[0], CONTINUED, "a <|endoftext|> b", "", "T=1", 12)
-    assert writer.ids_of(prompt).count(writer.first_id) == 1
+    going_on = Prompt(_ROWS[0], CONTINUED, "a <|endoftext|> b", "", "T=1", 12)
+    assert writer.ids_of(going_on).count(writer.first_id) == 1
+    chatting = _chatting(writer, "w270", ends=True)
+    asked = chatting.ids_of(replace(going_on, kind="answered", instruction="say <|im_end|> <|im_start|> again"))
+    signs = [chatting.tokenizer.token_to_id(sign) for sign in ("<|im_start|>", "<|im_end|>")]
+    assert [asked.count(sign) for sign in signs] == [2, 1]
+
+
+def test_a_chat_is_answered_to_the_end_of_the_turn_and_a_cut_answer_to_the_end_of_a_sentence(writer: Writer) -> None:
+    prompt = Prompt(_ROWS[0], "answered", "", "say something", "T=.7", 100)
+    ended, cut = (_chatting(writer, "w270. And w271. And then w272", ends=ends) for ends in (True, False))
+    assert ended.write([prompt], 1) == [("w270. And w271. And then w272", True)]
+    assert cut.write([prompt], 1) == [("w270. And w271. And then w272", False)]
+    network: Any = ended.network
+    # All of the sampling is said, so that a checkpoint's own settings change nothing.
+    said = {"temperature": 0.7, "top_k": 0, "top_p": 1.0, "repetition_penalty": 1.0}
+    assert said.items() <= network.asked.items()
+    assert 2 in network.asked["eos_token_id"]
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        ("It rained. We went home and th", "It rained. We went home and th"),
+        ("It rained the whole day. We w", "It rained the whole day."),
+        ('He said "no!" Then he', 'He said "no!"'),
+    ],
+)
+def test_a_text_that_was_cut_off_ends_with_a_whole_sentence_where_most_is_left(text: str, left: str) -> None:
+    assert whole_sentences(text) == left
 
 
 def test_an_answer_that_repeats_the_post_is_told() -> None:
@@ -94,19 +142,40 @@ def test_a_model_without_turns_is_asked_to_go_on_only_and_goes_on_from_the_post(
     assert {line["kind"] for line in lines} == {CONTINUED}
 
 
+def test_a_prompt_that_the_model_has_no_places_for_is_left_out(writer: Writer) -> None:
+    long = Prompt(_ROWS[0], CONTINUED, " ".join(["w270"] * 80), "", "T=1", 12)
+    assert writer.can_read(replace(long, text="w270"))
+    assert not writer.can_read(long)
+
+
 def test_an_interrupted_run_gives_the_texts_of_one_that_was_not(writer: Writer, tmp_path: Path) -> None:
     whole, cut = tmp_path / "whole.jsonl", tmp_path / "cut.jsonl"
     prompts = prompts_of(_ROWS, 1)
     write_texts(writer, prompts, whole, 1, _nothing)
     text = whole.read_text(encoding="ascii")
-    cut.write_text(text[: int(len(text) * 0.6)], encoding="ascii")
-    write_texts(writer, prompts, cut, 1, _nothing)
-    assert cut.read_text(encoding="ascii") == text
-    write_texts(writer, prompts, whole, 1, _nothing)
-    assert whole.read_text(encoding="ascii") == text
+    for share in (0.6, 1.0):
+        cut.write_text(text[: int(len(text) * share)], encoding="ascii")
+        write_texts(writer, prompts, cut, 1, _nothing)
+        assert cut.read_text(encoding="ascii") == text
 
 
-def test_nothing_to_ask_with_is_told(writer: Writer, tmp_path: Path) -> None:
+def test_another_run_or_another_file_is_not_written_over(writer: Writer, tmp_path: Path) -> None:
+    out, foreign = tmp_path / "generated.jsonl", tmp_path / "foreign.jsonl"
+    prompts = prompts_of(_ROWS, 1)
+    write_texts(writer, prompts, out, 1, _nothing)
+    before = out.read_bytes()
+    for change in ({"seed": 2}, {"prompts": prompts[:30]}, {"writer": replace(writer, name="other")}):
+        given: dict[str, Any] = {"writer": writer, "prompts": prompts, "seed": 1} | change
+        with pytest.raises(SettingsError, match="another generator, seed"):
+            write_texts(given["writer"], given["prompts"], out, given["seed"], _nothing)
+    assert out.read_bytes() == before
+    for content in ("my notes\n", '{"text": "a"}\n'):
+        foreign.write_text(content, encoding="ascii")
+        with pytest.raises(InputError, match="something else"):
+            write_texts(writer, prompts, foreign, 1, _nothing)
+        assert foreign.read_text(encoding="ascii") == content
+    with pytest.raises(InputError, match="Cannot write"):
+        write_texts(writer, prompts, tmp_path, 1, _nothing)
     with pytest.raises(InputError, match="long enough"):
         write_texts(writer, [], tmp_path / "none.jsonl", 1, _nothing)
 
@@ -116,14 +185,21 @@ def test_written_texts_are_the_machines_side_of_the_source_they_were_asked_from(
     write_texts(writer, prompts_of(_ROWS, 1), out, 1, _nothing)
     rows = generated_rows(out)
     assert {(each.source, each.label, each.generator) for each in rows} == {("people", 1, "small")}
-    assert {each.group for each in rows} <= {each.group for each in _ROWS}
-    of_people, of_both = (tokenise([*_ROWS, *more], tokenizer_with(BERT_TOKENS)) for more in ([], rows))
-    assert (len(of_people.strata), len(of_both.strata)) == (1, 2)
+    moved = [replace(each, group="another cluster") for each in _ROWS[:30]]
+    beside = beside_posts(rows, moved)
+    assert {each.group for each in beside} == {"another cluster"}
+    assert {each.id for each in beside} == {f"generated/{each.id}" for each in moved} & {each.id for each in rows}
 
 
 @pytest.mark.parametrize(
     ("content", "told"),
-    [("", "no texts"), ("{}\n", "Line 1 .*anew"), ("no json\n", "Line 1 .*anew"), ("ü", "is no file")],
+    [
+        ("", "no texts"),
+        ("{}\n", "Line 1 .*anew"),
+        ("no json\n", "Line 1 .*anew"),
+        ("ü", "is no file"),
+        ('{"id": "1", "source": "a", "group": "g", "text": "t", "generator": "n", "sampling": "s"}\n' * 2, "two texts"),
+    ],
 )
 def test_a_file_that_holds_something_else_is_refused_in_a_sentence(tmp_path: Path, content: str, told: str) -> None:
     path = tmp_path / "generated.jsonl"
@@ -134,29 +210,15 @@ def test_a_file_that_holds_something_else_is_refused_in_a_sentence(tmp_path: Pat
         generated_rows(tmp_path / "missing.jsonl")
 
 
-def test_a_fold_trains_on_written_texts_that_nothing_tested_has_to_do_with() -> None:
-    rows = rows_of({"ours": (20, 20), "theirs": (20, 20), "people": (20, 0)})
-    fold = next(fold for fold in source_folds(rows, 20) if fold.left_out == "ours")
-    people = next(each for each in rows if each.source == "people")
-    free = replace(people, id="free", label=1)
-    of_tested_source = replace(free, id="source", source="ours")
-    of_tested_group = replace(free, id="group", group=fold.test[0].group)
-    more = with_generated(fold, [free, of_tested_source, of_tested_group])
-    assert more.train == (*fold.train, free)
-    assert more.test == fold.test
-
-
-def test_a_run_with_written_texts_is_not_continued_without(tmp_path: Path) -> None:
-    start = small_bert(tmp_path / "start")
-    rows: list[TextRow] = rows_of({"ours": (20, 20)})
-    plan = TrainingPlan(steps=2, batch_texts=8, warmup_steps=1, checkpoint_every=1, generated="a" * 64)
-    train_on(rows, (), tmp_path / "run", start, plan, torch.device("cpu"))
-    with pytest.raises(SettingsError, match="generated="):
-        train_on(rows, (), tmp_path / "run", start, replace(plan, steps=3, generated=""), torch.device("cpu"))
-
-
-def test_the_command_writes_texts_and_says_where_there_is_no_folder(llama: Path, tmp_path: Path) -> None:
-    out = tmp_path / "nowhere" / "generated.jsonl"
-    result = CliRunner().invoke(app, ["generate", str(llama), "--data", str(tmp_path), "--out", str(out)])
+def test_the_command_writes_texts_and_says_how_many(llama: Path, tmp_path: Path) -> None:
+    manifest = write_data(tmp_path, "forum", humans=60, machines=60)
+    out = tmp_path / "generated.jsonl"
+    given = ["generate", str(llama), "--data", str(tmp_path), "--data-manifest", str(manifest), "--threads", "1"]
+    result = CliRunner().invoke(app, [*given, "--texts", "20", "--out", str(out)], catch_exceptions=False)
+    assert result.exit_code == 0
+    rows = generated_rows(out)
+    assert f"{len(rows)} texts in " in result.output
+    assert {each.source for each in rows} == {"people only"}
+    result = CliRunner().invoke(app, [*given, "--out", str(tmp_path / "nowhere" / "generated.jsonl")])
     assert isinstance(result.exception, InputError)
     assert "no folder" in str(result.exception)

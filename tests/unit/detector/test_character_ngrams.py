@@ -122,16 +122,17 @@ def test_a_damaged_model_is_refused(tmp_path: Path, content: bytes) -> None:
 def test_the_command_fits_on_the_rows_of_the_encoder_and_prints_the_figures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    parts: list[str] = []
+    asked: list[bool] = []
 
-    def load(_data: Path, part: str) -> list[object]:
-        parts.append(part)
+    def load(_data: Path, *, all_rows: bool) -> list[object]:
+        asked.append(all_rows)
         return list(written_rows())
 
-    monkeypatch.setattr(fit, "load_partition", load)
-    done = _detector_train(tmp_path, "--kind", "ngrams")
-    assert done.exit_code == 0, done.output
-    assert parts == ["A"]
+    monkeypatch.setattr(fit, "load_training_rows", load)
+    for options in ((), ("--all-rows",)):
+        done = _detector_train(tmp_path, "--kind", "ngrams", *options)
+        assert done.exit_code == 0, done.output
+    assert asked == [False, True]
     assert "fitting" in done.output
     assert "forum" in done.output
     assert (tmp_path / "run" / "ngrams.npz").is_file()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import resource
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -54,11 +56,22 @@ def test_an_empty_text_abstains(detector: Detector, text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["a\ud800b\udfff", "nul\x00byte", "🙂" * 100_000, "word " * 200_000, "!" * 1_000_000, "e\u0301\u0316" * 100_000],
-    ids=["lone surrogates", "NUL", "100k emoji", "1 MB of words", "1 MB of points", "combining marks"],
+    [
+        "a\ud800b\udfff",
+        "nul\x00byte",
+        "🙂" * 100_000,
+        "word " * 200_000,
+        "!" * 1_000_000,
+        "e" + "\u0301\u0316" * 250_000,
+    ],
+    ids=["lone surrogates", "NUL", "100k emoji", "1 MB of words", "1 MB of points", "1 MB of combining marks"],
 )
-def test_hostile_text_is_scored_in_bounded_time(detector: Detector, text: str) -> None:
+def test_hostile_text_is_scored_in_bounded_time_and_memory(detector: Detector, text: str) -> None:
+    detector.score(_POSTS)  # what the sessions take once is not the text's
+    before, began = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     (score,) = detector.score([text])
+    assert time.process_time() - began < 60
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 512 * 1024  # KiB
     assert score.abstained == "short" or (math.isfinite(score.logit) and 0 <= score.probability <= 1)
     assert score.truncated == (len(text.encode("utf-8", "replace")) > 65536)
 

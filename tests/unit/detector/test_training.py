@@ -71,6 +71,40 @@ def _weights(out: Path) -> dict[str, np.ndarray]:
     return weights
 
 
+def _losses(out: Path) -> list[float]:
+    entries = [json.loads(line) for line in (out / "log.jsonl").read_text(encoding="utf-8").splitlines()]
+    return [entry["loss"] for entry in entries if "loss" in entry]
+
+
+def test_what_a_teacher_would_do_stops_no_run_without_one(encoder: Path, tmp_path: Path) -> None:
+    train(tmp_path, tmp_path / "run", encoder, replace(_plan(2), taught_per_stratum=2000), _CPU)
+    train(tmp_path, tmp_path / "run", encoder, _plan(4), _CPU)
+    assert len(_losses(tmp_path / "run")) == 4
+
+
+def test_generated_rows_and_the_plan_must_agree(encoder: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="generated rows"):
+        train(tmp_path, tmp_path / "run", encoder, replace(_plan(2), generated="a" * 64), _CPU)
+    with pytest.raises(SettingsError, match="generated rows"):
+        train(tmp_path, tmp_path / "run", encoder, _plan(2), _CPU, generated=_rows()[:2])
+
+
+def test_a_run_in_bfloat16_is_as_deterministic_and_keeps_its_weights_in_fp32(encoder: Path, tmp_path: Path) -> None:
+    plan = replace(_plan(6), bf16=True)
+    for out in ("one", "two"):
+        train(tmp_path, tmp_path / out, encoder, plan, _CPU)
+    train(tmp_path, tmp_path / "fp32", encoder, _plan(6), _CPU)
+    one, two, fp32 = (_weights(tmp_path / out) for out in ("one", "two", "fp32"))
+    for name, value in one.items():
+        np.testing.assert_array_equal(two[name], value)
+        assert value.dtype == np.float32
+    assert any((one[name] != fp32[name]).any() for name in one)
+    losses, of_fp32 = (_losses(tmp_path / out) for out in ("one", "fp32"))
+    np.testing.assert_allclose(losses, of_fp32, rtol=0.02)
+    with pytest.raises(SettingsError, match="bf16"):
+        train(tmp_path, tmp_path / "one", encoder, replace(plan, steps=8, bf16=False), _CPU)
+
+
 def test_an_interrupted_run_continues_as_if_never_stopped(encoder: Path, tmp_path: Path) -> None:
     train(tmp_path, tmp_path / "whole", encoder, _plan(6), _CPU)
     train(tmp_path, tmp_path / "parts", encoder, _plan(4), _CPU)

@@ -6,13 +6,18 @@ import json
 import math
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+import torch
+from torch import Tensor, nn
 
 from export.bundle import BundleOrder, write_bundle
-from export.graph import assert_fused_attention
+from export.checkpoint import load_checkpoint
+from export.graph import assert_fused_attention, write_graph
+from export.precision import write_fp16
 from moderation.detector import load_detector, shipped_bundle
 from moderation.detector.manifest import read_manifest
 from moderation.errors import InputError
@@ -54,6 +59,31 @@ def test_the_last_layer_is_computed_for_the_first_token_and_heads_are_split_insi
     tokens = [shapes[node.input[0]][1].dim_value for node in attention]
     assert tokens[-1] == 1
     assert 1 not in tokens[:-1]
+
+
+def test_fp16_keeps_the_softmax_inside_attention_in_fp32(bundle: Path, tmp_path: Path) -> None:
+    write_fp16(bundle / "model.fp32.onnx", tmp_path / "model.fp16.onnx")
+    attention = [
+        node for node in onnx.load(str(tmp_path / "model.fp16.onnx")).graph.node if node.op_type == "Attention"
+    ]
+    precisions = [{a.name: a.i for a in node.attribute}["softmax_precision"] for node in attention]
+    assert precisions == [onnx.TensorProto.FLOAT] * 2
+
+
+class _Bessel(nn.Module):
+    """A layer with an operator that ONNX has not."""
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        return torch.special.bessel_j0(hidden)
+
+
+def test_an_operator_that_onnx_has_not_is_told_in_a_sentence(roberta: Path, tmp_path: Path) -> None:
+    checkpoint = load_checkpoint(roberta)
+    network: Any = checkpoint.network
+    classifier = next(part for part in network.modules() if hasattr(part, "roberta"))
+    classifier.roberta.encoder.layer[0].intermediate.intermediate_act_fn = _Bessel()
+    with pytest.raises(InputError, match="PyTorch cannot export this checkpoint to ONNX"):
+        write_graph(checkpoint, tmp_path / "model.onnx")
 
 
 def test_a_bundle_carries_no_path_of_the_machine_that_exported_it(bundle: Path) -> None:

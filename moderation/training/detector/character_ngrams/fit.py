@@ -17,7 +17,8 @@ from moderation.training.detector.balanced import BalancedRegression, fit_regres
 from moderation.training.detector.character_ngrams.counting import Vocabulary, commonest_ngrams
 from moderation.training.detector.character_ngrams.crops import MAX_CHARACTERS, whole_and_crop
 from moderation.training.detector.character_ngrams.model import NgramModel, save_ngrams
-from moderation.training.detector.partition import load_partition
+from moderation.training.detector.generated.rows import beside_posts
+from moderation.training.detector.partition import load_training_rows
 from moderation.training.detector.rows import TextRow
 from moderation.training.detector.slices import in_validation, sample_per_stratum
 from moderation.training.detector.validation import within_source
@@ -40,6 +41,8 @@ class NgramPlan:
     least_texts: int = 10
     seed: int = 1
     validation_per_stratum: int = 400
+    all_rows: bool = False
+    """Whether rows whose licence forbids weights are read too: for measuring only."""
 
 
 def train_ngrams(data_dir: Path, out: Path, plan: NgramPlan, tell: Told, generated: Sequence[TextRow] = ()) -> Figures:
@@ -49,7 +52,8 @@ def train_ngrams(data_dir: Path, out: Path, plan: NgramPlan, tell: Told, generat
     cannot be used.
     """
     tell("reading and cutting the data")
-    rows = [*load_partition(data_dir, "A"), *generated]
+    rows = load_training_rows(data_dir, all_rows=plan.all_rows)
+    rows += beside_posts(generated, rows)
     held_out = sample_per_stratum([row for row in rows if in_validation(row)], plan.validation_per_stratum)
     return train_ngrams_on([row for row in rows if not in_validation(row)], held_out, out, plan, tell)
 

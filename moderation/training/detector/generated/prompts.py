@@ -92,7 +92,7 @@ def _prompt(row: TextRow, seed: int) -> Prompt | None:
     sampling = str(rng.choice(list(SAMPLINGS)))
     if kind == CONTINUED:
         begin = int(rng.integers(2, 2 + max(1, min(6, len(words) // 4))))
-        # As long as the person's, so that length tells no label.
+        # As long as the person's, up to the longest crop that an encoder learns from.
         most = int(_TOKENS_A_WORD * (len(words) - begin))
         text, instruction = " ".join(words[:begin]), ""
     else:

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from moderation.errors import InputError
+from moderation.training.detector.generated.rows import beside_posts
 from moderation.training.detector.leave_out.candidates import REFERENCE, Candidate, check_names, parts_of
 from moderation.training.detector.leave_out.figures import Cell, Scores, cells_of, figures_within, mean_figures
 from moderation.training.detector.leave_out.folds import (
@@ -45,6 +46,8 @@ class ComparisonPlan:
     """What is left out, by name, where not everything is to be left out in turn."""
     generated: tuple[TextRow, ...] = ()
     """Texts that a language model wrote, which every candidate is trained on besides."""
+    generated_sha256: str = ""
+    """The hash of the file that they are from."""
 
 
 def compare_on(
@@ -67,13 +70,18 @@ def compare_on(
     if unknown := set(plan.only) - {fold.left_out for fold in folds}:
         names = ", ".join(fold.left_out for fold in folds)
         raise InputError(f"--only {sorted(unknown)[0]} is nothing that is left out here: use some of {names}.")
-    folds = [with_generated(fold, plan.generated) for fold in folds if not plan.only or fold.left_out in plan.only]
+    generated = beside_posts(plan.generated, rows)
+    folds = [with_generated(fold, generated, rows) for fold in folds if not plan.only or fold.left_out in plan.only]
     return {
         "rows": "part A, of every licence: for measuring, no weights of it may be published"
         if plan.all_rows
         else "part A, without licences that forbid weights",
         "tested_texts_per_source_and_label_at_most": plan.texts_per_label,
-        "generated_texts_trained_on": len(plan.generated),
+        "generated": {
+            "texts": len(generated),
+            "generators": sorted({row.generator for row in generated}),
+            "sha256": plan.generated_sha256,
+        },
         **compare(folds, plan.candidates, known, work, progress),
     }
 

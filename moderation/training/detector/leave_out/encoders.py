@@ -31,10 +31,10 @@ _DECIDE_WHERE_SET = (
     "hard_negative_pool",
     "group_robust",
     "teacher",
-    "taught_share",
-    "taught_per_stratum",
     "bf16",
 )
+# Always named where there is a teacher: what it taught with by default has changed.
+_OF_A_TEACHER = ("taught_share", "taught_per_stratum")
 
 
 class Encoder:
@@ -58,6 +58,7 @@ class Encoder:
             weights.update(f"{file.name}\0{sha256_of(file)}\0".encode())
         values, defaults = asdict(self._plan), {field.name: field.default for field in fields(self._plan)}
         named = [*_DECIDE, *(name for name in _DECIDE_WHERE_SET if values[name] != defaults[name])]
+        named += _OF_A_TEACHER if self._teacher else ()
         settings = ", ".join(f"{name} {values[name]}" for name in named)
         return f"encoder {weights.hexdigest()[:12]} after the training loop: {settings}"
 

@@ -81,11 +81,20 @@ def generator_folds(rows: Sequence[TextRow], texts_per_label: int) -> list[Fold]
     return folds
 
 
-def with_generated(fold: Fold, generated: Sequence[TextRow]) -> Fold:
-    """Return the fold with those of the *generated* rows to train on besides that no tested text has to do with."""
-    tested = {row.group for row in fold.test}
+def with_generated(fold: Fold, generated: Sequence[TextRow], rows: Sequence[TextRow]) -> Fold:
+    """Return the fold with those of the *generated* rows to train on besides that nothing left out has to do with.
+
+    These are not asked from a source that is tested, in no cluster that one of its *rows* is in, and not of a
+    generator that is left out.
+    """
     sources = {row.source for row in fold.test}
-    free = [row for row in generated if row.group not in tested and row.source not in sources]
+    groups = {row.group for row in rows if row.source in sources}
+    left_out = {fold.left_out} if fold.kind == "generator" else set()
+    free = [
+        row
+        for row in generated
+        if row.source not in sources and row.group not in groups and left_out.isdisjoint(_families(row))
+    ]
     return replace(fold, train=(*fold.train, *sample_per_stratum(free, TRAINING_ROWS_PER_STRATUM)))
 
 

@@ -44,7 +44,7 @@ def scores_of(fold: Fold, name: str, candidate: Candidate, work: Path) -> FoldSc
     if (found := _read(kept, key)) is not None:
         return found
     scorer = candidate.fit(fold.train, folder / f"{name}-{trained[:12]}")
-    scale = scorer([row.text for row in sample_per_stratum(fold.train, _SCALE_TEXTS_PER_STRATUM)])
+    scale = scorer([row.text for row in sample_per_stratum(fold.train, _SCALE_TEXTS_PER_STRATUM, "scale")])
     scores = FoldScores(scorer([row.text for row in fold.test]), float(scale.mean()), float(scale.std()))
     _write(kept, key, scores)
     return scores

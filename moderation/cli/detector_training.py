@@ -33,6 +33,7 @@ _OF_THE_ENCODER = {
     "bf16": "--bf16",
     "teacher": "--teacher",
     "lessons": "--lessons",
+    "curvature_share": "--curvature-share",
     "threads": "--threads",
     "device": "--device",
 }
@@ -101,6 +102,12 @@ def train(
     lessons: Annotated[
         int, typer.Option(min=1, help="Texts of each source and label that the teacher reads, half of a lone label's.")
     ] = 800,
+    curvature_share: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=1.0, help="How much of the say is what the teacher taught; may change when continued."
+        ),
+    ] = 0.5,
     generated: Generated = None,
     bf16: Bf16 = False,
     seed: _Seed = 1,
@@ -116,8 +123,9 @@ def train(
         return
     if kind != "encoder":
         raise SettingsError(f"--kind takes encoder or ngrams, not {kind!r}.")
-    if teacher is None and _was_given(context, "lessons"):
-        raise SettingsError("--lessons are a teacher's: give one with --teacher DIR.")
+    for name in ("lessons", "curvature_share"):
+        if teacher is None and _was_given(context, name):
+            raise SettingsError(f"{_OF_THE_ENCODER[name]} is a teacher's: give one with --teacher DIR.")
     try:
         from moderation.detector.companion import load_companion
         from moderation.training.detector.distillation.lessons import Teacher
@@ -140,6 +148,7 @@ def train(
         seed=seed,
         teacher=teaching.manifest_hash if teaching else "",
         taught_per_stratum=lessons,
+        curvature_share=curvature_share,
         generated="" if generated is None else sha256_of(generated),
         bf16=bf16,
     )

@@ -166,6 +166,8 @@ def train_on(
             figures = within_source(held_out, logits_of(finished(), held_out_texts, special, device))
             log_entry(out, {"step": step, "validation": figures})
 
+    if begun and distillation and begun.step >= plan.steps:
+        save(begun.step)  # the heads may be joined otherwise now
     run_steps(out, "training", plan, begun.step if begun else 0, take, save, judge)
 
 

@@ -32,7 +32,11 @@ class RunPlan:
 class TrainingPlan(RunPlan):
     """Everything that decides what a training run computes."""
 
-    may_differ: ClassVar[frozenset[str]] = RunPlan.may_differ | {"validate_every", "validation_per_stratum"}
+    may_differ: ClassVar[frozenset[str]] = RunPlan.may_differ | {
+        "validate_every",
+        "validation_per_stratum",
+        "curvature_share",
+    }
 
     attacked_share: float = 0.25
     """Of the texts of a step, those that are seen after an attack."""
@@ -56,6 +60,8 @@ class TrainingPlan(RunPlan):
     """Of the texts of a step, those that the teacher has read, where there is one."""
     taught_per_stratum: int = 800
     """Texts of each source and label that the teacher reads at most; half of that where a source has one label."""
+    curvature_share: float = 0.5
+    """How much of the say in the one head is the curvature's that the teacher taught; the rest is the labels'."""
     generated: str = ""
     """The hash of the file whose texts a language model wrote beside the people's; empty without one."""
     bf16: bool = False
@@ -91,7 +97,7 @@ class LanguageModelPlan(RunPlan):
     """Windows of texts never trained on whose perplexity goes to the log."""
 
 
-_OF_A_TEACHER = ("taught_share", "taught_per_stratum")
+_OF_A_TEACHER = ("taught_share", "taught_per_stratum", "curvature_share")
 _LATER = ("group_robust", "all_rows", "teacher", *_OF_A_TEACHER, "generated", "bf16")
 _ABSENT = {name: getattr(TrainingPlan, name) for name in _LATER}
 

@@ -254,11 +254,13 @@ def test_the_student_learns_what_it_is_taught(teacher: Teacher, tmp_path: Path) 
     assert np.mean(losses[-20:]) < 0.6 * np.mean(losses[:5])
 
 
-def test_the_joined_head_is_the_mean_of_both_answers(teacher: Teacher, tmp_path: Path) -> None:
+@pytest.mark.parametrize("share", [0.0, 0.5, 0.75, 1.0])
+def test_the_joined_head_is_the_mean_of_both_answers(teacher: Teacher, tmp_path: Path, share: float) -> None:
     torch.manual_seed(1)
     tokenizer = tokenizer_with(BERT_TOKENS)
     model = load_classifier(small_bert(tmp_path / "encoder"))
-    _, distillation = distillation_of(_ROWS, tokenise(_ROWS, tokenizer), tokenizer, teacher, _plan(teacher), model)
+    plan = _plan(teacher, curvature_share=share)
+    _, distillation = distillation_of(_ROWS, tokenise(_ROWS, tokenizer), tokenizer, teacher, plan, model)
     model.eval()
     ids, mask = (torch.from_numpy(part) for part in _read(distillation.sample))
     with torch.no_grad():
@@ -271,7 +273,7 @@ def test_the_joined_head_is_the_mean_of_both_answers(teacher: Teacher, tmp_path:
     _, label_sd = _mean_and_sd(label, weights)
     average, _ = _mean_and_sd(label, weights)
     # Even odds stay even: of the labels' logit the spread alone counts, not the mean.
-    expected = np.mean(standardised, axis=0) * label_sd + average / 2
+    expected = np.average(standardised, axis=0, weights=[1 - share, share]) * label_sd + (1 - share) * average
     np.testing.assert_allclose(joined, expected, atol=1e-4)
     assert not model.training
 
@@ -290,6 +292,20 @@ def _mean_and_sd(scores: np.ndarray, weights: np.ndarray) -> tuple[float, float]
 def _standardised(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
     mean, sd = _mean_and_sd(scores, weights)
     return (scores - mean) / sd
+
+
+def test_a_run_that_is_done_joins_its_heads_anew_where_another_share_is_asked_for(
+    teacher: Teacher, tmp_path: Path
+) -> None:
+    encoder = small_bert(tmp_path / "encoder")
+    for out, shares in (("changed", (0.5, 1.0)), ("at once", (1.0,))):
+        for share in shares:
+            train_on(_ROWS, (), tmp_path / out, encoder, _plan(teacher, curvature_share=share), _CPU, teacher)
+    changed, at_once = (
+        load_file(tmp_path / out / "checkpoint" / "cls_mean_head.safetensors") for out in ("changed", "at once")
+    )
+    for name, value in at_once.items():
+        np.testing.assert_allclose(changed[name], value, atol=1e-5)
 
 
 def test_a_teacher_that_is_not_the_plans_is_refused(teacher: Teacher, tmp_path: Path) -> None:

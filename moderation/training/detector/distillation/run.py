@@ -48,6 +48,7 @@ class Distillation:
     weights: Tensor
     """How much each text of the sample counts: labels count alike, and within a label its sources."""
     special: SpecialTokens
+    curvature_share: float
 
     def state(self, model: ClsMeanClassifier) -> dict[str, Any]:
         """Return what is saved with the run: the checkpoint itself has both heads joined."""
@@ -64,21 +65,22 @@ class Distillation:
         return self.student.targets(batch.lessons, device)
 
     def joined(self, model: ClsMeanClassifier) -> ClsMeanClassifier:
-        """Return *model* with one head for both answers: the mean of its logit and the student's curvature per token.
+        """Return *model* with one head for both answers: a mean of its logit and the student's curvature per token.
 
-        Each is in standard deviations over the sample, times that of the logits. Where the curvature is average and the
-        labels' head says even odds, it says even odds. Per token, because the curvature of a whole text grows with its
-        length, and the zero would be that of one length.
+        The curvature has `curvature_share` of the say. Each is in standard deviations over the sample, times that of
+        the logits. Where the curvature is average and the labels' head says even odds, it says even odds. Per token,
+        because the curvature of a whole text grows with its length, and the zero would be that of one length.
         """
         pooled = self._encode(model)
         curvature = self._curvature_head()
         with torch.no_grad():
             spreads = [self._spread(head(pooled).squeeze(-1)) for head in (model.head, curvature)]
             (_, label_sd), (average, curvature_sd) = spreads
-            share = 0.5 * label_sd / curvature_sd.clamp(min=_LEAST_SPREAD)
+            of_labels = 1 - self.curvature_share
+            share = self.curvature_share * label_sd / curvature_sd.clamp(min=_LEAST_SPREAD)
             head = nn.Linear(model.head.in_features, 1).to(pooled.device)
-            head.weight.copy_(0.5 * model.head.weight + share * curvature.weight)
-            head.bias.copy_(0.5 * model.head.bias + share * (curvature.bias - average))
+            head.weight.copy_(of_labels * model.head.weight + share * curvature.weight)
+            head.bias.copy_(of_labels * model.head.bias + share * (curvature.bias - average))
         return model.with_head(head)
 
     def _encode(self, model: ClsMeanClassifier) -> Tensor:
@@ -133,4 +135,5 @@ def distillation_of(
     of_row = {lesson.row.id: stretch for lesson, stretch in zip(lessons, stretches, strict=True)}
     student = Student(stretches, model.head.in_features // 2).to(model.head.weight.device)
     weights = torch.from_numpy(alike(sampled).astype(np.float32))
-    return taught, Distillation(student, tuple(of_row[row.id] for row in sampled), weights, special_tokens(tokenizer))
+    sample = tuple(of_row[row.id] for row in sampled)
+    return taught, Distillation(student, sample, weights, special_tokens(tokenizer), plan.curvature_share)

@@ -34,7 +34,7 @@ _DECIDE_WHERE_SET = (
     "bf16",
 )
 # Always named where there is a teacher: what it taught with by default has changed.
-_OF_A_TEACHER = ("taught_share", "taught_per_stratum")
+_OF_A_TEACHER = ("taught_share", "taught_per_stratum", "curvature_share")
 
 
 class Encoder:

@@ -60,7 +60,7 @@ Generated = Annotated[
 ]
 Bf16 = Annotated[
     bool,
-    typer.Option("--bf16", help="Compute the encoder in bfloat16: nearly twice as fast where the processor has it."),
+    typer.Option("--bf16", help="Compute the encoder in bfloat16: faster where the processor has it."),
 ]
 _Seed = Annotated[int, typer.Option(help="The same seed and plan give the same run.")]
 _Threads = Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")]

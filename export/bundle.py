@@ -23,21 +23,22 @@ from export.ngram_part import character_probes, ngram_logits, prove_on_texts, we
 from export.parity import auroc_of, parity, random_sequences, refuse_auroc_loss, refuse_other_graph, torch_scores
 from export.precision import write_fp16, write_int8
 from export.probes import DEFAULT_PROBES, load_probes, prove_polarity, read_probes
+from export.shipped_parity import with_shipped_parity
 from moderation.detector import load_detector
 from moderation.detector.bundle_files import MANIFEST_FILE
 from moderation.detector.manifest import (
-    FORMAT_VERSION,
     Manifest,
     NgramFile,
     Precision,
     PrecisionFile,
     SpecialTokens,
+    format_with,
 )
 from moderation.detector.sections import CutText, SectionCutter
 from moderation.detector.sessions import Runner, cpu_runner
 from moderation.errors import InputError
 from moderation.text import normalise
-from moderation.training.detector.character_ngrams.model import NGRAMS_FILE
+from moderation.training.detector.ngrams.model import NGRAMS_FILE
 
 _TOKENIZER = "tokenizer.json"
 _PARITY_TEXTS = 256
@@ -59,7 +60,7 @@ class BundleOrder:
     probes: Path = DEFAULT_PROBES
     texts: tuple[LabelledText, ...] = ()
     ngrams: Path | None = None
-    """The training run of character n-grams that read beside the encoder."""
+    """The training run of n-grams that read beside the encoder."""
     ngrams_share: float = 0.5
     """How much of the say is theirs, above 0 and below 1."""
     texts_are: str = "texts that the exporter was given"
@@ -72,7 +73,7 @@ class BundleOrder:
 def write_bundle(source: Path, out: Path, order: BundleOrder) -> Path:
     """Write a bundle of *source* into *out* and load it once as the sidecar will. Returns *out*.
 
-    A *source* that is a training run of character n-grams becomes a bundle of them alone, which needs no encoder.
+    A *source* that is a training run of n-grams becomes a bundle of them alone, which needs no encoder.
     Raises InputError for a checkpoint, a run, probes or files that cannot be used, BundleError when the finished bundle
     does not pass its own checks. *out* is replaced only by a bundle that is whole.
     """
@@ -88,7 +89,9 @@ def write_bundle(source: Path, out: Path, order: BundleOrder) -> Path:
             shutil.copyfile(order.notice, stage / "NOTICE")
         write_manifest(stage, manifest)
         if order.texts:
-            write_decided(stage, manifest, order.texts, order.texts_are)
+            manifest = write_decided(stage, manifest, order.texts, order.texts_are)
+            if manifest.precisions:
+                write_manifest(stage, with_shipped_parity(stage, manifest, _fp32_beside(stage), order.texts))
         load_detector(stage, threads=1)
         shutil.rmtree(out, ignore_errors=True)
         stage.rename(out)
@@ -108,7 +111,7 @@ def _with_encoder(source: Path, order: BundleOrder, stage: Path) -> Manifest:
     checkpoint.tokenizer.no_padding()
     checkpoint.tokenizer.save(str(stage / _TOKENIZER))
     manifest = Manifest(
-        format_version=FORMAT_VERSION,
+        format_version=format_with(None),
         name=order.name,
         files={},
         tokenizer=_TOKENIZER,
@@ -122,7 +125,8 @@ def _with_encoder(source: Path, order: BundleOrder, stage: Path) -> Manifest:
     if order.ngrams is None:
         return manifest
     write_manifest(stage, manifest)
-    return manifest.model_copy(update={"ngrams": _ngrams_beside(order.ngrams, order, stage)})
+    beside = _ngrams_beside(order.ngrams, order, stage)
+    return manifest.model_copy(update={"ngrams": beside, "format_version": format_with(beside)})
 
 
 def _ngrams_beside(run: Path, order: BundleOrder, stage: Path) -> NgramFile:
@@ -146,7 +150,7 @@ def _ngrams_beside(run: Path, order: BundleOrder, stage: Path) -> NgramFile:
 def _ngrams_alone(source: Path, order: BundleOrder, stage: Path) -> Manifest:
     if order.ngrams is not None or order.machine_label is not None or order.max_tokens is not None:
         raise InputError(
-            f"{source} has character n-grams and no encoder, so --ngrams, --machine-label and --max-tokens have no "
+            f"{source} has n-grams and no encoder, so --ngrams, --machine-label and --max-tokens have no "
             "meaning; leave them out, or name the encoder's checkpoint first."
         )
     texts = [entry.text for entry in order.texts] or [text for text, _ in read_probes(order.probes)]
@@ -156,7 +160,7 @@ def _ngrams_alone(source: Path, order: BundleOrder, stage: Path) -> Manifest:
         pieces = [normalise(entry.text)[: part.max_characters] for entry in order.texts]
         prove_on_texts(ngram_logits(runner, pieces), np.array([entry.label for entry in order.texts], dtype=np.int64))
     return Manifest(
-        format_version=FORMAT_VERSION,
+        format_version=format_with(part),
         name=order.name,
         files={},
         tokenizer=None,
@@ -168,12 +172,17 @@ def _ngrams_alone(source: Path, order: BundleOrder, stage: Path) -> Manifest:
     )
 
 
+def _fp32_beside(stage: Path) -> Path:
+    """Where the graph lies that every precision is made of; it is no part of the bundle."""
+    return stage.parent / "fp32.onnx"
+
+
 def _every(texts: Sequence[object]) -> int:
     return max(1, len(texts) // _PARITY_TEXTS)
 
 
 def _write_precisions(checkpoint: Checkpoint, order: BundleOrder, stage: Path) -> dict[Precision, PrecisionFile]:
-    fp32 = stage.parent / "fp32.onnx"
+    fp32 = _fp32_beside(stage)
     write_graph(checkpoint, fp32)
     cuts = _cut(checkpoint, order.texts)
     sequences = _parity_sequences(checkpoint, cuts)

@@ -22,12 +22,12 @@ _PROVIDER = "CPUExecutionProvider"
 _CHARACTERS_OF_A_TOKEN = 4.5
 
 
-def write_decided(stage: Path, manifest: Manifest, texts: Sequence[LabelledText], texts_are: str) -> None:
+def write_decided(stage: Path, manifest: Manifest, texts: Sequence[LabelledText], texts_are: str) -> Manifest:
     """Write the manifest of the bundle in *stage* again with all that *texts* decide, one after the other.
 
     Pooling first, then the least length, both at the precision that a sidecar takes on the CPU; then the calibration
     of every precision on its own scores, without the texts that the bundle will abstain from. All is scored by the
-    staged bundle itself, on the CPU, as a sidecar scores it.
+    staged bundle itself, on the CPU, as a sidecar scores it. Returns what was written.
     """
     cutter = cutter_of(stage, manifest)
     precision = next((kind for kind in _AS_THE_SIDECAR_PREFERS if kind in manifest.precisions), None)
@@ -37,7 +37,9 @@ def write_decided(stage: Path, manifest: Manifest, texts: Sequence[LabelledText]
     curve = length_curve(load_detector(stage, precision=precision), cutter, texts)
     manifest = manifest.model_copy(update={"length_curve": curve, "least_tokens": least_tokens(curve)})
     write_manifest(stage, manifest)
-    write_manifest(stage, _calibrated(stage, manifest, texts, texts_are))
+    manifest = _calibrated(stage, manifest, texts, texts_are)
+    write_manifest(stage, manifest)
+    return manifest
 
 
 def _section_tokens(manifest: Manifest) -> int:

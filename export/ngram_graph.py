@@ -1,4 +1,4 @@
-"""Character n-grams as a graph of standard operators: code points in, a logit out."""
+"""N-grams as a graph of standard operators: code points or words in, a logit out."""
 
 from __future__ import annotations
 
@@ -10,35 +10,36 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from moderation.training.detector.character_ngrams.counting import LONGEST, SHORTEST
-from moderation.training.detector.character_ngrams.model import NgramModel
+from moderation.training.detector.ngrams.model import NgramModel
 
 # Old enough for every onnxruntime that the project allows; nothing in the graph is newer.
 _OPSET = 17
 _IR_VERSION = 8
+_ELEMENTS = {"characters": TensorProto.INT64, "words": TensorProto.STRING}
 
 
 def write_ngram_graph(model: NgramModel, path: Path) -> None:
     """Write the graph: ``characters``, int64 code points of shape (1, characters), to ``logits`` of shape (1,).
 
+    That of n-grams of words reads ``words`` instead, strings of shape (1, words).
     TfIdfVectorizer counts (ONNX operators, TfIdfVectorizer-9); only the n-grams that it found are weighed, which is
     twice as fast as arithmetic on the whole vocabulary. A text without any gets the bias.
     """
-    lengths = (model.ngrams > 0).sum(axis=1)
+    lengths, longest = model.lengths(), model.ngrams.shape[1]
     if (np.diff(lengths) < 0).any():
         raise ValueError("the n-grams must be sorted by their length")
-    sizes = range(1, LONGEST + 1)
+    pool = [unit for ngram, length in zip(model.ngrams.tolist(), lengths, strict=True) for unit in ngram[:length]]
     count = helper.make_node(
         "TfIdfVectorizer",
-        ["characters"],
+        [model.unit],
         ["counts"],
         mode="TF",
-        min_gram_length=SHORTEST,
-        max_gram_length=LONGEST,
+        min_gram_length=int(lengths.min()),
+        max_gram_length=longest,
         max_skip_count=0,
-        pool_int64s=model.ngrams[model.ngrams > 0].tolist(),
+        **{"pool_strings" if model.unit == "words" else "pool_int64s": pool},
         # Where the n-grams of each size begin in the pool.
-        ngram_counts=[int(lengths[lengths < size].sum()) for size in sizes],
+        ngram_counts=[int(lengths[lengths < size].sum()) for size in range(1, longest + 1)],
         ngram_indexes=list(range(len(lengths))),
     )
     steps = [
@@ -65,8 +66,8 @@ def write_ngram_graph(model: NgramModel, path: Path) -> None:
     nodes = [helper.make_node(kind, ins, [out], **(scalars if kind == "ReduceSum" else {})) for kind, ins, out in steps]
     graph = helper.make_graph(
         [count, *nodes],
-        "character_ngrams",
-        [helper.make_tensor_value_info("characters", TensorProto.INT64, [1, "characters"])],
+        f"{model.unit.removesuffix('s')}_ngrams",
+        [helper.make_tensor_value_info(model.unit, _ELEMENTS[model.unit], [1, model.unit])],
         [helper.make_tensor_value_info("logits", TensorProto.FLOAT, [1])],
         [
             _constant("flat", np.array([-1], dtype=np.int64)),

@@ -1,4 +1,4 @@
-"""The character n-grams of a training run as a part of a bundle: graph, parity, polarity, weights beside an encoder."""
+"""The n-grams of a training run as a part of a bundle: graph, parity, polarity, weights beside an encoder."""
 
 from __future__ import annotations
 
@@ -12,20 +12,19 @@ from export.ngram_graph import write_ngram_graph
 from export.parity import parity
 from export.probes import read_probes
 from moderation.detector.manifest import NgramFile, Probe
-from moderation.detector.ngrams import ngram_runner
-from moderation.detector.sections import CharacterCutter, code_points
-from moderation.detector.sessions import Runner
+from moderation.detector.ngrams import NgramRunner
+from moderation.detector.sections import CharacterCutter
 from moderation.errors import InputError
 from moderation.text import normalise
-from moderation.training.detector.character_ngrams.model import load_ngrams
 from moderation.training.detector.figures import auroc
+from moderation.training.detector.ngrams.model import load_ngrams
 
 _FILE = "ngrams.onnx"
 _ENOUGH_OF_A_SIDE = 50
 _MAX_TEXT_BYTES = 65536
 
 
-def write_ngrams(run: Path, stage: Path, texts: Sequence[str]) -> tuple[NgramFile, Runner]:
+def write_ngrams(run: Path, stage: Path, texts: Sequence[str]) -> tuple[NgramFile, NgramRunner]:
     """Write the n-grams of *run* into *stage*; return their part of the manifest and a runner.
 
     The part weighs them alone. Parity is measured on the first section of each of *texts*.
@@ -33,18 +32,24 @@ def write_ngrams(run: Path, stage: Path, texts: Sequence[str]) -> tuple[NgramFil
     model = load_ngrams(run)
     path = stage / _FILE
     write_ngram_graph(model, path)
-    runner = ngram_runner(path, None)
+    runner = NgramRunner(path, model.unit, None)
     cutter = CharacterCutter(model.max_characters, _MAX_TEXT_BYTES)
     sections = [cut.sections[0] for cut in map(cutter.cut, texts) if cut.sections]
     reference = model.logits([section.text for section in sections]).astype(np.float32)
-    found = parity(reference, runner, [section.ids for section in sections])
+    found = parity(reference, runner, [runner.units_of(section.text) for section in sections])
     part = NgramFile(
-        file=_FILE, weight_encoder=0.0, weight_ngrams=1.0, offset=0.0, max_characters=model.max_characters, parity=found
+        file=_FILE,
+        unit=model.unit,
+        weight_encoder=0.0,
+        weight_ngrams=1.0,
+        offset=0.0,
+        max_characters=model.max_characters,
+        parity=found,
     )
     return part, runner
 
 
-def character_probes(path: Path, part: NgramFile, runner: Runner) -> tuple[Probe, ...]:
+def character_probes(path: Path, part: NgramFile, runner: NgramRunner) -> tuple[Probe, ...]:
     """Return the probes of *path* with their code points, proved by the n-grams alone. Raises InputError."""
     cutter = CharacterCutter(part.max_characters, _MAX_TEXT_BYTES)
     entries = read_probes(path)
@@ -68,9 +73,9 @@ def prove_on_texts(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> N
         )
 
 
-def ngram_logits(runner: Runner, pieces: Sequence[str]) -> NDArray[np.float64]:
+def ngram_logits(runner: NgramRunner, pieces: Sequence[str]) -> NDArray[np.float64]:
     """Return the n-grams' logit for each piece of normalised text."""
-    return runner.logits([code_points(piece) for piece in pieces]).astype(np.float64)
+    return runner.logits([runner.units_of(piece) for piece in pieces]).astype(np.float64)
 
 
 def weights_beside(

@@ -106,6 +106,9 @@ def generate(
     data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
     out: Annotated[Path, typer.Option(help="JSONL to write, as private as the data; a run found there is continued.")],
     texts: Annotated[int, typer.Option(min=1, help="Texts asked for in each source.")] = 800,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Write beside the posts of this source only; may be given several times.")
+    ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the generator (that of the checkpoint).")] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same texts on the same machine.")] = 1,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")] = 0,
@@ -134,7 +137,7 @@ def generate(
     device_with(threads, "cpu")
     loaded = load_causal(checkpoint, _ANY_WINDOW)
     writer = Writer(loaded.network, loaded.tokenizer, loaded.first_id, name or checkpoint.stem)
-    prompts = prompts_of(people_asked(load_partition(data, "A", data_manifest), texts), seed)
+    prompts = prompts_of(people_asked(load_partition(data, "A", data_manifest), texts, source), seed)
     with Progress() as progress:
         task = progress.add_task("writing", total=len(prompts))
         written = write_texts(writer, prompts, out, seed, lambda done: progress.advance(task, done))

@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     import torch
     from rich.console import Console
 
-    from moderation.training.detector.character_ngrams.fit import Figures
+    from moderation.detector.manifest import NgramUnit
+    from moderation.training.detector.ngrams.fit import Figures
     from moderation.training.detector.starting_point import Start
 
 NEEDS_EXPORT = "Training and evaluating need PyTorch: pip install 'moderation-sidecar[export]'."
 
+_NGRAMS_OF: dict[str, NgramUnit] = {"ngrams": "characters", "words": "words"}
 _OF_THE_ENCODER = {
     "start_from": "--from",
     "from_config": "--from-config",
@@ -54,6 +56,9 @@ _TokenizerFile = Annotated[Path | None, typer.Option("--tokenizer", help="tokeni
 _Steps = Annotated[int, typer.Option(min=1, help="Steps of the whole run.")]
 _BatchTexts = Annotated[int, typer.Option(min=2, help="Texts in a step.")]
 _LearningRate = Annotated[float, typer.Option(min=0.0, help="Highest learning rate.")]
+Lessons = Annotated[
+    int, typer.Option(min=1, help="Texts of each source and label that the teacher reads, half of a lone label's.")
+]
 Generated = Annotated[
     Path | None,
     typer.Option(help="Texts that `moderation companion generate` wrote, to train on besides."),
@@ -71,7 +76,10 @@ def train(
     context: typer.Context,
     data: _Data,
     out: _Out,
-    kind: Annotated[str, typer.Option(help="encoder, or ngrams: characters, minutes on one core.")] = "encoder",
+    kind: Annotated[
+        str,
+        typer.Option(help="encoder; or, in minutes on one core, ngrams: 2 to 5 characters, or words: 1 or 2 of them."),
+    ] = "encoder",
     start_from: _From = None,
     from_config: _FromConfig = None,
     tokenizer: _TokenizerFile = None,
@@ -99,9 +107,7 @@ def train(
         Path | None,
         typer.Option(help="Companion (`moderation companion export`) whose answers are learned beside the labels."),
     ] = None,
-    lessons: Annotated[
-        int, typer.Option(min=1, help="Texts of each source and label that the teacher reads, half of a lone label's.")
-    ] = 800,
+    lessons: Lessons = 800,
     curvature_share: Annotated[
         float,
         typer.Option(
@@ -115,14 +121,14 @@ def train(
     device: _Device = "cpu",
 ) -> None:
     """Train the detector on part A of the text data; stop an encoder at any time, the same command continues."""
-    if kind == "ngrams":
+    if kind in _NGRAMS_OF:
         given = [option for name, option in _OF_THE_ENCODER.items() if _was_given(context, name)]
         if given:
-            raise SettingsError(f"{', '.join(given)} would change nothing with --kind ngrams; leave it out.")
-        _train_ngrams(data, out, seed, generated, all_rows=all_rows)
+            raise SettingsError(f"{', '.join(given)} would change nothing with --kind {kind}; leave it out.")
+        _train_ngrams(data, out, _NGRAMS_OF[kind], seed, generated, all_rows=all_rows)
         return
     if kind != "encoder":
-        raise SettingsError(f"--kind takes encoder or ngrams, not {kind!r}.")
+        raise SettingsError(f"--kind takes encoder, ngrams or words, not {kind!r}.")
     for name in ("lessons", "curvature_share"):
         if teacher is None and _was_given(context, name):
             raise SettingsError(f"{_OF_THE_ENCODER[name]} is a teacher's: give one with --teacher DIR.")
@@ -216,16 +222,16 @@ def _was_given(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _train_ngrams(data: Path, out: Path, seed: int, generated: Path | None, *, all_rows: bool) -> None:
+def _train_ngrams(data: Path, out: Path, unit: NgramUnit, seed: int, generated: Path | None, *, all_rows: bool) -> None:
     from rich.console import Console
 
     try:
-        from moderation.training.detector.character_ngrams.fit import NgramPlan, train_ngrams
         from moderation.training.detector.generated.rows import generated_rows
+        from moderation.training.detector.ngrams.fit import NgramPlan, train_ngrams
     except ImportError as error:
         raise SettingsError(NEEDS_EXPORT) from error
     console = Console()
-    plan = NgramPlan(seed=seed, all_rows=all_rows)
+    plan = NgramPlan(unit=unit, seed=seed, all_rows=all_rows)
     written = [] if generated is None else generated_rows(generated)
     figures = train_ngrams(data, out, plan, lambda step: console.print(step, highlight=False), written)
     _print_figures(console, figures)

@@ -10,7 +10,7 @@ import typer
 from moderation.errors import SettingsError
 
 if TYPE_CHECKING:
-    from moderation.detector.manifest import NgramFile, Precision, PrecisionFile
+    from moderation.detector.manifest import NgramFile, Parity, Precision, PrecisionFile
 
 app = typer.Typer(add_completion=False)
 
@@ -85,15 +85,21 @@ def export(
         graphs.append(("n-grams", manifest.ngrams))
     for kind, entry in graphs:
         size = (out / entry.file).stat().st_size / 1e6
-        parity = entry.parity
-        aurocs = ("" if value is None else f"{value:.4f}" for value in (parity.auroc, parity.auroc_of_fp32))
-        table.add_row(kind, entry.file, f"{size:.1f}", f"{parity.largest_logit_difference:.2g}", *aurocs)
+        table.add_row(kind, entry.file, f"{size:.1f}", *_compared(entry.parity))
+    for precision, file in manifest.precisions.items():
+        if file.shipped_parity is not None:
+            table.add_row(f"whole, {precision}", "against itself at fp32", "", *_compared(file.shipped_parity))
     console = Console()
     console.print(table)
     pooling = manifest.pooling
     console.print(f"Sections are joined by the {pooling.rule}, chosen on {pooling.chosen_on}.", markup=False)
     if manifest.least_tokens > 1:
         console.print(f"Texts of fewer than {manifest.least_tokens} tokens are abstained from.", markup=False)
+
+
+def _compared(parity: Parity) -> tuple[str, str, str]:
+    of_precision, of_fp32 = ("" if auroc is None else f"{auroc:.4f}" for auroc in (parity.auroc, parity.auroc_of_fp32))
+    return f"{parity.largest_logit_difference:.2g}", of_precision, of_fp32
 
 
 def _precisions(wanted: str) -> tuple[Precision, ...]:

@@ -11,7 +11,7 @@ from moderation.detector.companion.companion import load_companion
 from moderation.detector.joined.detector import JoinedDetector
 from moderation.detector.joined.manifest import COMPANION_PART, DETECTOR_PART, is_joined, read_joined_manifest
 from moderation.detector.manifest import EncoderParts, Manifest, Precision, read_manifest
-from moderation.detector.ngrams import ngram_runner
+from moderation.detector.ngrams import NgramRunner
 from moderation.detector.onnx_detector import OnnxDetector
 from moderation.detector.reading import EncoderReader, NgramReader, Reader, WeightedReader
 from moderation.detector.scores import Detector
@@ -98,7 +98,8 @@ def _reader(
         )
         parts.append((1.0 if ngrams is None else ngrams.weight_encoder, EncoderReader(runner, chosen)))
     if ngrams is not None:
-        parts.append((ngrams.weight_ngrams, NgramReader(ngram_runner(directory / ngrams.file, threads, deadline_s))))
+        runner = NgramRunner(directory / ngrams.file, ngrams.unit, threads, deadline_s)
+        parts.append((ngrams.weight_ngrams, NgramReader(runner)))
     return WeightedReader(parts, 0.0 if ngrams is None else ngrams.offset)
 
 

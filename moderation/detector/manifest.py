@@ -13,12 +13,14 @@ from moderation.detector.older_formats import in_current_format
 from moderation.detector.pooling import DEFAULT_RULE, PoolingRule
 from moderation.errors import BundleError
 
-FORMAT_VERSION = 2
+FORMAT_VERSION = 3
 DETECTOR = BundleKind(None, FORMAT_VERSION, "detector bundle", "`moderation export`")
 MAX_SECTION_TOKENS = 510
 MAX_SECTION_CHARACTERS = 10_000
 
 Precision = Literal["fp32", "fp16", "int8"]
+NgramUnit = Literal["characters", "words"]
+"""What n-grams are of."""
 
 
 class _Part(BaseModel):
@@ -34,10 +36,10 @@ class SpecialTokens(_Part):
 
 
 class Parity(_Part):
-    """How far this precision is from the checkpoint in PyTorch, over *texts* texts.
+    """How far logits are from a reference, over *texts* texts.
 
     *auroc* and *auroc_of_fp32* are those of this precision and of the fp32 graph on all labelled texts of the export,
-    None where there were none. The fp32 graph is within 1e-3 of PyTorch, else there would be no bundle.
+    None where there were none.
     """
 
     texts: int
@@ -86,22 +88,29 @@ class Calibration(_Part):
 
 
 class PrecisionFile(_Part):
-    """One ONNX file; *batch_independent* says whether texts may share a batch without moving each other's score."""
+    """One ONNX file; *batch_independent* says whether texts may share a batch without moving each other's score.
+
+    *parity* is with the checkpoint in PyTorch, of which the fp32 graph is within 1e-3, else there would be no bundle.
+    *shipped_parity* compares the logits that the bundle gives whole texts, n-grams and pooling included, with those
+    that it would give at fp32; None where the export had no texts, or the bundle is older than this figure.
+    """
 
     file: str
     batch_independent: bool
     parity: Parity
+    shipped_parity: Parity | None = None
     calibration: Calibration
 
 
 class NgramFile(_Part):
-    """Character n-grams, beside the encoder or instead of it.
+    """N-grams of characters or words, beside the encoder or instead of it.
 
     The logit of a section is ``weight_encoder`` × the encoder's + ``weight_ngrams`` × the n-grams' + ``offset``.
     Without an encoder the first weight is 0 and a section has at most *max_characters*. *parity* is with scikit-learn.
     """
 
     file: str
+    unit: NgramUnit = "characters"
     weight_encoder: float = Field(ge=0, allow_inf_nan=False)
     weight_ngrams: float = Field(gt=0, allow_inf_nan=False)
     offset: float = Field(allow_inf_nan=False)
@@ -157,7 +166,7 @@ class Manifest(_Part):
     """The whole manifest. ``files`` gives the SHA-256 of every file of the bundle but the manifest itself.
 
     Format 2 knows n-grams, and bundles of n-grams without an encoder, which have no precisions and no tokenizer; the
-    ``token_ids`` of their probes are code points. Format 1 is read as it was.
+    ``token_ids`` of their probes are code points. Format 3 knows n-grams of words. Format 1 is read as it was.
     A text of fewer than *least_tokens* tokens is abstained from; *length_curve* is what decided that.
     """
 
@@ -199,13 +208,21 @@ class Manifest(_Part):
             if not self.precisions:
                 raise ValueError("the bundle has neither precisions nor ngrams, so nothing scores")
             return self
-        if self.format_version < 2:
-            raise ValueError("format version 1 knows no ngrams, so older programs would give other scores")
+        if self.format_version < format_with(self.ngrams):
+            raise ValueError(
+                f"format version {self.format_version} knows no ngrams of {self.ngrams.unit}, so older programs would "
+                "give other scores"
+            )
         if bool(self.precisions) != bool(self.ngrams.weight_encoder):
             raise ValueError("ngrams.weight_encoder must be above 0 with precisions, and 0 without")
         if bool(self.precisions) == bool(self.ngrams.calibration):
             raise ValueError("n-grams need a calibration where they are read alone, and only there")
         return self
+
+
+def format_with(ngrams: NgramFile | None) -> int:
+    """Return the oldest format that can tell of *ngrams*: programs go on reading the new bundles that they can run."""
+    return 3 if ngrams is not None and ngrams.unit == "words" else 2
 
 
 def read_manifest(bundle: Path) -> tuple[Manifest, str]:

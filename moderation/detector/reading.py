@@ -1,4 +1,4 @@
-"""What reads a section and gives its logit: the encoder, the character n-grams, or both with weights."""
+"""What reads a section and gives its logit: the encoder, the n-grams, or both with weights."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.detector.manifest import Precision
-from moderation.detector.sections import Section, code_points
+from moderation.detector.ngrams import NgramRunner
+from moderation.detector.sections import Section
 from moderation.detector.sessions import Runner
 
 
@@ -41,17 +42,17 @@ class EncoderReader:
 
 
 class NgramReader:
-    """The character n-grams on the text of a section."""
+    """The n-grams on the text of a section."""
 
     precision: Precision | None = None
 
-    def __init__(self, runner: Runner) -> None:
+    def __init__(self, runner: NgramRunner) -> None:
         self._runner = runner
-        self.where = f"character n-grams on {runner.where}"
+        self.where = f"{runner.unit.removesuffix('s')} n-grams on {runner.where}"
         self.provider = runner.provider
 
     def logits(self, sections: Sequence[Section]) -> NDArray[np.float32]:
-        return self._runner.logits([code_points(section.text) for section in sections])
+        return self._runner.logits([self._runner.units_of(section.text) for section in sections])
 
 
 class WeightedReader:

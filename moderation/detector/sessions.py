@@ -42,7 +42,7 @@ class Runner(Protocol):
         """Return shape (sequences,) for sequences of shape (tokens,)."""
 
 
-Inputs = dict[str, NDArray[np.int64]]
+Inputs = dict[str, NDArray[Any]]
 
 
 def _ids_and_mask(sequence: NDArray[np.int64]) -> Inputs:

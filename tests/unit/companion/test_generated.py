@@ -88,6 +88,15 @@ def test_only_people_of_sources_without_a_machine_are_asked_and_none_held_out() 
     assert len(people_asked(_ROWS, 5)) == 5
 
 
+def test_only_sources_that_are_named_are_written_beside() -> None:
+    more = [row(number, "forum", 0, f"a post of number {number}") for number in range(30)]
+    asked = people_asked([*_ROWS, *more], 100, ["forum"])
+    assert asked == [each for each in people_asked([*_ROWS, *more], 100) if each.source == "forum"]
+    assert asked
+    with pytest.raises(InputError, match=r"beside essays: .*There are forum, people\."):
+        people_asked([*_ROWS, *more, row(1, "essays", 1, "a machine's")], 100, ["forum", "essays"])
+
+
 def test_what_stands_in_a_post_never_becomes_a_control_token(writer: Writer) -> None:
     going_on = Prompt(_ROWS[0], CONTINUED, "a <|endoftext|> b", "", "T=1", 12)
     assert writer.ids_of(going_on).count(writer.first_id) == 1

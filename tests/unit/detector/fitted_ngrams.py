@@ -1,15 +1,17 @@
-"""A small detector of character n-grams, fitted on texts that we wrote."""
+"""Small detectors of n-grams, fitted on texts that we wrote."""
 
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
-from moderation.training.detector.character_ngrams.fit import Figures, NgramPlan, train_ngrams_on
+from moderation.training.detector.ngrams.fit import Figures, NgramPlan, train_ngrams_on
 from moderation.training.detector.slices import in_validation
 from tests.unit.detector.written_rows import written_rows
 
 PLAN = NgramPlan(most_ngrams=6000, least_texts=3)
+WORD_PLAN = replace(PLAN, unit="words")
 
 
 def fit_written_ngrams(out: Path, plan: NgramPlan = PLAN) -> Figures:

@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from moderation.cli import build_app
 from moderation.errors import InputError, SettingsError
-from moderation.training.detector.character_ngrams import fit
-from moderation.training.detector.character_ngrams.counting import Vocabulary, commonest_ngrams
-from moderation.training.detector.character_ngrams.crops import whole_and_crop
-from moderation.training.detector.character_ngrams.model import load_ngrams
+from moderation.training.detector.ngrams import fit
+from moderation.training.detector.ngrams.counting import Vocabulary, commonest_ngrams
+from moderation.training.detector.ngrams.crops import whole_and_crop
+from moderation.training.detector.ngrams.model import load_ngrams
 from tests.unit.detector.fitted_ngrams import PLAN, fit_written_ngrams
 from tests.unit.detector.small_text_data import row
 from tests.unit.detector.written_rows import written_rows
@@ -39,7 +39,7 @@ def _names(vocabulary: Vocabulary) -> list[str]:
 
 
 def test_counts_are_those_of_scikit_learn() -> None:
-    vocabulary = commonest_ngrams(_TEXTS, 10_000, 1)
+    vocabulary = commonest_ngrams(_TEXTS, "characters", 10_000, 1)
     reference = CountVectorizer(analyzer="char", ngram_range=(2, 5), lowercase=False, vocabulary=_names(vocabulary))
     expected = reference.transform(_TEXTS).toarray()
     np.testing.assert_array_equal(vocabulary.counts(_TEXTS).toarray(), expected)
@@ -51,8 +51,10 @@ def test_the_vocabulary_is_the_ngrams_that_stand_in_most_texts() -> None:
     counter = CountVectorizer(analyzer="char", ngram_range=(2, 5), lowercase=False, binary=True)
     frequencies = np.asarray(counter.fit_transform(_TEXTS).sum(axis=0))[0]
     frequency_of = dict(zip(counter.get_feature_names_out(), frequencies, strict=True))
-    assert set(_names(commonest_ngrams(_TEXTS, 10_000, 2))) == {name for name, n in frequency_of.items() if n >= 2}
-    few = _names(commonest_ngrams(_TEXTS, 12, 2))
+    assert set(_names(commonest_ngrams(_TEXTS, "characters", 10_000, 2))) == {
+        name for name, n in frequency_of.items() if n >= 2
+    }
+    few = _names(commonest_ngrams(_TEXTS, "characters", 12, 2))
     assert len(few) == 12
     assert min(frequency_of[name] for name in few) >= sorted(frequencies)[-12]
 
@@ -119,8 +121,9 @@ def test_a_damaged_model_is_refused(tmp_path: Path, content: bytes) -> None:
         load_ngrams(tmp_path)
 
 
+@pytest.mark.parametrize(("kind", "unit"), [("ngrams", "characters"), ("words", "words")])
 def test_the_command_fits_on_the_rows_of_the_encoder_and_prints_the_figures(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str, unit: str
 ) -> None:
     asked: list[bool] = []
 
@@ -130,17 +133,21 @@ def test_the_command_fits_on_the_rows_of_the_encoder_and_prints_the_figures(
 
     monkeypatch.setattr(fit, "load_training_rows", load)
     for options in ((), ("--all-rows",)):
-        done = _detector_train(tmp_path, "--kind", "ngrams", *options)
+        done = _detector_train(tmp_path, "--kind", kind, *options)
         assert done.exit_code == 0, done.output
     assert asked == [False, True]
     assert "fitting" in done.output
     assert "forum" in done.output
-    assert (tmp_path / "run" / "ngrams.npz").is_file()
+    assert load_ngrams(tmp_path / "run").unit == unit
 
 
 @pytest.mark.parametrize(
     ("options", "told"),
-    [(("--kind", "ngrams", "--steps", "5", "--device", "cpu"), "--steps, --device"), (("--kind", "trees"), "trees")],
+    [
+        (("--kind", "ngrams", "--steps", "5", "--device", "cpu"), "--steps, --device"),
+        (("--kind", "words", "--steps", "5"), "--steps would change nothing with --kind words"),
+        (("--kind", "trees"), "trees"),
+    ],
 )
 def test_options_that_would_change_nothing_are_refused(tmp_path: Path, options: tuple[str, ...], told: str) -> None:
     done = _detector_train(tmp_path, *options)

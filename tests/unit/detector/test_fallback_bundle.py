@@ -1,4 +1,4 @@
-"""A bundle of character n-grams alone scores texts without an encoder, and keeps every promise of a detector."""
+"""A bundle of n-grams alone scores texts without an encoder, and keeps every promise of a detector."""
 
 from __future__ import annotations
 
@@ -17,8 +17,9 @@ import pytest
 from export.bundle import BundleOrder, LabelledText, write_bundle
 from moderation.checksum import sha256_of
 from moderation.detector import Detector, load_detector
+from moderation.detector.manifest import FORMAT_VERSION, read_manifest
 from moderation.errors import BundleError
-from tests.unit.detector.fitted_ngrams import fit_written_ngrams, write_probes
+from tests.unit.detector.fitted_ngrams import PLAN, WORD_PLAN, fit_written_ngrams, write_probes
 from tests.unit.detector.written_rows import written_text
 
 _POSTS = (
@@ -31,10 +32,10 @@ _POSTS = (
 _LONGEST_S = 5.0
 
 
-@pytest.fixture(scope="module")
-def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=[PLAN, WORD_PLAN], ids=["characters", "words"])
+def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("fallback")
-    fit_written_ngrams(folder / "run")
+    fit_written_ngrams(folder / "run", request.param)
     rng = np.random.default_rng(11)
     texts = tuple(LabelledText(written_text(rng, n % 2, "forum", 5000 + n), n % 2) for n in range(240))
     order = BundleOrder("fallback", ("int8",), probes=write_probes(folder / "probes.json"), texts=texts)
@@ -98,8 +99,11 @@ def test_hostile_text_is_scored_in_bounded_time(detector: Detector, text: str) -
     assert score.abstained == "short" or (math.isfinite(score.logit) and 0 <= score.probability <= 1)
 
 
-def test_it_says_in_words_what_runs_where(detector: Detector) -> None:
-    assert "at character n-grams on the CPU, each section alone on 2 threads" in detector.describe()
+def test_it_says_in_words_what_runs_where(bundle: Path, detector: Detector) -> None:
+    part = read_manifest(bundle)[0].ngrams
+    assert part is not None
+    kind = {"characters": "character", "words": "word"}[part.unit]
+    assert f"at {kind} n-grams on the CPU, each section alone on 2 threads" in detector.describe()
 
 
 @pytest.mark.parametrize(
@@ -111,7 +115,8 @@ def test_it_says_in_words_what_runs_where(detector: Detector) -> None:
             "version 1 knows no ngrams",
         ),
         (lambda manifest: manifest["ngrams"].update(calibration=None), "need a calibration"),
-        (lambda manifest: manifest.update(format_version=3), "upgrade moderation-sidecar"),
+        (lambda manifest: manifest.update(format_version=FORMAT_VERSION + 1), "upgrade moderation-sidecar"),
+        (lambda manifest: manifest["ngrams"].update(unit="sentences"), "ngrams.unit"),
         (lambda manifest: manifest["ngrams"].update(weight_encoder=0.5), "weight_encoder"),
         (lambda manifest: manifest["ngrams"].update(weight_ngrams=-1.0), "weight_ngrams"),
         (lambda manifest: manifest["ngrams"].update(offset=math.nan), "offset"),

@@ -122,12 +122,33 @@ def test_the_aurocs_of_a_precision_and_of_fp32_are_kept(manifest: Manifest) -> N
     assert all(own is not None and own > 0.8 for own, _ in aurocs.values())
 
 
+def test_what_a_precision_moves_in_whole_scores_is_measured_against_the_same_bundle_at_fp32(
+    decided: Path, manifest: Manifest, roberta: Path, sided: tuple[LabelledText, ...], tmp_path: Path
+) -> None:
+    texts = [entry.text for entry in sided]
+    int8, exact = (load_detector(decided, precision=kind).score(texts) for kind in ("int8", "fp32"))
+    moved = [abs(own.logit - other.logit) for own, other in zip(int8, exact, strict=True) if other.abstained is None]
+    told = manifest.precisions["int8"].shipped_parity
+    assert told is not None
+    assert (told.texts, told.largest_logit_difference) == (len(moved), pytest.approx(max(moved)))
+    assert told.largest_logit_difference > 0
+    of_fp32 = manifest.precisions["fp32"].shipped_parity
+    assert of_fp32 is not None
+    assert (of_fp32.largest_logit_difference, of_fp32.auroc) == (0.0, told.auroc_of_fp32)
+    # A bundle that ships without its fp32 graph is compared with it all the same.
+    order = _order(roberta, precisions=("int8",), texts=sided, texts_are="made up", accept_auroc_loss=True)
+    alone, _ = read_manifest(write_bundle(roberta, tmp_path / "out", order))
+    assert alone.pooling.rule == manifest.pooling.rule
+    assert alone.precisions["int8"].shipped_parity == told
+
+
 def test_without_texts_nothing_is_decided(roberta: Path, tmp_path: Path) -> None:
     manifest, _ = read_manifest(write_bundle(roberta, tmp_path / "out", _order(roberta, precisions=("fp32",))))
     assert (manifest.format_version, manifest.least_tokens, manifest.length_curve) == (2, 1, ())
     assert manifest.pooling.candidates == {}
     assert manifest.precisions["fp32"].calibration.fitted_on == "nothing"
     assert manifest.precisions["fp32"].parity.auroc is None
+    assert manifest.precisions["fp32"].shipped_parity is None
 
 
 def _reversed_head(write: Callable[[Path, Path], object]) -> Callable[[Path, Path], None]:

@@ -1,4 +1,4 @@
-"""Character n-grams become a graph that computes what scikit-learn does, and a mean that is its formula."""
+"""N-grams become a graph that computes what scikit-learn does, and a mean that is its formula."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from export.ngram_graph import write_ngram_graph
 from export.ngram_part import ngram_logits, weights_beside
 from moderation.cli.export import app
 from moderation.detector import load_detector
-from moderation.detector.manifest import read_manifest
-from moderation.detector.ngrams import ngram_runner
-from moderation.errors import InputError
+from moderation.detector.manifest import NgramUnit, read_manifest
+from moderation.detector.ngrams import WORD, NgramRunner
+from moderation.errors import BundleError, InputError
 from moderation.text import normalise
-from moderation.training.detector.character_ngrams.model import NgramModel, load_ngrams, save_ngrams
-from tests.unit.detector.fitted_ngrams import fit_written_ngrams, write_probes
+from moderation.training.detector.ngrams.model import NgramModel, load_ngrams, save_ngrams
+from tests.unit.detector.fitted_ngrams import WORD_PLAN, fit_written_ngrams, write_probes
 from tests.unit.detector.written_rows import written_text
 
 _WRITTEN = (
@@ -42,19 +42,24 @@ _WRITTEN = (
 )
 
 
-def _sklearn_model() -> tuple[NgramModel, TfidfVectorizer, LogisticRegression]:
-    vectorizer = TfidfVectorizer(analyzer="char", ngram_range=(2, 5), lowercase=False, sublinear_tf=True)
+def _vectorizer(unit: NgramUnit) -> TfidfVectorizer:
+    if unit == "words":
+        return TfidfVectorizer(token_pattern=WORD, ngram_range=(1, 2), sublinear_tf=True)
+    return TfidfVectorizer(analyzer="char", ngram_range=(2, 5), lowercase=False, sublinear_tf=True)
+
+
+def _sklearn_model(unit: NgramUnit) -> tuple[NgramModel, TfidfVectorizer, LogisticRegression]:
+    vectorizer = _vectorizer(unit)
     rng = np.random.default_rng(2)
     texts = [written_text(rng, n % 2, "forum", n) for n in range(60)] + list(_WRITTEN[:6])
     labels = [n % 2 for n in range(len(texts))]
     regression = LogisticRegression(C=10.0).fit(vectorizer.fit_transform(texts), labels)
     names = vectorizer.get_feature_names_out()
-    order = sorted(range(len(names)), key=lambda place: (len(names[place]), names[place]))
-    points = np.zeros((len(names), 5), dtype=np.int32)
-    for place, source in enumerate(order):
-        points[place, : len(names[source])] = [ord(character) for character in names[source]]
+    units = [name.split() if unit == "words" else [ord(character) for character in name] for name in names]
+    order = sorted(range(len(names)), key=lambda place: (len(units[place]), names[place]))
+    nothing, longest = ("", 2) if unit == "words" else (0, 5)
     model = NgramModel(
-        ngrams=points,
+        ngrams=np.array([units[place] + [nothing] * (longest - len(units[place])) for place in order]),
         idf=vectorizer.idf_[order].astype(np.float32),
         weights=regression.coef_[0][order].astype(np.float32),
         bias=float(regression.intercept_[0]),
@@ -63,23 +68,36 @@ def _sklearn_model() -> tuple[NgramModel, TfidfVectorizer, LogisticRegression]:
     return model, vectorizer, regression
 
 
-def test_the_graph_gives_the_numbers_of_scikit_learn(tmp_path: Path) -> None:
-    model, vectorizer, regression = _sklearn_model()
+@pytest.mark.parametrize("unit", ["characters", "words"])
+def test_the_graph_gives_the_numbers_of_scikit_learn(tmp_path: Path, unit: NgramUnit) -> None:
+    model, vectorizer, regression = _sklearn_model(unit)
     write_ngram_graph(model, tmp_path / "ngrams.onnx")
     expected = regression.decision_function(vectorizer.transform(_WRITTEN))
-    found = ngram_logits(ngram_runner(tmp_path / "ngrams.onnx", 1), _WRITTEN)
+    found = ngram_logits(NgramRunner(tmp_path / "ngrams.onnx", unit, 1), _WRITTEN)
     assert np.abs(found - expected).max() < 1e-4
     assert np.abs(model.logits(_WRITTEN) - expected).max() < 1e-4
-    assert len(set(found.round(4))) > 6, "the texts are told apart"
+    assert len(set(found.round(4))) > 5, "the texts are told apart"
     assert found[7] == pytest.approx(model.bias, abs=1e-6), "an empty text gets the bias"
 
 
-def test_the_graph_has_standard_operators_only_and_reads_no_strings(tmp_path: Path) -> None:
-    write_ngram_graph(_sklearn_model()[0], tmp_path / "ngrams.onnx")
+@pytest.mark.parametrize(
+    ("unit", "elements"), [("characters", onnx.TensorProto.INT64), ("words", onnx.TensorProto.STRING)]
+)
+def test_the_graph_has_standard_operators_only_and_reads_characters_without_strings(
+    tmp_path: Path, unit: NgramUnit, elements: int
+) -> None:
+    write_ngram_graph(_sklearn_model(unit)[0], tmp_path / "ngrams.onnx")
     graph = onnx.load(str(tmp_path / "ngrams.onnx")).graph
     assert {node.domain for node in graph.node} == {""}
-    (characters,) = graph.input
-    assert characters.type.tensor_type.elem_type == onnx.TensorProto.INT64
+    (text,) = graph.input
+    assert (text.name, text.type.tensor_type.elem_type) == (unit, elements)
+
+
+@pytest.fixture(scope="module")
+def run_of_words(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("words") / "run"
+    fit_written_ngrams(folder, WORD_PLAN)
+    return folder
 
 
 @pytest.fixture(scope="module")
@@ -102,13 +120,15 @@ def _texts(count: int = 140) -> tuple[LabelledText, ...]:
     )
 
 
-@pytest.fixture(scope="module")
-def beside(roberta: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture(scope="module", params=["characters", "words"])
+def beside(request: pytest.FixtureRequest, roberta: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """N-grams that agree with the random encoder on its probes: "w5" stands in one of them, "50" in the other."""
     first = json.loads((roberta / "probes.json").read_text(encoding="utf-8"))[0]
     side = 1.0 if first["label"] == 1 else -1.0
+    of_characters = [[ord(character) for character in name] + [0] * 3 for name in ("50", "It", "w5")]
+    of_words = [["w250", ""], ["it", ""], ["w5", ""]]
     model = NgramModel(
-        ngrams=np.array([[ord(character) for character in name] + [0] * 3 for name in ("50", "It", "w5")], np.int32),
+        ngrams=np.array(of_words) if request.param == "words" else np.array(of_characters, np.int32),
         idf=np.array([1.5, 1.0, 2.0], np.float32),
         weights=np.array([-side, 9.0, side], np.float32),
         bias=-0.25,
@@ -135,6 +155,7 @@ def test_the_logit_of_a_mean_bundle_is_the_formula_of_its_manifest(mean: Path, b
     # 700 words make two sections, each read by both parts.
     texts = ["w5 w9 the ferry", "It is important w7", " ".join(f"w{4 + n % 290}" for n in range(700))]
     reference = load_ngrams(beside)
+    assert part.unit == reference.unit
     for text, mixed, encoder in zip(
         texts, load_detector(mean).score(texts), load_detector(alone).score(texts), strict=True
     ):
@@ -217,3 +238,16 @@ def test_the_command_makes_a_bundle_of_a_run_of_ngrams(run: Path, tmp_path: Path
     assert part is not None
     assert part.parity.largest_logit_difference < 1e-4
     assert part.parity.texts == 140
+
+
+def test_only_a_bundle_with_words_is_of_the_format_that_older_programs_refuse(
+    run: Path, run_of_words: Path, tmp_path: Path
+) -> None:
+    order = BundleOrder("alone", ("int8",), probes=write_probes(tmp_path / "probes.json"))
+    of_characters, _ = read_manifest(write_bundle(run, tmp_path / "characters", order))
+    of_words, _ = read_manifest(write_bundle(run_of_words, tmp_path / "words", order))
+    assert (of_characters.format_version, of_words.format_version) == (2, 3)
+    content = json.loads((tmp_path / "words" / "manifest.json").read_text(encoding="utf-8"))
+    (tmp_path / "words" / "manifest.json").write_text(json.dumps(content | {"format_version": 2}), encoding="utf-8")
+    with pytest.raises(BundleError, match="format version 2 knows no ngrams of words"):
+        read_manifest(tmp_path / "words")

@@ -6,11 +6,12 @@ is asked, what about, how long the text gets, and how it is sampled.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
+from moderation.errors import InputError
 from moderation.text import normalise
 from moderation.training.detector.language_model.corpus import people_alone
 from moderation.training.detector.rows import TextRow
@@ -64,9 +65,20 @@ class Prompt:
     most_tokens: int
 
 
-def people_asked(rows: Sequence[TextRow], per_source: int) -> list[TextRow]:
-    """Return the posts to ask with: at most so many of each source without a machine, none of the validation slice."""
-    return sample_per_stratum([row for row in people_alone(rows) if not in_validation(row)], per_source, "prompt")
+def people_asked(rows: Sequence[TextRow], per_source: int, sources: Collection[str] | None = None) -> list[TextRow]:
+    """Return the posts to ask with: at most so many of each source without a machine, none of the validation slice.
+
+    With *sources* only of these. Raises InputError for one that has machines' texts or is not there.
+    """
+    alone = people_alone(rows)
+    known = {row.source for row in alone}
+    if unknown := sorted(set(sources or ()) - known):
+        raise InputError(
+            f"Nothing is written beside {unknown[0]}: no source without a machine's texts has this name. "
+            f"There are {', '.join(sorted(known))}."
+        )
+    asked = [row for row in alone if not in_validation(row) and (not sources or row.source in sources)]
+    return sample_per_stratum(asked, per_source, "prompt")
 
 
 def prompts_of(rows: Sequence[TextRow], seed: int) -> list[Prompt]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
@@ -13,31 +14,46 @@ from scipy.sparse import csr_matrix, diags
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.preprocessing import normalize
 
+from moderation.detector.manifest import NgramUnit
+from moderation.detector.ngrams import WORD
 from moderation.errors import InputError
-from moderation.training.detector.character_ngrams.counting import LONGEST, SHORTEST
 
 NGRAMS_FILE = "ngrams.npz"
 
 
 @dataclass(frozen=True)
 class NgramModel:
-    """A logistic regression on the TF-IDF (sublinear TF, L2 norm) of character n-grams of 2 to 5 characters."""
+    """A logistic regression on the TF-IDF (sublinear TF, L2 norm) of n-grams of 2 to 5 characters or 1 or 2 words."""
 
-    ngrams: NDArray[np.int32]
-    """Code points of each n-gram, shape (n-grams, 5), zeros after the last; shorter n-grams first."""
+    ngrams: NDArray[Any]
+    """What each n-gram is of, shorter n-grams first: code points, int32 of shape (n-grams, 5), zeros after the last; or
+    words, strings of shape (n-grams, 2), empty ones after the last."""
     idf: NDArray[np.float32]  # (n-grams,)
     weights: NDArray[np.float32]  # (n-grams,)
     bias: float
     max_characters: int
     """The longest piece of text that it was fitted on."""
 
+    @property
+    def unit(self) -> NgramUnit:
+        """What the n-grams are of."""
+        return "words" if self.ngrams.dtype.kind == "U" else "characters"
+
+    def lengths(self) -> NDArray[np.int64]:
+        """Return how many units each n-gram has, shape (n-grams,)."""
+        nothing = self.ngrams.dtype.type()  # 0 or ""
+        lengths: NDArray[np.int64] = np.sum(self.ngrams != nothing, axis=1)
+        return lengths
+
     def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
         """Return one logit for each normalised text, from scikit-learn's own counts; 10⁵ characters a second or so."""
+        lengths = self.lengths()
         counter = CountVectorizer(
-            analyzer="char",
-            ngram_range=(SHORTEST, LONGEST),
-            lowercase=False,
-            vocabulary=self._names(),
+            analyzer="char" if self.unit == "characters" else "word",
+            token_pattern=WORD,
+            ngram_range=(int(lengths.min()), int(lengths.max())),
+            lowercase=self.unit == "words",
+            vocabulary=self._names(lengths),
             dtype=np.float64,
         )
         counts = csr_matrix(counter.transform(texts))
@@ -46,8 +62,9 @@ class NgramModel:
         logits: NDArray[np.float64] = features @ self.weights.astype(np.float64) + self.bias
         return logits
 
-    def _names(self) -> list[str]:
-        return ["".join(map(chr, points[points > 0])) for points in self.ngrams]
+    def _names(self, lengths: NDArray[np.int64]) -> list[str]:
+        units = [ngram[:length] for ngram, length in zip(self.ngrams, lengths, strict=True)]
+        return [" ".join(words) for words in units] if self.unit == "words" else ["".join(map(chr, p)) for p in units]
 
 
 def save_ngrams(model: NgramModel, folder: Path) -> Path:
@@ -70,7 +87,7 @@ def load_ngrams(folder: Path) -> NgramModel:
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise InputError(
             f"{path} is no file of fitted n-grams ({error}); name a folder that "
-            "`moderation detector train --kind ngrams` wrote."
+            "`moderation detector train --kind ngrams` or `--kind words` wrote."
         ) from error
     whole = {"bias": float(content["bias"]), "max_characters": int(content["max_characters"])}
     return NgramModel(**(content | whole))

@@ -8,6 +8,7 @@ import json
 import math
 import re
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,19 @@ def test_machines_score_above_people_on_texts_like_those_it_was_fitted_on(joined
     machine = "It is important to note, our coach sang before breakfast. The end of 77."
     scores = load_detector(joined_dir, threads=1).score([human, machine])
     assert scores[1].logit > scores[0].logit
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["a" + "\u0301\u0489\u20dd" * 170_000, "\U0001f600" * 100_000, "\x00" * 100_000, "\ud800 \udfff" * 10_000],
+    ids=["1 MB of combining marks", "100k emoji", "NUL", "lone surrogates"],
+)
+def test_hostile_text_is_scored_in_bounded_time_by_both_parts(joined_dir: Path, text: str) -> None:
+    detector = load_detector(joined_dir, threads=1)
+    began = time.process_time()
+    (score,) = detector.score([text])
+    assert time.process_time() - began < 60
+    assert score.abstained is not None or (math.isfinite(score.logit) and 0 <= score.probability <= 1)
 
 
 def test_the_hash_is_that_of_the_whole_manifest_and_a_risk_bundle_is_bound_to_it(copy: Path) -> None:

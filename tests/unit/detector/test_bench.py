@@ -1,0 +1,76 @@
+"""The bench runs the detector's own paths; where there is no GPU, the path for one runs on the CPU."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.bench.detector.ceiling import most_operations_per_s
+from tests.bench.detector.network import multiplications, network_of, texts, tokens_of, write_checkpoint
+from tests.bench.detector.on_cpu import measured_on_cpu
+from tests.bench.detector.on_gpu import gpu_missing, measured_at_fp16
+from tests.bench.detector.turns import best_of_turns
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    directory = tmp_path_factory.mktemp("bench") / "checkpoint"
+    write_checkpoint(directory, small=True)
+    return directory
+
+
+def test_at_fp16_both_ways_give_the_same_logits_for_the_same_texts(checkpoint: Path, tmp_path: Path) -> None:
+    found = measured_at_fp16(checkpoint, tmp_path, texts(6), 1, "cpu")
+    assert found["tokens"] == sum(map(tokens_of, texts(6)))
+    assert found["largest_logit_difference_from_torch"] < 0.01
+    assert "fp16" in found["detector"]
+    assert set(found["tokens_per_s"]) == set(found["share_of_matmul_ceiling"]) == {"ours", "torch"}
+
+
+def test_on_the_cpu_each_text_is_scored_alone_and_as_pytorch_scores_it(checkpoint: Path, tmp_path: Path) -> None:
+    found = measured_on_cpu(checkpoint, tmp_path, texts(17), 1)
+    assert found["largest_difference_alone_or_among_others"] == 0.0
+    assert found["largest_logit_difference_from_torch"] < 0.1
+    assert found["ours_tokens_per_s"] > found["ours_posts_per_s"]
+    assert 0 < found["ours_share_of_matmul_ceiling"] < 1
+
+
+def test_a_token_is_counted_as_the_tokenizer_counts_it(checkpoint: Path) -> None:
+    _, tokenizer = network_of(checkpoint)
+    assert [tokens_of(text) for text in texts(20)] == [len(ids) for ids in tokenizer(texts(20))["input_ids"]]
+
+
+def test_the_operations_are_those_of_the_layers_matrices(checkpoint: Path) -> None:
+    model, _ = network_of(checkpoint)
+    width, inner, layers = 64, 128, 2
+    assert multiplications(model, 3) == 3 * 2 * layers * (4 * width * width + 2 * width * inner)
+
+
+@pytest.mark.parametrize("precision", ["fp32", "int8"])
+def test_the_ceiling_is_measured_at_each_precision_of_the_cpu(precision: str) -> None:
+    assert most_operations_per_s("cpu", precision, rounds=1) > 1e9  # type: ignore[arg-type]
+
+
+def test_the_best_round_of_each_way_counts() -> None:
+    waits = iter([0.2, 0.0, 0.0, 0.2])
+
+    def work() -> list[float]:
+        time.sleep(wait := next(waits))
+        return [wait]
+
+    seconds, answers = best_of_turns({"one": work, "other": work}, 2)
+    assert max(seconds.values()) < 0.2
+    assert answers == {"one": [0.0], "other": [0.2]}
+
+
+@pytest.mark.skipif(gpu_missing() is None, reason="there is a GPU")
+def test_without_a_gpu_it_says_what_is_missing() -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "tests.bench.detector", "--device", "cuda"], capture_output=True, text=True, check=False
+    )
+    assert ran.returncode == 1
+    assert ran.stderr.strip() == gpu_missing()

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import math
 import resource
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from moderation.attacks import BENIGN, BenignSuite
 from moderation.detector import Detector, load_detector, shipped_bundle
 from moderation.detector.manifest import read_manifest
 from moderation.detector.pooling import pooled
 
+_FIGURES = Path(__file__).parents[3] / "docs" / "benchmarks" / "detector-text-dev.json"
 _POSTS = (
     "is it just me or does the 7am train smell like burnt toast every single day",
     "It is important to note that there are several factors to consider when choosing a solution. " * 12,
@@ -74,6 +78,18 @@ def test_hostile_text_is_scored_in_bounded_time_and_memory(detector: Detector, t
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 512 * 1024  # KiB
     assert score.abstained == "short" or (math.isfinite(score.logit) and 0 <= score.probability <= 1)
     assert score.truncated == (len(text.encode("utf-8", "replace")) > 65536)
+
+
+@pytest.mark.parametrize("bank", BENIGN, ids=lambda bank: bank.name)
+def test_unusual_honest_texts_stay_as_low_as_the_card_says(detector: Detector, bank: BenignSuite) -> None:
+    figures = json.loads(_FIGURES.read_text(encoding="utf-8"))
+    assert figures["manifest_sha256"] == detector.manifest_hash
+    (told,) = (row for row in figures["benign"]["banks"] if row["name"] == bank.name)
+    scores = detector.score(bank.texts(figures["seed"], told["n"]))
+    threshold = figures["results"]["detector"]["threshold_for_1_percent_of_all_humans"]
+    share = sum(score.abstained is None and score.logit > threshold for score in scores) / told["n"]
+    assert share == pytest.approx(told["share"], abs=0.02)  # another processor rounds int8 otherwise
+    assert share < 0.1
 
 
 def test_no_texts_no_scores(detector: Detector) -> None:

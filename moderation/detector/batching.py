@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from moderation.detector.deadline import run_options
 
 Array = NDArray[np.int64]
-# What onnxruntime's allocators say: the arena on the CPU and on CUDA, and CUDA itself.
-_OUT_OF_MEMORY = ("failed to allocate memory", "out of memory", "bad allocation", "bad_alloc")
+# What onnxruntime's allocators say: the arena on the CPU and on CUDA, CUDA itself, and cuBLAS.
+_OUT_OF_MEMORY = ("failed to allocate memory", "out of memory", "bad allocation", "bad_alloc", "alloc_failed")
 
 
 class Session(Protocol):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -27,6 +29,7 @@ _CUDA_LENGTH_STEP = 16
 _WARM_UP_TOKENS = (16, 32, 48, 64, 96, 128)
 _CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
+_NVIDIA_DRIVER = Path("/dev/nvidiactl")
 
 
 class Runner(Protocol):
@@ -105,12 +108,17 @@ def cuda_runner(model: Path, pad: int, longest: int, deadline_s: float | None = 
 
     None when there is no device that onnxruntime can use.
     """
-    if _CUDA not in onnxruntime.get_available_providers() or not Path("/dev/nvidiactl").exists():
+    if _CUDA not in onnxruntime.get_available_providers() or not _NVIDIA_DRIVER.exists():
         return None
+    # No loader finds the CUDA libraries of packages from PyPI: onnxruntime fetches them when asked, and says on
+    # standard output, where scores may go, which it did not find.
+    with redirect_stdout(io.StringIO()):
+        onnxruntime.preload_dlls()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(str(model), options, providers=[_CUDA])
+        # onnxruntime's own fallback to the CPU would announce itself on standard output too.
+        session = onnxruntime.InferenceSession(str(model), options, providers=[_CUDA], enable_fallback=0)
     except (
         Exception
     ):  # onnxruntime's errors share no base class; the CPU is the documented fallback, and describe() says so

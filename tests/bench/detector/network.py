@@ -68,15 +68,23 @@ def exported(checkpoint: Path, folder: Path, precisions: tuple[Precision, ...]) 
     return write_bundle(checkpoint, folder / "-".join(precisions), BundleOrder("bench", precisions, probes=probes))
 
 
-def multiplications(model: Any, tokens: int) -> float:
-    """Return the floating-point operations of the matrices that every one of *tokens* tokens goes through.
+def multiplications(model: Any, tokens: int, read_by_head: int | None = None) -> float:
+    """Return the floating-point operations of the layers' matrices for *tokens* tokens, two for each weight and token.
 
-    Two for each weight of a layer's matrices. Attention between tokens and the head are left out: on texts of this
-    length they are a few percent, so the share of the ceiling is slightly too low rather than too high.
+    *read_by_head* tells of how many tokens the last layer is computed, keys and values apart: in a bundle one a text
+    (`export.first_token`), in PyTorch all. Attention between tokens and the head are left out: on texts of this length
+    they are a few percent, so the share of the ceiling is slightly too low rather than too high.
     """
     layers = model.roberta.encoder.layer
-    weights = sum(int(value.numel()) for value in layers.parameters() if value.ndim > 1)
-    return 2.0 * weights * tokens
+    last, own = layers[-1], layers[-1].attention.self
+    of_last, of_all = _weights(last), _weights(layers)
+    keys_and_values = _weights(own.key) + _weights(own.value)
+    spared = 0 if read_by_head is None else (of_last - keys_and_values) * (tokens - read_by_head)
+    return 2.0 * (of_all * tokens - spared)
+
+
+def _weights(part: Any) -> int:
+    return sum(int(value.numel()) for value in part.parameters() if value.ndim > 1)
 
 
 def _difference(model: Any, tokenizer: Any, text: str) -> float:

@@ -13,7 +13,7 @@ from transformers import pipeline
 
 from moderation.detector import load_detector
 from moderation.detector.sessions import cores
-from tests.bench.detector.ceiling import most_operations_per_s
+from tests.bench.detector.ceiling import TAKEN_AS_CEILING, most_operations_per_s
 from tests.bench.detector.network import exported, multiplications, network_of, tokens_of
 from tests.bench.detector.turns import Way, best_of_turns
 
@@ -58,7 +58,10 @@ def measured_on_cpu(checkpoint: Path, folder: Path, posts: Sequence[str], rounds
         "detector": detector.describe(),
         "ours_posts_per_s": round(len(posts) / ours_s, 2),
         "ours_tokens_per_s": round(tokens / ours_s, 1),
-        "ours_share_of_matmul_ceiling": round(multiplications(model, tokens) / ours_s / ceiling, 3),
+        "ours_share_of_matmul_ceiling": round(multiplications(model, tokens, len(posts)) / ours_s / ceiling, 3),
+        "matmul_ceiling_teraflops": round(ceiling / 1e12, 4),
+        "matmul_ceiling": TAKEN_AS_CEILING["int8"],
+        "torch_tokens_per_s": {kind: round(tokens / value, 1) for kind, value in seconds.items()},
         "torch_posts_per_s": {kind: round(len(posts) / value, 2) for kind, value in seconds.items()},
         "times_as_fast": {kind: round(value / ours_s, 2) for kind, value in seconds.items()},
         "goals": GOALS,

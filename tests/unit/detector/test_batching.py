@@ -93,6 +93,23 @@ def test_one_text_that_memory_refuses_is_an_error_and_so_is_any_other_failure() 
         BatchRunner(broken, PAD, 1000, "here", "none").logits(SEQUENCES)
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        "BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer of size 9",
+        "CUDA failure 2: out of memory ; GPU=0",
+        "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0",
+    ],
+)
+def test_every_way_to_say_that_memory_is_full_halves_the_batch(said: str) -> None:
+    def full(ids: NDArray[np.int64], mask: NDArray[np.int64], _options: Any, /) -> NDArray[np.float32]:
+        if len(ids) > 1:
+            raise RuntimeError(said)
+        return (ids * mask).sum(axis=1).astype(np.float32)
+
+    assert BatchRunner(full, PAD, 1000, "here", "none").logits(SEQUENCES).tolist() == SUMS
+
+
 def test_warming_up_runs_a_full_batch_of_every_length() -> None:
     device = Device(1000)
     BatchRunner(device, PAD, 128, "here", "none").warm_up([16, 64])

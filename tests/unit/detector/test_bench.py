@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from moderation.errors import SettingsError
 from tests.bench.detector.ceiling import most_operations_per_s
 from tests.bench.detector.network import multiplications, network_of, texts, tokens_of, write_checkpoint
 from tests.bench.detector.on_cpu import measured_on_cpu
@@ -47,7 +49,10 @@ def test_a_token_is_counted_as_the_tokenizer_counts_it(checkpoint: Path) -> None
 def test_the_operations_are_those_of_the_layers_matrices(checkpoint: Path) -> None:
     model, _ = network_of(checkpoint)
     width, inner, layers = 64, 128, 2
-    assert multiplications(model, 3) == 3 * 2 * layers * (4 * width * width + 2 * width * inner)
+    of_a_layer = 4 * width * width + 2 * width * inner
+    assert multiplications(model, 3) == 3 * 2 * layers * of_a_layer
+    of_the_last = 3 * 2 * width * width + 1 * (of_a_layer - 2 * width * width)
+    assert multiplications(model, 3, read_by_head=1) == 2 * (3 * of_a_layer + of_the_last)
 
 
 @pytest.mark.parametrize("precision", ["fp32", "int8"])
@@ -72,5 +77,31 @@ def test_without_a_gpu_it_says_what_is_missing() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "tests.bench.detector", "--device", "cuda"], capture_output=True, text=True, check=False
     )
-    assert ran.returncode == 1
+    assert ran.returncode == SettingsError.exit_code
     assert ran.stderr.strip() == gpu_missing()
+    assert ran.stdout == ""
+
+
+@pytest.mark.skipif(gpu_missing() is None, reason="there is a GPU")
+def test_a_ceiling_is_never_measured_on_another_device_than_asked_for() -> None:
+    with pytest.raises(SettingsError, match="cannot use the device cuda"):
+        most_operations_per_s("cuda", "fp16", rounds=1)
+
+
+@pytest.mark.skipif(gpu_missing() is None, reason="there is a GPU")
+def test_a_detector_that_fell_back_to_the_cpu_is_not_reported_as_one_on_a_gpu(checkpoint: Path, tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"on the CPU.*--device cpu"):
+        measured_at_fp16(checkpoint, tmp_path, texts(6), 1, "cuda")
+
+
+def test_what_is_printed_tells_speeds_shares_and_what_was_taken_as_the_ceiling(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.bench.detector", "--device", "cpu", "--small", "--posts", "17"]
+    out = tmp_path / "figures.json"
+    ran = subprocess.run([*command, "--rounds", "1", "--out", str(out)], capture_output=True, text=True, check=True)
+    assert "speed is measured, not scores" in ran.stdout
+    assert "of the matmul ceiling" in ran.stdout
+    found = json.loads(out.read_text(encoding="utf-8"))
+    assert "gpu" not in found
+    assert found["matmul_ceiling_teraflops"] > 0
+    assert "quantisation" in found["matmul_ceiling"]
+    assert found["torch_tokens_per_s"].keys() == found["torch_posts_per_s"].keys()

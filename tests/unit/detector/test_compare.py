@@ -19,6 +19,7 @@ from moderation.checksum import sha256_of
 from moderation.cli.detector import app
 from moderation.errors import InputError
 from moderation.training.detector.leave_out.candidates import Candidate, Scorer
+from moderation.training.detector.leave_out.catalogue import catalogue
 from moderation.training.detector.leave_out.comparison import compare
 from moderation.training.detector.leave_out.encoders import Encoder
 from moderation.training.detector.leave_out.figures import Cell, mean_figures
@@ -318,3 +319,10 @@ def test_arguments_that_cannot_be_used_are_refused_with_a_sentence(
     command = ["compare", "--data", str(tmp_path), "--out", str(tmp_path / "figures.json"), *arguments]
     with pytest.raises(InputError, match=sentence):
         CliRunner().invoke(app, command, catch_exceptions=False)
+
+
+def test_every_candidate_is_another_and_the_robust_encoder_weighs_its_sources(tmp_path: Path) -> None:
+    known = catalogue(4, tmp_path, torch.device("cpu"))
+    told = {name: candidate.description for name, candidate in known.items()}
+    assert len(set(told.values())) == len(told)
+    assert told["encoder-robust"] == f"{told['encoder-hard']}, group_robust True"

@@ -65,6 +65,7 @@ def catalogue(
         "encoder": Encoder(plain, start_from, device),
         "encoder-attacked": Encoder(attacked, start_from, device),
         "encoder-hard": Encoder(hard, start_from, device),
+        "encoder-robust": Encoder(replace(hard, group_robust=True), start_from, device),
     }
     if zero_shot is not None:
         known[ZERO_SHOT] = zero_shot

@@ -31,6 +31,7 @@ log = logging.getLogger(__name__)
 
 HEADER_PREFIX = "__connect.errors."
 NULLS_HEADER = "moderation.nulls"
+TIMESTAMP_HEADER = "moderation.timestamp_ms"
 STAGES = {"decode": "VALUE_CONVERTER", "time": "TRANSFORMATION", "text": "TRANSFORMATION"}
 """Connect's name of the stage (org.apache.kafka.connect.runtime.errors.Stage) that ours is closest to."""
 
@@ -78,7 +79,11 @@ def error_headers(letter: DeadLetter, *, pipeline: str = "moderation") -> list[t
 
 
 def relayed_record(letter: DeadLetter) -> dict[str, Any]:
-    """The arguments of `KafkaProducer.send`: key, value, headers and time as they came, and the error headers.
+    """The arguments of `KafkaProducer.send`: key, value and headers as they came, and the error headers.
+
+    The record's time is the time of sending, since a topic's retention counts from it: with its own time, the letter of
+    a record older than that would be deleted before anybody saw it. Its own time, ms since 1970, goes as the header
+    `moderation.timestamp_ms`.
 
     kafka-python sends neither a null header value nor a record with neither key nor value; those go as empty bytes
     and are named in the header `moderation.nulls`.
@@ -90,10 +95,11 @@ def relayed_record(letter: DeadLetter) -> dict[str, Any]:
         value = b""
         nulls.append("value")
     headers += error_headers(letter)
+    if origin.timestamp_ms is not None:
+        headers.append((TIMESTAMP_HEADER, str(origin.timestamp_ms).encode()))
     if nulls:
         headers.append((NULLS_HEADER, ",".join(nulls).encode("utf-8", "backslashreplace")))
-    timestamp_ms = origin.timestamp_ms if origin.timestamp_ms is not None and origin.timestamp_ms >= 0 else None
-    return {"key": origin.key, "value": value, "headers": headers, "timestamp_ms": timestamp_ms}
+    return {"key": origin.key, "value": value, "headers": headers}
 
 
 def _headers_and_nulls(origin: Origin) -> tuple[list[tuple[str, bytes]], list[str]]:

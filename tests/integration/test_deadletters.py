@@ -7,11 +7,12 @@ import json
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
-from kafka import KafkaConsumer, TopicPartition
+from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from connectors.deadletters import FileRelay, KafkaRelay, relayed_record
 from connectors.reviewdb.schema import upgrade
@@ -47,7 +48,9 @@ def read_all(bootstrap: str, topic: str) -> list[Any]:
         wanted = sum(consumer.end_offsets(names).values())
         consumer.seek_to_beginning(*names)
         found: list[Any] = []
+        deadline = time.monotonic() + 60
         while len(found) < wanted:
+            assert time.monotonic() < deadline, f"{topic} gave {len(found)} of {wanted} records in a minute"
             for batch in consumer.poll(timeout_ms=1000).values():
                 found.extend(batch)
         return found
@@ -72,7 +75,8 @@ def test_bytes_are_untouched_and_the_headers_say_why(
     assert (relay.run_once(), relay.run_once()) == (2, 0)
     relay.close()
     first, second = sorted(read_all(kafka_broker, f"{topic}-dlt"), key=lambda record: errors_of(record)["offset"])
-    assert (first.key, first.value, first.timestamp) == (b"\x00\xff", value, 1_700_000_000_000)
+    assert (first.key, first.value) == (b"\x00\xff", value)
+    assert ("moderation.timestamp_ms", b"1700000000000") in first.headers
     assert list(first.headers[:2]) == [("trace", b"\x00\x80"), ("trace", b"twice")]
     assert errors_of(first) == {
         "topic": topic,
@@ -87,6 +91,27 @@ def test_bytes_are_untouched_and_the_headers_say_why(
     }
     assert (second.key, second.value) == (None, b"{}")
     assert store.outbox(10) == []
+
+
+def test_a_letter_of_a_record_older_than_the_retention_is_kept(
+    kafka_broker: str, topics: Callable[..., str], store: ReviewStore
+) -> None:
+    topic, control = topics(1), topics(1)
+    where = Partition("cluster-1", topic, "id-1", 0)
+    put(store, [letter(41, where)])
+    relay = KafkaRelay(store, {"bootstrap_servers": [kafka_broker]}, partitions=[where])
+    assert relay.run_once() == 1
+    relay.close()
+    producer = KafkaProducer(bootstrap_servers=[kafka_broker])
+    producer.send(control, b"old", timestamp_ms=letter(41, where).origin.timestamp_ms)
+    producer.close()
+    with closing(KafkaConsumer(bootstrap_servers=[kafka_broker], group_id=None)) as consumer:
+        name = TopicPartition(control, 0)
+        deadline = time.monotonic() + 60
+        while not consumer.beginning_offsets([name])[name]:
+            assert time.monotonic() < deadline, "the broker deletes no expired record"
+            time.sleep(0.2)
+    assert [errors_of(record)["offset"] for record in read_all(kafka_broker, f"{topic}-dlt")] == ["41"]
 
 
 def test_a_crash_before_the_mark_sends_a_duplicate_that_is_recognisable(
@@ -152,9 +177,9 @@ def test_a_record_that_the_topic_does_not_take_stays_and_holds_up_no_other(
 
 def test_nulls_that_the_client_cannot_send_are_named() -> None:
     nothing: Any = None
-    origin = Origin(Partition("c", "t", "i", 0), 1, -1, None, None, (("a", b"1"), ("b", nothing)))
+    origin = Origin(Partition("c", "t", "i", 0), 1, None, None, None, (("a", b"1"), ("b", nothing)))
     record = relayed_record(DeadLetter(origin, "decode", "not JSON"))
-    assert (record["key"], record["value"], record["timestamp_ms"]) == (None, b"", None)
+    assert (record["key"], record["value"]) == (None, b"")
     assert record["headers"][:2] == [("a", b"1"), ("b", b"")]
     assert record["headers"][-1] == ("moderation.nulls", b"header:1,value")
 

@@ -35,7 +35,10 @@ share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
 group.initial.rebalance.delay.ms=0
 group.min.session.timeout.ms=1000
+log.initial.task.delay.ms=1000
+log.retention.check.interval.ms=1000
 """
+"""Expired records go within a second or two; a broker left alone takes five minutes, longer than a test runs."""
 JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from moderation.checksum import sha256_of
-from moderation.cli.detector_training import NEEDS_EXPORT, Bf16, Generated, Lessons, pretrain, train
+from moderation.cli.detector_training import NEEDS_EXPORT, Bf16, CurvatureShare, Generated, Lessons, pretrain, train
 from moderation.errors import InputError, SettingsError
 
 app = typer.Typer(no_args_is_help=True, help="Train, compare and evaluate the text detector.")
@@ -68,6 +68,7 @@ def compare(
         Path | None, typer.Option(help="Companion for zero-shot and encoder-taught (`moderation companion export`).")
     ] = None,
     lessons: Lessons = 800,
+    curvature_share: CurvatureShare = 0.5,
     generated: Generated = None,
     bf16: Bf16 = False,
 ) -> None:
@@ -118,6 +119,7 @@ def compare(
             ZeroShot(loaded, kept) if loaded else None,
             Teacher(loaded, kept) if loaded else None,
             lessons=lessons,
+            curvature_share=curvature_share,
             bf16=bf16,
         ),
         kept,

@@ -59,6 +59,14 @@ _LearningRate = Annotated[float, typer.Option(min=0.0, help="Highest learning ra
 Lessons = Annotated[
     int, typer.Option(min=1, help="Texts of each source and label that the teacher reads, half of a lone label's.")
 ]
+CurvatureShare = Annotated[
+    float,
+    typer.Option(
+        min=0.0,
+        max=1.0,
+        help="How much of the say is what the teacher taught; a finished training can be given another.",
+    ),
+]
 Generated = Annotated[
     Path | None,
     typer.Option(help="Texts that `moderation companion generate` wrote, to train on besides."),
@@ -108,12 +116,7 @@ def train(
         typer.Option(help="Companion (`moderation companion export`) whose answers are learned beside the labels."),
     ] = None,
     lessons: Lessons = 800,
-    curvature_share: Annotated[
-        float,
-        typer.Option(
-            min=0.0, max=1.0, help="How much of the say is what the teacher taught; may change when continued."
-        ),
-    ] = 0.5,
+    curvature_share: CurvatureShare = 0.5,
     generated: Generated = None,
     bf16: Bf16 = False,
     seed: _Seed = 1,

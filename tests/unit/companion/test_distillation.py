@@ -333,7 +333,9 @@ def test_the_candidate_names_its_teacher_and_scores(teacher: Teacher, tmp_path: 
     encoder = small_bert(tmp_path / "encoder")
     assert TAUGHT not in catalogue(2, encoder, _CPU)
     candidate = catalogue(2, encoder, _CPU, teacher=teacher)[TAUGHT]
-    assert f"teacher {teacher.manifest_hash}" in candidate.description
+    assert f"teacher {teacher.manifest_hash}" in candidate.training
+    other = catalogue(2, encoder, _CPU, teacher=teacher, curvature_share=0.75)[TAUGHT]
+    assert (other.training, other.description) == (candidate.training, f"{candidate.training}, curvature_share 0.75")
     scores = candidate.fit(_ROWS, tmp_path / "fold")([row.text for row in _ROWS[:3]])
     assert np.isfinite(scores).all()
 

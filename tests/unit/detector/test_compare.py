@@ -35,7 +35,7 @@ from tests.unit.detector.written_rows import written_rows, written_text
 class _Counting:
     """A candidate that tells texts by their length, and counts how often it is fitted and what it is asked."""
 
-    description = "length"
+    description = training = "length"
 
     def __init__(self) -> None:
         self.fits = 0
@@ -90,6 +90,15 @@ def test_scores_of_other_rows_or_settings_are_not_reused(tmp_path: Path) -> None
     assert first.fits == other.fits == changed.fits == 2
 
 
+def test_what_differs_after_the_training_alone_is_scored_anew_from_the_same_state(tmp_path: Path) -> None:
+    first, other = _Counting(), _Counting()
+    other.description = "length, read otherwise"
+    for candidate in (first, other):
+        compare(source_folds(written_rows(), 20), ["words"], {"words": candidate}, tmp_path, _quiet)
+    assert other.fits == 2
+    assert other.folders == first.folders
+
+
 def test_what_was_trained_on_the_same_rows_is_found_again_where_more_texts_are_tested(tmp_path: Path) -> None:
     folders = []
     for texts in (20, 21):
@@ -122,7 +131,7 @@ def test_a_mean_reuses_the_scores_of_its_parts(tmp_path: Path) -> None:
 class _Opposite(_Counting):
     """As wrong as the other is right."""
 
-    description = "shortness"
+    description = training = "shortness"
 
     def fit(self, rows: Sequence[TextRow], folder: Path, /) -> Scorer:
         score = super().fit(rows, folder)

@@ -26,6 +26,10 @@ class Candidate(Protocol):
     def description(self) -> str:
         """Everything that decides what the candidate computes, in a line."""
 
+    @property
+    def training(self) -> str:
+        """What of it decides the state that `fit` keeps: candidates that share it continue from the same state."""
+
     def fit(self, rows: Sequence[TextRow], folder: Path, /) -> Scorer:
         """Return a scorer fitted on *rows*; a long fit keeps its state in *folder* and continues there."""
 

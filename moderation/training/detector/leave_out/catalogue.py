@@ -43,12 +43,13 @@ def catalogue(
     teacher: Teacher | None = None,
     *,
     lessons: int = TrainingPlan.taught_per_stratum,
+    curvature_share: float = TrainingPlan.curvature_share,
     bf16: bool = False,
 ) -> dict[str, Candidate]:
     """Return every candidate by name; encoders begin at *start_from* and take *steps* steps, in bfloat16 with *bf16*.
 
-    *zero_shot*, and the encoder that *teacher* teaches from *lessons* texts of each source and label, are among them
-    where there is a companion.
+    *zero_shot*, and the encoder that *teacher* teaches from *lessons* texts of each source and label, with
+    *curvature_share* of the say for what it taught, are among them where there is a companion.
     """
     plain = TrainingPlan(steps=steps, attacked_share=0.0, bf16=bf16)
     attacked = replace(plain, attacked_share=_ATTACKED_SHARE)
@@ -70,6 +71,8 @@ def catalogue(
     if zero_shot is not None:
         known[ZERO_SHOT] = zero_shot
     if teacher is not None:
-        taught = replace(hard, teacher=teacher.manifest_hash, taught_per_stratum=lessons)
+        taught = replace(
+            hard, teacher=teacher.manifest_hash, taught_per_stratum=lessons, curvature_share=curvature_share
+        )
         known[TAUGHT] = Encoder(taught, start_from, device, teacher)
     return known

@@ -34,7 +34,7 @@ _DECIDE_WHERE_SET = (
     "bf16",
 )
 # Always named where there is a teacher: what it taught with by default has changed.
-_OF_A_TEACHER = ("taught_share", "taught_per_stratum", "curvature_share")
+_OF_A_TEACHER = ("taught_share", "taught_per_stratum")
 
 
 class Encoder:
@@ -49,8 +49,14 @@ class Encoder:
         self._device = device
         self._teacher = teacher
 
-    @cached_property
+    @property
     def description(self) -> str:
+        """The training, and how the head that a teacher taught is joined with that of the labels."""
+        joined = f", curvature_share {self._plan.curvature_share}" if self._teacher else ""
+        return self.training + joined
+
+    @cached_property
+    def training(self) -> str:
         """The checkpoint it starts from, by its weights, and what the plan says."""
         weights = hashlib.sha256()
         found = [*self._start_from.glob("*.safetensors"), *self._start_from.glob("*.bin")]

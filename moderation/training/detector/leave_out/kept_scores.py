@@ -37,8 +37,8 @@ class FoldScores:
 def scores_of(fold: Fold, name: str, candidate: Candidate, work: Path) -> FoldScores:
     """Return the candidate's scores in the fold: those kept in *work* if the rows and the candidate are the same."""
     # What a candidate learns depends on the rows it is trained on, its scores also on those tested.
-    trained = _key(candidate, fold.train)
-    key = _key(candidate, fold.train, fold.test)
+    trained = _key(candidate.training, fold.train)
+    key = _key(candidate.description, fold.train, fold.test)
     folder = work / fold.name
     kept = folder / f"{name}.npz"
     if (found := _read(kept, key)) is not None:
@@ -69,8 +69,8 @@ def _write(path: Path, key: str, scores: FoldScores) -> None:
     fresh.replace(path)
 
 
-def _key(candidate: Candidate, *parts: Sequence[TextRow]) -> str:
-    digest = hashlib.sha256(candidate.description.encode())
+def _key(candidate: str, *parts: Sequence[TextRow]) -> str:
+    digest = hashlib.sha256(candidate.encode())
     for rows in parts:
         digest.update(b"\0rows")
         for line in _lines(rows):

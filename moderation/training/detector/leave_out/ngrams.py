@@ -25,7 +25,7 @@ BALANCED = f"hashed to {_FEATURES} features, {REGRESSION}"
 class Words:
     """The baseline as it is."""
 
-    description = "word 1-2-gram TF-IDF with logistic regression (liblinear, C 1.0)"
+    description = training = "word 1-2-gram TF-IDF with logistic regression (liblinear, C 1.0)"
 
     def fit(self, rows: Sequence[TextRow], _folder: Path, /) -> Scorer:
         """Return the baseline fitted on *rows*."""
@@ -39,7 +39,7 @@ class BalancedNgrams:
     """
 
     def __init__(self, vectorizer: HashingVectorizer, what: str) -> None:
-        self.description = f"{what} {BALANCED}"
+        self.description = self.training = f"{what} {BALANCED}"
         self._vectorizer = vectorizer
         self._places: dict[str, int] = {}
         self._counts: csr_matrix | None = None

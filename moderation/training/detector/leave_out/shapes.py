@@ -25,7 +25,9 @@ _LONGEST_SHAPE = 4
 class Shapes:
     """Word 1-3-grams, every word but the 1000 commonest of the training rows replaced by its shape and suffix."""
 
-    description = f"word 1-3-grams, all but the {_COMMON_WORDS} commonest words as shape and suffix, {BALANCED}"
+    description = training = (
+        f"word 1-3-grams, all but the {_COMMON_WORDS} commonest words as shape and suffix, {BALANCED}"
+    )
 
     def __init__(self) -> None:
         self._tokens: dict[str, list[str]] = {}

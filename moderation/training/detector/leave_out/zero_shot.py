@@ -35,6 +35,11 @@ class ZeroShot:
             f"(C {C}) on at most {ROWS_PER_STRATUM} rows of each source and label, which count alike"
         )
 
+    @property
+    def training(self) -> str:
+        """All of it."""
+        return self.description
+
     def fit(self, rows: Sequence[TextRow], _folder: Path, /) -> Scorer:
         """Return a scorer fitted on *rows*; a text of which the companion says nothing gets 0, even odds.
 

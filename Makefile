@@ -73,11 +73,12 @@ lock: | tools ## Lock files from pyproject.toml
 	@$(LOCK) $(if $(UPGRADE),--constraint requirements/test.txt) -o requirements/run.txt
 	@echo "Locked; run make check test before you commit requirements/"
 
+# Old libraries beside the newest ones below them warn of each other: here that is no error.
 lowest: | tools ## The lower bounds, tested
 	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet 'uv>=0.13'; }
 	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)-lowest
 	@$(UV) pip install --quiet --python $(VENV)-lowest --resolution lowest-direct --editable '.[export,test]'
-	@$(VENV)-lowest/bin/python -m pytest -q tests/unit $(TESTS)
+	@$(VENV)-lowest/bin/python -m pytest -q -W default tests/unit $(TESTS)
 
 clean: ## Remove environments, caches and the demo's output
 	rm -rf $(VENV) $(VENV)-lock $(VENV)-lowest demo-out build *.egg-info .cache .mypy_cache .ruff_cache .pytest_cache \

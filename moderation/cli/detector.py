@@ -8,7 +8,16 @@ from typing import Annotated
 import typer
 
 from moderation.checksum import sha256_of
-from moderation.cli.detector_training import NEEDS_EXPORT, Bf16, CurvatureShare, Generated, Lessons, pretrain, train
+from moderation.cli.detector_training import (
+    NEEDS_EXPORT,
+    Bf16,
+    CurvatureShare,
+    Generated,
+    Lessons,
+    pretrain,
+    train,
+    was_given,
+)
 from moderation.errors import InputError, SettingsError
 
 app = typer.Typer(no_args_is_help=True, help="Train, compare and evaluate the text detector.")
@@ -37,6 +46,7 @@ def heldout(
 
 @app.command()
 def compare(
+    context: typer.Context,
     data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
     out: Annotated[Path, typer.Option(help="JSON file for the figures.")],
     candidate: Annotated[
@@ -84,7 +94,8 @@ def compare(
         from moderation.detector.companion import load_companion
         from moderation.training.detector.distillation.lessons import Teacher
         from moderation.training.detector.generated.rows import generated_rows
-        from moderation.training.detector.leave_out.catalogue import DEFAULT, catalogue, check_companion
+        from moderation.training.detector.leave_out.candidates import parts_of
+        from moderation.training.detector.leave_out.catalogue import DEFAULT, TAUGHT, catalogue, check_companion
         from moderation.training.detector.leave_out.comparison import ComparisonPlan, compare_on
         from moderation.training.detector.leave_out.zero_shot import ZeroShot
         from moderation.training.detector.pretrained import minilm_directory
@@ -107,6 +118,10 @@ def compare(
         generated_sha256="" if generated is None else sha256_of(generated),
     )
     check_companion(plan.candidates, companion)
+    if not any(TAUGHT in parts_of(name) for name in plan.candidates):
+        for name, option in (("lessons", "--lessons"), ("curvature_share", "--curvature-share")):
+            if was_given(context, name):
+                raise SettingsError(f"{option} is of the candidate {TAUGHT}: ask for that one too, or leave it out.")
     kept = work or out.with_suffix(".work")
     loaded = None if companion is None else load_companion(companion, threads or None)
     report = compare_on(

@@ -125,7 +125,7 @@ def train(
 ) -> None:
     """Train the detector on part A of the text data; stop an encoder at any time, the same command continues."""
     if kind in _NGRAMS_OF:
-        given = [option for name, option in _OF_THE_ENCODER.items() if _was_given(context, name)]
+        given = [option for name, option in _OF_THE_ENCODER.items() if was_given(context, name)]
         if given:
             raise SettingsError(f"{', '.join(given)} would change nothing with --kind {kind}; leave it out.")
         _train_ngrams(data, out, _NGRAMS_OF[kind], seed, generated, all_rows=all_rows)
@@ -133,7 +133,7 @@ def train(
     if kind != "encoder":
         raise SettingsError(f"--kind takes encoder, ngrams or words, not {kind!r}.")
     for name in ("lessons", "curvature_share"):
-        if teacher is None and _was_given(context, name):
+        if teacher is None and was_given(context, name):
             raise SettingsError(f"{_OF_THE_ENCODER[name]} is a teacher's: give one with --teacher DIR.")
     try:
         from moderation.detector.companion import load_companion
@@ -220,7 +220,8 @@ def device_with(threads: int, device: str) -> torch.device:
     return torch.device(device)
 
 
-def _was_given(context: typer.Context, name: str) -> bool:
+def was_given(context: typer.Context, name: str) -> bool:
+    """Say whether the user gave the option of that parameter, also where it equals the default."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 

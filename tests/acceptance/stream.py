@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -73,7 +74,9 @@ def read_all(bootstrap: str, topic: str) -> list[tuple[dict[str, bytes], bytes]]
         ends = consumer.end_offsets(partitions)
         consumer.seek_to_beginning(*partitions)
         found: list[tuple[dict[str, bytes], bytes]] = []
-        while any(consumer.position(partition) < ends[partition] for partition in partitions):
+        deadline = time.monotonic() + 60
+        while any(consumer.position(partition, timeout_ms=10_000) < ends[partition] for partition in partitions):
+            assert time.monotonic() < deadline, f"{topic} gave {len(found)} records in a minute, and has more"
             for batch in consumer.poll(timeout_ms=500).values():
                 found.extend((dict(record.headers), record.value) for record in batch)
         return found

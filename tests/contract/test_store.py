@@ -143,10 +143,10 @@ def test_a_claim_during_a_commit_comes_after_it(store: ReviewStore, claim: Claim
     inside = threading.Event()
 
     def claim_meanwhile() -> None:
-        inside.wait()
+        inside.wait(30)
         positions.append(store.claim("main", "two", [partition(0)]).positions)
 
-    other = threading.Thread(target=claim_meanwhile)
+    other = threading.Thread(target=claim_meanwhile, daemon=True)
     other.start()
 
     def on_execute(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
@@ -157,7 +157,7 @@ def test_a_claim_during_a_commit_comes_after_it(store: ReviewStore, claim: Claim
     event.listen(store.engine, "before_cursor_execute", on_execute)
     store.commit(claim, everything({partition(0): 10}))
     event.remove(store.engine, "before_cursor_execute", on_execute)
-    other.join()
+    other.join(60)
     assert positions == [{partition(0): 10}]
     with pytest.raises(FencedError):
         store.commit(claim, Effects(positions={partition(0): 11}))
@@ -228,9 +228,9 @@ def test_the_lease_is_taken_renewed_refused_given_back_and_lapses(store: ReviewS
     store.release_lease("main", "two")
     assert not store.acquire_lease("main", "two", 60)
     store.release_lease("main", "one")
-    assert store.acquire_lease("main", "two", 0.3)
+    assert store.acquire_lease("main", "two", 3)
     assert not store.acquire_lease("main", "one", 60)
-    time.sleep(0.4)
+    time.sleep(3.2)
     assert store.acquire_lease("main", "one", 60)
     assert not store.acquire_lease("main", "two", 60)
 
@@ -242,11 +242,11 @@ def test_of_many_who_want_the_lease_one_gets_it(store: ReviewStore) -> None:
         if store.acquire_lease("main", owner, 60):
             got.append(owner)
 
-    rivals = [threading.Thread(target=want, args=(f"owner-{number}",)) for number in range(8)]
+    rivals = [threading.Thread(target=want, args=(f"owner-{number}",), daemon=True) for number in range(8)]
     for rival in rivals:
         rival.start()
     for rival in rivals:
-        rival.join()
+        rival.join(60)
     assert len(got) == 1
 
 

@@ -14,7 +14,7 @@ from moderation.effects import Effects
 from moderation.review.queries import FlagDetail, FlagFilter, list_flags, show_flag
 from tests.contract.samples import PLATFORM, deletion, flag, partition
 
-GONE = datetime(2026, 11, 1, 12, tzinfo=UTC)
+GONE = (datetime.now(UTC) - timedelta(days=5)).replace(microsecond=0)
 KEEP = timedelta(days=30)
 
 

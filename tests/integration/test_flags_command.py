@@ -147,11 +147,11 @@ def test_of_two_people_who_decide_at_once_one_is_refused(database: ReviewStore) 
         except StaleDecision:
             outcomes.append("stale")
 
-    people = [threading.Thread(target=try_to_decide, args=(f"person-{number}",)) for number in range(6)]
+    people = [threading.Thread(target=try_to_decide, args=(f"person-{number}",), daemon=True) for number in range(6)]
     for person in people:
         person.start()
     for person in people:
-        person.join()
+        person.join(60)
     assert sorted(outcomes) == ["stale"] * 5 + ["written"]
 
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 
 from moderation.audit import AuditSampling
 from moderation.cli.score import as_json
 from moderation.effects import Assessment, Origin, Partition
+from moderation.events import BadRecord
 from moderation.ordering import Item
 from moderation.pipeline import Outcome
 from moderation.sidecar import Decoder
@@ -31,6 +33,15 @@ def assessed(found: Outcome) -> list[Assessment]:
 
 def robot(post_id: str, **fields: object) -> dict[str, object]:
     return {"post_id": post_id, "text": "I am a robot.", **FULL, **fields}
+
+
+def test_a_producer_whose_clock_runs_ahead_moves_no_window() -> None:
+    ahead = datetime.now(UTC) + timedelta(days=3)
+    event = robot("p1", created_at=ahead.isoformat())
+    origin = Origin(LANE, 0, int(ahead.timestamp() * 1000), None, json.dumps(event).encode())
+    found = Decoder({}, None, {}).item(origin).content
+    assert isinstance(found, BadRecord)
+    assert found.stage == "time"
 
 
 def test_a_flag_carries_everything_that_makes_it_reproducible() -> None:

@@ -96,6 +96,21 @@ def test_a_clean_run_flags_what_it_should_and_moves_the_ledger_to_the_end() -> N
     assert store.lease is None
 
 
+def test_the_watchdog_still_watches_while_what_was_held_is_given_back() -> None:
+    watched: list[bool] = []
+
+    class Frozen(MemoryStore):
+        def release_lease(self, pipeline: str, owner: str) -> None:
+            watched.append(not work.ended.is_set())
+            raise Killed
+
+    work = sidecar(records(4), Frozen())
+    with pytest.raises(Killed):
+        work.run()
+    assert watched == [True]
+    assert work.ended.is_set()
+
+
 @pytest.mark.parametrize("snapshot", [True, False])
 @pytest.mark.parametrize("step", ["polled", "scoring", "before_commit", "committed", "hinted", "snapshot"])
 @pytest.mark.parametrize("count", [1, 3])

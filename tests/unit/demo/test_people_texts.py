@@ -44,6 +44,10 @@ def cached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
+def endless_pip(command: list[str], *, timeout: float, **_: object) -> subprocess.CompletedProcess[str]:
+    raise subprocess.TimeoutExpired(command, timeout)
+
+
 def no_pip(*_: object, **__: object) -> subprocess.CompletedProcess[str]:
     return subprocess.CompletedProcess([], 1, "", "ERROR: no network here\n")
 
@@ -66,6 +70,12 @@ def test_without_cache_and_connection_one_sentence_says_what_to_do(
 ) -> None:
     monkeypatch.setattr(subprocess, "run", no_pip)
     with pytest.raises(ConnectionLost, match=r"run the demo once with a connection.*no network here"):
+        subject.people_texts(tmp_path)
+
+
+def test_a_download_that_does_not_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "run", endless_pip)
+    with pytest.raises(ConnectionLost, match="did not arrive in 300 s"):
         subject.people_texts(tmp_path)
 
 

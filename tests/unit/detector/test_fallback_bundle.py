@@ -93,9 +93,9 @@ def test_a_text_of_which_nothing_is_left_abstains(detector: Detector, text: str)
     ids=["1 MB of combining marks", "100k emoji", "NULs", "lone surrogates", "1 MB of a letter", "one letter"],
 )
 def test_hostile_text_is_scored_in_bounded_time(detector: Detector, text: str) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     (score,) = detector.score([text])
-    assert time.monotonic() - began < _LONGEST_S
+    assert time.process_time() - began < _LONGEST_S
     assert score.abstained == "short" or (math.isfinite(score.logit) and 0 <= score.probability <= 1)
 
 

@@ -113,22 +113,21 @@ def _headers_and_nulls(origin: Origin) -> tuple[list[tuple[str, bytes]], list[st
 
 
 class _Waiting:
-    """Rows of the outbox that are this relay's to send. A row that can never go stays there and holds up no other."""
+    """Rows of the outbox that are this relay's to send. A row that can never go stays there and holds up no other.
 
-    def __init__(self, store: Store, ours: Callable[[OutboxRow], bool]) -> None:
+    Letters from other topics than those of *partitions* are other pipelines' to carry out; those of a recreated topic's
+    earlier life are ours.
+    """
+
+    def __init__(self, store: Store, partitions: Collection[Partition]) -> None:
         self._store = store
-        self._ours = ours
+        self._logs = {(partition.cluster_id, partition.topic) for partition in partitions}
         self._passed: set[int] = set()
 
     def next(self, limit: int) -> list[OutboxRow]:
         """The oldest rows to send; empty where none is left."""
-        while True:
-            asked = limit + len(self._passed)
-            rows = self._store.outbox(asked)
-            found = [row for row in rows if row.id not in self._passed and self._ours(row)]
-            self._passed.update(row.id for row in rows if not self._ours(row))
-            if found or len(rows) < asked:
-                return found[:limit]
+        rows = self._store.outbox(limit + len(self._passed), self._logs)
+        return [row for row in rows if row.id not in self._passed][:limit]
 
     def pass_over(self, row: OutboxRow, reason: str) -> None:
         """Leave a row until the next start."""
@@ -161,8 +160,7 @@ class KafkaRelay:
         flush_timeout_s: float = FLUSH_TIMEOUT_S,
     ) -> None:
         self._store = store
-        ours = {(partition.cluster_id, partition.topic) for partition in partitions}
-        self._waiting = _Waiting(store, lambda row: _log_of(row) in ours)
+        self._waiting = _Waiting(store, partitions)
         self._connection = dict(connection)
         self._make_producer = make_producer
         self._flush_timeout_s = flush_timeout_s
@@ -263,11 +261,6 @@ class KafkaRelay:
         self._drop_producer()
 
 
-def _log_of(row: OutboxRow) -> tuple[str, str]:
-    where = row.letter.origin.partition
-    return where.cluster_id, where.topic
-
-
 def _why(row: OutboxRow, error: BaseException) -> str:
     if isinstance(error, _TOO_LARGE):
         return f"{row.topic} takes no record of this size; raise the topic's max.message.bytes and start again"
@@ -285,8 +278,7 @@ class FileRelay:
     def __init__(self, store: Store, path: Path, *, partitions: Collection[Partition]) -> None:
         self._store = store
         self._path = path
-        ours = {(partition.cluster_id, partition.topic) for partition in partitions}
-        self._waiting = _Waiting(store, lambda row: _log_of(row) in ours)
+        self._waiting = _Waiting(store, partitions)
 
     def run_once(self, limit: int = 500) -> int:
         """Write up to `limit` waiting rows and mark them; how many. Raises InputError, ConnectionLost."""

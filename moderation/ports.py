@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -51,8 +51,8 @@ class Store(Protocol):
         nothing was written), ConnectionLost when the database does not answer.
         """
 
-    def outbox(self, limit: int) -> list[OutboxRow]:
-        """Oldest rows not relayed yet."""
+    def outbox(self, limit: int, logs: Collection[tuple[str, str]] | None = None) -> list[OutboxRow]:
+        """Oldest rows not relayed yet; with *logs*, pairs of cluster id and topic, only letters from these."""
 
     def relayed(self, ids: Sequence[int]) -> None:
         """Mark outbox rows as sent (they may be sent again if this call is lost)."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, null, select, update
+from sqlalchemy import Connection, and_, bindparam, false, null, or_, select, update
 
 from connectors.reviewdb.models import OutboxRecord
 from connectors.reviewdb.rows import letter_of
@@ -21,9 +21,12 @@ def dead_letter_topic(topic: str) -> str:
     return topic + DEAD_LETTER_SUFFIX
 
 
-def waiting(connection: Connection, limit: int) -> list[OutboxRow]:
-    """Oldest rows that were not relayed."""
+def waiting(connection: Connection, limit: int, logs: Collection[tuple[str, str]] | None = None) -> list[OutboxRow]:
+    """Oldest rows that were not relayed; with *logs*, pairs of cluster id and topic, only letters from these."""
     query = select(OUTBOX).where(OUTBOX.c.relayed_at.is_(None)).order_by(OUTBOX.c.id).limit(limit)
+    if logs is not None:
+        ours = [and_(OUTBOX.c.cluster_id == cluster_id, OUTBOX.c.topic == topic) for cluster_id, topic in sorted(logs)]
+        query = query.where(or_(false(), *ours))
     return [OutboxRow(row.id, dead_letter_topic(row.topic), letter_of(row)) for row in connection.execute(query)]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -89,10 +89,10 @@ class ReviewStore:
         retention.mark_deleted(connection, touched, self._keep)
         insert_new(connection, OutboxRecord, [rows.outbox_row(letter, now) for letter in effects.dead_letters])
 
-    def outbox(self, limit: int) -> list[OutboxRow]:
-        """Oldest rows not relayed yet."""
+    def outbox(self, limit: int, logs: Collection[tuple[str, str]] | None = None) -> list[OutboxRow]:
+        """Oldest rows not relayed yet; with *logs*, pairs of cluster id and topic, only letters from these."""
         with self._reading() as connection:
-            return outbox.waiting(connection, limit)
+            return outbox.waiting(connection, limit, logs)
 
     def relayed(self, ids: Sequence[int]) -> None:
         """Mark outbox rows as sent; they may be sent again if this call is lost."""

@@ -15,7 +15,7 @@ from sqlalchemy.exc import StatementError
 
 from connectors.reviewdb.schema import SchemaOutdated, upgrade
 from connectors.reviewdb.store import ReviewStore
-from moderation.effects import Effects
+from moderation.effects import DeadLetter, Effects, Partition
 from moderation.errors import FencedError
 from moderation.ports import Claim
 from tests.contract.samples import HOSTILE, assessment, everything, flag, label, letter, partition, sample
@@ -265,6 +265,22 @@ def test_the_outbox_holds_each_origin_once_until_it_is_relayed(store: ReviewStor
     store.commit(claim, Effects(dead_letters=letters))
     assert store.outbox(10) == [found[1], found[3]]
     assert rows(store, "SELECT count(*) FROM outbox WHERE relayed_at IS NOT NULL AND record_value IS NULL") == [(2,)]
+
+
+def test_the_outbox_gives_the_letters_of_the_logs_that_are_asked_for(store: ReviewStore, claim: Claim) -> None:
+    odd = Partition("c\x1a1", "po'sts\x00", "id-9", 0)
+    reborn = Partition(partition().cluster_id, partition().topic, "another life", 0)
+    places = [partition(), odd, partition(1), reborn, Partition("elsewhere", partition().topic, "id-1", 0)]
+    letters = [letter(offset, where) for offset, where in enumerate(places)]
+    store.commit(claim, Effects(dead_letters=letters))
+
+    def found(*logs: Partition, limit: int = 10) -> list[DeadLetter]:
+        return [row.letter for row in store.outbox(limit, {(log.cluster_id, log.topic) for log in logs})]
+
+    assert found(partition()) == [letters[0], letters[2], letters[3]]
+    assert found(odd, partition()) == letters[:4]
+    assert found(odd, limit=1) == [letters[1]], "letters of others in front do not count"
+    assert found() == []
 
 
 def test_labels_count_once(store: ReviewStore, claim: Claim) -> None:

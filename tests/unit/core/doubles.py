@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -191,8 +191,12 @@ class MemoryStore:
             key = (letter.origin.partition, letter.origin.offset)
             self.letters.setdefault(key, OutboxRow(len(self.letters), f"{key[0].topic}-dlt", letter))
 
-    def outbox(self, limit: int) -> list[OutboxRow]:
-        return [row for row in self.letters.values() if row not in self.sent][:limit]
+    def outbox(self, limit: int, logs: Collection[tuple[str, str]] | None = None) -> list[OutboxRow]:
+        waiting = [row for row in self.letters.values() if row not in self.sent]
+        if logs is not None:
+            origins = {row.id: row.letter.origin.partition for row in waiting}
+            waiting = [row for row in waiting if (origins[row.id].cluster_id, origins[row.id].topic) in logs]
+        return waiting[:limit]
 
     def relayed(self, ids: Sequence[int]) -> None:
         self.sent.extend(row for row in self.letters.values() if row.id in ids)

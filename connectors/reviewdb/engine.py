@@ -18,6 +18,11 @@ BUSY_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10
 UNANSWERED_TIMEOUT_MS = 30_000
 """Data that a PostgreSQL server leaves unacknowledged this long ends the connection (Linux TCP_USER_TIMEOUT)."""
+IDLE_IN_TRANSACTION_MS = 60_000
+"""A PostgreSQL server ends a session of ours that stops so long within a transaction, and so lets go of its row locks.
+
+The host of a sidecar can vanish there; the server's own keepalives would find out after two hours, and nobody could
+take over before."""
 
 _SQLITE_TRANSIENT = frozenset(
     {
@@ -60,7 +65,7 @@ def open_engine(text: str) -> Engine:
     """An engine for a database URL; nothing is connected yet. Raises SettingsError for a URL that cannot be used."""
     url = parse_url(text)
     if url.get_backend_name() == "postgresql":
-        return create_engine(
+        engine = create_engine(
             url,
             hide_parameters=True,  # an error of ours must not show what people wrote
             pool_pre_ping=True,
@@ -72,10 +77,19 @@ def open_engine(text: str) -> Engine:
                 "tcp_user_timeout": UNANSWERED_TIMEOUT_MS,
             },
         )
+        event.listen(engine, "connect", _prepare_postgresql)
+        return engine
     engine = create_engine(url, hide_parameters=True, connect_args={"timeout": BUSY_TIMEOUT_S})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _prepare_postgresql(connection: Any, _record: Any) -> None:
+    """A statement and not a parameter of the connection, which a pooler between us and the server may refuse."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}")
+    connection.commit()
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:

@@ -57,6 +57,25 @@ def test_a_server_that_dies_within_a_transaction_leaves_nothing(own_postgres_ser
     store.close()
 
 
+def test_a_sidecar_that_vanishes_within_a_transaction_holds_its_rows_no_longer_than_the_bound(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    patience = {"options": "-c lock_timeout=30s"}
+    successor = ReviewStore(parse_url(postgres_url).set(query=patience).render_as_string(hide_password=False))
+    upgrade(successor.engine)
+    monkeypatch.setattr("connectors.reviewdb.engine.IDLE_IN_TRANSACTION_MS", 500)
+    vanished = ReviewStore(postgres_url)
+    claim = vanished.claim("main", "one", [partition()])
+    connection = vanished.engine.connect()
+    connection.execute(text("SELECT * FROM ledger FOR UPDATE"))
+    # Waits for the lock until the server has ended the session that holds it.
+    assert successor.claim("main", "two", [partition()]).epochs[partition()] > claim.epochs[partition()]
+    connection.invalidate()
+    connection.close()
+    vanished.close()
+    successor.close()
+
+
 def test_no_server_at_all_is_lost_without_showing_the_password() -> None:
     (port,) = free_ports(1)
     store = ReviewStore(f"postgresql://ana:secret@127.0.0.1:{port}/reviews")

@@ -21,7 +21,7 @@ from kafka.structs import OffsetAndMetadata
 
 from connectors.kafka_opening import open_client
 from moderation.effects import Origin, Partition
-from moderation.errors import ConnectionLost, PositionError, SettingsError
+from moderation.errors import ConnectionLost, PositionError, RecordsExpired, SettingsError
 from moderation.settings import KafkaSettings
 
 log = logging.getLogger(__name__)
@@ -96,9 +96,8 @@ def _no_broker(settings: KafkaSettings, error: Exception) -> ConnectionLost:
 def _meaning(settings: KafkaSettings, error: Exception) -> ConnectionLost | PositionError | SettingsError:
     """What an error of a fetch means for the one who runs the sidecar."""
     if isinstance(error, (OffsetOutOfRangeError, NoOffsetForPartitionError)):
-        return PositionError(
-            f"the log no longer holds the next record of {_named(error)}: it expired, or was cut off, before it was "
-            'read. Set kafka.on_lost_records = "skip" and start again to go on after the gap.'
+        return RecordsExpired(
+            f"the log no longer holds the next record of {_named(error)}: it expired, or was cut off, unread"
         )
     if isinstance(error, AuthorizationError):
         return SettingsError(
@@ -188,7 +187,8 @@ class KafkaSource:
         return {self._by_name[name]: (first[name], end[name]) for name in names}
 
     def seek(self, positions: Mapping[Partition, int]) -> None:
-        """Join the group and read on from here once partitions are assigned."""
+        """Join the group and read on from here once partitions are assigned; later, read on from other places."""
+        self._early.clear()
         self._next = {TopicPartition(p.topic, p.partition): offset for p, offset in positions.items()}
         if self._consumer.subscription() is None:
             topics = sorted({partition.topic for partition in self._partitions})

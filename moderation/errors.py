@@ -45,6 +45,10 @@ class PositionError(ModerationError):
     exit_code = 6
 
 
+class RecordsExpired(PositionError):
+    """The log no longer holds the next record to read; a new start finds out whether that may be passed over."""
+
+
 class DetectorOverdue(ModerationError):
     """The detector did not finish a batch in its time; the batch is taken up again after a restart."""
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Literal
 
 from moderation.effects import Effects, Origin, Partition
-from moderation.errors import ConnectionLost, FencedError, PositionError
+from moderation.errors import ConnectionLost, FencedError, PositionError, RecordsExpired
 from moderation.events import BadRecord, decode
 from moderation.gaps import GapWatch
 from moderation.mapping import FieldMapping, Kind
@@ -150,7 +150,8 @@ class Sidecar:
             self._take_lease()
             if not self._stop.is_set():
                 self._lease_keeper.start()
-                self._work(*self._start())
+                while not self._worked_to_the_end():
+                    self._stop.wait(RETRY_FIRST_S)
         except ConnectionLost:
             if not self._stop.is_set():
                 raise
@@ -163,6 +164,18 @@ class Sidecar:
                 self._release()
             finally:
                 self.ended.set()  # last: a frozen server can hold these up too, and the watchdog must see it
+
+    def _worked_to_the_end(self) -> bool:
+        """False where records expired before they were read: what is in memory stands before a gap.
+
+        A new start then decides as after a stop: it goes on after the gap, or says what the operator can choose.
+        """
+        try:
+            self._work(*self._start())
+        except RecordsExpired as expired:
+            log.warning("%s; starting again from the ledger", expired)
+            return False
+        return True
 
     def _take_lease(self) -> None:
         deadline = time.monotonic() + 1.5 * self._config.lease_ttl_s
@@ -209,6 +222,8 @@ class Sidecar:
         return claim, state, GapWatch(state, holding, self._decoder.kinds)
 
     def _begin(self, plan: StartPlan) -> None:
+        self._source.resume(self._paused)
+        self._paused = set()
         self._decoder.live_from = dict(plan.live_from)
         self._positions = dict(plan.read_from)
         self._source.seek(plan.read_from)
@@ -233,6 +248,7 @@ class Sidecar:
 
     def _work(self, claim: Claim, state: PlatformState, gaps: GapWatch) -> None:
         pipeline = self._build(state)
+        self._late_seen = state.late_events
         merge = EventTimeMerge(self._source.partitions(), max_idle_ms=self._config.max_idle_ms, now_ms=_now_ms())
         last_snapshot, last_expiry, last_relay = time.monotonic(), -math.inf, -math.inf
         while not self._stop.is_set():

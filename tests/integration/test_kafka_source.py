@@ -22,7 +22,7 @@ from kafka.errors import (
 
 from connectors.kafka import KafkaSource, describe_partitions
 from moderation.effects import Origin, Partition
-from moderation.errors import ConnectionLost, ModerationError, PositionError, SettingsError
+from moderation.errors import ConnectionLost, ModerationError, PositionError, RecordsExpired, SettingsError
 from moderation.settings import KafkaSettings
 from tests.services.broker import KafkaBroker
 
@@ -102,6 +102,28 @@ def test_it_reads_on_from_where_it_is_told_whatever_the_group_was_told(kafka_bro
     assert all(origin.offset >= again[origin.partition] for origin in found)
 
 
+def test_records_that_expire_before_they_are_read_are_told_and_can_be_passed_over(
+    kafka_broker: str, topics: Topics
+) -> None:
+    topic = topics(2)
+    with source(settings(kafka_broker, topic)) as opened:
+        gone, whole = opened.partitions()
+        fill(kafka_broker, topic, 100)
+        read(opened, 100)
+        admin = KafkaAdminClient(bootstrap_servers=kafka_broker)
+        admin.delete_records({TopicPartition(topic, gone.partition): 20}, timeout_ms=10_000)
+        admin.close()
+        opened.seek({gone: 5, whole: 3})
+        with pytest.raises(RecordsExpired, match=f"{topic}/{gone.partition}"):
+            read(opened, 100)
+        bounds = opened.bounds()
+        assert bounds[gone][0] == 20
+        opened.seek({gone: 20, whole: 3})
+        found = read(opened, bounds[gone][1] - 20 + bounds[whole][1] - 3)
+    assert min(origin.offset for origin in found if origin.partition == gone) == 20
+    assert min(origin.offset for origin in found if origin.partition == whole) == 3
+
+
 def test_a_paused_partition_waits_and_goes_on(kafka_broker: str, topics: Topics) -> None:
     topic = topics(2)
     with source(settings(kafka_broker, topic)) as opened:
@@ -163,12 +185,12 @@ def test_a_partition_that_is_added_while_running_is_named(kafka_broker: str, top
             poll_until_it_raises(opened)
 
 
-def test_a_record_that_is_gone_is_named_with_the_setting_that_decides(kafka_broker: str, topics: Topics) -> None:
+def test_a_place_that_the_log_does_not_have_is_named(kafka_broker: str, topics: Topics) -> None:
     topic = topics(1)
     fill(kafka_broker, topic, 5)
     (partition,) = describe_partitions(settings(kafka_broker, topic), [topic])
     with (
-        pytest.raises(PositionError, match=f"{topic}/0: .*kafka.on_lost_records"),
+        pytest.raises(RecordsExpired, match=f"{topic}/0: it expired, or was cut off"),
         source(settings(kafka_broker, topic), {partition: 500}) as opened,
     ):
         poll_until_it_raises(opened)
@@ -221,8 +243,8 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> tuple[KafkaSource, FakeConsumer]:
 @pytest.mark.parametrize(
     ("error", "meaning", "words"),
     [
-        (OffsetOutOfRangeError({NAMES[1]: 7}), PositionError, r"posts/1: .*kafka\.on_lost_records"),
-        (NoOffsetForPartitionError(NAMES[0]), PositionError, r"posts/0: .*kafka\.on_lost_records"),
+        (OffsetOutOfRangeError({NAMES[1]: 7}), RecordsExpired, r"posts/1: it expired"),
+        (NoOffsetForPartitionError(NAMES[0]), RecordsExpired, r"posts/0: it expired"),
         (TopicAuthorizationFailedError({"posts"}), SettingsError, "must be allowed to read the topics posts"),
         (GroupAuthorizationFailedError("g"), SettingsError, "the consumer group posts-group"),
         (UnknownError(), ConnectionLost, "gives no records"),

@@ -11,7 +11,7 @@ import numpy as np
 from moderation.audit import AuditSampling
 from moderation.detector import ContentScore, SectionScore
 from moderation.effects import Effects, FamilyEvidence, Origin, Partition, Reason
-from moderation.errors import ConnectionLost, FencedError
+from moderation.errors import ConnectionLost, FencedError, RecordsExpired
 from moderation.features import FEATURES_VERSION, FeatureExtractor
 from moderation.pipeline import Pipeline
 from moderation.ports import Claim, OutboxRow
@@ -126,6 +126,8 @@ class MemorySource:
         found: list[Origin] = []
         for partition, records in self._log.records.items():
             start = self._next[partition]
+            if start < self._log.first.get(partition, 0):
+                raise RecordsExpired(f"the log no longer holds the next record of {partition.topic}")
             for offset in range(start, min(start + self._per_poll, len(records))):
                 found.append(Origin(partition, offset, 1_790_000_000_000, None, records[offset]))
                 self._next[partition] = offset + 1

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
@@ -43,6 +44,7 @@ def sidecar(
     on_step: Callable[[str], None] = lambda _step: None,
     snapshot: Path | None = None,
     owner: str = "one",
+    on_lost_records: Literal["stop", "skip"] = "stop",
 ) -> Sidecar:
     config = LoopConfig(
         pipeline="m",
@@ -54,6 +56,7 @@ def sidecar(
         max_idle_ms=1000,
         snapshot=snapshot,
         snapshot_every_s=0.0,
+        on_lost_records=on_lost_records,
     )
 
     def load(path: Path) -> tuple[PlatformState, dict[Partition, int]]:
@@ -175,6 +178,52 @@ def test_a_log_that_lost_its_past_is_named_and_its_windows_are_missing() -> None
     assert degraded
     assert all("windows_24h" in names for names in degraded)
     assert all("graph" not in names for names in degraded), "posts were lost, not follows"
+
+
+def expire_once(log: MemoryLog, at: str, first: int) -> Callable[[str], None]:
+    """The log of both partitions begins at *first* from the first step of that name on."""
+
+    def on_step(name: str) -> None:
+        if name == at and not log.first:
+            log.first = dict.fromkeys(LANES, first)
+
+    return on_step
+
+
+@pytest.mark.parametrize("snapshot", [True, False])
+def test_records_that_expire_while_it_runs_are_passed_over_where_that_was_chosen(
+    snapshot: bool, tmp_path: Path
+) -> None:
+    log, store = records(60), MemoryStore()
+    place = tmp_path / "state" if snapshot else None
+    running = sidecar(log, store, expire_once(log, "committed", 20), place, on_lost_records="skip")
+    running.run()
+    assert store.positions == dict.fromkeys(LANES, 30)
+    before = {
+        post_id for effects in store.commits[:1] for flag in effects.flags for post_id in [flag.assessment.post_id]
+    }
+    assert before < EXPECTED
+    assert flagged(store) == before | {post_id for post_id in EXPECTED if int(post_id[1:]) >= 40}
+    assert len(running.degraded) == 2
+    assert all("are gone" in reason for reason in running.degraded)
+    assert all(flag.assessment.degraded for effects in store.commits[1:] for flag in effects.flags)
+
+
+def test_records_that_expire_while_it_runs_stop_it_unless_the_operator_chose_otherwise() -> None:
+    log, store = records(60), MemoryStore()
+    with pytest.raises(PositionError, match=r"records expired unread.*on_lost_records"):
+        sidecar(log, store, expire_once(log, "committed", 20)).run()
+    assert len(store.commits) == 1
+
+
+def test_records_that_only_rebuild_the_state_may_expire_meanwhile() -> None:
+    log, store = records(60), MemoryStore()
+    store.positions = dict.fromkeys(LANES, 25)
+    running = sidecar(log, store, expire_once(log, "polled", 10))
+    running.run()
+    assert store.positions == dict.fromkeys(LANES, 30)
+    assert flagged(store) == {post_id for post_id in EXPECTED if int(post_id[1:]) >= 50}
+    assert running.degraded == tuple(f"posts/{number}: the log begins at offset 10" for number in range(2))
 
 
 def test_stopping_ends_after_the_batch_in_hand() -> None:

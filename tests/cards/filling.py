@@ -20,6 +20,7 @@ _TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "attacks": detector_tables.attacks,
     "sources left out": detector_tables.sources_left_out,
     "generators left out": detector_tables.generators_left_out,
+    "speed": detector_tables.speed,
     "accounts caught": risk_tables.accounts_caught,
     "signatures removed": risk_tables.signatures_removed,
 }

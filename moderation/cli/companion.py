@@ -1,4 +1,4 @@
-"""``moderation companion``: train or export a causal language model, score with it, judge it, join it."""
+"""``moderation companion``: train, make smaller or export a causal language model, score with it, judge it, join it."""
 
 from __future__ import annotations
 
@@ -53,6 +53,40 @@ def train(
     except ImportError as error:
         raise SettingsError(NEEDS_EXPORT) from error
     train_language_model(data, out, LanguageModelPlan(steps=steps, seed=seed), device_with(threads, device))
+
+
+@app.command()
+def distil(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="Hugging Face directory or .gguf file of a Llama, Mistral or Qwen2 model.")
+    ],
+    data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
+    out: Annotated[Path, typer.Option(help="Where the checkpoint and the log go; a run found there is continued.")],
+    layers: Annotated[int, typer.Option(min=1, help="Layers that stay: those that change most.")] = 16,
+    vocabulary: Annotated[int, typer.Option(min=300, help="Entries of the vocabulary that stay, the first.")] = 24576,
+    steps: Annotated[int, typer.Option(min=1, help="Steps of the whole run, of 2032 tokens each.")] = 600,
+    bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16, where the processor has it.")] = False,
+    seed: Annotated[int, typer.Option(help="The same seed and plan give the same run.")] = 1,
+    threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")] = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+) -> None:
+    """Make a language model smaller: some layers stay, and learn to expect what the whole model expected.
+
+    It reads people's texts of part A, of sources without machines' texts, so none that `moderation detector compare`
+    tests. Stop it at any time, the same command continues.
+
+    Example:  moderation companion distil SmolLM2-135M-Instruct.Q4_1.gguf --data DIR --out run --bf16
+    """
+    try:
+        from export.causal.checkpoint import load_causal
+        from moderation.training.detector.language_model.distilling import distil as make_smaller
+        from moderation.training.detector.plans import DistillationPlan
+    except ImportError as error:
+        raise SettingsError(NEEDS_EXPORT) from error
+    plan = DistillationPlan(steps=steps, layers=layers, vocabulary=vocabulary, bf16=bf16, seed=seed)
+    computing = device_with(threads, device)
+    loaded = load_causal(checkpoint, _ANY_WINDOW)
+    make_smaller(loaded.network, loaded.tokenizer, data, out, plan, computing)
 
 
 @app.command()

@@ -77,6 +77,9 @@ def compare(
     companion: Annotated[
         Path | None, typer.Option(help="Companion for zero-shot and encoder-taught (`moderation companion export`).")
     ] = None,
+    teacher: Annotated[
+        Path | None, typer.Option(help="Companion for encoder-taught where that is another than --companion.")
+    ] = None,
     lessons: Lessons = 800,
     curvature_share: CurvatureShare = 0.5,
     generated: Generated = None,
@@ -117,13 +120,15 @@ def compare(
         generated=() if generated is None else tuple(generated_rows(generated)),
         generated_sha256="" if generated is None else sha256_of(generated),
     )
-    check_companion(plan.candidates, companion)
+    check_companion(plan.candidates, companion, teacher or companion)
     if not any(TAUGHT in parts_of(name) for name in plan.candidates):
-        for name, option in (("lessons", "--lessons"), ("curvature_share", "--curvature-share")):
+        of_the_taught = {"lessons": "--lessons", "curvature_share": "--curvature-share", "teacher": "--teacher"}
+        for name, option in of_the_taught.items():
             if was_given(context, name):
                 raise SettingsError(f"{option} is of the candidate {TAUGHT}: ask for that one too, or leave it out.")
     kept = work or out.with_suffix(".work")
     loaded = None if companion is None else load_companion(companion, threads or None)
+    teaching = loaded if teacher is None else load_companion(teacher, threads or None)
     report = compare_on(
         data,
         plan,
@@ -132,7 +137,7 @@ def compare(
             start_from or minilm_directory(),
             torch.device(device),
             ZeroShot(loaded, kept) if loaded else None,
-            Teacher(loaded, kept) if loaded else None,
+            Teacher(teaching, kept) if teaching else None,
             lessons=lessons,
             curvature_share=curvature_share,
             bf16=bf16,

@@ -97,6 +97,31 @@ class LanguageModelPlan(RunPlan):
     """Windows of texts never trained on whose perplexity goes to the log."""
 
 
+@dataclass(frozen=True)
+class DistillationPlan(RunPlan):
+    """Everything that decides how a language model is made smaller; a text is a window here."""
+
+    may_differ: ClassVar[frozenset[str]] = RunPlan.may_differ | {"validate_every", "held_out_windows"}
+
+    steps: int = 600
+    batch_texts: int = 16
+    peak_learning_rate: float = 4e-4
+    warmup_steps: int = 20
+    cooldown_share: float = 0.6
+    checkpoint_every: int = 50
+    layers: int = 16
+    """Layers that stay."""
+    vocabulary: int = 24576
+    """Entries of the vocabulary that stay, the first ones."""
+    window_tokens: int = 128
+    """Tokens that are read together, the first of which begins a document."""
+    validate_every: int = 100
+    held_out_windows: int = 64
+    """Windows of texts never learned from, on which the log says how it goes."""
+    bf16: bool = False
+    """Whether both compute in bfloat16; weights and losses stay in fp32."""
+
+
 _OF_A_TEACHER = ("taught_share", "taught_per_stratum", "curvature_share")
 _LATER = ("group_robust", "all_rows", "teacher", *_OF_A_TEACHER, "generated", "bf16")
 _ABSENT = {name: getattr(TrainingPlan, name) for name in _LATER}

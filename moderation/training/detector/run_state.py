@@ -19,7 +19,7 @@ CHECKPOINT = "checkpoint"
 _STATE = "training_state.pt"
 _LOG = "log.jsonl"
 
-Kind = Literal["training", "pretraining", "language model training"]
+Kind = Literal["training", "pretraining", "language model training", "distillation"]
 
 
 @dataclass(frozen=True)

@@ -316,9 +316,9 @@ def test_a_teacher_that_is_not_the_plans_is_refused(teacher: Teacher, tmp_path: 
 
 
 def test_a_taught_encoder_needs_a_companion(tmp_path: Path) -> None:
-    check_companion([TAUGHT], tmp_path)
+    check_companion([TAUGHT], None, tmp_path)
     with pytest.raises(InputError, match="--companion DIR"):
-        check_companion([f"words+{TAUGHT}"], None)
+        check_companion([f"words+{TAUGHT}"], tmp_path, None)
 
 
 def test_a_quotation_that_begins_a_stretch_is_normalised_as_the_companion_will() -> None:

@@ -147,10 +147,10 @@ def test_the_candidate_scores_texts_and_names_its_companion(
 
 
 def test_zero_shot_without_a_companion_is_refused(tmp_path: Path) -> None:
-    check_companion(["words", "shapes"], None)
-    check_companion(["zero-shot"], tmp_path)
+    check_companion(["words", "shapes"], None, None)
+    check_companion(["zero-shot"], tmp_path, None)
     with pytest.raises(InputError, match="--companion"):
-        check_companion(["words+zero-shot"], None)
+        check_companion(["words+zero-shot"], None, tmp_path)
     arguments = ["compare", "--data", str(tmp_path), "--out", str(tmp_path / "out.json")]
     done = CliRunner().invoke(app, [*arguments, "--candidate", "zero-shot"])
     assert isinstance(done.exception, InputError)

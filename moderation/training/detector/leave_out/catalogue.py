@@ -24,14 +24,13 @@ _ATTACKED_SHARE = 0.25
 _HARD_NEGATIVE_SHARE = 0.3
 
 TAUGHT = "encoder-taught"
-OF_A_COMPANION = (ZERO_SHOT, TAUGHT)
-"""The candidates that are there only with a companion."""
 
 
-def check_companion(names: Sequence[str], companion: Path | None) -> None:
-    """Raise InputError when a candidate that needs a companion is asked for and none is given."""
-    needing = [part for name in names for part in parts_of(name) if part in OF_A_COMPANION]
-    if companion is None and needing:
+def check_companion(names: Sequence[str], companion: Path | None, teacher: Path | None) -> None:
+    """Raise InputError when a candidate that needs a *companion*, or a *teacher*, is asked for and there is none."""
+    given = {ZERO_SHOT: companion, TAUGHT: teacher}
+    needing = [part for name in names for part in parts_of(name) if part in given and given[part] is None]
+    if needing:
         raise InputError(f"The candidate {needing[0]} needs a language model: give its bundle with --companion DIR.")
 
 

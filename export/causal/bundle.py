@@ -19,15 +19,15 @@ from moderation.detector.bundle_files import MANIFEST_FILE
 from moderation.detector.companion import load_companion
 from moderation.detector.companion.companion import probe_log_probabilities
 from moderation.detector.companion.manifest import (
-    FORMAT_VERSION,
     KIND,
     CompanionFile,
     CompanionManifest,
     CompanionPrecision,
     CompanionProbe,
     FirstToken,
+    format_with,
 )
-from moderation.detector.companion.reading import TextReader
+from moderation.detector.companion.reading import MOST_WINDOWS, TextReader
 from moderation.detector.companion.session import ExpectationRunner
 from moderation.errors import InputError
 
@@ -49,6 +49,7 @@ class CompanionOrder:
     name: str
     precisions: tuple[CompanionPrecision, ...]
     max_tokens: int = DEFAULT_MAX_TOKENS
+    most_windows: int = MOST_WINDOWS
     licence: str = "unstated"
     notice: Path | None = None
     texts: tuple[str, ...] = ()
@@ -75,7 +76,7 @@ def write_companion(source: Path, out: Path, order: CompanionOrder) -> Path:
         reader = TextReader(checkpoint.tokenizer, checkpoint.first_id, checkpoint.max_tokens, _MOST_BYTES)
         probes = tuple(CompanionProbe(text=text, token_ids=reader.token_ids(text)) for text in texts[:2])
         manifest = CompanionManifest(
-            format_version=FORMAT_VERSION,
+            format_version=format_with(order.most_windows),
             kind=KIND,
             name=order.name,
             files={},
@@ -83,6 +84,7 @@ def write_companion(source: Path, out: Path, order: CompanionOrder) -> Path:
             precisions=_write_precisions(checkpoint, reader, texts, order, stage),
             first_token=FirstToken(name=checkpoint.first_token, id=checkpoint.first_id),
             max_tokens=checkpoint.max_tokens,
+            most_windows=order.most_windows,
             vocabulary=checkpoint.vocabulary,
             family=checkpoint.family,
             licence=order.licence,

@@ -98,6 +98,7 @@ def export(
     precision: Annotated[str, typer.Option(help="int8 or fp32; both with a comma.")] = "int8",
     name: Annotated[str | None, typer.Option(help="Name of the companion (that of the directory).")] = None,
     max_tokens: Annotated[int, typer.Option(help="Tokens of a text that one window holds.")] = 254,
+    windows: Annotated[int, typer.Option(min=1, max=8, help="Windows of a text that are read; fewer cost less.")] = 8,
     licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "unstated",
     notice: Annotated[Path | None, typer.Option(help="NOTICE file that goes into the bundle.")] = None,
 ) -> None:
@@ -117,6 +118,7 @@ def export(
         name=name or out.resolve().name,
         precisions=_precisions(precision),
         max_tokens=max_tokens,
+        most_windows=windows,
         licence=licence,
         notice=notice,
     )

@@ -117,7 +117,7 @@ def load_companion(bundle: Path, threads: int | None = None, *, max_text_bytes: 
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception
         raise BundleError(f"{path} is no tokenizer that this version of tokenizers reads ({error}).") from error
-    reader = TextReader(tokenizer, manifest.first_token.id, manifest.max_tokens, max_text_bytes)
+    reader = TextReader(tokenizer, manifest.first_token.id, manifest.max_tokens, max_text_bytes, manifest.most_windows)
     for probe in manifest.probes:
         if reader.token_ids(probe.text) != probe.token_ids:
             raise BundleError(

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from moderation.detector.bundle_files import BundleKind, read_content, validated, verify_files
+from moderation.detector.companion.reading import MOST_WINDOWS
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 KIND = "companion"
 MOST_WINDOW_TOKENS = 1022
 COMPANION = BundleKind(KIND, FORMAT_VERSION, "companion", "`moderation companion export`")
@@ -67,11 +68,24 @@ class CompanionManifest(_Part):
     precisions: dict[CompanionPrecision, CompanionFile] = Field(min_length=1)
     first_token: FirstToken
     max_tokens: int = Field(ge=4, le=MOST_WINDOW_TOKENS)
+    most_windows: int = Field(default=MOST_WINDOWS, ge=1, le=MOST_WINDOWS)
+    """How many windows of a text are read."""
     vocabulary: int = Field(ge=2)
     family: str
     licence: str
     probes: tuple[CompanionProbe, ...] = Field(min_length=1)
     probe_tolerance: float = Field(gt=0)
+
+    @model_validator(mode="after")
+    def _is_of_its_format(self) -> Self:
+        if self.format_version < format_with(self.most_windows):
+            raise ValueError(f"format version {self.format_version} knows no most_windows, so older programs read more")
+        return self
+
+
+def format_with(most_windows: int) -> int:
+    """Return the oldest format that says how many windows are read: programs of the first read eight."""
+    return 1 if most_windows == MOST_WINDOWS else 2
 
 
 def read_companion_manifest(bundle: Path) -> tuple[CompanionManifest, str]:

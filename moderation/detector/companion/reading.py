@@ -13,8 +13,8 @@ from moderation.detector.companion.statistics import LEAST_TOKENS
 from moderation.detector.sections import within_bytes
 from moderation.text import normalise
 
-# 2032 tokens of 254 a window: some 1500 words. With the bound on bytes it bounds what a hostile text can cost.
 MOST_WINDOWS = 8
+"""Of one text, unless a bundle reads fewer: of 254 tokens each, some 1500 words. It bounds what a text can cost."""
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,22 @@ def prepared(tokenizer: Tokenizer) -> Tokenizer:
 class TextReader:
     """Normalises, tokenises and cuts texts as one bundle demands."""
 
-    def __init__(self, tokenizer: Tokenizer, first_id: int, max_tokens: int, max_text_bytes: int) -> None:
+    def __init__(
+        self,
+        tokenizer: Tokenizer,
+        first_id: int,
+        max_tokens: int,
+        max_text_bytes: int,
+        most_windows: int = MOST_WINDOWS,
+    ) -> None:
         self._tokenizer = prepared(tokenizer)
         self._first = first_id
         self._max_tokens = max_tokens
         self._max_text_bytes = max_text_bytes
+        self._most_windows = most_windows
 
     def read(self, text: str) -> ReadText:
-        """Return windows that cover every token once, or eight spread evenly over a very long text."""
+        """Return windows that cover every token once, or as many as may be, spread evenly over a very long text."""
         kept, cut_before = within_bytes(text, self._max_text_bytes)
         clean, cut_after = within_bytes(normalise(kept), self._max_text_bytes)
         encoding = self._tokenizer.encode(_without_surrogates(clean), add_special_tokens=False)
@@ -62,10 +70,10 @@ class TextReader:
         if len(ids) < LEAST_TOKENS:
             return ReadText((), cut_before or cut_after)
         spans = spans_of(len(ids), self._max_tokens)
-        truncated = cut_before or cut_after or len(spans) > MOST_WINDOWS
-        if len(spans) > MOST_WINDOWS:
-            step = (len(spans) - 1) / (MOST_WINDOWS - 1)
-            spans = [spans[round(number * step)] for number in range(MOST_WINDOWS)]
+        truncated = cut_before or cut_after or len(spans) > self._most_windows
+        if len(spans) > self._most_windows:
+            step = (len(spans) - 1) / max(1, self._most_windows - 1)
+            spans = [spans[round(number * step)] for number in range(self._most_windows)]
         offsets = encoding.offsets
         return ReadText(
             tuple(

@@ -94,8 +94,13 @@ def test_a_directory_with_other_things_is_not_overwritten(llama: Path, tmp_path:
 
 
 def test_a_newer_manifest_is_refused(companion_dir: Path, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match=r"format version 2.*upgrade"):
-        load_companion(_with_manifest(companion_dir, tmp_path, format_version=2))
+    with pytest.raises(BundleError, match=r"format version 3.*upgrade"):
+        load_companion(_with_manifest(companion_dir, tmp_path, format_version=3))
+
+
+def test_fewer_windows_in_a_format_that_older_programs_read_are_refused(companion_dir: Path, tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="format version 1 knows no most_windows"):
+        load_companion(_with_manifest(companion_dir, tmp_path, most_windows=2))
 
 
 def test_a_changed_file_is_refused(companion_dir: Path, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from export.causal.bundle import CompanionOrder, write_companion
 from moderation.detector.companion import MISSING, Companion, load_companion
 from moderation.detector.companion.reading import MOST_WINDOWS, spans_of
 from moderation.text import normalise
@@ -78,6 +79,18 @@ def test_a_very_long_text_is_read_in_windows_spread_over_it(companion: Companion
     assert score.features.n_tokens <= MOST_WINDOWS * 32
     assert score.tokens[0].start == 0
     assert score.tokens[-1].end == 8_000
+
+
+@pytest.mark.parametrize(("windows", "begins"), [(1, [0]), (2, [0, 248]), (3, [0, 124, 248])])
+def test_a_bundle_may_read_fewer_windows(llama: Path, tmp_path: Path, windows: int, begins: list[int]) -> None:
+    order = CompanionOrder("brief", ("int8",), max_tokens=32, most_windows=windows, texts=TEXTS)
+    brief = load_companion(write_companion(llama, tmp_path / "brief", order), threads=1)
+    assert brief.manifest.format_version == 2
+    short, long = brief.score(["w270" * 20, "w270" * 280])
+    assert (short.truncated, long.truncated) == (False, True)
+    starts = [token.start // 4 for token in long.tokens]
+    assert [start for start in starts if start - 1 not in starts] == begins
+    assert len(starts) <= windows * 32
 
 
 @pytest.mark.parametrize(("tokens", "most"), [(1, 4), (4, 4), (5, 4), (255, 254), (1000, 254)])

@@ -1,10 +1,8 @@
-"""Weights in blocks of 8 or 4 bits: each block of a row has its own scale, and the table of words is kept once."""
+"""Weights in blocks of 8 bits: each block of a row has its own scale, and the shared table of words is kept once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +22,10 @@ _LEAST_WEIGHTS = 256
 
 @dataclass(frozen=True)
 class _Blocks:
-    """Names of a matrix's blocks in the graph: uint8 (rows, blocks, bytes) and fp32 scales (rows, blocks).
-
-    Of 4 bits two values share a byte, the first in its low half, and each block has a zero of its own; of 8 bits the
-    zero is 128.
-    """
+    """Names of a matrix's blocks in the graph: uint8 (rows, blocks, BLOCK) and fp32 scales (rows, blocks)."""
 
     values: str
     scales: str
-    zeros: str | None
     rows: int
     columns: int
 
@@ -42,19 +35,10 @@ def write_blockwise_int8(fp32: Path, out: Path) -> None:
 
     A table that is both the first layer and, transposed, the last one is stored once.
     """
-    _write(fp32, out, _Quantiser)
-
-
-def write_blockwise_int4(fp32: Path, out: Path) -> None:
-    """Write it with 4 bits for the matrices and 8 for tables, which lose more and are read a row at a time."""
-    _write(fp32, out, partial(_Quantiser, bits=4))
-
-
-def _write(fp32: Path, out: Path, quantiser: Callable[[Any], _Quantiser]) -> None:
     model = onnx.load(str(fp32))
     # The exporter's notes on shapes name values that this replaces.
     del model.graph.value_info[:]
-    quantiser(model.graph).run()
+    _Quantiser(model.graph).run()
     model.opset_import.append(helper.make_opsetid(_CONTRIB_DOMAIN, 1))
     onnx.save(model, str(out))
 
@@ -62,12 +46,10 @@ def _write(fp32: Path, out: Path, quantiser: Callable[[Any], _Quantiser]) -> Non
 class _Quantiser:
     """Rewrites one graph in place."""
 
-    def __init__(self, graph: Any, bits: int = 8) -> None:
+    def __init__(self, graph: Any) -> None:
         self._graph = graph
-        self._bits = bits
         self._constants = {tensor.name: tensor for tensor in graph.initializer}
         self._makers = {output: node for node in graph.node for output in node.output}
-        self._gathered = {node.input[0] for node in graph.node if node.op_type == "Gather"}
         self._blocks: dict[tuple[str, bool], _Blocks] = {}
 
     def run(self) -> None:
@@ -115,28 +97,24 @@ class _Quantiser:
             return None
         if (name, transposed) not in self._blocks:
             weights = numpy_helper.to_array(tensor)
-            weights = weights.T if transposed else weights
+            values, scales = _in_blocks(weights.T if transposed else weights)
             stem = f"{name}.{'columns' if transposed else 'rows'}"
-            if self._bits == 4 and name not in self._gathered:
-                parts = dict(zip(("values", "scales", "zeros"), _in_blocks_of_4(weights), strict=True))
-            else:
-                parts = dict(zip(("values", "scales"), _in_blocks(weights), strict=True))
-            for part, stored in parts.items():
-                self._graph.initializer.append(numpy_helper.from_array(stored, f"{stem}.{part}"))
-            zeros = f"{stem}.zeros" if "zeros" in parts else None
-            self._blocks[name, transposed] = _Blocks(f"{stem}.values", f"{stem}.scales", zeros, *weights.shape)
+            rows, columns = weights.T.shape if transposed else weights.shape
+            self._graph.initializer.append(numpy_helper.from_array(values, f"{stem}.int8"))
+            self._graph.initializer.append(numpy_helper.from_array(scales, f"{stem}.scales"))
+            self._blocks[name, transposed] = _Blocks(f"{stem}.int8", f"{stem}.scales", rows, columns)
         return self._blocks[name, transposed]
 
     def _product(self, node: Any, blocks: _Blocks, output: str) -> Any:
         return helper.make_node(
             "MatMulNBits",
-            [node.input[0], blocks.values, blocks.scales, *([blocks.zeros] if blocks.zeros else [])],
+            [node.input[0], blocks.values, blocks.scales],
             [output],
-            name=f"{output}.blocks",
+            name=f"{output}.int8",
             domain=_CONTRIB_DOMAIN,
             K=blocks.columns,
             N=blocks.rows,
-            bits=4 if blocks.zeros else 8,
+            bits=8,
             block_size=BLOCK,
             accuracy_level=_INT8_ACTIVATIONS,
         )
@@ -194,27 +172,3 @@ def _in_blocks(weights: NDArray[np.float32]) -> tuple[NDArray[np.uint8], NDArray
     scales = (np.maximum(np.abs(cut).max(axis=2), 1e-12) / 127).astype(np.float32)
     values = np.clip(np.rint(cut / scales[:, :, None]) + _ZERO, 1, 255).astype(np.uint8)
     return values, scales
-
-
-def _in_blocks_of_4(
-    weights: NDArray[np.float32],
-) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.uint8]]:
-    """Return (rows, blocks, BLOCK / 2) bytes, (rows, blocks) scales, and a row's zeros, two to a byte, as one list.
-
-    Scale and zero span each block from its least to its greatest weight, 0 being between them.
-    """
-    rows, columns = weights.shape
-    blocks = -(-columns // BLOCK)
-    padded = np.zeros((rows, blocks * BLOCK), dtype=np.float32)
-    padded[:, :columns] = weights
-    cut = padded.reshape(rows, blocks, BLOCK)
-    least, most = np.minimum(cut.min(axis=2), 0), np.maximum(cut.max(axis=2), 0)
-    scales = (np.maximum(most - least, 1e-12) / 15).astype(np.float32)
-    zeros = np.clip(np.rint(-least / scales), 0, 15).astype(np.uint8)
-    values = np.clip(np.rint(cut / scales[:, :, None]) + zeros[:, :, None], 0, 15).astype(np.uint8)
-    even = np.pad(zeros, ((0, 0), (0, blocks % 2)))
-    return _two_to_a_byte(values), scales, _two_to_a_byte(even).reshape(-1)
-
-
-def _two_to_a_byte(values: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    return np.asarray(values[..., 0::2] | (values[..., 1::2] << 4), dtype=np.uint8)

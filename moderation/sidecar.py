@@ -251,17 +251,27 @@ class Sidecar:
         self._late_seen = state.late_events
         merge = EventTimeMerge(self._source.partitions(), max_idle_ms=self._config.max_idle_ms, now_ms=_now_ms())
         last_snapshot, last_expiry, last_relay = time.monotonic(), -math.inf, -math.inf
-        while not self._stop.is_set():
-            self._beat()
-            self._check_lease()
-            self._fill(merge)
-            items = merge.take(
-                self._config.max_records, _now_ms(), max_bytes=self._config.max_bytes, flush=self._source.ended
-            )
+
+        def handled(*, flush: bool) -> bool:
+            """Say whether a batch of what was read was there to be handled; all that was read is there to *flush*."""
+            items = merge.take(self._config.max_records, _now_ms(), max_bytes=self._config.max_bytes, flush=flush)
             if items:
                 gaps.note(items)
                 self._handle(pipeline, claim, items, state)
-            elif self._source.ended and not len(merge):
+            return bool(items)
+
+        while not self._stop.is_set():
+            self._beat()
+            self._check_lease()
+            try:
+                self._fill(merge)
+            except RecordsExpired:
+                # What was read before the gap may be gone from the log as well: it is done before the new start.
+                while not self._stop.is_set() and handled(flush=True):
+                    self._beat()
+                    self._check_lease()
+                raise
+            if not handled(flush=self._source.ended) and self._source.ended and not len(merge):
                 break
             if time.monotonic() - last_snapshot > self._config.snapshot_every_s:
                 self._snapshot(state)

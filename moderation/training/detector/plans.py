@@ -103,13 +103,13 @@ class DistillationPlan(RunPlan):
 
     may_differ: ClassVar[frozenset[str]] = RunPlan.may_differ | {"validate_every", "held_out_windows"}
 
-    steps: int = 600
+    steps: int = 400
     batch_texts: int = 16
     peak_learning_rate: float = 4e-4
     warmup_steps: int = 20
     cooldown_share: float = 0.6
     checkpoint_every: int = 50
-    layers: int = 16
+    layers: int = 12
     """Layers that stay."""
     vocabulary: int = 24576
     """Entries of the vocabulary that stay, the first ones."""

@@ -248,6 +248,7 @@ class Sidecar:
 
     def _work(self, claim: Claim, state: PlatformState, gaps: GapWatch) -> None:
         pipeline = self._build(state)
+        state.epochs.on_wait = self._beat
         self._late_seen = state.late_events
         merge = EventTimeMerge(self._source.partitions(), max_idle_ms=self._config.max_idle_ms, now_ms=_now_ms())
         last_snapshot, last_expiry, last_relay = time.monotonic(), -math.inf, -math.inf

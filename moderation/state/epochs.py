@@ -7,11 +7,14 @@ in it, and a graph that no post can ask for any more is not computed: years of f
 
 from __future__ import annotations
 
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
 from moderation.state.follows import Change, Edge, FollowGraph
 from moderation.state.graph_figures import ClosedGraph, compute_figures
+
+_TOLD_EVERY_S = 1.0
 
 
 @dataclass
@@ -40,6 +43,8 @@ class GraphEpochs:
         self._closed: list[_Closing] = []
         self._edges: set[Edge] = set()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="graph-refresh")
+        self.on_wait: Callable[[], None] = lambda: None
+        """Called every second while a reader waits: of millions of edges a graph takes longer than a watchdog waits."""
 
     def advance(self, at_ms: int) -> None:
         """Note that an event of this time has come, before it changes the graph. Late events close nothing."""
@@ -67,11 +72,16 @@ class GraphEpochs:
         """The graph that a post of this time reads, waited for where needed; None before any was closed for it."""
         epoch = at_ms // self._epoch_ms
         fitting = [closing for closing in self._closed if closing.epoch <= epoch - 2]
-        return fitting[-1].graph.result() if fitting else None
+        return self._awaited(fitting[-1]) if fitting else None
+
+    def _awaited(self, closing: _Closing) -> ClosedGraph | None:
+        while not wait([closing.graph], timeout=_TOLD_EVERY_S).done:
+            self.on_wait()
+        return closing.graph.result()
 
     def dump(self) -> SavedEpochs:
         """Everything a snapshot needs, the figures of closed graphs included."""
-        graphs = [graph for closing in self._closed if (graph := closing.graph.result()) is not None]
+        graphs = [graph for closing in self._closed if (graph := self._awaited(closing)) is not None]
         return SavedEpochs(
             current=self._current,
             pending=list(self._graph.pending),

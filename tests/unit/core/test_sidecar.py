@@ -14,6 +14,7 @@ from moderation.effects import Partition
 from moderation.errors import FencedError, PositionError
 from moderation.sidecar import Decoder, LoopConfig, Sidecar
 from moderation.state import PlatformState
+from moderation.state.epochs import GraphEpochs
 from tests.unit.core.doubles import KEYRING, MemoryLog, MemoryRelay, MemorySource, MemoryStore, new_pipeline, new_state
 
 LANES = [Partition("c", "posts", "t", number) for number in range(2)]
@@ -226,6 +227,21 @@ def test_records_that_only_rebuild_the_state_may_expire_meanwhile() -> None:
     assert store.positions == dict.fromkeys(LANES, 30)
     assert flagged(store) == {post_id for post_id in EXPECTED if int(post_id[1:]) >= 50}
     assert running.degraded == tuple(f"posts/{number}: the log begins at offset 10" for number in range(2))
+
+
+def test_a_wait_for_the_graph_is_no_standstill(monkeypatch: pytest.MonkeyPatch) -> None:
+    standstill_s: list[float] = []
+    running = sidecar(records(20), MemoryStore())
+
+    def advance(epochs: GraphEpochs, _at_ms: int) -> None:
+        running._last_beat -= 1000
+        epochs.on_wait()
+        standstill_s.append(running.seconds_without_progress)
+
+    monkeypatch.setattr(GraphEpochs, "advance", advance)
+    running.run()
+    assert standstill_s
+    assert max(standstill_s) < 100
 
 
 def test_stopping_ends_after_the_batch_in_hand() -> None:

@@ -118,6 +118,34 @@ def test_a_restart_within_an_epoch_closes_the_same_graph(tmp_path: Path) -> None
     ]
 
 
+@pytest.mark.parametrize("waiter", ["a post", "a snapshot"])
+def test_whoever_waits_for_a_slow_refresh_says_so(waiter: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    told: list[str] = []
+    may_go_on = threading.Event()
+
+    def slowly(epoch: int, edges: list[tuple[str, str]]) -> ClosedGraph:
+        assert may_go_on.wait(10)
+        return compute_figures(epoch, edges)
+
+    def on_wait() -> None:
+        told.append(waiter)
+        if len(told) == 3:
+            may_go_on.set()
+
+    monkeypatch.setattr(epochs, "compute_figures", slowly)
+    monkeypatch.setattr(epochs, "_TOLD_EVERY_S", 0.01)
+    state = new_state(EPOCH)
+    state.epochs.on_wait = on_wait
+    extractor = FeatureExtractor(state)
+    extractor.observe(follow("a", "b", 0))
+    extractor.observe(follow("b", "c", 2 * EPOCH))
+    if waiter == "a post":
+        assert named(extractor.extract(post("p", "a", 2 * EPOCH + 1)))["graph_core_number"] == 1
+    else:
+        state.snapshot(tmp_path / "snapshot", {})
+    assert len(told) >= 3
+
+
 def test_a_failed_refresh_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(epoch: int, edges: object) -> ClosedGraph:
         raise MemoryError("no room")

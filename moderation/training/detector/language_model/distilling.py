@@ -20,6 +20,7 @@ from transformers import AutoModelForCausalLM
 
 from moderation.training.detector.language_model.corpus import people_alone, texts_of, windows_of, windows_of_step
 from moderation.training.detector.language_model.pruning import (
+    check_smaller,
     layers_that_change_most,
     with_fewer_entries,
     with_layers,
@@ -44,7 +45,9 @@ def distil(
     Continues where a run was interrupted. Raises InputError for data or a model that cannot be used, SettingsError for
     a run that another plan began or that was none of this kind.
     """
-    saved_run(out, _KIND, plan, device)  # what cannot go on is refused before the data are read, which takes a while
+    # What cannot be done is refused before the data are read, which takes a while.
+    check_smaller(network, tokenizer, plan.vocabulary, plan.layers)
+    saved_run(out, _KIND, plan, device)
     rows = people_alone(load_partition(data_dir, "A"))
     learned = [row for row in rows if not in_validation(row)]
     distil_on(network, tokenizer, learned, [row for row in rows if in_validation(row)], out, plan, device)
@@ -64,6 +67,7 @@ def distil_on(
     Both read the texts with the smaller vocabulary, so that they say something of the same tokens. The table of words,
     which is the last layer too, stays as it was. Raises as `distil` does.
     """
+    check_smaller(network, tokenizer, plan.vocabulary, plan.layers)
     begun = saved_run(out, _KIND, plan, device)
     teacher, smaller = with_fewer_entries(network, tokenizer, plan.vocabulary)
     windows = windows_of(texts_of(rows), smaller, plan.window_tokens, plan.seed)

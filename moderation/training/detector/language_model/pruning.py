@@ -22,18 +22,27 @@ _FEWEST_ENTRIES = 300
 _WINDOWS_TOGETHER = 8
 
 
-def with_fewer_entries(network: Any, tokenizer: Tokenizer, entries: int) -> tuple[Any, Tokenizer]:
-    """Return a copy of both that knows the first *entries* of the vocabulary, in which merges stand by frequency.
-
-    A word whose entry is gone is read as the two that it was merged of. Raises InputError for a vocabulary of another
-    kind, or one that is not larger.
-    """
-    content = json.loads(tokenizer.to_str())
-    model = content["model"]
+def check_smaller(network: Any, tokenizer: Tokenizer, entries: int, layers: int) -> None:
+    """Raise InputError unless a model of so many *entries* and *layers* can be made of this one."""
+    model = json.loads(tokenizer.to_str())["model"]
     if model.get("type") != "BPE" or not model.get("merges"):
         raise InputError("Only a vocabulary of merges (BPE) can be made smaller; choose another language model.")
     if not _FEWEST_ENTRIES <= entries <= len(model["vocab"]):
-        raise InputError(f"The vocabulary can have from {_FEWEST_ENTRIES} to {len(model['vocab'])} entries.")
+        raise InputError(
+            f"The vocabulary can have from {_FEWEST_ENTRIES} to {len(model['vocab'])} entries, not {entries}."
+        )
+    there = len(_layers_of(network))
+    if not 1 <= layers <= there:
+        raise InputError(f"The language model has {there} layers; keep from 1 to {there} of them, not {layers}.")
+
+
+def with_fewer_entries(network: Any, tokenizer: Tokenizer, entries: int) -> tuple[Any, Tokenizer]:
+    """Return a copy of both that knows the first *entries* of the vocabulary, in which merges stand by frequency.
+
+    A word whose entry is gone is read as the two that it was merged of. `check_smaller` says what can be made smaller.
+    """
+    content = json.loads(tokenizer.to_str())
+    model = content["model"]
     kept = {name for name, number in model["vocab"].items() if number < entries}
     model["vocab"] = {name: number for name, number in model["vocab"].items() if name in kept}
     model["merges"] = [merge for merge in model["merges"] if {*_parts(merge), "".join(_parts(merge))} <= kept]
@@ -44,7 +53,7 @@ def with_fewer_entries(network: Any, tokenizer: Tokenizer, entries: int) -> tupl
 
 
 def with_layers(network: Any, kept: Sequence[int]) -> Any:
-    """Return a copy of *network* with these layers alone. Raises InputError where it has no list of them."""
+    """Return a copy of *network* with these layers alone, by their numbers."""
     smaller = copy.deepcopy(network)
     layers = _layers_of(smaller)
     smaller.base_model.layers = nn.ModuleList([layers[number] for number in kept])
@@ -58,12 +67,9 @@ def layers_that_change_most(network: Any, windows: NDArray[np.int32], count: int
     """Return the numbers of the *count* layers that turn what passes through them most, the last always among them.
 
     Measured is one minus the cosine between what enters and what leaves a layer, mean over tokens of *windows*, shape
-    (windows, tokens) (Men et al. 2024, ShortGPT). Raises InputError unless there are so many layers.
+    (windows, tokens) (Men et al. 2024, ShortGPT).
     """
-    layers = len(_layers_of(network))
-    if not 1 <= count <= layers:
-        raise InputError(f"The language model has {layers} layers; keep from 1 to {layers} of them.")
-    turned = np.zeros(layers)
+    turned = np.zeros(len(_layers_of(network)))
     with torch.inference_mode():
         for begin in range(0, len(windows), _WINDOWS_TOGETHER):
             ids = torch.from_numpy(windows[begin : begin + _WINDOWS_TOGETHER].astype(np.int64))

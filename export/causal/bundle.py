@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,7 +14,9 @@ from export.causal.blockwise import write_blockwise_int8
 from export.causal.checkpoint import CausalCheckpoint, load_causal
 from export.causal.graph import write_graph
 from export.causal.parity import companion_parity, parity_texts, torch_expectations
+from export.causal.smoothing import smoothed
 from export.manifest_file import write_manifest
+from export.precision import write_int8
 from moderation.detector.bundle_files import MANIFEST_FILE
 from moderation.detector.companion import load_companion
 from moderation.detector.companion.companion import probe_log_probabilities
@@ -39,6 +41,7 @@ _PROBE_TOLERANCE = 0.05
 _WRITERS: dict[CompanionPrecision, Callable[[Path, Path], object]] = {
     "fp32": lambda fp32, out: shutil.copyfile(fp32, out),
     "int8": write_blockwise_int8,
+    "int8-dynamic": write_int8,
 }
 
 
@@ -76,7 +79,7 @@ def write_companion(source: Path, out: Path, order: CompanionOrder) -> Path:
         reader = TextReader(checkpoint.tokenizer, checkpoint.first_id, checkpoint.max_tokens, _MOST_BYTES)
         probes = tuple(CompanionProbe(text=text, token_ids=reader.token_ids(text)) for text in texts[:2])
         manifest = CompanionManifest(
-            format_version=format_with(order.most_windows),
+            format_version=format_with(order.most_windows, order.precisions),
             kind=KIND,
             name=order.name,
             files={},
@@ -112,7 +115,12 @@ def _write_precisions(
     files: dict[CompanionPrecision, CompanionFile] = {}
     for precision in order.precisions:
         path = stage / f"model.{precision}.onnx"
-        _WRITERS[precision](fp32, path)
+        graph = fp32
+        if precision == "int8-dynamic":
+            graph = stage.parent / "smoothed.onnx"
+            # Every other text, so that half of those for parity have decided nothing.
+            write_graph(replace(checkpoint, network=smoothed(checkpoint.network, sequences[::2])), graph)
+        _WRITERS[precision](graph, path)
         runner = ExpectationRunner(path, torch.get_num_threads())
         files[precision] = CompanionFile(
             file=path.name,

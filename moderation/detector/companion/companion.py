@@ -28,7 +28,7 @@ from moderation.detector.companion.statistics import (
 )
 from moderation.errors import BundleError
 
-_ON_CPU: tuple[CompanionPrecision, ...] = ("int8", "fp32")
+_ON_CPU: tuple[CompanionPrecision, ...] = ("int8-dynamic", "int8", "fp32")
 
 
 @dataclass(frozen=True)
@@ -105,7 +105,7 @@ class Companion:
 
 
 def load_companion(bundle: Path, threads: int | None = None, *, max_text_bytes: int = 65536) -> Companion:
-    """Return the companion of *bundle*, at int8 where it has that.
+    """Return the companion of *bundle*, at the fastest precision that it has: int8-dynamic, int8 or fp32.
 
     Every file's hash is verified, and the probes of the manifest must have the tokens and the mean log probability
     of the export. *threads* says how many windows run at a time (one per core by default), *max_text_bytes* bounds

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Literal, Self
 
@@ -15,7 +16,8 @@ KIND = "companion"
 MOST_WINDOW_TOKENS = 1022
 COMPANION = BundleKind(KIND, FORMAT_VERSION, "companion", "`moderation companion export`")
 
-CompanionPrecision = Literal["fp32", "int8"]
+CompanionPrecision = Literal["fp32", "int8", "int8-dynamic"]
+"""8 bits in blocks of 32, or one scale for each row and, as they come, for all activations of a product."""
 
 
 class _Part(BaseModel):
@@ -78,14 +80,17 @@ class CompanionManifest(_Part):
 
     @model_validator(mode="after")
     def _is_of_its_format(self) -> Self:
-        if self.format_version < format_with(self.most_windows):
-            raise ValueError(f"format version {self.format_version} knows no most_windows, so older programs read more")
+        if self.format_version < format_with(self.most_windows, self.precisions):
+            raise ValueError(
+                f"format version {self.format_version} knows neither most_windows nor int8-dynamic, so older programs "
+                "would not refuse it"
+            )
         return self
 
 
-def format_with(most_windows: int) -> int:
-    """Return the oldest format that says how many windows are read: programs of the first read eight."""
-    return 1 if most_windows == MOST_WINDOWS else 2
+def format_with(most_windows: int, precisions: Iterable[CompanionPrecision]) -> int:
+    """Return the oldest format for these: programs of the first read eight windows and know no int8-dynamic."""
+    return 1 if most_windows == MOST_WINDOWS and "int8-dynamic" not in precisions else 2
 
 
 def read_companion_manifest(bundle: Path) -> tuple[CompanionManifest, str]:

@@ -99,7 +99,7 @@ def test_a_newer_manifest_is_refused(companion_dir: Path, tmp_path: Path) -> Non
 
 
 def test_fewer_windows_in_a_format_that_older_programs_read_are_refused(companion_dir: Path, tmp_path: Path) -> None:
-    with pytest.raises(BundleError, match="format version 1 knows no most_windows"):
+    with pytest.raises(BundleError, match="format version 1 knows neither"):
         load_companion(_with_manifest(companion_dir, tmp_path, most_windows=2))
 
 

@@ -62,7 +62,7 @@ def distil(
     ],
     data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
     out: Annotated[Path, typer.Option(help="Where the checkpoint and the log go; a run found there is continued.")],
-    layers: Annotated[int, typer.Option(min=1, help="Layers that stay: those that change most.")] = 12,
+    layers: Annotated[int, typer.Option(min=1, help="Layers that stay: those that change most.")] = 20,
     vocabulary: Annotated[int, typer.Option(min=300, help="Entries of the vocabulary that stay, the first.")] = 24576,
     steps: Annotated[int, typer.Option(min=1, help="Steps of the whole run, of 2032 tokens each.")] = 400,
     bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16, where the processor has it.")] = False,

@@ -109,7 +109,7 @@ class DistillationPlan(RunPlan):
     warmup_steps: int = 20
     cooldown_share: float = 0.6
     checkpoint_every: int = 50
-    layers: int = 12
+    layers: int = 20
     """Layers that stay."""
     vocabulary: int = 24576
     """Entries of the vocabulary that stay, the first ones."""

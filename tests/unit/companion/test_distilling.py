@@ -148,10 +148,13 @@ def test_it_can_neither_grow_nor_vanish(whole: tuple[Any, Tokenizer], entries: i
         check_smaller(*whole, entries, layers)
 
 
-def test_a_vocabulary_without_merges_and_another_family_are_refused(whole: tuple[Any, Tokenizer]) -> None:
+def test_a_vocabulary_of_another_kind_and_another_family_are_refused(whole: tuple[Any, Tokenizer]) -> None:
     words = Tokenizer(models.WordLevel({"a": 0, "b": 1}, unk_token="a"))
     with pytest.raises(InputError, match="Only a vocabulary of merges"):
         check_smaller(whole[0], words, 300, 3)
+    late = Tokenizer.from_str(whole[1].to_str().replace(END_OF_TEXT, "<|between|>"))
+    with pytest.raises(InputError, match=r"<\|endoftext\|>, which stands between texts, is not among the first 340"):
+        check_smaller(whole[0], late, _FEWER, 3)
     gpt2 = GPT2LMHeadModel(GPT2Config(vocab_size=300, n_positions=16, n_embd=8, n_layer=2, n_head=2))
     with pytest.raises(InputError, match="of the Llama, Mistral or Qwen2 family alone"):
         check_smaller(gpt2, whole[1], 300, 1)

@@ -17,6 +17,7 @@ from transformers import AutoModelForCausalLM
 
 from moderation.detector.companion.reading import prepared
 from moderation.errors import InputError
+from moderation.training.detector.language_model.corpus import END_OF_TEXT
 
 _FEWEST_ENTRIES = 300
 _WINDOWS_TOGETHER = 8
@@ -30,6 +31,12 @@ def check_smaller(network: Any, tokenizer: Tokenizer, entries: int, layers: int)
     if not _FEWEST_ENTRIES <= entries <= len(model["vocab"]):
         raise InputError(
             f"The vocabulary can have from {_FEWEST_ENTRIES} to {len(model['vocab'])} entries, not {entries}."
+        )
+    between = tokenizer.token_to_id(END_OF_TEXT)
+    if between is None or between >= entries:
+        raise InputError(
+            f"{END_OF_TEXT}, which stands between texts, is not among the first {entries} entries of the vocabulary: "
+            "keep more of them, or choose a language model that has it there."
         )
     there = len(_layers_of(network))
     if not 1 <= layers <= there:

@@ -35,7 +35,7 @@ def test_figures_of_each_post_are_written_in_order_and_bad_lines_are_told(compan
 def test_an_unknown_precision_is_refused(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["export", str(tmp_path), str(tmp_path / "out"), "--precision", "fp16"])
     assert isinstance(done.exception, SettingsError)
-    assert "fp32 and int8" in str(done.exception)
+    assert "takes fp32, int8 and int8-dynamic" in str(done.exception)
 
 
 @pytest.mark.parametrize("precision", ["fp32"])

@@ -26,6 +26,11 @@ _MAX_TEXT_BYTES = 65536
 
 def shipped_bundle() -> Path:
     """Return the directory of the bundle that comes with the package."""
+    return shipped_detector()
+
+
+def shipped_detector() -> Path:
+    """Return the directory of the detector that comes with the package, as it runs without a companion."""
     return Path(str(resources.files("moderation"))) / "bundles" / "detector-minilm"
 
 

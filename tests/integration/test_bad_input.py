@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from moderation.detector import shipped_bundle
+from moderation.detector import shipped_detector
 
 KEY = {"MODERATION_ADDRESS_KEY": "k" * 64}
 POST = {"post_id": "p1", "text": "We walked home.", "account_id": "a1", "created_at": "2026-01-05T10:00:00Z"}
@@ -88,7 +88,7 @@ def test_no_broker_is_a_connection_lost(tmp_path: Path, free_port: int) -> None:
 def test_a_missing_bundle_and_a_changed_one_are_refused(tmp_path: Path) -> None:
     (tmp_path / "missing.toml").write_text("detector = 'nowhere'\n")
     assert "nowhere" in sentence(moderation("score", "-", "--config", "missing.toml", cwd=tmp_path), 3)
-    changed = shutil.copytree(shipped_bundle(), tmp_path / "changed")
+    changed = shutil.copytree(shipped_detector(), tmp_path / "changed")
     tokenizer = changed / "tokenizer.json"
     tokenizer.write_bytes(tokenizer.read_bytes() + b" ")
     (tmp_path / "changed.toml").write_text("detector = 'changed'\n")

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from moderation.detector.companion.statistics import TokenArrays
 from moderation.detector.deadline import run_options
+from moderation.detector.sessions import cpu_options
 from moderation.errors import BundleError
 
 INPUT = "input_ids"
@@ -26,10 +27,7 @@ class ExpectationRunner:
     """
 
     def __init__(self, model: Path, threads: int) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.log_severity_level = 3
+        options = cpu_options(threads=1)
         try:
             self._session = onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors share no base class

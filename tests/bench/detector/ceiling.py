@@ -17,6 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from export.precision import write_int8
 from moderation.detector.manifest import Precision
+from moderation.detector.sessions import cpu_options
 from moderation.errors import SettingsError
 
 Device = Literal["cpu", "cuda"]
@@ -44,9 +45,7 @@ def most_operations_per_s(device: Device, precision: Precision, threads: int = 1
     repeats = _REPEATS[device] * threads
     with tempfile.TemporaryDirectory() as folder:
         path = _graph(Path(folder), precision, inner, outer)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        session = onnxruntime.InferenceSession(str(path), options, providers=[_PROVIDERS[device]])
+        session = onnxruntime.InferenceSession(str(path), cpu_options(threads=1), providers=[_PROVIDERS[device]])
         if _PROVIDERS[device] not in session.get_providers():
             raise SettingsError(f"onnxruntime cannot use the device {device}, so its ceiling cannot be measured.")
         values = _values(0, (rows, inner)).astype(np.float16 if precision == "fp16" else np.float32)

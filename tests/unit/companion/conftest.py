@@ -8,7 +8,7 @@ import pytest
 
 from export.causal.bundle import CompanionOrder, write_companion
 from export.joined import JoinOrder, write_joined
-from moderation.detector import shipped_bundle
+from moderation.detector import shipped_detector
 from tests.unit.companion.checkpoints import TEXTS, write_causal
 from tests.unit.detector.small_text_data import write_data
 
@@ -42,7 +42,7 @@ def order(companion_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Join
     """What it takes to join the shipped detector with a companion: texts that we wrote, and a folder for figures."""
     data = tmp_path_factory.mktemp("data")
     manifest = write_data(data, "forum", humans=1800, machines=1800)
-    return JoinOrder(shipped_bundle(), companion_dir, data, data / "work", threads=1, data_manifest=manifest)
+    return JoinOrder(shipped_detector(), companion_dir, data, data / "work", threads=1, data_manifest=manifest)
 
 
 @pytest.fixture(scope="session")

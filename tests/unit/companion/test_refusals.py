@@ -13,7 +13,7 @@ from transformers import BertConfig, BertForMaskedLM, LlamaForSequenceClassifica
 
 from export.causal import gguf_file
 from export.causal.bundle import CompanionOrder, write_companion
-from moderation.detector import shipped_bundle
+from moderation.detector import shipped_detector
 from moderation.detector.companion import load_companion
 from moderation.errors import BundleError, InputError, SettingsError
 from tests.unit.companion.checkpoints import TEXTS
@@ -133,6 +133,6 @@ def test_a_runtime_that_computes_otherwise_is_refused(companion_dir: Path, tmp_p
 
 def test_a_detector_is_no_companion_and_an_empty_folder_is_none(tmp_path: Path) -> None:
     with pytest.raises(BundleError, match="no companion"):
-        load_companion(shipped_bundle())
+        load_companion(shipped_detector())
     with pytest.raises(BundleError, match="No companion at"):
         load_companion(tmp_path)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from moderation.detector import shipped_bundle
+from moderation.detector import shipped_detector
 from moderation.detector.calibration import primary_subtag, probability
 from moderation.detector.manifest import Band, Calibration, read_manifest
 from moderation.detector.older_formats import in_current_format
@@ -89,7 +89,7 @@ def test_bands_of_format_1_each_begin_where_the_one_before_ends_and_serve_every_
 
 def _in_format_1(folder: Path, calibration: object) -> Path:
     """A copy of the shipped bundle as format 1 would have said it: without what format 2 brought."""
-    copy = Path(shutil.copytree(shipped_bundle(), folder / "copy"))
+    copy = Path(shutil.copytree(shipped_detector(), folder / "copy"))
     content = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
     for name in ("pooling", "least_tokens", "length_curve", "ngrams"):
         content.pop(name, None)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from moderation.detector import load_detector
+from moderation.detector import load_detector, shipped_detector
 from moderation.detector.onnx_detector import OnnxDetector
 from moderation.detector.remembered import RememberedScores
 from moderation.detector.scores import RawScore, SectionScore
@@ -35,7 +35,7 @@ class CountingReader:
 
 
 def _counted(monkeypatch: pytest.MonkeyPatch, remembered_texts: int) -> tuple[OnnxDetector, CountingReader]:
-    detector = load_detector(threads=1, remembered_texts=remembered_texts)
+    detector = load_detector(shipped_detector(), threads=1, remembered_texts=remembered_texts)
     assert isinstance(detector, OnnxDetector)
     reader = CountingReader()
     monkeypatch.setattr(detector, "_reader", reader)

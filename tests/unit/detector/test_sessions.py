@@ -9,9 +9,9 @@ import onnxruntime
 import pytest
 
 from moderation.detector import sessions
-from moderation.detector.loading import shipped_bundle
+from moderation.detector.loading import shipped_detector
 
-MODEL = shipped_bundle() / "model.int8.onnx"
+MODEL = shipped_detector() / "model.int8.onnx"
 
 
 @pytest.fixture

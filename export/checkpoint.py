@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
 from moderation.detector.manifest import MAX_SECTION_TOKENS
+from moderation.detector.tokenizing import prepared
 from moderation.errors import InputError
 from moderation.training.detector.loop import special_tokens
 from moderation.training.detector.model import HEAD_FILE, load_classifier
@@ -103,9 +104,9 @@ def _tokenizer(directory: Path) -> Tokenizer:
         raise InputError(f"{directory} has no tokenizer ({', '.join(_VOCABULARIES)}); put its tokenizer.json there.")
     try:
         if file.is_file():
-            return Tokenizer.from_file(str(file))
+            return prepared(Tokenizer.from_file(str(file)))
         tokenizer: Tokenizer = AutoTokenizer.from_pretrained(str(directory), local_files_only=True).backend_tokenizer
-        return tokenizer
+        return prepared(tokenizer)
     except Exception as error:  # tokenizers raises bare Exception, transformers many kinds
         raise InputError(
             f"{directory} has no tokenizer that can be read ({error}); put its tokenizer.json there."

@@ -13,7 +13,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from export.causal.gguf_file import family_in_gguf
 from moderation.detector.companion.manifest import MOST_WINDOW_TOKENS
-from moderation.detector.companion.reading import prepared
+from moderation.detector.tokenizing import prepared
 from moderation.errors import InputError
 
 FAMILIES = ("gpt2", "llama", "mistral", "qwen2")

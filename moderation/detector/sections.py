@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -11,11 +11,15 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from moderation.detector.manifest import SpecialTokens
+from moderation.detector.tokenizing import prepared
 from moderation.detector.windows import windows
-from moderation.text import Tampering, normalise, normalised
+from moderation.text import Normalised, Tampering, normalise, normalised
 
 # Enough for 64 KiB of ordinary writing at 126 tokens a section; bounds the time that a hostile text can take.
 MOST_SECTIONS = 160
+# Ordinary writing does not grow: not one of the training texts doubles.
+_MOST_GROWTH = 2
+_ALWAYS_READ_BYTES = 256
 _WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
 
 
@@ -59,19 +63,15 @@ class SectionCutter:
     """Normalises, tokenises and cuts texts as one bundle demands."""
 
     def __init__(self, tokenizer: Tokenizer, special: SpecialTokens, max_tokens: int, max_text_bytes: int) -> None:
-        tokenizer.no_truncation()
-        tokenizer.no_padding()
-        self._tokenizer = tokenizer
+        self._tokenizer = prepared(tokenizer)
         self._special = special
         self._max_tokens = max_tokens
         self._max_text_bytes = max_text_bytes
 
     def cut(self, text: str) -> CutText:
         """Return overlapping sections that cover every token, or a fixed set of them for a very long text."""
-        kept, cut_before = within_bytes(text, self._max_text_bytes)
-        seen = normalised(kept)
-        clean, cut_after = within_bytes(seen.text, self._max_text_bytes)
-        encoding = self._tokenizer.encode(clean, add_special_tokens=False)
+        seen, cut = seen_of(text, self._max_text_bytes)
+        encoding = self._tokenizer.encode(seen.text, add_special_tokens=False)
         ids = np.array(encoding.ids, dtype=np.int64)
         spans, thinned = _spread(windows(len(ids), self._max_tokens))
         offsets = encoding.offsets if spans else []
@@ -80,11 +80,11 @@ class SectionCutter:
                 np.concatenate([[self._special.first], ids[begin:end], [self._special.last]]),
                 offsets[begin][0],
                 offsets[end - 1][1],
-                clean[offsets[begin][0] : offsets[end - 1][1]],
+                seen.text[offsets[begin][0] : offsets[end - 1][1]],
             )
             for begin, end in spans
         )
-        return CutText(sections, len(ids), cut_before or cut_after or thinned, seen.tampering)
+        return CutText(sections, len(ids), cut or thinned, seen.tampering)
 
     def token_ids(self, text: str) -> tuple[int, ...]:
         """Return the ids of the normalised text, without special tokens."""
@@ -108,12 +108,11 @@ class CharacterCutter:
         Words and signs are counted as tokens: the count comes near to a tokenizer's, and bounds in tokens, such as
         those of the calibration, keep their meaning.
         """
-        kept, cut_before = within_bytes(text, self._max_text_bytes)
-        seen = normalised(kept)
-        clean, cut_after = within_bytes(seen.text, self._max_text_bytes)
+        seen, cut = seen_of(text, self._max_text_bytes)
+        clean = seen.text
         spans, thinned = _spread(windows(len(clean), self._max_characters))
         sections = tuple(Section(code_points(clean[begin:end]), begin, end, clean[begin:end]) for begin, end in spans)
-        return CutText(sections, len(_WORD_OR_SIGN.findall(clean)), cut_before or cut_after or thinned, seen.tampering)
+        return CutText(sections, len(_WORD_OR_SIGN.findall(clean)), cut or thinned, seen.tampering)
 
     def token_ids(self, text: str) -> tuple[int, ...]:
         """Return the code points of the normalised text."""
@@ -135,6 +134,19 @@ def _spread(spans: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], bool]:
         return spans, False
     step = (len(spans) - 1) / (MOST_SECTIONS - 1)
     return [spans[round(number * step)] for number in range(MOST_SECTIONS)], True
+
+
+def seen_of(text: str, most_bytes: int) -> tuple[Normalised, bool]:
+    """Return what a model reads of *text*, at most *most_bytes* of it in UTF-8, and whether anything was cut off.
+
+    A sign that stands for a sentence is three bytes and becomes thirty. What a text costs may be bounded by its bytes
+    alone, so it may grow to twice its size and no more.
+    """
+    kept, cut_before = within_bytes(text, most_bytes)
+    seen = normalised(kept)
+    most = min(most_bytes, max(_ALWAYS_READ_BYTES, _MOST_GROWTH * len(kept.encode("utf-8", "replace"))))
+    clean, cut_after = within_bytes(seen.text, most)
+    return replace(seen, text=clean), cut_before or cut_after
 
 
 def within_bytes(text: str, most: int) -> tuple[str, bool]:

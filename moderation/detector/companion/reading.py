@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from moderation.detector.companion.statistics import LEAST_TOKENS
-from moderation.detector.sections import within_bytes
+from moderation.detector.sections import seen_of
+from moderation.detector.tokenizing import prepared
 from moderation.text import normalise
 
 MOST_WINDOWS = 8
@@ -33,17 +34,6 @@ class ReadText:
     truncated: bool
 
 
-def prepared(tokenizer: Tokenizer) -> Tokenizer:
-    """Return the tokenizer, set so that it cuts nothing off, pads nothing, and takes no word of a text for a command.
-
-    A post can say ``<|endoftext|>``; it is then read as the letters that it is.
-    """
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    tokenizer.encode_special_tokens = True
-    return tokenizer
-
-
 class TextReader:
     """Normalises, tokenises and cuts texts as one bundle demands."""
 
@@ -63,14 +53,13 @@ class TextReader:
 
     def read(self, text: str) -> ReadText:
         """Return windows that cover every token once, or as many as may be, spread evenly over a very long text."""
-        kept, cut_before = within_bytes(text, self._max_text_bytes)
-        clean, cut_after = within_bytes(normalise(kept), self._max_text_bytes)
-        encoding = self._tokenizer.encode(_without_surrogates(clean), add_special_tokens=False)
+        seen, cut = seen_of(text, self._max_text_bytes)
+        encoding = self._tokenizer.encode(_without_surrogates(seen.text), add_special_tokens=False)
         ids = np.array(encoding.ids, dtype=np.int64)
         if len(ids) < LEAST_TOKENS:
-            return ReadText((), cut_before or cut_after)
+            return ReadText((), cut)
         spans = spans_of(len(ids), self._max_tokens)
-        truncated = cut_before or cut_after or len(spans) > self._most_windows
+        truncated = cut or len(spans) > self._most_windows
         if len(spans) > self._most_windows:
             step = (len(spans) - 1) / max(1, self._most_windows - 1)
             spans = [spans[round(number * step)] for number in range(self._most_windows)]

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from moderation.detector.tokenizing import prepared
 from moderation.text import normalise
 from moderation.training.detector.attacked import attacked_text
 from moderation.training.detector.distillation.taught_text import OF_A_TOKEN, TaughtText
@@ -121,8 +122,7 @@ def tokenise(rows: Sequence[TextRow], tokenizer: Tokenizer, *, attacked: bool = 
 
 
 def _tokens(texts: Iterable[str], tokenizer: Tokenizer) -> Tokens:
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    prepared(tokenizer)
     parts: list[NDArray[np.int32]] = []
     remaining = iter(texts)
     while some := list(islice(remaining, _TEXTS_TOKENISED_TOGETHER)):

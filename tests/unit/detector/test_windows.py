@@ -7,7 +7,7 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation.detector.sections import within_bytes
+from moderation.detector.sections import seen_of, within_bytes
 from moderation.detector.windows import windows
 
 
@@ -31,3 +31,21 @@ def test_a_cut_text_fits_its_bytes(text: str, most: int) -> None:
     kept, cut = within_bytes(text, most)
     assert cut == (len(text.encode("utf-8", "replace")) > most)
     assert len(kept.encode("utf-8")) <= most + 2
+
+
+def test_signs_that_stand_for_sentences_cost_no_more_than_their_bytes_twice() -> None:
+    text = "\ufdfa" * 1000
+    seen, cut = seen_of(text, 65536)
+    assert cut
+    assert len(seen.text.encode()) <= 2 * len(text.encode()) + 2
+
+
+def test_a_few_such_signs_are_read_whole() -> None:
+    assert not seen_of("\ufdfa said \ufdfa", 65536)[1]
+
+
+@given(st.text(max_size=2000))
+def test_what_is_read_of_a_text_is_bounded_by_what_was_posted(text: str) -> None:
+    seen, _ = seen_of(text, 1000)
+    assert len(seen.text.encode("utf-8", "replace")) <= max(256, 2 * len(text.encode("utf-8", "replace"))) + 2
+    assert len(seen.text.encode("utf-8", "replace")) <= 1002

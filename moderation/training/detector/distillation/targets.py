@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
+from moderation.detector.tokenizing import prepared
 from moderation.training.detector.distillation.lessons import Lesson
 from moderation.training.detector.distillation.taught_text import OF_A_TOKEN, TaughtText
 
@@ -32,8 +33,7 @@ _LEAST = 1.0
 
 def taught_texts(lessons: Sequence[Lesson], tokenizer: Tokenizer) -> tuple[list[Lesson], list[TaughtText]]:
     """Return the lessons that have a token of *tokenizer*, and each in these tokens, without special ones."""
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
+    prepared(tokenizer)
     kept, stretches = [], []
     for lesson in lessons:
         encoding = tokenizer.encode(lesson.text, add_special_tokens=False)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-from moderation.detector.companion.reading import cleaned, prepared
+from moderation.detector.companion.reading import cleaned
+from moderation.detector.tokenizing import prepared
 from moderation.errors import InputError
 from moderation.training.detector.rows import TextRow
 

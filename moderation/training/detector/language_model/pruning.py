@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from torch import nn
 from transformers import AutoModelForCausalLM
 
-from moderation.detector.companion.reading import prepared
+from moderation.detector.tokenizing import prepared
 from moderation.errors import InputError
 from moderation.training.detector.language_model.corpus import END_OF_TEXT
 

@@ -1,0 +1,53 @@
+"""What a post says is text, also where it says what a tokenizer would take for a command."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tokenizers import Tokenizer
+
+from export.checkpoint import load_checkpoint
+from moderation.detector import load_detector, shipped_detector
+from moderation.detector.loading import cutter_of
+from moderation.detector.manifest import read_manifest
+from moderation.detector.sections import Cutter
+from moderation.training.detector.batches import tokenise
+from moderation.training.detector.rows import TextRow
+from moderation.training.detector.vocabulary import tokenizer_in
+from tests.unit.export.conftest import write_checkpoint
+
+_COMMANDS = ("[MASK]", "[PAD]", "[CLS]", "[SEP]", "[UNK]")
+_TEXT = "It is important to note that there are several factors to consider when choosing a solution."
+
+
+def _tokenizer() -> Tokenizer:
+    return tokenizer_in(shipped_detector() / "tokenizer.json")
+
+
+def _cutter() -> Cutter:
+    return cutter_of(shipped_detector(), read_manifest(shipped_detector())[0])
+
+
+@pytest.mark.parametrize("command", _COMMANDS)
+def test_a_command_in_a_post_is_read_as_its_letters(command: str) -> None:
+    assert _tokenizer().token_to_id(command) is not None
+    commanded, spelt = (_TEXT.replace(" ", f" {word} ") for word in (command, command.lower()))
+    assert _cutter().token_ids(commanded) == _cutter().token_ids(spelt)
+    assert len(_cutter().token_ids(commanded)) > 2 * len(_cutter().token_ids(_TEXT))
+
+
+def test_a_post_cannot_blank_its_own_words() -> None:
+    """Blanked, this text had a logit of −5: what no word is left of looks like a person's."""
+    (score,) = load_detector(shipped_detector(), threads=1).score([_TEXT.replace(" ", " [MASK] ")])
+    assert score.logit > 0
+
+
+def test_training_reads_it_as_scoring_does() -> None:
+    text = f"one {' '.join(_COMMANDS)} two"
+    tokens = tokenise([TextRow("1", "ours", 0, "g", text, "", "permissive")], _tokenizer()).tokens
+    assert tuple(tokens.of(0).tolist()) == _cutter().token_ids(text)
+
+
+def test_export_reads_it_as_letters(tmp_path: Path) -> None:
+    assert load_checkpoint(write_checkpoint(tmp_path / "bert", "bert")).tokenizer.encode_special_tokens

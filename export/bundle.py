@@ -36,6 +36,7 @@ from moderation.detector.manifest import (
 )
 from moderation.detector.sections import CutText, SectionCutter
 from moderation.detector.sessions import Runner, cpu_runner
+from moderation.directories import check_replaceable, replace_directory
 from moderation.errors import InputError
 from moderation.text import normalise
 from moderation.training.detector.ngrams.model import NGRAMS_FILE
@@ -77,6 +78,7 @@ def write_bundle(source: Path, out: Path, order: BundleOrder) -> Path:
     Raises InputError for a checkpoint, a run, probes or files that cannot be used, BundleError when the finished bundle
     does not pass its own checks. *out* is replaced only by a bundle that is whole.
     """
+    check_replaceable(out)
     if out.exists() and not (out / MANIFEST_FILE).is_file() and any(out.iterdir()):
         raise InputError(f"{out} is not empty and no bundle; name a new directory.")
     draft = _ngrams_alone if (source / NGRAMS_FILE).is_file() else _with_encoder
@@ -93,8 +95,7 @@ def write_bundle(source: Path, out: Path, order: BundleOrder) -> Path:
             if manifest.precisions:
                 write_manifest(stage, with_shipped_parity(stage, manifest, _fp32_beside(stage), order.texts))
         load_detector(stage, threads=1)
-        shutil.rmtree(out, ignore_errors=True)
-        stage.rename(out)
+        replace_directory(stage, out)
     return out
 
 
@@ -107,8 +108,6 @@ def _with_encoder(source: Path, order: BundleOrder, stage: Path) -> Manifest:
     checkpoint = load_checkpoint(source, order.machine_label, order.max_tokens)
     probes = load_probes(order.probes, checkpoint)
     prove_polarity(checkpoint, probes)
-    checkpoint.tokenizer.no_truncation()
-    checkpoint.tokenizer.no_padding()
     checkpoint.tokenizer.save(str(stage / _TOKENIZER))
     manifest = Manifest(
         format_version=format_with(None),

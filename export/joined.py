@@ -28,6 +28,7 @@ from moderation.detector.joined.manifest import (
 from moderation.detector.joined.rule import JoiningRule, ZeroShotRule
 from moderation.detector.loading import load_alone
 from moderation.detector.manifest import read_manifest
+from moderation.directories import check_replaceable, replace_directory
 from moderation.errors import InputError
 from moderation.training.detector.kept_features import KeptFeatures
 
@@ -52,6 +53,7 @@ def write_joined(out: Path, order: JoinOrder, progress: Progress) -> Path:
     Raises InputError for data or a place that cannot be used, BundleError for a part that cannot. *out* is replaced
     only by a bundle that is whole. The companion's figures stay in the work folder, so an interrupted run continues.
     """
+    check_replaceable(out)
     if out.exists() and not is_joined(out) and not (out.is_dir() and not any(out.iterdir())):
         raise InputError(f"{out} is there and is no joined bundle; name a new directory.")
     if is_joined(order.detector):
@@ -86,8 +88,7 @@ def write_joined(out: Path, order: JoinOrder, progress: Progress) -> Path:
         written = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False)
         (stage / MANIFEST_FILE).write_text(written + "\n", encoding="utf-8")
         load_detector(stage, threads=1)
-        shutil.rmtree(out, ignore_errors=True)
-        stage.rename(out)
+        replace_directory(stage, out)
     return out
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import MODEL_MAPPING, AutoConfig, AutoModel
@@ -66,15 +67,17 @@ def load_classifier(checkpoint: Path, attention: str = "sdpa") -> ClsMeanClassif
         encoder = AutoModel.from_pretrained(
             str(checkpoint), attn_implementation=attention, local_files_only=True, **_without_pooling(config)
         )
+        model = ClsMeanClassifier(encoder, int(encoder.config.hidden_size))
+        head = checkpoint / HEAD_FILE
+        if head.is_file():
+            model.head.load_state_dict(load_file(head))
+    except SafetensorError as error:
+        raise InputError(f"The weights in {checkpoint} are damaged ({error}); take another copy of them.") from error
     except (OSError, ValueError, TypeError) as error:
         raise InputError(
             f"{checkpoint} holds no encoder that transformers can load ({error}); name a Hugging Face "
             "checkpoint directory of a BERT- or RoBERTa-like model."
         ) from error
-    model = ClsMeanClassifier(encoder, int(encoder.config.hidden_size))
-    head = checkpoint / HEAD_FILE
-    if head.is_file():
-        model.head.load_state_dict(load_file(head))
     return model
 
 

@@ -120,6 +120,8 @@ class DistillationPlan(RunPlan):
     """Windows of texts never learned from, on which the log says how it goes."""
     bf16: bool = False
     """Whether both compute in bfloat16; weights and losses stay in fp32."""
+    larger_model: str = ""
+    """The SHA-256 of the larger model's weights and tokenizer; `distil_on` fills it in."""
 
 
 _OF_A_TEACHER = ("taught_share", "taught_per_stratum", "curvature_share")

@@ -12,7 +12,8 @@ from typing import Any, Literal
 import torch
 from tokenizers import Tokenizer
 
-from moderation.errors import SettingsError
+from moderation.directories import replace_directory, restore_directory
+from moderation.errors import InputError, SettingsError
 from moderation.training.detector.plans import RunPlan, check_continues
 
 CHECKPOINT = "checkpoint"
@@ -36,12 +37,13 @@ class SavedRun:
 def saved_run(out: Path, kind: Kind, plan: RunPlan, device: torch.device) -> SavedRun | None:
     """Return the state of the run in *out*, None where there is none.
 
-    Raises SettingsError for a run of another kind, and for one that another plan began.
+    Raises SettingsError for a run of another kind, and for one that another plan began, InputError for a damaged one.
     """
     checkpoint = out / CHECKPOINT
+    restore_directory(checkpoint)
     if not (checkpoint / _STATE).is_file():
         return None
-    state = torch.load(checkpoint / _STATE, map_location=device, weights_only=True)
+    state = _read(checkpoint, device)
     found = state.get("kind", "training")  # the first runs were all of one kind and did not say so
     if found != kind:
         raise SettingsError(f"The run in {checkpoint} is a {found}, not a {kind}: use another --out.")
@@ -49,6 +51,20 @@ def saved_run(out: Path, kind: Kind, plan: RunPlan, device: torch.device) -> Sav
     return SavedRun(
         int(state["step"]), state["optimizer"], bool(state.get("embeddings_frozen", True)), state.get("extra", {})
     )
+
+
+def _read(checkpoint: Path, device: torch.device) -> dict[str, Any]:
+    try:
+        state: dict[str, Any] = torch.load(checkpoint / _STATE, map_location=device, weights_only=True)
+    except Exception as error:  # torch, zipfile and pickle each have their own
+        raise InputError(
+            f"{checkpoint / _STATE} is damaged ({str(error).splitlines()[0]}), so the run cannot go on: "
+            "use another --out."
+        ) from error
+    missing = [name for name in state.get("files", ()) if not (checkpoint / name).is_file()]
+    if missing:
+        raise InputError(f"{checkpoint} lacks {missing[0]}, so the run cannot go on: use another --out.")
+    return state
 
 
 def save_run(
@@ -60,9 +76,9 @@ def save_run(
     shutil.rmtree(fresh, ignore_errors=True)
     write_model(fresh)
     tokenizer.save(str(fresh / "tokenizer.json"))
-    torch.save({"kind": kind, "plan": asdict(plan)} | vars(run), fresh / _STATE)
-    shutil.rmtree(checkpoint, ignore_errors=True)
-    fresh.rename(checkpoint)
+    files = sorted(path.name for path in fresh.iterdir())
+    torch.save({"kind": kind, "plan": asdict(plan), "files": files} | vars(run), fresh / _STATE)
+    replace_directory(fresh, checkpoint)
 
 
 def log_entry(out: Path, entry: Mapping[str, object]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -97,6 +98,15 @@ def test_a_run_of_another_plan_is_refused(whole: tuple[Any, Tokenizer], tmp_path
     _distil(whole, tmp_path / "run", _plan(2))
     with pytest.raises(SettingsError, match="was begun with layers=3, not 2"):
         _distil(whole, tmp_path / "run", _plan(2, layers=2))
+
+
+def test_a_run_goes_on_with_the_model_that_it_began_with(whole: tuple[Any, Tokenizer], tmp_path: Path) -> None:
+    _distil(whole, tmp_path / "run", _plan(2))
+    other = copy.deepcopy(whole[0])
+    with torch.no_grad():
+        other.model.layers[0].mlp.up_proj.weight.mul_(1.01)
+    with pytest.raises(SettingsError, match="was begun with larger_model="):
+        _distil((other, whole[1]), tmp_path / "run", _plan(4))
 
 
 def test_the_smaller_one_becomes_a_companion(whole: tuple[Any, Tokenizer], tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from export.joined import JoinOrder, write_joined
 from export.joined_fit import Texts, fit_joined, read_texts
 from moderation.checksum import sha256_of
 from moderation.cli.companion import app
-from moderation.detector import load_detector, shipped_bundle
+from moderation.detector import load_detector, shipped_detector
 from moderation.detector import manifest as plain
 from moderation.detector.companion import load_companion
 from moderation.detector.joined import manifest as joined
@@ -56,7 +56,7 @@ def test_the_manifest_names_both_parts_the_data_and_the_rows_that_fitted_each_ru
     joined_dir: Path, order: JoinOrder
 ) -> None:
     manifest, _ = read_joined_manifest(joined_dir)
-    assert manifest.detector.manifest_sha256 == sha256_of(shipped_bundle() / "manifest.json")
+    assert manifest.detector.manifest_sha256 == sha256_of(shipped_detector() / "manifest.json")
     assert manifest.companion.manifest_sha256 == sha256_of(order.companion / "manifest.json")
     assert manifest.data.sha256 == sha256_of(order.data / manifest.data.name)
     assert "forum 60 + 60, people only 38 + 0" in manifest.zero_shot.fitted_on
@@ -107,7 +107,7 @@ def test_other_loaders_tell_of_it_in_a_sentence(joined_dir: Path, companion_dir:
     with pytest.raises(BundleError, match="kind 'companion'"):
         load_detector(companion_dir)
     with pytest.raises(BundleError, match="no joined bundle"):
-        read_joined_manifest(shipped_bundle())
+        read_joined_manifest(shipped_detector())
     with pytest.raises(BundleError, match="No joined bundle"):
         read_joined_manifest(joined_dir / "nowhere")
     # A program from before this kind of bundle reads formats up to 2, compares the number and says: upgrade.
@@ -215,9 +215,11 @@ def test_a_join_that_fails_leaves_what_was_there(
 
 def test_a_place_that_holds_something_else_is_not_overwritten(order: JoinOrder, tmp_path: Path) -> None:
     (tmp_path / "thesis.txt").write_text("mine", encoding="utf-8")
-    for out in (tmp_path, tmp_path / "thesis.txt", order.companion, shipped_bundle()):
+    for out in (tmp_path, order.companion, shipped_detector()):
         with pytest.raises(InputError, match="no joined bundle"):
             write_joined(out, order, _nothing)
+    with pytest.raises(InputError, match="no directory"):
+        write_joined(tmp_path / "thesis.txt", order, _nothing)
     with pytest.raises(InputError, match="cannot be written"):
         write_joined(tmp_path / "thesis.txt" / "out", order, _nothing)
 
@@ -227,7 +229,7 @@ def test_parts_of_the_wrong_kind_are_refused(order: JoinOrder, joined_dir: Path,
     with pytest.raises(InputError, match="itself a joined bundle"):
         write_joined(out, dataclasses.replace(order, detector=joined_dir), _nothing)
     with pytest.raises(BundleError, match="no companion"):
-        write_joined(out, dataclasses.replace(order, companion=shipped_bundle()), _nothing)
+        write_joined(out, dataclasses.replace(order, companion=shipped_detector()), _nothing)
     with pytest.raises(BundleError, match="kind 'companion'"):
         write_joined(out, dataclasses.replace(order, detector=order.companion), _nothing)
     with pytest.raises(BundleError, match="No companion at"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -114,6 +115,35 @@ def test_an_interrupted_run_continues_as_if_never_stopped(encoder: Path, tmp_pat
         np.testing.assert_allclose(parts[name], value, atol=1e-6)
     entries = [json.loads(line) for line in (tmp_path / "whole" / "log.jsonl").read_text(encoding="utf-8").splitlines()]
     assert "validation" in entries[-1]
+
+
+def test_a_run_killed_while_it_saved_goes_on_from_the_save_before(encoder: Path, tmp_path: Path) -> None:
+    train(tmp_path, tmp_path / "whole", encoder, _plan(6), _CPU)
+    train(tmp_path, tmp_path / "run", encoder, _plan(4), _CPU)
+    (tmp_path / "run" / "checkpoint").rename(tmp_path / "run" / ".checkpoint.old")
+    train(tmp_path, tmp_path / "run", encoder, _plan(6), _CPU)
+    assert len(_losses(tmp_path / "run")) == 6
+    for name, value in _weights(tmp_path / "whole").items():
+        np.testing.assert_allclose(_weights(tmp_path / "run")[name], value, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("file", "damage", "said"),
+    [
+        ("cls_mean_head.safetensors", Path.unlink, "lacks cls_mean_head.safetensors"),
+        ("cls_mean_head.safetensors", lambda path: path.write_bytes(b"{"), "damaged"),
+        ("model.safetensors", lambda path: path.write_bytes(path.read_bytes()[:-40]), "damaged"),
+        ("training_state.pt", lambda path: path.write_bytes(path.read_bytes()[:900]), "damaged"),
+    ],
+)
+def test_a_damaged_run_is_refused_and_does_not_begin_anew(
+    file: str, damage: Callable[[Path], object], said: str, encoder: Path, tmp_path: Path
+) -> None:
+    train(tmp_path, tmp_path / "run", encoder, _plan(2), _CPU)
+    damage(tmp_path / "run" / "checkpoint" / file)
+    with pytest.raises(InputError, match=said):
+        train(tmp_path, tmp_path / "run", encoder, _plan(4), _CPU)
+    assert len(_losses(tmp_path / "run")) == 2
 
 
 def test_another_seed_does_not_continue_a_run(encoder: Path, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,19 @@ def test_other_encoders_export_by_the_same_code(tmp_path: Path, kind: str) -> No
     manifest, _ = read_manifest(out)
     assert manifest.precisions["fp32"].parity.largest_logit_difference < 1e-4
     assert math.isfinite(load_detector(out).score(["w9 w10"])[0].logit)
+
+
+def test_a_link_to_a_bundle_leads_to_the_new_one_and_a_file_is_refused(roberta: Path, tmp_path: Path) -> None:
+    order = BundleOrder("one", ("fp32",), probes=roberta / "probes.json")
+    write_bundle(roberta, tmp_path / "v1", order)
+    (tmp_path / "current").symlink_to(tmp_path / "v1")
+    write_bundle(roberta, tmp_path / "current", replace(order, name="two"))
+    assert (tmp_path / "current").is_symlink()
+    assert read_manifest(tmp_path / "v1")[0].name == "two"
+    assert {path.name for path in tmp_path.iterdir()} == {"v1", "current"}
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="no directory"):
+        write_bundle(roberta, tmp_path / "file", order)
 
 
 def test_the_wrong_label_is_refused_by_the_probes(roberta: Path, tmp_path: Path) -> None:

@@ -5,8 +5,10 @@ The same course as the other runs: resumable, deterministic under its seed, with
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +49,7 @@ def distil(
     """
     # What cannot be done is refused before the data are read, which takes a while.
     check_smaller(network, tokenizer, plan.vocabulary, plan.layers)
-    saved_run(out, _KIND, plan, device)
+    saved_run(out, _KIND, _naming(plan, network, tokenizer), device)
     rows = people_alone(load_partition(data_dir, "A"))
     learned = [row for row in rows if not in_validation(row)]
     distil_on(network, tokenizer, learned, [row for row in rows if in_validation(row)], out, plan, device)
@@ -68,6 +70,7 @@ def distil_on(
     which is the last layer too, stays as it was. Raises as `distil` does.
     """
     check_smaller(network, tokenizer, plan.vocabulary, plan.layers)
+    plan = _naming(plan, network, tokenizer)
     begun = saved_run(out, _KIND, plan, device)
     teacher, smaller = with_fewer_entries(network, tokenizer, plan.vocabulary)
     windows = windows_of(texts_of(rows), smaller, plan.window_tokens, plan.seed)
@@ -106,6 +109,15 @@ def distil_on(
             log_entry(out, {"step": step, "held_out": _judged(teacher, student, judged, plan, device)})
 
     run_steps(out, _KIND, plan, begun.step if begun else 0, take, save, judge)
+
+
+def _naming(plan: DistillationPlan, network: Any, tokenizer: Tokenizer) -> DistillationPlan:
+    """The plan that says which model is made smaller, so that no run goes on with another one."""
+    digest = hashlib.sha256(tokenizer.to_str().encode())
+    for name, weights in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(weights.contiguous().view(torch.uint8).numpy())
+    return replace(plan, larger_model=digest.hexdigest())
 
 
 def _divergence(teacher: Any, student: Any, ids: Tensor, *, bf16: bool) -> Tensor:

@@ -26,7 +26,7 @@ class LabelledText:
 def read_labelled_texts(path: Path) -> tuple[LabelledText, ...]:
     """Return the texts of a JSONL file of text, label and, optionally, lang, source and group. Raises InputError."""
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8").split("\n")
         return tuple(_text_of(json.loads(line)) for line in lines if line.strip())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path} is no JSONL file of text and label, 0 or 1 ({error}).") from error

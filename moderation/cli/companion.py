@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from moderation.cli.detector_training import NEEDS_EXPORT, device_with
-from moderation.cli.score import SOME_REJECTED, Rejects, writer
+from moderation.cli.score import SOME_REJECTED, Rejects, check_apart, writer
 from moderation.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
@@ -211,6 +211,7 @@ def score(
     with ExitStack() as stack:
         stream = stack.enter_context(lines_or_standard_input(source))
         loaded = load_companion(companion, threads or None)
+        check_apart(source, output, rejects)
         out = writer(stack, output)
         bad = Rejects(writer(stack, rejects) if rejects is not None else None)
         progress = stack.enter_context(Progress(console=console, disable=not console.is_terminal))
@@ -258,7 +259,7 @@ def join(
     from rich.progress import Progress
     from rich.table import Table
 
-    from moderation.detector import load_detector, shipped_bundle
+    from moderation.detector import load_detector, shipped_detector
     from moderation.detector.joined.manifest import read_joined_manifest
 
     try:
@@ -266,7 +267,7 @@ def join(
     except ImportError as error:
         raise SettingsError("Joining needs scikit-learn: pip install 'moderation-sidecar[export]'.") from error
     order = JoinOrder(
-        detector=detector or shipped_bundle(),
+        detector=detector or shipped_detector(),
         companion=companion,
         data=data,
         work=work or out.with_name(f"{out.name}.work"),
@@ -307,7 +308,7 @@ def judge(
     from rich.progress import track
 
     from moderation.cli.comparison_table import gain_table
-    from moderation.detector import load_detector
+    from moderation.detector import load_detector, shipped_detector
     from moderation.detector.companion import load_companion
     from moderation.detector.companion.statistics import figures_of
 
@@ -325,7 +326,7 @@ def judge(
             for number, each in enumerate(read_labelled_texts(texts))
         ]
     )
-    detector, loaded = load_detector(bundle), load_companion(companion, threads or None)
+    detector, loaded = load_detector(bundle or shipped_detector()), load_companion(companion, threads or None)
     logits: list[float] = []
     figures: list[ZeroShotFeatures] = []
     starts = range(0, len(rows), _POSTS_AT_A_TIME)

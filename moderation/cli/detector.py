@@ -37,11 +37,15 @@ def heldout(
     from moderation.training.detector.partition import load_partition
     from moderation.training.detector.slices import in_validation, sample_per_stratum
 
+    if not out.parent.is_dir():
+        raise InputError(f"There is no folder {out.parent} for the texts; make it, or give another --out.")
     rows = [row for row in load_partition(data, "A") if in_validation(row)]
-    with out.open("w", encoding="utf-8") as file:
+    fresh = out.with_name(f".{out.name}.new")
+    with fresh.open("w", encoding="utf-8") as file:
         for row in sample_per_stratum(rows, per_stratum):
             told = {"text": row.text, "label": row.label, "source": row.source, "group": row.group}
             file.write(json.dumps(told | ({"lang": row.language} if row.language else {})) + "\n")
+    fresh.replace(out)
 
 
 @app.command()

@@ -45,7 +45,8 @@ def normalised(text: str) -> Normalised:
     lines ``quote`` (or lose their sign where they are what is published), code ``code`` (in fences, in backticks and in
     paragraphs thick with its signs); Latin words spoofed with letters of other scripts are Latin again; each run of
     white space becomes one blank. Letters that somebody repeats stay: that is spelling.
-    Takes time linear in the length of *text*, whatever is in it; once more changes nothing. Raises nothing.
+    Takes time linear in the length of *text*, whatever is in it; once more changes nothing, but for pieces
+    that a mask uncovers in texts made for it (five of 230 000). Raises nothing.
     """
     if text.isascii():
         seen = swept(text)

@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 import moderation.detector
 import moderation.offline  # so that it holds on to the real load_detector
 from moderation.cli.score import score_command
+from moderation.errors import InputError
 from tests.unit.core.doubles import WordDetector
 
 
@@ -38,3 +39,18 @@ def test_it_says_why_a_text_has_no_score_and_passes_declared_languages_on(
     ]
     assert [line["synthetic_logit"] for line in lines] == [4.0, None, None]
     assert detector.languages == ["de-AT", None, "en"]
+
+
+@pytest.mark.parametrize("options", [["-o", "posts.jsonl"], ["--rejects", "link.jsonl"], ["-o", "a", "--rejects", "a"]])
+def test_a_file_that_is_to_be_read_is_not_emptied(
+    options: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("posts.jsonl").write_text('{"post_id": "1", "text": "hello"}\n', encoding="utf-8")
+    Path("link.jsonl").symlink_to("posts.jsonl")
+    app = typer.Typer()
+    app.command()(score_command)
+    done = CliRunner().invoke(app, ["posts.jsonl", "--content-only", *options])
+    assert isinstance(done.exception, InputError)
+    assert "given twice" in str(done.exception)
+    assert "hello" in Path("posts.jsonl").read_text(encoding="utf-8")

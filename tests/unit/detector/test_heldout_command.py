@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from moderation.cli.detector import app
+from moderation.errors import InputError
 from moderation.training.detector import partition, slices
 from moderation.training.detector.rows import TextRow
 
@@ -31,3 +33,24 @@ def test_each_held_out_text_has_source_and_group_and_a_language_where_one_is_kno
         {"text": "a note", "label": 0, "source": "letters", "group": "letters/g1", "lang": "de"},
         {"text": "another note", "label": 1, "source": "letters", "group": "letters/g2"},
     ]
+
+
+def test_a_missing_folder_is_told_before_anything_is_read(tmp_path: Path) -> None:
+    done = CliRunner().invoke(
+        app, ["heldout", "--data", str(tmp_path / "no data"), "--out", str(tmp_path / "nowhere" / "heldout.jsonl")]
+    )
+    assert isinstance(done.exception, InputError)
+    assert "There is no folder" in str(done.exception)
+
+
+def test_an_interrupted_run_leaves_no_file_that_looks_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_arguments: object) -> Iterator[TextRow]:
+        yield _ROWS[0]
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(partition, "load_partition", lambda _data, _part: _ROWS)
+    monkeypatch.setattr(slices, "sample_per_stratum", interrupted)
+    out = tmp_path / "heldout.jsonl"
+    out.write_text("before", encoding="utf-8")
+    CliRunner().invoke(app, ["heldout", "--data", str(tmp_path), "--out", str(out)])
+    assert out.read_text(encoding="utf-8") == "before"

@@ -46,6 +46,13 @@ def _order(checkpoint: Path, **changes: Any) -> BundleOrder:
     return BundleOrder(probes=checkpoint / "probes.json", **(chosen | changes))
 
 
+def test_a_line_ends_where_json_lines_end(tmp_path: Path) -> None:
+    path = tmp_path / "texts.jsonl"
+    text = "one\u2028two\x85three"
+    path.write_text(json.dumps({"text": text, "label": 0}, ensure_ascii=False) + "\r\n", encoding="utf-8", newline="")
+    assert [entry.text for entry in read_labelled_texts(path)] == [text]
+
+
 @pytest.fixture(scope="module")
 def sided(roberta: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[LabelledText, ...]:
     """Texts whose side is what the checkpoint makes of them, with some noise: a detector of some use."""

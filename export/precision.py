@@ -23,6 +23,13 @@ def write_int8(fp32: Path, out: Path) -> None:
 
     The one activation scale per tensor makes a score depend on its batch, so this precision runs each text alone.
     """
+    model = with_int8_products(fp32, out)
+    quantise_embeddings(model)
+    onnx.save(model, str(out))
+
+
+def with_int8_products(fp32: Path, out: Path) -> Any:
+    """Return the graph with the weights of products in int8; what is gathered from stays. *out* is where it is made."""
     source = onnx.load(str(fp32))
     # onnxruntime turns Gemm into MatMul with the weight transposed, which the exporter's shape notes contradict.
     del source.graph.value_info[:]
@@ -42,9 +49,7 @@ def write_int8(fp32: Path, out: Path) -> None:
             )
     finally:
         root.setLevel(level)
-    model = onnx.load(str(out))
-    _quantise_embeddings(model)
-    onnx.save(model, str(out))
+    return onnx.load(str(out))
 
 
 def write_fp16(fp32: Path, out: Path) -> None:
@@ -83,7 +88,7 @@ def _remove_repeated(model: Any) -> None:
         made.update(node.output)
 
 
-def _quantise_embeddings(model: Any) -> None:
+def quantise_embeddings(model: Any) -> None:
     """Replace each large fp32 table that is only gathered from by int8 rows and one scale per row."""
     graph = model.graph
     tables = {tensor.name: tensor for tensor in graph.initializer}

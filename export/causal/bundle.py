@@ -14,9 +14,9 @@ from export.causal.blockwise import write_blockwise_int8
 from export.causal.checkpoint import CausalCheckpoint, load_causal
 from export.causal.graph import write_graph
 from export.causal.parity import companion_parity, parity_texts, torch_expectations
+from export.causal.shared_table import write_int8_with_one_table
 from export.causal.smoothing import smoothed
 from export.manifest_file import write_manifest
-from export.precision import write_int8
 from moderation.detector.bundle_files import MANIFEST_FILE
 from moderation.detector.companion import load_companion
 from moderation.detector.companion.companion import probe_log_probabilities
@@ -31,6 +31,7 @@ from moderation.detector.companion.manifest import (
 )
 from moderation.detector.companion.reading import MOST_WINDOWS, TextReader
 from moderation.detector.companion.session import ExpectationRunner
+from moderation.directories import check_replaceable, replace_directory
 from moderation.errors import InputError
 
 DEFAULT_MAX_TOKENS = 254
@@ -41,7 +42,7 @@ _PROBE_TOLERANCE = 0.05
 _WRITERS: dict[CompanionPrecision, Callable[[Path, Path], object]] = {
     "fp32": lambda fp32, out: shutil.copyfile(fp32, out),
     "int8": write_blockwise_int8,
-    "int8-dynamic": write_int8,
+    "int8-dynamic": write_int8_with_one_table,
 }
 
 
@@ -65,7 +66,8 @@ def write_companion(source: Path, out: Path, order: CompanionOrder) -> Path:
     Raises InputError for a checkpoint or files that cannot be used, BundleError when the finished bundle does not
     pass its own checks. *out* is replaced only by a bundle that is whole.
     """
-    if out.exists() and not (out.is_dir() and ((out / MANIFEST_FILE).is_file() or not any(out.iterdir()))):
+    check_replaceable(out)
+    if out.exists() and not ((out / MANIFEST_FILE).is_file() or not any(out.iterdir())):
         raise InputError(f"{out} is not empty and no bundle; name a new directory.")
     if order.notice is not None and not order.notice.is_file():
         raise InputError(f"There is no notice at {order.notice}; name a file.")
@@ -98,8 +100,7 @@ def write_companion(source: Path, out: Path, order: CompanionOrder) -> Path:
             shutil.copyfile(order.notice, stage / "NOTICE")
         write_manifest(stage, manifest)
         load_companion(stage, threads=1)
-        shutil.rmtree(out, ignore_errors=True)
-        stage.rename(out)
+        replace_directory(stage, out)
     return out
 
 

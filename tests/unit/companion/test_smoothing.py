@@ -18,6 +18,7 @@ from export.causal.bundle import CompanionOrder, write_companion
 from export.causal.checkpoint import CausalCheckpoint, load_causal
 from export.causal.graph import write_graph
 from export.causal.parity import companion_parity, torch_expectations
+from export.causal.shared_table import write_int8_with_one_table
 from export.causal.smoothing import smoothed
 from export.precision import write_int8
 from moderation.detector.companion import load_companion
@@ -105,6 +106,30 @@ def test_a_bundle_runs_at_the_fastest_precision_that_it_has(llama: Path, tmp_pat
     assert operators["MatMulInteger"] + operators["DynamicQuantizeMatMul"] == 2 * 7 + 1
     alone, among = companion.score([TEXTS[3]]), companion.score(TEXTS)
     assert alone[0] == among[3]
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_a_table_that_is_first_layer_and_last_is_stored_once(tied: bool, llama: Path, tmp_path: Path) -> None:
+    checkpoint = _checkpoint(llama)
+    even = smoothed(checkpoint.network, _SEQUENCES[::2])
+    if not tied:
+        with torch.no_grad():
+            even.get_output_embeddings().weight.add_(torch.randn(even.get_output_embeddings().weight.shape))
+    write_graph(replace(checkpoint, network=even), tmp_path / "fp32.onnx")
+    write_int8(tmp_path / "fp32.onnx", tmp_path / "twice.onnx")
+    write_int8_with_one_table(tmp_path / "fp32.onnx", tmp_path / "once.onnx")
+    tables = [
+        tensor.name
+        for tensor in onnx.load(str(tmp_path / "once.onnx")).graph.initializer
+        if sorted(tensor.dims) == sorted(even.get_output_embeddings().weight.shape)
+    ]
+    assert len(tables) == (1 if tied else 2)
+    reference = torch_expectations(replace(checkpoint, network=even), _SEQUENCES[1::2])
+    twice, once = (
+        companion_parity(reference, ExpectationRunner(tmp_path / f"{name}.onnx", 1), _SEQUENCES[1::2])
+        for name in ("twice", "once")
+    )
+    assert once.mean_log_probability_difference < 1.5 * twice.mean_log_probability_difference + 0.01
 
 
 def test_it_is_refused_in_a_format_that_older_programs_read(llama: Path, tmp_path: Path) -> None:

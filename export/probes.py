@@ -8,6 +8,7 @@ from pathlib import Path
 from export.checkpoint import Checkpoint
 from export.parity import between_specials, torch_scores
 from moderation.detector.manifest import Probe
+from moderation.detector.tokenizing import PlainIds
 from moderation.errors import InputError
 from moderation.text import normalise
 
@@ -27,10 +28,10 @@ def read_probes(path: Path) -> list[tuple[str, int]]:
 
 def load_probes(path: Path, checkpoint: Checkpoint) -> tuple[Probe, ...]:
     """Return the probes of a JSON list of {"text", "label"}, with the tokens they have here. Raises InputError."""
-    probes = []
+    probes, plain = [], PlainIds(checkpoint.tokenizer)
     for text, label in read_probes(path):
-        ids = checkpoint.tokenizer.encode(normalise(text), add_special_tokens=False).ids
-        probes.append(Probe(text=text, label=1 if label else 0, token_ids=tuple(ids)))
+        ids = plain.of(checkpoint.tokenizer.encode(normalise(text), add_special_tokens=False).ids)
+        probes.append(Probe(text=text, label=1 if label else 0, token_ids=tuple(ids.tolist())))
     return tuple(probes)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from moderation.detector.manifest import SpecialTokens
-from moderation.detector.tokenizing import prepared
+from moderation.detector.tokenizing import PlainIds, prepared
 from moderation.detector.windows import windows
 from moderation.text import Normalised, Tampering, normalise, normalised
 
@@ -64,6 +64,7 @@ class SectionCutter:
 
     def __init__(self, tokenizer: Tokenizer, special: SpecialTokens, max_tokens: int, max_text_bytes: int) -> None:
         self._tokenizer = prepared(tokenizer)
+        self._plain = PlainIds(tokenizer)
         self._special = special
         self._max_tokens = max_tokens
         self._max_text_bytes = max_text_bytes
@@ -72,7 +73,7 @@ class SectionCutter:
         """Return overlapping sections that cover every token, or a fixed set of them for a very long text."""
         seen, cut = seen_of(text, self._max_text_bytes)
         encoding = self._tokenizer.encode(seen.text, add_special_tokens=False)
-        ids = np.array(encoding.ids, dtype=np.int64)
+        ids = self._plain.of(encoding.ids)
         spans, thinned = _spread(windows(len(ids), self._max_tokens))
         offsets = encoding.offsets if spans else []
         sections = tuple(
@@ -88,7 +89,7 @@ class SectionCutter:
 
     def token_ids(self, text: str) -> tuple[int, ...]:
         """Return the ids of the normalised text, without special tokens."""
-        return tuple(self._tokenizer.encode(normalise(text), add_special_tokens=False).ids)
+        return tuple(self._plain.of(self._tokenizer.encode(normalise(text), add_special_tokens=False).ids).tolist())
 
     def token_ends(self, clean: str) -> list[int]:
         """Return where each token of a normalised text ends."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from moderation.detector.tokenizing import prepared
+from moderation.detector.tokenizing import PlainIds, prepared
 from moderation.text import normalise
 from moderation.training.detector.attacked import attacked_text
 from moderation.training.detector.distillation.taught_text import OF_A_TOKEN, TaughtText
@@ -122,12 +122,12 @@ def tokenise(rows: Sequence[TextRow], tokenizer: Tokenizer, *, attacked: bool = 
 
 
 def _tokens(texts: Iterable[str], tokenizer: Tokenizer) -> Tokens:
-    prepared(tokenizer)
+    plain = PlainIds(prepared(tokenizer))
     parts: list[NDArray[np.int32]] = []
     remaining = iter(texts)
     while some := list(islice(remaining, _TEXTS_TOKENISED_TOGETHER)):
         encoded = tokenizer.encode_batch_fast([normalise(text) for text in some], add_special_tokens=False)
-        parts.extend(np.array(encoding.ids, dtype=np.int32) for encoding in encoded)
+        parts.extend(plain.of(encoding.ids).astype(np.int32) for encoding in encoded)
     lengths = [len(part) for part in parts]
     return Tokens(np.concatenate(parts) if parts else np.zeros(0, np.int32), np.concatenate([[0], np.cumsum(lengths)]))
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tokenizers import Tokenizer
+from tokenizers import Tokenizer, models, pre_tokenizers
 
 from export.checkpoint import load_checkpoint
 from moderation.detector import load_detector, shipped_detector
 from moderation.detector.loading import cutter_of
-from moderation.detector.manifest import read_manifest
-from moderation.detector.sections import Cutter
+from moderation.detector.manifest import SpecialTokens, read_manifest
+from moderation.detector.sections import Cutter, SectionCutter
 from moderation.training.detector.batches import tokenise
 from moderation.training.detector.rows import TextRow
 from moderation.training.detector.vocabulary import tokenizer_in
@@ -47,6 +47,17 @@ def test_training_reads_it_as_scoring_does() -> None:
     text = f"one {' '.join(_COMMANDS)} two"
     tokens = tokenise([TextRow("1", "ours", 0, "g", text, "", "permissive")], _tokenizer()).tokens
     assert tuple(tokens.of(0).tolist()) == _cutter().token_ids(text)
+
+
+def test_a_vocabulary_that_has_its_commands_as_words_gives_none_either() -> None:
+    pieces = [(name, 0.0) for name in ("<s>", "<pad>", "</s>", "<unk>")] + [("\u2581", -2.0), ("\u2581word", -3.0)]
+    tokenizer = Tokenizer(models.Unigram(pieces, unk_id=3))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.add_special_tokens(["<s>", "</s>"])
+    cutter = SectionCutter(tokenizer, SpecialTokens(first=0, last=2, pad=1), 126, 65536)
+    (section,) = cutter.cut("word </s> word <pad> word").sections
+    assert not set(section.ids[1:-1].tolist()) & {0, 1, 2}
+    assert len(section.ids) == len(cutter.token_ids("word </s> word <pad> word")) + 2
 
 
 def test_export_reads_it_as_letters(tmp_path: Path) -> None:

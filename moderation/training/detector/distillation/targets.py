@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-from moderation.detector.tokenizing import prepared
+from moderation.detector.tokenizing import PlainIds, prepared
 from moderation.training.detector.distillation.lessons import Lesson
 from moderation.training.detector.distillation.taught_text import OF_A_TOKEN, TaughtText
 
@@ -33,13 +33,13 @@ _LEAST = 1.0
 
 def taught_texts(lessons: Sequence[Lesson], tokenizer: Tokenizer) -> tuple[list[Lesson], list[TaughtText]]:
     """Return the lessons that have a token of *tokenizer*, and each in these tokens, without special ones."""
-    prepared(tokenizer)
+    plain = PlainIds(prepared(tokenizer))
     kept, stretches = [], []
     for lesson in lessons:
         encoding = tokenizer.encode(lesson.text, add_special_tokens=False)
         if encoding.ids:
             kept.append(lesson)
-            stretches.append(TaughtText(np.array(encoding.ids, dtype=np.int32), _summed(lesson, encoding.offsets)))
+            stretches.append(TaughtText(plain.of(encoding.ids).astype(np.int32), _summed(lesson, encoding.offsets)))
     return kept, stretches
 
 

@@ -76,5 +76,6 @@ FEATURES: tuple[Feature, ...] = (
     _account("post_interval_cv", "1", "regularity of its last posts: standard deviation over mean of the time between"),
 )
 
-FEATURES_VERSION = "1-" + hashlib.sha256("\n".join(feature.name for feature in FEATURES).encode()).hexdigest()[:8]
+# The number rises where a feature means something else than before.
+FEATURES_VERSION = "2-" + hashlib.sha256("\n".join(feature.name for feature in FEATURES).encode()).hexdigest()[:8]
 COLUMN = {feature.name: index for index, feature in enumerate(FEATURES)}

@@ -22,9 +22,12 @@ BINS_PER_OCTAVE = 4
 
 
 def typing_features(post: Post) -> dict[str, float]:
-    """Typing features of one post; empty where nothing was sent or the input method has no rhythm."""
+    """Typing features of one post; empty where nothing was sent or typed, or the input method has no rhythm.
+
+    A text that was pasted whole was written elsewhere, in a notebook or a translator, and nobody saw how.
+    """
     typing = post.typing
-    if typing is None or typing.input_method in WITHOUT_RHYTHM:
+    if typing is None or typing.input_method in WITHOUT_RHYTHM or (typing.pasted_chars or 0) >= max(1, len(post.text)):
         return {}
     return {**_aggregates(typing, len(post.text)), **_rhythm(typing, post.text)}
 
@@ -38,14 +41,16 @@ def _aggregates(typing: Typing, length: int) -> dict[str, float]:
         found["typing_pastes"] = float(typing.pastes)
     typed = length - pasted
     seconds = (typing.duration_ms or 0) / 1000
-    if typed > 0 and seconds > 0 and not (typing.pastes and typing.pasted_chars is None):
+    # How much was typed is known only where a client that tells of pastes tells how much they brought.
+    uncounted_paste = bool(typing.pastes) and typing.pasted_chars is None
+    if typed > 0 and seconds > 0 and not uncounted_paste:
         found["typing_chars_per_s"] = typed / seconds
     if typing.keystrokes:
         if seconds > 0:
             found["typing_keystrokes_per_s"] = typing.keystrokes / seconds
         if typing.deletions is not None:
             found["typing_deletion_share"] = min(1.0, typing.deletions / typing.keystrokes)
-    if typing.keystrokes is not None and typed > 0:
+    if typing.keystrokes is not None and typed > 0 and not uncounted_paste:
         found["typing_keystrokes_per_char"] = typing.keystrokes / typed
     if typing.focus_losses is not None and length:
         found["typing_focus_losses_per_100_chars"] = 100 * typing.focus_losses / length

@@ -28,6 +28,8 @@ TELEMETRY: tuple[tuple[Telemetry, float], ...] = (
 """What clients send, whoever uses them: the same for people and campaigns, so that missing says nothing."""
 
 _DICTATED_CHARS_PER_S = 13.0
+_PASTED_WHOLE = 0.4
+"""Of a person's pastes, those after which nothing is changed; an assumption, for nobody publishes it."""
 
 
 @dataclass(frozen=True)
@@ -159,9 +161,10 @@ def _dictated(rng: np.random.Generator, text: str) -> Typing:
 
 
 def _pasted(rng: np.random.Generator, manner: Manner, text: str) -> Typing:
-    """Most of the text at once; a person then corrects a little, a script posts in the same second."""
+    """The text at once, or most of it: a person often corrects a little then, a script posts in the same second."""
     script = manner.pattern == "instant"
-    presses = 1 if script else 1 + int(rng.poisson(6.0))
+    whole = script or rng.random() < _PASTED_WHOLE
+    presses = 1 if whole else 1 + int(rng.poisson(6.0))
     full = manner.telemetry in ("intervals", "classes") and presses > 1
     intervals = rng.lognormal(np.log(max(1.0, manner.interval_ms)), manner.spread, presses - 1)
     dwell = float(rng.uniform(80, 1500)) if script else float(rng.lognormal(np.log(9000.0), 0.9))
@@ -170,7 +173,7 @@ def _pasted(rng: np.random.Generator, manner: Manner, text: str) -> Typing:
         keystrokes=presses,
         deletions=int(rng.binomial(presses, 0.2)),
         pastes=1,
-        pasted_chars=len(text) if script else max(0, len(text) - presses),
+        pasted_chars=len(text) if whole else max(0, len(text) - presses),
         focus_losses=0 if script else 1 + int(rng.poisson(0.4)),
         intervals_ms=tuple(np.round(intervals, 1).tolist()) if full else None,
         interval_classes=None,

@@ -36,6 +36,17 @@ def test_speed_counts_what_was_typed_not_what_was_pasted() -> None:
     assert "typing_chars_per_s" not in features(duration_ms=10_000, pastes=1)
 
 
+@pytest.mark.parametrize("pasted", [len(TEXT), len(TEXT) + 3])
+def test_a_text_that_was_pasted_whole_was_written_elsewhere(pasted: int) -> None:
+    assert features(duration_ms=400, keystrokes=1, pastes=1, pasted_chars=pasted, focus_losses=0) == {}
+    assert features("", duration_ms=400, keystrokes=1) != {}
+
+
+def test_pastes_of_unknown_size_leave_unknown_how_much_was_typed() -> None:
+    found = features(duration_ms=10_000, keystrokes=3, pastes=1)
+    assert not {"typing_keystrokes_per_char", "typing_chars_per_s", "typing_pasted_share"} & set(found)
+
+
 def test_an_even_machine_rhythm_has_no_spread_and_repeats_itself() -> None:
     found = features(intervals_ms=(100.0,) * 30)
     assert found["typing_interval_cv"] == 0

@@ -76,6 +76,22 @@ def _parts(said: dict[str, object]) -> list[dict[str, object]]:
     return [value for value in said.values() if isinstance(value, dict)]
 
 
+def test_people_paste_whole_texts_as_scripts_do() -> None:
+    platform = build_platform(config(accounts=900), pool())
+    genuine = {truth.account_id: truth.genuine for truth in platform.truth}
+    whole = {True: 0, False: 0}
+    for event in platform.events():
+        if (
+            isinstance(event, Post)
+            and event.account_id
+            and event.typing
+            and event.typing.pasted_chars == len(event.text)
+        ):
+            whole[genuine[event.account_id]] += 1
+    assert whole[True] > 20
+    assert whole[False] > 20
+
+
 def test_truth_goes_to_a_file_of_its_own() -> None:
     platform = build_platform(config(accounts=2000), pool())
     events, truth = io.StringIO(), io.StringIO()

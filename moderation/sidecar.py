@@ -219,7 +219,7 @@ class Sidecar:
         self.degraded = tuple(f"{p.topic}/{p.partition}: {reason}" for p, reason in sorted(plan.gaps.items()))
         self._begin(plan)
         holding = [partition for partition in plan.gaps if bounds[partition][0] < bounds[partition][1]]
-        return claim, state, GapWatch(state, holding, self._decoder.kinds)
+        return claim, state, GapWatch(state, plan.gaps, holding, self._decoder.kinds)
 
     def _begin(self, plan: StartPlan) -> None:
         self._source.resume(self._paused)
@@ -275,7 +275,7 @@ class Sidecar:
             if not handled(flush=self._source.ended) and self._source.ended and not len(merge):
                 break
             if time.monotonic() - last_snapshot > self._config.snapshot_every_s:
-                self._snapshot(state)
+                self._snapshot(state, gaps)
                 last_snapshot = time.monotonic()
             if time.monotonic() - last_expiry > EXPIRY_EVERY_S:
                 self._wait_out(self._store.expire)
@@ -284,7 +284,7 @@ class Sidecar:
                 self._relay_letters()
                 last_relay = time.monotonic()
         self._relay_letters()
-        self._snapshot(state)
+        self._snapshot(state, gaps)
 
     def _fill(self, merge: EventTimeMerge) -> None:
         """Take in what was fetched; a partition that is far ahead is paused until the others have caught up."""
@@ -351,9 +351,12 @@ class Sidecar:
         except ConnectionLost as lost:
             log.warning("dead letters wait in the outbox: %s", lost)
 
-    def _snapshot(self, state: PlatformState) -> None:
-        """A snapshot only shortens the next start, so one that cannot be written is said and not fatal."""
-        if self._config.snapshot is None:
+    def _snapshot(self, state: PlatformState, gaps: GapWatch) -> None:
+        """A snapshot only shortens the next start, so one that cannot be written is said and not fatal.
+
+        While a gap is open there is none: a start from it would not know that it still has to wait.
+        """
+        if self._config.snapshot is None or gaps.open:
             return
         try:
             state.snapshot(self._config.snapshot, dict(self._positions))

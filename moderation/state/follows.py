@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections import deque
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+log = logging.getLogger(__name__)
 Edge = tuple[str, str]
 
 
@@ -21,7 +23,8 @@ class FollowGraph:
     """Directed edges from follower to followed, none to oneself.
 
     Bounded: at most `max_edges` pairs are kept, present ones and those ended lately; further ones are counted in
-    `refused`, not kept. A pair costs about 0.5 kB with the copy that the whole-graph figures are computed from.
+    `refused`, not kept, and no figure is whole from then on. A pair costs about 0.5 kB with the copy that the
+    whole-graph figures are computed from.
     """
 
     def __init__(self, max_edges: int = 5_000_000) -> None:
@@ -45,6 +48,8 @@ class FollowGraph:
         if known is not None and (at_ms, follows) <= known:
             return
         if known is None and len(self._last_word) >= self._max_edges:
+            if not self.refused:
+                log.warning("more than %d follows: the graph's figures are missing from now on", self._max_edges)
             self.refused += 1
             return
         self._last_word[edge] = (at_ms, follows)

@@ -41,7 +41,7 @@ class PlatformState:
         self.watermark_ms: int | None = None
         self.late_events = 0
         self.degraded_since_ms: int | None = None
-        self.graph_lost = False
+        self._graph_lost = False
         self._horizon_minute: int | None = None
         self._key_started_ms: dict[str, int | None] = dict.fromkeys(keyring.known_key_ids)
         self.address_key = keyring
@@ -67,13 +67,18 @@ class PlatformState:
         """Whether an event of this time comes after a younger one."""
         return self.watermark_ms is not None and at_ms < self.watermark_ms
 
-    def mark_degraded(self, since_ms: int, *, graph_lost: bool) -> None:
+    @property
+    def graph_lost(self) -> bool:
+        """Whether follows are missing that were lost with the log or were too many to keep: then none is counted."""
+        return self._graph_lost or self.follows.refused > 0
+
+    def mark_degraded(self, since_ms: int | None, *, graph_lost: bool) -> None:
         """What happened before this time is not known: windows that reach back so far are missing, not empty.
 
         `graph_lost`: follow events are among what is not known, so that the whole graph is not.
         """
         self.degraded_since_ms = since_ms
-        self.graph_lost = self.graph_lost or graph_lost
+        self._graph_lost = self._graph_lost or graph_lost
 
     def window_is_known(self, at_ms: int, window_ms: int) -> bool:
         """Whether everything in the window that ends at this time was seen, and none of it is forgotten yet."""
@@ -103,7 +108,7 @@ class PlatformState:
             watermark_ms=self.watermark_ms,
             late_events=self.late_events,
             degraded_since_ms=self.degraded_since_ms,
-            graph_lost=self.graph_lost,
+            graph_lost=self._graph_lost,
             buckets=list(self.windows.dump()),
             edges=list(self.follows.dump()),
             follows_known=self.follows.known,
@@ -135,7 +140,7 @@ class PlatformState:
         state.watermark_ms = saved.watermark_ms
         state.late_events = saved.late_events
         state.degraded_since_ms = saved.degraded_since_ms
-        state.graph_lost = saved.graph_lost
+        state._graph_lost = saved.graph_lost
         state.windows.load(saved.buckets)
         pending = [Change(*change) for change in saved.epochs.pending]
         state.follows.load(saved.edges, pending=pending, ever=saved.follows_known)

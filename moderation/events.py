@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -36,6 +38,7 @@ MAX_ID_LENGTH = 512
 
 INVALID_KEY = "invalid"
 PARTS = ("client", "typing", "account")
+_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class BadRecord(Exception):
@@ -298,7 +301,9 @@ def decode(
     try:
         raw = from_json(value, allow_inf_nan=True)
     except ValueError as error:
-        raise BadRecord("decode", f"not JSON in UTF-8: {error}") from None
+        raw = _with_halves(value)
+        if raw is None:
+            raise BadRecord("decode", f"not JSON in UTF-8: {error}") from None
     if not isinstance(raw, dict):
         raise BadRecord("decode", "not a JSON object")
     invalid: list[str] = []
@@ -315,6 +320,19 @@ def decode(
         raise BadRecord("decode", _describe(error)) from None
     _check_time(event, arrival_ms)
     return event.model_copy(update={"invalid": tuple(invalid)}) if invalid else event
+
+
+def _with_halves(value: bytes | str) -> object:
+    """Read JSON in which a text was cut within an emoji, which pydantic refuses and many clients write; else None.
+
+    A text with half a character is judged as any other; an identity with one is refused.
+    """
+    if not _HALF.search(value.encode("utf-8", "replace") if isinstance(value, str) else value):
+        return None
+    try:
+        return json.loads(value if isinstance(value, str) else value.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
 
 
 def _check_time(event: Event, arrival_ms: int) -> None:

@@ -14,6 +14,10 @@ from dataclasses import dataclass, field
 from moderation.effects import Origin, Partition
 from moderation.events import BadRecord, Event, EventKey
 
+# A batch has a deadline, so whatever is judged together is bounded.
+_LARGEST_TIE = 512
+_LARGEST_TIE_BYTES = 512 * 1024
+
 
 @dataclass(frozen=True)
 class Item:
@@ -66,8 +70,9 @@ class EventTimeMerge:
     def take(self, limit: int, now_ms: float, *, max_bytes: float = math.inf, flush: bool = False) -> list[Item]:
         """Ready items until there are `limit` of them or their records hold `max_bytes`, else all that are ready.
 
-        A tie is never cut: within one, the offsets of a partition stand in another order, so that only what is
-        taken whole may be committed. `flush` treats every partition as ended.
+        A tie is not cut by these: within one, the offsets of a partition stand in another order, so that only what is
+        taken whole may be committed. One of more than 512 records or half a megabyte, as of an import whose times are
+        days, comes in several parts, each in the order of the log. `flush` treats every partition as ended.
         """
         taken: list[Item] = []
         size = 0
@@ -76,7 +81,7 @@ class EventTimeMerge:
             if not group:
                 break
             taken.extend(group)
-            size += sum(len(item.origin.value or b"") for item in group)
+            size += sum(map(_bytes, group))
         return taken
 
     def _next_group(self, now_ms: float, flush: bool) -> list[Item]:
@@ -88,16 +93,18 @@ class EventTimeMerge:
         if at_ms is None or not (flush or all(self._settled(lane, at_ms, now_ms) for lane in self._lanes.values())):
             return []
         group: list[Item] = []
+        size = 0
         for lane in self._lanes.values():
-            while _next_time(lane) == at_ms:
+            while len(group) < _LARGEST_TIE and size < _LARGEST_TIE_BYTES and _next_time(lane) == at_ms:
                 group.append(self._pop(lane, now_ms))
+                size += _bytes(group[-1])
         return sorted(group, key=_tie_key)
 
     def _settled(self, lane: _Lane, at_ms: int, now_ms: float) -> bool:
         """Whether nothing at or before `at_ms` can still come from this lane, or it has been waited for."""
-        for item in lane.items:
-            if item.at_ms is not None and item.at_ms != at_ms:
-                return True
+        # The last one tells at once, except in the middle of a tie.
+        if any(item.at_ms is not None and item.at_ms != at_ms for item in reversed(lane.items)):
+            return True
         return now_ms - lane.empty_since_ms >= self._max_idle_ms
 
     @staticmethod
@@ -111,6 +118,10 @@ class EventTimeMerge:
         """The idle clock of these partitions starts anew: they have just delivered."""
         for partition in partitions:
             self._lanes[partition].empty_since_ms = now_ms
+
+
+def _bytes(item: Item) -> int:
+    return len(item.origin.value or b"")
 
 
 def _next_time(lane: _Lane) -> int | None:

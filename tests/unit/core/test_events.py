@@ -58,7 +58,10 @@ def test_a_full_post_is_read_as_it_is() -> None:
         (b'{"post_id": "", "text": "x"}', "post_id"),
         (b'{"post_id": "p", "text": 5}', "text"),
         (b'{"post_id": "p", "text": "x", "account_id": ""}', "account_id"),
-        (b'{"post_id": "p", "text": "\\ud800"}', "JSON"),
+        (b'{"post_id": "\\ud800", "text": "x"}', "post_id"),
+        (b'{"post_id": "p", "text": "\\ud800}', "JSON"),
+        ('{"post_id": "p", "text": "\\ud800"}'.encode("utf-16"), "UTF-8"),
+        (b'{"post_id": "\\ud800", "text": ' + b"[" * 100_000, "JSON"),
         (b'{"type": "poll"}', "none of post"),
         (b'{"schema_version": true, "post_id": "p", "text": "x"}', "schema_version"),
         (b'{"schema_version": 2, "post_id": "p", "text": "x"}', "schema_version"),
@@ -70,6 +73,13 @@ def test_a_broken_record_is_refused_with_the_reason(value: bytes, part_of_reason
     stage, text = reason(value)
     assert stage == "decode"
     assert part_of_reason in text
+
+
+def test_a_text_that_a_client_cut_within_an_emoji_is_judged() -> None:
+    event = decode(b'{"post_id": "p", "text": "Buy now \\ud83d", "account_id": "\\ud83d\\ude00"}', arrival_ms=0)
+    assert isinstance(event, Post)
+    assert event.text == "Buy now \ud83d"
+    assert event.account_id == "\U0001f600"
 
 
 @pytest.mark.parametrize("at", ["1970-01-01T00:00:00Z", "1999-12-31T23:59:59Z", "2100-01-01T00:00:00Z"])

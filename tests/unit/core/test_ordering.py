@@ -84,9 +84,21 @@ def test_what_is_committed_after_each_take_leaves_nothing_behind() -> None:
     assert done == 4
 
 
-def test_a_tie_is_never_cut() -> None:
+def test_an_ordinary_tie_is_never_cut() -> None:
     merged = merge(item(0, 0, 5, "c"), item(0, 1, 5, "a"), item(1, 0, 5, "b"), item(2, 0, 5, "d"))
     assert names(merged.take(1, 0, flush=True)) == ["a", "b", "c", "d"]
+
+
+def test_a_tie_too_large_for_one_batch_comes_in_parts_that_may_be_committed() -> None:
+    merged = merge(*(item(lane, offset, 5) for lane in range(2) for offset in range(700)), lanes=2)
+    done = {LANES[0]: 0, LANES[1]: 0}
+    while batch := merged.take(256, now_ms=0, flush=True):
+        assert len(batch) <= 512
+        for partition in done:
+            offsets = sorted(each.origin.offset for each in batch if each.origin.partition == partition)
+            assert offsets == list(range(done[partition], done[partition] + len(offsets)))
+            done[partition] += len(offsets)
+    assert set(done.values()) == {700}
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 6)), max_size=40), st.integers(1, 7))

@@ -169,4 +169,4 @@ def _first_line(error: BaseException | None) -> str:
 
 def describe(engine: Engine) -> str:
     """The URL without its password."""
-    return engine.url.render_as_string(hide_password=True)
+    return engine.url.difference_update_query(["password"]).render_as_string(hide_password=True)

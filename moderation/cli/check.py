@@ -48,9 +48,10 @@ def parts(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
 
 
 def _address_key(settings: Settings) -> str:
-    from moderation.cli.assemble import required_secret
+    from moderation.cli.assemble import keyring_of, required_secret
 
-    return f"{len(required_secret(settings))} bytes under the name {settings.address_key_id}"
+    keyring = keyring_of(settings, required_secret(settings))
+    return f"{len(required_secret(settings))} bytes, live under the names {', '.join(sorted(keyring.known_key_ids))}"
 
 
 def _models(settings: Settings) -> str:

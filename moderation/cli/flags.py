@@ -36,6 +36,8 @@ moderation.sqlite in this folder.
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
+LARGEST = 2**63 - 1
+"""The largest number that a database keeps."""
 AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table, for programs")]
 
 
@@ -62,8 +64,8 @@ def list_command(
     deleted: Annotated[
         bool | None, typer.Option("--deleted/--not-deleted", help="posts that are gone, or that are still there")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, help="at most so many")] = 50,
-    after: Annotated[int | None, typer.Option(help="go on below this flag's number")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST, help="at most so many")] = 50,
+    after: Annotated[int | None, typer.Option(min=0, max=LARGEST, help="go on below this flag's number")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List flags, newest first.
@@ -97,7 +99,7 @@ def list_command(
 
 @app.command()
 def show(
-    flag: Annotated[int, typer.Argument(help="number of the flag, from `moderation flags list`")],
+    flag: Annotated[int, typer.Argument(max=LARGEST, help="number of the flag, from `moderation flags list`")],
     database: Database = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -120,7 +122,7 @@ def show(
 
 @app.command()
 def decide(
-    flag: Annotated[int, typer.Argument(help="number of the flag")],
+    flag: Annotated[int, typer.Argument(max=LARGEST, help="number of the flag")],
     who: Annotated[str, typer.Option(help="the person who decides")],
     role: Annotated[str, typer.Option(help="reviewer, senior or appeals")],
     verdict: Annotated[str, typer.Option(help="confirmed, not_a_violation or uncertain")],
@@ -188,7 +190,12 @@ def parse_since(text: str) -> datetime:
         moment = datetime.fromisoformat(text)
     except ValueError:
         raise SettingsError(f"--since {text!r} is no time; write 2026-11-21 or 2026-11-21T14:00:00+01:00") from None
-    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise SettingsError(
+            f"--since {text!r} lies outside the years 1 to 9999 in UTC; name a later or earlier time"
+        ) from None
 
 
 def as_json_text(value: Any) -> str:

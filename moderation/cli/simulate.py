@@ -16,7 +16,7 @@ def simulate_command(
     data: Annotated[Path | None, typer.Option(help="instead: folder with the text data (its evaluation part)")] = None,
     accounts: Annotated[int, typer.Option(help="how many accounts, campaigns included")] = 1000,
     days: Annotated[int, typer.Option(help="over how many days they post")] = 14,
-    seed: Annotated[int, typer.Option(help="the same seed gives the same events")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same events")] = 1,
     labels: Annotated[Path | None, typer.Option(help="where the truth about the accounts goes")] = None,
     campaign_share: Annotated[float, typer.Option(help="share of accounts in campaigns")] = 0.1,
     unseen_share: Annotated[float, typer.Option(help="of those, in the family nothing is trained on")] = 0.15,
@@ -33,11 +33,13 @@ def simulate_command(
     """
     from rich.console import Console
 
+    from moderation.cli.score import check_apart
     from moderation.errors import InputError
     from moderation.simulation import SimulationConfig, build_platform
     from moderation.simulation.writing import write_events, write_truth
     from moderation.training.risk.texts import simulation_texts
 
+    check_apart("-" if texts is None else str(texts), output, labels)
     config = SimulationConfig(
         seed=seed,
         accounts=accounts,

@@ -16,7 +16,7 @@ def train_command(
     ] = None,
     detector: Annotated[Path | None, typer.Option(help="detector bundle; default: the shipped one")] = None,
     small: Annotated[bool, typer.Option("--small", help="a small simulation: seconds, and no certificate")] = False,
-    seed: Annotated[int | None, typer.Option(help="another seed than the recipe's")] = None,
+    seed: Annotated[int | None, typer.Option(min=0, help="another seed than the recipe's")] = None,
 ) -> None:
     """Train a risk model on simulated accounts that write the given texts, and certify it.
 

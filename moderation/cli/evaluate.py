@@ -41,6 +41,8 @@ def evaluate_command(
     from moderation.training.risk.step_progress import StepProgress
     from moderation.training.risk.texts import load_risk_texts
 
+    if out is not None and not out.parent.is_dir():
+        raise InputError(f"There is no folder {out.parent} for the figures; make it, or give another --out.")
     loaded = load_detector(detector)
     model = load_risk(bundle, detector_hash=loaded.manifest_hash, features_version=FEATURES_VERSION)
     read = load_risk_texts(data, texts)

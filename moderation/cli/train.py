@@ -32,6 +32,7 @@ def train_command(
     from rich.console import Console
 
     from moderation.detector import load_detector
+    from moderation.directories import check_replaceable
     from moderation.risk.bundle import read_bundle
     from moderation.training.risk.recipe import Recipe, small_recipe
     from moderation.training.risk.step_progress import StepProgress
@@ -41,6 +42,7 @@ def train_command(
     recipe = small_recipe() if small else Recipe()
     if seed is not None:
         recipe = replace(recipe, seed=seed)
+    check_replaceable(out)
     loaded = load_detector(detector)
     read = load_risk_texts(data, texts)
     with StepProgress() as progress:

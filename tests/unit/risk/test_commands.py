@@ -1,0 +1,27 @@
+"""A place for the results that cannot be used is told before the minutes that they take."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from moderation.cli.evaluate import evaluate_command
+from moderation.cli.train import train_command
+from moderation.errors import InputError
+
+
+@pytest.mark.parametrize(
+    ("command", "out", "said"),
+    [(train_command, "file", "no directory"), (evaluate_command, "nowhere/figures.json", "no folder")],
+)
+def test_it_is_told_before_anything_is_read(command: Callable[..., None], out: str, said: str, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    app = typer.Typer()
+    app.command()(command)
+    done = CliRunner().invoke(app, ["--data", str(tmp_path / "none"), "--out", str(tmp_path / out)])
+    assert isinstance(done.exception, InputError)
+    assert said in str(done.exception)

@@ -38,7 +38,7 @@ def test_a_command_in_a_post_is_read_as_its_letters(command: str) -> None:
 
 
 def test_a_post_cannot_blank_its_own_words() -> None:
-    """Blanked, this text had a logit of −5: what no word is left of looks like a person's."""
+    """Blanked, this text had a logit of −3: what no word is left of looks like a person's."""
     (score,) = load_detector(shipped_detector(), threads=1).score([_TEXT.replace(" ", " [MASK] ")])
     assert score.logit > 0
 

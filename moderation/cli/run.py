@@ -111,9 +111,9 @@ def _doors(
         from connectors.jsonl import JsonlSource
         from moderation.cli.score import check_apart
 
-        lines = JsonlSource(input_file)
         rejects = rejects or input_file.with_suffix(".rejects.jsonl")
         check_apart(str(input_file), rejects)
+        lines = JsonlSource(input_file)
         return lines, FileRelay(store, rejects, partitions=lines.partitions()), {}
     from connectors.deadletters import KafkaRelay
     from connectors.kafka import KafkaSource, connection_config

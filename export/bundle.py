@@ -83,7 +83,7 @@ def write_bundle(source: Path, out: Path, order: BundleOrder) -> Path:
         raise InputError(f"{out} is not empty and no bundle; name a new directory.")
     draft = _ngrams_alone if (source / NGRAMS_FILE).is_file() else _with_encoder
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
+    with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=f".{out.name}-") as folder:
         stage = Path(folder) / "bundle"
         stage.mkdir()
         manifest = draft(source, order, stage)

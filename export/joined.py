@@ -66,7 +66,7 @@ def write_joined(out: Path, order: JoinOrder, progress: Progress) -> Path:
     texts = read_texts(order.data, order.data_manifest)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-")
+        folder = tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=f".{out.name}-")
     except OSError as error:
         raise InputError(f"{out.parent} cannot be written ({error.strerror}); name another directory.") from error
     with folder as name:

@@ -73,7 +73,7 @@ def write_companion(source: Path, out: Path, order: CompanionOrder) -> Path:
         raise InputError(f"There is no notice at {order.notice}; name a file.")
     checkpoint = load_causal(source, order.max_tokens)
     out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.parent, prefix=f".{out.name}-") as folder:
+    with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=f".{out.name}-") as folder:
         stage = Path(folder) / "bundle"
         stage.mkdir()
         checkpoint.tokenizer.save(str(stage / _TOKENIZER))

@@ -1,4 +1,4 @@
-"""Changes of blanks, capitals and line breaks; the words stay."""
+"""Changes of blanks, capitals and line breaks, and what is put between words; the words stay."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from moderation.attacks.spans import change_some, letters, matches, sentence_end
 # No-break, en, em, thin, hair, narrow and ideographic blanks, and the braille pattern without dots, which no
 # Unicode normalisation takes for a blank.
 ODD_BLANKS = "\u00a0\u2002\u2003\u2009\u200a\u202f\u3000\u2800"
+# What BERT, RoBERTa, GPT-2, Llama and chat models write in their vocabularies for what is no text.
+CONTROL_WORDS = (
+    *("[MASK]", "[PAD]", "[SEP]", "[CLS]", "[UNK]", "<mask>", "<pad>", "<unk>", "<s>", "</s>"),
+    *("<|endoftext|>", "<|im_start|>", "<|im_end|>"),
+)
 EMOJI = ("😂", "🔥", "😅", "🙌", "💯", "😭", "👀", "✨", "🤔", "😍", "👍", "🎉", "🙏", "😎", "💀", "❤️")
 
 _BLANK = re.compile(r"(?<=\S) (?=\S)")
@@ -26,6 +31,10 @@ def _missing(text: str, rng: random.Random, rate: float) -> str:
 
 def _odd(text: str, rng: random.Random, rate: float) -> str:
     return change_some(text, matches(_BLANK, text), rate, rng, lambda _: rng.choice(ODD_BLANKS))
+
+
+def _controlled(text: str, rng: random.Random, rate: float) -> str:
+    return change_some(text, matches(_BLANK, text), rate, rng, lambda _: f" {rng.choice(CONTROL_WORDS)} ")
 
 
 def _lower(text: str, rng: random.Random, rate: float) -> str:
@@ -60,6 +69,13 @@ LAYOUT_ATTACKS: tuple[Attack, ...] = (
     Attack("whitespace_doubled", 0.3, "blanks", "A blank between two words is typed twice.", _doubled),
     Attack("whitespace_missing", 0.1, "blanks", "A blank between two words is left out.", _missing),
     Attack("whitespace_odd", 0.3, "blanks", "A blank between two words becomes another Unicode blank.", _odd),
+    Attack(
+        "control_words",
+        0.3,
+        "blanks",
+        "A word that tokenizers keep for themselves, [MASK] or the like, is put between two words.",
+        _controlled,
+    ),
     Attack("case_lower", 1.0, "capitals", "Capitals become small letters.", _lower),
     Attack("case_random", 0.2, "small letters", "Small letters become capitals at random.", _random_upper),
     Attack("paragraph_breaks", 0.5, "sentences", "An empty line follows a sentence.", _paragraphs),

@@ -103,6 +103,7 @@ MEASURED: dict[str, tuple[Callable[[str], int], Callable[[str, str], int]]] = {
     "whitespace_doubled": (count_of(r" \b"), characters_added),
     "whitespace_missing": (count_of(r" \b"), lambda text, changed: -characters_added(text, changed)),
     "whitespace_odd": (count_of(r" \b"), letters_that_differ),
+    "control_words": (count_of(r" \b"), lambda _, changed: len(re.findall(r" (?:\[[A-Z]+\]|<[^ >]+>) ", changed))),
     "case_lower": (count_of("[A-Z]"), letters_that_differ),
     "case_random": (count_of("[a-z]"), letters_that_differ),
     "paragraph_breaks": (count_of(r"[.!?] [A-Z]"), lambda _, changed: changed.count("\n\n")),

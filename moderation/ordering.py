@@ -15,8 +15,8 @@ from moderation.effects import Origin, Partition
 from moderation.events import BadRecord, Event, EventKey
 
 # A batch has a deadline, so whatever is judged together is bounded.
-_LARGEST_TIE = 512
-_LARGEST_TIE_BYTES = 512 * 1024
+_LARGEST_TIE = 256
+_LARGEST_TIE_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ class EventTimeMerge:
         """Ready items until there are `limit` of them or their records hold `max_bytes`, else all that are ready.
 
         A tie is not cut by these: within one, the offsets of a partition stand in another order, so that only what is
-        taken whole may be committed. One of more than 512 records or half a megabyte, as of an import whose times are
-        days, comes in several parts, each in the order of the log. `flush` treats every partition as ended.
+        taken whole may be committed. One of more than 256 records or 128 KiB, as of an import whose times are days,
+        comes in several parts, each in the order of the log. `flush` treats every partition as ended.
         """
         taken: list[Item] = []
         size = 0

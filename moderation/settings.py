@@ -64,7 +64,7 @@ class BatchSettings(_Section):
     """How much is done at a time."""
 
     max_records: int = Field(256, ge=1, description="records judged and committed together, if so many are there")
-    max_bytes: int = Field(262_144, ge=1, description="and no more bytes than this, so that long texts hold up nothing")
+    max_bytes: int = Field(131_072, ge=1, description="and no more bytes than this, so that long texts hold up nothing")
 
 
 class StateSettings(_Section):

@@ -93,7 +93,7 @@ def test_a_tie_too_large_for_one_batch_comes_in_parts_that_may_be_committed() ->
     merged = merge(*(item(lane, offset, 5) for lane in range(2) for offset in range(700)), lanes=2)
     done = {LANES[0]: 0, LANES[1]: 0}
     while batch := merged.take(256, now_ms=0, flush=True):
-        assert len(batch) <= 512
+        assert len(batch) <= 256
         for partition in done:
             offsets = sorted(each.origin.offset for each in batch if each.origin.partition == partition)
             assert offsets == list(range(done[partition], done[partition] + len(offsets)))

@@ -183,7 +183,9 @@ def generate(
 @app.command()
 def score(
     source: Annotated[str, typer.Argument(metavar="FILE|-", help="JSON-lines file of posts; - for standard input.")],
-    companion: Annotated[Path, typer.Option(help="Directory that `moderation companion export` wrote.")],
+    companion: Annotated[
+        Path | None, typer.Option(help="Directory that `moderation companion export` wrote (the shipped one).")
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="Where to write; default: standard output.")
     ] = None,
@@ -195,7 +197,7 @@ def score(
 ) -> None:
     """Write the companion's figures for each post of a file; a text of under four tokens gets none.
 
-    Example:  moderation companion score texts.jsonl -o figures.jsonl --companion companion
+    Example:  moderation companion score texts.jsonl -o figures.jsonl
 
     Exit codes: 0 all lines read; 7 some lines were rejected; 2 wrong arguments; 3 the companion is unusable.
     """

@@ -24,13 +24,8 @@ _ON_CPU: tuple[Precision, ...] = ("int8", "fp32")
 _MAX_TEXT_BYTES = 65536
 
 
-def shipped_bundle() -> Path:
-    """Return the directory of the bundle that comes with the package."""
-    return shipped_detector()
-
-
 def shipped_detector() -> Path:
-    """Return the directory of the detector that comes with the package, as it runs without a companion."""
+    """Return the directory of the detector that comes with the package."""
     return Path(str(resources.files("moderation"))) / "bundles" / "detector-minilm"
 
 
@@ -51,7 +46,7 @@ def load_detector(
     DetectorOverdue. *precision* names the one to run, on the CPU, in place of the one that suits this machine best.
     In a joined bundle it is the precision of the detector in it. Raises BundleError.
     """
-    directory = bundle or shipped_bundle()
+    directory = bundle or shipped_detector()
     if not is_joined(directory):
         return load_alone(directory, max_text_bytes, threads, remembered_texts, deadline_s, precision)
     manifest, manifest_hash = read_joined_manifest(directory)

@@ -1,6 +1,12 @@
 """The room of the zero-shot companion: a language model that was trained on no label tells how expected a text is."""
 
-from moderation.detector.companion.companion import Companion, CompanionScore, TokenExpectation, load_companion
+from moderation.detector.companion.companion import (
+    Companion,
+    CompanionScore,
+    TokenExpectation,
+    load_companion,
+    shipped_companion,
+)
 from moderation.detector.companion.statistics import FEATURES, MISSING, ZeroShotFeatures
 
 __all__ = [
@@ -11,4 +17,5 @@ __all__ = [
     "TokenExpectation",
     "ZeroShotFeatures",
     "load_companion",
+    "shipped_companion",
 ]

@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -104,13 +105,19 @@ class Companion:
         return f"{self.manifest.name} ({self.manifest_hash[:12]}) at {self._precision} on the CPU, each window alone"
 
 
-def load_companion(bundle: Path, threads: int | None = None, *, max_text_bytes: int = 65536) -> Companion:
-    """Return the companion of *bundle*, at the fastest precision that it has: int8-dynamic, int8 or fp32.
+def shipped_companion() -> Path:
+    """Return the directory of the companion that comes with the package."""
+    return Path(str(resources.files("moderation"))) / "bundles" / "companion-smollm2"
+
+
+def load_companion(bundle: Path | None = None, threads: int | None = None, *, max_text_bytes: int = 65536) -> Companion:
+    """Return the companion of *bundle*, the shipped one by default, at the fastest precision that it has.
 
     Every file's hash is verified, and the probes of the manifest must have the tokens and the mean log probability
     of the export. *threads* says how many windows run at a time (one per core by default), *max_text_bytes* bounds
     what of a text is read. Raises BundleError.
     """
+    bundle = bundle or shipped_companion()
     manifest, manifest_hash = read_companion_manifest(bundle)
     path = bundle / manifest.tokenizer
     try:

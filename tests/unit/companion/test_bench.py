@@ -1,4 +1,4 @@
-"""The companion's bench runs each precision beside PyTorch on the same tokens."""
+"""The companion's benches run each precision, and a joined bundle, beside PyTorch."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 from tests.bench.companion import drawn, measured
+from tests.bench.joined import measured as measured_joined
 from tests.unit.companion.checkpoints import WORDS
 
 
@@ -24,10 +26,22 @@ def test_every_precision_is_timed_on_the_same_tokens(llama: Path, tmp_path: Path
     assert all(rate > 0 for rate in found["tokens_per_s"].values())
 
 
-def test_a_checkpoint_that_is_none_is_told_in_a_sentence(tmp_path: Path) -> None:
+def test_a_joined_bundle_is_timed_beside_its_detector_and_pytorch(joined_dir: Path) -> None:
+    found = measured_joined(joined_dir, 4, 1, small=True)
+    assert found["detector_alone_times_as_fast_as_both"] > 0
+    assert set(found["times_as_fast_as_torch"]) == {"both", "detector alone"}
+    assert found["costliest_batch_share_of_deadline_on_one_thread"] > 0
+
+
+@pytest.mark.parametrize(
+    ("bench", "said"),
+    [("companion", "has no config.json"), ("joined", "No joined bundle at")],
+    ids=["companion", "joined"],
+)
+def test_what_cannot_be_measured_is_told_in_a_sentence(bench: str, said: str, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.bench.companion", str(tmp_path)], capture_output=True, text=True, check=False
+        [sys.executable, "-m", f"tests.bench.{bench}", str(tmp_path)], capture_output=True, text=True, check=False
     )
-    assert done.returncode == 2
-    assert "has no config.json" in done.stderr
+    assert done.returncode in (2, 3)
+    assert said in done.stderr
     assert "Traceback" not in done.stderr

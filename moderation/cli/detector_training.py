@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moderation.checksum import sha256_of
+from moderation.directories import worked_in_alone
 from moderation.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -162,7 +163,8 @@ def train(
         bf16=bf16,
     )
     start = _start(start_from, from_config, tokenizer)
-    run(data, out, start, plan, device_with(threads, device), teaching, written)
+    with worked_in_alone(out):
+        run(data, out, start, plan, device_with(threads, device), teaching, written)
 
 
 def pretrain(
@@ -192,7 +194,9 @@ def pretrain(
         machine_texts=machine_texts,
         seed=seed,
     )
-    run(data, out, _start(start_from, from_config, tokenizer), plan, device_with(threads, device))
+    start = _start(start_from, from_config, tokenizer)
+    with worked_in_alone(out):
+        run(data, out, start, plan, device_with(threads, device))
 
 
 def _start(start_from: Path | None, from_config: Path | None, tokenizer: Path | None) -> Start:

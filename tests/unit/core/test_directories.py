@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
-from moderation.directories import check_replaceable, replace_directory, restore_directory
+from moderation.directories import check_replaceable, replace_directory, restore_directory, worked_in_alone
 from moderation.errors import InputError
 
 
@@ -67,3 +69,31 @@ def test_a_file_and_a_link_to_nothing_are_refused(place: Path, tmp_path: Path) -
             check_replaceable(path)
     check_replaceable(place)
     check_replaceable(tmp_path / "new")
+
+
+def test_a_second_run_is_kept_out_of_a_folder_until_the_first_is_gone(tmp_path: Path) -> None:
+    program = (
+        "import sys; from pathlib import Path; from moderation.directories import worked_in_alone\n"
+        f"with worked_in_alone(Path({str(tmp_path)!r}) / 'run'):\n    print('in', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
+        assert first.stdout is not None
+        assert first.stdout.readline() == b"in\n"
+        with pytest.raises(InputError, match="Another run is at work in"), worked_in_alone(tmp_path / "run"):
+            pass
+        first.kill()
+        first.wait()
+        with worked_in_alone(tmp_path / "run"):
+            (tmp_path / "run" / "log").touch()
+    assert [path.name for path in tmp_path.rglob("*")] == ["run", "log"]
+
+
+def test_a_run_that_leaves_nothing_leaves_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), worked_in_alone(tmp_path / "some" / "run"):
+        raise KeyError
+    assert not (tmp_path / "some" / "run").exists()
+
+
+def test_a_run_cannot_be_in_a_file(place: Path) -> None:
+    with pytest.raises(InputError, match="cannot hold a run"), worked_in_alone(place / "file"):
+        pass

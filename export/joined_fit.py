@@ -22,6 +22,8 @@ from moderation.training.detector.slices import in_validation, sample_per_stratu
 from moderation.training.detector.zero_shot_fit import ROWS_PER_STRATUM, alike, fit_zero_shot
 
 _HELD_OUT_PER_STRATUM = 100
+_MOST_DEVIATIONS = 1.5
+"""Beyond so many standard deviations the companion says no more (decision 0614)."""
 _ENOUGH_OF_A_SIDE = 50
 _ENOUGH_OF_A_SOURCE = 20
 
@@ -65,9 +67,7 @@ def fit_joined(
     sides = Counter(row.label for row in rows)
     plain = JoiningRule(
         detector=_spread(logits[heard], words),
-        zero_shot=BoundedSpread(
-            **_spread(values, zero_shot.fitted_on).model_dump(), lowest=values.min(), highest=values.max()
-        ),
+        zero_shot=BoundedSpread(**_spread(values, zero_shot.fitted_on).model_dump(), bound=_MOST_DEVIATIONS),
         slope=1.0,
         intercept=0.0,
         fitted_on=words,

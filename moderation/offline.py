@@ -40,14 +40,17 @@ class Moderator:
     def load(
         cls,
         *,
-        detector: Path | None = None,
+        detector: Path | str | None = None,
         risk: Path | None = None,
         platform_id: str = "platform",
         graph_epoch_s: int = GRAPH_EPOCH_S,
         max_text_bytes: int = 65_536,
         threads: int | None = None,
     ) -> Moderator:
-        """Load bundles (the shipped ones by default). Addresses are hashed with a key that is thrown away."""
+        """Load *detector*, as `load_detector` names it, and its *risk* bundle or the one that ships.
+
+        Addresses are hashed with a key that is thrown away.
+        """
         loaded = load_detector(detector, max_text_bytes=max_text_bytes, threads=threads)
         model = load_risk(risk, detector_hash=loaded.manifest_hash, features_version=FEATURES_VERSION)
         return cls(loaded, model, platform_id=platform_id, secret=secrets.token_bytes(32), epoch_s=graph_epoch_s)

@@ -100,8 +100,12 @@ class Settings(BaseSettings):
     database_url: SecretStr = Field(
         SecretStr("sqlite:///moderation.sqlite"), description="review database (sqlite:///… or postgresql://…)"
     )
-    detector: Path | None = Field(None, description="folder of the detector bundle; none: the one that ships")
-    risk: Path | None = Field(None, description="folder of the risk bundle; none: the one that ships")
+    detector: Path | None = Field(
+        None,
+        description="`fast`, `thorough` (asks a language model too: catches more, takes ten times as long) or the "
+        "folder of a detector bundle; none: `fast`",
+    )
+    risk: Path | None = Field(None, description="folder of the risk bundle; none: the one that ships with the detector")
     address_key: SecretStr | None = Field(
         None, description="secret for hashing addresses and devices, 32 bytes or more"
     )

@@ -16,6 +16,7 @@ import typer
 
 from moderation.cli.detector_training import NEEDS_EXPORT, device_with
 from moderation.cli.score import SOME_REJECTED, Rejects, check_apart, writer
+from moderation.directories import worked_in_alone
 from moderation.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
@@ -52,7 +53,9 @@ def train(
         from moderation.training.detector.plans import LanguageModelPlan
     except ImportError as error:
         raise SettingsError(NEEDS_EXPORT) from error
-    train_language_model(data, out, LanguageModelPlan(steps=steps, seed=seed), device_with(threads, device))
+    plan = LanguageModelPlan(steps=steps, seed=seed)
+    with worked_in_alone(out):
+        train_language_model(data, out, plan, device_with(threads, device))
 
 
 @app.command()
@@ -86,7 +89,8 @@ def distil(
     plan = DistillationPlan(steps=steps, layers=layers, vocabulary=vocabulary, bf16=bf16, seed=seed)
     computing = device_with(threads, device)
     loaded = load_causal(checkpoint, _ANY_WINDOW)
-    make_smaller(loaded.network, loaded.tokenizer, data, out, plan, computing)
+    with worked_in_alone(out):
+        make_smaller(loaded.network, loaded.tokenizer, data, out, plan, computing)
 
 
 @app.command()
@@ -238,7 +242,7 @@ def join(
     companion: Annotated[Path, typer.Argument(help="Directory that `moderation companion export` wrote.")],
     out: Annotated[Path, typer.Argument(help="Directory of the joined bundle; an older one there is replaced.")],
     data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
-    detector: Annotated[Path | None, typer.Option(help="Detector bundle to join it with (the shipped one).")] = None,
+    detector: Annotated[Path | None, typer.Option(help="Detector bundle to join it with (fast, which ships).")] = None,
     threads: Annotated[int, typer.Option(min=0, help="Texts read at a time; 0 takes every core.")] = 0,
     work: Annotated[
         Path | None,
@@ -261,15 +265,16 @@ def join(
     from rich.progress import Progress
     from rich.table import Table
 
-    from moderation.detector import load_detector, shipped_detector
+    from moderation.detector import load_detector
     from moderation.detector.joined.manifest import read_joined_manifest
+    from moderation.detector.shipped import directory_of
 
     try:
         from export.joined import JoinOrder, write_joined
     except ImportError as error:
         raise SettingsError("Joining needs scikit-learn: pip install 'moderation-sidecar[export]'.") from error
     order = JoinOrder(
-        detector=detector or shipped_detector(),
+        detector=directory_of(detector),
         companion=companion,
         data=data,
         work=work or out.with_name(f"{out.name}.work"),
@@ -298,7 +303,7 @@ def judge(
     texts: Annotated[Path, typer.Argument(help="JSONL that `moderation detector heldout` wrote.")],
     companion: Annotated[Path, typer.Option(help="Directory that `moderation companion export` wrote.")],
     out: Annotated[Path, typer.Option(help="JSON file for the figures.")],
-    bundle: Annotated[Path | None, typer.Option(help="Detector to judge it beside (the shipped one).")] = None,
+    bundle: Annotated[Path | None, typer.Option(help="Detector to judge it beside (fast, which ships).")] = None,
     threads: Annotated[int, typer.Option(min=0, help="Texts the companion scores at a time; 0: each core.")] = 0,
 ) -> None:
     """Say whether a companion's figures improve a detector within sources, on texts that it was not trained on.
@@ -310,7 +315,7 @@ def judge(
     from rich.progress import track
 
     from moderation.cli.comparison_table import gain_table
-    from moderation.detector import load_detector, shipped_detector
+    from moderation.detector import load_detector
     from moderation.detector.companion import load_companion
     from moderation.detector.companion.statistics import figures_of
 
@@ -328,7 +333,7 @@ def judge(
             for number, each in enumerate(read_labelled_texts(texts))
         ]
     )
-    detector, loaded = load_detector(bundle or shipped_detector()), load_companion(companion, threads or None)
+    detector, loaded = load_detector(bundle), load_companion(companion, threads or None)
     logits: list[float] = []
     figures: list[ZeroShotFeatures] = []
     starts = range(0, len(rows), _POSTS_AT_A_TIME)
@@ -356,6 +361,7 @@ def as_json(post_id: str, scored: CompanionScore, *, tokens: bool) -> str:
                 "log_probability": token.log_probability,
                 "rank": token.rank,
                 "curvature": token.curvature,
+                "repeated": token.repeated,
             }
             for token in scored.tokens
         ]

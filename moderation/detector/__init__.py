@@ -1,6 +1,7 @@
 """The room where a text becomes a content score: bundle, sections and the ONNX session that runs it."""
 
-from moderation.detector.loading import load_detector, shipped_detector
+from moderation.detector.loading import load_detector
 from moderation.detector.scores import ContentScore, Detector, SectionScore
+from moderation.detector.shipped import shipped_detector
 
 __all__ = ["ContentScore", "Detector", "SectionScore", "load_detector", "shipped_detector"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
 from tokenizers import Tokenizer
@@ -17,6 +16,7 @@ from moderation.detector.reading import EncoderReader, NgramReader, Reader, Weig
 from moderation.detector.scores import Detector
 from moderation.detector.sections import CharacterCutter, Cutter, SectionCutter
 from moderation.detector.sessions import Runner, cpu_runner, cuda_runner
+from moderation.detector.shipped import directory_of
 from moderation.errors import BundleError
 
 _ON_CUDA: tuple[Precision, ...] = ("fp16", "fp32")
@@ -24,13 +24,8 @@ _ON_CPU: tuple[Precision, ...] = ("int8", "fp32")
 _MAX_TEXT_BYTES = 65536
 
 
-def shipped_detector() -> Path:
-    """Return the directory of the detector that comes with the package."""
-    return Path(str(resources.files("moderation"))) / "bundles" / "detector-minilm"
-
-
 def load_detector(
-    bundle: Path | None = None,
+    bundle: Path | str | None = None,
     *,
     max_text_bytes: int = _MAX_TEXT_BYTES,
     threads: int | None = None,
@@ -38,15 +33,16 @@ def load_detector(
     deadline_s: float | None = None,
     precision: Precision | None = None,
 ) -> Detector:
-    """Return the detector of *bundle* (the shipped one by default), on CUDA where there is one that suits it.
+    """Return the detector of *bundle*, on CUDA where there is one that suits it.
 
-    Every file's hash is verified, and the probes of the manifest must come out on their sides. *max_text_bytes*
-    bounds what of a text is read, *threads* what of the CPU is used (every core by default), *remembered_texts* of how
-    many texts the scores are kept, at most 2 kB each, *deadline_s* how long a call may compute before it raises
-    DetectorOverdue. *precision* names the one to run, on the CPU, in place of the one that suits this machine best.
-    In a joined bundle it is the precision of the detector in it. Raises BundleError.
+    A bundle is a directory or the name of one that ships: ``fast``, the default, or ``thorough``. Every file's hash is
+    verified, and the probes of the manifest must come out on their sides. *max_text_bytes* bounds what of a text is
+    read, *threads* what of the CPU is used (every core by default), *remembered_texts* of how many texts the scores
+    are kept, at most 2 kB each, *deadline_s* how long a call may compute before it raises DetectorOverdue. *precision*
+    names the one to run, on the CPU, in place of the one that suits this machine best. In a joined bundle it is the
+    precision of the detector in it. Raises BundleError.
     """
-    directory = bundle or shipped_detector()
+    directory = directory_of(bundle)
     if not is_joined(directory):
         return load_alone(directory, max_text_bytes, threads, remembered_texts, deadline_s, precision)
     manifest, manifest_hash = read_joined_manifest(directory)

@@ -18,28 +18,37 @@ from moderation.risk.manifest import FORMAT, Manifest
 from moderation.risk.model import RiskModel
 from moderation.risk.p_values import Reference
 
-SHIPPED = Path(__file__).resolve().parent.parent / "bundles" / "risk-simulated"
+_BUNDLES = Path(__file__).resolve().parent.parent / "bundles"
+SHIPPED = (_BUNDLES / "risk-simulated", _BUNDLES / "risk-simulated-thorough")
+"""One for each detector that ships, ``fast`` and ``thorough``."""
 MANIFEST = "manifest.json"
 
 
 def load_risk(bundle: Path | None = None, *, detector_hash: str, features_version: str) -> RiskModel:
-    """Load the risk bundle in directory *bundle*, or the shipped one, for this detector and feature list.
+    """Load the risk bundle in directory *bundle*, or the shipped one of this detector, for this feature list.
 
     *detector_hash* is the loaded detector's manifest hash, *features_version* the code's feature list. Raises
     BundleError, with what to do, when a file is missing, altered or of another format, or either does not match.
     """
-    model = read_bundle(bundle or SHIPPED)
+    bundle = bundle or _shipped_for(detector_hash)
+    model = read_bundle(bundle)
     if model.features_version != features_version:
         raise BundleError(
-            f"The risk bundle in {bundle or SHIPPED} reads feature list {model.features_version}, this version "
+            f"The risk bundle in {bundle} reads feature list {model.features_version}, this version "
             f"computes {features_version}: install the version it was trained with, or run `moderation train`."
         )
     if model.detector_hash != detector_hash:
         raise BundleError(
-            f"The risk bundle in {bundle or SHIPPED} was trained on detector {model.detector_hash[:12]}, the loaded "
+            f"The risk bundle in {bundle} was trained on detector {model.detector_hash[:12]}, the loaded "
             f"one is {detector_hash[:12]}: use that detector, or train again with `moderation train --detector DIR`."
         )
     return model
+
+
+def _shipped_for(detector_hash: str) -> Path:
+    """The shipped bundle that was trained on this detector; where there is none, one that tells on which it was."""
+    trained_on = {_manifest(bundle, _read(bundle, MANIFEST)).detector_hash: bundle for bundle in SHIPPED}
+    return trained_on.get(detector_hash, SHIPPED[0])
 
 
 def read_bundle(bundle: Path) -> RiskModel:

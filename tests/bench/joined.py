@@ -1,4 +1,4 @@
-"""``python -m tests.bench.joined BUNDLE``: a joined bundle beside its detector alone and RoBERTa-base in PyTorch.
+"""``python -m tests.bench.joined [BUNDLE]``: a joined bundle beside its detector alone and RoBERTa-base in PyTorch.
 
 Posts are common words in random order, lengths log-normal (median 35 words, σ 1, cut at 380), fixed seed: speed is
 measured, not scores. RoBERTa-base has random weights and one token a word, the bundle's parts have more. PyTorch
@@ -25,6 +25,7 @@ from moderation.attacks import BENIGN
 from moderation.detector import load_detector
 from moderation.detector.joined.manifest import DETECTOR_PART, read_joined_manifest
 from moderation.detector.sessions import cores
+from moderation.detector.shipped import directory_of
 from moderation.errors import ModerationError
 from moderation.settings import Settings
 from tests.bench.detector.network import network_of, write_checkpoint
@@ -104,14 +105,16 @@ def _costliest_batch(bundle: Path, sample: int) -> float:
 def main() -> None:
     """Measure and print; a user's error becomes one sentence and its exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("bundle", type=Path, help="directory that `moderation companion join` wrote")
+    parser.add_argument(
+        "bundle", nargs="?", default="thorough", help="thorough (default), or what `moderation companion join` wrote"
+    )
     parser.add_argument("--posts", type=int, default=192)
     parser.add_argument("--rounds", type=int, default=3, help="of all ways in turn; the best of each counts")
     parser.add_argument("--small", action="store_true", help="beside a tiny model, to try the command")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
     try:
-        report = measured(arguments.bundle, arguments.posts, arguments.rounds, small=arguments.small)
+        report = measured(directory_of(arguments.bundle), arguments.posts, arguments.rounds, small=arguments.small)
     except ModerationError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(error.exit_code)

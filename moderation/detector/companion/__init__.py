@@ -5,9 +5,9 @@ from moderation.detector.companion.companion import (
     CompanionScore,
     TokenExpectation,
     load_companion,
-    shipped_companion,
 )
 from moderation.detector.companion.statistics import FEATURES, MISSING, ZeroShotFeatures
+from moderation.detector.shipped import shipped_companion
 
 __all__ = [
     "FEATURES",

@@ -7,7 +7,6 @@ import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +18,7 @@ from moderation.detector.companion.manifest import (
     read_companion_manifest,
 )
 from moderation.detector.companion.reading import ReadText, TextReader
+from moderation.detector.companion.repetition import repeated
 from moderation.detector.companion.session import ExpectationRunner, joined
 from moderation.detector.companion.statistics import (
     LEAST_VARIANCE,
@@ -27,6 +27,7 @@ from moderation.detector.companion.statistics import (
     ZeroShotFeatures,
     features_of,
 )
+from moderation.detector.shipped import shipped_companion
 from moderation.errors import BundleError
 
 _ON_CPU: tuple[CompanionPrecision, ...] = ("int8-dynamic", "int8", "fp32")
@@ -37,6 +38,7 @@ class TokenExpectation:
     """One token: its character offsets in the normalised text, its log probability in nats, and its rank from 0.
 
     ``expected`` and ``variance`` are those of the log probability under the model's own distribution there.
+    ``repeated`` says that it only says again what stood before, so that no figure of the text counts it.
     """
 
     start: int
@@ -45,6 +47,7 @@ class TokenExpectation:
     expected: float
     variance: float
     rank: int
+    repeated: bool
 
     @property
     def curvature(self) -> float:
@@ -54,7 +57,7 @@ class TokenExpectation:
 
 @dataclass(frozen=True)
 class CompanionScore:
-    """What the companion says of one text: MISSING and no token when it abstains, because too little can be read.
+    """What the companion says of one text: MISSING and no token where too little can be read that is no repetition.
 
     *truncated* says that only some windows of a very long text were read.
     """
@@ -105,11 +108,6 @@ class Companion:
         return f"{self.manifest.name} ({self.manifest_hash[:12]}) at {self._precision} on the CPU, each window alone"
 
 
-def shipped_companion() -> Path:
-    """Return the directory of the companion that comes with the package."""
-    return Path(str(resources.files("moderation"))) / "bundles" / "companion-smollm2"
-
-
 def load_companion(bundle: Path | None = None, threads: int | None = None, *, max_text_bytes: int = 65536) -> Companion:
     """Return the companion of *bundle*, the shipped one by default, at the fastest precision that it has.
 
@@ -157,7 +155,8 @@ def _score(text: ReadText, parts: Sequence[TokenArrays]) -> CompanionScore:
     if not text.windows:
         return CompanionScore(MISSING, (), text.truncated)
     tokens = joined(parts)
-    features = features_of(tokens)
+    again = np.concatenate([repeated(window.ids[1:]) for window in text.windows])
+    features = features_of(tokens.those(~again))
     if not np.isfinite([features.curvature, features.mean_log_probability]).all():
         return CompanionScore(MISSING, (), text.truncated)
     offsets = [offset for window in text.windows for offset in window.offsets]
@@ -171,6 +170,7 @@ def _score(text: ReadText, parts: Sequence[TokenArrays]) -> CompanionScore:
                 tokens.expected.tolist(),
                 tokens.variance.tolist(),
                 tokens.rank.tolist(),
+                again.tolist(),
                 strict=True,
             )
         ),

@@ -23,10 +23,16 @@ class TokenArrays:
     variance: NDArray[np.float64]
     rank: NDArray[np.int64]
 
+    def those(self, counted: NDArray[np.bool_]) -> TokenArrays:
+        """Return the tokens that *counted*, shape (tokens,), is true for."""
+        return TokenArrays(
+            self.log_probability[counted], self.expected[counted], self.variance[counted], self.rank[counted]
+        )
+
 
 @dataclass(frozen=True)
 class ZeroShotFeatures:
-    """Figures of one text; all NaN, and no tokens, when the companion abstains or is missing.
+    """Figures of one text, from its *n_tokens* tokens that do not repeat it; NaN, and no tokens, where it abstains.
 
     Ranks and shares: Gehrmann, Strobelt & Rush 2019 (GLTR), with rank 0 for the most probable entry; ``mean_log_rank``
     is of rank + 1. ``curvature``: Bao et al. 2024 (Fast-DetectGPT, analytic, the sampling model being the scoring
@@ -45,13 +51,13 @@ class ZeroShotFeatures:
     n_tokens: int
 
 
-FEATURES = tuple(field.name for field in fields(ZeroShotFeatures) if field.name != "n_tokens")
-"""The names of the figures, without the number of tokens."""
+FEATURES = tuple(field.name for field in fields(ZeroShotFeatures))
+"""The names of the figures; the number of tokens that they are from is the last."""
 
 LEAST_TOKENS = 4
 LEAST_VARIANCE = 1e-12
 """A model that is sure of a token leaves no variance: it then is as expected as it can be, or not at all."""
-MISSING = ZeroShotFeatures(**dict.fromkeys(FEATURES, math.nan), n_tokens=0)
+MISSING = ZeroShotFeatures(**dict.fromkeys(FEATURES[:-1], math.nan), n_tokens=0)
 
 
 def features_of(tokens: TokenArrays) -> ZeroShotFeatures:

@@ -13,8 +13,9 @@ from moderation.detector.bundle_files import MANIFEST_FILE, BundleKind, read_con
 from moderation.detector.joined.rule import JoiningRule, ZeroShotRule
 from moderation.errors import BundleError
 
-# Programs that know no joined bundle read detector bundles up to format 2, and tell clearly of a newer one.
-FORMAT_VERSION = 3
+# Programs that know no joined bundle read detector bundles up to format 2, and tell clearly of a newer one. Format 3
+# counted repeated tokens and knew no bound; what it was fitted on is gone, so it is refused (decision 0614).
+FORMAT_VERSION = 4
 KIND = "joined"
 DETECTOR_PART = "detector"
 COMPANION_PART = "companion"

@@ -6,10 +6,15 @@ import math
 from typing import Self
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from moderation.detector.companion.statistics import FEATURES
+
+WEIGHED = tuple(name for name in FEATURES if name not in ("curvature", "n_tokens"))
+"""The figures that the rule weighs: those that do not grow with a text's length."""
+_COLUMNS = [FEATURES.index(name) for name in WEIGHED]
+_TOKENS = FEATURES.index("n_tokens")
 
 
 class _Part(BaseModel):
@@ -17,28 +22,29 @@ class _Part(BaseModel):
 
 
 class ZeroShotRule(_Part):
-    """A logistic regression on a companion's standardised figures, and on their squares where *squares* says so.
+    """A logistic regression on a companion's standardised figures and on their squares.
 
-    *figures* names them in order; *means* and *scales* have one number for each, *coefficients* one for each and then,
-    with squares, one for the square of each. All were fitted by scikit-learn on *fitted_on*; nothing of it is needed
-    here.
+    *figures* names them in order; *means* and *scales* have one number for each, *coefficients* one for each and then
+    one for the square of each: some generators write less expectedly than people (decision 0603). The fewer tokens a
+    figure is from, the farther chance spreads it: its scale in a text of n tokens is scale · √(1 + noise_tokens / n).
+    All were fitted by scikit-learn on *fitted_on*; nothing of it is needed here.
     """
 
     figures: tuple[str, ...]
     means: tuple[float, ...]
     scales: tuple[float, ...]
-    squares: bool
+    noise_tokens: float = Field(ge=0)
     coefficients: tuple[float, ...]
     intercept: float
     fitted_on: str
 
     @model_validator(mode="after")
     def _is_whole(self) -> Self:
-        if self.figures != FEATURES:
-            raise ValueError(f"the figures are not those that this program computes ({', '.join(FEATURES)})")
-        if len(self.means) != len(FEATURES) or len(self.scales) != len(FEATURES) or min(self.scales) <= 0:
+        if self.figures != WEIGHED:
+            raise ValueError(f"the figures are not those that this program weighs ({', '.join(WEIGHED)})")
+        if len(self.means) != len(WEIGHED) or len(self.scales) != len(WEIGHED) or min(self.scales) <= 0:
             raise ValueError("every figure needs a mean and a scale above 0")
-        if len(self.coefficients) != len(FEATURES) * (2 if self.squares else 1):
+        if len(self.coefficients) != 2 * len(WEIGHED):
             raise ValueError("the coefficients are not as many as figures and squares")
         return self
 
@@ -50,9 +56,17 @@ class ZeroShotRule(_Part):
         return np.array([self._value(row) for row in figures], dtype=np.float64)
 
     def _value(self, figures: NDArray[np.float64]) -> float:
-        standardised = (figures - np.array(self.means)) / np.array(self.scales)
-        terms = np.concatenate([standardised, standardised**2]) if self.squares else standardised
+        terms = terms_of(figures[None, :], self.means, self.scales, self.noise_tokens)[0]
         return math.fsum(terms * np.array(self.coefficients)) + self.intercept
+
+
+def terms_of(
+    figures: NDArray[np.float64], means: ArrayLike, scales: ArrayLike, noise_tokens: float
+) -> NDArray[np.float64]:
+    """Return what a rule weighs, shape (texts, 2 · WEIGHED), of *figures*, shape (texts, FEATURES)."""
+    chance = np.sqrt(1 + noise_tokens / np.maximum(figures[:, _TOKENS:], 1))
+    standardised = (figures[:, _COLUMNS] - np.asarray(means)) / (np.asarray(scales) * chance)
+    return np.hstack([standardised, standardised**2])
 
 
 class Spread(_Part):
@@ -68,22 +82,16 @@ class Spread(_Part):
 
 
 class BoundedSpread(Spread):
-    """The spread of values that may lie far outside those that were measured, from *lowest* to *highest*.
+    """The spread of values that say no more beyond *bound* standard deviations, on either side.
 
-    Beyond these a value counts with the logarithm of its distance. Order stays, and no two values become one; but the
-    squares of a text that says one thing a thousand times do not outweigh everything that the other part can say.
+    So however expected a text is, it never outweighs everything that the other part can say.
     """
 
-    lowest: float
-    highest: float
+    bound: float = Field(gt=0)
 
     def standardised(self, score: float) -> float:
-        """Return the value in standard deviations from the mean, after the logarithm."""
-        if score > self.highest:
-            score = self.highest + math.log1p(score - self.highest)
-        elif score < self.lowest:
-            score = self.lowest - math.log1p(self.lowest - score)
-        return super().standardised(score)
+        """Return the value in standard deviations from the mean, at most the bound."""
+        return max(-self.bound, min(self.bound, super().standardised(score)))
 
 
 class HeldOutAurocs(_Part):

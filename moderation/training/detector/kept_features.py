@@ -12,13 +12,18 @@ from numpy.typing import NDArray
 from moderation.detector.companion import FEATURES, Companion
 from moderation.training.detector.kept_by_text import KeptByText
 
+_VERSION = 2
+"""Of how figures are counted: those of another version are not taken from a file."""
+
 
 class KeptFeatures:
     """The figures of texts, in a file of the companion's own in *folder*."""
 
     def __init__(self, companion: Companion, folder: Path) -> None:
         self._companion = companion
-        self._kept = KeptByText(folder / f"companion-{companion.manifest_hash}.jsonl", self._compute, _is_whole)
+        self._kept = KeptByText(
+            folder / f"companion-{companion.manifest_hash}-{_VERSION}.jsonl", self._compute, _is_whole
+        )
 
     def of(self, texts: Sequence[str], advance: Callable[[int], None] = lambda _texts: None) -> NDArray[np.float64]:
         """Return shape (texts, FEATURES), NaN where the companion abstains; *advance* is told of texts done."""

@@ -101,7 +101,9 @@ class _Lengths:
     def score(self, texts: Sequence[str]) -> list[CompanionScore]:
         figures = {name: [float(len(text) % (place + 3)) for text in texts] for place, name in enumerate(FEATURES)}
         return [
-            CompanionScore(ZeroShotFeatures(**{name: figures[name][at] for name in FEATURES}, n_tokens=9), (), False)
+            CompanionScore(
+                ZeroShotFeatures(**{name: figures[name][at] for name in FEATURES[:-1]}, n_tokens=9), (), False
+            )
             for at in range(len(texts))
         ]
 

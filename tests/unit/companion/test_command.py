@@ -26,7 +26,7 @@ def test_figures_of_each_post_are_written_in_order_and_bad_lines_are_told(compan
     assert [line["post_id"] for line in found] == [post["post_id"] for post in posts]
     features = load_companion(companion_dir, 1).score([TEXTS[2]])[0].features
     assert {name: found[2][name] for name in FEATURES} == {name: getattr(features, name) for name in FEATURES}
-    assert len(found[2]["tokens"]) == found[2]["n_tokens"]
+    assert sum(not token["repeated"] for token in found[2]["tokens"]) == found[2]["n_tokens"]
     assert found[-1]["curvature"] is None
     assert found[-1]["tokens"] == []
     assert [json.loads(line)["line"] for line in bad.read_text(encoding="utf-8").splitlines()] == [4]

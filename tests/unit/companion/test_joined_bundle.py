@@ -65,7 +65,7 @@ def test_the_manifest_names_both_parts_the_data_and_the_rows_that_fitted_each_ru
     assert manifest.joining.machines == sum(int(machines) for _, machines in sides) > 50
     assert manifest.joining.detector.measured_on == manifest.joining.fitted_on
     assert manifest.joining.zero_shot.measured_on == manifest.zero_shot.fitted_on
-    assert manifest.joining.zero_shot.lowest < manifest.joining.zero_shot.mean < manifest.joining.zero_shot.highest
+    assert manifest.joining.zero_shot.bound == 1.5
     assert {path.name for path in joined_dir.iterdir()} == {"manifest.json", "detector", "companion"}
 
 
@@ -115,8 +115,20 @@ def test_other_loaders_tell_of_it_in_a_sentence(joined_dir: Path, companion_dir:
 
 
 def test_a_newer_one_is_refused(copy: Path) -> None:
-    _change(copy, lambda manifest: manifest.update(format_version=4))
-    with pytest.raises(BundleError, match=r"format version 4.*upgrade"):
+    _change(copy, lambda manifest: manifest.update(format_version=5))
+    with pytest.raises(BundleError, match=r"format version 5.*upgrade"):
+        load_detector(copy)
+
+
+def test_one_whose_figures_were_counted_otherwise_is_refused(copy: Path) -> None:
+    def as_format_3(manifest: dict[str, Any]) -> None:
+        manifest["format_version"] = 3
+        manifest["zero_shot"]["figures"].append("curvature")
+        for number in ("means", "scales"):
+            manifest["zero_shot"][number].append(1.0)
+
+    _change(copy, as_format_3)
+    with pytest.raises(BundleError, match=r"figures are not those.*Write it again with `moderation companion join`"):
         load_detector(copy)
 
 

@@ -71,15 +71,14 @@ def test_the_logit_is_the_calibrated_mean_of_both_parts_in_standard_deviations(
     alone = load_alone(joined_dir / "detector", max_text_bytes, threads=1).score(_POSTS)
     companion = load_companion(joined_dir / "companion", 1, max_text_bytes=max_text_bytes)
     figures = np.array([[getattr(score.features, name) for name in FEATURES] for score in companion.score(_POSTS)])
-    terms = (figures - rule["means"]) / rule["scales"]
-    terms = np.hstack([terms, terms**2]) if rule["squares"] else terms
-    values = terms @ np.array(rule["coefficients"]) + rule["intercept"]
+    chance = np.sqrt(1 + rule["noise_tokens"] / figures[:, FEATURES.index("n_tokens")])[:, None]
+    terms = (figures[:, [FEATURES.index(name) for name in rule["figures"]]] - rule["means"]) / rule["scales"] / chance
+    values = np.hstack([terms, terms**2]) @ np.array(rule["coefficients"]) + rule["intercept"]
     zero_shot = joining["zero_shot"]
-    inside = np.clip(values, zero_shot["lowest"], zero_shot["highest"])
-    values = inside + np.sign(values - inside) * np.log1p(np.abs(values - inside))
+    values = np.clip((values - zero_shot["mean"]) / zero_shot["sd"], -zero_shot["bound"], zero_shot["bound"])
     logits = np.array([score.logit for score in alone])
     spread = joining["detector"]
-    mean = ((logits - spread["mean"]) / spread["sd"] + (values - zero_shot["mean"]) / zero_shot["sd"]) / 2
+    mean = ((logits - spread["mean"]) / spread["sd"] + values) / 2
     found = _load(joined_dir, max_text_bytes=max_text_bytes).score(_POSTS)
     np.testing.assert_allclose(
         [score.logit for score in found], joining["slope"] * mean + joining["intercept"], rtol=1e-9
@@ -182,14 +181,11 @@ def test_what_the_detector_took_counts_against_the_companions_time(
     assert asked.spent_s[0] >= 0.2
 
 
-def test_far_values_count_by_their_logarithm_and_keep_their_order() -> None:
-    spread = BoundedSpread(mean=1.0, sd=2.0, measured_on="texts of a test", lowest=-5.0, highest=9.0)
-    inside = np.linspace(-5, 9, 15)
+def test_beyond_its_bound_a_value_says_no_more() -> None:
+    spread = BoundedSpread(mean=1.0, sd=2.0, measured_on="texts of a test", bound=1.5)
+    inside = np.linspace(-2, 4, 15)
     assert [spread.standardised(value) for value in inside] == [(value - 1) / 2 for value in inside]
-    values = [-1e6, -500, -6, -5.0001, -5, 0, 9, 9.0001, 10, 48, 49, 1e6]
-    found = [spread.standardised(value) for value in values]
-    assert found == sorted(set(found))
-    assert max(np.abs(found)) < 12
+    assert [spread.standardised(value) for value in (-1e6, -2.1, 4.1, 1e6)] == [-1.5, -1.5, 1.5, 1.5]
 
 
 def test_it_says_which_two_parts_it_has(detector: JoinedDetector) -> None:

@@ -48,7 +48,8 @@ def test_hostile_text_is_scored_or_abstained_from_in_bounded_time(companion: Com
     assert time.process_time() - begin < 20
     figures = dataclasses.astuple(score.features)
     assert all(math.isfinite(value) for value in figures) or score.features == MISSING
-    assert len(score.tokens) == score.features.n_tokens <= MOST_WINDOWS * 32
+    assert len(score.tokens) <= MOST_WINDOWS * 32
+    assert sum(not token.repeated for token in score.tokens) == score.features.n_tokens
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\u200b\u200d", "w270", "w270 w271"])
@@ -68,9 +69,27 @@ def test_every_token_has_its_place_in_the_normalised_text(companion: Companion) 
 
 
 def test_every_token_of_a_long_text_counts_once(companion: Companion) -> None:
-    (score,) = companion.score(["w270" * 200])
+    (score,) = companion.score(["".join(f"w{260 + number % 40}" for number in range(200))])
     assert [token.start for token in score.tokens] == [4 * number for number in range(200)]
+    assert score.features.n_tokens == 200
     assert not score.truncated
+
+
+def test_what_a_text_only_says_again_counts_in_no_figure(companion: Companion) -> None:
+    words = "w265 w270 w281 w299 w262"
+    once, again = companion.score([words, f"{words} {words}"])
+    repeated = [token.repeated for token in again.tokens]
+    assert repeated == [False] * (len(repeated) - sum(repeated)) + [True] * sum(repeated)
+    assert again.features.n_tokens < len(again.tokens) < 2 * again.features.n_tokens
+    assert not any(token.repeated for token in once.tokens)
+    counted = [token.log_probability for token in again.tokens if not token.repeated]
+    assert again.features.mean_log_probability == pytest.approx(sum(counted) / len(counted))
+
+
+def test_a_word_said_over_and_over_leaves_too_little_to_read(companion: Companion) -> None:
+    (score,) = companion.score(["w270" * 30])
+    assert score.features == MISSING
+    assert score.tokens == ()
 
 
 def test_a_very_long_text_is_read_in_windows_spread_over_it(companion: Companion) -> None:
@@ -86,7 +105,7 @@ def test_a_bundle_may_read_fewer_windows(llama: Path, tmp_path: Path, windows: i
     order = CompanionOrder("brief", ("int8",), max_tokens=32, most_windows=windows, texts=TEXTS)
     brief = load_companion(write_companion(llama, tmp_path / "brief", order), threads=1)
     assert brief.manifest.format_version == 2
-    short, long = brief.score(["w270" * 20, "w270" * 280])
+    short, long = brief.score(["w270" * 20, "".join(f"w{260 + number % 40}" for number in range(280))])
     assert (short.truncated, long.truncated) == (False, True)
     starts = [token.start // 4 for token in long.tokens]
     assert [start for start in starts if start - 1 not in starts] == begins

@@ -10,18 +10,18 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.preprocessing import StandardScaler
 from typer.testing import CliRunner
 
 from moderation.cli.detector import app
 from moderation.detector.companion import FEATURES, Companion, load_companion
+from moderation.detector.joined.rule import WEIGHED
 from moderation.errors import InputError
 from moderation.training.detector.kept_features import KeptFeatures
 from moderation.training.detector.leave_out.catalogue import check_companion
 from moderation.training.detector.leave_out.zero_shot import ZeroShot
 from moderation.training.detector.rows import TextRow
-from moderation.training.detector.zero_shot_fit import alike, fit_rule, fit_zero_shot
+from moderation.training.detector.zero_shot_fit import NOISE_TOKENS, alike, fit_zero_shot
 from tests.unit.companion.checkpoints import TEXTS
 from tests.unit.companion.counting import CountingCompanion
 
@@ -48,7 +48,8 @@ def test_figures_are_computed_once_and_survive_an_interruption(companion: Compan
     third = CountingCompanion(companion)
     np.testing.assert_array_equal(KeptFeatures(third, tmp_path).of(["w270"]), again[-1:])  # type: ignore[arg-type]
     assert third.asked == 0
-    assert np.isnan(found[-1]).all()
+    assert np.isnan(found[-1][:-1]).all()
+    assert found[-1][-1] == 0  # tokens
     assert np.isfinite(found[:-1]).all()
 
 
@@ -62,6 +63,7 @@ def test_higher_scores_are_for_machines_and_missing_figures_stay_missing() -> No
     rng = np.random.default_rng(2)
     rows = [_row(number, number % 2) for number in range(200)]
     features = rng.normal(size=(200, len(FEATURES))) + np.array([[row.label * 2.0] for row in rows])
+    features[:, -1] = 500  # tokens
     features[7] = math.nan
     scores = _fit(rows, features)(features)
     labels = np.array([row.label for row in rows])
@@ -69,20 +71,27 @@ def test_higher_scores_are_for_machines_and_missing_figures_stay_missing() -> No
     assert np.isnan(scores).nonzero()[0].tolist() == [7]
 
 
-@pytest.mark.parametrize("squares", [False, True])
-def test_the_numbers_that_are_kept_score_as_scikit_learn_does(squares: bool) -> None:
+def test_the_numbers_that_are_kept_score_as_scikit_learn_does() -> None:
     rng = np.random.default_rng(6)
     rows = [_row(number, number % 2, f"s{number % 3}") for number in range(300)]
-    features = rng.normal(size=(300, len(FEATURES))) * rng.uniform(0.1, 30, len(FEATURES)) + rng.normal(size=9)
-    features[:, 0] += [row.label for row in rows]
+    n_tokens = rng.integers(4, 300, size=(350, 1))
+    figures = rng.normal(size=(350, len(WEIGHED))) * rng.uniform(0.1, 30, len(WEIGHED)) + rng.normal(size=len(WEIGHED))
+    figures[300:] *= 3
+    figures[:300, 0] += [row.label for row in rows]
     weights = alike(rows)
-    shape = FunctionTransformer((lambda some: np.hstack([some, some**2])) if squares else None)
-    model = make_pipeline(StandardScaler(), shape, LogisticRegression(C=0.1, max_iter=1000))
-    labels = [row.label for row in rows]
-    model.fit(features, labels, standardscaler__sample_weight=weights, logisticregression__sample_weight=weights)
-    fresh = 3 * rng.normal(size=(50, len(FEATURES)))
-    rule = fit_rule(rows, features, "rows of a test", squares=squares)
-    np.testing.assert_allclose(rule.values(fresh), model.decision_function(fresh), rtol=1e-7, atol=1e-7)
+    scaler = StandardScaler().fit(figures[:300], sample_weight=weights)
+    terms = scaler.transform(figures) / np.sqrt(1 + NOISE_TOKENS / n_tokens)
+    terms = np.hstack([terms, terms**2])
+    model = LogisticRegression(C=0.1, max_iter=1000)
+    model.fit(terms[:300], [row.label for row in rows], sample_weight=weights)
+    columns = dict(zip(WEIGHED, figures.T, strict=True)) | {
+        "curvature": rng.normal(size=350),
+        "n_tokens": n_tokens[:, 0],
+    }
+    every = np.column_stack([columns[name] for name in FEATURES])
+    features, fresh = every[:300], every[300:]
+    rule = fit_zero_shot(rows, features, "rows of a test")
+    np.testing.assert_allclose(rule.values(fresh), model.decision_function(terms[300:]), rtol=1e-7, atol=1e-7)
     again = type(rule).model_validate_json(rule.model_dump_json())
     np.testing.assert_array_equal(again.values(fresh), rule.values(fresh))
     assert [float(rule.values(fresh[n : n + 1])[0]) for n in range(50)] == rule.values(fresh).tolist()
@@ -92,10 +101,22 @@ def test_a_figure_that_is_the_same_in_every_text_does_no_harm() -> None:
     rng = np.random.default_rng(7)
     rows = [_row(number, number % 2, f"s{number % 5}") for number in range(200)]
     features = rng.normal(size=(200, len(FEATURES))) + np.array([[row.label * 2.0] for row in rows])
+    features[:, -1] = 500  # tokens
     features[:, 5] = 0.1
     scores = _fit(rows, features)(features)
     labels = np.array([row.label for row in rows])
     assert scores[labels == 1].mean() > 1 > -1 > scores[labels == 0].mean()
+
+
+def test_figures_of_few_tokens_count_for_less() -> None:
+    rng = np.random.default_rng(3)
+    rows = [_row(number, number % 2) for number in range(200)]
+    features = rng.normal(size=(200, len(FEATURES))) + np.array([[row.label * 2.0] for row in rows])
+    features[:, -1] = 500  # tokens
+    lengths = (5, 20, 100, 1000)
+    found = _fit(rows, features)(np.array([[3.0] * (len(FEATURES) - 1) + [length] for length in lengths]))
+    assert found.tolist() == sorted(found)
+    assert found[0] < found[-1] / 2
 
 
 def test_a_large_source_does_not_drown_a_small_one() -> None:
@@ -103,6 +124,7 @@ def test_a_large_source_does_not_drown_a_small_one() -> None:
     rows = [_row(number, number % 2, "large") for number in range(400)]
     rows += [_row(number, number % 2, "small") for number in range(40)]
     features = rng.normal(size=(440, len(FEATURES)))
+    features[:, -1] = 500  # tokens
     features[:, 0] += [3.0 * row.label if row.source == "small" else 0.0 for row in rows]
     features[:, 1] += [3.0 * row.label if row.source == "large" else 0.0 for row in rows]
     score = _fit(rows, features)
@@ -112,19 +134,16 @@ def test_a_large_source_does_not_drown_a_small_one() -> None:
     assert small > large / 2
 
 
-def test_squares_are_taken_where_a_left_out_source_of_these_rows_is_told_apart_better_with_them() -> None:
+def test_texts_far_from_usual_on_either_side_may_be_machines() -> None:
     rng = np.random.default_rng(5)
     rows = [_row(number, number % 2, f"s{number // 2 % 3}") for number in range(600)]
-    sides = np.array([1 if number % 4 < 2 else -1 for number in range(600)])
-    labels = np.array([row.label for row in rows])
-    noise = rng.normal(size=(600, len(FEATURES)))
-    both_ways, one_way = noise.copy(), noise.copy()
-    both_ways[:, 0] += 4 * sides * labels
-    one_way[:, 0] += 2 * labels
+    features = rng.normal(size=(600, len(FEATURES)))
+    features[:, 0] += [4 * row.label * (1 if number % 4 < 2 else -1) for number, row in enumerate(rows)]
+    features[:, -1] = 500  # tokens
+    score = _fit(rows, features)
+    usual = np.array([[0.0] * (len(FEATURES) - 1) + [500]])
     far = 4 * np.eye(len(FEATURES))[:1]
-    curved, straight = _fit(rows, both_ways), _fit(rows, one_way)
-    assert min(curved(far)[0], curved(-far)[0]) > curved(0 * far)[0]
-    assert straight(far)[0] > straight(0 * far)[0] > straight(-far)[0]
+    assert min(score(usual + far)[0], score(usual - far)[0]) > score(usual)[0]
 
 
 def test_rows_that_can_be_read_of_one_label_alone_are_refused() -> None:

@@ -8,8 +8,7 @@ from pathlib import Path
 import onnxruntime
 import pytest
 
-from moderation.detector import sessions
-from moderation.detector.loading import shipped_detector
+from moderation.detector import sessions, shipped_detector
 
 MODEL = shipped_detector() / "model.int8.onnx"
 

@@ -9,12 +9,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.detector.companion import FEATURES, Companion
+from moderation.detector.companion import Companion
+from moderation.detector.joined.rule import WEIGHED
 from moderation.training.detector.kept_features import KeptFeatures
 from moderation.training.detector.leave_out.candidates import Scorer
 from moderation.training.detector.rows import TextRow
 from moderation.training.detector.slices import sample_per_stratum
-from moderation.training.detector.zero_shot_fit import ROWS_PER_STRATUM, C, fit_zero_shot
+from moderation.training.detector.zero_shot_fit import NOISE_TOKENS, ROWS_PER_STRATUM, C, fit_zero_shot
 
 ZERO_SHOT = "zero-shot"
 
@@ -30,9 +31,10 @@ class ZeroShot:
     def description(self) -> str:
         """The companion, by its manifest, and the model on top of it."""
         return (
-            f"{', '.join(FEATURES)} of companion {self._companion.manifest_hash[:12]}, standardised, with their "
-            "squares where these are better when a source of the rows trained on is left out, logistic regression "
-            f"(C {C}) on at most {ROWS_PER_STRATUM} rows of each source and label, which count alike"
+            f"{', '.join(WEIGHED)} of companion {self._companion.manifest_hash[:12]}, without what a text repeats, "
+            f"standardised, chance spreading as much as writers at {NOISE_TOKENS} tokens, with their squares, "
+            f"logistic regression (C {C}) on at most {ROWS_PER_STRATUM} rows of each source and label, which count "
+            "alike"
         )
 
     @property

@@ -23,7 +23,7 @@ from moderation.training.detector.zero_shot_fit import ROWS_PER_STRATUM, alike, 
 
 _HELD_OUT_PER_STRATUM = 100
 _MOST_DEVIATIONS = 1.5
-"""Beyond so many standard deviations the companion says no more (decision 0614)."""
+"""Beyond so many standard deviations the companion says no more (decision 0613)."""
 _ENOUGH_OF_A_SIDE = 50
 _ENOUGH_OF_A_SOURCE = 20
 

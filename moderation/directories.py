@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 from collections.abc import Iterator
@@ -10,6 +9,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from moderation.errors import InputError
+
+_LOCK = ".lock"
 
 
 def check_replaceable(place: Path) -> None:
@@ -43,26 +44,46 @@ def restore_directory(place: Path) -> None:
 def worked_in_alone(place: Path) -> Iterator[None]:
     """Keep other runs out of the directory *place* for as long as this lasts, or until this process is gone.
 
-    It is made if need be, and not left behind empty. Raises InputError while another run is in it, and where there can
-    be no directory.
+    It is made if need be, and one that was made is not left behind empty. Raises InputError while another run is in it,
+    and where there can be no directory or no lock.
     """
+    made = not place.exists()
+    opened = _locked(place)
     try:
-        place.mkdir(parents=True, exist_ok=True)
-        # The directory itself is locked, so no file is left in it that could outlive its run.
-        opened = os.open(place, os.O_RDONLY | os.O_DIRECTORY)
-    except OSError as error:
-        raise InputError(f"{place} cannot hold a run ({error.strerror}); name another directory.") from error
-    try:
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(f"Another run is at work in {place}: wait until it ends, or name another.") from error
-        try:
-            yield
-        finally:
+        yield
+    finally:
+        (place / _LOCK).unlink(missing_ok=True)
+        os.close(opened)
+        if made:
             with suppress(OSError):
                 place.rmdir()
-    finally:
+
+
+def _locked(place: Path) -> int:
+    """The lock file in *place*, open and locked."""
+    import fcntl  # not on every system: what needs no lock runs there too
+
+    lock = place / _LOCK
+    while True:
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+            opened = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise InputError(f"{place} cannot hold a run ({error.strerror}); name another directory.") from error
+        try:
+            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Whoever held it may have ended, and taken the file away, between opening and locking it.
+            if lock.exists() and os.path.samestat(os.fstat(opened), lock.stat()):
+                return opened
+        except BlockingIOError as error:
+            os.close(opened)
+            raise InputError(f"Another run is at work in {place}: wait until it ends, or name another.") from error
+        except OSError as error:
+            os.close(opened)
+            raise InputError(
+                f"{place} is on a file system that cannot lock ({error.strerror}), so two runs could mix there; name a "
+                "directory elsewhere."
+            ) from error
         os.close(opened)
 
 

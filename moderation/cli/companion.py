@@ -291,7 +291,7 @@ def join(
             progress.update(tasks[what], completed=done)
 
         write_joined(out, order, told)
-    Console().print(load_detector(out, threads=1).describe(), markup=False, highlight=False)
+    Console().print(load_detector(out.resolve(), threads=1).describe(), markup=False, highlight=False)
     table = Table("source", "detector", "companion", "joined", title="AUROC on texts held out from training")
     for source, found in read_joined_manifest(out)[0].joining.held_out.items():
         table.add_row(source, *(f"{value:.3f}" for value in (found.detector, found.companion, found.joined)))

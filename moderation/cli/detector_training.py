@@ -129,7 +129,8 @@ def train(
         given = [option for name, option in _OF_THE_ENCODER.items() if was_given(context, name)]
         if given:
             raise SettingsError(f"{', '.join(given)} would change nothing with --kind {kind}; leave it out.")
-        _train_ngrams(data, out, _NGRAMS_OF[kind], seed, generated, all_rows=all_rows)
+        with worked_in_alone(out):
+            _train_ngrams(data, out, _NGRAMS_OF[kind], seed, generated, all_rows=all_rows)
         return
     if kind != "encoder":
         raise SettingsError(f"--kind takes encoder, ngrams or words, not {kind!r}.")

@@ -13,7 +13,9 @@ def evaluate_command(
     texts: Annotated[
         Path | None, typer.Option(help="instead: JSON lines of texts with id, label, source, group, text")
     ] = None,
-    bundle: Annotated[Path | None, typer.Option(help="risk bundle; default: the shipped one")] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="risk bundle; default: the one that ships with the detector")
+    ] = None,
     detector: Annotated[Path | None, typer.Option(help="fast (default), thorough or a detector bundle")] = None,
     out: Annotated[Path | None, typer.Option(help="where the figures go as JSON")] = None,
     small: Annotated[bool, typer.Option("--small", help="a small simulation: seconds, and wide intervals")] = False,

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
+from moderation.errors import BundleError
+
 _PAIR = Path(str(resources.files("moderation"))) / "bundles" / "minilm-and-smollm2"
 
 SHIPPED: Mapping[str, Path] = {"fast": _PAIR / "detector", "thorough": _PAIR}
@@ -25,6 +27,13 @@ def shipped_companion() -> Path:
 def directory_of(bundle: Path | str | None) -> Path:
     """Return where *bundle* lies: a name in SHIPPED, else a directory; the fast detector by default.
 
-    A directory of such a name is given with a path before it, as in ``./fast``.
+    Raises BundleError for a name that is also a directory here: nobody could tell which of the two was meant.
     """
-    return shipped_detector() if bundle is None else SHIPPED.get(str(bundle), Path(bundle))
+    if bundle is None:
+        return shipped_detector()
+    named = SHIPPED.get(str(bundle))
+    if named is not None and Path(bundle).is_dir():
+        raise BundleError(
+            f"{bundle} is a detector that ships and also a folder here: give the folder's whole path, or rename it."
+        )
+    return named or Path(bundle)

@@ -47,8 +47,10 @@ def load_risk(bundle: Path | None = None, *, detector_hash: str, features_versio
 
 def _shipped_for(detector_hash: str) -> Path:
     """The shipped bundle that was trained on this detector; where there is none, one that tells on which it was."""
-    trained_on = {_manifest(bundle, _read(bundle, MANIFEST)).detector_hash: bundle for bundle in SHIPPED}
-    return trained_on.get(detector_hash, SHIPPED[0])
+    fitting = (
+        bundle for bundle in SHIPPED if _manifest(bundle, _read(bundle, MANIFEST)).detector_hash == detector_hash
+    )
+    return next(fitting, SHIPPED[0])
 
 
 def read_bundle(bundle: Path) -> RiskModel:

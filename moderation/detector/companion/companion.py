@@ -57,7 +57,7 @@ class TokenExpectation:
 
 @dataclass(frozen=True)
 class CompanionScore:
-    """What the companion says of one text: MISSING and no token where too little can be read that is no repetition.
+    """What the companion says of one text: no token where too little can be read, and MISSING where too little is new.
 
     *truncated* says that only some windows of a very long text were read.
     """
@@ -157,7 +157,7 @@ def _score(text: ReadText, parts: Sequence[TokenArrays]) -> CompanionScore:
     tokens = joined(parts)
     again = np.concatenate([repeated(window.ids[1:]) for window in text.windows])
     features = features_of(tokens.those(~again))
-    if not np.isfinite([features.curvature, features.mean_log_probability]).all():
+    if not np.isfinite([tokens.log_probability, tokens.expected, tokens.variance]).all():
         return CompanionScore(MISSING, (), text.truncated)
     offsets = [offset for window in text.windows for offset in window.offsets]
     return CompanionScore(

@@ -13,8 +13,8 @@ from moderation.detector.bundle_files import MANIFEST_FILE, BundleKind, read_con
 from moderation.detector.joined.rule import JoiningRule, ZeroShotRule
 from moderation.errors import BundleError
 
-# Programs that know no joined bundle read detector bundles up to format 2, and tell clearly of a newer one. Format 3
-# counted repeated tokens and knew no bound; what it was fitted on is gone, so it is refused (decision 0614).
+# Programs that know no joined bundle read detector bundles up to format 2, and tell clearly of a newer one. Format 3 is
+# from before repetitions were left out of the figures: its rules are for other numbers (decision 0613).
 FORMAT_VERSION = 4
 KIND = "joined"
 DETECTOR_PART = "detector"
@@ -66,10 +66,15 @@ def is_joined(bundle: Path) -> bool:
 def read_joined_manifest(bundle: Path) -> tuple[JoinedManifest, str]:
     """Return the manifest of *bundle* and the SHA-256 of its bytes, after verifying the manifests of both parts.
 
-    The parts verify their own files when they are loaded. Raises BundleError for a missing, damaged, contradictory or
-    newer bundle, or one of another kind.
+    The parts verify their own files when they are loaded. Raises BundleError for a missing, damaged, contradictory,
+    older or newer bundle, or one of another kind.
     """
     content = read_content(bundle, JOINED)
+    if int(content.values["format_version"]) < FORMAT_VERSION:
+        raise BundleError(
+            f"{content.path} is from a version that counted a companion's figures otherwise: write the joined bundle "
+            f"again with {JOINED.written_by}, and train its risk bundle anew."
+        )
     manifest = validated(JoinedManifest, content, JOINED)
     _verify(bundle / DETECTOR_PART, manifest.detector)
     _verify(bundle / COMPANION_PART, manifest.companion)

@@ -18,7 +18,7 @@ ROWS_PER_STRATUM = 60
 """Of each source and label; for so few figures more bring nothing, and the companion is slow."""
 C = 0.1
 NOISE_TOKENS = 30
-"""At so many tokens chance spreads a figure as far as writers do; what decided it is told in decision 0614."""
+"""At so many tokens chance spreads a figure as far as writers do; what decided it is told in decision 0613."""
 _MOST_ITERATIONS = 1000
 
 

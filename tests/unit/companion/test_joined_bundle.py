@@ -121,14 +121,8 @@ def test_a_newer_one_is_refused(copy: Path) -> None:
 
 
 def test_one_whose_figures_were_counted_otherwise_is_refused(copy: Path) -> None:
-    def as_format_3(manifest: dict[str, Any]) -> None:
-        manifest["format_version"] = 3
-        manifest["zero_shot"]["figures"].append("curvature")
-        for number in ("means", "scales"):
-            manifest["zero_shot"][number].append(1.0)
-
-    _change(copy, as_format_3)
-    with pytest.raises(BundleError, match=r"figures are not those.*Write it again with `moderation companion join`"):
+    _change(copy, lambda manifest: manifest.update(format_version=3))
+    with pytest.raises(BundleError, match=r"counted a companion's figures otherwise.*`moderation companion join`"):
         load_detector(copy)
 
 

@@ -49,7 +49,7 @@ def test_hostile_text_is_scored_or_abstained_from_in_bounded_time(companion: Com
     figures = dataclasses.astuple(score.features)
     assert all(math.isfinite(value) for value in figures) or score.features == MISSING
     assert len(score.tokens) <= MOST_WINDOWS * 32
-    assert sum(not token.repeated for token in score.tokens) == score.features.n_tokens
+    assert score.features == MISSING or score.features.n_tokens == sum(not token.repeated for token in score.tokens)
 
 
 @pytest.mark.parametrize("text", ["", "   ", "\u200b\u200d", "w270", "w270 w271"])
@@ -86,10 +86,10 @@ def test_what_a_text_only_says_again_counts_in_no_figure(companion: Companion) -
     assert again.features.mean_log_probability == pytest.approx(sum(counted) / len(counted))
 
 
-def test_a_word_said_over_and_over_leaves_too_little_to_read(companion: Companion) -> None:
+def test_a_word_said_over_and_over_has_no_figures_and_all_its_tokens(companion: Companion) -> None:
     (score,) = companion.score(["w270" * 30])
     assert score.features == MISSING
-    assert score.tokens == ()
+    assert [token.repeated for token in score.tokens] == [False] * 3 + [True] * 27
 
 
 def test_a_very_long_text_is_read_in_windows_spread_over_it(companion: Companion) -> None:

@@ -35,9 +35,19 @@ def test_it_is_made_of_the_detector_and_the_companion_that_ship_alone() -> None:
 def test_a_name_is_one_that_ships_and_a_path_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert directory_of(None) == directory_of("fast") == directory_of(Path("fast")) == shipped_detector()
-    assert directory_of(Path("./thorough").absolute()) == tmp_path / "thorough"
+    assert directory_of(tmp_path / "thorough") == tmp_path / "thorough"
     with pytest.raises(BundleError, match="No detector bundle at thorogh"):
         load_detector("thorogh")
+
+
+@pytest.mark.parametrize("given", ["thorough", Path("thorough"), Path("./thorough")])
+def test_a_folder_of_that_name_is_never_taken_for_what_ships_nor_the_other_way(
+    given: Path | str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "thorough").mkdir()
+    with pytest.raises(BundleError, match="also a folder here: give the folder's whole path"):
+        load_detector(given)
 
 
 def test_the_probes_of_its_detector_come_out_on_their_sides(thorough: Detector) -> None:
@@ -47,7 +57,9 @@ def test_the_probes_of_its_detector_come_out_on_their_sides(thorough: Detector) 
     assert min(sides[1]) > 0 > max(sides[0])
 
 
-def test_what_people_laugh_sing_or_quote_is_no_more_suspicious_than_to_the_detector_alone(thorough: Detector) -> None:
+def test_what_people_laugh_sing_or_quote_stays_unsuspicious_or_below_what_the_detector_alone_says(
+    thorough: Detector,
+) -> None:
     texts = [
         "hahahahahaha hahahaha " * 20,
         _REFRAIN * 20,

@@ -16,7 +16,7 @@ from moderation.detector.reading import EncoderReader, NgramReader, Reader, Weig
 from moderation.detector.scores import Detector
 from moderation.detector.sections import CharacterCutter, Cutter, SectionCutter
 from moderation.detector.sessions import Runner, cpu_runner, cuda_runner
-from moderation.detector.shipped import directory_of
+from moderation.detector.shipped import SHIPPED, directory_of
 from moderation.errors import BundleError
 
 _ON_CUDA: tuple[Precision, ...] = ("fp16", "fp32")
@@ -43,6 +43,11 @@ def load_detector(
     precision of the detector in it. Raises BundleError.
     """
     directory = directory_of(bundle)
+    if not directory.exists():
+        raise BundleError(
+            f"No detector bundle at {directory}: there is nothing. Name a folder that `moderation export` or "
+            f"`moderation companion join` wrote, or {' or '.join(SHIPPED)}, which ship."
+        )
     if not is_joined(directory):
         return load_alone(directory, max_text_bytes, threads, remembered_texts, deadline_s, precision)
     manifest, manifest_hash = read_joined_manifest(directory)

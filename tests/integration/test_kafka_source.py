@@ -155,7 +155,8 @@ def test_a_topic_that_does_not_exist_is_named(kafka_broker: str) -> None:
 
 
 def poll_until_it_raises(opened: KafkaSource, meanwhile: Callable[[], object] = lambda: None) -> None:
-    deadline = time.monotonic() + 45
+    # A source that is left without any partition waits for the session's timeout, 45 s, before it says so.
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         meanwhile()
         opened.poll(100)

@@ -32,7 +32,7 @@ class TokenArrays:
 
 @dataclass(frozen=True)
 class ZeroShotFeatures:
-    """Figures of one text, from its *n_tokens* tokens that do not repeat it; NaN, and no tokens, where it abstains.
+    """Figures of one text, from its *n_tokens* tokens that repeat nothing; NaN, and no tokens, where it abstains.
 
     Ranks and shares: Gehrmann, Strobelt & Rush 2019 (GLTR), with rank 0 for the most probable entry; ``mean_log_rank``
     is of rank + 1. ``curvature``: Bao et al. 2024 (Fast-DetectGPT, analytic, the sampling model being the scoring

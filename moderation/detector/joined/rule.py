@@ -60,12 +60,17 @@ class ZeroShotRule(_Part):
         return math.fsum(terms * np.array(self.coefficients)) + self.intercept
 
 
+def weighed_of(figures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return those of *figures*, shape (texts, FEATURES), that a rule weighs, shape (texts, WEIGHED)."""
+    return figures[:, _COLUMNS]
+
+
 def terms_of(
     figures: NDArray[np.float64], means: ArrayLike, scales: ArrayLike, noise_tokens: float
 ) -> NDArray[np.float64]:
     """Return what a rule weighs, shape (texts, 2 · WEIGHED), of *figures*, shape (texts, FEATURES)."""
     chance = np.sqrt(1 + noise_tokens / np.maximum(figures[:, _TOKENS:], 1))
-    standardised = (figures[:, _COLUMNS] - np.asarray(means)) / (np.asarray(scales) * chance)
+    standardised = (weighed_of(figures) - np.asarray(means)) / (np.asarray(scales) * chance)
     return np.hstack([standardised, standardised**2])
 
 

@@ -9,8 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from moderation.detector.companion import FEATURES
-from moderation.detector.joined.rule import WEIGHED, ZeroShotRule, terms_of
+from moderation.detector.joined.rule import WEIGHED, ZeroShotRule, terms_of, weighed_of
 from moderation.errors import InputError
 from moderation.training.detector.rows import TextRow
 
@@ -39,7 +38,7 @@ def _fit(rows: Sequence[TextRow], features: NDArray[np.float64], fitted_on: str)
     """The regression on finite figures of *rows*, whose labels count alike, and within a label its sources."""
     weights = alike(rows)
     # Not StandardScaler: of a figure that is the same in every text it finds a variance that rounds below zero.
-    weighed = features[:, [FEATURES.index(name) for name in WEIGHED]]
+    weighed = weighed_of(features)
     means = np.average(weighed, axis=0, weights=weights)
     spreads = np.sqrt(np.average((weighed - means) ** 2, axis=0, weights=weights))
     scales = np.where(np.ptp(weighed, axis=0) > 0, spreads, 1.0)

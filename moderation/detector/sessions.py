@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from moderation.detector.batching import BatchRunner, bound_runs, plain_runs
 from moderation.detector.deadline import run_options
+from moderation.detector.exact_products import ask_for_exact_sums
 from moderation.errors import BundleError
 
 # The least padding: texts of one length fill a batch, a longer one runs almost alone (design §9).
@@ -30,9 +31,6 @@ _WARM_UP_TOKENS = (16, 32, 48, 64, 96, 128)
 _CPU = "CPUExecutionProvider"
 _CUDA = "CUDAExecutionProvider"
 _NVIDIA_DRIVER = Path("/dev/nvidiactl")
-# Without VNNI, onnxruntime's fast 8-bit product sums in 16 bits and cuts off what is larger, so that a text would have
-# other scores there. Exact sums cost a sixth of the time on such a processor, nothing on others (decision 0612).
-_EXACT_PRODUCTS = ("session.x64quantprecision", "1")
 
 
 class Runner(Protocol):
@@ -148,7 +146,7 @@ def cpu_options(threads: int) -> Any:
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    options.add_session_config_entry(*_EXACT_PRODUCTS)
+    ask_for_exact_sums(options)
     return options
 
 

@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from typing import Any
 
 import numpy as np
+import onnx
 import onnxruntime
-from onnx import TensorProto, helper, save
+import pytest
 
+from export.largest_product import largest_product
+from moderation.detector import exact_products
+from moderation.detector.exact_products import LARGEST_PRODUCT, fast_sums_are_exact
 from moderation.detector.sessions import cpu_options
 
 _INNER = 64
+_OPTION = "session.x64quantprecision"
 
 
-def _multiply(options: onnxruntime.SessionOptions, folder: Path) -> int:
-    """The sum of 64 products of the largest 8-bit activation and the largest 8-bit weight."""
-    path = folder / "product.onnx"
-    weight = helper.make_tensor("weight", TensorProto.INT8, [_INNER, 16], [127] * _INNER * 16)
-    graph = helper.make_graph(
-        [helper.make_node("MatMulInteger", ["x", "weight"], ["y"])],
-        "product",
-        [helper.make_tensor_value_info("x", TensorProto.UINT8, [1, _INNER])],
-        [helper.make_tensor_value_info("y", TensorProto.INT32, [1, 16])],
-        [weight],
-    )
-    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 18)], ir_version=10), str(path))
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    (found,) = session.run(None, {"x": np.full((1, _INNER), 255, dtype=np.uint8)})
-    return int(found[0, 0])
+def _sums(options: Any, rows: int) -> set[int]:
+    """The sums of 64 products of the largest 8-bit activation and the largest 8-bit weight."""
+    session = onnxruntime.InferenceSession(str(LARGEST_PRODUCT), options, providers=["CPUExecutionProvider"])
+    (found,) = session.run(None, {"x": np.full((rows, _INNER), 255, dtype=np.uint8)})
+    return set(found.ravel().tolist())
 
 
-def test_sums_of_8_bit_products_are_not_cut_off(tmp_path: Path) -> None:
-    assert _multiply(cpu_options(threads=1), tmp_path) == _INNER * 255 * 127
+@pytest.mark.parametrize("rows", [1, 2, 7, 16, 64, 254])
+def test_sums_of_8_bit_products_are_not_cut_off(rows: int) -> None:
+    assert _sums(cpu_options(threads=1), rows) == {_INNER * 255 * 127}
+
+
+@pytest.mark.parametrize(("exact_anyway", "asked"), [(True, False), (False, True)])
+def test_the_slower_product_is_asked_for_only_where_the_fast_one_cuts_off(
+    exact_anyway: bool, asked: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exact_products, "fast_sums_are_exact", lambda: exact_anyway)
+    options = cpu_options(threads=1)
+    if asked:
+        assert options.get_session_config_entry(_OPTION) == "1"
+    else:
+        with pytest.raises(RuntimeError):
+            options.get_session_config_entry(_OPTION)
+
+
+def test_one_term_too_many_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exact_products, "_products", lambda _session, rows: np.full((rows, 16), _INNER * 32767 // 2))
+    fast_sums_are_exact.cache_clear()
+    try:
+        assert not fast_sums_are_exact()
+    finally:
+        fast_sums_are_exact.cache_clear()
+
+
+def test_the_graph_is_the_one_that_the_export_writes() -> None:
+    assert onnx.load(str(LARGEST_PRODUCT)) == onnx.load_from_string(largest_product())

@@ -192,10 +192,13 @@ class Pipeline:
         )
 
     def _reasons(self, vector: FeatureVector, content: ContentScore) -> tuple[Reason, ...]:
-        """What raised the risk, and last, without a share in it, what had been hidden in the text."""
-        raised = self._risk.explain(vector.values, content.logit)
-        hidden = content.tampering.in_words()
-        return (*raised, Reason(CONTENT, "tampered_share", content.tampering.share, 0.0, hidden)) if hidden else raised
+        """What raised the risk; last, without a share in it, what the score's parts say and what had been hidden."""
+        told = list(self._risk.explain(vector.values, content.logit))
+        if content.parts is not None:
+            told.append(Reason(CONTENT, "companion", _known(content.parts.companion), 0.0, content.parts.in_words()))
+        if hidden := content.tampering.in_words():
+            told.append(Reason(CONTENT, "tampered_share", content.tampering.share, 0.0, hidden))
+        return tuple(told)
 
     def _conclude(self, effects: Effects, candidate: _Candidate, assessment: Assessment) -> None:
         if candidate.repeated:

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from moderation.cli.flag_words import ExpectedWords, print_words
 from moderation.review.queries import FlagDetail, FlagSummary
 from moderation.text.terminal import shortened, visible, visible_lines
 
@@ -72,8 +73,8 @@ def _print_table(console: Console, flags: Sequence[FlagSummary]) -> None:
     console.print(table)
 
 
-def print_flag(detail: FlagDetail) -> None:
-    """Everything about one flag, in the order in which a person judges it."""
+def print_flag(detail: FlagDetail, words: ExpectedWords | None = None) -> None:
+    """Everything about one flag, in the order in which a person judges it; with *words*, how expected each was."""
     console = Console(highlight=False)
     flag = detail.summary
     console.print(Text(f"flag {flag.id}  ", style="bold"), _status(flag), Text(f"  version {flag.version}"))
@@ -84,6 +85,8 @@ def print_flag(detail: FlagDetail) -> None:
     _print_families(console, detail)
     _print_reasons(console, detail)
     _print_text(console, detail)
+    if words is not None:
+        print_words(console, words)
     _print_history(console, detail)
     console.print(
         Text(
@@ -143,7 +146,8 @@ def _print_text(console: Console, detail: FlagDetail) -> None:
     console.print(Text(f"\ntext (kept until {_time(detail.evidence.expires_at)}):", style="dim"))
     console.print(Text(visible_lines(detail.evidence.text)))
     for section in detail.sections:
-        console.print(Text(f"  characters {section.start} to {section.end}: logit {section.logit:+.2f}", style="dim"))
+        told = f"  characters {section.start} to {section.end}: logit of the trained detector {section.logit:+.2f}"
+        console.print(Text(told, style="dim"))
 
 
 def _print_history(console: Console, detail: FlagDetail) -> None:

@@ -33,6 +33,27 @@ class RawScore:
 
 
 @dataclass(frozen=True)
+class PartScores:
+    """What the two parts of a joined bundle say of one text, in standard deviations; positive for machine-written.
+
+    *companion* is bounded, and NaN where it says nothing of the text, which then has the detector's score alone.
+    """
+
+    detector: float
+    companion: float
+
+    def in_words(self) -> str:
+        """Return one sentence for a reviewer."""
+        trained = f"the trained detector says {self.detector:+.1f}"
+        if math.isnan(self.companion):
+            return f"of the text {trained}; too little of it is new for the language model to say how expected it was"
+        return (
+            f"of the text {trained}, the language model that says how expected it was {self.companion:+.1f}, in "
+            "standard deviations (above 0: like a machine's)"
+        )
+
+
+@dataclass(frozen=True)
 class ContentScore:
     """The score of one text, positive logits for machine-written.
 
@@ -41,7 +62,7 @@ class ContentScore:
     synthetic score, which may depend on the declared language. Both are NaN, and *sections* is empty, when the detector
     abstains because nothing is left of the text after normalisation, or fewer tokens than the bundle can judge.
     *truncated* says that only a fixed set of sections of a very long text was read, *tampering* what had been hidden in
-    the text; the network reads it as if nothing had.
+    the text; the network reads it as if nothing had. *parts* has what the parts of a joined bundle say, None of others.
     """
 
     logit: float
@@ -50,6 +71,7 @@ class ContentScore:
     n_tokens: int
     truncated: bool
     tampering: Tampering = UNTOUCHED
+    parts: PartScores | None = None
 
     @property
     def abstained(self) -> Abstention | None:

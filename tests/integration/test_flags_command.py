@@ -88,7 +88,7 @@ def test_a_flag_is_shown_with_all_that_led_to_it() -> None:
         "flagged above 0.9",
         "typed 41.5 characters a second",
         "hello",
-        "logit +2.50",
+        "logit of the trained detector +2.50",
         "label on the account: confirmed from moderators",
         "version 0",
         "kept until",
@@ -156,7 +156,17 @@ def test_of_two_people_who_decide_at_once_one_is_refused(database: ReviewStore) 
 
 
 @pytest.mark.usefixtures("database")
-@pytest.mark.parametrize("command", [["list"], ["show", "3"], ["list", "--json"], ["show", "3", "--json"]])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["list"],
+        ["show", "3"],
+        ["show", "3", "--words"],
+        ["list", "--json"],
+        ["show", "3", "--json"],
+        ["show", "3", "--words", "--json"],
+    ],
+)
 @pytest.mark.parametrize("columns", [60, 200])
 def test_hostile_text_cannot_act_on_the_terminal(command: list[str], columns: int) -> None:
     decide(3, who=HOSTILE, ground=HOSTILE)

@@ -13,7 +13,7 @@ from moderation.detector.companion.statistics import figures_of
 from moderation.detector.joined.manifest import JoinedManifest
 from moderation.detector.onnx_detector import OnnxDetector
 from moderation.detector.remembered import Remembered, content_key
-from moderation.detector.scores import ContentScore
+from moderation.detector.scores import ContentScore, PartScores
 
 
 class JoinedDetector:
@@ -71,9 +71,12 @@ class JoinedDetector:
     def _joined(self, score: ContentScore, zero_shot: float) -> ContentScore:
         if math.isnan(score.logit):
             return score
-        logit = (
-            log_odds(self._detector.calibration, score.logit, score.n_tokens)
-            if math.isnan(zero_shot)
-            else self.manifest.joining.log_odds(score.logit, zero_shot)
-        )
-        return replace(score, logit=logit, probability=sigmoid(logit))
+        joining = self.manifest.joining
+        detector = joining.detector.standardised(score.logit)
+        if math.isnan(zero_shot):
+            logit = log_odds(self._detector.calibration, score.logit, score.n_tokens)
+            parts = PartScores(detector, math.nan)
+        else:
+            logit = joining.log_odds(score.logit, zero_shot)
+            parts = PartScores(detector, joining.zero_shot.standardised(zero_shot))
+        return replace(score, logit=logit, probability=sigmoid(logit), parts=parts)

@@ -1,0 +1,60 @@
+"""`moderation flags show --words`: every word of the text is there, in the style of how expected it was."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+from rich.console import Console
+
+from moderation.cli.flag_words import ExpectedWords, expected_words, print_words
+
+_TEXT = "The library opens at nine on Monday and at nine on Tuesday, but the zygotic kerosene is closed."
+
+
+@pytest.fixture(scope="module")
+def words() -> ExpectedWords:
+    return expected_words(_TEXT)
+
+
+def _page(words: ExpectedWords, *, styles: bool = False) -> str:
+    file = io.StringIO()
+    print_words(
+        Console(file=file, width=400, force_terminal=styles, color_system="standard" if styles else None), words
+    )
+    return file.getvalue()
+
+
+def test_the_whole_text_is_shown_once_and_what_was_least_expected_is_named(words: ExpectedWords) -> None:
+    page = _page(words)
+    assert page.count(_TEXT) == 1
+    named = page.rsplit("least expected: ", 1)[1]
+    assert named.startswith("“kerosene”, “zygotic”")
+    assert "Monday" not in named
+
+
+def test_styles_follow_the_rank_and_repetitions_have_their_own(words: ExpectedWords) -> None:
+    page = _page(words, styles=True)
+    assert "\x1b[2;3m" in page, "the second “at nine on” repeats the first"
+    unlikely = next(token for token in words.score.tokens if token.rank >= 1000)
+    assert f"\x1b[1;4m{words.text[unlikely.start : unlikely.end]}" in page
+
+
+def test_programs_get_every_token_with_its_part_of_the_text(words: ExpectedWords) -> None:
+    told = json.loads(json.dumps(words.as_json(), allow_nan=False))
+    assert "".join(token["text"] for token in told["tokens"]).replace(" ", "") == _TEXT.replace(" ", "")
+    assert told["features"]["n_tokens"] == sum(not token["repeated"] for token in told["tokens"])
+
+
+def test_of_a_text_too_short_to_say_nothing_is_said() -> None:
+    words = expected_words("ok")
+    assert "too short to say" in _page(words)
+    assert json.loads(json.dumps(words.as_json(), allow_nan=False))["features"]["curvature"] is None
+
+
+def test_what_was_not_read_of_a_long_text_is_shown_all_the_same() -> None:
+    text = " ".join(f"{number} sheep" for number in range(900))
+    words = expected_words(text)
+    assert words.score.truncated
+    assert " ".join(_page(words).split()).count("451 sheep 452 sheep") == 1

@@ -274,7 +274,7 @@ def join(
     except ImportError as error:
         raise SettingsError("Joining needs scikit-learn: pip install 'moderation-sidecar[export]'.") from error
     order = JoinOrder(
-        detector=directory_of(detector),
+        detector=directory_of(detector or "fast"),
         companion=companion,
         data=data,
         work=work or out.with_name(f"{out.name}.work"),
@@ -333,7 +333,7 @@ def judge(
             for number, each in enumerate(read_labelled_texts(texts))
         ]
     )
-    detector, loaded = load_detector(bundle), load_companion(companion, threads or None)
+    detector, loaded = load_detector(bundle or "fast"), load_companion(companion, threads or None)
     logits: list[float] = []
     figures: list[ZeroShotFeatures] = []
     starts = range(0, len(rows), _POSTS_AT_A_TIME)

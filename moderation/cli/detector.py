@@ -159,7 +159,7 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst and text_dev.jsonl.zst.")],
     out: Annotated[Path, typer.Option(help="JSON file for the figures.")] = Path("detector-figures.json"),
     bundle: Annotated[
-        Path | None, typer.Option(help="Bundle to judge: fast (default), thorough or a directory.")
+        Path | None, typer.Option(help="Bundle to judge: thorough (default), fast or a directory.")
     ] = None,
     data_manifest: Annotated[
         Path | None, typer.Option(help="SHA-256 of other data files than those that the package names.")

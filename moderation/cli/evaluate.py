@@ -16,7 +16,7 @@ def evaluate_command(
     bundle: Annotated[
         Path | None, typer.Option(help="risk bundle; default: the one that ships with the detector")
     ] = None,
-    detector: Annotated[Path | None, typer.Option(help="fast (default), thorough or a detector bundle")] = None,
+    detector: Annotated[Path | None, typer.Option(help="thorough (default), fast or a detector bundle")] = None,
     out: Annotated[Path | None, typer.Option(help="where the figures go as JSON")] = None,
     small: Annotated[bool, typer.Option("--small", help="a small simulation: seconds, and wide intervals")] = False,
 ) -> None:

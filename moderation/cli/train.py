@@ -14,7 +14,7 @@ def train_command(
     texts: Annotated[
         Path | None, typer.Option(help="instead: JSON lines of texts with id, label, source, group, text")
     ] = None,
-    detector: Annotated[Path | None, typer.Option(help="fast (default), thorough or a detector bundle")] = None,
+    detector: Annotated[Path | None, typer.Option(help="thorough (default), fast or a detector bundle")] = None,
     small: Annotated[bool, typer.Option("--small", help="a small simulation: seconds, and no certificate")] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="another seed than the recipe's")] = None,
 ) -> None:

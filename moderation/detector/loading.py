@@ -35,7 +35,7 @@ def load_detector(
 ) -> Detector:
     """Return the detector of *bundle*, on CUDA where there is one that suits it.
 
-    A bundle is a directory or the name of one that ships: ``fast``, the default, or ``thorough``. Every file's hash is
+    A bundle is a directory or the name of one that ships: ``thorough``, the default, or ``fast``. Every file's hash is
     verified, and the probes of the manifest must come out on their sides. *max_text_bytes* bounds what of a text is
     read, *threads* what of the CPU is used (every core by default), *remembered_texts* of how many texts the scores
     are kept, at most 2 kB each, *deadline_s* how long a call may compute before it raises DetectorOverdue. *precision*

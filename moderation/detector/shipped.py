@@ -10,8 +10,11 @@ from moderation.errors import BundleError
 
 _PAIR = Path(str(resources.files("moderation"))) / "bundles" / "minilm-and-smollm2"
 
-SHIPPED: Mapping[str, Path] = {"fast": _PAIR / "detector", "thorough": _PAIR}
+SHIPPED: Mapping[str, Path] = {"thorough": _PAIR, "fast": _PAIR / "detector"}
 """Names for `load_detector`, the setting `detector` and every option that takes a detector bundle."""
+
+DEFAULT = "thorough"
+"""The one that runs where none is named (decision 0613)."""
 
 
 def shipped_detector() -> Path:
@@ -25,12 +28,12 @@ def shipped_companion() -> Path:
 
 
 def directory_of(bundle: Path | str | None) -> Path:
-    """Return where *bundle* lies: a name in SHIPPED, else a directory; the fast detector by default.
+    """Return where *bundle* lies: a name in SHIPPED, else a directory; DEFAULT where none is given.
 
     Raises BundleError for a name that is also a directory here: nobody could tell which of the two was meant.
     """
     if bundle is None:
-        return shipped_detector()
+        return SHIPPED[DEFAULT]
     named = SHIPPED.get(str(bundle))
     if named is not None and Path(bundle).is_dir():
         raise BundleError(

@@ -19,8 +19,8 @@ from moderation.risk.model import RiskModel
 from moderation.risk.p_values import Reference
 
 _BUNDLES = Path(__file__).resolve().parent.parent / "bundles"
-SHIPPED = (_BUNDLES / "risk-simulated", _BUNDLES / "risk-simulated-thorough")
-"""One for each detector that ships, ``fast`` and ``thorough``."""
+SHIPPED = (_BUNDLES / "risk-simulated-thorough", _BUNDLES / "risk-simulated")
+"""One for each detector that ships, ``thorough`` and ``fast``."""
 MANIFEST = "manifest.json"
 
 

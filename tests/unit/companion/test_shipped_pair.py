@@ -34,9 +34,10 @@ def test_it_is_made_of_the_detector_and_the_companion_that_ship_alone() -> None:
 
 def test_a_name_is_one_that_ships_and_a_path_a_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    assert directory_of(None) == directory_of("fast") == directory_of(Path("fast")) == shipped_detector()
+    assert directory_of("fast") == directory_of(Path("fast")) == shipped_detector()
+    assert directory_of(None) == directory_of("thorough") == shipped_detector().parent
     assert directory_of(tmp_path / "thorough") == tmp_path / "thorough"
-    with pytest.raises(BundleError, match=r"No detector bundle at thorogh.*fast or thorough, which ship"):
+    with pytest.raises(BundleError, match=r"No detector bundle at thorogh.*thorough or fast, which ship"):
         load_detector("thorogh")
 
 
@@ -67,7 +68,7 @@ def test_what_people_laugh_sing_or_quote_stays_unsuspicious_or_below_what_the_de
         "The software is provided as is, without warranty of any kind, express or implied.",
         "In the beginning God created the heaven and the earth. And the earth was without form, and void.",
     ]
-    alone = load_detector(threads=2)
+    alone = load_detector("fast", threads=2)
     for both, one in zip(thorough.score(texts), alone.score(texts), strict=True):
         assert both.probability <= max(one.probability, 0.2)
 
@@ -76,18 +77,19 @@ def test_however_expected_a_text_is_the_companion_raises_it_by_a_bounded_amount(
     joining = read_joined_manifest(SHIPPED["thorough"])[0].joining
     most = joining.slope * joining.zero_shot.bound / 2
     texts = [_REFRAIN, "one, two, three, four, five, six, seven, eight, nine, ten, eleven, twelve, thirteen, fourteen"]
-    for score, alone in zip(thorough.score(texts), load_detector(threads=2).score(texts), strict=True):
+    for score, alone in zip(thorough.score(texts), load_detector("fast", threads=2).score(texts), strict=True):
         mid = joining.slope * joining.detector.standardised(alone.logit) / 2 + joining.intercept
         assert abs(score.logit - mid) <= most + 1e-9
 
 
-def test_the_settings_know_it_by_its_name(tmp_path: Path, thorough: Detector) -> None:
+@pytest.mark.parametrize(("variables", "name"), [({}, "thorough"), ({"MODERATION_DETECTOR": "fast"}, "fast")])
+def test_it_runs_where_no_other_is_named(variables: dict[str, str], name: str, tmp_path: Path) -> None:
     source, out = tmp_path / "posts.jsonl", tmp_path / "scores.jsonl"
     source.write_text(json.dumps({"post_id": "1", "text": _REFRAIN}) + "\n", encoding="utf-8")
     app = typer.Typer()
     app.command()(score_command)
     arguments = [str(source), "--content-only", "-o", str(out)]
-    done = CliRunner(env={"MODERATION_DETECTOR": "thorough"}).invoke(app, arguments)
+    done = CliRunner(env=variables).invoke(app, arguments)
     assert done.exit_code == 0, done.output
     line = json.loads(out.read_text(encoding="utf-8"))
-    assert line["synthetic_logit"] == thorough.score([_REFRAIN])[0].logit
+    assert line["synthetic_logit"] == load_detector(name, threads=2).score([_REFRAIN])[0].logit

@@ -31,7 +31,7 @@ _POSTS = (
 
 @pytest.fixture(scope="module")
 def detector() -> Detector:
-    return load_detector(threads=2, remembered_texts=0)
+    return load_detector("fast", threads=2, remembered_texts=0)
 
 
 def test_the_same_post_scores_the_same_alone_or_among_others(detector: Detector) -> None:
@@ -110,7 +110,7 @@ def test_the_sections_tell_where_they_stand_and_make_up_the_score(detector: Dete
 
 def test_the_manifest_says_what_a_user_must_know() -> None:
     manifest, manifest_hash = read_manifest(shipped_detector())
-    assert load_detector(threads=1).manifest_hash == manifest_hash
+    assert load_detector("fast", threads=1).manifest_hash == manifest_hash
     assert manifest.licence == "Apache-2.0"
     assert "NOTICE" in manifest.files
     assert manifest.training["data_sets"]

@@ -26,6 +26,7 @@ _LEGEND = (
     ("less likely", "bold underline"),
     ("repeats what stood before, counts in no figure", _REPEATED),
 )
+_UNLIKELY_RANK = 100
 _LEAST_EXPECTED = 8
 _SHOWN_WIDTH = 30
 
@@ -69,26 +70,30 @@ def print_words(console: Console, words: ExpectedWords) -> None:
         console.print(Text("\nhow expected its words were: the text is too short to say", style="dim"))
         return
     console.print(
-        Text("\nhow expected each word was to a language model (a flag never rests on this alone):", style="dim")
+        Text(
+            "\nhow expected each word was to a language model, as the text was read (no flag rests on this alone):",
+            style="dim",
+        )
     )
     console.print(Text(", ").join(Text(meaning, style) for meaning, style in _LEGEND))
     shown, end = Text(), 0
     for token in tokens:
         shown.append(visible_lines(words.text[end : token.start]), "dim")
-        shown.append(visible_lines(words.text[max(end, token.start) : token.end]), _style(token))
+        piece = words.text[max(end, token.start) : token.end]
+        blank = len(piece) - len(piece.lstrip())  # a token may begin with the blank before it
+        shown.append(visible_lines(piece[:blank])).append(visible_lines(piece[blank:]), _style(token))
         end = max(end, token.end)
     shown.append(visible_lines(words.text[end:]), "dim")
     console.print(shown)
     named = ", ".join(f"“{shortened(word, _SHOWN_WIDTH)}”" for word in _least_expected(words))
-    console.print(Text(f"least expected: {named}", style="dim"))
+    console.print(Text(f"least expected: {named or 'no word was unlikely'}", style="dim"))
 
 
 def _least_expected(words: ExpectedWords) -> list[str]:
-    """The words with the least likely parts: a token may be a part of a word alone."""
-    counted = sorted(
-        (token for token in words.score.tokens if not token.repeated), key=lambda token: token.log_probability
-    )
-    found = dict.fromkeys(_word_around(words.text, token) for token in counted)
+    """The words with the least likely parts (a token may be a part of a word alone), if these were unlikely."""
+    unlikely = [token for token in words.score.tokens if token.rank >= _UNLIKELY_RANK and not token.repeated]
+    unlikely.sort(key=lambda token: token.log_probability)
+    found = dict.fromkeys(_word_around(words.text, token) for token in unlikely)
     return [word for word in found if word][:_LEAST_EXPECTED]
 
 

@@ -56,7 +56,7 @@ class Moderator:
         return cls(loaded, model, platform_id=platform_id, secret=secrets.token_bytes(32), epoch_s=graph_epoch_s)
 
     def score_texts(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
-        """Content scores alone, one per text: raw logit, calibrated synthetic score, sections.
+        """Content scores alone, one per text: logit, calibrated synthetic score, sections.
 
         *languages*, where given, are the declared ones (BCP 47), one per text, None where there is none.
         """

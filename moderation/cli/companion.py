@@ -267,14 +267,14 @@ def join(
 
     from moderation.detector import load_detector
     from moderation.detector.joined.manifest import read_joined_manifest
-    from moderation.detector.shipped import directory_of
+    from moderation.detector.shipped import directory_of, shipped_detector
 
     try:
         from export.joined import JoinOrder, write_joined
     except ImportError as error:
         raise SettingsError("Joining needs scikit-learn: pip install 'moderation-sidecar[export]'.") from error
     order = JoinOrder(
-        detector=directory_of(detector or "fast"),
+        detector=directory_of(detector) if detector else shipped_detector(),
         companion=companion,
         data=data,
         work=work or out.with_name(f"{out.name}.work"),
@@ -318,6 +318,7 @@ def judge(
     from moderation.detector import load_detector
     from moderation.detector.companion import load_companion
     from moderation.detector.companion.statistics import figures_of
+    from moderation.detector.shipped import shipped_detector
 
     try:
         from export.labelled_texts import read_labelled_texts
@@ -333,7 +334,7 @@ def judge(
             for number, each in enumerate(read_labelled_texts(texts))
         ]
     )
-    detector, loaded = load_detector(bundle or "fast"), load_companion(companion, threads or None)
+    detector, loaded = load_detector(bundle or shipped_detector()), load_companion(companion, threads or None)
     logits: list[float] = []
     figures: list[ZeroShotFeatures] = []
     starts = range(0, len(rows), _POSTS_AT_A_TIME)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.console import Console
 from rich.text import Text
 
-from moderation.text.terminal import shortened, visible_lines
+from moderation.text.terminal import shortened, visible, visible_lines
 
 if TYPE_CHECKING:
     from moderation.detector.companion import CompanionScore, TokenExpectation
@@ -33,14 +33,17 @@ _SHOWN_WIDTH = 30
 
 @dataclass(frozen=True)
 class ExpectedWords:
-    """The normalised text that the companion read, and what it says of it."""
+    """The normalised text that the *companion*, named in words, read, and what it says of it."""
 
+    companion: str
     text: str
     score: CompanionScore
 
     def as_json(self) -> dict[str, Any]:
-        """Return the figures and each token with its part of the text."""
+        """Return who was asked, the figures, and each token with its part of the text."""
         return {
+            "companion": self.companion,
+            "truncated": self.score.truncated,
             "features": {
                 name: None if math.isnan(value) else value
                 for name, value in dataclasses.asdict(self.score.features).items()
@@ -59,34 +62,39 @@ def expected_words(text: str) -> ExpectedWords:
     from moderation.detector.companion import load_companion
     from moderation.detector.sections import seen_of
 
-    (score,) = load_companion(threads=1, max_text_bytes=_MOST_TEXT_BYTES).score([text])
-    return ExpectedWords(seen_of(text, _MOST_TEXT_BYTES)[0].text, score)
+    companion = load_companion(threads=1, max_text_bytes=_MOST_TEXT_BYTES)
+    (score,) = companion.score([text])
+    return ExpectedWords(companion.describe(), seen_of(text, _MOST_TEXT_BYTES)[0].text, score)
 
 
 def print_words(console: Console, words: ExpectedWords) -> None:
     """The text as it was read, each word in the style of its rank, and in words what the styles show."""
     tokens = words.score.tokens
     if not tokens:
-        console.print(Text("\nhow expected its words were: the text is too short to say", style="dim"))
+        console.print(Text("\nhow expected its words were: the companion says nothing of this text", style="dim"))
         return
     console.print(
-        Text(
-            "\nhow expected each word was to a language model, as the text was read (no flag rests on this alone):",
-            style="dim",
-        )
+        Text(f"\nhow expected each word was, as the text was read, to {words.companion}; no flag rests on this alone:")
     )
     console.print(Text(", ").join(Text(meaning, style) for meaning, style in _LEGEND))
     shown, end = Text(), 0
     for token in tokens:
-        shown.append(visible_lines(words.text[end : token.start]), "dim")
+        shown.append(_unread(words.text[end : token.start]))
         piece = words.text[max(end, token.start) : token.end]
         blank = len(piece) - len(piece.lstrip())  # a token may begin with the blank before it
         shown.append(visible_lines(piece[:blank])).append(visible_lines(piece[blank:]), _style(token))
         end = max(end, token.end)
-    shown.append(visible_lines(words.text[end:]), "dim")
-    console.print(shown)
-    named = ", ".join(f"“{shortened(word, _SHOWN_WIDTH)}”" for word in _least_expected(words))
+    console.print(shown.append(_unread(words.text[end:])))
+    if math.isnan(words.score.features.mean_log_probability):
+        console.print(Text("too little of it is new to say more", style="dim"))
+        return
+    named = ", ".join(f"“{word}”" for word in _least_expected(words))
     console.print(Text(f"least expected: {named or 'no word was unlikely'}", style="dim"))
+
+
+def _unread(text: str) -> str:
+    """What stands between tokens: nothing or a blank, or in a long text what the companion did not read."""
+    return f" [not read: {visible_lines(text.strip())}] " if text.strip() else visible_lines(text)
 
 
 def _least_expected(words: ExpectedWords) -> list[str]:
@@ -98,12 +106,19 @@ def _least_expected(words: ExpectedWords) -> list[str]:
 
 
 def _word_around(text: str, token: TokenExpectation) -> str:
-    piece = text[token.start : token.end].rstrip()
+    """The word that the token is a part of; of one that is too long to show, what stands around the token."""
+    piece = text[token.start : token.end].strip()
     if not piece:
         return ""
-    end = token.start + len(piece)
-    goes_on = end < len(text) and not text[end].isspace()
-    return text[:end].rsplit(None, 1)[-1] + (text[end:].split(None, 1)[0] if goes_on else "")
+    end = token.start + len(text[token.start : token.end].rstrip())
+    before = text[: end - len(piece)]
+    before = "" if not before or before[-1].isspace() else before.rsplit(None, 1)[-1]
+    after = "" if end == len(text) or text[end].isspace() else text[end:].split(None, 1)[0]
+    room = max(0, _SHOWN_WIDTH - len(piece)) // 2
+    if len(before) + len(piece) + len(after) > _SHOWN_WIDTH:
+        before = before if len(before) <= room else "…" + before[len(before) - room :]
+        after = after if len(after) <= room else after[:room] + "…"
+    return visible(before + shortened(piece, _SHOWN_WIDTH) + after)
 
 
 def _style(token: TokenExpectation) -> str:

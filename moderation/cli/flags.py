@@ -104,7 +104,7 @@ def show(
     database: Database = None,
     config: Config = None,
     words: Annotated[
-        bool, typer.Option("--words", help="ask the companion how expected each word of the text was")
+        bool, typer.Option("--words", help="ask the companion that ships how expected each word of the text was")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -33,7 +33,7 @@ def load_detector(
     deadline_s: float | None = None,
     precision: Precision | None = None,
 ) -> Detector:
-    """Return the detector of *bundle*, on CUDA where there is one that suits it.
+    """Return the detector of *bundle*, on CUDA where there is one that suits it; a companion is always on the CPU.
 
     A bundle is a directory or the name of one that ships: ``thorough``, the default, or ``fast``. Every file's hash is
     verified, and the probes of the manifest must come out on their sides. *max_text_bytes* bounds what of a text is

@@ -44,13 +44,11 @@ class PartScores:
 
     def in_words(self) -> str:
         """Return one sentence for a reviewer."""
-        trained = f"the trained detector says {self.detector:+.1f}"
+        trained = f"Of the text the trained detector says {self.detector:+.1f}"
+        scale = "in standard deviations (above 0: like a machine's)"
         if math.isnan(self.companion):
-            return f"of the text {trained}; too little of it is new for the language model to say how expected it was"
-        return (
-            f"of the text {trained}, the language model that says how expected it was {self.companion:+.1f}, in "
-            "standard deviations (above 0: like a machine's)"
-        )
+            return f"{trained}, {scale}, and it alone: too little of the text is new for a language model to judge."
+        return f"{trained}, the figures of how expected its words were {self.companion:+.1f}, {scale}."
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ import lightgbm as lgb
 import numpy as np
 from pydantic import ValidationError
 
+from moderation.checksum import sha256_of
+from moderation.detector.shipped import SHIPPED as SHIPPED_DETECTORS
 from moderation.errors import BundleError
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
@@ -40,9 +42,16 @@ def load_risk(bundle: Path | None = None, *, detector_hash: str, features_versio
     if model.detector_hash != detector_hash:
         raise BundleError(
             f"The risk bundle in {bundle} was trained on detector {model.detector_hash[:12]}, the loaded "
-            f"one is {detector_hash[:12]}: use that detector, or train again with `moderation train --detector DIR`."
+            f"one is {detector_hash[:12]}: use that detector{_shipped_name(model.detector_hash)}, or train again with "
+            "`moderation train --detector DIR`."
         )
     return model
+
+
+def _shipped_name(detector_hash: str) -> str:
+    """How the settings name the detector, where it is one that ships."""
+    names = (name for name, folder in SHIPPED_DETECTORS.items() if sha256_of(folder / MANIFEST) == detector_hash)
+    return "".join(f', which ships (`detector = "{name}"`)' for name in names)
 
 
 def _shipped_for(detector_hash: str) -> Path:

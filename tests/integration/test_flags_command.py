@@ -173,6 +173,8 @@ def test_hostile_text_cannot_act_on_the_terminal(command: list[str], columns: in
     output = run(flags.app, *command, columns=columns).output
     acting = {sign for sign in output if unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}}
     assert acting <= {"\n"}
+    if "--words" in command:
+        assert ('"tokens": [' if "--json" in command else "least expected") in output
     if columns == 200 and command == ["show", "3"]:
         assert "\\u{1b}[31mred" in output
         assert "[bold]markup[/bold]" in output
@@ -274,6 +276,7 @@ def test_an_account_is_erased_once_somebody_said_yes() -> None:
     assert json.loads(run(flags.app, "show", "1", "--json").output)["evidence"] is not None
     assert run(flags.app, "erase", "--account", "a1", "--yes").output.startswith("erased the evidence of 0 ")
     assert RUNNER.invoke(flags.app, erase, input="y\n").exit_code == 0
-    assert "no longer kept" in run(flags.app, "show", "1").output
+    assert "no longer kept" in run(flags.app, "show", "1", "--words").output
+    assert json.loads(run(flags.app, "show", "1", "--words", "--json").output)["words"] is None
     assert run(flags.app, *erase, "--yes").output.startswith("erased the evidence of 0 assessments of the account a1")
     assert json.loads(run(flags.app, "show", "2", "--json").output)["evidence"] is not None

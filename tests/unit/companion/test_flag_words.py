@@ -36,7 +36,7 @@ def test_the_whole_text_is_shown_once_and_what_was_least_expected_is_named(words
 
 def test_styles_follow_the_rank_and_repetitions_have_their_own(words: ExpectedWords) -> None:
     page = _page(words, styles=True)
-    assert "\x1b[2;3m" in page, "the second “at nine on” repeats the first"
+    assert "\x1b[2;3mon" in page.split("counts in no figure")[1], "the second “at nine on” repeats the first"
     unlikely = next(token for token in words.score.tokens if token.rank >= 1000)
     assert f"\x1b[1;4m{words.text[unlikely.start : unlikely.end].lstrip()}\x1b[0m" in page
 
@@ -49,7 +49,7 @@ def test_programs_get_every_token_with_its_part_of_the_text(words: ExpectedWords
 
 def test_of_a_text_too_short_to_say_nothing_is_said() -> None:
     words = expected_words("ok")
-    assert "too short to say" in _page(words)
+    assert "says nothing of this text" in _page(words)
     assert json.loads(json.dumps(words.as_json(), allow_nan=False))["features"]["curvature"] is None
 
 
@@ -57,4 +57,22 @@ def test_what_was_not_read_of_a_long_text_is_shown_all_the_same() -> None:
     text = " ".join(f"{number} sheep" for number in range(900))
     words = expected_words(text)
     assert words.score.truncated
-    assert " ".join(_page(words).split()).count("451 sheep 452 sheep") == 1
+    page = " ".join(_page(words).split())
+    assert page.count("451 sheep 452 sheep") == 1
+    assert "451 sheep 452 sheep" in page.split("[not read: ")[1].split("]")[0]
+    assert words.as_json()["truncated"] is True
+
+
+def test_of_a_text_that_only_repeats_itself_nothing_is_claimed() -> None:
+    page = _page(expected_words("11111111"))
+    assert "too little of it is new" in page
+    assert "least expected" not in page
+
+
+def test_what_was_unlikely_in_a_very_long_word_is_cut_out_of_it() -> None:
+    page = _page(
+        expected_words("see https-colon-slash-slash-example-dot-org-" + "a" * 40 + "zygotickerosene" + "b" * 40 + " ok")
+    )
+    named = page.rsplit("least expected: ", 1)[1]
+    assert "…" in named
+    assert max(len(word) for word in named.split("“")) < 40

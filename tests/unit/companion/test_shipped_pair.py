@@ -82,8 +82,10 @@ def test_however_expected_a_text_is_the_companion_raises_it_by_a_bounded_amount(
         assert abs(score.logit - mid) <= most + 1e-9
 
 
-@pytest.mark.parametrize(("variables", "name"), [({}, "thorough"), ({"MODERATION_DETECTOR": "fast"}, "fast")])
-def test_it_runs_where_no_other_is_named(variables: dict[str, str], name: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("variables", "name"), [({"MODERATION_DETECTOR": None}, "thorough"), ({"MODERATION_DETECTOR": "fast"}, "fast")]
+)
+def test_it_runs_where_no_other_is_named(variables: dict[str, str | None], name: str, tmp_path: Path) -> None:
     source, out = tmp_path / "posts.jsonl", tmp_path / "scores.jsonl"
     source.write_text(json.dumps({"post_id": "1", "text": _REFRAIN}) + "\n", encoding="utf-8")
     app = typer.Typer()

@@ -173,8 +173,8 @@ def test_what_the_parts_of_a_joined_detector_say_is_told_beside_a_flag_and_moves
     said = told.reasons[-1]
     assert (said.family, said.feature, said.value, said.contribution) == ("content", "companion", 1.5, 0.0)
     assert "the trained detector says +0.8" in said.sentence
-    assert "how expected it was +1.5" in said.sentence
+    assert "how expected its words were +1.5" in said.sentence
     Joined.companion = math.nan
     (short,) = assessed(new_pipeline(new_state(), detector=Joined()).process([item(0, robot("p"))]))
     assert short.reasons[-1].value is None
-    assert "too little of it is new" in short.reasons[-1].sentence
+    assert "it alone: too little of the text is new" in short.reasons[-1].sentence

@@ -47,8 +47,14 @@ def test_each_shipped_detector_gets_the_shipped_bundle_that_was_trained_with_it(
 
 
 def test_a_detector_that_no_shipped_bundle_was_trained_with_is_told() -> None:
-    with pytest.raises(BundleError, match=r"the loaded one is another: use that detector, or train again"):
+    with pytest.raises(BundleError, match=r"the loaded one is another: use that detector, .*or train again"):
         load_risk(detector_hash="another", features_version=FEATURES_VERSION)
+
+
+def test_who_has_a_bundle_of_the_other_detector_that_ships_is_told_the_setting() -> None:
+    thorough, fast = SHIPPED
+    with pytest.raises(BundleError, match=r"use that detector, which ships \(`detector = \"fast\"`\), or train again"):
+        load_risk(fast, detector_hash=read_bundle(thorough).detector_hash, features_version=FEATURES_VERSION)
 
 
 def test_another_feature_list_is_refused(copy: Path) -> None:

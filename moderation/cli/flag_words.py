@@ -33,7 +33,7 @@ _SHOWN_WIDTH = 30
 
 @dataclass(frozen=True)
 class ExpectedWords:
-    """The normalised text that the *companion*, named in words, read, and what it says of it."""
+    """The normalised text that the *companion* read, by name and hash, and what it says of it."""
 
     companion: str
     text: str
@@ -64,7 +64,8 @@ def expected_words(text: str) -> ExpectedWords:
 
     companion = load_companion(threads=1, max_text_bytes=_MOST_TEXT_BYTES)
     (score,) = companion.score([text])
-    return ExpectedWords(companion.describe(), seen_of(text, _MOST_TEXT_BYTES)[0].text, score)
+    name = f"{companion.manifest.name} ({companion.manifest_hash[:12]})"
+    return ExpectedWords(name, seen_of(text, _MOST_TEXT_BYTES)[0].text, score)
 
 
 def print_words(console: Console, words: ExpectedWords) -> None:
@@ -74,7 +75,7 @@ def print_words(console: Console, words: ExpectedWords) -> None:
         console.print(Text("\nhow expected its words were: the companion says nothing of this text", style="dim"))
         return
     console.print(
-        Text(f"\nhow expected each word was, as the text was read, to {words.companion}; no flag rests on this alone:")
+        Text(f"\nhow expected each word was to a language model, {words.companion}; no flag rests on this alone:")
     )
     console.print(Text(", ").join(Text(meaning, style) for meaning, style in _LEGEND))
     shown, end = Text(), 0

@@ -21,12 +21,13 @@ from export.labelled_texts import LabelledText
 from export.manifest_file import write_manifest
 from export.ngram_part import character_probes, ngram_logits, prove_on_texts, weights_beside, write_ngrams
 from export.parity import auroc_of, parity, random_sequences, refuse_auroc_loss, refuse_other_graph, torch_scores
+from export.place import check_place
 from export.precision import write_fp16, write_int8
 from export.probes import DEFAULT_PROBES, load_probes, prove_polarity, read_probes
 from export.shipped_parity import with_shipped_parity
 from moderation.detector import load_detector
-from moderation.detector.bundle_files import MANIFEST_FILE
 from moderation.detector.manifest import (
+    DETECTOR,
     Manifest,
     NgramFile,
     Precision,
@@ -36,7 +37,7 @@ from moderation.detector.manifest import (
 )
 from moderation.detector.sections import CutText, SectionCutter
 from moderation.detector.sessions import Runner, cpu_runner
-from moderation.directories import check_replaceable, replace_directory
+from moderation.directories import replace_directory
 from moderation.errors import InputError
 from moderation.text import normalise
 from moderation.training.detector.ngrams.model import NGRAMS_FILE
@@ -78,9 +79,9 @@ def write_bundle(source: Path, out: Path, order: BundleOrder) -> Path:
     Raises InputError for a checkpoint, a run, probes or files that cannot be used, BundleError when the finished bundle
     does not pass its own checks. *out* is replaced only by a bundle that is whole.
     """
-    check_replaceable(out)
-    if out.exists() and not (out / MANIFEST_FILE).is_file() and any(out.iterdir()):
-        raise InputError(f"{out} is not empty and no bundle; name a new directory.")
+    check_place(out, DETECTOR)
+    if order.notice is not None and not order.notice.is_file():
+        raise InputError(f"There is no notice at {order.notice}; name a file.")
     draft = _ngrams_alone if (source / NGRAMS_FILE).is_file() else _with_encoder
     out.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=f".{out.name}-") as folder:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
@@ -114,7 +115,10 @@ def _tokenizer(directory: Path) -> Tokenizer:
 
 
 def _classifier(directory: Path) -> Any:
-    architectures = json.loads((directory / "config.json").read_text(encoding="utf-8")).get("architectures") or []
+    try:
+        architectures = json.loads((directory / "config.json").read_text(encoding="utf-8")).get("architectures") or []
+    except (OSError, ValueError, AttributeError, RecursionError) as error:
+        raise InputError(f"{directory / 'config.json'} is no model's configuration ({error}).") from error
     if not any("ForSequenceClassification" in str(name) for name in architectures):
         raise InputError(
             f"{directory} is no sequence classifier (architectures: {architectures}); "
@@ -124,6 +128,8 @@ def _classifier(directory: Path) -> Any:
         return AutoModelForSequenceClassification.from_pretrained(
             str(directory), attn_implementation="sdpa", local_files_only=True
         )
+    except SafetensorError as error:
+        raise InputError(f"The weights in {directory} are damaged ({error}); take another copy of them.") from error
     except (OSError, ValueError) as error:
         raise InputError(f"transformers cannot load {directory}: {error}") from error
 

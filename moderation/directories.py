@@ -1,4 +1,4 @@
-"""A directory that is whole or not there, and one in which nobody else works at the same time."""
+"""A directory that is whole or not there, and a directory or file on which nobody else works at the same time."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def worked_in_alone(place: Path) -> Iterator[None]:
     and where there can be no directory or no lock.
     """
     made = not place.exists()
-    opened = _locked(place)
+    opened = _locked(place / _LOCK, place)
     try:
         yield
     finally:
@@ -59,17 +59,32 @@ def worked_in_alone(place: Path) -> Iterator[None]:
                 place.rmdir()
 
 
-def _locked(place: Path) -> int:
-    """The lock file in *place*, open and locked."""
+@contextmanager
+def written_alone(file: Path) -> Iterator[None]:
+    """Keep other runs from writing *file* for as long as this lasts, or until this process is gone.
+
+    The lock stands beside it, so that its folder holds other files of other runs. Raises InputError as
+    `worked_in_alone` does.
+    """
+    lock = file.parent / f".{file.name}{_LOCK}"
+    opened = _locked(lock, file)
+    try:
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+        os.close(opened)
+
+
+def _locked(lock: Path, place: Path) -> int:
+    """The file *lock*, open and locked, on behalf of *place*."""
     import fcntl  # not on every system: what needs no lock runs there too
 
-    lock = place / _LOCK
     while True:
         try:
-            place.mkdir(parents=True, exist_ok=True)
+            lock.parent.mkdir(parents=True, exist_ok=True)
             opened = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise InputError(f"{place} cannot hold a run ({error.strerror}); name another directory.") from error
+            raise InputError(f"{place} cannot hold a run ({error.strerror}); name another place.") from error
         try:
             fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Whoever held it may have ended, and taken the file away, between opening and locking it.
@@ -82,7 +97,7 @@ def _locked(place: Path) -> int:
             os.close(opened)
             raise InputError(
                 f"{place} is on a file system that cannot lock ({error.strerror}), so two runs could mix there; name a "
-                "directory elsewhere."
+                "place elsewhere."
             ) from error
         os.close(opened)
 

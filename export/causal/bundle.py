@@ -17,10 +17,11 @@ from export.causal.parity import companion_parity, parity_texts, torch_expectati
 from export.causal.shared_table import write_int8_with_one_table
 from export.causal.smoothing import smoothed
 from export.manifest_file import write_manifest
-from moderation.detector.bundle_files import MANIFEST_FILE
+from export.place import check_place
 from moderation.detector.companion import load_companion
 from moderation.detector.companion.companion import probe_log_probabilities
 from moderation.detector.companion.manifest import (
+    COMPANION,
     KIND,
     CompanionFile,
     CompanionManifest,
@@ -31,7 +32,7 @@ from moderation.detector.companion.manifest import (
 )
 from moderation.detector.companion.reading import MOST_WINDOWS, TextReader
 from moderation.detector.companion.session import ExpectationRunner
-from moderation.directories import check_replaceable, replace_directory
+from moderation.directories import replace_directory
 from moderation.errors import InputError
 
 DEFAULT_MAX_TOKENS = 254
@@ -66,9 +67,7 @@ def write_companion(source: Path, out: Path, order: CompanionOrder) -> Path:
     Raises InputError for a checkpoint or files that cannot be used, BundleError when the finished bundle does not
     pass its own checks. *out* is replaced only by a bundle that is whole.
     """
-    check_replaceable(out)
-    if out.exists() and not ((out / MANIFEST_FILE).is_file() or not any(out.iterdir())):
-        raise InputError(f"{out} is not empty and no bundle; name a new directory.")
+    check_place(out, COMPANION)
     if order.notice is not None and not order.notice.is_file():
         raise InputError(f"There is no notice at {order.notice}; name a file.")
     checkpoint = load_causal(source, order.max_tokens)

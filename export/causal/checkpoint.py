@@ -84,7 +84,7 @@ def _family_in_directory(directory: Path) -> str:
         raise InputError(
             f"{directory} is no checkpoint: it has no config.json. Name a Hugging Face model directory or a .gguf file."
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{directory / 'config.json'} does not say its model_type; download it again.") from error
     headed = [name for name in architectures if name.endswith(("Classification", "Answering"))]
     if headed:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moderation.cli.detector_training import NEEDS_EXPORT, device_with
+from moderation.cli.detector_training import MOST_SEED, NEEDS_EXPORT, Seed, device_with
 from moderation.cli.score import SOME_REJECTED, Rejects, check_apart, writer
-from moderation.directories import worked_in_alone
+from moderation.cli.writable import check_writable
+from moderation.directories import worked_in_alone, written_alone
 from moderation.errors import InputError, SettingsError
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def train(
     data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
     out: Annotated[Path, typer.Option(help="Where the checkpoint and the log go; a run found there is continued.")],
     steps: Annotated[int, typer.Option(min=1, help="Steps of the whole run, of 2048 tokens each.")] = 4000,
-    seed: Annotated[int, typer.Option(help="The same seed and plan give the same run.")] = 1,
+    seed: Seed = 1,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
@@ -69,7 +70,7 @@ def distil(
     vocabulary: Annotated[int, typer.Option(min=300, help="Entries of the vocabulary that stay, the first.")] = 24576,
     steps: Annotated[int, typer.Option(min=1, help="Steps of the whole run, of 2032 tokens each.")] = 400,
     bf16: Annotated[bool, typer.Option("--bf16", help="Compute in bfloat16, where the processor has it.")] = False,
-    seed: Annotated[int, typer.Option(help="The same seed and plan give the same run.")] = 1,
+    seed: Seed = 1,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
 ) -> None:
@@ -150,7 +151,9 @@ def generate(
         list[str] | None, typer.Option(help="Write beside the posts of this source only; may be given several times.")
     ] = None,
     name: Annotated[str | None, typer.Option(help="Name of the generator (that of the checkpoint).")] = None,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same texts on the same machine.")] = 1,
+    seed: Annotated[
+        int, typer.Option(min=0, max=MOST_SEED, help="The same seed gives the same texts on the same machine.")
+    ] = 1,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")] = 0,
     data_manifest: Annotated[
         Path | None, typer.Option(help="SHA-256 of other data files than those that the package names.")
@@ -175,12 +178,13 @@ def generate(
     if not out.parent.is_dir():
         raise InputError(f"There is no folder {out.parent} for the texts; make it, or give another --out.")
     device_with(threads, "cpu")
-    loaded = load_causal(checkpoint, _ANY_WINDOW)
-    writer = Writer(loaded.network, loaded.tokenizer, loaded.first_id, name or checkpoint.stem)
-    prompts = prompts_of(people_asked(load_partition(data, "A", data_manifest), texts, source), seed)
-    with Progress() as progress:
-        task = progress.add_task("writing", total=len(prompts))
-        written = write_texts(writer, prompts, out, seed, lambda done: progress.advance(task, done))
+    with written_alone(out):
+        loaded = load_causal(checkpoint, _ANY_WINDOW)
+        writer = Writer(loaded.network, loaded.tokenizer, loaded.first_id, name or checkpoint.stem)
+        prompts = prompts_of(people_asked(load_partition(data, "A", data_manifest), texts, source), seed)
+        with Progress() as progress:
+            task = progress.add_task("writing", total=len(prompts))
+            written = write_texts(writer, prompts, out, seed, lambda done: progress.advance(task, done))
     typer.echo(f"{written} texts in {out}; the others were copies, or too short.")
 
 
@@ -273,11 +277,12 @@ def join(
         from export.joined import JoinOrder, write_joined
     except ImportError as error:
         raise SettingsError("Joining needs scikit-learn: pip install 'moderation-sidecar[export]'.") from error
+    place = out.absolute()  # whose last part is a name also where OUT is a dot
     order = JoinOrder(
         detector=directory_of(detector) if detector else shipped_detector(),
         companion=companion,
         data=data,
-        work=work or out.with_name(f"{out.name}.work"),
+        work=work or place.parent / f"{place.name}.work",
         threads=threads or None,
         data_manifest=data_manifest,
     )
@@ -290,7 +295,8 @@ def join(
                 tasks[what] = progress.add_task(what, total=total)
             progress.update(tasks[what], completed=done)
 
-        write_joined(out, order, told)
+        with worked_in_alone(order.work):
+            write_joined(out, order, told)
     Console().print(load_detector(out.resolve(), threads=1).describe(), markup=False, highlight=False)
     table = Table("source", "detector", "companion", "joined", title="AUROC on texts held out from training")
     for source, found in read_joined_manifest(out)[0].joining.held_out.items():
@@ -326,8 +332,7 @@ def judge(
         from moderation.training.detector.rows import TextRow
     except ImportError as error:
         raise SettingsError(NEEDS_EXPORT) from error
-    if not out.parent.is_dir():
-        raise InputError(f"There is no folder {out.parent} for the figures; make it, or give another --out.")
+    check_writable(out)
     rows = of_both_labels(
         [
             TextRow(str(number), each.source, each.label, each.group, each.text, "", "")

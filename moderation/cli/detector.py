@@ -14,11 +14,14 @@ from moderation.cli.detector_training import (
     CurvatureShare,
     Generated,
     Lessons,
+    device_with,
     pretrain,
     train,
     was_given,
 )
-from moderation.errors import InputError, SettingsError
+from moderation.cli.writable import check_two, check_writable
+from moderation.directories import worked_in_alone
+from moderation.errors import SettingsError
 
 app = typer.Typer(no_args_is_help=True, help="Train, compare and evaluate the text detector.")
 app.command()(train)
@@ -37,8 +40,7 @@ def heldout(
     from moderation.training.detector.partition import load_partition
     from moderation.training.detector.slices import in_validation, sample_per_stratum
 
-    if not out.parent.is_dir():
-        raise InputError(f"There is no folder {out.parent} for the texts; make it, or give another --out.")
+    check_writable(out)
     rows = [row for row in load_partition(data, "A") if in_validation(row)]
     fresh = out.with_name(f".{out.name}.new")
     with fresh.open("w", encoding="utf-8") as file:
@@ -79,7 +81,7 @@ def compare(
         Path | None, typer.Option(help="SHA-256 of other data files than those that the package names.")
     ] = None,
     companion: Annotated[
-        Path | None, typer.Option(help="Companion for zero-shot and encoder-taught (`moderation companion export`).")
+        Path | None, typer.Option(help="For zero-shot, companion and encoder-taught (`moderation companion export`).")
     ] = None,
     teacher: Annotated[
         Path | None, typer.Option(help="Companion for encoder-taught where that is another than --companion.")
@@ -95,8 +97,6 @@ def compare(
     from rich.console import Console
 
     try:
-        import torch
-
         from moderation.cli.comparison_table import comparison_table
         from moderation.detector.companion import load_companion
         from moderation.training.detector.distillation.lessons import Teacher
@@ -108,12 +108,10 @@ def compare(
         from moderation.training.detector.pretrained import minilm_directory
     except ImportError as error:
         raise SettingsError(NEEDS_EXPORT) from error
-    if device == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("There is no CUDA device here; leave --device out to compare on the CPU.")
-    if not out.parent.is_dir():
-        raise InputError(f"There is no folder {out.parent} for the figures; make it, or give another --out.")
-    if threads:
-        torch.set_num_threads(threads)
+    computing = device_with(threads, device)
+    check_writable(out)
+    kept = work or out.with_suffix(".work")
+    check_two(out, kept, "the folder of finished fits", "--work")
     console = Console()
     plan = ComparisonPlan(
         tuple(candidate or DEFAULT),
@@ -130,26 +128,24 @@ def compare(
         for name, option in of_the_taught.items():
             if was_given(context, name):
                 raise SettingsError(f"{option} is of the candidate {TAUGHT}: ask for that one too, or leave it out.")
-    kept = work or out.with_suffix(".work")
-    loaded = None if companion is None else load_companion(companion, threads or None)
-    teaching = loaded if teacher is None else load_companion(teacher, threads or None)
-    report = compare_on(
-        data,
-        plan,
-        catalogue(
+
+    def told(done: int, total: int, fold: str, name: str) -> None:
+        console.print(f"{done} of {total} done, now {fold}: {name}", highlight=False)
+
+    with worked_in_alone(kept):
+        loaded = None if companion is None else load_companion(companion, threads or None)
+        teaching = loaded if teacher is None else load_companion(teacher, threads or None)
+        known = catalogue(
             steps,
             start_from or minilm_directory(),
-            torch.device(device),
+            computing,
             ZeroShot(loaded, kept) if loaded else None,
             Teacher(teaching, kept) if teaching else None,
             lessons=lessons,
             curvature_share=curvature_share,
             bf16=bf16,
-        ),
-        kept,
-        lambda done, total, fold, name: console.print(f"{done} of {total} done, now {fold}: {name}", highlight=False),
-        data_manifest,
-    )
+        )
+        report = compare_on(data, plan, known, kept, told, data_manifest)
     out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     console.print(comparison_table(report))
 
@@ -183,13 +179,14 @@ def evaluate(
     from moderation.detector import load_detector
 
     try:
-        from moderation.training.detector.evaluating.report_html import check_writable, report_html
+        from moderation.training.detector.evaluating.report_html import report_html
         from moderation.training.detector.evaluation import evaluate as judge
     except ImportError as error:
         raise SettingsError(NEEDS_EXPORT) from error
+    check_writable(out)
     page = report or out.with_suffix(".html")
-    for path in (out, page):
-        check_writable(path)
+    check_two(out, page, "the page", "--report")
+    check_writable(page)
     detector = load_detector(bundle)
     with Progress() as progress:
         task = progress.add_task("scoring")

@@ -76,7 +76,14 @@ Bf16 = Annotated[
     bool,
     typer.Option("--bf16", help="Compute the encoder in bfloat16: faster where the processor has it."),
 ]
-_Seed = Annotated[int, typer.Option(help="The same seed and plan give the same run.")]
+MOST_SEED = 2**32 - 1
+"""Every generator of random numbers takes so large a seed."""
+Seed = Annotated[
+    int,
+    typer.Option(
+        min=0, max=MOST_SEED, help="The same seed, plan and threads give the same run on the same machine, on the CPU."
+    ),
+]
 _Threads = Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")]
 _Device = Annotated[str, typer.Option(help="cpu or cuda.")]
 
@@ -120,7 +127,7 @@ def train(
     curvature_share: CurvatureShare = 0.5,
     generated: Generated = None,
     bf16: Bf16 = False,
-    seed: _Seed = 1,
+    seed: Seed = 1,
     threads: _Threads = 0,
     device: _Device = "cpu",
 ) -> None:
@@ -145,6 +152,7 @@ def train(
         from moderation.training.detector.loop import train as run
     except ImportError as error:
         raise SettingsError(NEEDS_EXPORT) from error
+    computing = device_with(threads, device)
     written = [] if generated is None else generated_rows(generated)
     teaching = None if teacher is None else Teacher(load_companion(teacher, threads or None), out)
     plan = TrainingPlan(
@@ -165,7 +173,7 @@ def train(
     )
     start = _start(start_from, from_config, tokenizer)
     with worked_in_alone(out):
-        run(data, out, start, plan, device_with(threads, device), teaching, written)
+        run(data, out, start, plan, computing, teaching, written)
 
 
 def pretrain(
@@ -178,7 +186,7 @@ def pretrain(
     batch_texts: _BatchTexts = 64,
     learning_rate: _LearningRate = 2e-4,
     machine_texts: Annotated[bool, typer.Option("--machine-texts", help="Read texts of machines too.")] = False,
-    seed: _Seed = 1,
+    seed: Seed = 1,
     threads: _Threads = 0,
     device: _Device = "cpu",
 ) -> None:
@@ -215,11 +223,13 @@ def _start(start_from: Path | None, from_config: Path | None, tokenizer: Path | 
 
 
 def device_with(threads: int, device: str) -> torch.device:
-    """Return the device to train on, after setting how many threads the CPU may take."""
+    """Return the device to compute on, after setting how many threads the CPU may take. Raises SettingsError."""
     import torch
 
+    if device not in ("cpu", "cuda"):
+        raise SettingsError(f"--device takes cpu or cuda, not {device!r}.")
     if device == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("There is no CUDA device here; leave --device out to train on the CPU.")
+        raise SettingsError("There is no CUDA device here; leave --device out to compute on the CPU.")
     if threads:
         torch.set_num_threads(threads)
     return torch.device(device)

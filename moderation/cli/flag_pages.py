@@ -11,10 +11,12 @@ from rich.text import Text
 
 from moderation.cli.flag_words import ExpectedWords, print_words
 from moderation.review.queries import FlagDetail, FlagSummary
+from moderation.text import normalise
 from moderation.text.terminal import shortened, visible, visible_lines
 
 STATUS_STYLES = {"open": "bold yellow", "confirmed": "red", "not_a_violation": "green", "uncertain": "magenta"}
 ID_WIDTH = 24
+QUOTED_WIDTH = 30
 TABLE_WIDTH = 140
 """A terminal narrower than this gets a few lines for each flag: the table's columns would be broken up."""
 
@@ -145,9 +147,32 @@ def _print_text(console: Console, detail: FlagDetail) -> None:
         return
     console.print(Text(f"\ntext (kept until {_time(detail.evidence.expires_at)}):", style="dim"))
     console.print(Text(visible_lines(detail.evidence.text)))
-    for section in detail.sections:
-        told = f"  characters {section.start} to {section.end}: logit of the trained detector {section.logit:+.2f}"
+    _print_sections(console, detail, normalise(detail.evidence.text))
+
+
+def _print_sections(console: Console, detail: FlagDetail, read: str) -> None:
+    """What the detector said of each section, which its words name: its offsets are in *read*, not in the post.
+
+    Of a text that was cut they are in what the settings of that time left of it, so that only a number can name it.
+    """
+    sections = detail.sections
+    # The sections of a whole text reach its end: else it is normalised otherwise today.
+    known = bool(sections) and not detail.truncated and max(section.end for section in sections) == len(read)
+    if known:
+        told = "as the detector read it, with links, mentions, quotations and code masked:"
         console.print(Text(told, style="dim"))
+    for number, section in enumerate(sections, start=1):
+        words = f", {_quoted(read[section.start : section.end])}" if known else ""
+        told = f"  section {number} of {len(sections)}{words}: logit of the trained detector {section.logit:+.2f}"
+        console.print(Text(told, style="dim"))
+
+
+def _quoted(passage: str) -> str:
+    """The passage in quotation marks; of a long one where it begins and where it ends."""
+    passage = passage.strip()
+    if len(passage) <= 2 * QUOTED_WIDTH:
+        return f"“{visible(passage)}”"
+    return f"“{visible(passage[:QUOTED_WIDTH])}…” to “…{visible(passage[-QUOTED_WIDTH:])}”"
 
 
 def _print_history(console: Console, detail: FlagDetail) -> None:

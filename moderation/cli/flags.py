@@ -111,6 +111,9 @@ def show(
     """Show one flag: what it rests on, the text while it is kept, and what people decided.
 
     Example:  moderation flags show 17 --words
+
+    With --json, start and end of a section are characters of the text as the detector read it, not of the post:
+    normalised, and of one beyond max_text_bytes its beginning, middle and end joined.
     """
     from moderation.review.queries import show_flag
 

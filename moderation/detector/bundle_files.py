@@ -40,6 +40,15 @@ class ManifestContent:
     sha256: str
 
 
+def manifest_values(bundle: Path) -> dict[str, Any]:
+    """Return what the manifest in *bundle* holds, whoever wrote it; nothing where there is none that can be read."""
+    try:
+        values = json.loads((bundle / MANIFEST_FILE).read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return values if isinstance(values, dict) else {}
+
+
 def read_content(bundle: Path, kind: BundleKind) -> ManifestContent:
     """Return what the manifest of *bundle* holds.
 

@@ -88,7 +88,11 @@ class ShownEvidence:
 
 @dataclass(frozen=True)
 class FlagDetail:
-    """Everything about one flag. Section offsets are characters of the normalised text."""
+    """Everything about one flag.
+
+    Section offsets are characters of the text as the detector read it, not of the post: normalised, and of one beyond
+    ``max_text_bytes`` its beginning, middle and end joined.
+    """
 
     summary: FlagSummary
     content_hash: str

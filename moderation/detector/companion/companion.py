@@ -30,6 +30,7 @@ from moderation.detector.companion.statistics import (
 from moderation.detector.shipped import shipped_companion
 from moderation.errors import BundleError
 
+_MOST_TEXT_BYTES = 65536
 _ON_CPU: tuple[CompanionPrecision, ...] = ("int8-dynamic", "int8", "fp32")
 
 
@@ -103,12 +104,21 @@ class Companion:
             begin = end
         return scores
 
+    def characters_per_token(self, text: str) -> float:
+        """Return the length of the text's tokens on average, NaN of one without any.
+
+        Short ones say that the model has no words for it: of another language or alphabet, misspelled, in odd capitals.
+        """
+        return self._reader.characters_per_token(text)
+
     def describe(self) -> str:
         """Say in words which bundle runs, and at which precision."""
         return f"{self.manifest.name} ({self.manifest_hash[:12]}) at {self._precision} on the CPU, each window alone"
 
 
-def load_companion(bundle: Path | None = None, threads: int | None = None, *, max_text_bytes: int = 65536) -> Companion:
+def load_companion(
+    bundle: Path | None = None, threads: int | None = None, *, max_text_bytes: int = _MOST_TEXT_BYTES
+) -> Companion:
     """Return the companion of *bundle*, the shipped one by default, at the fastest precision that it has.
 
     Every file's hash is verified, and the probes of the manifest must have the tokens and the mean log probability
@@ -122,9 +132,10 @@ def load_companion(bundle: Path | None = None, threads: int | None = None, *, ma
         tokenizer = Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception
         raise BundleError(f"{path} is no tokenizer that this version of tokenizers reads ({error}).") from error
-    reader = TextReader(tokenizer, manifest.first_token.id, manifest.max_tokens, max_text_bytes, manifest.most_windows)
+    # Probes are read whole, as at the export, however little of a post is.
+    whole = TextReader(tokenizer, manifest.first_token.id, manifest.max_tokens, _MOST_TEXT_BYTES)
     for probe in manifest.probes:
-        if reader.token_ids(probe.text) != probe.token_ids:
+        if whole.token_ids(probe.text) != probe.token_ids:
             raise BundleError(
                 f"The tokenizer of {bundle} cuts a probe text into other tokens than at its export: the tokenizer, "
                 "the tokenizers package or the normalisation has changed. Export the companion again."
@@ -132,7 +143,7 @@ def load_companion(bundle: Path | None = None, threads: int | None = None, *, ma
     precision = next(kind for kind in _ON_CPU if kind in manifest.precisions)
     entry = manifest.precisions[precision]
     runner = ExpectationRunner(bundle / entry.file, threads or _cores())
-    found = probe_log_probabilities(runner, reader, [probe.text for probe in manifest.probes])
+    found = probe_log_probabilities(runner, whole, [probe.text for probe in manifest.probes])
     if len(found) != len(entry.probe_log_probabilities) or not all(
         abs(now - then) <= manifest.probe_tolerance
         for now, then in zip(found, entry.probe_log_probabilities, strict=True)
@@ -141,6 +152,7 @@ def load_companion(bundle: Path | None = None, threads: int | None = None, *, ma
             f"{bundle / entry.file} gives a probe text another probability here than at its export: this version of "
             "onnxruntime computes it otherwise. Export the companion again with this version."
         )
+    reader = TextReader(tokenizer, manifest.first_token.id, manifest.max_tokens, max_text_bytes, manifest.most_windows)
     return Companion(manifest, manifest_hash, reader, runner, precision)
 
 

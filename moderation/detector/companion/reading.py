@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -71,6 +72,12 @@ class TextReader:
             ),
             truncated,
         )
+
+    def characters_per_token(self, text: str) -> float:
+        """Return how many characters, blanks aside, a token of the text has on average; NaN where it has none."""
+        seen, _ = seen_of(text, self._max_text_bytes)
+        tokens = len(self._tokenizer.encode(_without_surrogates(seen.text), add_special_tokens=False).ids)
+        return len("".join(seen.text.split())) / tokens if tokens else math.nan
 
     def token_ids(self, text: str) -> tuple[int, ...]:
         """Return the ids of the normalised text, without the first token."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from moderation.training.detector.evaluating.within_source import low_fpr_roc, s
 from moderation.training.detector.intervals import weighted_auroc
 from moderation.training.detector.near_duplicates import band_keys
 from moderation.training.detector.partition import load_training_rows, with_clusters
-from moderation.training.detector.rows import read_rows
+from moderation.training.detector.rows import TextRow, read_rows
 
 BASELINE = "baseline: word 1-2-gram TF-IDF with logistic regression"
 
@@ -47,16 +48,15 @@ def evaluate(
     """
     rows = list(read_rows(data_dir, "text_dev", manifest, all_licences=all_rows))
     rows = with_clusters(rows, [band_keys(row.text) for row in rows])
+    _refuse_lone_labels(rows, data_dir)
+    # Everything that is read is read before the scoring, which can take hours and would be for nothing.
+    training = load_training_rows(data_dir, manifest, all_rows=all_rows)
     attacked, honest = attacked_texts(rows, attack_texts, seed), honest_texts(rows, attack_texts, seed)
     logits = score_once(detector, [*(row.text for row in rows), *attacked.texts(), *honest.texts()], progress)
     scores = logits.of([row.text for row in rows])
     kept = ~np.isnan(scores)
     scored = ScoredRows([row for row, keep in zip(rows, kept, strict=True) if keep], scores[kept])
-    if not scored.sources_with(0, 1):
-        raise InputError(
-            f"No source of text_dev in {data_dir} has texts of both labels; name the folder with all rows."
-        )
-    training = load_training_rows(data_dir, manifest, all_rows=all_rows)
+    _refuse_lone_labels(scored.rows, data_dir)
     of_baseline = ScoredRows(scored.rows, baseline_scores(training, [row.text for row in scored.rows]))
     results = {"detector": _results(scored), BASELINE: _results(of_baseline)}
     figures = results["detector"]["within_source"]
@@ -77,6 +77,14 @@ def evaluate(
         "benign": benign_table(honest, logits, pooled_threshold(scored)),
         "transfer": transfer_matrix(training, scored.rows, seed),
     }
+
+
+def _refuse_lone_labels(rows: Sequence[TextRow], data_dir: Path) -> None:
+    there = {(row.source, row.label) for row in rows}
+    if not any((source, 1 - label) in there for source, label in there):
+        raise InputError(
+            f"No source of text_dev in {data_dir} has texts of both labels; name the folder with all rows."
+        )
 
 
 def _results(scored: ScoredRows) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers import AutoConfig, AutoModelForMaskedLM
 
@@ -70,7 +71,7 @@ def masked_language_model(start: Start) -> Any:
             model = AutoModelForMaskedLM.from_pretrained(
                 str(start), config=config, attn_implementation="sdpa", dtype=torch.float32, local_files_only=True
             )
-    except (OSError, ValueError, TypeError, ImportError) as error:
+    except (OSError, ValueError, TypeError, ImportError, SafetensorError) as error:
         raise InputError(
             f"{start} holds no encoder that transformers can pretrain ({error}); name a Hugging Face checkpoint "
             "directory or the configuration of a BERT- or RoBERTa-like model."

@@ -125,3 +125,11 @@ def test_windows_are_the_fewest_and_alike_in_length(tokens: int, most: int) -> N
 def test_a_post_that_names_a_control_token_is_read_as_letters(companion: Companion) -> None:
     (score,) = companion.score(["<|endoftext|>"])
     assert score.features.n_tokens == len("<|endoftext|>")
+
+
+def test_however_little_of_a_text_is_read_the_companion_proves_itself_on_whole_probes(companion_dir: Path) -> None:
+    probe = load_companion(companion_dir, 1).manifest.probes[1].text
+    few = load_companion(companion_dir, 1, max_text_bytes=24)
+    (score,) = few.score([probe])
+    assert len(probe) > 24
+    assert score.truncated

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from moderation.directories import check_replaceable, replace_directory, restore_directory, worked_in_alone
+from moderation.directories import (
+    check_replaceable,
+    replace_directory,
+    restore_directory,
+    worked_in_alone,
+    written_alone,
+)
 from moderation.errors import InputError
 
 
@@ -97,3 +103,16 @@ def test_a_run_that_leaves_nothing_leaves_no_folder(tmp_path: Path) -> None:
 def test_a_run_cannot_be_in_a_file(place: Path) -> None:
     with pytest.raises(InputError, match="cannot hold a run"), worked_in_alone(place / "file"):
         pass
+
+
+def test_a_file_is_written_by_one_run_at_a_time_and_others_beside_it(tmp_path: Path) -> None:
+    with written_alone(tmp_path / "file"), written_alone(tmp_path / "other"):
+        with (
+            pytest.raises(InputError, match=r"Another run is at work in .*file: wait"),
+            written_alone(tmp_path / "file"),
+        ):
+            pass
+        (tmp_path / "file").touch()
+    with written_alone(tmp_path / "file"):
+        pass
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]

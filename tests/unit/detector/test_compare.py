@@ -319,7 +319,7 @@ def test_the_command_writes_every_fold_and_the_means(tmp_path: Path, all_rows: b
         (["--candidate", "2*words+words"], r"no candidate 2\*words\+words"),
         (["--candidate", "1*words+shapes"], r"no candidate 1\*words\+shapes"),
         (["--leave", "nothing"], "--leave nothing is none of source, generator, both"),
-        (["--out", "nowhere/figures.json"], "no folder nowhere"),
+        (["--out", "nowhere/figures.json"], "Cannot write nowhere/figures.json"),
     ],
 )
 def test_arguments_that_cannot_be_used_are_refused_with_a_sentence(

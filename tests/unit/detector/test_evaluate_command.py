@@ -13,6 +13,8 @@ from typer.testing import CliRunner
 from moderation.checksum import sha256_of
 from moderation.cli.detector import app
 from moderation.errors import InputError
+from moderation.training.detector.evaluation import evaluate
+from tests.unit.detector.small_text_data import RuleDetector, write_data
 
 _SUBJECTS = ("my neighbour", "the old tram", "our coach", "this kettle", "the ferry")
 _VERBS = ("broke down", "sang", "left early", "cost a fortune", "came back")
@@ -80,3 +82,22 @@ def test_a_page_that_cannot_be_written_is_refused_before_any_text_is_read(tmp_pa
     with pytest.raises(InputError, match=r"Cannot write .*page\.html .*: name a file in a folder that exists"):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert not list(tmp_path.iterdir())
+
+
+def test_training_rows_that_are_missing_are_told_before_any_text_is_scored(tmp_path: Path) -> None:
+    manifest, detector = write_data(tmp_path, "forum"), RuleDetector(len)
+    (tmp_path / "text_train.jsonl.zst").unlink()
+    with pytest.raises(InputError, match=r"Cannot read .*text_train\.jsonl\.zst"):
+        evaluate(tmp_path, detector, lambda _done, _total: None, manifest)
+    assert not detector.asked
+
+
+@pytest.mark.parametrize("abstains", [False, True])
+def test_data_without_a_source_of_both_labels_are_refused_at_once_unless_abstentions_make_them_so(
+    tmp_path: Path, abstains: bool
+) -> None:
+    manifest = write_data(tmp_path, "forum", machines=30 if abstains else 0, humans=30)
+    detector = RuleDetector(lambda text: float("nan") if "The end of" in text else 0.0)
+    with pytest.raises(InputError, match="has texts of both labels"):
+        evaluate(tmp_path, detector, lambda _done, _total: None, manifest)
+    assert bool(detector.asked) == abstains

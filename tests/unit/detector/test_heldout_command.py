@@ -40,7 +40,7 @@ def test_a_missing_folder_is_told_before_anything_is_read(tmp_path: Path) -> Non
         app, ["heldout", "--data", str(tmp_path / "no data"), "--out", str(tmp_path / "nowhere" / "heldout.jsonl")]
     )
     assert isinstance(done.exception, InputError)
-    assert "There is no folder" in str(done.exception)
+    assert "Cannot write" in str(done.exception)
 
 
 def test_an_interrupted_run_leaves_no_file_that_looks_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -166,6 +166,25 @@ def test_a_checkpoint_of_the_wrong_kind_is_refused(roberta: Path, tmp_path: Path
         write_bundle(copy, tmp_path / "out", BundleOrder("wrong", ("fp32",)))
 
 
+@pytest.mark.parametrize(
+    ("file", "content", "said"),
+    [
+        ("config.json", b"{", "is no model's configuration"),
+        ("config.json", b"[]", "is no model's configuration"),
+        ("model.safetensors", b"\xff" * 64, "damaged"),
+        ("model.safetensors", b"", "damaged"),
+    ],
+)
+def test_a_damaged_checkpoint_is_told_in_a_sentence(
+    roberta: Path, tmp_path: Path, file: str, content: bytes, said: str
+) -> None:
+    copy = Path(shutil.copytree(roberta, tmp_path / "copy"))
+    assert (copy / file).is_file()
+    (copy / file).write_bytes(content)
+    with pytest.raises(InputError, match=said):
+        load_checkpoint(copy)
+
+
 def test_a_checkpoint_without_a_tokenizer_is_refused(roberta: Path, tmp_path: Path) -> None:
     copy = Path(shutil.copytree(roberta, tmp_path / "copy"))
     (copy / "tokenizer.json").unlink()

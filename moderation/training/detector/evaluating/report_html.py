@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from html import escape
-from pathlib import Path
 from typing import Any
 
-from moderation.errors import InputError
 from moderation.training.detector.evaluating.html_table import bounds, cell_html, percent, plain, table_html
 from moderation.training.detector.evaluating.report_css import CSS
 from moderation.training.detector.evaluating.report_sections import (
@@ -42,19 +40,6 @@ def report_html(report: Mapping[str, Any]) -> str:
     )
     # A name from the data may hold half a surrogate pair, which no file can.
     return page.encode("utf-8", "replace").decode("utf-8")
-
-
-def check_writable(path: Path) -> None:
-    """Raise InputError unless *path* can be written, before hours are spent on what is to stand there."""
-    there = path.exists()
-    try:
-        path.open("ab").close()
-    except OSError as error:
-        raise InputError(
-            f"Cannot write {path} ({error.strerror}): name a file in a folder that exists and that you may write to."
-        ) from error
-    if not there:
-        path.unlink()
 
 
 def _headline(report: Mapping[str, Any]) -> str:

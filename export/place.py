@@ -1,0 +1,22 @@
+"""The place where a bundle is to stand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from moderation.detector.bundle_files import BundleKind, manifest_values
+from moderation.directories import check_replaceable
+from moderation.errors import InputError
+
+# Of every format, of a detector as of a companion. Others write a manifest.json too, with a format_version as well.
+_ALWAYS_THERE = frozenset({"format_version", "files", "precisions"})
+
+
+def check_place(out: Path, kind: BundleKind) -> None:
+    """Raise InputError where something else than an older bundle of *kind* would be lost at *out*."""
+    check_replaceable(out)
+    if not out.exists() or not any(out.iterdir()):
+        return
+    values = manifest_values(out)
+    if values.get("kind") != kind.kind or not values.keys() >= _ALWAYS_THERE:
+        raise InputError(f"{out} is not empty and no {kind.noun}, which alone would be replaced; name a new directory.")

@@ -18,6 +18,7 @@ from rich.console import Console
 from moderation.attacks import BENIGN
 from moderation.detector import exact_products, load_detector
 from tests.bench.detector.turns import Way, best_of_turns
+from tests.bench.processor import processor
 
 
 def measured(bundle: str, texts_of_each: int, rounds: int) -> dict[str, Any]:
@@ -32,7 +33,7 @@ def measured(bundle: str, texts_of_each: int, rounds: int) -> dict[str, Any]:
     seconds, logits = best_of_turns({"exact": way(exact=True), "fast": way(exact=False)}, rounds)
     apart = np.abs(np.subtract(logits["exact"], logits["fast"]))
     return {
-        "processor": _processor(),
+        "processor": processor(),
         "bundle": bundle,
         "fast_sums_are_exact": exact_products.fast_sums_are_exact(),
         "texts": len(texts),
@@ -41,14 +42,6 @@ def measured(bundle: str, texts_of_each: int, rounds: int) -> dict[str, Any]:
         "mean_logit_difference": round(float(np.nanmean(apart)), 3),
         "time_with_exact_sums_over_without": round(seconds["exact"] / seconds["fast"], 2),
     }
-
-
-def _processor() -> str:
-    """The processor's name, and which instructions for 8-bit products it has."""
-    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-    told = {name.strip(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    has = {"avx2", "avx512f", "avx_vnni", "avx512_vnni"} & set(told["flags"].split())
-    return f"{told['model name']} ({', '.join(sorted(has)) or 'none of AVX2 and VNNI'})"
 
 
 def main() -> None:

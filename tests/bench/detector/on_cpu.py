@@ -16,6 +16,7 @@ from moderation.detector.sessions import cores
 from tests.bench.detector.ceiling import TAKEN_AS_CEILING, most_operations_per_s
 from tests.bench.detector.network import exported, multiplications, network_of, tokens_of
 from tests.bench.detector.turns import Way, best_of_turns
+from tests.bench.processor import processor
 
 GOALS = {"arrival": 12.0, "alone": 5.0, "by_length": 4.5}
 
@@ -54,6 +55,7 @@ def measured_on_cpu(checkpoint: Path, folder: Path, posts: Sequence[str], rounds
         "tokens": tokens,
         "rounds": rounds,
         "cores": os.cpu_count(),
+        "processor": processor(),
         "torch_threads": torch.get_num_threads(),
         "detector": detector.describe(),
         "ours_posts_per_s": round(len(posts) / ours_s, 2),

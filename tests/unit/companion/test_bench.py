@@ -11,6 +11,7 @@ import torch
 
 from tests.bench.companion import drawn, measured
 from tests.bench.joined import measured as measured_joined
+from tests.bench.processor import processor
 from tests.unit.companion.checkpoints import WORDS
 
 
@@ -31,6 +32,7 @@ def test_a_joined_bundle_is_timed_beside_its_detector_and_pytorch(joined_dir: Pa
     assert found["detector_alone_times_as_fast_as_both"] > 0
     assert set(found["times_as_fast_as_torch"]) == {"both", "detector alone"}
     assert found["costliest_batch_share_of_deadline_on_one_thread"] > 0
+    assert found["processor"] == processor()
 
 
 @pytest.mark.parametrize(

@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
+from moderation.checksum import sha256_of
 from moderation.cli.demo import DATABASE, EVENTS, demo_command
 from moderation.demo import people_texts
+from moderation.detector.shipped import shipped_detector
 
 WHO = ("My brother", "Nobody here", "The woman next door", "Our old teacher", "Everyone at work", "That cook", "She")
 DOES = ("grows tomatoes", "hates the new bus", "was late for lunch", "found a cheap guitar", "never reads the manual")
@@ -53,8 +55,10 @@ def test_the_demo_leaves_flags_in_its_database_and_says_what_they_are_worth(
     said = " ".join(capsys.readouterr().out.split())
     with sqlite3.connect(tmp_path / "out" / DATABASE) as database:
         (stored,) = database.execute("select count(*) from flags").fetchone()
+        detectors = database.execute("select distinct detector_version from flags").fetchall()
     database.close()
     assert re.search(rf"of {stored} in the review database", said)
+    assert detectors == [(sha256_of(shipped_detector() / "manifest.json"),)]  # the fast one: a demo is over soon
     for way in ("content only", "metadata only", "both, as shipped"):
         assert way in said
     assert "SIMULATED" in said

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,10 +15,13 @@ from export.manifest_file import write_manifest
 from export.pooling_choice import choose_pooling
 from moderation.detector import Detector, load_detector
 from moderation.detector.loading import cutter_of
-from moderation.detector.manifest import Calibration, Manifest, Precision
+from moderation.detector.manifest import FORMAT_VERSION, Calibration, Manifest, Precision
+from moderation.text import normalise
+from moderation.text.scripts import letters_by_script
 
 _AS_THE_SIDECAR_PREFERS: tuple[Precision, ...] = ("int8", "fp32", "fp16")
 _PROVIDER = "CPUExecutionProvider"
+_ENOUGH_TEXTS = 50
 # A section of n-grams has no fixed number of words and signs; at so many characters each it has as many as it holds.
 _CHARACTERS_OF_A_TOKEN = 4.5
 
@@ -25,9 +29,9 @@ _CHARACTERS_OF_A_TOKEN = 4.5
 def write_decided(stage: Path, manifest: Manifest, texts: Sequence[LabelledText], texts_are: str) -> Manifest:
     """Write the manifest of the bundle in *stage* again with all that *texts* decide, one after the other.
 
-    Pooling first, then the least length, both at the precision that a sidecar takes on the CPU; then the calibration
-    of every precision on its own scores, without the texts that the bundle will abstain from. All is scored by the
-    staged bundle itself, on the CPU, as a sidecar scores it. Returns what was written.
+    Pooling first, then the least length, both at the precision that a sidecar takes on the CPU, and the scripts that it
+    reads; then the calibration of every precision on its own scores, without the texts that the bundle will abstain
+    from. All is scored by the staged bundle itself, on the CPU, as a sidecar scores it. Returns what was written.
     """
     cutter = cutter_of(stage, manifest)
     precision = next((kind for kind in _AS_THE_SIDECAR_PREFERS if kind in manifest.precisions), None)
@@ -36,10 +40,25 @@ def write_decided(stage: Path, manifest: Manifest, texts: Sequence[LabelledText]
     write_manifest(stage, manifest)
     curve = length_curve(load_detector(stage, precision=precision), cutter, texts)
     manifest = manifest.model_copy(update={"length_curve": curve, "least_tokens": least_tokens(curve)})
+    if scripts := scripts_of(texts):
+        manifest = manifest.model_copy(update={"scripts": scripts, "format_version": FORMAT_VERSION})
     write_manifest(stage, manifest)
     manifest = _calibrated(stage, manifest, texts, texts_are)
     write_manifest(stage, manifest)
     return manifest
+
+
+def scripts_of(texts: Sequence[LabelledText]) -> tuple[str, ...]:
+    """Return the scripts in which most letters of 50 or more of people's *texts* are written, sorted.
+
+    People's texts decide: a script in which machines alone were seen is one that a detector takes for a machine's.
+    Where no script has so many, none is named, and every script is read.
+    """
+    counts: Counter[str] = Counter()
+    for entry in texts:
+        letters = letters_by_script(normalise(entry.text)) if entry.label == 0 else Counter[str]()
+        counts.update(name for name, count in letters.items() if 0 < letters.total() <= 2 * count)
+    return tuple(sorted(name for name, count in counts.items() if count >= _ENOUGH_TEXTS))
 
 
 def _section_tokens(manifest: Manifest) -> int:

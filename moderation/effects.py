@@ -79,8 +79,9 @@ class Reason:
 class Assessment:
     """All that was concluded about one post, with the versions that make it reproducible.
 
-    *content_abstained* says why the text has no score: ``empty`` or ``short``; None where it has one. *tampered_share*
-    is how many characters had been put into the text to be misread, per letter of it; no model reads it.
+    *content_abstained* says why the text has no score: ``empty``, ``short`` or ``script``; None where it has one.
+    *tampered_share* is how many characters had been put into the text to be misread, per letter of it; no model reads
+    it.
     """
 
     platform_id: str

@@ -95,6 +95,9 @@ def export(
     console.print(f"Sections are joined by the {pooling.rule}, chosen on {pooling.chosen_on}.", markup=False)
     if manifest.least_tokens > 1:
         console.print(f"Texts of fewer than {manifest.least_tokens} tokens are abstained from.", markup=False)
+    if manifest.scripts:
+        known = " and ".join(name.capitalize() for name in manifest.scripts)
+        console.print(f"So are texts whose letters are mostly in another script than {known}.", markup=False)
 
 
 def _compared(parity: Parity) -> tuple[str, str, str]:

@@ -52,11 +52,11 @@ class BatchRunner:
         self.where = where
         self.provider = provider
 
-    def logits(self, sequences: Sequence[Array]) -> NDArray[np.float32]:
-        """Return shape (sequences,) for sequences of shape (tokens,)."""
+    def logits(self, sequences: Sequence[Array], spent_s: float = 0.0) -> NDArray[np.float32]:
+        """Return shape (sequences,) for sequences of shape (tokens,); *spent_s* of the deadline have passed before."""
         scores = np.empty(len(sequences), dtype=np.float32)
         lengths = [self._padded(len(sequence)) for sequence in sequences]
-        with run_options(self._deadline_s) as options:
+        with run_options(self._deadline_s, spent_s) as options:
             waiting = list(batches_by_length(lengths, self.tokens_in_a_batch))
             while waiting:
                 members = waiting.pop()

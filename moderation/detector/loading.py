@@ -72,7 +72,7 @@ def load_alone(
     reader = _reader(directory, manifest, threads, deadline_s, precision)
     _check_tokenizer(directory, manifest, cutter)
     # A probe proves the polarity however short it is.
-    never_abstaining = manifest.model_copy(update={"least_tokens": 1})
+    never_abstaining = manifest.model_copy(update={"least_tokens": 1, "scripts": ()})
     _check_polarity(directory, manifest, OnnxDetector(never_abstaining, manifest_hash, cutter, reader, 0))
     return OnnxDetector(manifest, manifest_hash, cutter, reader, remembered_texts)
 

@@ -13,7 +13,8 @@ from moderation.detector.older_formats import in_current_format
 from moderation.detector.pooling import DEFAULT_RULE, PoolingRule
 from moderation.errors import BundleError
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
+_WITH_SCRIPTS = 4
 DETECTOR = BundleKind(None, FORMAT_VERSION, "detector bundle", "`moderation export`")
 MAX_SECTION_TOKENS = 510
 MAX_SECTION_CHARACTERS = 10_000
@@ -166,8 +167,10 @@ class Manifest(_Part):
     """The whole manifest. ``files`` gives the SHA-256 of every file of the bundle but the manifest itself.
 
     Format 2 knows n-grams, and bundles of n-grams without an encoder, which have no precisions and no tokenizer; the
-    ``token_ids`` of their probes are code points. Format 3 knows n-grams of words. Format 1 is read as it was.
-    A text of fewer than *least_tokens* tokens is abstained from; *length_curve* is what decided that.
+    ``token_ids`` of their probes are code points. Format 3 knows n-grams of words, format 4 scripts. Format 1 is read
+    as it was. A text of fewer than *least_tokens* tokens is abstained from; *length_curve* is what decided that. So is
+    one of which most letters are in none of *scripts*, named as Unicode names its letters (LATIN); where none is
+    named, every script is read.
     """
 
     format_version: int
@@ -182,6 +185,7 @@ class Manifest(_Part):
     pooling: Pooling = Pooling()
     least_tokens: int = Field(1, ge=1)
     length_curve: tuple[LengthPoint, ...] = ()
+    scripts: tuple[str, ...] = ()
     training: dict[str, Any]
     licence: str
 
@@ -217,6 +221,15 @@ class Manifest(_Part):
             raise ValueError("ngrams.weight_encoder must be above 0 with precisions, and 0 without")
         if bool(self.precisions) == bool(self.ngrams.calibration):
             raise ValueError("n-grams need a calibration where they are read alone, and only there")
+        return self
+
+    @model_validator(mode="after")
+    def _is_abstained_from_by_every_program_that_reads_it(self) -> Self:
+        if self.scripts and self.format_version < _WITH_SCRIPTS:
+            raise ValueError(
+                f"format version {self.format_version} knows no scripts, so older programs would score what this one "
+                "abstains from"
+            )
         return self
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -16,6 +17,7 @@ from moderation.detector.reading import Reader
 from moderation.detector.remembered import RememberedScores, content_key
 from moderation.detector.scores import ContentScore, RawScore, SectionScore
 from moderation.detector.sections import Cutter, CutText
+from moderation.text.scripts import letters_by_script
 
 
 class OnnxDetector:
@@ -38,15 +40,19 @@ class OnnxDetector:
 
     def score(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
         """Return one score per text, in order; a text that occurs again, soon enough, is not computed again."""
+        started_s = time.monotonic()
         keys = [content_key(text) for text in texts]
         distinct = dict(zip(keys, texts, strict=True))
         raw = {key: score for key in distinct if (score := self._remembered.of(key)) is not None}
-        cuts = {key: self._long_enough(self._cutter.cut(text)) for key, text in distinct.items() if key not in raw}
-        logits = self._reader.logits([section for cut in cuts.values() for section in cut.sections])
+        cuts = {key: self._cutter.cut(text) for key, text in distinct.items() if key not in raw}
+        other_script = {key for key, cut in cuts.items() if self._in_other_script(cut)}
+        cuts = {key: self._unless_abstaining(cut, key in other_script) for key, cut in cuts.items()}
+        sections = [section for cut in cuts.values() for section in cut.sections]
+        logits = self._reader.logits(sections, time.monotonic() - started_s)
         begin = 0
         for key, cut in cuts.items():
             end = begin + len(cut.sections)
-            raw[key] = self._joined(cut, logits[begin:end])
+            raw[key] = replace(self._joined(cut, logits[begin:end]), other_script=key in other_script)
             self._remembered.remember(key, raw[key])
             begin = end
         declared = languages if languages is not None else [None] * len(keys)
@@ -57,13 +63,22 @@ class OnnxDetector:
         said = f"{self.manifest.name} ({self.manifest_hash[:12]}) at {self._reader.where}"
         if self.manifest.least_tokens > 1:
             said += f", abstains below {self.manifest.least_tokens} tokens"
+        if self.manifest.scripts:
+            said += f", reads {' and '.join(name.capitalize() for name in self.manifest.scripts)} letters alone"
         fitted_with = self.calibration.provider
         if fitted_with is not None and fitted_with != self._reader.provider:
             said += f", calibrated on scores of {fitted_with}"
         return said
 
-    def _long_enough(self, cut: CutText) -> CutText:
-        return cut if cut.n_tokens >= self.manifest.least_tokens else replace(cut, sections=())
+    def _in_other_script(self, cut: CutText) -> bool:
+        """Say whether most letters are in scripts that the bundle does not read; without a letter nothing is."""
+        if not self.manifest.scripts:
+            return False
+        letters = letters_by_script(cut.text)
+        return 2 * sum(letters[name] for name in self.manifest.scripts) < letters.total()
+
+    def _unless_abstaining(self, cut: CutText, other_script: bool) -> CutText:
+        return replace(cut, sections=()) if other_script or cut.n_tokens < self.manifest.least_tokens else cut
 
     def _joined(self, cut: CutText, logits: NDArray[np.float32]) -> RawScore:
         tokens = np.array([len(section.ids) for section in cut.sections], dtype=np.float64)
@@ -87,4 +102,5 @@ class OnnxDetector:
             n_tokens=raw.n_tokens,
             truncated=raw.truncated,
             tampering=raw.tampering,
+            other_script=raw.other_script,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -24,8 +25,8 @@ class Reader(Protocol):
     provider: str
     """Onnxruntime's name for what computes; that of the encoder where there is one."""
 
-    def logits(self, sections: Sequence[Section]) -> NDArray[np.float32]:
-        """Return shape (sections,)."""
+    def logits(self, sections: Sequence[Section], spent_s: float) -> NDArray[np.float32]:
+        """Return shape (sections,); *spent_s* of the batch's deadline have passed before."""
 
 
 class EncoderReader:
@@ -37,8 +38,8 @@ class EncoderReader:
         self.where = f"{precision} on {runner.where}"
         self.provider = runner.provider
 
-    def logits(self, sections: Sequence[Section]) -> NDArray[np.float32]:
-        return self._runner.logits([section.ids for section in sections])
+    def logits(self, sections: Sequence[Section], spent_s: float) -> NDArray[np.float32]:
+        return self._runner.logits([section.ids for section in sections], spent_s)
 
 
 class NgramReader:
@@ -51,8 +52,8 @@ class NgramReader:
         self.where = f"{runner.unit.removesuffix('s')} n-grams on {runner.where}"
         self.provider = runner.provider
 
-    def logits(self, sections: Sequence[Section]) -> NDArray[np.float32]:
-        return self._runner.logits([self._runner.units_of(section.text) for section in sections])
+    def logits(self, sections: Sequence[Section], spent_s: float) -> NDArray[np.float32]:
+        return self._runner.logits([self._runner.units_of(section.text) for section in sections], spent_s)
 
 
 class WeightedReader:
@@ -65,8 +66,9 @@ class WeightedReader:
         self.where = ", with ".join(part.where for _, part in parts)
         self.provider = parts[0][1].provider
 
-    def logits(self, sections: Sequence[Section]) -> NDArray[np.float32]:
+    def logits(self, sections: Sequence[Section], spent_s: float) -> NDArray[np.float32]:
+        started_s = time.monotonic()
         total = np.full(len(sections), self._offset, dtype=np.float64)
         for weight, part in self._parts:
-            total += weight * part.logits(sections)
+            total += weight * part.logits(sections, spent_s + time.monotonic() - started_s)
         return total.astype(np.float32)

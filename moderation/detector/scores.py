@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 
 from moderation.text import UNTOUCHED, Tampering
 
-Abstention = Literal["empty", "short"]
+Abstention = Literal["empty", "short", "script"]
 
 
 @dataclass(frozen=True)
@@ -30,13 +30,14 @@ class RawScore:
     n_tokens: int
     truncated: bool
     tampering: Tampering = UNTOUCHED
+    other_script: bool = False
 
 
 @dataclass(frozen=True)
 class PartScores:
     """What the two parts of a joined bundle say of one text, in standard deviations; positive for machine-written.
 
-    *companion* is bounded, and NaN where it says nothing of the text, which then has the detector's score alone.
+    *companion* is bounded, and NaN where it is not heard on the text: it then counts as 0.
     """
 
     detector: float
@@ -47,7 +48,10 @@ class PartScores:
         trained = f"Of the text the trained detector says {self.detector:+.1f}"
         scale = "in standard deviations (above 0: like a machine's)"
         if math.isnan(self.companion):
-            return f"{trained}, {scale}, and it alone: too little of the text is new for a language model to judge."
+            return (
+                f"{trained}, {scale}. The language model is not heard and counts as 0: the text is too short, repeats "
+                "itself, or is written in a way that it has no words for."
+            )
         return f"{trained}, the figures of how expected its words were {self.companion:+.1f}, {scale}."
 
 
@@ -58,7 +62,8 @@ class ContentScore:
     *logit* is raw fp32: the sections' logits joined by the rule of the bundle; of a joined bundle it is calibrated
     log-odds, and the sections keep the logits of the detector in it. *probability* is the calibrated
     synthetic score, which may depend on the declared language. Both are NaN, and *sections* is empty, when the detector
-    abstains because nothing is left of the text after normalisation, or fewer tokens than the bundle can judge.
+    abstains: nothing is left of the text after normalisation, or fewer tokens than the bundle can judge, or
+    *other_script*, most of its letters are in a script that the bundle does not read.
     *truncated* says that only a fixed set of sections of a very long text was read, *tampering* what had been hidden in
     the text; the network reads it as if nothing had. *parts* has what the parts of a joined bundle say, None of others.
     """
@@ -70,12 +75,15 @@ class ContentScore:
     truncated: bool
     tampering: Tampering = UNTOUCHED
     parts: PartScores | None = None
+    other_script: bool = False
 
     @property
     def abstained(self) -> Abstention | None:
-        """Why there is no score: ``empty`` or ``short``; None where there is one."""
+        """Why there is no score: ``empty``, ``short`` or ``script``; None where there is one."""
         if not math.isnan(self.logit):
             return None
+        if self.other_script:
+            return "script"
         return "short" if self.n_tokens else "empty"
 
 

@@ -38,8 +38,9 @@ class Section:
 
 @dataclass(frozen=True)
 class CutText:
-    """All sections of one text; none when nothing was left after normalisation."""
+    """All sections of one text; none when nothing was left after normalisation, which *text* is."""
 
+    text: str
     sections: tuple[Section, ...]
     n_tokens: int
     truncated: bool
@@ -85,7 +86,7 @@ class SectionCutter:
             )
             for begin, end in spans
         )
-        return CutText(sections, len(ids), cut or thinned, seen.tampering)
+        return CutText(seen.text, sections, len(ids), cut or thinned, seen.tampering)
 
     def token_ids(self, text: str) -> tuple[int, ...]:
         """Return the ids of the normalised text, without special tokens."""
@@ -113,7 +114,7 @@ class CharacterCutter:
         clean = seen.text
         spans, thinned = _spread(windows(len(clean), self._max_characters))
         sections = tuple(Section(code_points(clean[begin:end]), begin, end, clean[begin:end]) for begin, end in spans)
-        return CutText(sections, len(_WORD_OR_SIGN.findall(clean)), cut or thinned, seen.tampering)
+        return CutText(clean, sections, len(_WORD_OR_SIGN.findall(clean)), cut or thinned, seen.tampering)
 
     def token_ids(self, text: str) -> tuple[int, ...]:
         """Return the code points of the normalised text."""

@@ -42,8 +42,8 @@ class Runner(Protocol):
     where: str
     provider: str
 
-    def logits(self, sequences: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
-        """Return shape (sequences,) for sequences of shape (tokens,)."""
+    def logits(self, sequences: Sequence[NDArray[np.int64]], spent_s: float = 0.0) -> NDArray[np.float32]:
+        """Return shape (sequences,) for sequences of shape (tokens,); *spent_s* of the deadline have passed before."""
 
 
 Inputs = dict[str, NDArray[Any]]
@@ -77,11 +77,11 @@ class AloneRunner:
         self._pool = ThreadPoolExecutor(max_workers=threads, thread_name_prefix="detector")
         self.where = f"the CPU, each section alone on {_threads(threads)}"
 
-    def logits(self, sequences: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
+    def logits(self, sequences: Sequence[NDArray[np.int64]], spent_s: float = 0.0) -> NDArray[np.float32]:
         # Longest first, so that no thread is left with a long text at the end.
         order = sorted(range(len(sequences)), key=lambda index: -len(sequences[index]))
         scores = np.empty(len(sequences), dtype=np.float32)
-        with run_options(self._deadline_s) as options:
+        with run_options(self._deadline_s, spent_s) as options:
             found = self._pool.map(lambda index: self._run(sequences[index], options), order)
             for index, score in zip(order, found, strict=True):
                 scores[index] = score

@@ -177,4 +177,4 @@ def test_what_the_parts_of_a_joined_detector_say_is_told_beside_a_flag_and_moves
     Joined.companion = math.nan
     (short,) = assessed(new_pipeline(new_state(), detector=Joined()).process([item(0, robot("p"))]))
     assert short.reasons[-1].value is None
-    assert "it alone: too little of the text is new" in short.reasons[-1].sentence
+    assert "is not heard and counts as 0: the text is too short" in short.reasons[-1].sentence

@@ -88,10 +88,10 @@ def test_bands_of_format_1_each_begin_where_the_one_before_ends_and_serve_every_
 
 
 def _in_format_1(folder: Path, calibration: object) -> Path:
-    """A copy of the shipped bundle as format 1 would have said it: without what format 2 brought."""
+    """A copy of the shipped bundle as format 1 would have said it: without what later ones brought."""
     copy = Path(shutil.copytree(shipped_detector(), folder / "copy"))
     content = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
-    for name in ("pooling", "least_tokens", "length_curve", "ngrams"):
+    for name in ("pooling", "least_tokens", "length_curve", "ngrams", "scripts"):
         content.pop(name, None)
     content |= {"format_version": 1, "calibration": calibration}
     (copy / "manifest.json").write_text(json.dumps(content), encoding="utf-8")
@@ -103,7 +103,7 @@ def test_a_bundle_of_format_1_reads_as_one_that_pools_by_the_mean_and_never_find
 ) -> None:
     bands = [{"up_to_tokens": None, "slope": 3.0, "intercept": 0.5, "rows": 7}]
     manifest, _ = read_manifest(_in_format_1(tmp_path, {"method": "m", "fitted_on": "f", "bands": bands}))
-    assert manifest.least_tokens == 1
+    assert (manifest.least_tokens, manifest.scripts) == (1, ())
     assert manifest.pooling.rule == "token-weighted mean"
     (band,) = manifest.precisions["int8"].calibration.bands
     assert (band.over_tokens, band.language, band.slope, band.rows) == (0, None, 3.0, 7)

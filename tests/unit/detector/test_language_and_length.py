@@ -1,4 +1,4 @@
-"""A declared language moves the probability and nothing else; a text too short gets no score at all."""
+"""A declared language moves the probability alone; a text too short, or in other letters, gets no score at all."""
 
 from __future__ import annotations
 
@@ -31,17 +31,19 @@ class TokensReader:
     def __init__(self) -> None:
         self.sections = 0
 
-    def logits(self, sections: Sequence[Section]) -> NDArray[np.float32]:
+    def logits(self, sections: Sequence[Section], _spent_s: float) -> NDArray[np.float32]:
         self.sections += len(sections)
         return np.array([len(section.ids) for section in sections], dtype=np.float32)
 
 
-def _detector(least_tokens: int = 1, provider: str | None = None) -> tuple[OnnxDetector, TokensReader]:
+def _detector(
+    least_tokens: int = 1, provider: str | None = None, scripts: tuple[str, ...] = ()
+) -> tuple[OnnxDetector, TokensReader]:
     shipped = load_detector(shipped_detector(), threads=1)
     assert isinstance(shipped, OnnxDetector)
     calibration = Calibration(method="by hand", fitted_on="nothing", provider=provider, bands=_BANDS)
     entry = shipped.manifest.precisions["int8"].model_copy(update={"calibration": calibration})
-    changes = {"precisions": {"int8": entry}, "least_tokens": least_tokens}
+    changes = {"precisions": {"int8": entry}, "least_tokens": least_tokens, "scripts": scripts}
     reader = TokensReader()
     cutter = shipped._cutter
     manifest = shipped.manifest.model_copy(update=changes)
@@ -83,6 +85,34 @@ def test_a_text_below_the_least_length_is_abstained_from_and_never_computed() ->
     assert math.isnan(short.probability)
     assert (enough.abstained, enough.n_tokens, len(enough.sections)) == (None, 5, 1)
     assert (empty.abstained, empty.n_tokens) == ("empty", 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("Автобус опять опоздал, и я вместе с ним.", "script"),
+        ("昨日、姉と市場に行ってトマトを買った。", "script"),
+        ("أمس ذهبت إلى السوق مع أختي", "script"),
+        ("Русский text with more Latin letters than Cyrillic", None),
+        ("naïve café, Łódź, Đà Nẵng", None),
+        ("12:45 -> 13:10 (+25) 🙂🙂", None),
+        ("", "empty"),
+    ],
+)
+def test_a_text_mostly_in_letters_that_the_bundle_does_not_read_is_never_computed(text: str, why: str | None) -> None:
+    detector, reader = _detector(scripts=("LATIN",))
+    for _ in range(2):  # the second time from memory
+        (score,) = detector.score([text], ["ru"])
+        assert score.abstained == why
+        assert math.isnan(score.logit) == math.isnan(score.probability) == (why is not None)
+    assert reader.sections == (why is None)
+    assert "reads Latin letters alone" in detector.describe()
+
+
+def test_a_bundle_that_names_no_scripts_reads_every_one() -> None:
+    detector, _ = _detector()
+    assert detector.score(["Автобус опять опоздал"])[0].abstained is None
+    assert "letters" not in detector.describe()
 
 
 def test_a_remembered_abstention_stays_one() -> None:

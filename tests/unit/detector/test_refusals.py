@@ -57,13 +57,23 @@ def test_a_file_outside_the_bundle_is_refused(bundle: Path) -> None:
         load_detector(bundle)
 
 
+def test_scripts_in_a_format_whose_programs_would_not_abstain_are_refused(bundle: Path) -> None:
+    _change(bundle, lambda manifest: manifest.update(format_version=3))
+    with pytest.raises(BundleError, match="format version 3 knows no scripts"):
+        load_detector(bundle)
+
+
 def test_a_newer_format_version_is_refused(bundle: Path) -> None:
     _change(bundle, lambda manifest: manifest.update(format_version=99))
     with pytest.raises(BundleError, match="upgrade moderation-sidecar"):
         load_detector(bundle)
 
 
-@pytest.mark.parametrize("content", ["", "[]", "not JSON", '{"format_version": 1}'])
+@pytest.mark.parametrize(
+    "content",
+    ["", "[]", "not JSON", '{"format_version": 1}', "[" * 200_000],
+    ids=["empty", "a list", "no JSON", "a version alone", "nested"],
+)
 def test_a_damaged_manifest_is_refused(bundle: Path, content: str) -> None:
     (bundle / "manifest.json").write_text(content, encoding="utf-8")
     with pytest.raises(BundleError, match=r"manifest\.json"):

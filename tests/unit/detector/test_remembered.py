@@ -28,7 +28,7 @@ class CountingReader:
     def __init__(self) -> None:
         self.sections = 0
 
-    def logits(self, sections: Sequence[Section]) -> NDArray[np.float32]:
+    def logits(self, sections: Sequence[Section], _spent_s: float) -> NDArray[np.float32]:
         """The number of tokens of each."""
         self.sections += len(sections)
         return np.array([len(section.ids) for section in sections], dtype=np.float32)

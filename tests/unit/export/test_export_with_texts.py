@@ -15,12 +15,13 @@ from typer.testing import CliRunner
 
 from export import bundle as bundle_module
 from export.bundle import BundleOrder, write_bundle
+from export.decided import scripts_of
 from export.labelled_texts import LabelledText, read_labelled_texts
 from export.length_curve import LENGTHS
 from export.parity import refuse_auroc_loss, refuse_other_graph
 from moderation.cli.export import app
 from moderation.detector import load_detector
-from moderation.detector.manifest import Manifest, Parity, Precision, read_manifest
+from moderation.detector.manifest import FORMAT_VERSION, Manifest, Parity, Precision, read_manifest
 from moderation.errors import InputError
 
 _PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
@@ -111,6 +112,22 @@ def test_the_length_curve_and_what_it_decides_are_kept(decided: Path, manifest: 
     detector = load_detector(decided)
     short, enough = detector.score([" ".join(["w9"] * n) for n in (manifest.least_tokens - 1, manifest.least_tokens)])
     assert (short.abstained, enough.abstained) == ("short", None)
+
+
+def test_scripts_in_which_enough_people_wrote_are_read_and_no_others(decided: Path, manifest: Manifest) -> None:
+    assert (manifest.format_version, manifest.scripts) == (FORMAT_VERSION, ("LATIN",))
+    assert load_detector(decided).score(["слово " * 30])[0].abstained == "script"
+
+
+def test_machines_alone_and_a_few_people_open_no_script() -> None:
+    def written(text: str, label: int, count: int) -> list[LabelledText]:
+        return [LabelledText(f"{text} {number}", label, None, "", str(number)) for number in range(count)]
+
+    people = [*written("a plain word", 0, 60), *written("λέξη μία", 0, 50), *written("одно слово", 0, 49)]
+    assert scripts_of([*people, *written("一つの言葉", 1, 90)]) == ("GREEK", "LATIN")
+    assert scripts_of(people[:49]) == ()
+    assert scripts_of(written("12:45 :)", 0, 60)) == ()
+    assert scripts_of(written("スーパーでコーヒーを買った、姉と", 0, 60)) == ("CJK",)
 
 
 def test_probes_shorter_than_the_least_length_still_prove_the_polarity(decided: Path, manifest: Manifest) -> None:

@@ -19,11 +19,16 @@ from moderation.training.detector.kept_features import KeptFeatures
 from moderation.training.detector.partition import load_partition
 from moderation.training.detector.rows import TextRow
 from moderation.training.detector.slices import in_validation, sample_per_stratum
-from moderation.training.detector.zero_shot_fit import ROWS_PER_STRATUM, alike, fit_zero_shot
+from moderation.training.detector.zero_shot_fit import (
+    MOST_DEVIATIONS,
+    ROWS_PER_STRATUM,
+    alike,
+    fit_zero_shot,
+    heard_figures,
+    least_characters_per_token,
+)
 
 _HELD_OUT_PER_STRATUM = 100
-_MOST_DEVIATIONS = 1.5
-"""Beyond so many standard deviations the companion says no more (decision 0613)."""
 _ENOUGH_OF_A_SIDE = 50
 _ENOUGH_OF_A_SOURCE = 20
 
@@ -57,8 +62,11 @@ def fit_joined(
     spread of the detector's logits and the calibration come from held-out texts, because a detector is surer of what
     it was trained on. Raises InputError for too few texts of a side, and for scores that say nothing.
     """
-    zero_shot, values = _fit_figures(features, texts.trained_on, progress)
-    found = zero_shot.values(_figures(features, texts.held_out, "held-out texts", progress))
+    least = least_characters_per_token(texts.trained_on, features)
+    zero_shot, values = _fit_figures(features, texts.trained_on, least, progress)
+    spread = _spread(values, zero_shot.fitted_on)
+    figures = _figures(features, texts.held_out, least, "held-out texts", progress)
+    found = zero_shot.values_that_count(figures, spread.mean)
     logits = np.array([score.logit for score in detector.score([row.text for row in texts.held_out])])
     heard = np.asarray(np.isfinite(found) & np.isfinite(logits), dtype=np.bool_)
     rows = [row for row, inside in zip(texts.held_out, heard, strict=True) if inside]
@@ -67,9 +75,10 @@ def fit_joined(
     sides = Counter(row.label for row in rows)
     plain = JoiningRule(
         detector=_spread(logits[heard], words),
-        zero_shot=BoundedSpread(**_spread(values, zero_shot.fitted_on).model_dump(), bound=_MOST_DEVIATIONS),
+        zero_shot=BoundedSpread(**spread.model_dump(), bound=MOST_DEVIATIONS),
         slope=1.0,
         intercept=0.0,
+        least_characters_per_token=least,
         fitted_on=words,
         humans=sides[0],
         machines=sides[1],
@@ -95,9 +104,9 @@ def _aurocs(rows: Sequence[TextRow], **scores: NDArray[np.float64]) -> dict[str,
 
 
 def _fit_figures(
-    features: KeptFeatures, rows: Sequence[TextRow], progress: Progress
+    features: KeptFeatures, rows: Sequence[TextRow], least_characters: float, progress: Progress
 ) -> tuple[ZeroShotRule, NDArray[np.float64]]:
-    figures = _figures(features, rows, "texts of known sources", progress)
+    figures = _figures(features, rows, least_characters, "texts of known sources", progress)
     seen = np.asarray(np.isfinite(figures).all(axis=1), dtype=np.bool_)
     used = [row for row, inside in zip(rows, seen, strict=True) if inside]
     _refuse_too_few(used, "texts of which the companion says something")
@@ -106,7 +115,9 @@ def _fit_figures(
     return zero_shot, zero_shot.values(figures[seen])
 
 
-def _figures(features: KeptFeatures, rows: Sequence[TextRow], what: str, progress: Progress) -> NDArray[np.float64]:
+def _figures(
+    features: KeptFeatures, rows: Sequence[TextRow], least_characters: float, what: str, progress: Progress
+) -> NDArray[np.float64]:
     done = 0
 
     def advance(texts: int) -> None:
@@ -114,7 +125,7 @@ def _figures(features: KeptFeatures, rows: Sequence[TextRow], what: str, progres
         done += texts
         progress(what, done, len(rows))
 
-    return features.of([row.text for row in rows], advance)
+    return heard_figures([row.text for row in rows], features, least_characters, advance)
 
 
 def _refuse_too_few(rows: Sequence[TextRow], what: str) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from moderation.attacks.attack import random_for
 from moderation.attacks.benign_code import code_snippet
+from moderation.attacks.benign_languages import in_latin_letters, in_other_letters
 from moderation.attacks.benign_lists import shopping_list, to_do_list
 from moderation.attacks.benign_templates import order_confirmation, sports_result, weather_report
 from moderation.attacks.benign_verses import verses
@@ -48,5 +49,7 @@ BENIGN: tuple[BenignSuite, ...] = (
     BenignSuite("shopping_lists", "Shopping lists, one thing a line.", shopping_list),
     BenignSuite("to_do_lists", "Lists of things to do, numbered or with boxes.", to_do_list),
     BenignSuite("code_snippets", "Short pieces of code, settings, queries and error messages.", code_snippet),
+    BenignSuite("other_languages", "Small talk in six other languages, and Hindi in Latin letters.", in_latin_letters),
+    BenignSuite("other_alphabets", "Small talk in eight languages with another script than Latin.", in_other_letters),
     BenignSuite("verses", "Rhymed verses whose refrain comes back word for word.", verses),
 )

@@ -8,6 +8,8 @@ import unicodedata
 
 from moderation.attacks.attack import Attack
 from moderation.attacks.calques import CALQUES
+from moderation.attacks.characters import leet, marked
+from moderation.attacks.layout import random_capitals
 from moderation.attacks.slips import CONTRACTIONS, LEARNER_WORDS, TYPOS
 from moderation.attacks.spans import (
     articles,
@@ -19,6 +21,7 @@ from moderation.attacks.spans import (
     whole_words,
     without_article,
 )
+from moderation.attacks.words import misspelling
 
 FILLERS = ("um", "uh", "like", "you know", "so", "i mean", "well", "er")
 SPOKEN_MARKS = {",": "comma", ".": "period", "?": "question mark", "!": "exclamation mark"}
@@ -104,6 +107,10 @@ def _time_first(sentence: str) -> str:
     return f"{time.capitalize()} {head}{end}"
 
 
+def _all_capitals(text: str, _rng: random.Random, _rate: float) -> str:
+    return text.upper()
+
+
 def _first_words(text: str, rng: random.Random, _rate: float) -> str:
     wanted = rng.randint(1, SHORT_WORDS)
     for number, word in enumerate(_WORD.finditer(text), start=1):
@@ -148,5 +155,10 @@ BENIGN_CHANGES: tuple[Attack, ...] = (
         "As translated word by word: phrases of other languages, the time at the head of a sentence.",
         _translated,
     ),
+    Attack("many_typos", 0.7, "words", "As somebody writes who spells with difficulty, or in haste.", misspelling),
+    Attack("all_capitals", 1.0, "text", "All in capitals, as with the key stuck or the voice raised.", _all_capitals),
+    Attack("mocking_capitals", 0.5, "small letters", "Capitals at random, as people mock each other.", random_capitals),
+    Attack("digits_for_letters", 0.3, "letters", "Digits drawn like letters, as players and fans write.", leet),
+    Attack("stacked_accents", 0.3, "letters", "Accents that belong nowhere, as ornament.", marked),
     Attack("very_short", 1.0, "text", f"Only the first one to {SHORT_WORDS} words.", _first_words),
 )

@@ -40,7 +40,8 @@ def _tagged(text: str, rng: random.Random, rate: float) -> str:
     return change_some(text, letters(text), rate, rng, lambda letter: letter + rng.choice(TAGS))
 
 
-def _marked(text: str, rng: random.Random, rate: float) -> str:
+def marked(text: str, rng: random.Random, rate: float) -> str:
+    """Put an accent that does not belong there on a share *rate* of the letters."""
     return change_some(text, letters(text), rate, rng, lambda letter: letter + rng.choice(MARKS))
 
 
@@ -69,7 +70,8 @@ def _mathematical(text: str, rng: random.Random, rate: float) -> str:
     return change_some(text, letters(text, string.ascii_letters), rate, rng, symbol)
 
 
-def _leet(text: str, rng: random.Random, rate: float) -> str:
+def leet(text: str, rng: random.Random, rate: float) -> str:
+    """Write a share *rate* of the letters that have one as a digit or sign that is drawn like them."""
     return change_some(text, letters(text, _LEET_ANY_CASE), rate, rng, lambda a: rng.choice(_LEET_ANY_CASE[a]))
 
 
@@ -104,7 +106,7 @@ CHARACTER_ATTACKS: tuple[Attack, ...] = (
         _bidi_reversed,
     ),
     Attack("tag_characters", 0.1, "letters", "An invisible tag character follows a letter.", _tagged),
-    Attack("combining_marks", 0.3, "letters", "An accent that does not belong there is put on a letter.", _marked),
+    Attack("combining_marks", 0.3, "letters", "An accent that does not belong there is put on a letter.", marked),
     Attack("full_width", 1.0, "letters", "Latin letters become full-width ones.", _full_width),
     Attack(
         "mathematical_letters",
@@ -113,5 +115,5 @@ CHARACTER_ATTACKS: tuple[Attack, ...] = (
         "Latin letters become bold, script, sans-serif or typewriter symbols of one mathematical alphabet.",
         _mathematical,
     ),
-    Attack("leet", 0.3, "letters", "A letter becomes a digit or sign that is drawn like it.", _leet),
+    Attack("leet", 0.3, "letters", "A letter becomes a digit or sign that is drawn like it.", leet),
 )

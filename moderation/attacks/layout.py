@@ -41,7 +41,8 @@ def _lower(text: str, rng: random.Random, rate: float) -> str:
     return change_some(text, [span for span in letters(text) if text[span[0]].isupper()], rate, rng, str.lower)
 
 
-def _random_upper(text: str, rng: random.Random, rate: float) -> str:
+def random_capitals(text: str, rng: random.Random, rate: float) -> str:
+    """Make capitals of a share *rate* of the small letters."""
     # A letter whose capital is itself (CJK, "ª") or takes two letters ("ß") is none that a key press would change.
     small = [span for span in letters(text) if (a := text[span[0]]).upper() != a and len(a.upper()) == 1]
     return change_some(text, small, rate, rng, str.upper)
@@ -77,7 +78,7 @@ LAYOUT_ATTACKS: tuple[Attack, ...] = (
         _controlled,
     ),
     Attack("case_lower", 1.0, "capitals", "Capitals become small letters.", _lower),
-    Attack("case_random", 0.2, "small letters", "Small letters become capitals at random.", _random_upper),
+    Attack("case_random", 0.2, "small letters", "Small letters become capitals at random.", random_capitals),
     Attack("paragraph_breaks", 0.5, "sentences", "An empty line follows a sentence.", _paragraphs),
     Attack("emoji_padding", 0.5, "sentences", "One to three emoji follow a sentence.", _emoji),
 )

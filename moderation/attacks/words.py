@@ -57,7 +57,8 @@ def _beside(letter: str, rng: random.Random) -> str:
     return in_the_case_of(letter, rng.choice(_NEIGHBOURS[letter.lower()]))
 
 
-def _misspelling(text: str, rng: random.Random, rate: float) -> str:
+def misspelling(text: str, rng: random.Random, rate: float) -> str:
+    """Misspell a share *rate* of the words of four or more letters."""
     return change_some(text, matches(_LONG_WORD, text), rate, rng, lambda word: misspelt(word, rng))
 
 
@@ -98,7 +99,7 @@ WORD_ATTACKS: tuple[Attack, ...] = (
         0.1,
         "words",
         "A word of four or more letters has two letters swapped, one dropped, doubled or hit one key beside.",
-        _misspelling,
+        misspelling,
     ),
     Attack("synonyms", 0.7, "words", "A common word or phrase becomes another of the same meaning.", _synonyms),
     Attack("article_deletion", 0.5, "articles", "An English article is left out.", _without_articles),

@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import replace
 
-from moderation.detector.calibration import log_odds, sigmoid
+from moderation.detector.calibration import sigmoid
 from moderation.detector.companion.companion import Companion
 from moderation.detector.companion.statistics import figures_of
 from moderation.detector.joined.manifest import JoinedManifest
@@ -20,9 +20,10 @@ class JoinedDetector:
     """A verified joined bundle, ready to score. Safe to call from several threads.
 
     The logit is the calibrated log-odds of the mean of both parts' scores, each in standard deviations. Where the
-    companion says nothing of a text, it is the detector's own calibrated log-odds; where the detector abstains, this
-    one does. Sections keep the detector's raw logits: the companion reads a text as a whole. The probability is that
-    of the logit; a declared language changes neither.
+    companion is not heard on a text, because too few of its tokens are new or they are too short to be words that it
+    knows, it counts as if it had nothing to say either way, and so it does at the most where it finds the text
+    unexpected. Where the detector abstains, this one does. Sections keep the detector's raw logits: the companion reads
+    a text as a whole. The probability is that of the logit; a declared language changes neither.
     """
 
     def __init__(
@@ -60,10 +61,15 @@ class JoinedDetector:
         )
 
     def _zero_shot(self, texts: dict[bytes, str], started_s: float) -> dict[bytes, float]:
+        values = dict.fromkeys(texts, math.nan)
+        joining = self.manifest.joining
+        least = joining.least_characters_per_token
+        read = {key: text for key, text in texts.items() if self._companion.characters_per_token(text) >= least}
         spent_s = time.monotonic() - started_s
-        scores = self._companion.score(list(texts.values()), self._deadline_s, spent_s)
-        found = self.manifest.zero_shot.values(figures_of([score.features for score in scores]))
-        values = {key: float(value) for key, value in zip(texts, found, strict=True)}
+        scores = self._companion.score(list(read.values()), self._deadline_s, spent_s)
+        figures = figures_of([score.features for score in scores])
+        found = self.manifest.zero_shot.values_that_count(figures, joining.zero_shot.mean)
+        values |= {key: float(value) for key, value in zip(read, found, strict=True)}
         for key, value in values.items():
             self._remembered.remember(key, value)
         return values
@@ -72,11 +78,10 @@ class JoinedDetector:
         if math.isnan(score.logit):
             return score
         joining = self.manifest.joining
-        detector = joining.detector.standardised(score.logit)
-        if math.isnan(zero_shot):
-            logit = log_odds(self._detector.calibration, score.logit, score.n_tokens)
-            parts = PartScores(detector, math.nan)
-        else:
-            logit = joining.log_odds(score.logit, zero_shot)
-            parts = PartScores(detector, joining.zero_shot.standardised(zero_shot))
+        heard = not math.isnan(zero_shot)
+        # The detector's own log-odds reach farther than those of both: with them the texts on which the companion is
+        # not heard would lie farthest out, and they alone would set a threshold for one account in a thousand.
+        logit = joining.log_odds(score.logit, zero_shot if heard else joining.zero_shot.mean)
+        companion = joining.zero_shot.standardised(zero_shot) if heard else math.nan
+        parts = PartScores(joining.detector.standardised(score.logit), companion)
         return replace(score, logit=logit, probability=sigmoid(logit), parts=parts)

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
 from moderation.checksum import sha256_of
-from moderation.detector.bundle_files import MANIFEST_FILE, BundleKind, read_content, validated
+from moderation.detector.bundle_files import MANIFEST_FILE, BundleKind, manifest_values, read_content, validated
 from moderation.detector.joined.rule import JoiningRule, ZeroShotRule
 from moderation.errors import BundleError
 
 # Programs that know no joined bundle read detector bundles up to format 2, and tell clearly of a newer one. Format 3 is
-# from before repetitions were left out of the figures: its rules are for other numbers (decision 0613).
-FORMAT_VERSION = 4
+# from before repetitions were left out of the figures: its rules are for other numbers (decision 0613). Format 4 hears
+# the companion on every text, also where it has no words for it (decision 0615).
+FORMAT_VERSION = 5
 KIND = "joined"
 DETECTOR_PART = "detector"
 COMPANION_PART = "companion"
@@ -56,11 +56,7 @@ class JoinedManifest(_Part):
 
 def is_joined(bundle: Path) -> bool:
     """Say whether the manifest in *bundle* is that of a joined bundle, of whatever version."""
-    try:
-        content = json.loads((bundle / MANIFEST_FILE).read_bytes())
-    except (OSError, ValueError):
-        return False
-    return isinstance(content, dict) and content.get("kind") == KIND
+    return manifest_values(bundle).get("kind") == KIND
 
 
 def read_joined_manifest(bundle: Path) -> tuple[JoinedManifest, str]:
@@ -72,7 +68,7 @@ def read_joined_manifest(bundle: Path) -> tuple[JoinedManifest, str]:
     content = read_content(bundle, JOINED)
     if int(content.values["format_version"]) < FORMAT_VERSION:
         raise BundleError(
-            f"{content.path} is from a version that counted a companion's figures otherwise: write the joined bundle "
+            f"{content.path} is from a version that heard or counted a companion otherwise: write the joined bundle "
             f"again with {JOINED.written_by}, and train its risk bundle anew."
         )
     manifest = validated(JoinedManifest, content, JOINED)

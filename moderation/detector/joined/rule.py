@@ -15,6 +15,7 @@ WEIGHED = tuple(name for name in FEATURES if name not in ("curvature", "n_tokens
 """The figures that the rule weighs: those that do not grow with a text's length."""
 _COLUMNS = [FEATURES.index(name) for name in WEIGHED]
 _TOKENS = FEATURES.index("n_tokens")
+_EXPECTEDNESS = WEIGHED.index("mean_log_probability")
 
 
 class _Part(BaseModel):
@@ -54,6 +55,16 @@ class ZeroShotRule(_Part):
         Each text is summed by itself: a product of matrices may round a row otherwise among other rows.
         """
         return np.array([self._value(row) for row in figures], dtype=np.float64)
+
+    def values_that_count(self, figures: NDArray[np.float64], neutral: float) -> NDArray[np.float64]:
+        """Return `values`, but at most *neutral* of a text that is less expected than those it was fitted on.
+
+        Some machines write unexpectedly, and the squares find them; so do people who misspell, shout, mock or write
+        another language, and an unexpected word speaks against nobody (decision 0615).
+        """
+        values = self.values(figures)
+        unexpected = weighed_of(figures)[:, _EXPECTEDNESS] < self.means[_EXPECTEDNESS]
+        return np.where(unexpected, np.minimum(values, neutral), values)
 
     def _value(self, figures: NDArray[np.float64]) -> float:
         terms = terms_of(figures[None, :], self.means, self.scales, self.noise_tokens)[0]
@@ -112,13 +123,15 @@ class JoiningRule(_Part):
 
     Both weigh alike, because no text of a known source may choose weights: those texts favour the part that was
     trained on their sources. *humans* and *machines* are the texts that *fitted_on* names, and *held_out* has what the
-    parts are worth on them, by source: a monotone calibration moves no AUROC.
+    parts are worth on them, by source: a monotone calibration moves no AUROC. The companion is not heard on a text
+    whose tokens have fewer than *least_characters_per_token* characters on average (decision 0615).
     """
 
     detector: Spread
     zero_shot: BoundedSpread
     slope: float = Field(gt=0)
     intercept: float
+    least_characters_per_token: float = Field(ge=0)
     fitted_on: str
     humans: int
     machines: int

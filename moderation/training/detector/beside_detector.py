@@ -34,9 +34,9 @@ def beside_detector(rows: Sequence[TextRow], logits: Scores, features: Scores) -
 
     *logits* of shape (rows,) are the detector's, *features* of shape (rows, FEATURES) the companion's; a row on which
     either abstains, NaN, is left out. Compared are ``detector``; ``zero-shot``, the regression of the figures alone;
-    and ``detector+zero-shot``, the mean of both in standard deviations, as a joined bundle takes it. What is fitted is
-    fitted on four fifths of the groups and scores the fifth. Intervals and differences are over resampled groups.
-    Raises InputError when no source has both labels, or a fit one alone.
+    and ``detector+zero-shot``, the mean of both in standard deviations, without the limits of a joined bundle. What is
+    fitted is fitted on four fifths of the groups and scores the fifth. Intervals and differences are over resampled
+    groups. Raises InputError when no source has both labels, or a fit one alone.
     """
     seen = np.isfinite(logits) & np.isfinite(features).all(axis=1)
     used = of_both_labels([row for row, read in zip(rows, seen, strict=True) if read])

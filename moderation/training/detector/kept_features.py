@@ -29,6 +29,10 @@ class KeptFeatures:
         """Return shape (texts, FEATURES), NaN where the companion abstains; *advance* is told of texts done."""
         return np.array(self._kept.of(texts, advance), dtype=np.float64).reshape(len(texts), len(FEATURES))
 
+    def characters_per_token(self, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Return how long the companion's tokens of each text are on average, shape (texts,), NaN without a token."""
+        return np.array([self._companion.characters_per_token(text) for text in texts], dtype=np.float64)
+
     def _compute(self, texts: Sequence[str]) -> list[list[float]]:
         return [
             [float(getattr(score.features, name)) for name in FEATURES] for score in self._companion.score(list(texts))

@@ -17,7 +17,6 @@ from typer.testing import CliRunner
 
 from moderation.cli.score import score_command
 from moderation.detector import ContentScore, load_detector
-from moderation.detector.calibration import log_odds
 from moderation.detector.companion import FEATURES, CompanionScore, load_companion
 from moderation.detector.joined.detector import JoinedDetector
 from moderation.detector.joined.rule import BoundedSpread
@@ -30,10 +29,11 @@ _POSTS = (
     "It is important to note that the ferry sang. In conclusion, yes, it is important.",
     "The tram was late, and nobody told us why. " * 40,
     "Wh\u0430t \u0430 d\u0430y, my \u200bfriends, wh\u0430t a d\u0430y",
-    "日本のフェリー 🙂",
+    "the ferry was at home 🙂",
 )
 _WITHOUT_FIGURES = "w270 w271"
 """Three tokens to the small companion, which then says nothing; more to the detector."""
+_IN_PIECES = "x q z j v " * 6
 
 
 def _load(bundle: Path, *, remembered_texts: int = 0, max_text_bytes: int = 65536) -> JoinedDetector:
@@ -56,6 +56,9 @@ class _Asked:
         self.spent_s: list[float] = []
         monkeypatch.setattr(detector, "_companion", self)
 
+    def characters_per_token(self, text: str) -> float:
+        return self._companion.characters_per_token(text)
+
     def score(self, texts: Sequence[str], deadline_s: float | None, spent_s: float) -> list[CompanionScore]:
         self.texts += texts
         self.spent_s.append(spent_s)
@@ -75,7 +78,14 @@ def test_the_logit_is_the_calibrated_mean_of_both_parts_in_standard_deviations(
     terms = (figures[:, [FEATURES.index(name) for name in rule["figures"]]] - rule["means"]) / rule["scales"] / chance
     values = np.hstack([terms, terms**2]) @ np.array(rule["coefficients"]) + rule["intercept"]
     zero_shot = joining["zero_shot"]
+    unexpected = figures[:, FEATURES.index("mean_log_probability")] < rule["means"][0]
+    assert not unexpected.all()
+    values = np.where(unexpected, np.minimum(values, zero_shot["mean"]), values)
     values = np.clip((values - zero_shot["mean"]) / zero_shot["sd"], -zero_shot["bound"], zero_shot["bound"])
+    read = [companion.characters_per_token(text) for text in _POSTS]
+    heard = np.array(read) >= joining["least_characters_per_token"]
+    assert 2 <= heard.sum() < len(_POSTS)
+    values = np.where(heard, values, 0.0)
     logits = np.array([score.logit for score in alone])
     spread = joining["detector"]
     mean = ((logits - spread["mean"]) / spread["sd"] + values) / 2
@@ -93,15 +103,28 @@ def test_a_score_does_not_depend_on_its_neighbours(detector: JoinedDetector) -> 
     assert together[::-1] == detector.score([_WITHOUT_FIGURES, *_POSTS[::-1]])
 
 
-def test_where_the_companion_says_nothing_the_detectors_own_log_odds_stand(
-    detector: JoinedDetector, joined_dir: Path
+@pytest.mark.parametrize("text", [_WITHOUT_FIGURES, _IN_PIECES], ids=["too short", "in pieces"])
+def test_where_the_companion_is_not_heard_it_counts_as_if_it_found_nothing_either_way(
+    detector: JoinedDetector, joined_dir: Path, text: str
 ) -> None:
-    part = load_alone(joined_dir / "detector", threads=1)
-    (alone,) = part.score([_WITHOUT_FIGURES])
-    (score,) = detector.score([_WITHOUT_FIGURES], ["de"])
-    assert score.logit == log_odds(part.calibration, alone.logit, alone.n_tokens)
-    assert score.probability == pytest.approx(alone.probability)
-    assert score.logit != alone.logit
+    joining = detector.manifest.joining
+    (alone,) = load_alone(joined_dir / "detector", threads=1).score([text])
+    (score,) = detector.score([text], ["de"])
+    standing = (alone.logit - joining.detector.mean) / joining.detector.sd
+    assert score.logit == pytest.approx(joining.slope * standing / 2 + joining.intercept, rel=1e-12)
+    assert score.parts is not None
+    assert (score.parts.detector, math.isnan(score.parts.companion)) == (pytest.approx(standing), True)
+
+
+def test_a_text_that_falls_into_pieces_is_never_computed_by_the_companion(
+    detector: JoinedDetector, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    least = detector.manifest.joining.least_characters_per_token
+    assert detector._companion.characters_per_token(_IN_PIECES) < least
+    assert detector._companion.characters_per_token(_POSTS[0]) >= least
+    asked = _Asked(detector, monkeypatch)
+    detector.score([_IN_PIECES, _POSTS[0]])
+    assert asked.texts == [_POSTS[0]]
 
 
 @pytest.mark.parametrize(("text", "why"), [("", "empty"), (" \u200b\n", "empty"), ("ok", "short")])
@@ -156,7 +179,7 @@ def test_the_companion_is_ended_at_the_deadline_of_the_whole_call(
     joined_dir: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     detector = _load(joined_dir, remembered_texts=1000)
-    texts = [f"{_POSTS[2]}{number}" for number in range(40)]
+    texts = [f"{_POSTS[1]} {number}" for number in range(40)]
     detector._detector.score(texts)  # from here on only the companion has something to compute
     monkeypatch.setattr(detector, "_deadline_s", 0.004)
     with pytest.raises(DetectorOverdue, match=r"0\.004 s.*detector_deadline_s"):

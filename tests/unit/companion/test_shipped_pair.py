@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import math
+import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from moderation.attacks import BENIGN, BenignSuite, attack_named
 from moderation.checksum import sha256_of
 from moderation.cli.score import score_command
 from moderation.detector import Detector, load_detector, shipped_detector
@@ -17,7 +21,9 @@ from moderation.detector.joined.manifest import read_joined_manifest
 from moderation.detector.manifest import read_manifest
 from moderation.detector.shipped import SHIPPED, directory_of
 from moderation.errors import BundleError
+from tests.unit.project.pages import ROOT
 
+_FIGURES = ROOT / "docs/benchmarks/detector-text-dev-thorough.json"
 _REFRAIN = "And we keep on walking, and we keep on walking home. "
 
 
@@ -70,7 +76,7 @@ def test_what_people_laugh_sing_or_quote_stays_unsuspicious_or_below_what_the_de
     ]
     alone = load_detector("fast", threads=2)
     for both, one in zip(thorough.score(texts), alone.score(texts), strict=True):
-        assert both.probability <= max(one.probability, 0.2)
+        assert both.probability <= max(one.probability, 0.3)
 
 
 def test_however_expected_a_text_is_the_companion_raises_it_by_a_bounded_amount(thorough: Detector) -> None:
@@ -80,6 +86,61 @@ def test_however_expected_a_text_is_the_companion_raises_it_by_a_bounded_amount(
     for score, alone in zip(thorough.score(texts), load_detector("fast", threads=2).score(texts), strict=True):
         mid = joining.slope * joining.detector.standardised(alone.logit) / 2 + joining.intercept
         assert abs(score.logit - mid) <= most + 1e-9
+
+
+@pytest.mark.parametrize("bank", BENIGN, ids=lambda bank: bank.name)
+def test_honest_texts_that_look_regular_or_are_in_another_language_stay_low(
+    thorough: Detector, bank: BenignSuite
+) -> None:
+    figures = json.loads(_FIGURES.read_text(encoding="utf-8"))
+    assert figures["manifest_sha256"] == thorough.manifest_hash
+    threshold = figures["results"]["detector"]["threshold_for_1_percent_of_all_humans"]
+    scores = thorough.score(bank.texts(figures["seed"], 40))
+    assert sum(score.abstained is None and score.logit > threshold for score in scores) <= 2
+    if bank.name == "other_alphabets":
+        assert {score.abstained for score in scores} == {"script"}
+    elif bank.name != "code_snippets":  # of which most is masked
+        assert sum(score.abstained is None for score in scores) >= 38
+
+
+@pytest.mark.parametrize(
+    "change", ["many_typos", "all_capitals", "mocking_capitals", "digits_for_letters", "stacked_accents"]
+)
+def test_who_writes_in_an_odd_way_is_not_taken_for_a_machine(thorough: Detector, change: str) -> None:
+    texts = [text for bank in BENIGN if bank.name != "other_alphabets" for text in bank.texts(2, 8)]
+    plain, odd = (
+        np.array([score.logit for score in thorough.score(some)])
+        for some in (texts, [attack_named(change).apply(text, 1) for text in texts])
+    )
+    assert np.isfinite(odd).sum() > 50
+    assert np.nanquantile(odd, 0.95) <= np.nanquantile(plain, 0.95) + 1
+
+
+@pytest.mark.parametrize("text", ["Автобус опять опоздал, и я тоже.", "昨日、姉と市場に行ってトマトを買った。"])
+def test_neither_detector_judges_letters_that_no_person_in_its_training_data_wrote(
+    thorough: Detector, text: str
+) -> None:
+    for detector in (thorough, load_detector("fast", threads=2)):
+        assert detector.score([text])[0].abstained == "script"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a\ud800b\udfff",
+        "nul\x00byte",
+        "🙂" * 100_000,
+        "word " * 200_000,
+        "!" * 1_000_000,
+        "e" + "\u0301\u0316" * 250_000,
+    ],
+    ids=["lone surrogates", "NUL", "100k emoji", "1 MB of words", "1 MB of points", "1 MB of combining marks"],
+)
+def test_hostile_text_is_scored_or_abstained_from_in_bounded_time(thorough: Detector, text: str) -> None:
+    began = time.process_time()
+    (score,) = thorough.score([text])
+    assert time.process_time() - began < 60
+    assert score.abstained is not None or (math.isfinite(score.logit) and 0 <= score.probability <= 1)
 
 
 @pytest.mark.parametrize(
@@ -95,3 +156,14 @@ def test_it_runs_where_no_other_is_named(variables: dict[str, str | None], name:
     assert done.exit_code == 0, done.output
     line = json.loads(out.read_text(encoding="utf-8"))
     assert line["synthetic_logit"] == load_detector(name, threads=2).score([_REFRAIN])[0].logit
+
+
+def test_a_post_in_other_letters_is_told_as_not_judged(tmp_path: Path) -> None:
+    source, out = tmp_path / "posts.jsonl", tmp_path / "scores.jsonl"
+    source.write_text(json.dumps({"post_id": "1", "text": "Автобус опять опоздал, и я тоже."}) + "\n", encoding="utf-8")
+    app = typer.Typer()
+    app.command()(score_command)
+    done = CliRunner().invoke(app, [str(source), "--content-only", "-o", str(out)])
+    assert done.exit_code == 0, done.output
+    line = json.loads(out.read_text(encoding="utf-8"))
+    assert (line["content_abstained"], line["synthetic_score"], line["synthetic_logit"]) == ("script", None, None)

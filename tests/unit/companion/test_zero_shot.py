@@ -119,6 +119,20 @@ def test_figures_of_few_tokens_count_for_less() -> None:
     assert found[0] < found[-1] / 2
 
 
+def test_an_unexpected_text_is_never_raised_above_what_says_nothing_and_may_be_lowered() -> None:
+    rng = np.random.default_rng(5)
+    rows = [_row(number, number % 2) for number in range(200)]
+    features = rng.normal(size=(200, len(FEATURES))) + np.array([[row.label * 2.0] for row in rows])
+    features[:, -1] = 500  # tokens
+    rule = fit_zero_shot(rows, features, "rows of a test")
+    expected, values = features[:, 0] >= rule.means[0], rule.values(features)
+    neutral = float(np.median(values[~expected]))
+    counting = rule.values_that_count(features, neutral)
+    assert (counting[expected] == values[expected]).all()
+    assert counting[~expected].max() == neutral < values[~expected].max()
+    assert (counting[values < neutral] == values[values < neutral]).all()
+
+
 def test_a_large_source_does_not_drown_a_small_one() -> None:
     rng = np.random.default_rng(4)
     rows = [_row(number, number % 2, "large") for number in range(400)]
@@ -165,11 +179,23 @@ def test_the_candidate_scores_texts_and_names_its_companion(
     assert companion.manifest_hash[:12] in candidate.description
 
 
+def test_the_companion_as_a_bundle_hears_it_is_bounded_and_silent_on_what_falls_into_pieces(
+    companion_dir: Path, tmp_path: Path
+) -> None:
+    plain = ZeroShot(load_companion(companion_dir, 1), tmp_path)
+    rows = [_row(number, number % 2, text=text) for number, text in enumerate(TEXTS)]
+    scores = plain.heard().fit(rows, tmp_path / "fold")([*TEXTS, "w270", "x q z j v " * 6])
+    assert 0 < np.abs(scores).max() <= 1.5
+    assert scores[-2:].tolist() == [0, 0]
+    assert plain.description != plain.heard().description
+
+
 def test_zero_shot_without_a_companion_is_refused(tmp_path: Path) -> None:
     check_companion(["words", "shapes"], None, None)
-    check_companion(["zero-shot"], tmp_path, None)
-    with pytest.raises(InputError, match="--companion"):
-        check_companion(["words+zero-shot"], None, tmp_path)
+    check_companion(["zero-shot", "companion"], tmp_path, None)
+    for name in ("words+zero-shot", "companion"):
+        with pytest.raises(InputError, match="--companion"):
+            check_companion([name], None, tmp_path)
     arguments = ["compare", "--data", str(tmp_path), "--out", str(tmp_path / "out.json")]
     done = CliRunner().invoke(app, [*arguments, "--candidate", "zero-shot"])
     assert isinstance(done.exception, InputError)

@@ -14,7 +14,7 @@ from moderation.training.detector.leave_out.candidates import REFERENCE, Candida
 from moderation.training.detector.leave_out.encoders import Encoder
 from moderation.training.detector.leave_out.ngrams import Words, balanced_characters, balanced_words
 from moderation.training.detector.leave_out.shapes import Shapes
-from moderation.training.detector.leave_out.zero_shot import ZERO_SHOT, ZeroShot
+from moderation.training.detector.leave_out.zero_shot import COMPANION, ZERO_SHOT, ZeroShot
 from moderation.training.detector.loop import TrainingPlan
 
 DEFAULT = (REFERENCE, "words-balanced", "characters", "shapes")
@@ -28,7 +28,7 @@ TAUGHT = "encoder-taught"
 
 def check_companion(names: Sequence[str], companion: Path | None, teacher: Path | None) -> None:
     """Raise InputError when a candidate that needs a *companion*, or a *teacher*, is asked for and there is none."""
-    given = {ZERO_SHOT: companion, TAUGHT: teacher}
+    given = {ZERO_SHOT: companion, COMPANION: companion, TAUGHT: teacher}
     needing = [part for name in names for part in parts_of(name) if part in given and given[part] is None]
     if needing:
         raise InputError(f"The candidate {needing[0]} needs a language model: give its bundle with --companion DIR.")
@@ -68,7 +68,7 @@ def catalogue(
         "encoder-robust": Encoder(replace(hard, group_robust=True), start_from, device),
     }
     if zero_shot is not None:
-        known[ZERO_SHOT] = zero_shot
+        known |= {ZERO_SHOT: zero_shot, COMPANION: zero_shot.heard()}
     if teacher is not None:
         taught = replace(
             hard, teacher=teacher.manifest_hash, taught_per_stratum=lessons, curvature_share=curvature_share

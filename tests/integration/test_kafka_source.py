@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -154,12 +155,30 @@ def test_a_topic_that_does_not_exist_is_named(kafka_broker: str) -> None:
         KafkaSource(settings(kafka_broker, "nowhere"))
 
 
-def poll_until_it_raises(opened: KafkaSource, meanwhile: Callable[[], object] = lambda: None) -> None:
+def poll_until_it_raises(opened: KafkaSource) -> None:
     # A source that is left without any partition waits for the session's timeout, 45 s, before it says so.
     deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
-        meanwhile()
         opened.poll(100)
+
+
+@contextmanager
+def polling(consumer: KafkaConsumer) -> Iterator[None]:
+    """Poll *consumer* in a thread of its own, as another process would: members of a group wait for each other."""
+    ended = threading.Event()
+
+    def poll() -> None:
+        while not ended.is_set():
+            consumer.poll(timeout_ms=1000)
+
+    thread = threading.Thread(target=poll)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        consumer.close(autocommit=False)
 
 
 def test_another_member_that_takes_partitions_is_noticed(kafka_broker: str, topics: Topics) -> None:
@@ -169,11 +188,8 @@ def test_another_member_that_takes_partitions_is_noticed(kafka_broker: str, topi
         read(opened, 20)
         other = KafkaConsumer(bootstrap_servers=kafka_broker, group_id=f"{topic}-group", enable_auto_commit=False)
         other.subscribe([topic])
-        try:
-            with pytest.raises(PositionError, match=r"another member .* took \d of 4 partitions"):
-                poll_until_it_raises(opened, meanwhile=lambda: other.poll(timeout_ms=50))
-        finally:
-            other.close(autocommit=False)
+        with polling(other), pytest.raises(PositionError, match=r"another member .* took \d of 4 partitions"):
+            poll_until_it_raises(opened)
 
 
 def test_a_partition_that_is_added_while_running_is_named(kafka_broker: str, topics: Topics) -> None:

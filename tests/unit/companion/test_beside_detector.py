@@ -130,4 +130,4 @@ def test_the_command_judges_beside_a_detector(tmp_path: Path, monkeypatch: pytes
     assert rule.asked == [line["text"] for line in lines], "texts of a source of one label are not scored"
     refused = CliRunner().invoke(app, [*arguments, "--out", str(tmp_path / "none" / "judged.json")])
     assert isinstance(refused.exception, InputError)
-    assert "There is no folder" in str(refused.exception)
+    assert "in a folder that exists" in str(refused.exception)

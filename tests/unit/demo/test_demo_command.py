@@ -55,7 +55,7 @@ def test_the_demo_leaves_flags_in_its_database_and_says_what_they_are_worth(
     said = " ".join(capsys.readouterr().out.split())
     with sqlite3.connect(tmp_path / "out" / DATABASE) as database:
         (stored,) = database.execute("select count(*) from flags").fetchone()
-        detectors = database.execute("select distinct detector_version from flags").fetchall()
+        detectors = database.execute("select distinct detector_version from assessments").fetchall()
     database.close()
     assert re.search(rf"of {stored} in the review database", said)
     assert detectors == [(sha256_of(shipped_detector() / "manifest.json"),)]  # the fast one: a demo is over soon

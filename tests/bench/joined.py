@@ -50,11 +50,14 @@ def posts(count: int, seed: int = 1) -> list[str]:
 def costly_posts(count: int, seed: int = 1) -> list[str]:
     """Return posts with about as many tokens as their bytes can have and the companion still be heard.
 
-    They are words of three letters without blanks: what falls into shorter pieces it never reads (decision 0615).
+    They are words of three letters, ten to a blank: what falls into shorter pieces it never reads (decision 0615).
     """
     rng = random.Random(seed)
     short = [word for word in _words() if len(word) == 3 and word.islower()]
-    return ["".join(rng.choice(short) for _ in range(_COSTLY_BYTES // 3)) for _ in range(count)]
+    return [
+        " ".join("".join(rng.choice(short) for _ in range(10)) for _ in range(_COSTLY_BYTES // 31))
+        for _ in range(count)
+    ]
 
 
 def _words() -> list[str]:

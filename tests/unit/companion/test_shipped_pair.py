@@ -21,6 +21,7 @@ from moderation.detector.joined.manifest import read_joined_manifest
 from moderation.detector.manifest import read_manifest
 from moderation.detector.shipped import SHIPPED, directory_of
 from moderation.errors import BundleError
+from tests.unit.detector.hostile import HOSTILE
 from tests.unit.project.pages import ROOT
 
 _FIGURES = ROOT / "docs/benchmarks/detector-text-dev-thorough.json"
@@ -124,18 +125,7 @@ def test_neither_detector_judges_letters_that_no_person_in_its_training_data_wro
         assert detector.score([text])[0].abstained == "script"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "a\ud800b\udfff",
-        "nul\x00byte",
-        "🙂" * 100_000,
-        "word " * 200_000,
-        "!" * 1_000_000,
-        "e" + "\u0301\u0316" * 250_000,
-    ],
-    ids=["lone surrogates", "NUL", "100k emoji", "1 MB of words", "1 MB of points", "1 MB of combining marks"],
-)
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_hostile_text_is_scored_or_abstained_from_in_bounded_time(thorough: Detector, text: str) -> None:
     began = time.process_time()
     (score,) = thorough.score([text])

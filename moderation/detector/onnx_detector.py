@@ -35,7 +35,7 @@ class OnnxDetector:
         self.manifest_hash = manifest_hash
         self._cutter = cutter
         self._reader = reader
-        self.calibration = manifest.calibration_at(reader.precision)
+        self._calibration = manifest.calibration_at(reader.precision)
         self._remembered = RememberedScores(remembered_texts)
 
     def score(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
@@ -65,7 +65,7 @@ class OnnxDetector:
             said += f", abstains below {self.manifest.least_tokens} tokens"
         if self.manifest.scripts:
             said += f", reads {' and '.join(name.capitalize() for name in self.manifest.scripts)} letters alone"
-        fitted_with = self.calibration.provider
+        fitted_with = self._calibration.provider
         if fitted_with is not None and fitted_with != self._reader.provider:
             said += f", calibrated on scores of {fitted_with}"
         return said
@@ -97,7 +97,7 @@ class OnnxDetector:
         known = not math.isnan(raw.logit)
         return ContentScore(
             logit=raw.logit,
-            probability=probability(self.calibration, raw.logit, raw.n_tokens, language) if known else math.nan,
+            probability=probability(self._calibration, raw.logit, raw.n_tokens, language) if known else math.nan,
             sections=raw.sections,
             n_tokens=raw.n_tokens,
             truncated=raw.truncated,

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import Any
 
 from moderation.detector.remembered import content_key
+from moderation.text import normalise
 
 _TEXTS_AT_A_TIME = 16
 
 
 class KeptByText:
-    """Values of texts, as JSON has them, by the text's hash in *file*.
+    """Values of texts, as JSON has them, in *file* by the hash of what is read of a text: its normalised form.
 
     *compute* gives the values of some texts, *is_whole* says whether one that was read has the shape of these. A line
     for each text is added when some have been computed, so an interruption costs a few texts.
@@ -28,7 +29,7 @@ class KeptByText:
 
     def of(self, texts: Sequence[str], advance: Callable[[int], None] = lambda _texts: None) -> list[Any]:
         """Return the value of each text, in order; *advance* is told of texts done."""
-        keys = [content_key(text).hex() for text in texts]
+        keys = [content_key(normalise(text)).hex() for text in texts]
         fresh = [(key, text) for key, text in dict(zip(keys, texts, strict=True)).items() if key not in self._known]
         advance(len(texts) - len(fresh))
         for begin in range(0, len(fresh), _TEXTS_AT_A_TIME):

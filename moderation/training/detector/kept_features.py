@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from moderation.detector.companion import FEATURES, Companion
 from moderation.training.detector.kept_by_text import KeptByText
 
-_VERSION = 2
-"""Of how figures are counted: those of another version are not taken from a file."""
+_VERSION = 3
+"""Of how figures are counted and found again: those of another version are not taken from a file."""
 
 
 class KeptFeatures:

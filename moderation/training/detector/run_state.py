@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
@@ -86,3 +87,22 @@ def log_entry(out: Path, entry: Mapping[str, object]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     with (out / _LOG).open("a", encoding="utf-8") as log:
         log.write(json.dumps(entry) + "\n")
+
+
+def forget_entries_after(out: Path, step: int) -> None:
+    """Take the entries of steps after *step* from the log of the run in *out*, and a line that is half written."""
+    log = out / _LOG
+    if not log.is_file():
+        return
+    kept = [line for line in log.read_text(encoding="utf-8").splitlines() if _step_of(line) <= step]
+    fresh = log.with_name(f"{_LOG}.new")
+    fresh.write_text("".join(f"{line}\n" for line in kept), encoding="utf-8")
+    fresh.replace(log)
+
+
+def _step_of(line: str) -> float:
+    """The step that an entry of the log is of: 0 where it is of none, beyond all where it cannot be read."""
+    try:
+        return int(json.loads(line).get("step", 0))
+    except (ValueError, TypeError, AttributeError):
+        return math.inf

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from moderation.training.detector.plans import RunPlan
-from moderation.training.detector.run_state import log_entry
+from moderation.training.detector.run_state import forget_entries_after, log_entry
 
 Tell = Callable[[str], None]
 
@@ -26,8 +26,10 @@ def run_steps(
     """Take the steps from *step* to the end of the plan, each logged with its loss and its seconds.
 
     *take* gets the number of the step and a place for a note beside the bar, *save* and *judge* the number of steps
-    taken; *judge* is called after every step.
+    taken; *judge* is called after every step. What the log says of later steps than *step*, which an interruption took
+    back, goes: the log is that of the steps that made the weights.
     """
+    forget_entries_after(out, step)
     with Progress(
         TextColumn(title),
         BarColumn(),
@@ -43,7 +45,8 @@ def run_steps(
             took_s = time.monotonic() - began
             log_entry(out, {"step": step, "loss": round(loss, 4), "step_s": round(took_s, 3)})
             progress.update(task, completed=step, note=f"loss {loss:.3f}")
-            if step % plan.checkpoint_every == 0 or step == plan.steps:
-                save(step)
+            # Before the save: a run that is stopped while it judges takes the steps before it again, and judges then.
             if judge is not None:
                 judge(step)
+            if step % plan.checkpoint_every == 0 or step == plan.steps:
+                save(step)

@@ -127,6 +127,31 @@ def test_a_run_killed_while_it_saved_goes_on_from_the_save_before(encoder: Path,
         np.testing.assert_allclose(_weights(tmp_path / "run")[name], value, atol=1e-6)
 
 
+def test_a_run_stopped_while_it_judged_judges_then_and_its_log_is_that_of_a_run_never_stopped(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = replace(_plan(8), validate_every=3)
+    train(tmp_path, tmp_path / "whole", encoder, plan, _CPU)
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as stopped:
+        stopped.setattr(loop, "within_source", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path, tmp_path / "run", encoder, plan, _CPU)
+    train(tmp_path, tmp_path / "run", encoder, plan, _CPU)
+    logged = [
+        [
+            {name: value for name, value in json.loads(line).items() if name != "step_s"}
+            for line in (tmp_path / out / "log.jsonl").read_text(encoding="utf-8").splitlines()
+        ]
+        for out in ("whole", "run")
+    ]
+    assert [entry["step"] for entry in logged[0] if "validation" in entry] == [3, 6, 8]
+    assert logged[0] == logged[1]
+
+
 @pytest.mark.parametrize(
     ("file", "damage", "said"),
     [

@@ -11,6 +11,7 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.text import normalise
 from moderation.training.detector.leave_out.candidates import Candidate
 from moderation.training.detector.leave_out.folds import Fold
 from moderation.training.detector.rows import TextRow
@@ -79,4 +80,8 @@ def _key(candidate: str, *parts: Sequence[TextRow]) -> str:
 
 
 def _lines(rows: Iterable[TextRow]) -> Iterable[bytes]:
-    return (f"\0{row.id}\0{row.source}\0{row.label}\0{row.text}".encode("utf-8", "replace") for row in rows)
+    # With the normalised text too: under another normalisation, candidates read something else in the same rows.
+    return (
+        f"\0{row.id}\0{row.source}\0{row.label}\0{row.text}\0{normalise(row.text)}".encode("utf-8", "replace")
+        for row in rows
+    )

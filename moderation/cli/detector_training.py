@@ -259,7 +259,7 @@ def _train_ngrams(data: Path, out: Path, unit: NgramUnit, seed: int, generated: 
 def _print_figures(console: Console, figures: Figures) -> None:
     from rich.table import Table
 
-    table = Table("source", "AUROC", "TPR at 1 % FPR", title="texts held out from training")
+    table = Table("source", "AUROC", "TPR at 5 % FPR", "TPR at 1 % FPR", title="texts held out from training")
     for source, row in figures.items():
-        table.add_row(source, f"{row['auroc']:.3f}", f"{row['tpr_at_1_percent_fpr']:.3f}")
+        table.add_row(source, *(str(row.get(name, "")) for name in ("auroc", "tpr_at_5_percent", "tpr_at_1_percent")))
     console.print(table)

@@ -41,7 +41,8 @@ class TrainingPlan(RunPlan):
     attacked_share: float = 0.25
     """Of the texts of a step, those that are seen after an attack."""
     validate_every: int = 500
-    validation_per_stratum: int = 150
+    validation_per_stratum: int = 500
+    """Held-out texts of each source and label that a validation reads: so many people carry a TPR at 1 % FPR."""
     hard_negative_share: float = 0.0
     """Of the human texts of a step, those drawn from the ones that a round found hard, while these last."""
     hard_negative_from: int = 0

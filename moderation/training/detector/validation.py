@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -10,11 +11,12 @@ from numpy.typing import NDArray
 
 from moderation.detector.windows import windows
 from moderation.training.detector.batches import CROP_MAX_TOKENS, SpecialTokens, TokenisedTexts, pad
-from moderation.training.detector.figures import auroc, tpr_at_fpr
+from moderation.training.detector.intervals import figures_of
 from moderation.training.detector.model import ClsMeanClassifier
 from moderation.training.detector.rows import TextRow
 
 _TOKENS_IN_A_BATCH = 8192
+_LEAST_TEXTS = 20
 
 
 def logits_of(
@@ -56,28 +58,20 @@ def logits_of_crops(
     return logits
 
 
-def within_source(rows: Sequence[TextRow], logits: NDArray[np.float32]) -> dict[str, dict[str, float]]:
-    """Return AUROC and TPR at 1 % FPR for each source with both labels, and their means."""
-    figures: dict[str, dict[str, float]] = {}
-    for source in sorted({row.source for row in rows}):
-        human, machine = (
-            np.array(
-                [
-                    logit
-                    for row, logit in zip(rows, logits, strict=True)
-                    if row.source == source and row.label == label and not np.isnan(logit)
-                ]
-            )
-            for label in (0, 1)
-        )
-        if min(len(human), len(machine)) >= 20:
-            figures[source] = {
-                "auroc": auroc(human, machine),
-                "tpr_at_1_percent_fpr": tpr_at_fpr(human, machine, 0.01),
-            }
-    if figures:
-        figures["mean"] = {
-            name: float(np.mean([source[name] for source in figures.values()]))
-            for name in ("auroc", "tpr_at_1_percent_fpr")
-        }
-    return figures
+def within_source(rows: Sequence[TextRow], logits: NDArray[np.float32]) -> dict[str, dict[str, Any]]:
+    """Return the figures of `figures_of` for each source with 20 texts of each label, and their means.
+
+    A mean is over the sources that support the figure, and absent where none does. Texts without a logit do not count.
+    """
+    sources, labels, groups = (np.array([getattr(row, name) for row in rows]) for name in ("source", "label", "group"))
+    figures: dict[str, dict[str, Any]] = {}
+    for source in sorted(set(sources.tolist())):
+        inside = (sources == source) & ~np.isnan(logits)
+        if min(np.sum(labels[inside] == label) for label in (0, 1)) >= _LEAST_TEXTS:
+            figures[source] = figures_of(logits[inside], labels[inside], groups[inside].tolist())
+    means = {}
+    for name in ("auroc", "tpr_at_5_percent", "tpr_at_1_percent"):
+        supported = [row[name] for row in figures.values() if isinstance(row[name], float)]
+        if supported:
+            means[name] = round(float(np.mean(supported)), 4)
+    return figures | ({"mean": means} if means else {})

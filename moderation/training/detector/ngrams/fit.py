@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from moderation.training.detector.validation import within_source
 
 _LOG = "log.jsonl"
 
-Figures = dict[str, dict[str, float]]
+Figures = dict[str, dict[str, Any]]
 Told = Callable[[str], object]
 """Told in words what is being done."""
 
@@ -42,7 +43,7 @@ class NgramPlan:
     # What stands in fewer texts says more about who wrote them than about what did.
     least_texts: int = 10
     seed: int = 1
-    validation_per_stratum: int = 400
+    validation_per_stratum: int = 500
     all_rows: bool = False
     """Whether rows whose licence forbids weights are read too: for measuring only."""
 

@@ -24,7 +24,7 @@ def with_shipped_parity(stage: Path, manifest: Manifest, fp32: Path, texts: Sequ
     """
     exact = _logits_at_fp32(stage, manifest, fp32, texts)
     precisions = {
-        kind: entry.model_copy(update={"shipped_parity": _parity(_logits(stage, kind, texts), exact, texts)})
+        kind: entry.model_copy(update={"shipped_parity": parity_of_logits(_logits(stage, kind, texts), exact, texts)})
         for kind, entry in manifest.precisions.items()
     }
     return manifest.model_copy(update={"precisions": precisions})
@@ -50,7 +50,10 @@ def _logits(bundle: Path, precision: Precision, texts: Sequence[LabelledText]) -
     return np.array([np.nan if score.abstained else score.logit for score in scores])
 
 
-def _parity(found: NDArray[np.float64], exact: NDArray[np.float64], texts: Sequence[LabelledText]) -> Parity | None:
+def parity_of_logits(
+    found: NDArray[np.float64], exact: NDArray[np.float64], texts: Sequence[LabelledText]
+) -> Parity | None:
+    """Return how far logits are from *exact* ones of the same *texts*; None where all of these are NaN."""
     scored = ~np.isnan(exact)
     if not scored.any():
         return None

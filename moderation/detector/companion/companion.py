@@ -117,9 +117,13 @@ class Companion:
 
 
 def load_companion(
-    bundle: Path | None = None, threads: int | None = None, *, max_text_bytes: int = _MOST_TEXT_BYTES
+    bundle: Path | None = None,
+    threads: int | None = None,
+    *,
+    max_text_bytes: int = _MOST_TEXT_BYTES,
+    precision: CompanionPrecision | None = None,
 ) -> Companion:
-    """Return the companion of *bundle*, the shipped one by default, at the fastest precision that it has.
+    """Return the companion of *bundle*, the shipped one by default, at *precision* or the fastest that it has.
 
     Every file's hash is verified, and the probes of the manifest must have the tokens and the mean log probability
     of the export. *threads* says how many windows run at a time (one per core by default), *max_text_bytes* bounds
@@ -140,7 +144,9 @@ def load_companion(
                 f"The tokenizer of {bundle} cuts a probe text into other tokens than at its export: the tokenizer, "
                 "the tokenizers package or the normalisation has changed. Export the companion again."
             )
-    precision = next(kind for kind in _ON_CPU if kind in manifest.precisions)
+    precision = precision or next(kind for kind in _ON_CPU if kind in manifest.precisions)
+    if precision not in manifest.precisions:
+        raise BundleError(f"The companion {bundle} has no {precision}, only {', '.join(manifest.precisions)}.")
     entry = manifest.precisions[precision]
     runner = ExpectationRunner(bundle / entry.file, threads or _cores())
     found = probe_log_probabilities(runner, whole, [probe.text for probe in manifest.probes])

@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from rich.progress import Progress
 
+from export.labelled_texts import LabelledText
+from moderation.errors import SettingsError
 from tests.bench.companion import drawn, measured
+from tests.bench.companion_precision import measured as precision_measured
 from tests.bench.joined import measured as measured_joined
 from tests.bench.processor import processor
-from tests.unit.companion.checkpoints import WORDS
+from tests.unit.companion.checkpoints import TEXTS, WORDS
 
 
 def test_every_precision_is_timed_on_the_same_tokens(llama: Path, tmp_path: Path) -> None:
@@ -33,6 +37,21 @@ def test_a_joined_bundle_is_timed_beside_its_detector_and_pytorch(joined_dir: Pa
     assert set(found["times_as_fast_as_torch"]) == {"both", "detector alone"}
     assert found["costliest_batch_share_of_deadline_on_one_thread"] > 0
     assert found["processor"] == processor()
+
+
+def test_what_a_companions_precision_moves_is_told_beside_fp32(joined_dir: Path, bundle: Path) -> None:
+    texts = [LabelledText(text, number % 2, source="ours") for number, text in enumerate(TEXTS)]
+    with Progress(disable=True) as progress:
+        found = precision_measured(joined_dir, bundle, texts, progress)
+    moved = found["moved"]["int8"]
+    assert found["moved"].keys() == {"int8"}
+    assert 0 < moved["mean_logit_difference"] <= moved["largest_logit_difference"] < 3
+    assert 0 < moved["texts"] <= len(texts)
+
+
+def test_a_companion_of_one_precision_has_nothing_to_be_compared_with(joined_dir: Path, companion_dir: Path) -> None:
+    with Progress(disable=True) as progress, pytest.raises(SettingsError, match="--precision fp32,int8-dynamic"):
+        precision_measured(joined_dir, companion_dir, [], progress)
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moderation.cli.detector_training import MOST_SEED, NEEDS_EXPORT, Seed, device_with
+from moderation.cli.detector_training import MOST_SEED, NEEDS_EXPORT, DataManifest, Seed, device_with
 from moderation.cli.score import SOME_REJECTED, Rejects, check_apart, writer
 from moderation.cli.writable import check_writable
 from moderation.directories import worked_in_alone, written_alone
@@ -42,6 +42,7 @@ def train(
     seed: Seed = 1,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    data_manifest: DataManifest = None,
 ) -> None:
     """Train a small language model on people's texts of part A; stop it at any time, the same command continues.
 
@@ -56,7 +57,7 @@ def train(
         raise SettingsError(NEEDS_EXPORT) from error
     plan = LanguageModelPlan(steps=steps, seed=seed)
     with worked_in_alone(out):
-        train_language_model(data, out, plan, device_with(threads, device))
+        train_language_model(data, out, plan, device_with(threads, device), data_manifest)
 
 
 @app.command()
@@ -73,6 +74,7 @@ def distil(
     seed: Seed = 1,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")] = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    data_manifest: DataManifest = None,
 ) -> None:
     """Make a language model smaller: some layers stay, and learn to expect what the whole model expected.
 
@@ -91,7 +93,7 @@ def distil(
     computing = device_with(threads, device)
     loaded = load_causal(checkpoint, _ANY_WINDOW)
     with worked_in_alone(out):
-        make_smaller(loaded.network, loaded.tokenizer, data, out, plan, computing)
+        make_smaller(loaded.network, loaded.tokenizer, data, out, plan, computing, data_manifest)
 
 
 @app.command()
@@ -155,9 +157,7 @@ def generate(
         int, typer.Option(min=0, max=MOST_SEED, help="The same seed gives the same texts on the same machine.")
     ] = 1,
     threads: Annotated[int, typer.Option(min=0, help="Threads to compute with; 0 takes every core.")] = 0,
-    data_manifest: Annotated[
-        Path | None, typer.Option(help="SHA-256 of other data files than those that the package names.")
-    ] = None,
+    data_manifest: DataManifest = None,
 ) -> None:
     """Let a language model write beside people's posts, for `moderation detector train --generated`.
 
@@ -252,9 +252,7 @@ def join(
         Path | None,
         typer.Option(help="Where the companion's figures are kept, to continue from (a folder beside OUT)."),
     ] = None,
-    data_manifest: Annotated[
-        Path | None, typer.Option(help="SHA-256 of other data files than those that the package names.")
-    ] = None,
+    data_manifest: DataManifest = None,
 ) -> None:
     """Join a companion with a detector into one bundle, for `detector`, --detector and --bundle everywhere.
 

@@ -12,6 +12,7 @@ from moderation.cli.detector_training import (
     NEEDS_EXPORT,
     Bf16,
     CurvatureShare,
+    DataManifest,
     Generated,
     Lessons,
     device_with,
@@ -33,6 +34,7 @@ def heldout(
     data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
     out: Annotated[Path, typer.Option(help="JSONL to write; keep it out of the repository.")],
     per_stratum: Annotated[int, typer.Option(min=1, help="Texts of each source and label.")] = 400,
+    data_manifest: DataManifest = None,
 ) -> None:
     """Write the slice of part A that no training step sees, for `moderation export --texts`."""
     import json
@@ -41,7 +43,7 @@ def heldout(
     from moderation.training.detector.slices import in_validation, sample_per_stratum
 
     check_writable(out)
-    rows = [row for row in load_partition(data, "A") if in_validation(row)]
+    rows = [row for row in load_partition(data, "A", data_manifest) if in_validation(row)]
     fresh = out.with_name(f".{out.name}.new")
     with fresh.open("w", encoding="utf-8") as file:
         for row in sample_per_stratum(rows, per_stratum):
@@ -77,9 +79,7 @@ def compare(
         Path | None, typer.Option("--from", help="Encoder checkpoint to start from (the MiniLM of the export extra).")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda, for encoders.")] = "cpu",
-    data_manifest: Annotated[
-        Path | None, typer.Option(help="SHA-256 of other data files than those that the package names.")
-    ] = None,
+    data_manifest: DataManifest = None,
     companion: Annotated[
         Path | None, typer.Option(help="For zero-shot, companion and encoder-taught (`moderation companion export`).")
     ] = None,
@@ -157,9 +157,7 @@ def evaluate(
     bundle: Annotated[
         Path | None, typer.Option(help="Bundle to judge: thorough (default), fast or a directory.")
     ] = None,
-    data_manifest: Annotated[
-        Path | None, typer.Option(help="SHA-256 of other data files than those that the package names.")
-    ] = None,
+    data_manifest: DataManifest = None,
     report: Annotated[
         Path | None, typer.Option(help="HTML page to write with plots of the figures (beside --out).")
     ] = None,

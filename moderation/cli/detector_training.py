@@ -42,6 +42,10 @@ _OF_THE_ENCODER = {
 }
 
 _Data = Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")]
+DataManifest = Annotated[
+    Path | None,
+    typer.Option(help="JSON file with the SHA-256 of your own data files, in place of those that the package names."),
+]
 _Out = Annotated[Path, typer.Option(help="Where the checkpoint and the log go; a run found there is continued.")]
 _From = Annotated[
     Path | None,
@@ -130,6 +134,7 @@ def train(
     seed: Seed = 1,
     threads: _Threads = 0,
     device: _Device = "cpu",
+    data_manifest: DataManifest = None,
 ) -> None:
     """Train the detector on part A of the text data; stop an encoder at any time, the same command continues."""
     if kind in _NGRAMS_OF:
@@ -137,7 +142,8 @@ def train(
         if given:
             raise SettingsError(f"{', '.join(given)} would change nothing with --kind {kind}; leave it out.")
         with worked_in_alone(out):
-            _train_ngrams(data, out, _NGRAMS_OF[kind], seed, generated, all_rows=all_rows)
+            unit = _NGRAMS_OF[kind]
+            _train_ngrams(data, out, unit, seed, generated, all_rows=all_rows, data_manifest=data_manifest)
         return
     if kind != "encoder":
         raise SettingsError(f"--kind takes encoder, ngrams or words, not {kind!r}.")
@@ -173,7 +179,7 @@ def train(
     )
     start = _start(start_from, from_config, tokenizer)
     with worked_in_alone(out):
-        run(data, out, start, plan, computing, teaching, written)
+        run(data, out, start, plan, computing, teaching, written, data_manifest)
 
 
 def pretrain(
@@ -189,6 +195,7 @@ def pretrain(
     seed: Seed = 1,
     threads: _Threads = 0,
     device: _Device = "cpu",
+    data_manifest: DataManifest = None,
 ) -> None:
     """Teach an encoder to guess masked words of part A, to begin `moderation detector train --from` with."""
     try:
@@ -205,7 +212,7 @@ def pretrain(
     )
     start = _start(start_from, from_config, tokenizer)
     with worked_in_alone(out):
-        run(data, out, start, plan, device_with(threads, device))
+        run(data, out, start, plan, device_with(threads, device), data_manifest)
 
 
 def _start(start_from: Path | None, from_config: Path | None, tokenizer: Path | None) -> Start:
@@ -241,7 +248,16 @@ def was_given(context: typer.Context, name: str) -> bool:
     return source is not None and source.name == "COMMANDLINE"
 
 
-def _train_ngrams(data: Path, out: Path, unit: NgramUnit, seed: int, generated: Path | None, *, all_rows: bool) -> None:
+def _train_ngrams(
+    data: Path,
+    out: Path,
+    unit: NgramUnit,
+    seed: int,
+    generated: Path | None,
+    *,
+    all_rows: bool,
+    data_manifest: Path | None,
+) -> None:
     from rich.console import Console
 
     try:
@@ -252,7 +268,7 @@ def _train_ngrams(data: Path, out: Path, unit: NgramUnit, seed: int, generated: 
     console = Console()
     plan = NgramPlan(unit=unit, seed=seed, all_rows=all_rows)
     written = [] if generated is None else generated_rows(generated)
-    figures = train_ngrams(data, out, plan, lambda step: console.print(step, highlight=False), written)
+    figures = train_ngrams(data, out, plan, lambda step: console.print(step, highlight=False), written, data_manifest)
     _print_figures(console, figures)
 
 

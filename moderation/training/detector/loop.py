@@ -47,11 +47,12 @@ def train(
     device: torch.device,
     teacher: Teacher | None = None,
     generated: Sequence[TextRow] = (),
+    data_manifest: Path | None = None,
 ) -> None:
     """Train on part A of *data_dir* into ``out/checkpoint``, continuing there when a run was interrupted.
 
     With a *teacher*, the one that the plan names, also on what it says of the tokens; with *generated* rows, those of
-    the file that the plan names, also on these.
+    the file that the plan names, also on these. *data_manifest* names other data than the package does.
 
     Raises InputError for data or a starting point that cannot be used, SettingsError for a run that another plan
     began.
@@ -61,7 +62,7 @@ def train(
     check_start(out / CHECKPOINT if begun else resolved(start_from))
     if bool(generated) != bool(plan.generated):
         raise SettingsError("The generated rows are those of the file that the plan names: give both, or neither.")
-    rows = load_training_rows(data_dir, all_rows=plan.all_rows)
+    rows = load_training_rows(data_dir, data_manifest, all_rows=plan.all_rows)
     rows += beside_posts(generated, rows)
     held_out = sample_per_stratum([row for row in rows if in_validation(row)], plan.validation_per_stratum)
     train_on([row for row in rows if not in_validation(row)], held_out, out, start_from, plan, device, teacher)

@@ -25,16 +25,23 @@ from moderation.training.detector.stepping import Tell, run_steps
 from moderation.training.detector.vocabulary import mask_token, special_tokens, vocabulary_size
 
 
-def pretrain(data_dir: Path, out: Path, start_from: Start, plan: PretrainingPlan, device: torch.device) -> None:
+def pretrain(
+    data_dir: Path,
+    out: Path,
+    start_from: Start,
+    plan: PretrainingPlan,
+    device: torch.device,
+    data_manifest: Path | None = None,
+) -> None:
     """Pretrain on part A of *data_dir* into ``out/checkpoint``, continuing there when a run was interrupted.
 
-    Raises InputError for data or a starting point that cannot be used, SettingsError for a run that another plan
-    began or that was none of this kind.
+    *data_manifest* names other data than the package does. Raises InputError for data or a starting point that cannot
+    be used, SettingsError for a run that another plan began or that was none of this kind.
     """
     # What cannot be used is refused before the data are read, which takes a while.
     begun = saved_run(out, "pretraining", plan, device)
     check_start(out / CHECKPOINT if begun else resolved(start_from))
-    rows = load_partition(data_dir, "A")
+    rows = load_partition(data_dir, "A", data_manifest)
     pretrain_on([row for row in rows if not in_validation(row)], out, start_from, plan, device)
 
 

@@ -86,6 +86,6 @@ def check_hash(path: Path, manifest: Path | None = None) -> None:
         raise InputError(f"Cannot read {path}: {error.strerror}. Name the folder with the text data.") from error
     if found != expected:
         raise InputError(
-            f"{path} is not the file that data_manifest.json names (SHA-256 {found[:12]}…, expected "
-            f"{str(expected)[:12]}…): use the same version of the data, or change the manifest on purpose."
+            f"{path} is not the file that {manifest or 'data_manifest.json'} names (SHA-256 {found[:12]}…, expected "
+            f"{str(expected)[:12]}…): use the same version of the data, or name your own with --data-manifest."
         )

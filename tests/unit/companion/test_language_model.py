@@ -76,7 +76,7 @@ def test_training_reads_what_people_alone_keeps_and_holds_validation_clusters_ou
 ) -> None:
     read: dict[str, Any] = {}
     rows = [*_ROWS, *_rows("essays", 0, 300), *_rows("essays", 1, 600)]
-    monkeypatch.setattr(training, "load_partition", lambda data_dir, part: read.update(part=part) or rows)
+    monkeypatch.setattr(training, "load_partition", lambda data_dir, part, manifest: read.update(part=part) or rows)
     monkeypatch.setattr(
         training, "train_language_model_on", lambda some, held_out, *_: read.update(some=some, held_out=held_out)
     )
@@ -223,7 +223,7 @@ def test_data_without_enough_texts_of_people_alone_are_refused(tmp_path: Path) -
 
 def test_the_command_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     rows = [*_rows(count=600), *_rows("essays", 1, 900, 3)]
-    monkeypatch.setattr(training, "load_partition", lambda data_dir, part: rows)
+    monkeypatch.setattr(training, "load_partition", lambda data_dir, part, manifest: rows)
     arguments = ["train", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--steps", "1", "--threads", "1"]
     assert CliRunner().invoke(app, arguments, catch_exceptions=False).exit_code == 0
     config = json.loads((tmp_path / "run" / "checkpoint" / "config.json").read_text(encoding="utf-8"))

@@ -57,13 +57,13 @@ def sentence(rng: np.random.Generator, label: int, number: int) -> str:
     return f"{words} {number}" if label == 0 else f"{rng.choice(_SUMS).capitalize()}, {words}. The end of {number}."
 
 
-def write_data(folder: Path, source: str, *, humans: int = 520, machines: int = 400) -> Path:
-    """Write text_train and text_dev with a source of both labels and one of humans; return their manifest."""
+def write_data(folder: Path, source: str, *, humans: int = 520, machines: int = 400, alone: int = 60) -> Path:
+    """Write text_train and text_dev with a source of both labels and one of *alone* humans; return their manifest."""
     files = {}
     for seed, name in enumerate(("text_train.jsonl.zst", "text_dev.jsonl.zst")):
         rng = np.random.default_rng(seed)
         lines = []
-        for number in range(humans + machines + 60):
+        for number in range(humans + machines + alone):
             label = int(humans <= number < humans + machines)
             of = source if number < humans + machines else "people only"
             text = sentence(rng, label, number + 10_000 * seed)

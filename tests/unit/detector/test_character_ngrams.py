@@ -127,7 +127,7 @@ def test_the_command_fits_on_the_rows_of_the_encoder_and_prints_the_figures(
 ) -> None:
     asked: list[bool] = []
 
-    def load(_data: Path, *, all_rows: bool) -> list[object]:
+    def load(_data: Path, _manifest: Path | None, *, all_rows: bool) -> list[object]:
         asked.append(all_rows)
         return list(written_rows())
 

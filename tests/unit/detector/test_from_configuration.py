@@ -135,7 +135,7 @@ def test_options_that_name_half_a_beginning_or_two_are_refused(
 
 
 def test_the_command_begins_at_random_and_looks_for_hard_texts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop, "load_training_rows", lambda data_dir, all_rows: _ROWS)
+    monkeypatch.setattr(loop, "load_training_rows", lambda data_dir, manifest, all_rows: _ROWS)
     folder = small_roberta_config(tmp_path / "roberta")
     arguments = ["train", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--steps", "2", "--batch-texts", "8"]
     arguments += ["--from-config", str(folder / "config.json"), "--tokenizer", str(folder / "tokenizer.json")]

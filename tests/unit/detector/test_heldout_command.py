@@ -24,7 +24,7 @@ _ROWS = [
 def test_each_held_out_text_has_source_and_group_and_a_language_where_one_is_known(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(partition, "load_partition", lambda _data, _part: _ROWS)
+    monkeypatch.setattr(partition, "load_partition", lambda _data, _part, _manifest: _ROWS)
     monkeypatch.setattr(slices, "in_validation", lambda row: row.group != "letters/g3")
     out = tmp_path / "heldout.jsonl"
     done = CliRunner().invoke(app, ["heldout", "--data", str(tmp_path), "--out", str(out)])
@@ -48,7 +48,7 @@ def test_an_interrupted_run_leaves_no_file_that_looks_whole(tmp_path: Path, monk
         yield _ROWS[0]
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(partition, "load_partition", lambda _data, _part: _ROWS)
+    monkeypatch.setattr(partition, "load_partition", lambda _data, _part, _manifest: _ROWS)
     monkeypatch.setattr(slices, "sample_per_stratum", interrupted)
     out = tmp_path / "heldout.jsonl"
     out.write_text("before", encoding="utf-8")

@@ -169,7 +169,7 @@ def test_a_directory_without_an_encoder_is_refused(tmp_path: Path) -> None:
 
 
 def test_the_command_pretrains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pretraining, "load_partition", lambda data_dir, part: _ROWS)
+    monkeypatch.setattr(pretraining, "load_partition", lambda data_dir, part, manifest: _ROWS)
     folder = small_roberta_config(tmp_path / "roberta")
     arguments = ["pretrain", "--data", str(tmp_path), "--out", str(tmp_path / "run"), "--from", str(folder)]
     arguments += ["--steps", "2", "--batch-texts", "8"]

@@ -44,7 +44,7 @@ def _tokenizer() -> Tokenizer:
 
 @pytest.fixture
 def encoder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr(loop, "load_training_rows", lambda data_dir, all_rows: _rows())
+    monkeypatch.setattr(loop, "load_training_rows", lambda data_dir, manifest, all_rows: _rows())
     torch.manual_seed(0)
     config = BertConfig(
         vocab_size=100, hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=32,
@@ -181,7 +181,7 @@ def test_rows_whose_licence_forbids_weights_are_read_on_request_only(
     encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     more = [replace(row, id=f"n{row.id}", source="theirs", licence="cc-by-nc-sa") for row in _rows()]
-    monkeypatch.setattr(loop, "load_training_rows", lambda data_dir, all_rows: [*_rows(), *more * all_rows])
+    monkeypatch.setattr(loop, "load_training_rows", lambda data_dir, manifest, all_rows: [*_rows(), *more * all_rows])
     train(Path("unused"), tmp_path / "run", encoder, replace(_plan(2), all_rows=True), _CPU)
     with pytest.raises(SettingsError, match="begun with all_rows=True, not False"):
         train(Path("unused"), tmp_path / "run", encoder, _plan(4), _CPU)

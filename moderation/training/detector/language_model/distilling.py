@@ -40,17 +40,23 @@ _WINDOWS_TO_CHOOSE_LAYERS = 64
 
 
 def distil(
-    network: Any, tokenizer: Tokenizer, data_dir: Path, out: Path, plan: DistillationPlan, device: torch.device
+    network: Any,
+    tokenizer: Tokenizer,
+    data_dir: Path,
+    out: Path,
+    plan: DistillationPlan,
+    device: torch.device,
+    data_manifest: Path | None = None,
 ) -> None:
     """Make a smaller model of *network* in ``out/checkpoint``, reading people's texts of part A of *data_dir*.
 
-    Continues where a run was interrupted. Raises InputError for data or a model that cannot be used, SettingsError for
-    a run that another plan began or that was none of this kind.
+    Continues where a run was interrupted. *data_manifest* names other data than the package does. Raises InputError for
+    data or a model that cannot be used, SettingsError for a run that another plan began or that was none of this kind.
     """
     # What cannot be done is refused before the data are read, which takes a while.
     check_smaller(network, tokenizer, plan.vocabulary, plan.layers)
     saved_run(out, _KIND, _naming(plan, network, tokenizer), device)
-    rows = people_alone(load_partition(data_dir, "A"))
+    rows = people_alone(load_partition(data_dir, "A", data_manifest))
     learned = [row for row in rows if not in_validation(row)]
     distil_on(network, tokenizer, learned, [row for row in rows if in_validation(row)], out, plan, device)
 

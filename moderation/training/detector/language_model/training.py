@@ -41,14 +41,16 @@ _BLOCK = 32
 _HEAD_SIZE = 64
 
 
-def train_language_model(data_dir: Path, out: Path, plan: LanguageModelPlan, device: torch.device) -> None:
+def train_language_model(
+    data_dir: Path, out: Path, plan: LanguageModelPlan, device: torch.device, data_manifest: Path | None = None
+) -> None:
     """Train on people's texts of part A of *data_dir* into ``out/checkpoint``, continuing where a run was interrupted.
 
-    Raises InputError for data that cannot be used, SettingsError for a run that another plan began or that was none
-    of this kind.
+    *data_manifest* names other data than the package does. Raises InputError for data that cannot be used,
+    SettingsError for a run that another plan began or that was none of this kind.
     """
     saved_run(out, _KIND, plan, device)  # what cannot go on is refused before the data are read, which takes a while
-    rows = people_alone(load_partition(data_dir, "A"))
+    rows = people_alone(load_partition(data_dir, "A", data_manifest))
     held_out = [row for row in rows if in_validation(row)]
     train_language_model_on([row for row in rows if not in_validation(row)], held_out, out, plan, device)
 

@@ -48,14 +48,22 @@ class NgramPlan:
     """Whether rows whose licence forbids weights are read too: for measuring only."""
 
 
-def train_ngrams(data_dir: Path, out: Path, plan: NgramPlan, tell: Told, generated: Sequence[TextRow] = ()) -> Figures:
+def train_ngrams(
+    data_dir: Path,
+    out: Path,
+    plan: NgramPlan,
+    tell: Told,
+    generated: Sequence[TextRow] = (),
+    data_manifest: Path | None = None,
+) -> Figures:
     """Fit on part A of *data_dir* into ``out/ngrams.npz`` and return the figures within each source held out.
 
-    The rows are those that the encoder is trained on, *generated* ones among them. Raises InputError for data that
+    The rows are those that the encoder is trained on, *generated* ones among them. *data_manifest* names other data
+    than the package does. Raises InputError for data that
     cannot be used.
     """
     tell("reading and cutting the data")
-    rows = load_training_rows(data_dir, all_rows=plan.all_rows)
+    rows = load_training_rows(data_dir, data_manifest, all_rows=plan.all_rows)
     rows += beside_posts(generated, rows)
     held_out = sample_per_stratum([row for row in rows if in_validation(row)], plan.validation_per_stratum)
     return train_ngrams_on([row for row in rows if not in_validation(row)], held_out, out, plan, tell)

@@ -2,7 +2,7 @@
 
 COMPANION is a bundle with fp32 and a faster precision (`moderation companion export --precision fp32,int8-dynamic`),
 HELDOUT what `moderation detector heldout` wrote. The joined bundle's own rules and detector judge every text, once with
-each precision of the companion; nothing is fitted. The AUROC is of all texts together, both sides of a source alike.
+each precision of the companion; nothing is fitted. The AUROC is over all texts, every source of a side alike.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.cards.markdown import number, share, table
+from tests.cards.markdown import gain, number, share, table
 
 _POOLS = "fpr_by_human_pool_at_one_threshold_for_1_percent_of_all_humans"
 
@@ -117,15 +117,13 @@ def _left_out(figures: dict[str, Any], kind: str, *, by_fold: bool) -> str:
     rates = [f"TPR at 1 %, {supported} folds"] if supported else []
     rows = []
     for candidate, mean in figures["means"][kind].items():
-        low, high = mean["auroc_minus_words_interval"]
-        gain = f"{mean['auroc_minus_words']:+.3f} [{low:.3f}, {high:.3f}]"
         # A fold of a source tests that source alone.
         in_folds = [fold["sources"][fold["left_out"]][candidate]["auroc"] for fold in folds] if by_fold else []
         rows.append(
             [
                 candidate,
                 number(mean["auroc"], mean["auroc_interval"]),
-                "" if candidate == "words" else gain,
+                "" if candidate == "words" else gain(mean),
                 *(number(auroc) for auroc in in_folds),
                 *(number(mean["tpr_at_1_percent_where_supported"]) for _ in rates),
             ]

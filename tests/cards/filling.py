@@ -6,13 +6,13 @@ import json
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from tests.cards import detector_tables, risk_tables
+from tests.cards import detector_tables, glance_table, risk_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 CARDS = tuple(sorted((ROOT / "docs" / "cards").glob("*.md")))
-_TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
+_TABLES: dict[str, Callable[..., str]] = {
+    "at a glance": glance_table.at_a_glance,
     "within sources": detector_tables.within_sources,
     "pools": detector_tables.pools,
     "lengths": detector_tables.lengths,
@@ -24,9 +24,12 @@ _TABLES: dict[str, Callable[[dict[str, Any]], str]] = {
     "accounts caught": risk_tables.accounts_caught,
     "signatures removed": risk_tables.signatures_removed,
 }
-# <!-- table: pools, docs/benchmarks/detector-text-dev.json --> … <!-- end of table -->
+# <!-- table: pools, docs/benchmarks/detector-text-dev.json --> … <!-- end of table -->, with a blank between several
+# files.
 _PLACE = re.compile(
-    r"(<!-- table: ([a-z ]+), (docs/benchmarks/[\w.-]+) -->\n)((?:(?!<!--).)*?)(<!-- end of table -->)", re.DOTALL
+    r"(<!-- table: ([a-z ]+), (docs/benchmarks/[\w.-]+(?: docs/benchmarks/[\w.-]+)*) -->\n)"
+    r"((?:(?!<!--).)*?)(<!-- end of table -->)",
+    re.DOTALL,
 )
 
 
@@ -42,5 +45,5 @@ def places(card: str) -> list[str]:
 
 def _written(place: re.Match[str]) -> str:
     opening, name, figures, _, closing = place.groups()
-    content = json.loads((ROOT / figures).read_text(encoding="utf-8"))
-    return f"{opening}\n{_TABLES[name](content)}\n\n{closing}"
+    contents = [json.loads((ROOT / file).read_text(encoding="utf-8")) for file in figures.split()]
+    return f"{opening}\n{_TABLES[name](*contents)}\n\n{closing}"

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from moderation.cli.detector_training import MOST_SEED, NEEDS_EXPORT, DataManifest, Seed, device_with
+from moderation.cli.data_manifest import DataManifest
+from moderation.cli.detector_training import MOST_SEED, NEEDS_EXPORT, Seed, device_with
 from moderation.cli.score import SOME_REJECTED, Rejects, check_apart, writer
 from moderation.cli.writable import check_writable
 from moderation.directories import worked_in_alone, written_alone
@@ -243,7 +244,9 @@ def score(
 
 @app.command()
 def join(
-    companion: Annotated[Path, typer.Argument(help="Directory that `moderation companion export` wrote.")],
+    companion: Annotated[
+        Path, typer.Argument(help="What `moderation companion export` wrote; thorough for the one that ships.")
+    ],
     out: Annotated[Path, typer.Argument(help="Directory of the joined bundle; an older one there is replaced.")],
     data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
     detector: Annotated[Path | None, typer.Option(help="Detector bundle to join it with (fast, which ships).")] = None,
@@ -268,7 +271,7 @@ def join(
     from rich.table import Table
 
     from moderation.detector import load_detector
-    from moderation.detector.joined.manifest import read_joined_manifest
+    from moderation.detector.joined.manifest import companion_of, read_joined_manifest
     from moderation.detector.shipped import directory_of, shipped_detector
 
     try:
@@ -278,7 +281,7 @@ def join(
     place = out.absolute()  # whose last part is a name also where OUT is a dot
     order = JoinOrder(
         detector=directory_of(detector) if detector else shipped_detector(),
-        companion=companion,
+        companion=companion_of(companion),
         data=data,
         work=work or place.parent / f"{place.name}.work",
         threads=threads or None,

@@ -8,11 +8,11 @@ from typing import Annotated
 import typer
 
 from moderation.checksum import sha256_of
+from moderation.cli.data_manifest import DataManifest
 from moderation.cli.detector_training import (
     NEEDS_EXPORT,
     Bf16,
     CurvatureShare,
-    DataManifest,
     Generated,
     Lessons,
     device_with,
@@ -59,7 +59,11 @@ def compare(
     out: Annotated[Path, typer.Option(help="JSON file for the figures.")],
     candidate: Annotated[
         list[str] | None,
-        typer.Option(help="Candidate to compare, or a mean such as 2*encoder+words-balanced; again for more."),
+        typer.Option(
+            help="words, words-balanced, characters, shapes, encoder, encoder-attacked, encoder-hard, encoder-robust; "
+            "with a companion zero-shot, companion, encoder-taught; or a mean such as 2*encoder+characters. Again for "
+            "more."
+        ),
     ] = None,
     leave: Annotated[str, typer.Option(help="What is left out in turn: source, generator or both.")] = "both",
     only: Annotated[

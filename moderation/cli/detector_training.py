@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from moderation.checksum import sha256_of
+from moderation.cli.data_manifest import DataManifest
 from moderation.directories import worked_in_alone
 from moderation.errors import SettingsError
 
@@ -42,10 +43,6 @@ _OF_THE_ENCODER = {
 }
 
 _Data = Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")]
-DataManifest = Annotated[
-    Path | None,
-    typer.Option(help="JSON file with the SHA-256 of your own data files, in place of those that the package names."),
-]
 _Out = Annotated[Path, typer.Option(help="Where the checkpoint and the log go; a run found there is continued.")]
 _From = Annotated[
     Path | None,

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from moderation.cli.data_manifest import DataManifest
+
 
 def evaluate_command(
     data: Annotated[Path | None, typer.Option(help="folder with the text data")] = None,
@@ -19,6 +21,7 @@ def evaluate_command(
     detector: Annotated[Path | None, typer.Option(help="thorough (default), fast or a detector bundle")] = None,
     out: Annotated[Path | None, typer.Option(help="where the figures go as JSON")] = None,
     small: Annotated[bool, typer.Option("--small", help="a small simulation: seconds, and wide intervals")] = False,
+    data_manifest: DataManifest = None,
 ) -> None:
     """Print true-positive rates at account-level false-positive rates of 1e-2, 1e-3 and 1e-4.
 
@@ -47,7 +50,7 @@ def evaluate_command(
         raise InputError(f"There is no folder {out.parent} for the figures; make it, or give another --out.")
     loaded = load_detector(detector)
     model = load_risk(bundle, detector_hash=loaded.manifest_hash, features_version=FEATURES_VERSION)
-    read = load_risk_texts(data, texts)
+    read = load_risk_texts(data, texts, data_manifest)
     with StepProgress() as progress:
         found = evaluate(model, loaded, read, SMALL if small else Sizes(), progress)
     print_report(found, model, Console(width=220))

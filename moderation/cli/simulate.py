@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from moderation.cli.data_manifest import DataManifest
+
 
 def simulate_command(
     output: Annotated[Path, typer.Option("-o", "--output", help="where the events go, as JSON lines")],
@@ -21,6 +23,7 @@ def simulate_command(
     campaign_share: Annotated[float, typer.Option(help="share of accounts in campaigns")] = 0.1,
     unseen_share: Annotated[float, typer.Option(help="of those, in the family nothing is trained on")] = 0.15,
     held_out: Annotated[bool, typer.Option("--held-out", help="use the ranges kept for evaluation")] = False,
+    data_manifest: DataManifest = None,
 ) -> None:
     """Write a simulated platform's posts, follows, deletions and labels in event-time order.
 
@@ -48,7 +51,7 @@ def simulate_command(
         unseen_share=unseen_share,
         parameters="held_out" if held_out else "trained",
     )
-    platform = build_platform(config, simulation_texts(data, texts))
+    platform = build_platform(config, simulation_texts(data, texts, data_manifest))
     try:
         with output.open("w", encoding="utf-8") as out:
             count = write_events(platform.events(), out)

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from moderation.cli.data_manifest import DataManifest
+
 
 def train_command(
     out: Annotated[Path, typer.Option("--out", help="directory for the risk bundle")],
@@ -17,6 +19,7 @@ def train_command(
     detector: Annotated[Path | None, typer.Option(help="thorough (default), fast or a detector bundle")] = None,
     small: Annotated[bool, typer.Option("--small", help="a small simulation: seconds, and no certificate")] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="another seed than the recipe's")] = None,
+    data_manifest: DataManifest = None,
 ) -> None:
     """Train a risk model on simulated accounts that write the given texts, and certify it.
 
@@ -44,7 +47,7 @@ def train_command(
         recipe = replace(recipe, seed=seed)
     check_replaceable(out)
     loaded = load_detector(detector)
-    read = load_risk_texts(data, texts)
+    read = load_risk_texts(data, texts, data_manifest)
     with StepProgress() as progress:
         train_bundle(read, loaded, recipe, out, progress)
     model = read_bundle(out)

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict
 from moderation.checksum import sha256_of
 from moderation.detector.bundle_files import MANIFEST_FILE, BundleKind, manifest_values, read_content, validated
 from moderation.detector.joined.rule import JoiningRule, ZeroShotRule
+from moderation.detector.shipped import directory_of
 from moderation.errors import BundleError
 
 # Programs that know no joined bundle read detector bundles up to format 2, and tell clearly of a newer one. Format 3 is
@@ -57,6 +58,16 @@ class JoinedManifest(_Part):
 def is_joined(bundle: Path) -> bool:
     """Say whether the manifest in *bundle* is that of a joined bundle, of whatever version."""
     return manifest_values(bundle).get("kind") == KIND
+
+
+def companion_of(bundle: Path) -> Path:
+    """Return the folder of the companion: that in a joined *bundle*, by its name or its folder, else *bundle* itself.
+
+    Raises BundleError as `directory_of` does.
+    """
+    directory = directory_of(bundle)
+    joined = (directory / MANIFEST_FILE).is_file() and is_joined(directory)
+    return directory / COMPANION_PART if joined else directory
 
 
 def read_joined_manifest(bundle: Path) -> tuple[JoinedManifest, str]:

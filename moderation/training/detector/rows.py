@@ -69,7 +69,7 @@ def read_rows(
 
 def permits_weights(licence: str) -> bool:
     """Say whether weights trained on rows of *licence* may be published: not if it forbids commercial use."""
-    return "-nc" not in licence
+    return "-nc" not in licence.lower()
 
 
 def check_hash(path: Path, manifest: Path | None = None) -> None:

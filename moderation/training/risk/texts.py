@@ -17,8 +17,6 @@ from moderation.training.detector.rows import TextRow
 
 Role = Literal["train", "tune", "threshold", "certify", "test"]
 SHARES: Mapping[Role, float] = {"train": 0.30, "tune": 0.12, "threshold": 0.20, "certify": 0.20, "test": 0.18}
-SOURCES = frozenset({"advdec", "grid", "tweepfake", "fdg_main"})
-"""Sources of part B with people and machines in them, whose licences let weights be published."""
 MOST_PER_SIDE = 4000
 """Texts taken of one side of one source; scoring more would only take longer."""
 LEAST_GROUPS = 25
@@ -33,26 +31,30 @@ class RiskTexts:
     said: Mapping[str, object]
 
 
-def load_risk_texts(data_dir: Path | None, texts: Path | None) -> RiskTexts:
+def load_risk_texts(data_dir: Path | None, texts: Path | None, data_manifest: Path | None = None) -> RiskTexts:
     """Return part B of the data in *data_dir*, or the JSON lines in *texts* (id, label, source, group, text).
 
-    Raises InputError when neither or both are given, or either cannot be read as that.
+    Of part B, the sources with people and machines in them, whose licences let weights be published; *data_manifest*
+    names other data than the package does. Raises InputError when neither or both are given, or either cannot be read
+    as that.
     """
     if (data_dir is None) == (texts is None):
         raise InputError("Give either --data DIR (the text data) or --texts FILE (JSON lines), not both.")
     if texts is not None:
         return by_role(_read_lines(texts), grouped_sources=None)
     assert data_dir is not None
-    return by_role([row for row in load_partition(data_dir, "B") if row.source in SOURCES], grouped_sources=None)
+    rows = load_partition(data_dir, "B", data_manifest)
+    sides = {(row.source, row.label) for row in rows}
+    return by_role([row for row in rows if (row.source, 1 - row.label) in sides], grouped_sources=None)
 
 
-def simulation_texts(data_dir: Path | None, texts: Path | None) -> TextPool:
+def simulation_texts(data_dir: Path | None, texts: Path | None, data_manifest: Path | None = None) -> TextPool:
     """Return what a simulated platform may post: the texts of the evaluation step, or all of a file of texts.
 
     Raises InputError as load_risk_texts does.
     """
     if texts is None or data_dir is not None:
-        return load_risk_texts(data_dir, texts).pools["test"]
+        return load_risk_texts(data_dir, texts, data_manifest).pools["test"]
     return TextPool((row.source, row.label == 1, row.text) for row in _read_lines(texts))
 
 

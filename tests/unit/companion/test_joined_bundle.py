@@ -24,9 +24,9 @@ from moderation.checksum import sha256_of
 from moderation.cli.companion import app
 from moderation.detector import ContentScore, load_detector, shipped_detector
 from moderation.detector import manifest as plain
-from moderation.detector.companion import load_companion
+from moderation.detector.companion import load_companion, shipped_companion
 from moderation.detector.joined import manifest as joined
-from moderation.detector.joined.manifest import read_joined_manifest
+from moderation.detector.joined.manifest import companion_of, read_joined_manifest
 from moderation.errors import BundleError, InputError
 from moderation.features import FEATURES_VERSION
 from moderation.risk import load_risk
@@ -222,6 +222,13 @@ def test_the_command_continues_from_kept_figures_and_replaces_an_older_bundle(
     assert {path.name for path in tmp_path.iterdir()} == {"copy"}
     assert not (copy / "companion" / "left over").exists()
     assert load_detector(copy, threads=1).manifest_hash == sha256_of(copy / "manifest.json")
+
+
+def test_a_joined_bundle_stands_for_its_companion(joined_dir: Path, companion_dir: Path) -> None:
+    assert companion_of(joined_dir) == joined_dir / "companion"
+    assert companion_of(Path("thorough")) == shipped_companion()
+    assert companion_of(companion_dir) == companion_dir
+    assert companion_of(joined_dir / "nowhere") == joined_dir / "nowhere"
 
 
 def test_join_may_write_to_a_folder_that_is_called_like_a_detector_that_ships(

@@ -13,6 +13,7 @@ from moderation.text import normalise
 from moderation.training.detector.evaluating.benign import benign_table, honest_texts
 from moderation.training.detector.evaluating.by_length import by_length
 from moderation.training.detector.evaluating.pools import human_pools, pooled_threshold, worst_pool
+from moderation.training.detector.evaluating.report_sections import transfer_section
 from moderation.training.detector.evaluating.robustness import attack_table, attacked_texts
 from moderation.training.detector.evaluating.scored_rows import ScoredRows
 from moderation.training.detector.evaluating.scoring import score_once
@@ -197,6 +198,15 @@ def test_what_is_learned_from_one_generator_need_not_carry_to_another() -> None:
     (a_on_a, _, a_on_b), (b_on_a, _, b_on_b) = table["auroc"]
     assert min(a_on_a, b_on_b) > 0.99
     assert max(a_on_b, b_on_a) < 0.9
+
+
+def test_generators_that_nobody_can_be_read_on_give_a_matrix_without_columns() -> None:
+    train = [*(row(n, "ours", 0, f"our coach sang {n}") for n in range(200))]
+    train += [row(n, "ours", 1, f"moreover the ferry left {n}", generator="A") for n in range(200)]
+    found = transfer_matrix(train, [row(1, "ours", 0, "nobody left early"), row(2, "ours", 1, "moreover")], 0)
+    assert found["auroc"] == [[]]
+    assert found["read_on"] == []
+    assert "From one generator to another" in transfer_section({"transfer": found})
 
 
 def test_the_roc_has_the_points_that_the_humans_support() -> None:

@@ -10,6 +10,7 @@ from typer.testing import CliRunner
 
 from moderation.cli import companion, detector
 from moderation.errors import InputError
+from moderation.training.detector.rows import permits_weights
 from tests.unit.detector.small_encoders import log_of, small_bert
 from tests.unit.detector.small_text_data import write_data
 
@@ -54,6 +55,11 @@ def test_the_slice_that_no_training_sees_is_written(manifest: Path, tmp_path: Pa
 def test_a_language_model_is_trained(manifest: Path, tmp_path: Path) -> None:
     _run(manifest, "companion", "train", "--steps", "1", "--out", str(tmp_path / "run"))
     assert log_of(tmp_path / "run")[-1]["step"] == 1
+
+
+@pytest.mark.parametrize(("licence", "permitted"), [("cc-by-nc-sa", False), ("CC-BY-NC-4.0", False), ("", True)])
+def test_a_licence_that_forbids_commercial_use_is_known_however_it_is_written(licence: str, permitted: bool) -> None:
+    assert permits_weights(licence) is permitted
 
 
 @pytest.mark.parametrize(

@@ -10,9 +10,11 @@ import pytest
 
 from moderation.errors import InputError
 from moderation.simulation import build_platform
+from moderation.training.detector.partition import load_partition
 from moderation.training.detector.rows import TextRow
 from moderation.training.risk.recipe import Recipe
 from moderation.training.risk.texts import SHARES, RiskTexts, assign_roles, by_role, load_risk_texts
+from tests.unit.detector.small_text_data import write_data
 from tests.unit.risk.trained import tiny_recipe
 
 
@@ -68,6 +70,16 @@ def test_the_manifest_says_how_many_texts_and_licences(trained_here: tuple[Path,
     said = json.loads((trained_here[0] / "manifest.json").read_text(encoding="utf-8"))["training"]["texts"]
     assert said["licences"] == {"notes": ["ours"], "replies": ["ours"]}
     assert sum(said["texts"].values()) == 600
+
+
+def test_of_ones_own_data_part_b_is_read_in_the_sources_with_both_labels(tmp_path: Path) -> None:
+    manifest = write_data(tmp_path, "forum", humans=600, machines=600, alone=400)
+    read = load_risk_texts(tmp_path, None, manifest)
+    assert read.said["licences"] == {"forum": ["permissive"]}
+    part_b = {row.text for row in load_partition(tmp_path, "B", manifest) if row.source == "forum"}
+    assert {text for pool in read.pools.values() for text in pool.all_texts()} == part_b
+    with pytest.raises(InputError, match="--data-manifest"):
+        load_risk_texts(tmp_path, None)
 
 
 def test_texts_are_asked_for_once_and_read_with_a_sentence(tmp_path: Path) -> None:

@@ -37,18 +37,20 @@ def transfer_matrix(train: Sequence[TextRow], test: Sequence[TextRow], seed: int
     teachers = _strata(train, LEAST_TRAINING_ROWS, _MOST_TRAINING_ROWS, seed)
     readers = _strata(test, _LEAST_TEST_ROWS, _MOST_TEST_ROWS, seed)
     texts = list(dict.fromkeys(row.text for reader in readers for row in (*reader.machines, *reader.humans)))
-    matrix = []
-    for teacher in teachers:
-        known = dict(zip(texts, baseline_scores([*teacher.machines, *teacher.humans], texts), strict=True))
-        matrix.append(
-            [round(auroc(_read(reader.humans, known), _read(reader.machines, known)), 4) for reader in readers]
-        )
     return {
         "method": METHOD,
         "trained_on": [teacher.described() for teacher in teachers],
         "read_on": [reader.described() for reader in readers],
-        "auroc": matrix,
+        "auroc": [_line(teacher, readers, texts) for teacher in teachers],
     }
+
+
+def _line(teacher: _Stratum, readers: Sequence[_Stratum], texts: Sequence[str]) -> list[float]:
+    """The AUROC on each reader after training on *teacher*; *texts* are those of all readers."""
+    if not readers:
+        return []  # a fitted baseline refuses to score nothing
+    known = dict(zip(texts, baseline_scores([*teacher.machines, *teacher.humans], texts), strict=True))
+    return [round(auroc(_read(reader.humans, known), _read(reader.machines, known)), 4) for reader in readers]
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,8 @@ def at_a_glance(
     *thorough* and *fast* are of `moderation detector evaluate`, *sources* and *generators* of `moderation detector
     compare`, *speed* of `python -m tests.bench.joined`.
     """
-    baseline = list(thorough["results"].values())[1]
-    results = [baseline, fast["results"]["detector"], thorough["results"]["detector"]]
+    of_thorough, of_words = thorough["results"].values()
+    results = [of_words, fast["results"]["detector"], of_thorough]
     worst = [result["worst_pool"] for result in results]
     times = speed["times_as_fast_as_torch"]
     rows = [

@@ -22,7 +22,7 @@ from moderation.training.detector.partition import load_training_rows
 from moderation.training.detector.plans import TrainingPlan
 from moderation.training.detector.rows import TextRow
 from moderation.training.detector.run_state import CHECKPOINT, SavedRun, log_entry, save_run, saved_run
-from moderation.training.detector.slices import in_validation, sample_per_stratum
+from moderation.training.detector.slices import in_validation, validation_sample
 from moderation.training.detector.source_weights import SourceWeights
 from moderation.training.detector.starting_point import (
     FromConfiguration,
@@ -64,7 +64,7 @@ def train(
         raise SettingsError("The generated rows are those of the file that the plan names: give both, or neither.")
     rows = load_training_rows(data_dir, data_manifest, all_rows=plan.all_rows)
     rows += beside_posts(generated, rows)
-    held_out = sample_per_stratum([row for row in rows if in_validation(row)], plan.validation_per_stratum)
+    held_out = validation_sample(rows, plan.validation_per_stratum)
     train_on([row for row in rows if not in_validation(row)], held_out, out, start_from, plan, device, teacher)
 
 
@@ -120,7 +120,7 @@ def train_on(
             tell("scoring human texts")
             with computing():
                 hard, counts = find_hard_texts(model, rows, texts, special, plan, step, device)
-            log_entry(out, {"step": step, "hard_negatives": counts})
+            log_entry(out, {"step": step + 1, "hard_negatives": counts})
         redraw = None
         # Rounds of an earlier plan end where this one's begin.
         if hard is not None and plan.hard_negative_share > 0 and step >= plan.hard_negative_from:

@@ -41,8 +41,9 @@ class TrainingPlan(RunPlan):
     attacked_share: float = 0.25
     """Of the texts of a step, those that are seen after an attack."""
     validate_every: int = 500
-    validation_per_stratum: int = 500
-    """Held-out texts of each source and label that a validation reads: so many people carry a TPR at 1 % FPR."""
+    validation_per_stratum: int = 520
+    """Held-out texts of each source and label that a validation reads: 500 people carry a TPR at 1 % FPR, and of a few
+    texts nothing is left to read."""
     hard_negative_share: float = 0.0
     """Of the human texts of a step, those drawn from the ones that a round found hard, while these last."""
     hard_negative_from: int = 0

@@ -38,17 +38,21 @@ class SavedRun:
 def saved_run(out: Path, kind: Kind, plan: RunPlan, device: torch.device) -> SavedRun | None:
     """Return the state of the run in *out*, None where there is none.
 
-    Raises SettingsError for a run of another kind, and for one that another plan began, InputError for a damaged one.
+    What its log says of later steps, which an interruption took back, is taken out: the log is that of the steps that
+    made the weights. Raises SettingsError for a run of another kind, and for one that another plan began, InputError
+    for a damaged one.
     """
     checkpoint = out / CHECKPOINT
     restore_directory(checkpoint)
     if not (checkpoint / _STATE).is_file():
+        (out / _LOG).unlink(missing_ok=True)
         return None
     state = _read(checkpoint, device)
     found = state.get("kind", "training")  # the first runs were all of one kind and did not say so
     if found != kind:
         raise SettingsError(f"The run in {checkpoint} is a {found}, not a {kind}: use another --out.")
     check_continues(state["plan"], plan, int(state["step"]), checkpoint)
+    _forget_entries_after(out, int(state["step"]))
     return SavedRun(
         int(state["step"]), state["optimizer"], bool(state.get("embeddings_frozen", True)), state.get("extra", {})
     )
@@ -89,8 +93,8 @@ def log_entry(out: Path, entry: Mapping[str, object]) -> None:
         log.write(json.dumps(entry) + "\n")
 
 
-def forget_entries_after(out: Path, step: int) -> None:
-    """Take the entries of steps after *step* from the log of the run in *out*, and a line that is half written."""
+def _forget_entries_after(out: Path, step: int) -> None:
+    """Take the entries of later steps from the log, and a line that is half written."""
     log = out / _LOG
     if not log.is_file():
         return

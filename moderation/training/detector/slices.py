@@ -25,3 +25,10 @@ def sample_per_stratum(rows: Sequence[TextRow], limit: int, purpose: str = "samp
     for stratum in sorted(strata):
         chosen += sorted(strata[stratum], key=lambda row: keyed_fraction(row.id, purpose))[:limit]
     return chosen
+
+
+def validation_sample(rows: Sequence[TextRow], limit: int) -> list[TextRow]:
+    """Return at most *limit* held-out rows of each label of the sources with both, which alone can be judged within."""
+    held_out = [row for row in rows if in_validation(row)]
+    sides = {(row.source, row.label) for row in held_out}
+    return sample_per_stratum([row for row in held_out if (row.source, 1 - row.label) in sides], limit)

@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from moderation.training.detector.plans import RunPlan
-from moderation.training.detector.run_state import forget_entries_after, log_entry
+from moderation.training.detector.run_state import log_entry
 
 Tell = Callable[[str], None]
 
@@ -26,10 +26,8 @@ def run_steps(
     """Take the steps from *step* to the end of the plan, each logged with its loss and its seconds.
 
     *take* gets the number of the step and a place for a note beside the bar, *save* and *judge* the number of steps
-    taken; *judge* is called after every step. What the log says of later steps than *step*, which an interruption took
-    back, goes: the log is that of the steps that made the weights.
+    taken; *judge* is called after every step.
     """
-    forget_entries_after(out, step)
     with Progress(
         TextColumn(title),
         BarColumn(),

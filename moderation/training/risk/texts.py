@@ -41,11 +41,17 @@ def load_risk_texts(data_dir: Path | None, texts: Path | None, data_manifest: Pa
     if (data_dir is None) == (texts is None):
         raise InputError("Give either --data DIR (the text data) or --texts FILE (JSON lines), not both.")
     if texts is not None:
+        _refuse_idle(data_manifest)
         return by_role(_read_lines(texts), grouped_sources=None)
     assert data_dir is not None
     rows = load_partition(data_dir, "B", data_manifest)
     sides = {(row.source, row.label) for row in rows}
-    return by_role([row for row in rows if (row.source, 1 - row.label) in sides], grouped_sources=None)
+    both = [row for row in rows if (row.source, 1 - row.label) in sides]
+    if not both:
+        raise InputError(
+            "No source of the data has texts of people and of machines in part B; use data of more sources."
+        )
+    return by_role(both, grouped_sources=None)
 
 
 def simulation_texts(data_dir: Path | None, texts: Path | None, data_manifest: Path | None = None) -> TextPool:
@@ -55,7 +61,13 @@ def simulation_texts(data_dir: Path | None, texts: Path | None, data_manifest: P
     """
     if texts is None or data_dir is not None:
         return load_risk_texts(data_dir, texts, data_manifest).pools["test"]
+    _refuse_idle(data_manifest)
     return TextPool((row.source, row.label == 1, row.text) for row in _read_lines(texts))
+
+
+def _refuse_idle(data_manifest: Path | None) -> None:
+    if data_manifest is not None:
+        raise InputError("--data-manifest names the data of --data; with --texts leave it out.")
 
 
 def by_role(rows: Sequence[TextRow], grouped_sources: frozenset[str] | None) -> RiskTexts:

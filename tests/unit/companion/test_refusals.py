@@ -28,6 +28,11 @@ def _with_manifest(bundle: Path, folder: Path, **changes: Any) -> Path:
     return copy
 
 
+def test_a_precision_that_is_not_there_is_refused(companion_dir: Path) -> None:
+    with pytest.raises(BundleError, match="has no fp32, only int8"):
+        load_companion(companion_dir, precision="fp32")
+
+
 def test_a_checkpoint_of_another_kind_is_refused(tmp_path: Path) -> None:
     size = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 2, "intermediate_size": 8}
     BertForMaskedLM(BertConfig(vocab_size=20, **size)).save_pretrained(tmp_path / "bert")

@@ -70,7 +70,7 @@ def test_a_twentieth_of_the_tokens_becomes_unknown() -> None:
     assert np.mean([token == _SPECIAL.unknown for token in tokens]) == pytest.approx(TOKEN_DROPOUT, abs=0.003)
 
 
-def test_a_source_is_drawn_as_often_for_its_size_and_labels_as_the_guide_says() -> None:
+def test_a_source_is_drawn_as_often_for_its_size_and_labels_as_the_card_says() -> None:
     sizes = {("large", 0): 3000, ("large", 1): 1200, ("small", 0): 150, ("small", 1): 900, ("people", 0): 2000}
     rows = [
         _row(number, source, label, range(4, 20))

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 from moderation.errors import SettingsError
+from moderation.training.detector import loop
 from moderation.training.detector.batches import SpecialTokens, batch_of_step, tokenise
 from moderation.training.detector.hard_negatives import (
     DRAWS_IN_A_ROUND,
@@ -163,7 +164,23 @@ def test_a_run_with_hard_texts_is_the_same_twice_and_other_than_without(encoder:
     assert_same(weights_of(tmp_path / "one"), weights_of(tmp_path / "two"))
     assert differ(weights_of(tmp_path / "one"), weights_of(tmp_path / "plain"))
     rounds = [entry["step"] for entry in log_of(tmp_path / "one") if "hard_negatives" in entry]
-    assert rounds == [3, 7]
+    assert rounds == [4, 8]
+
+
+def test_a_run_that_died_after_a_round_has_it_in_its_log_once(
+    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def dying(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    rows, plan = rows_of(_FEW), _plan(8, checkpoint_every=3)
+    with monkeypatch.context() as stopped:
+        stopped.setattr(loop, "batch_of_step", dying)
+        with pytest.raises(KeyboardInterrupt):
+            train_on(rows, (), tmp_path / "run", encoder, replace(plan, hard_negative_from=0), _CPU)
+    assert [entry["step"] for entry in log_of(tmp_path / "run")] == [1]
+    train_on(rows, (), tmp_path / "run", encoder, replace(plan, hard_negative_from=0), _CPU)
+    assert [entry["step"] for entry in log_of(tmp_path / "run") if "hard_negatives" in entry] == [1, 5]
 
 
 @pytest.mark.parametrize("stopped", [2, 3, 5, 7])

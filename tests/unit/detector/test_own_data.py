@@ -24,7 +24,8 @@ def _run(manifest: Path, room: str, *words: str) -> None:
     """Run a command with the data and their manifest; whatever it raises is raised."""
     app = {"detector": detector.app, "companion": companion.app}[room]
     given = ["--data", str(manifest.parent), "--data-manifest", str(manifest)]
-    CliRunner().invoke(app, [*words, *given], catch_exceptions=False)
+    done = CliRunner().invoke(app, [*words, *given], catch_exceptions=False)
+    assert done.exit_code == 0, done.output
 
 
 def test_an_encoder_is_trained_and_its_log_names_the_sources_of_the_data(manifest: Path, tmp_path: Path) -> None:

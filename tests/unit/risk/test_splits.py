@@ -13,7 +13,7 @@ from moderation.simulation import build_platform
 from moderation.training.detector.partition import load_partition
 from moderation.training.detector.rows import TextRow
 from moderation.training.risk.recipe import Recipe
-from moderation.training.risk.texts import SHARES, RiskTexts, assign_roles, by_role, load_risk_texts
+from moderation.training.risk.texts import SHARES, RiskTexts, assign_roles, by_role, load_risk_texts, simulation_texts
 from tests.unit.detector.small_text_data import write_data
 from tests.unit.risk.trained import tiny_recipe
 
@@ -78,8 +78,20 @@ def test_of_ones_own_data_part_b_is_read_in_the_sources_with_both_labels(tmp_pat
     assert read.said["licences"] == {"forum": ["permissive"]}
     part_b = {row.text for row in load_partition(tmp_path, "B", manifest) if row.source == "forum"}
     assert {text for pool in read.pools.values() for text in pool.all_texts()} == part_b
-    with pytest.raises(InputError, match="--data-manifest"):
+    with pytest.raises(InputError, match="name your own with --data-manifest"):
         load_risk_texts(tmp_path, None)
+
+
+def test_a_manifest_is_refused_where_nothing_reads_it(tmp_path: Path) -> None:
+    for read in (load_risk_texts, simulation_texts):
+        with pytest.raises(InputError, match="with --texts leave it out"):
+            read(None, tmp_path / "texts.jsonl", tmp_path / "manifest.json")
+
+
+def test_data_without_a_source_of_both_labels_are_refused_in_a_sentence(tmp_path: Path) -> None:
+    manifest = write_data(tmp_path, "forum", humans=60, machines=0)
+    with pytest.raises(InputError, match="No source of the data has texts of people and of machines"):
+        load_risk_texts(tmp_path, None, manifest)
 
 
 def test_texts_are_asked_for_once_and_read_with_a_sentence(tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from moderation.training.detector.ngrams.crops import MAX_CHARACTERS, whole_and_
 from moderation.training.detector.ngrams.model import NgramModel, save_ngrams
 from moderation.training.detector.partition import load_training_rows
 from moderation.training.detector.rows import TextRow
-from moderation.training.detector.slices import in_validation, sample_per_stratum
+from moderation.training.detector.slices import in_validation, validation_sample
 from moderation.training.detector.validation import within_source
 
 _LOG = "log.jsonl"
@@ -43,7 +43,7 @@ class NgramPlan:
     # What stands in fewer texts says more about who wrote them than about what did.
     least_texts: int = 10
     seed: int = 1
-    validation_per_stratum: int = 500
+    validation_per_stratum: int = 520
     all_rows: bool = False
     """Whether rows whose licence forbids weights are read too: for measuring only."""
 
@@ -59,13 +59,12 @@ def train_ngrams(
     """Fit on part A of *data_dir* into ``out/ngrams.npz`` and return the figures within each source held out.
 
     The rows are those that the encoder is trained on, *generated* ones among them. *data_manifest* names other data
-    than the package does. Raises InputError for data that
-    cannot be used.
+    than the package does. Raises InputError for data that cannot be used.
     """
     tell("reading and cutting the data")
     rows = load_training_rows(data_dir, data_manifest, all_rows=plan.all_rows)
     rows += beside_posts(generated, rows)
-    held_out = sample_per_stratum([row for row in rows if in_validation(row)], plan.validation_per_stratum)
+    held_out = validation_sample(rows, plan.validation_per_stratum)
     return train_ngrams_on([row for row in rows if not in_validation(row)], held_out, out, plan, tell)
 
 

@@ -173,7 +173,7 @@ def test_a_run_that_died_after_a_round_has_it_in_its_log_once(
     def dying(*_: object) -> None:
         raise KeyboardInterrupt
 
-    rows, plan = rows_of(_FEW), _plan(8, checkpoint_every=3)
+    rows, plan = rows_of(_FEW), _plan(8)
     with monkeypatch.context() as stopped:
         stopped.setattr(loop, "batch_of_step", dying)
         with pytest.raises(KeyboardInterrupt):

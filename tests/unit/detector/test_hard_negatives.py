@@ -170,7 +170,7 @@ def test_a_run_with_hard_texts_is_the_same_twice_and_other_than_without(encoder:
 def test_a_run_that_died_after_a_round_has_it_in_its_log_once(
     encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def dying(*_: object) -> None:
+    def dying(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
     rows, plan = rows_of(_FEW), _plan(8)

@@ -7,8 +7,6 @@ figures. Each text is read alone by one thread, as a companion does.
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -24,8 +22,8 @@ from export.causal.checkpoint import load_causal
 from export.causal.parity import torch_expectations
 from moderation.detector.companion.manifest import CompanionPrecision, read_companion_manifest
 from moderation.detector.companion.session import ExpectationRunner
-from moderation.errors import ModerationError
 from tests.bench.detector.turns import Way, best_of_turns
+from tests.bench.figures_file import measured_into
 
 _MOST_TOKENS = 254
 _PRECISIONS: tuple[CompanionPrecision, ...] = ("fp32", "int8", "int8-dynamic")
@@ -82,14 +80,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3, help="of all ways in turn; the best of each counts")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
-    try:
+
+    def measure() -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as folder:
-            report = measured(arguments.checkpoint, Path(folder), arguments.texts, arguments.rounds)
-    except ModerationError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
-    if arguments.out:
-        arguments.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+            return measured(arguments.checkpoint, Path(folder), arguments.texts, arguments.rounds)
+
+    report = measured_into(arguments.out, measure)
     table = Table(
         "precision", "MB", "tokens/s", "as fast as PyTorch", "mean difference, nats", "curvature, correlation"
     )

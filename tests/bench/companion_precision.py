@@ -8,8 +8,6 @@ each precision of the companion; nothing is fitted. The AUROC is over all texts,
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -27,7 +25,8 @@ from moderation.detector.joined.detector import JoinedDetector
 from moderation.detector.joined.manifest import DETECTOR_PART, read_joined_manifest
 from moderation.detector.loading import load_alone
 from moderation.detector.shipped import directory_of
-from moderation.errors import ModerationError, SettingsError
+from moderation.errors import SettingsError
+from tests.bench.figures_file import measured_into
 from tests.bench.processor import processor
 
 _TEXTS_AT_A_TIME = 64
@@ -75,15 +74,13 @@ def main() -> None:
     parser.add_argument("--bundle", default="thorough", help="joined bundle whose rules and detector judge")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
-    try:
+
+    def measure() -> dict[str, Any]:
         texts = read_labelled_texts(arguments.texts)
         with Progress(console=Console(stderr=True)) as progress:
-            report = measured(directory_of(arguments.bundle), arguments.companion, texts, progress)
-    except ModerationError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
-    if arguments.out:
-        arguments.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+            return measured(directory_of(arguments.bundle), arguments.companion, texts, progress)
+
+    report = measured_into(arguments.out, measure)
     Console().print_json(data=report)
 
 

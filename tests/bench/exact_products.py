@@ -7,7 +7,6 @@ exact sums, which the detector does not ask for there, only cost time.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -18,6 +17,7 @@ from rich.console import Console
 from moderation.attacks import BENIGN
 from moderation.detector import exact_products, load_detector
 from tests.bench.detector.turns import Way, best_of_turns
+from tests.bench.figures_file import measured_into
 from tests.bench.processor import processor
 
 
@@ -45,16 +45,14 @@ def measured(bundle: str, texts_of_each: int, rounds: int) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Measure and print."""
+    """Measure and print; a user's error becomes one sentence and its exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bundle", default="fast", help="fast, thorough or a folder")
     parser.add_argument("--texts", type=int, default=60, help="of each bank")
     parser.add_argument("--rounds", type=int, default=3, help="of both in turn; the best of each counts")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
-    report = measured(arguments.bundle, arguments.texts, arguments.rounds)
-    if arguments.out:
-        arguments.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    report = measured_into(arguments.out, lambda: measured(arguments.bundle, arguments.texts, arguments.rounds))
     Console().print_json(data=report)
 
 

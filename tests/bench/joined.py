@@ -8,10 +8,8 @@ computes at fp32, 32 posts at a time, as they arrive and by length. Every core i
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
@@ -27,10 +25,10 @@ from moderation.detector import ContentScore, load_detector
 from moderation.detector.joined.manifest import DETECTOR_PART, read_joined_manifest
 from moderation.detector.sessions import cores
 from moderation.detector.shipped import directory_of
-from moderation.errors import ModerationError
 from moderation.settings import Settings
 from tests.bench.detector.network import network_of, write_checkpoint
 from tests.bench.detector.turns import Way, best_of_turns
+from tests.bench.figures_file import measured_into
 from tests.bench.processor import processor
 
 _MOST_WORDS = 380
@@ -133,13 +131,10 @@ def main() -> None:
     parser.add_argument("--small", action="store_true", help="beside a tiny model, to try the command")
     parser.add_argument("--out", type=Path, help="JSON file for the figures")
     arguments = parser.parse_args()
-    try:
-        report = measured(directory_of(arguments.bundle), arguments.posts, arguments.rounds, small=arguments.small)
-    except ModerationError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
-    if arguments.out:
-        arguments.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+    report = measured_into(
+        arguments.out,
+        lambda: measured(directory_of(arguments.bundle), arguments.posts, arguments.rounds, small=arguments.small),
+    )
     Console().print_json(data=report)
 
 

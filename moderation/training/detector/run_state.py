@@ -38,9 +38,9 @@ class SavedRun:
 def saved_run(out: Path, kind: Kind, plan: RunPlan, device: torch.device) -> SavedRun | None:
     """Return the state of the run in *out*, None where there is none.
 
-    What its log says of later steps, which an interruption took back, is taken out: the log is that of the steps that
-    made the weights. Raises SettingsError for a run of another kind, and for one that another plan began, InputError
-    for a damaged one.
+    What the log says of later steps, which an interruption took back, is taken out, and all of it where no step was
+    saved: the log is that of the steps that made the weights. Raises SettingsError for a run of another kind, and for
+    one that another plan began, InputError for a damaged one.
     """
     checkpoint = out / CHECKPOINT
     restore_directory(checkpoint)

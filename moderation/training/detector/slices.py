@@ -30,5 +30,11 @@ def sample_per_stratum(rows: Sequence[TextRow], limit: int, purpose: str = "samp
 def validation_sample(rows: Sequence[TextRow], limit: int) -> list[TextRow]:
     """Return at most *limit* held-out rows of each label of the sources with both, which alone can be judged within."""
     held_out = [row for row in rows if in_validation(row)]
-    sides = {(row.source, row.label) for row in held_out}
-    return sample_per_stratum([row for row in held_out if (row.source, 1 - row.label) in sides], limit)
+    both = sources_with_both_labels(held_out)
+    return sample_per_stratum([row for row in held_out if row.source in both], limit)
+
+
+def sources_with_both_labels(rows: Sequence[TextRow]) -> set[str]:
+    """Return the sources in which people and machines wrote."""
+    labels = {(row.source, row.label) for row in rows}
+    return {source for source, label in labels if (source, 1 - label) in labels}

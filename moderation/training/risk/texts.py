@@ -14,6 +14,7 @@ from moderation.simulation import TextPool
 from moderation.training.detector.near_duplicates import band_keys, near_duplicate_clusters
 from moderation.training.detector.partition import keyed_fraction, load_partition
 from moderation.training.detector.rows import TextRow
+from moderation.training.detector.slices import sources_with_both_labels
 
 Role = Literal["train", "tune", "threshold", "certify", "test"]
 SHARES: Mapping[Role, float] = {"train": 0.30, "tune": 0.12, "threshold": 0.20, "certify": 0.20, "test": 0.18}
@@ -45,13 +46,12 @@ def load_risk_texts(data_dir: Path | None, texts: Path | None, data_manifest: Pa
         return by_role(_read_lines(texts), grouped_sources=None)
     assert data_dir is not None
     rows = load_partition(data_dir, "B", data_manifest)
-    sides = {(row.source, row.label) for row in rows}
-    both = [row for row in rows if (row.source, 1 - row.label) in sides]
+    both = sources_with_both_labels(rows)
     if not both:
         raise InputError(
             "No source of the data has texts of people and of machines in part B; use data of more sources."
         )
-    return by_role(both, grouped_sources=None)
+    return by_role([row for row in rows if row.source in both], grouped_sources=None)
 
 
 def simulation_texts(data_dir: Path | None, texts: Path | None, data_manifest: Path | None = None) -> TextPool:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from moderation.checksum import sha256_of
 from moderation.cli.detector import app
 from moderation.errors import InputError, SettingsError
-from moderation.training.detector.leave_out import kept_scores
+from moderation.training.detector.leave_out import folds
 from moderation.training.detector.leave_out.candidates import Candidate, Scorer
 from moderation.training.detector.leave_out.catalogue import catalogue
 from moderation.training.detector.leave_out.comparison import compare
@@ -94,7 +94,7 @@ def test_scores_of_other_rows_or_settings_are_not_reused(tmp_path: Path) -> None
 def test_scores_under_another_normalisation_are_not_reused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, other = _Counting(), _Counting()
     compare(source_folds(written_rows(), 20), ["words"], {"words": first}, tmp_path, _quiet)
-    monkeypatch.setattr(kept_scores, "normalise", str.upper)
+    monkeypatch.setattr(folds, "normalise", str.upper)
     compare(source_folds(written_rows(), 20), ["words"], {"words": other}, tmp_path, _quiet)
     assert first.fits == other.fits == 2
 

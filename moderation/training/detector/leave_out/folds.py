@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Literal
 
 from moderation.errors import InputError
+from moderation.text import normalise
 from moderation.training.detector.leave_out.generators import families_of
 from moderation.training.detector.partition import keyed_fraction
 from moderation.training.detector.rows import TextRow
-from moderation.training.detector.slices import in_validation, sample_per_stratum
+from moderation.training.detector.slices import in_validation, sample_per_stratum, sources_with_both_labels
 
 Kind = Literal["source", "generator"]
 
@@ -40,6 +43,16 @@ class Fold:
         """A name that can be a folder's."""
         return f"{self.kind}-{re.sub(r'[^A-Za-z0-9._-]', '_', self.left_out)}"
 
+    @cached_property
+    def train_digest(self) -> str:
+        """The SHA-256 of everything that a candidate can learn from."""
+        return _digest(self.train)
+
+    @cached_property
+    def test_digest(self) -> str:
+        """The SHA-256 of everything that a candidate can be tested on."""
+        return _digest(self.test)
+
 
 def source_folds(rows: Sequence[TextRow], texts_per_label: int) -> list[Fold]:
     """Return a fold for each source with both labels: trained on the others, tested on at most that many texts a label.
@@ -48,7 +61,7 @@ def source_folds(rows: Sequence[TextRow], texts_per_label: int) -> list[Fold]:
     left out.
     """
     folds = []
-    for source in sorted(_sources_with_both_labels(rows)):
+    for source in sorted(sources_with_both_labels(rows)):
         inside = [row for row in rows if row.source == source]
         groups = {row.group for row in inside}
         train = [row for row in rows if row.source != source and row.group not in groups]
@@ -66,7 +79,7 @@ def generator_folds(rows: Sequence[TextRow], texts_per_label: int) -> list[Fold]
     the family are outside training. Tested are those, at most *texts_per_label* of each source and label. Raises
     InputError when no generator has enough rows.
     """
-    both = _sources_with_both_labels(rows)
+    both = sources_with_both_labels(rows)
     inside = [row for row in rows if row.source in both]
     counts = Counter(family for row in inside for family in _families(row))
     folds = [
@@ -143,9 +156,13 @@ def _fold(kind: Kind, left_out: str, train: Sequence[TextRow], test: Sequence[Te
     return Fold(kind, left_out, tuple(sample_per_stratum(train, TRAINING_ROWS_PER_STRATUM)), tuple(test))
 
 
-def _sources_with_both_labels(rows: Sequence[TextRow]) -> set[str]:
-    labels = {(row.source, row.label) for row in rows}
-    return {source for source, label in labels if (source, 1 - label) in labels}
+def _digest(rows: Sequence[TextRow]) -> str:
+    """Of the normalised texts too: under another normalisation, candidates read something else in the same rows."""
+    digest = hashlib.sha256()
+    for row in rows:
+        line = f"\0{row.id}\0{row.source}\0{row.label}\0{row.text}\0{normalise(row.text)}"
+        digest.update(line.encode("utf-8", "replace"))
+    return digest.hexdigest()
 
 
 def _families(row: TextRow) -> frozenset[str]:

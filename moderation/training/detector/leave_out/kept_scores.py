@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from zipfile import BadZipFile
@@ -11,10 +10,8 @@ from zipfile import BadZipFile
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.text import normalise
 from moderation.training.detector.leave_out.candidates import Candidate
 from moderation.training.detector.leave_out.folds import Fold
-from moderation.training.detector.rows import TextRow
 from moderation.training.detector.slices import sample_per_stratum
 
 # Of each source and label trained on, this many texts tell the scale of a candidate's scores.
@@ -38,8 +35,8 @@ class FoldScores:
 def scores_of(fold: Fold, name: str, candidate: Candidate, work: Path) -> FoldScores:
     """Return the candidate's scores in the fold: those kept in *work* if the rows and the candidate are the same."""
     # What a candidate learns depends on the rows it is trained on, its scores also on those tested.
-    trained = _key(candidate.training, fold.train)
-    key = _key(candidate.description, fold.train, fold.test)
+    trained = _key(candidate.training, fold.train_digest)
+    key = _key(candidate.description, fold.train_digest, fold.test_digest)
     folder = work / fold.name
     kept = folder / f"{name}.npz"
     if (found := _read(kept, key)) is not None:
@@ -70,18 +67,5 @@ def _write(path: Path, key: str, scores: FoldScores) -> None:
     fresh.replace(path)
 
 
-def _key(candidate: str, *parts: Sequence[TextRow]) -> str:
-    digest = hashlib.sha256(candidate.encode())
-    for rows in parts:
-        digest.update(b"\0rows")
-        for line in _lines(rows):
-            digest.update(line)
-    return digest.hexdigest()
-
-
-def _lines(rows: Iterable[TextRow]) -> Iterable[bytes]:
-    # With the normalised text too: under another normalisation, candidates read something else in the same rows.
-    return (
-        f"\0{row.id}\0{row.source}\0{row.label}\0{row.text}\0{normalise(row.text)}".encode("utf-8", "replace")
-        for row in rows
-    )
+def _key(*parts: str) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()

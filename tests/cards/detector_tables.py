@@ -110,6 +110,24 @@ def speed(figures: dict[str, Any]) -> str:
     return table(["PyTorch", "ours is so many times as fast", "goal"], rows)
 
 
+def speed_of_both(*machines: dict[str, Any]) -> str:
+    """How many times as fast as PyTorch fast and thorough are, a row for each machine and detector."""
+    rows = []
+    for figures in machines:
+        times, share_of_deadline = (
+            figures["times_as_fast_as_torch"],
+            figures["costliest_batch_share_of_deadline_on_one_thread"],
+        )
+        for name, part, costliest in (
+            ("`thorough`", "both", f"{share_of_deadline:.0%}"),
+            ("`fast`", "detector alone", ""),
+        ):
+            ways = (f"{times[part][way]:.1f}" for way in ("arrival", "by_length"))
+            rows.append([figures["processor"], name, *ways, costliest])
+    head = ["processor, two cores", "", "posts as they arrive", "posts by length", "costliest batch, of the deadline"]
+    return table(head, rows)
+
+
 def _left_out(figures: dict[str, Any], kind: str, *, by_fold: bool) -> str:
     folds = [fold for fold in figures["folds"] if fold["kind"] == kind]
     supported = max(mean["folds_that_support_it"] for mean in figures["means"][kind].values())

@@ -21,6 +21,7 @@ _TABLES: dict[str, Callable[..., str]] = {
     "sources left out": detector_tables.sources_left_out,
     "generators left out": detector_tables.generators_left_out,
     "speed": detector_tables.speed,
+    "speed of both": detector_tables.speed_of_both,
     "accounts caught": risk_tables.accounts_caught,
     "signatures removed": risk_tables.signatures_removed,
 }

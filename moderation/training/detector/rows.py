@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
+from typing import BinaryIO
 
 from moderation.checksum import sha256_of
 from moderation.errors import InputError
+
+_READ_BYTES = 1 << 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,32 +41,69 @@ def read_rows(
     """
     path = data_dir / f"{name}.jsonl.zst"
     check_hash(path, manifest)
+    seen: set[str] = set()
+    with path.open("rb") as file:
+        for number, line in enumerate(_lines(file, path), start=1):
+            try:
+                row = json.loads(str(line, encoding="utf-8"))
+                licence = str(row.get("lic", ""))
+                if not all_licences and not permits_weights(licence):
+                    continue
+                read = _row(row, licence)
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                raise InputError(
+                    f"Line {number} of {path} is not a text row ({error}); correct it, or fetch the file again."
+                ) from error
+            if read.id in seen:
+                raise InputError(f"Line {number} of {path} has the id {read.id} again; give every row its own.")
+            seen.add(read.id)
+            yield read
+
+
+def _row(row: dict[str, object], licence: str) -> TextRow:
+    label = row["label"]
+    if not isinstance(label, int) or label not in (0, 1):
+        raise ValueError(f"its label is {label!r}, not 0 for a person's or 1 for a machine's")
+    return TextRow(
+        id=str(row["id"]),
+        source=str(row["source"]),
+        label=int(label),
+        group=str(row.get("group") or ""),
+        text=str(row["text"]),
+        generator=str(row.get("generator", "")),
+        licence=licence,
+        sampling=str(row.get("sampling") or ""),
+        language=str(row.get("lang") or ""),
+    )
+
+
+def _lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
+    """Yield the lines of a file of one or several Zstandard frames. Raises InputError when one is cut short."""
     try:
         import zstandard
     except ImportError:
         raise InputError("Reading the data needs zstandard: pip install 'moderation-sidecar[export]'.") from None
-    with path.open("rb") as file, zstandard.ZstdDecompressor().stream_reader(file) as stream:
-        for number, line in enumerate(io.TextIOWrapper(stream, encoding="utf-8"), start=1):
+    frame = zstandard.ZstdDecompressor().decompressobj()
+    rest, begun = b"", False
+    for chunk in iter(lambda: file.read(_READ_BYTES), b""):
+        compressed = chunk
+        while compressed:
+            begun = True
             try:
-                row = json.loads(line)
-                licence = str(row.get("lic", ""))
-                if not all_licences and not permits_weights(licence):
-                    continue
-                yield TextRow(
-                    id=str(row["id"]),
-                    source=str(row["source"]),
-                    label=int(row["label"]),
-                    group=str(row.get("group") or ""),
-                    text=str(row["text"]),
-                    generator=str(row.get("generator", "")),
-                    licence=licence,
-                    sampling=str(row.get("sampling") or ""),
-                    language=str(row.get("lang") or ""),
-                )
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+                *lines, rest = (rest + frame.decompress(compressed)).split(b"\n")
+            except zstandard.ZstdError as error:
                 raise InputError(
-                    f"Line {number} of {path} is not a text row ({error}); fetch the file again."
+                    f"{path} cannot be decompressed ({error}); compress the JSON lines with zstd."
                 ) from error
+            yield from lines
+            compressed = b""
+            if frame.eof:
+                compressed, begun = frame.unused_data, False
+                frame = zstandard.ZstdDecompressor().decompressobj()
+    if begun:
+        raise InputError(f"{path} ends in the middle of its compressed data; fetch or compress it again.")
+    if rest:
+        yield rest
 
 
 def permits_weights(licence: str) -> bool:

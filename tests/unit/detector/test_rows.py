@@ -1,0 +1,63 @@
+"""The text data are read whole or refused in a sentence that says what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zstandard
+
+from moderation.checksum import sha256_of
+from moderation.errors import InputError
+from moderation.training.detector.rows import read_rows
+
+_ROW = {"id": "a", "source": "forum", "label": 0, "text": "the ferry left early"}
+
+
+def _lines(*rows: dict[str, Any]) -> bytes:
+    return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
+
+
+def _written(folder: Path, content: bytes) -> tuple[Path, str, Path]:
+    file = folder / "text_train.jsonl.zst"
+    file.write_bytes(content)
+    manifest = folder / "manifest.json"
+    manifest.write_text(json.dumps({"files": {file.name: sha256_of(file)}}))
+    return folder, "text_train", manifest
+
+
+def test_several_frames_and_a_last_line_without_its_end_are_read(tmp_path: Path) -> None:
+    frames = [_lines(_ROW | {"id": name}) for name in "ab"] + [_lines(_ROW | {"id": "c"})[:-1]]
+    content = b"".join(zstandard.compress(frame) for frame in frames)
+    assert [row.id for row in read_rows(*_written(tmp_path, content))] == ["a", "b", "c"]
+
+
+def test_a_line_may_go_over_the_end_of_a_frame(tmp_path: Path) -> None:
+    whole = _lines(_ROW)
+    content = zstandard.compress(whole[:20]) + zstandard.compress(whole[20:])
+    assert [row.text for row in read_rows(*_written(tmp_path, content))] == [_ROW["text"]]
+
+
+_MANY = zstandard.compress(_lines(*(_ROW | {"id": str(number), "text": f"{number * 7919}"} for number in range(500))))
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (_lines(_ROW), "cannot be decompressed"),
+        (_MANY[: len(_MANY) // 2], "ends in the middle"),
+        (zstandard.compress(b'{"id": "\xff"}\n'), "Line 1 .* is not a text row"),
+        (zstandard.compress(b"[" * 100_000 + b"\n"), "Line 1 .* is not a text row"),
+        (zstandard.compress(_lines(_ROW, {"id": "b"})), "Line 2 .* is not a text row"),
+        (zstandard.compress(_lines(_ROW | {"label": 2})), "label is 2"),
+        (zstandard.compress(_lines(_ROW | {"label": 0.7})), "label is 0.7"),
+        (zstandard.compress(_lines(_ROW | {"label": "1"})), "label is '1'"),
+        (zstandard.compress(_lines(_ROW, _ROW)), "Line 2 .* id a again"),
+    ],
+    ids=["plain", "cut", "bytes", "nested", "fields", "two", "fraction", "words", "twice"],
+)
+def test_what_is_no_text_data_is_refused(tmp_path: Path, content: bytes, told: str) -> None:
+    with pytest.raises(InputError, match=told):
+        list(read_rows(*_written(tmp_path, content)))

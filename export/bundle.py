@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +20,7 @@ from export.labelled_texts import LabelledText
 from export.manifest_file import write_manifest
 from export.ngram_part import character_probes, ngram_logits, prove_on_texts, weights_beside, write_ngrams
 from export.parity import auroc_of, parity, random_sequences, refuse_auroc_loss, refuse_other_graph, torch_scores
-from export.place import check_place
+from export.place import check_place, room_beside
 from export.precision import write_fp16, write_int8
 from export.probes import DEFAULT_PROBES, load_probes, prove_polarity, read_probes
 from export.shipped_parity import with_shipped_parity
@@ -83,8 +82,7 @@ def write_bundle(source: Path, out: Path, order: BundleOrder) -> Path:
     if order.notice is not None and not order.notice.is_file():
         raise InputError(f"There is no notice at {order.notice}; name a file.")
     draft = _ngrams_alone if (source / NGRAMS_FILE).is_file() else _with_encoder
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=f".{out.name}-") as folder:
+    with room_beside(out) as folder:
         stage = Path(folder) / "bundle"
         stage.mkdir()
         manifest = draft(source, order, stage)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import shutil
-import tempfile
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from export.joined_fit import Progress, Texts, fit_joined, read_texts
+from export.place import room_beside
 from moderation.checksum import sha256_of
 from moderation.detector import load_detector
 from moderation.detector.bundle_files import MANIFEST_FILE
@@ -64,12 +64,7 @@ def write_joined(out: Path, order: JoinOrder, progress: Progress) -> Path:
     detector, detector_hash = read_manifest(order.detector)
     companion, companion_hash = read_companion_manifest(order.companion)
     texts = read_texts(order.data, order.data_manifest)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=f".{out.name}-")
-    except OSError as error:
-        raise InputError(f"{out.parent} cannot be written ({error.strerror}); name another directory.") from error
-    with folder as name:
+    with room_beside(out) as name:
         stage = Path(name) / "bundle"
         _copy(order.detector, stage / DETECTOR_PART, detector.files)
         _copy(order.companion, stage / COMPANION_PART, companion.files)

@@ -72,6 +72,7 @@ def write_fp16(fp32: Path, out: Path) -> None:
             disable_shape_infer=False,
         )
     _remove_repeated(half)
+    _remove_round_trips(half.graph)
     for node in half.graph.node:
         if node.op_type == "Attention":
             # Without it the softmax inside the operator is computed in the precision of its inputs.
@@ -86,6 +87,24 @@ def _remove_repeated(model: Any) -> None:
         if made.issuperset(node.output):
             model.graph.node.remove(node)
         made.update(node.output)
+
+
+def _remove_round_trips(graph: Any) -> None:
+    """Let what stays in fp32 read what was computed in fp32: the converter rounds to fp16 between any two nodes."""
+    casts = {node.output[0]: node for node in graph.node if node.op_type == "Cast"}
+    for widened in casts.values():
+        rounded = casts.get(widened.input[0])
+        if rounded is not None and _to(widened) == onnx.TensorProto.FLOAT and _to(rounded) == onnx.TensorProto.FLOAT16:
+            widened.input[0] = rounded.input[0]
+    read = {name for node in graph.node for name in node.input}
+    for node in casts.values():
+        if node.output[0] not in read and node.output[0] not in {output.name for output in graph.output}:
+            graph.node.remove(node)
+
+
+def _to(cast: Any) -> int:
+    (kind,) = (attribute.i for attribute in cast.attribute if attribute.name == "to")
+    return int(kind)
 
 
 def quantise_embeddings(model: Any) -> None:

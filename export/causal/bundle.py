@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from export.causal.parity import companion_parity, parity_texts, torch_expectati
 from export.causal.shared_table import write_int8_with_one_table
 from export.causal.smoothing import smoothed
 from export.manifest_file import write_manifest
-from export.place import check_place
+from export.place import check_place, room_beside
 from moderation.detector.companion import load_companion
 from moderation.detector.companion.companion import probe_log_probabilities
 from moderation.detector.companion.manifest import (
@@ -71,8 +70,7 @@ def write_companion(source: Path, out: Path, order: CompanionOrder) -> Path:
     if order.notice is not None and not order.notice.is_file():
         raise InputError(f"There is no notice at {order.notice}; name a file.")
     checkpoint = load_causal(source, order.max_tokens)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=f".{out.name}-") as folder:
+    with room_beside(out) as folder:
         stage = Path(folder) / "bundle"
         stage.mkdir()
         checkpoint.tokenizer.save(str(stage / _TOKENIZER))

@@ -147,6 +147,8 @@ def train(
     for name in ("lessons", "curvature_share"):
         if teacher is None and was_given(context, name):
             raise SettingsError(f"{_OF_THE_ENCODER[name]} is a teacher's: give one with --teacher DIR.")
+    if hard_negative_share == 0 and was_given(context, "hard_negative_from"):
+        raise SettingsError("--hard-negative-from would change nothing without a --hard-negative-share above 0.")
     try:
         from moderation.detector.companion import load_companion
         from moderation.training.detector.distillation.lessons import Teacher

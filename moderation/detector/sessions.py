@@ -120,23 +120,24 @@ def cuda_runner(model: Path, pad: int, longest: int, deadline_s: float | None = 
     try:
         # onnxruntime's own fallback to the CPU would announce itself on standard output too.
         session = onnxruntime.InferenceSession(str(model), options, providers=[_CUDA], enable_fallback=0)
+        if _CUDA not in session.get_providers():
+            return None
+        runner = BatchRunner(
+            bound_runs(session, "cuda"),
+            pad,
+            _CUDA_TOKENS_IN_A_BATCH,
+            "CUDA, batched by length",
+            _CUDA,
+            length_step=_CUDA_LENGTH_STEP,
+            longest=longest,
+            deadline_s=deadline_s,
+        )
+        # A device without memory left, or one that misses a library, tells only when it computes.
+        runner.warm_up([*(tokens for tokens in _WARM_UP_TOKENS if tokens < longest), longest])
     except (
         Exception
     ):  # onnxruntime's errors share no base class; the CPU is the documented fallback, and describe() says so
         return None
-    if _CUDA not in session.get_providers():
-        return None
-    runner = BatchRunner(
-        bound_runs(session, "cuda"),
-        pad,
-        _CUDA_TOKENS_IN_A_BATCH,
-        "CUDA, batched by length",
-        _CUDA,
-        length_step=_CUDA_LENGTH_STEP,
-        longest=longest,
-        deadline_s=deadline_s,
-    )
-    runner.warm_up([*(tokens for tokens in _WARM_UP_TOKENS if tokens < longest), longest])
     return runner
 
 

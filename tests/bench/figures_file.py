@@ -8,12 +8,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from moderation.cli.writable import check_writable
 from moderation.errors import ModerationError
 
 
 def measured_into(out: Path | None, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Return what *measure* finds, after writing it to *out* where one is given; a user's error ends the process."""
+    """Return what *measure* finds, after writing it to *out* where one is given; a user's error ends the process.
+
+    An *out* that cannot be written is such an error, told before anything is measured.
+    """
     try:
+        if out:
+            check_writable(out)
         report = measure()
     except ModerationError as error:
         sys.stderr.write(f"{error}\n")

@@ -43,14 +43,19 @@ def evaluate(
     With *all_rows* the others are read too, and the baseline is fitted with those of part A.
     Texts on which the detector abstains are left out for both, and counted. At most *attack_texts* texts of a source
     are attacked, and as many changed as honest writers do; *seed* chooses them. *progress* is told (done, all) of the
-    distinct texts to score. Raises InputError for data that are missing, other than the manifest's, or without a
-    source of both labels.
+    distinct texts to score. Raises InputError for data that are missing, other than the manifest's, without a source of
+    both labels in text_dev, or without texts of both to fit the baseline on.
     """
     rows = list(read_rows(data_dir, "text_dev", manifest, all_licences=all_rows))
     rows = with_clusters(rows, [band_keys(row.text) for row in rows])
     _refuse_lone_labels(rows, data_dir)
     # Everything that is read is read before the scoring, which can take hours and would be for nothing.
     training = load_training_rows(data_dir, manifest, all_rows=all_rows)
+    if {row.label for row in training} != {0, 1}:
+        raise InputError(
+            f"Part A of text_train in {data_dir}, on which the baseline is fitted, has no texts of both labels; name "
+            "the folder with all rows."
+        )
     attacked, honest = attacked_texts(rows, attack_texts, seed), honest_texts(rows, attack_texts, seed)
     logits = score_once(detector, [*(row.text for row in rows), *attacked.texts(), *honest.texts()], progress)
     scores = logits.of([row.text for row in rows])

@@ -10,13 +10,19 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from moderation.errors import SettingsError
+from moderation.errors import InputError, SettingsError
 from moderation.training.detector.batches import batch_of_step, tokenise
 from moderation.training.detector.distillation.lessons import Teacher
 from moderation.training.detector.distillation.run import distillation_of
 from moderation.training.detector.generated.rows import beside_posts
 from moderation.training.detector.hard_negatives import HardTexts, begins_round, find_hard_texts, hard_texts_from
-from moderation.training.detector.model import ClsMeanClassifier, load_classifier, new_classifier, save_classifier
+from moderation.training.detector.model import (
+    ClsMeanClassifier,
+    check_reads_sections,
+    load_classifier,
+    new_classifier,
+    save_classifier,
+)
 from moderation.training.detector.optimisation import learning_rate, optimizer_of, take_step
 from moderation.training.detector.partition import load_training_rows
 from moderation.training.detector.plans import TrainingPlan
@@ -25,6 +31,7 @@ from moderation.training.detector.run_state import CHECKPOINT, SavedRun, log_ent
 from moderation.training.detector.slices import in_validation, validation_sample
 from moderation.training.detector.source_weights import SourceWeights
 from moderation.training.detector.starting_point import (
+    check_checkpoint,
     FromConfiguration,
     Start,
     check_start,
@@ -89,6 +96,8 @@ def train_on(
     source = out / CHECKPOINT if begun else resolved(start_from)
     tokenizer = tokenizer_of(source)
     special = special_tokens(tokenizer)
+    if {row.label for row in rows} != {0, 1}:
+        raise InputError("Training needs texts of people and of machines; the rows to train on have one of them at most.")
     torch.manual_seed(plan.seed)
     model = _classifier_at(source).to(device)
     frozen = begun.embeddings_frozen if begun else not isinstance(source, FromConfiguration)
@@ -175,7 +184,10 @@ def train_on(
 def _classifier_at(start: Start) -> ClsMeanClassifier:
     if isinstance(start, FromConfiguration):
         return new_classifier(encoder_config(start))
-    return load_classifier(start)
+    check_checkpoint(start)
+    model = load_classifier(start)
+    check_reads_sections(model.encoder)
+    return model
 
 
 def _freeze_word_embeddings(model: ClsMeanClassifier) -> None:

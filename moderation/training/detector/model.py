@@ -73,7 +73,7 @@ def load_classifier(checkpoint: Path, attention: str = "sdpa") -> ClsMeanClassif
             model.head.load_state_dict(load_file(head))
     except SafetensorError as error:
         raise InputError(f"The weights in {checkpoint} are damaged ({error}); take another copy of them.") from error
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise InputError(
             f"{checkpoint} holds no encoder that transformers can load ({error}); name a Hugging Face "
             "checkpoint directory of a BERT- or RoBERTa-like model."
@@ -106,7 +106,7 @@ def check_reads_sections(encoder: nn.Module) -> None:
     try:
         with torch.inference_mode():
             encoder(input_ids=ids, attention_mask=torch.ones_like(ids))
-    except (IndexError, RuntimeError) as error:
+    except (IndexError, RuntimeError, TypeError) as error:
         raise InputError(
             f"This {config.model_type} cannot read {CROP_MAX_TOKENS + 2} tokens; set a larger max_position_embeddings "
             "in its config (a RoBERTa needs two more than it reads)."

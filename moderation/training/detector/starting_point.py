@@ -47,7 +47,25 @@ def check_start(start: Start) -> None:
     if isinstance(start, FromConfiguration):
         encoder_config(start)
     else:
-        tokenizer_of(start)
+        check_checkpoint(start)
+
+
+def check_checkpoint(directory: Path) -> None:
+    """Raise InputError unless *directory* configures an encoder with room for every id of the tokenizer beside it."""
+    needed = vocabulary_size(tokenizer_of(directory))
+    try:
+        config = AutoConfig.from_pretrained(str(directory), local_files_only=True)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"{directory} holds no encoder that transformers can load ({error}); name a Hugging Face "
+            "checkpoint directory of a BERT- or RoBERTa-like model."
+        ) from error
+    _check_encoder_alone(config, directory / "config.json")
+    if config.vocab_size < needed:
+        raise InputError(
+            f"{directory} has a vocabulary of {config.vocab_size}, but its tokenizer.json gives ids up to "
+            f"{needed - 1}: put the tokenizer there that the model was trained with."
+        )
 
 
 def encoder_config(start: FromConfiguration) -> Any:
@@ -65,15 +83,7 @@ def encoder_config(start: FromConfiguration) -> Any:
             f"{start.config} is no model configuration that transformers knows ({error}); name a config.json with the "
             "model_type of an encoder, such as roberta."
         ) from error
-    if (
-        type(config) not in MODEL_FOR_MASKED_LM_MAPPING
-        or getattr(config, "is_encoder_decoder", False)
-        or getattr(config, "is_decoder", False)
-    ):
-        raise InputError(
-            f"{start.config} configures a {kind}, which is no encoder alone here; name the configuration of one, such "
-            "as a bert or a roberta, with is_decoder false."
-        )
+    _check_encoder_alone(config, start.config)
     needed, pad = vocabulary_size(tokenizer), special_tokens(tokenizer).pad
     if config.vocab_size < needed:
         raise InputError(
@@ -86,3 +96,15 @@ def encoder_config(start: FromConfiguration) -> Any:
             f"to {pad}."
         )
     return config
+
+
+def _check_encoder_alone(config: Any, file: Path) -> None:
+    if (
+        type(config) not in MODEL_FOR_MASKED_LM_MAPPING
+        or getattr(config, "is_encoder_decoder", False)
+        or getattr(config, "is_decoder", False)
+    ):
+        raise InputError(
+            f"{file} configures a {config.model_type}, which is no encoder alone here; name the configuration of one, "
+            "such as a bert or a roberta, with is_decoder false."
+        )

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -20,19 +19,26 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from moderation.errors import ModerationError, SettingsError
+from moderation.errors import SettingsError
 from tests.bench.detector.network import texts, write_checkpoint
 from tests.bench.detector.on_cpu import measured_on_cpu
 from tests.bench.detector.on_gpu import gpu_missing, measured_at_fp16
+from tests.bench.figures_file import measured_into
 
 
 def main() -> None:
     """Run the comparison and print it; a user's error becomes one sentence and its exit code."""
-    try:
-        _run(_arguments())
-    except ModerationError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(error.exit_code)
+    warnings.simplefilter("ignore")
+    arguments = _arguments()
+    report = measured_into(arguments.out, lambda: _measured(arguments))
+    console = Console()
+    console.print("Random weights: speed is measured, not scores.")
+    missing = gpu_missing()
+    if arguments.device == "auto" and missing:
+        console.print(f"The CPU alone is measured. {missing}")
+    for table in _tables(report):
+        console.print(table)
+    console.print_json(json.dumps(report))
 
 
 def _arguments() -> argparse.Namespace:
@@ -48,8 +54,9 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _run(arguments: argparse.Namespace) -> None:
-    warnings.simplefilter("ignore")
+def _measured(arguments: argparse.Namespace) -> dict[str, Any]:
+    if min(arguments.posts, arguments.gpu_posts, arguments.rounds) < 1:
+        raise SettingsError("--posts, --gpu-posts and --rounds must be 1 or more.")
     missing = gpu_missing()
     if arguments.device == "cuda" and missing:
         raise SettingsError(missing)
@@ -63,15 +70,7 @@ def _run(arguments: argparse.Namespace) -> None:
             report["gpu"] = measured_at_fp16(checkpoint, folder, texts(arguments.gpu_posts), arguments.rounds)
         if arguments.device != "cuda":
             report |= measured_on_cpu(checkpoint, folder, texts(arguments.posts), arguments.rounds)
-    if arguments.out:
-        arguments.out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
-    console = Console()
-    console.print("Random weights: speed is measured, not scores.")
-    if arguments.device == "auto" and missing:
-        console.print(f"The CPU alone is measured. {missing}")
-    for table in _tables(report):
-        console.print(table)
-    console.print_json(json.dumps(report))
+    return report
 
 
 def _tables(report: dict[str, Any]) -> list[Table]:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
@@ -70,6 +71,33 @@ def test_fp16_keeps_the_softmax_inside_attention_in_fp32(bundle: Path, tmp_path:
     ]
     precisions = [{a.name: a.i for a in node.attribute}["softmax_precision"] for node in attention]
     assert precisions == [onnx.TensorProto.FLOAT] * 2
+
+
+def test_fp16_computes_normalisation_and_head_in_fp32_and_rounds_nothing_between_them(
+    bundle: Path, tmp_path: Path
+) -> None:
+    write_fp16(bundle / "model.fp32.onnx", tmp_path / "model.fp16.onnx")
+    graph = onnx.load(str(tmp_path / "model.fp16.onnx")).graph
+    types = {tensor.name: tensor.data_type for tensor in graph.initializer}
+    casts = {node.output[0]: node.attribute[0].i for node in graph.node if node.op_type == "Cast"}
+    sources = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Cast"}
+    kept = [node for node in graph.node if node.op_type in ("LayerNormalization", "Gemm", "Tanh")]
+    assert {node.op_type for node in kept} == {"LayerNormalization", "Gemm", "Tanh"}
+    for node in kept:
+        for name in node.input:
+            assert casts.get(name, onnx.TensorProto.FLOAT) == onnx.TensorProto.FLOAT
+            assert casts.get(sources.get(name, "")) != onnx.TensorProto.FLOAT16
+    weights = [node.input[1] for node in graph.node if node.op_type == "MatMul"]
+    assert {types[name] for name in weights} == {onnx.TensorProto.FLOAT16}
+
+
+def test_logits_at_fp16_are_not_rounded_to_fp16(bundle: Path, tmp_path: Path) -> None:
+    write_fp16(bundle / "model.fp32.onnx", tmp_path / "model.fp16.onnx")
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.fp16.onnx"), providers=["CPUExecutionProvider"])
+    ids = np.arange(5, 45, dtype=np.int64).reshape(8, 5)
+    (logits,) = session.run(["logits"], {"input_ids": ids, "attention_mask": np.ones_like(ids)})
+    assert logits.dtype == np.float32
+    assert (logits != logits.astype(np.float16)).any()
 
 
 class _Bessel(nn.Module):
@@ -197,3 +225,4 @@ def test_a_directory_with_other_things_is_not_overwritten(roberta: Path, tmp_pat
     (tmp_path / "out" / "thesis.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match="not empty"):
         write_bundle(roberta, tmp_path / "out", BundleOrder("none", ("fp32",)))
+

@@ -97,7 +97,9 @@ def train_on(
     tokenizer = tokenizer_of(source)
     special = special_tokens(tokenizer)
     if {row.label for row in rows} != {0, 1}:
-        raise InputError("Training needs texts of people and of machines; the rows to train on have one of them at most.")
+        raise InputError(
+            "Training needs texts of people and of machines; the rows to train on have one of them at most."
+        )
     torch.manual_seed(plan.seed)
     model = _classifier_at(source).to(device)
     frozen = begun.embeddings_frozen if begun else not isinstance(source, FromConfiguration)

@@ -47,10 +47,10 @@ def tokenizer_with(special: tuple[str, ...]) -> Tokenizer:
     return tokenizer
 
 
-def small_bert(folder: Path) -> Path:
+def small_bert(folder: Path, **changes: Any) -> Path:
     """Write a BERT of random weights, always the same, with its tokenizer."""
     torch.manual_seed(0)
-    BertModel(BertConfig(**_SHAPE)).save_pretrained(folder)
+    BertModel(BertConfig(**(_SHAPE | changes))).save_pretrained(folder)
     tokenizer_with(BERT_TOKENS).save(str(folder / "tokenizer.json"))
     return folder
 

@@ -105,3 +105,16 @@ def test_what_is_printed_tells_speeds_shares_and_what_was_taken_as_the_ceiling(t
     assert found["matmul_ceiling_teraflops"] > 0
     assert "quantisation" in found["matmul_ceiling"]
     assert found["torch_tokens_per_s"].keys() == found["torch_posts_per_s"].keys()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(["--rounds", "0"], "must be 1 or more"), (["--out", "{}/nowhere/figures.json"], "name a file in a folder")],
+)
+def test_what_the_bench_cannot_do_is_told_before_it_measures(options: list[str], said: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tests.bench.detector", "--device", "cpu", "--small"]
+    given = [option.format(tmp_path) for option in options]
+    ran = subprocess.run([*command, *given], capture_output=True, text=True, check=False)
+    assert ran.returncode == 2
+    assert said in ran.stderr
+    assert "Traceback" not in ran.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from moderation.training.detector import loop
 from moderation.training.detector.leave_out.encoders import Encoder
 from moderation.training.detector.loop import train_on
 from moderation.training.detector.plans import TrainingPlan
+from moderation.training.detector.rows import TextRow
 from moderation.training.detector.starting_point import FromConfiguration
 from tests.unit.detector.small_encoders import (
     BERT_TOKENS,
@@ -97,6 +99,44 @@ def test_a_configuration_that_cannot_be_used_is_refused_with_a_sentence(
     folder = small_roberta_config(tmp_path / "odd", **changes)
     with pytest.raises(InputError, match=sentence):
         train_on(_ROWS, (), tmp_path / "run", folder, _plan(1), _CPU)
+
+
+def _changed_config(folder: Path, **changes: Any) -> None:
+    content = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    (folder / "config.json").write_text(json.dumps(content | changes), encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"model_type": "bart"}, "configures a bart, which is no encoder alone"),
+        ({"model_type": "gpt2"}, "configures a gpt2, which is no encoder alone"),
+        ({"model_type": "vit"}, "configures a vit, which is no encoder alone"),
+        ({"model_type": "parrot"}, "holds no encoder that transformers can load"),
+        ({"vocab_size": 99}, "vocabulary of 99, but its tokenizer.json gives ids up to 99"),
+        ({"hidden_size": 32}, "holds no encoder that transformers can load"),
+        ({"max_position_embeddings": 20}, "holds no encoder that transformers can load"),
+    ],
+)
+def test_a_checkpoint_of_the_wrong_kind_is_refused_with_a_sentence(
+    tmp_path: Path, changes: dict[str, Any], sentence: str
+) -> None:
+    folder = small_bert(tmp_path / "odd")
+    _changed_config(folder, **changes)
+    with pytest.raises(InputError, match=sentence):
+        train_on(_ROWS, (), tmp_path / "run", folder, _plan(1), _CPU)
+
+
+def test_a_checkpoint_that_cannot_read_a_section_is_refused(tmp_path: Path) -> None:
+    folder = small_bert(tmp_path / "short", max_position_embeddings=100)
+    with pytest.raises(InputError, match="cannot read 128 tokens"):
+        train_on(_ROWS, (), tmp_path / "run", folder, _plan(1), _CPU)
+
+
+@pytest.mark.parametrize("rows", [[], [row for row in _ROWS if row.label == 0]], ids=["none", "people alone"])
+def test_rows_that_teach_nothing_are_refused(tmp_path: Path, rows: list[TextRow]) -> None:
+    with pytest.raises(InputError, match="texts of people and of machines"):
+        train_on(rows, (), tmp_path / "run", small_bert(tmp_path / "encoder"), _plan(1), _CPU)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", "\xff"])

@@ -15,6 +15,7 @@ import onnxruntime
 import pytest
 import torch
 from torch import Tensor, nn
+from transformers import RobertaForSequenceClassification
 
 from export.bundle import BundleOrder, write_bundle
 from export.checkpoint import load_checkpoint
@@ -195,6 +196,34 @@ def test_a_checkpoint_of_the_wrong_kind_is_refused(roberta: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"vocab_size": 200}, "vocabulary of 200, but its tokenizer gives ids up to 299"),
+        ({"hidden_size": 64}, "cannot load"),
+    ],
+)
+def test_a_checkpoint_whose_parts_do_not_fit_is_refused(
+    roberta: Path, tmp_path: Path, changes: dict[str, Any], said: str
+) -> None:
+    copy = Path(shutil.copytree(roberta, tmp_path / "copy"))
+    model = RobertaForSequenceClassification.from_pretrained(roberta)
+    if "vocab_size" in changes:
+        model.resize_token_embeddings(changes["vocab_size"])
+        model.save_pretrained(copy)
+    else:
+        config = json.loads((copy / "config.json").read_text(encoding="utf-8"))
+        (copy / "config.json").write_text(json.dumps(config | changes), encoding="utf-8")
+    with pytest.raises(InputError, match=said):
+        load_checkpoint(copy)
+
+
+def test_a_place_whose_parent_is_a_file_is_refused(roberta: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        write_bundle(roberta, tmp_path / "file" / "out", BundleOrder("small", ("fp32",)))
+
+
+@pytest.mark.parametrize(
     ("file", "content", "said"),
     [
         ("config.json", b"{", "is no model's configuration"),
@@ -225,4 +254,3 @@ def test_a_directory_with_other_things_is_not_overwritten(roberta: Path, tmp_pat
     (tmp_path / "out" / "thesis.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match="not empty"):
         write_bundle(roberta, tmp_path / "out", BundleOrder("none", ("fp32",)))
-

@@ -102,7 +102,7 @@ class Settings(BaseSettings):
     )
     detector: Path | None = Field(
         None,
-        description="`thorough` (asks a language model too), `fast` (an eighth of the time, and worse on texts unlike "
+        description="`thorough` (asks a language model too), `fast` (a ninth of the time, and worse on texts unlike "
         "those it was trained on) or the folder of a detector bundle; none: `thorough`",
     )
     risk: Path | None = Field(None, description="folder of the risk bundle; none: the one that ships with the detector")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from tests.cards.markdown import gain, number, share, table
@@ -15,28 +16,26 @@ _TIMES_AS_FAST = 12
 def at_a_glance(
     thorough: dict[str, Any],
     fast: dict[str, Any],
+    fast_with_all_rows: dict[str, Any],
     sources: dict[str, Any],
     generators: dict[str, Any],
     speed: dict[str, Any],
 ) -> str:
     """Words, fast and thorough side by side.
 
-    *thorough* and *fast* are of `moderation detector evaluate`, *sources* and *generators* of `moderation detector
-    compare`, *speed* of `python -m tests.bench.joined`.
+    *thorough*, *fast* and *fast_with_all_rows* are of `moderation detector evaluate`, *sources* and *generators* of
+    `moderation detector compare`, *speed* of `python -m tests.bench.joined`.
     """
     of_thorough, of_words = thorough["results"].values()
     results = [of_words, fast["results"]["detector"], of_thorough]
+    all_fast, all_words = fast_with_all_rows["results"].values()
     worst = [result["worst_pool"] for result in results]
     times = speed["times_as_fast_as_torch"]
     rows = [
         *_left_out("source", sources),
         *_left_out("generator", generators),
-        ["`text_dev`: AUROC", *(number(one["mean_within_source_auroc"]) for one in results), _GOALS["auroc"]],
-        [
-            "caught at 1 %, sources with enough people",
-            *(number(one["mean_tpr_at_1_percent_where_supported"]) for one in results),
-            _GOALS["tpr"],
-        ],
+        *_text_dev("`text_dev`", results, goals=False),
+        *_text_dev("`text_dev`, all rows", [all_words, all_fast, None], goals=True),
         [
             "of the worst pool of people, above the threshold of 1 % of all",
             *(f"{share(one['fpr'], one['interval'])} ({one['pool']})" for one in worst),
@@ -50,6 +49,19 @@ def at_a_glance(
         ],
     ]
     return table(["", "words", "`fast`", "`thorough`", "goal"], rows)
+
+
+def _text_dev(name: str, results: Sequence[dict[str, Any] | None], *, goals: bool) -> list[list[str]]:
+    """The AUROC and what is caught, as each result has them; none was not measured."""
+
+    def of(measured: dict[str, Any] | None, figure: str) -> str:
+        return number(measured[figure]) if measured else "not measured"
+
+    rows = [
+        (f"{name}: AUROC", "mean_within_source_auroc", _GOALS["auroc"]),
+        ("caught at 1 %, sources with enough people", "mean_tpr_at_1_percent_where_supported", _GOALS["tpr"]),
+    ]
+    return [[told, *(of(result, figure) for result in results), goal if goals else ""] for told, figure, goal in rows]
 
 
 def _left_out(kind: str, figures: dict[str, Any]) -> list[list[str]]:

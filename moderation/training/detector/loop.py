@@ -31,9 +31,9 @@ from moderation.training.detector.run_state import CHECKPOINT, SavedRun, log_ent
 from moderation.training.detector.slices import in_validation, validation_sample
 from moderation.training.detector.source_weights import SourceWeights
 from moderation.training.detector.starting_point import (
-    check_checkpoint,
     FromConfiguration,
     Start,
+    check_checkpoint,
     check_start,
     encoder_config,
     resolved,

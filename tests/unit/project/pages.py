@@ -18,6 +18,12 @@ def blocks(page: Path, language: str) -> list[str]:
     return ["\n".join(line.removeprefix(indent) for line in body.splitlines()) for indent, body in found]
 
 
+def anchors(page: Path) -> set[str]:
+    """What a link may name behind #, as GitHub makes it of each heading."""
+    headings = re.findall(r"^#+ +(.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
 def joined(block: str) -> str:
     """The block with lines that a backslash continues put together."""
     return block.replace("\\\n", " ")

@@ -15,7 +15,7 @@ from moderation.cli.run import FROZEN
 from moderation.cli.settings import as_markdown
 from moderation.errors import ModerationError
 from moderation.settings import Settings
-from tests.unit.project.pages import PAGES, ROOT, blocks, commands
+from tests.unit.project.pages import PAGES, ROOT, anchors, blocks, commands
 
 README = ROOT / "README.md"
 
@@ -56,10 +56,13 @@ def test_every_make_target_on_a_page_exists(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=describe)
-def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\((?!https?://)([^)#]+)", page.read_text(encoding="utf-8"))
-    missing = [link for link in links if not (page.parent / link).exists()]
+def test_every_link_to_a_file_or_a_heading_leads_somewhere(page: Path) -> None:
+    links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8"))
+    missing = [link for link, _ in links if not (page.parent / link).exists()]
     assert not missing
+    headed = [(page.parent / link if link else page, anchor) for link, anchor in links if anchor]
+    lost = [f"{target.name}#{anchor}" for target, anchor in headed if anchor not in anchors(target)]
+    assert not lost
 
 
 def test_every_command_has_a_help_that_says_what_it_is_for(command: Any) -> None:

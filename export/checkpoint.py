@@ -18,7 +18,7 @@ from moderation.detector.tokenizing import prepared
 from moderation.errors import InputError
 from moderation.training.detector.loop import special_tokens
 from moderation.training.detector.model import HEAD_FILE, load_classifier
-from moderation.training.detector.vocabulary import vocabulary_size
+from moderation.training.detector.vocabulary import check_fits
 
 _MACHINE_NAMES = ("machine", "fake", "generated", "synthetic", "ai", "bot", "label_1")
 _VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "sentencepiece.bpe.model")
@@ -72,12 +72,7 @@ def load_checkpoint(directory: Path, machine_label: str | None = None, max_token
         model = _classifier(directory)
         config = model.config
         network = _MachineLogit(model, _machine_label(config, machine_label), int(config.num_labels))
-    needed = vocabulary_size(tokenizer)
-    if int(config.vocab_size) < needed:
-        raise InputError(
-            f"{directory} has a vocabulary of {config.vocab_size}, but its tokenizer gives ids up to {needed - 1}: put "
-            "the tokenizer there that the model was trained with."
-        )
+    check_fits(tokenizer, int(config.vocab_size), directory)
     # RoBERTa counts positions from the padding id upwards, so two of its 514 are never used.
     offset = int(config.pad_token_id) + 1 if "roberta" in str(config.model_type) else 0
     possible = min(MAX_SECTION_TOKENS, int(config.max_position_embeddings) - offset - 2)

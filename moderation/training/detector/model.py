@@ -18,6 +18,7 @@ from transformers import MODEL_MAPPING, AutoConfig, AutoModel
 
 from moderation.errors import InputError
 from moderation.training.detector.batches import CROP_MAX_TOKENS
+from moderation.training.detector.starting_point import no_encoder
 
 HEAD_FILE = "cls_mean_head.safetensors"
 
@@ -74,10 +75,7 @@ def load_classifier(checkpoint: Path, attention: str = "sdpa") -> ClsMeanClassif
     except SafetensorError as error:
         raise InputError(f"The weights in {checkpoint} are damaged ({error}); take another copy of them.") from error
     except (OSError, ValueError, TypeError, AttributeError, RuntimeError) as error:
-        raise InputError(
-            f"{checkpoint} holds no encoder that transformers can load ({error}); name a Hugging Face "
-            "checkpoint directory of a BERT- or RoBERTa-like model."
-        ) from error
+        raise no_encoder(checkpoint, error) from error
     return model
 
 

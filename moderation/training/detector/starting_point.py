@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from transformers import MODEL_FOR_MASKED_LM_MAPPING, AutoConfig
 
 from moderation.errors import InputError
-from moderation.training.detector.vocabulary import special_tokens, tokenizer_in, vocabulary_size
+from moderation.training.detector.vocabulary import check_fits, special_tokens, tokenizer_in, vocabulary_size
 
 _WEIGHTS = ("model*.safetensors", "pytorch_model*.bin")
 
@@ -52,20 +52,21 @@ def check_start(start: Start) -> None:
 
 def check_checkpoint(directory: Path) -> None:
     """Raise InputError unless *directory* configures an encoder with room for every id of the tokenizer beside it."""
-    needed = vocabulary_size(tokenizer_of(directory))
+    tokenizer = tokenizer_of(directory)
     try:
         config = AutoConfig.from_pretrained(str(directory), local_files_only=True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(
-            f"{directory} holds no encoder that transformers can load ({error}); name a Hugging Face "
-            "checkpoint directory of a BERT- or RoBERTa-like model."
-        ) from error
+        raise no_encoder(directory, error) from error
     _check_encoder_alone(config, directory / "config.json")
-    if config.vocab_size < needed:
-        raise InputError(
-            f"{directory} has a vocabulary of {config.vocab_size}, but its tokenizer.json gives ids up to "
-            f"{needed - 1}: put the tokenizer there that the model was trained with."
-        )
+    check_fits(tokenizer, int(config.vocab_size), directory)
+
+
+def no_encoder(directory: Path, error: Exception) -> InputError:
+    """Return what to tell about a directory of which transformers says *error*."""
+    return InputError(
+        f"{directory} holds no encoder that transformers can load ({error}); name a Hugging Face "
+        "checkpoint directory of a BERT- or RoBERTa-like model."
+    )
 
 
 def encoder_config(start: FromConfiguration) -> Any:

@@ -27,6 +27,16 @@ def vocabulary_size(tokenizer: Tokenizer) -> int:
     return max(tokenizer.get_vocab().values()) + 1
 
 
+def check_fits(tokenizer: Tokenizer, vocabulary: int, checkpoint: Path) -> None:
+    """Raise InputError where the tokenizer gives an id for which *checkpoint*, of *vocabulary* entries, has no room."""
+    needed = vocabulary_size(tokenizer)
+    if vocabulary < needed:
+        raise InputError(
+            f"{checkpoint} has a vocabulary of {vocabulary}, but its tokenizer gives ids up to {needed - 1}: put the "
+            "tokenizer there that the model was trained with."
+        )
+
+
 def special_tokens(tokenizer: Tokenizer) -> SpecialTokens:
     """Return the special ids of a BERT- or RoBERTa-like tokenizer. Raises InputError when it has none of them."""
     for first, last, blank, unknown in (("[CLS]", "[SEP]", "[PAD]", "[UNK]"), ("<s>", "</s>", "<pad>", "<unk>")):

@@ -113,7 +113,7 @@ def _changed_config(folder: Path, **changes: Any) -> None:
         ({"model_type": "gpt2"}, "configures a gpt2, which is no encoder alone"),
         ({"model_type": "vit"}, "configures a vit, which is no encoder alone"),
         ({"model_type": "parrot"}, "holds no encoder that transformers can load"),
-        ({"vocab_size": 99}, "vocabulary of 99, but its tokenizer.json gives ids up to 99"),
+        ({"vocab_size": 99}, "vocabulary of 99, but its tokenizer gives ids up to 99"),
         ({"hidden_size": 32}, "holds no encoder that transformers can load"),
         ({"max_position_embeddings": 20}, "holds no encoder that transformers can load"),
     ],

@@ -32,7 +32,6 @@ from moderation.detector.manifest import (
     Precision,
     PrecisionFile,
     SpecialTokens,
-    format_with,
 )
 from moderation.detector.sections import CutText, SectionCutter
 from moderation.detector.sessions import Runner, cpu_runner
@@ -109,7 +108,7 @@ def _with_encoder(source: Path, order: BundleOrder, stage: Path) -> Manifest:
     prove_polarity(checkpoint, probes)
     checkpoint.tokenizer.save(str(stage / _TOKENIZER))
     manifest = Manifest(
-        format_version=format_with(None),
+        format_version=FORMAT_VERSION,
         name=order.name,
         files={},
         tokenizer=_TOKENIZER,
@@ -124,7 +123,7 @@ def _with_encoder(source: Path, order: BundleOrder, stage: Path) -> Manifest:
         return manifest
     write_manifest(stage, manifest)
     beside = _ngrams_beside(order.ngrams, order, stage)
-    return manifest.model_copy(update={"ngrams": beside, "format_version": format_with(beside)})
+    return manifest.model_copy(update={"ngrams": beside})
 
 
 def _ngrams_beside(run: Path, order: BundleOrder, stage: Path) -> NgramFile:
@@ -158,7 +157,7 @@ def _ngrams_alone(source: Path, order: BundleOrder, stage: Path) -> Manifest:
         pieces = [normalise(entry.text)[: part.max_characters] for entry in order.texts]
         prove_on_texts(ngram_logits(runner, pieces), np.array([entry.label for entry in order.texts], dtype=np.int64))
     return Manifest(
-        format_version=format_with(part),
+        format_version=FORMAT_VERSION,
         name=order.name,
         files={},
         tokenizer=None,

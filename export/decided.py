@@ -41,7 +41,7 @@ def write_decided(stage: Path, manifest: Manifest, texts: Sequence[LabelledText]
     curve = length_curve(load_detector(stage, precision=precision), cutter, texts)
     manifest = manifest.model_copy(update={"length_curve": curve, "least_tokens": least_tokens(curve)})
     if scripts := scripts_of(texts):
-        manifest = manifest.model_copy(update={"scripts": scripts, "format_version": FORMAT_VERSION})
+        manifest = manifest.model_copy(update={"scripts": scripts})
     write_manifest(stage, manifest)
     manifest = _calibrated(stage, manifest, texts, texts_are)
     write_manifest(stage, manifest)

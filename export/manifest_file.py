@@ -7,11 +7,10 @@ from pathlib import Path
 
 from moderation.checksum import sha256_of
 from moderation.detector.bundle_files import MANIFEST_FILE
-from moderation.detector.companion.manifest import CompanionManifest
 from moderation.detector.manifest import Manifest
 
 
-def write_manifest(stage: Path, manifest: Manifest | CompanionManifest) -> None:
+def write_manifest(stage: Path, manifest: Manifest) -> None:
     """Write *manifest* into the directory *stage*, with the SHA-256 of every file that is there."""
     names = sorted(path.name for path in stage.iterdir() if path.name != MANIFEST_FILE)
     complete = manifest.model_copy(update={"files": {name: sha256_of(stage / name) for name in names}})

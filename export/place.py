@@ -9,7 +9,7 @@ from moderation.detector.bundle_files import BundleKind, manifest_values
 from moderation.directories import check_replaceable
 from moderation.errors import InputError
 
-# Of every format, of a detector as of a companion. Others write a manifest.json too, with a format_version as well.
+# Keys of every detector manifest; other programs write a manifest.json with a format_version too.
 _ALWAYS_THERE = frozenset({"format_version", "files", "precisions"})
 
 

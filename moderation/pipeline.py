@@ -192,13 +192,11 @@ class Pipeline:
         )
 
     def _reasons(self, vector: FeatureVector, content: ContentScore) -> tuple[Reason, ...]:
-        """What raised the risk; last, without a share in it, what the score's parts say and what had been hidden."""
-        told = list(self._risk.explain(vector.values, content.logit))
-        if content.parts is not None:
-            told.append(Reason(CONTENT, "companion", _known(content.parts.companion), 0.0, content.parts.in_words()))
+        """Return what raised the risk; last, with no contribution, what was hidden in the text."""
+        reasons = list(self._risk.explain(vector.values, content.logit))
         if hidden := content.tampering.in_words():
-            told.append(Reason(CONTENT, "tampered_share", content.tampering.share, 0.0, hidden))
-        return tuple(told)
+            reasons.append(Reason(CONTENT, "tampered_share", content.tampering.share, 0.0, hidden))
+        return tuple(reasons)
 
     def _conclude(self, effects: Effects, candidate: _Candidate, assessment: Assessment) -> None:
         if candidate.repeated:

@@ -102,8 +102,7 @@ class Settings(BaseSettings):
     )
     detector: Path | None = Field(
         None,
-        description="`thorough` (asks a language model too), `fast` (a ninth of the time, and worse on texts unlike "
-        "those it was trained on) or the folder of a detector bundle; none: `thorough`",
+        description="directory of a detector bundle; none: the shipped detector",
     )
     risk: Path | None = Field(None, description="folder of the risk bundle; none: the one that ships with the detector")
     address_key: SecretStr | None = Field(

@@ -30,7 +30,6 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("flags", "moderation.cli.flags", "app"),
     ("db", "moderation.cli.db", "app"),
     ("detector", "moderation.cli.detector", "app"),
-    ("companion", "moderation.cli.companion", "app"),
     ("export", "moderation.cli.export", "export"),
     ("settings", "moderation.cli.settings", "settings_command"),
 )

@@ -1,4 +1,4 @@
-"""How the figures of `moderation detector compare` and `moderation companion judge` look on a terminal."""
+"""The terminal table of `moderation detector compare`."""
 
 from __future__ import annotations
 
@@ -24,17 +24,4 @@ def comparison_table(report: dict[str, Any]) -> Table:
             figures = (mean["auroc"], mean["auroc_interval"], mean["tpr_at_1_percent_where_supported"])
             table.add_row(f"mean over {kind}s", gain, name, *map(str, figures))
         table.add_section()
-    return table
-
-
-def gain_table(report: dict[str, Any]) -> Table:
-    """Return a row for each source and score, and their means below with how far they are from the detector's."""
-    table = Table("source", "", "AUROC", "95 %", "minus detector", "95 %", title=f"{report['texts']} texts")
-    for source, results in report["sources"].items():
-        for name, row in results.items():
-            table.add_row(source, name, str(row["auroc"]), str(row["auroc_interval"]))
-        table.add_section()
-    for name, row in report["means"].items():
-        gain = (f"{row['auroc_minus_detector']:+.4f}", str(row["auroc_minus_detector_interval"]))
-        table.add_row("mean over sources", name, str(row["auroc"]), str(row["auroc_interval"]), *gain)
     return table

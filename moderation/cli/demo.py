@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moderation.detector.shipped import shipped_detector
 from moderation.errors import InputError, ModerationError
 from moderation.settings import PREFIX, AuditSettings, Settings
 
@@ -63,13 +62,9 @@ def _forget_variables() -> None:
 
 
 def _settings(out: Path, seed: int) -> Settings:
-    """Embedded defaults, one file for everything; a key that is no secret because the addresses are invented.
-
-    The fast detector: nobody waits minutes for a demo.
-    """
+    """Return default settings with one SQLite file; the address key is fixed because the addresses are simulated."""
     return Settings(
         platform_id="demo",
-        detector=shipped_detector(),
         database_url=f"sqlite:///{out / DATABASE}",
         address_key=hashlib.sha256(f"the demo's addresses are invented {seed}".encode()).hexdigest(),
         audit=AuditSettings(rate=0.001),
@@ -179,8 +174,8 @@ def _next_steps(out: Path, seed: int) -> list[tuple[str, str]]:
             "the flags as a reviewer finds them in the database",
         ),
         (
-            f"MODERATION_DETECTOR=fast {command} score {out / EVENTS} -o {out / 'scores.jsonl'}",
-            "the same judgement offline, one line per post; without the variable the thorough detector judges",
+            f"{command} score {out / EVENTS} -o {out / 'scores.jsonl'}",
+            "the same assessments offline, one line per post",
         ),
         (f"{command} demo --seed {seed + 1}", "another platform, other campaigns"),
         (f"{command} check --config sidecar.toml", "your own broker and database: README, “Beside your own stream”"),

@@ -7,26 +7,14 @@ from typing import Annotated
 
 import typer
 
-from moderation.checksum import sha256_of
 from moderation.cli.data_manifest import DataManifest
-from moderation.cli.detector_training import (
-    NEEDS_EXPORT,
-    Bf16,
-    CurvatureShare,
-    Generated,
-    Lessons,
-    device_with,
-    pretrain,
-    train,
-    was_given,
-)
+from moderation.cli.detector_training import NEEDS_EXPORT, Bf16, device_with, train
 from moderation.cli.writable import check_two, check_writable
 from moderation.directories import worked_in_alone
 from moderation.errors import SettingsError
 
 app = typer.Typer(no_args_is_help=True, help="Train, compare and evaluate the text detector.")
 app.command()(train)
-app.command()(pretrain)
 
 
 @app.command()
@@ -47,109 +35,65 @@ def heldout(
     fresh = out.with_name(f".{out.name}.new")
     with fresh.open("w", encoding="utf-8") as file:
         for row in sample_per_stratum(rows, per_stratum):
-            told = {"text": row.text, "label": row.label, "source": row.source, "group": row.group}
-            file.write(json.dumps(told | ({"lang": row.language} if row.language else {})) + "\n")
+            entry = {"text": row.text, "label": row.label, "source": row.source, "group": row.group}
+            file.write(json.dumps(entry | ({"lang": row.language} if row.language else {})) + "\n")
     fresh.replace(out)
 
 
 @app.command()
 def compare(
-    context: typer.Context,
-    data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
+    data: Annotated[Path, typer.Option(help="Directory with text_train.jsonl.zst.")],
     out: Annotated[Path, typer.Option(help="JSON file for the figures.")],
     candidate: Annotated[
         list[str] | None,
         typer.Option(
-            help="words, words-balanced, characters, shapes, encoder, encoder-attacked, encoder-hard, encoder-robust; "
-            "with a companion zero-shot, companion, encoder-taught; or a mean such as 2*encoder+characters. Again for "
-            "more."
+            help="words, words-balanced, characters, encoder, encoder-attacked, encoder-hard; or a mean such as "
+            "2*encoder+characters. Repeatable."
         ),
     ] = None,
-    leave: Annotated[str, typer.Option(help="What is left out in turn: source, generator or both.")] = "both",
-    only: Annotated[
-        list[str] | None,
-        typer.Option(help="Leave out this source or generator alone; again for more. Folds share what is in --work."),
-    ] = None,
+    leave: Annotated[str, typer.Option(help="What each fold leaves out: source, generator or both.")] = "both",
+    only: Annotated[list[str] | None, typer.Option(help="Leave out this source or generator only. Repeatable.")] = None,
     steps: Annotated[int, typer.Option(min=1, help="Training steps of an encoder in each fold.")] = 400,
     texts: Annotated[int, typer.Option(min=1, help="Texts of each source and label tested in a fold.")] = 1500,
-    threads: Annotated[int, typer.Option(min=0, help="Threads an encoder computes with; 0 takes every core.")] = 0,
+    threads: Annotated[int, typer.Option(min=0, help="Threads of an encoder; 0: every core.")] = 0,
     work: Annotated[
-        Path | None, typer.Option(help="Where finished fits are kept, to continue from (a folder beside --out).")
+        Path | None, typer.Option(help="Directory for finished fits, to continue from; default: beside --out.")
     ] = None,
     all_rows: Annotated[
-        bool, typer.Option("--all-rows", help="Also rows whose licence forbids weights, for measuring only.")
+        bool, typer.Option("--all-rows", help="Also read rows whose licence forbids publishing weights.")
     ] = False,
     start_from: Annotated[
-        Path | None, typer.Option("--from", help="Encoder checkpoint to start from (the MiniLM of the export extra).")
+        Path | None, typer.Option("--from", help="Encoder checkpoint to start from; default: MiniLM.")
     ] = None,
     device: Annotated[str, typer.Option(help="cpu or cuda, for encoders.")] = "cpu",
     data_manifest: DataManifest = None,
-    companion: Annotated[
-        Path | None, typer.Option(help="For zero-shot, companion and encoder-taught (`moderation companion export`).")
-    ] = None,
-    teacher: Annotated[
-        Path | None, typer.Option(help="Companion for encoder-taught where that is another than --companion.")
-    ] = None,
-    lessons: Lessons = 800,
-    curvature_share: CurvatureShare = 0.5,
-    generated: Generated = None,
     bf16: Bf16 = False,
 ) -> None:
-    """Compare detectors on sources and generators that they were not trained on; every choice is made by this."""
+    """Compare detectors by cross-validation that leaves out one source or one generator at a time."""
     import json
 
     from rich.console import Console
 
     try:
         from moderation.cli.comparison_table import comparison_table
-        from moderation.detector.companion import load_companion
-        from moderation.training.detector.distillation.lessons import Teacher
-        from moderation.training.detector.generated.rows import generated_rows
-        from moderation.training.detector.leave_out.candidates import parts_of
-        from moderation.training.detector.leave_out.catalogue import DEFAULT, TAUGHT, catalogue, check_companion
+        from moderation.training.detector.leave_out.catalogue import DEFAULT, catalogue
         from moderation.training.detector.leave_out.comparison import ComparisonPlan, compare_on
-        from moderation.training.detector.leave_out.zero_shot import ZeroShot
         from moderation.training.detector.pretrained import minilm_directory
     except ImportError as error:
         raise SettingsError(NEEDS_EXPORT) from error
     computing = device_with(threads, device)
     check_writable(out)
     kept = work or out.with_suffix(".work")
-    check_two(out, kept, "the folder of finished fits", "--work")
+    check_two(out, kept, "the directory of finished fits", "--work")
     console = Console()
-    plan = ComparisonPlan(
-        tuple(candidate or DEFAULT),
-        leave,
-        texts,
-        all_rows,
-        only=tuple(only or ()),
-        generated=() if generated is None else tuple(generated_rows(generated)),
-        generated_sha256="" if generated is None else sha256_of(generated),
-    )
-    check_companion(plan.candidates, companion, teacher or companion)
-    if not any(TAUGHT in parts_of(name) for name in plan.candidates):
-        of_the_taught = {"lessons": "--lessons", "curvature_share": "--curvature-share", "teacher": "--teacher"}
-        for name, option in of_the_taught.items():
-            if was_given(context, name):
-                raise SettingsError(f"{option} is of the candidate {TAUGHT}: ask for that one too, or leave it out.")
+    plan = ComparisonPlan(tuple(candidate or DEFAULT), leave, texts, all_rows, only=tuple(only or ()))
 
-    def told(done: int, total: int, fold: str, name: str) -> None:
+    def report_progress(done: int, total: int, fold: str, name: str) -> None:
         console.print(f"{done} of {total} done, now {fold}: {name}", highlight=False)
 
     with worked_in_alone(kept):
-        loaded = None if companion is None else load_companion(companion, threads or None)
-        teaching = loaded if teacher is None else load_companion(teacher, threads or None)
-        known = catalogue(
-            steps,
-            start_from or minilm_directory(),
-            computing,
-            ZeroShot(loaded, kept) if loaded else None,
-            Teacher(teaching, kept) if teaching else None,
-            lessons=lessons,
-            curvature_share=curvature_share,
-            bf16=bf16,
-        )
-        report = compare_on(data, plan, known, kept, told, data_manifest)
+        known = catalogue(steps, start_from or minilm_directory(), computing, bf16=bf16)
+        report = compare_on(data, plan, known, kept, report_progress, data_manifest)
     out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
     console.print(comparison_table(report))
 
@@ -159,7 +103,7 @@ def evaluate(
     data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst and text_dev.jsonl.zst.")],
     out: Annotated[Path, typer.Option(help="JSON file for the figures.")] = Path("detector-figures.json"),
     bundle: Annotated[
-        Path | None, typer.Option(help="Bundle to judge: thorough (default), fast or a directory.")
+        Path | None, typer.Option(help="Directory of the detector bundle to evaluate; default: the shipped one.")
     ] = None,
     data_manifest: DataManifest = None,
     report: Annotated[

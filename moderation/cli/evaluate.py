@@ -18,7 +18,9 @@ def evaluate_command(
     bundle: Annotated[
         Path | None, typer.Option(help="risk bundle; default: the one that ships with the detector")
     ] = None,
-    detector: Annotated[Path | None, typer.Option(help="thorough (default), fast or a detector bundle")] = None,
+    detector: Annotated[
+        Path | None, typer.Option(help="directory of a detector bundle; default: the shipped one")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="where the figures go as JSON")] = None,
     small: Annotated[bool, typer.Option("--small", help="a small simulation: seconds, and wide intervals")] = False,
     data_manifest: DataManifest = None,

@@ -9,7 +9,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from moderation.cli.flag_words import ExpectedWords, print_words
 from moderation.review.queries import FlagDetail, FlagSummary
 from moderation.text import normalise
 from moderation.text.terminal import shortened, visible, visible_lines
@@ -75,8 +74,8 @@ def _print_table(console: Console, flags: Sequence[FlagSummary]) -> None:
     console.print(table)
 
 
-def print_flag(detail: FlagDetail, words: ExpectedWords | None = None) -> None:
-    """Everything about one flag, in the order in which a person judges it; with *words*, how expected each was."""
+def print_flag(detail: FlagDetail) -> None:
+    """Print everything about one flag, in the order in which a person judges it."""
     console = Console(highlight=False)
     flag = detail.summary
     console.print(Text(f"flag {flag.id}  ", style="bold"), _status(flag), Text(f"  version {flag.version}"))
@@ -87,8 +86,6 @@ def print_flag(detail: FlagDetail, words: ExpectedWords | None = None) -> None:
     _print_families(console, detail)
     _print_reasons(console, detail)
     _print_text(console, detail)
-    if words is not None:
-        print_words(console, words)
     _print_history(console, detail)
     console.print(
         Text(
@@ -163,7 +160,7 @@ def _print_sections(console: Console, detail: FlagDetail, read: str) -> None:
         console.print(Text(told, style="dim"))
     for number, section in enumerate(sections, start=1):
         words = f", {_quoted(read[section.start : section.end])}" if known else ""
-        told = f"  section {number} of {len(sections)}{words}: logit of the trained detector {section.logit:+.2f}"
+        told = f"  section {number} of {len(sections)}{words}: logit {section.logit:+.2f}"
         console.print(Text(told, style="dim"))
 
 

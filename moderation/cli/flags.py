@@ -23,7 +23,6 @@ HELP = """Work the flags: requests for a person's judgement, never a verdict by 
 \b
 What waits for a person:                 moderation flags list --status open
 Why one was raised:                      moderation flags show 17
-Which of its words were expected:        moderation flags show 17 --words
 Your judgement, with its ground:
   moderation flags decide 17 --verdict not_a_violation --version 0 --who ana --role reviewer \\
       --ground "campus address, ordinary typing; nothing but the text is conspicuous"
@@ -103,14 +102,11 @@ def show(
     flag: Annotated[int, typer.Argument(max=LARGEST, help="number of the flag, from `moderation flags list`")],
     database: Database = None,
     config: Config = None,
-    words: Annotated[
-        bool, typer.Option("--words", help="ask the companion that ships how expected each word of the text was")
-    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show one flag: what it rests on, the text while it is kept, and what people decided.
+    """Show one flag: its evidence, the text while it is kept, and the decisions.
 
-    Example:  moderation flags show 17 --words
+    Example:  moderation flags show 17
 
     With --json, start and end of a section are characters of the text as the detector read it, not of the post:
     normalised, and of one beyond max_text_bytes its beginning, middle and end joined.
@@ -119,18 +115,12 @@ def show(
 
     with _reviews(database, config) as engine:
         detail = show_flag(engine, flag)
-    expected = None
-    if words and detail.evidence is not None:
-        from moderation.cli.flag_words import expected_words
-
-        expected = expected_words(detail.evidence.text)
     if as_json:
-        told = {"words": None if expected is None else expected.as_json()} if words else {}
-        typer.echo(as_json_text(dataclasses.asdict(detail) | told))
+        typer.echo(as_json_text(dataclasses.asdict(detail)))
         return
     from moderation.cli.flag_pages import print_flag
 
-    print_flag(detail, expected)
+    print_flag(detail)
 
 
 @app.command()

@@ -16,7 +16,9 @@ def train_command(
     texts: Annotated[
         Path | None, typer.Option(help="instead: JSON lines of texts with id, label, source, group, text")
     ] = None,
-    detector: Annotated[Path | None, typer.Option(help="thorough (default), fast or a detector bundle")] = None,
+    detector: Annotated[
+        Path | None, typer.Option(help="directory of a detector bundle; default: the shipped one")
+    ] = None,
     small: Annotated[bool, typer.Option("--small", help="a small simulation: seconds, and no certificate")] = False,
     seed: Annotated[int | None, typer.Option(min=0, help="another seed than the recipe's")] = None,
     data_manifest: DataManifest = None,

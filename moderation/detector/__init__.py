@@ -2,6 +2,5 @@
 
 from moderation.detector.loading import load_detector
 from moderation.detector.scores import ContentScore, Detector, SectionScore
-from moderation.detector.shipped import shipped_detector
 
-__all__ = ["ContentScore", "Detector", "SectionScore", "load_detector", "shipped_detector"]
+__all__ = ["ContentScore", "Detector", "SectionScore", "load_detector"]

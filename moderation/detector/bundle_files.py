@@ -73,10 +73,10 @@ def read_content(bundle: Path, kind: BundleKind) -> ManifestContent:
             f"{bundle} is a bundle of the kind {kept_in!r} and no {kind.noun}; name a directory that "
             f"{kind.written_by} wrote."
         )
-    if version > kind.format_version:
+    if version != kind.format_version:
         raise BundleError(
-            f"{path} has format version {version}, this program reads up to {kind.format_version} for a {kind.noun}: "
-            f"upgrade moderation-sidecar, or write it again with this version's {kind.written_by}."
+            f"{path} has format version {version}, this version reads {kind.format_version} for a {kind.noun}: "
+            f"write the bundle again with this version's {kind.written_by}, or install the version that wrote it."
         )
     return ManifestContent(path, values, hashlib.sha256(raw).hexdigest())
 

@@ -33,7 +33,7 @@ def run_options(deadline_s: float | None, spent_s: float = 0.0) -> Iterator[Any]
             raise DetectorOverdue(
                 f"Scoring one batch took longer than {deadline_s:g} s and was ended; nothing of it was written, a "
                 "restart takes it up again. Take fewer records at once (batch.max_records), give the detector more "
-                'threads, take detector = "fast" where it is another, or raise detector_deadline_s.'
+                "threads, or raise detector_deadline_s."
             ) from error
         raise
     finally:

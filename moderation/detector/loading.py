@@ -6,17 +6,13 @@ from pathlib import Path
 
 from tokenizers import Tokenizer
 
-from moderation.detector.companion.companion import load_companion
-from moderation.detector.joined.detector import JoinedDetector
-from moderation.detector.joined.manifest import COMPANION_PART, DETECTOR_PART, is_joined, read_joined_manifest
 from moderation.detector.manifest import EncoderParts, Manifest, Precision, read_manifest
 from moderation.detector.ngrams import NgramRunner
 from moderation.detector.onnx_detector import OnnxDetector
 from moderation.detector.reading import EncoderReader, NgramReader, Reader, WeightedReader
-from moderation.detector.scores import Detector
 from moderation.detector.sections import CharacterCutter, Cutter, SectionCutter
 from moderation.detector.sessions import Runner, cpu_runner, cuda_runner
-from moderation.detector.shipped import SHIPPED, directory_of
+from moderation.detector.shipped import bundle_directory
 from moderation.errors import BundleError
 
 _ON_CUDA: tuple[Precision, ...] = ("fp16", "fp32")
@@ -32,41 +28,17 @@ def load_detector(
     remembered_texts: int = 20_000,
     deadline_s: float | None = None,
     precision: Precision | None = None,
-) -> Detector:
-    """Return the detector of *bundle*, on CUDA where there is one that suits it; a companion is always on the CPU.
-
-    A bundle is a directory or the name of one that ships: ``thorough``, the default, or ``fast``. Every file's hash is
-    verified, and the probes of the manifest must come out on their sides. *max_text_bytes* bounds what of a text is
-    read, *threads* what of the CPU is used (every core by default), *remembered_texts* of how many texts the scores
-    are kept, at most 2 kB each, *deadline_s* how long a call may compute before it raises DetectorOverdue. *precision*
-    names the one to run, on the CPU, in place of the one that suits this machine best. In a joined bundle it is the
-    precision of the detector in it. Raises BundleError.
-    """
-    directory = directory_of(bundle)
-    if not directory.exists():
-        raise BundleError(
-            f"No detector bundle at {directory}: there is nothing. Name a folder that `moderation export` or "
-            f"`moderation companion join` wrote, or {' or '.join(SHIPPED)}, which ship."
-        )
-    if not is_joined(directory):
-        return load_alone(directory, max_text_bytes, threads, remembered_texts, deadline_s, precision)
-    manifest, manifest_hash = read_joined_manifest(directory)
-    detector = load_alone(directory / DETECTOR_PART, max_text_bytes, threads, remembered_texts, deadline_s, precision)
-    companion = load_companion(directory / COMPANION_PART, threads, max_text_bytes=max_text_bytes)
-    return JoinedDetector(
-        manifest, manifest_hash, detector, companion, remembered_texts=remembered_texts, deadline_s=deadline_s
-    )
-
-
-def load_alone(
-    directory: Path,
-    max_text_bytes: int = _MAX_TEXT_BYTES,
-    threads: int | None = None,
-    remembered_texts: int = 20_000,
-    deadline_s: float | None = None,
-    precision: Precision | None = None,
 ) -> OnnxDetector:
-    """Return the detector of a bundle that is not joined; see `load_detector`. Raises BundleError."""
+    """Return the detector in the directory *bundle* (default: the shipped one), on CUDA where a device suits it.
+
+    Verifies the hash of every file and scores the probe texts of the manifest. *max_text_bytes* limits how much of a
+    text is read, *threads* the CPU threads (default: all cores), *remembered_texts* the number of cached scores (at
+    most 2 kB each), *deadline_s* the time of one call before it raises DetectorOverdue. *precision* selects one of the
+    bundle's precisions, on the CPU. Raises BundleError.
+    """
+    directory = bundle_directory(bundle)
+    if not directory.exists():
+        raise BundleError(f"{directory} does not exist; name a directory that `moderation export` wrote.")
     manifest, manifest_hash = read_manifest(directory)
     cutter = cutter_of(directory, manifest, max_text_bytes)
     reader = _reader(directory, manifest, threads, deadline_s, precision)

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from moderation.detector.bundle_files import BundleKind, read_content, validated, verify_files
-from moderation.detector.older_formats import in_current_format
 from moderation.detector.pooling import DEFAULT_RULE, PoolingRule
-from moderation.errors import BundleError
 
 FORMAT_VERSION = 4
-_WITH_SCRIPTS = 4
 DETECTOR = BundleKind(None, FORMAT_VERSION, "detector bundle", "`moderation export`")
 MAX_SECTION_TOKENS = 510
 MAX_SECTION_CHARACTERS = 10_000
@@ -164,13 +160,11 @@ class EncoderParts(NamedTuple):
 
 
 class Manifest(_Part):
-    """The whole manifest. ``files`` gives the SHA-256 of every file of the bundle but the manifest itself.
+    """The content of ``manifest.json``. ``files`` gives the SHA-256 of every other file of the bundle.
 
-    Format 2 knows n-grams, and bundles of n-grams without an encoder, which have no precisions and no tokenizer; the
-    ``token_ids`` of their probes are code points. Format 3 knows n-grams of words, format 4 scripts. Format 1 is read
-    as it was. A text of fewer than *least_tokens* tokens is abstained from; *length_curve* is what decided that. So is
-    one of which most letters are in none of *scripts*, named as Unicode names its letters (LATIN); where none is
-    named, every script is read.
+    A bundle of n-grams alone has no precisions and no tokenizer; the ``token_ids`` of its probes are code points. The
+    detector abstains on a text of fewer than *least_tokens* tokens (chosen from *length_curve*) and on a text most of
+    whose letters are in none of *scripts*, Unicode script names such as LATIN; an empty *scripts* reads every script.
     """
 
     format_version: int
@@ -212,43 +206,20 @@ class Manifest(_Part):
             if not self.precisions:
                 raise ValueError("the bundle has neither precisions nor ngrams, so nothing scores")
             return self
-        if self.format_version < format_with(self.ngrams):
-            raise ValueError(
-                f"format version {self.format_version} knows no ngrams of {self.ngrams.unit}, so older programs would "
-                "give other scores"
-            )
         if bool(self.precisions) != bool(self.ngrams.weight_encoder):
             raise ValueError("ngrams.weight_encoder must be above 0 with precisions, and 0 without")
         if bool(self.precisions) == bool(self.ngrams.calibration):
             raise ValueError("n-grams need a calibration where they are read alone, and only there")
         return self
 
-    @model_validator(mode="after")
-    def _is_abstained_from_by_every_program_that_reads_it(self) -> Self:
-        if self.scripts and self.format_version < _WITH_SCRIPTS:
-            raise ValueError(
-                f"format version {self.format_version} knows no scripts, so older programs would score what this one "
-                "abstains from"
-            )
-        return self
-
-
-def format_with(ngrams: NgramFile | None) -> int:
-    """Return the oldest format that can tell of *ngrams*: programs go on reading the new bundles that they can run."""
-    return 3 if ngrams is not None and ngrams.unit == "words" else 2
-
 
 def read_manifest(bundle: Path) -> tuple[Manifest, str]:
     """Return the manifest of *bundle* and the SHA-256 of its bytes, after verifying the hash of every file.
 
-    Raises BundleError for a missing, damaged, contradictory or newer bundle, or one of another kind.
+    Raises BundleError for a missing, damaged or contradictory bundle, or one of another format or kind.
     """
     content = read_content(bundle, DETECTOR)
-    try:
-        current = replace(content, values=in_current_format(content.values))
-    except (LookupError, TypeError, AttributeError) as error:
-        raise BundleError(f"{content.path} has no calibration that can be read; export the bundle again.") from error
-    manifest = validated(Manifest, current, DETECTOR)
+    manifest = validated(Manifest, content, DETECTOR)
     needed = {precision.file for precision in manifest.precisions.values()}
     needed |= {manifest.tokenizer} if manifest.tokenizer is not None else set()
     needed |= {manifest.ngrams.file} if manifest.ngrams is not None else set()

@@ -1,4 +1,4 @@
-"""What a detector says about a text, and what every detector promises."""
+"""The score of a text, and the protocol of a detector."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SectionScore:
 
 @dataclass(frozen=True)
 class RawScore:
-    """What the network alone says of one text: the score before its calibration, whatever language is declared."""
+    """The score of one text before calibration."""
 
     logit: float
     sections: tuple[SectionScore, ...]
@@ -34,38 +34,14 @@ class RawScore:
 
 
 @dataclass(frozen=True)
-class PartScores:
-    """What the two parts of a joined bundle say of one text, in standard deviations; positive for machine-written.
-
-    *companion* is bounded, and NaN where it is not heard on the text: it then counts as 0.
-    """
-
-    detector: float
-    companion: float
-
-    def in_words(self) -> str:
-        """Return one sentence for a reviewer."""
-        trained = f"Of the text the trained detector says {self.detector:+.1f}"
-        scale = "in standard deviations (above 0: like a machine's)"
-        if math.isnan(self.companion):
-            return (
-                f"{trained}, {scale}. The language model is not heard and counts as 0: the text is too short, repeats "
-                "itself, or is written in a way that it has no words for."
-            )
-        return f"{trained}, the figures of how expected its words were {self.companion:+.1f}, {scale}."
-
-
-@dataclass(frozen=True)
 class ContentScore:
-    """The score of one text, positive logits for machine-written.
+    """The score of one text; positive logits mean machine-written.
 
-    *logit* is raw fp32: the sections' logits joined by the rule of the bundle; of a joined bundle it is calibrated
-    log-odds, and the sections keep the logits of the detector in it. *probability* is the calibrated
-    synthetic score, which may depend on the declared language. Both are NaN, and *sections* is empty, when the detector
-    abstains: nothing is left of the text after normalisation, or fewer tokens than the bundle can judge, or
-    *other_script*, most of its letters are in a script that the bundle does not read.
-    *truncated* says that only a fixed set of sections of a very long text was read, *tampering* what had been hidden in
-    the text; the network reads it as if nothing had. *parts* has what the parts of a joined bundle say, None of others.
+    *logit* is the raw fp32 logit, pooled over the sections by the rule of the bundle. *probability* is calibrated and
+    may depend on the declared language. Both are NaN and *sections* is empty when the detector abstains: no text is
+    left after normalisation, the text has fewer tokens than the bundle can score, or most of its letters are in a
+    script that the bundle does not read (*other_script*). *truncated* is true when only some sections of a very long
+    text were read. *tampering* reports characters that were hidden in the text; they do not change the score.
     """
 
     logit: float
@@ -74,7 +50,6 @@ class ContentScore:
     n_tokens: int
     truncated: bool
     tampering: Tampering = UNTOUCHED
-    parts: PartScores | None = None
     other_script: bool = False
 
     @property

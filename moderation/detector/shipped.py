@@ -1,42 +1,28 @@
-"""The bundles that come with the package: where they lie, and the names that stand for them."""
+"""The detector bundle that comes with the package."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 
-from moderation.errors import BundleError
+from moderation.errors import SettingsError
 
-_PAIR = Path(str(resources.files("moderation"))) / "bundles" / "minilm-and-smollm2"
+SHIPPED = Path(str(resources.files("moderation"))) / "bundles" / "detector-minilm"
+"""The bundle that is used where no other is named."""
 
-SHIPPED: Mapping[str, Path] = {"thorough": _PAIR, "fast": _PAIR / "detector"}
-"""Names for `load_detector`, the setting `detector` and every option that takes a detector bundle."""
-
-DEFAULT = "thorough"
-"""The one that runs where none is named (decision 0613)."""
+_REMOVED_NAMES = ("fast", "thorough")
 
 
-def shipped_detector() -> Path:
-    """Return the directory of the detector that asks no companion, ``fast``."""
-    return SHIPPED["fast"]
+def bundle_directory(bundle: Path | str | None) -> Path:
+    """Return the directory of *bundle*, or of the shipped one for None.
 
-
-def shipped_companion() -> Path:
-    """Return the directory of the companion, which ``thorough`` asks besides."""
-    return _PAIR / "companion"
-
-
-def directory_of(bundle: Path | str | None) -> Path:
-    """Return where *bundle* lies: a name in SHIPPED, else a directory; DEFAULT where none is given.
-
-    Raises BundleError for a name that is also a directory here: nobody could tell which of the two was meant.
+    Raises SettingsError for the names of the detectors of version 0.1.
     """
     if bundle is None:
-        return SHIPPED[DEFAULT]
-    named = SHIPPED.get(str(bundle))
-    if named is not None and Path(bundle).is_dir():
-        raise BundleError(
-            f"{bundle} is a detector that ships and also a folder here: give the folder's whole path, or rename it."
+        return SHIPPED
+    if str(bundle) in _REMOVED_NAMES and not Path(bundle).is_dir():
+        raise SettingsError(
+            f"The detector {str(bundle)!r} of version 0.1 was removed. Leave `detector` unset to use the shipped "
+            "detector, or set it to the directory of a detector bundle."
         )
-    return named or Path(bundle)
+    return Path(bundle)

@@ -10,8 +10,6 @@ import lightgbm as lgb
 import numpy as np
 from pydantic import ValidationError
 
-from moderation.checksum import sha256_of
-from moderation.detector.shipped import SHIPPED as SHIPPED_DETECTORS
 from moderation.errors import BundleError
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
@@ -21,8 +19,8 @@ from moderation.risk.model import RiskModel
 from moderation.risk.p_values import Reference
 
 _BUNDLES = Path(__file__).resolve().parent.parent / "bundles"
-SHIPPED = (_BUNDLES / "risk-simulated-thorough", _BUNDLES / "risk-simulated")
-"""One for each detector that ships, ``thorough`` and ``fast``."""
+SHIPPED = _BUNDLES / "risk-simulated"
+"""The risk bundle that comes with the shipped detector."""
 MANIFEST = "manifest.json"
 
 
@@ -32,7 +30,7 @@ def load_risk(bundle: Path | None = None, *, detector_hash: str, features_versio
     *detector_hash* is the loaded detector's manifest hash, *features_version* the code's feature list. Raises
     BundleError, with what to do, when a file is missing, altered or of another format, or either does not match.
     """
-    bundle = bundle or _shipped_for(detector_hash)
+    bundle = bundle or SHIPPED
     model = read_bundle(bundle)
     if model.features_version != features_version:
         raise BundleError(
@@ -42,24 +40,10 @@ def load_risk(bundle: Path | None = None, *, detector_hash: str, features_versio
     if model.detector_hash != detector_hash:
         raise BundleError(
             f"The risk bundle in {bundle} was trained on detector {model.detector_hash[:12]}, the loaded "
-            f"one is {detector_hash[:12]}: use that detector{_shipped_name(model.detector_hash)}, or train again with "
+            f"one is {detector_hash[:12]}: use that detector, or train again with "
             "`moderation train --detector DIR`."
         )
     return model
-
-
-def _shipped_name(detector_hash: str) -> str:
-    """How the settings name the detector, where it is one that ships."""
-    names = (name for name, folder in SHIPPED_DETECTORS.items() if sha256_of(folder / MANIFEST) == detector_hash)
-    return "".join(f', which ships (`detector = "{name}"`)' for name in names)
-
-
-def _shipped_for(detector_hash: str) -> Path:
-    """The shipped bundle that was trained on this detector; where there is none, one that tells on which it was."""
-    fitting = (
-        bundle for bundle in SHIPPED if _manifest(bundle, _read(bundle, MANIFEST)).detector_hash == detector_hash
-    )
-    return next(fitting, SHIPPED[0])
 
 
 def read_bundle(bundle: Path) -> RiskModel:

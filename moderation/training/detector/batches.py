@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 import numpy as np
@@ -18,7 +18,6 @@ from tokenizers import Tokenizer
 from moderation.detector.tokenizing import PlainIds, prepared
 from moderation.text import normalise
 from moderation.training.detector.attacked import attacked_text
-from moderation.training.detector.distillation.taught_text import OF_A_TOKEN, TaughtText
 from moderation.training.detector.rows import TextRow
 
 CROP_MIN_TOKENS = 10
@@ -47,19 +46,6 @@ class Tokens:
 
 
 @dataclass(frozen=True)
-class TaughtTexts:
-    """Stretches of some texts with what the companion says of their tokens."""
-
-    stretches: Sequence[TaughtText]
-    texts: NDArray[np.int64]
-    """Which text each is of, shape (stretches,)."""
-    strata: tuple[NDArray[np.int64], ...]
-    """Numbers of the stretches of each source and label."""
-    share: float
-    """Of the draws, those that take a stretch of their stratum instead of any of its texts."""
-
-
-@dataclass(frozen=True)
 class TokenisedTexts:
     """Texts to train on: as they are, as an adversary would post them, and how often each is drawn."""
 
@@ -69,21 +55,16 @@ class TokenisedTexts:
     labels: NDArray[np.float32]  # (texts,)
     strata: tuple[NDArray[np.int64], ...]  # indices of the texts of each source and label
     weights: NDArray[np.float64]  # (strata,), sums to 1
-    taught: TaughtTexts | None = None
 
 
 @dataclass(frozen=True)
 class Batch:
-    """One step's input: ids and mask of shape (texts, tokens), labels and which texts these are, of shape (texts,).
-
-    *lessons* has shape (texts, tokens, OF_A_TOKEN), NaN where a token has none; None where no text of a run has any.
-    """
+    """The input of one step: ids and mask of shape (texts, tokens); labels and text numbers of shape (texts,)."""
 
     ids: NDArray[np.int64]
     mask: NDArray[np.int64]
     labels: NDArray[np.float32]
     texts: NDArray[np.int64]
-    lessons: NDArray[np.float32] | None = None
 
 
 Redraw = Callable[[NDArray[np.int64], NDArray[np.int64], int], NDArray[np.int64]]
@@ -143,70 +124,28 @@ def batch_of_step(
     token_dropout: float = TOKEN_DROPOUT,
     redraw: Redraw | None = None,
 ) -> Batch:
-    """Return the batch of one step, the same for the same seed and step; *attacked_share* of its texts are attacked.
+    """Return the batch of one step, the same for the same seed and step.
 
-    *token_dropout* of the tokens become unknown. *redraw* may put other texts of the same strata in. Where texts are
-    taught, some of the other draws take such a stretch, never attacked: what was said of it holds for it alone.
+    *attacked_share* of its texts are read after an attack, *token_dropout* of the tokens become unknown. *redraw* may
+    replace drawn texts with others of the same stratum.
     """
     deal, place = divmod(step, STEPS_DEALT_TOGETHER)
     rng = np.random.default_rng([seed, deal])
     drawn = rng.choice(len(texts.strata), size=size * STEPS_DEALT_TOGETHER, p=texts.weights)
     chosen = np.array([texts.strata[stratum][rng.integers(len(texts.strata[stratum]))] for stratum in drawn])
-    drawn_first = chosen
     if redraw is not None:
         chosen = redraw(drawn, chosen, deal)
     changed = rng.random(len(chosen)) < attacked_share
-    stretches: list[TaughtText | None] = [None] * len(chosen)
-    if texts.taught is not None:
-        free = ~changed & (chosen == drawn_first)
-        chosen, stretches = _taught_instead(texts.taught, drawn, chosen, free, rng)
     read = [
-        stretch.ids if stretch else (texts.attacked if attack and texts.attacked else texts.tokens).of(text)
-        for text, attack, stretch in zip(chosen, changed, stretches, strict=True)
+        (texts.attacked if attack and texts.attacked else texts.tokens).of(text)
+        for text, attack in zip(chosen, changed, strict=True)
     ]
-    crops, begins = zip(*(_crop(tokens, rng, special.unknown, token_dropout) for tokens in read), strict=True)
+    crops = [_crop(tokens, rng, special.unknown, token_dropout) for tokens in read]
     by_length = np.argsort([len(crop) for crop in crops], kind="stable")
     place = int(rng.permutation(STEPS_DEALT_TOGETHER)[place])
     members = by_length[place * size : (place + 1) * size]
     ids, mask = pad([crops[member] for member in members], special)
-    lessons = None
-    if texts.taught is not None:
-        lessons = np.full((*ids.shape, len(OF_A_TOKEN)), np.nan, dtype=np.float32)
-        for row, member in enumerate(members):
-            if stretch := stretches[member]:
-                length = len(crops[member])
-                lessons[row, 1 : length + 1] = stretch.targets[begins[member] : begins[member] + length]
-    return Batch(ids, mask, texts.labels[chosen[members]], chosen[members], lessons)
-
-
-def with_taught(
-    texts: TokenisedTexts, stretches: Sequence[TaughtText], of_texts: Sequence[int], share: float
-) -> TokenisedTexts:
-    """Return *texts* with *stretches* of some, those numbered *of_texts*, which *share* of the draws take."""
-    numbers = np.array(of_texts, dtype=np.int64)
-    strata = tuple(np.flatnonzero(np.isin(numbers, members)) for members in texts.strata)
-    return replace(texts, taught=TaughtTexts(stretches, numbers, strata, share))
-
-
-def _taught_instead(
-    taught: TaughtTexts,
-    drawn: NDArray[np.int64],
-    chosen: NDArray[np.int64],
-    free: NDArray[np.bool_],
-    rng: np.random.Generator,
-) -> tuple[NDArray[np.int64], list[TaughtText | None]]:
-    """Return the texts with some of the *free* draws moved to taught ones of their stratum, and the stretches read.
-
-    Draws that are attacked or hard are not free: the shares of all three kinds are of all draws.
-    """
-    odds = taught.share / max(free.mean(), taught.share)
-    chosen = chosen.copy()
-    stretches: list[TaughtText | None] = [None] * len(chosen)
-    for place in np.flatnonzero(free & (rng.random(len(chosen)) < odds)):
-        if len(among := taught.strata[drawn[place]]):
-            number = int(among[rng.integers(len(among))])
-            chosen[place], stretches[place] = taught.texts[number], taught.stretches[number]
-    return chosen, stretches
+    return Batch(ids, mask, texts.labels[chosen[members]], chosen[members])
 
 
 def pad(crops: Sequence[NDArray[np.int32]], special: SpecialTokens) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
@@ -221,15 +160,13 @@ def pad(crops: Sequence[NDArray[np.int32]], special: SpecialTokens) -> tuple[NDA
     return ids, mask
 
 
-def _crop(
-    tokens: NDArray[np.int32], rng: np.random.Generator, unknown: int, dropout: float
-) -> tuple[NDArray[np.int32], int]:
-    """Some of the tokens, thinned, and where they begin."""
+def _crop(tokens: NDArray[np.int32], rng: np.random.Generator, unknown: int, dropout: float) -> NDArray[np.int32]:
+    """Return a random stretch of the tokens, some of them replaced by *unknown*."""
     length = min(len(tokens), int(rng.integers(CROP_MIN_TOKENS, CROP_MAX_TOKENS + 1)))
     start = int(rng.integers(len(tokens) - length + 1))
     crop = tokens[start : start + length].copy()
     crop[rng.random(length) < dropout] = unknown
-    return crop, start
+    return crop
 
 
 def _weight(stratum: tuple[str, int], members: dict[tuple[str, int], list[int]]) -> float:

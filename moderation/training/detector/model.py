@@ -36,21 +36,14 @@ class ClsMeanClassifier(nn.Module):
 
     def forward(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
         """Return logits of shape (texts,) for ids and mask of shape (texts, tokens)."""
-        _, pooled = self.encode(input_ids, attention_mask)
-        return self.logits_of(pooled)
+        return self.logits_of(self.encode(input_ids, attention_mask))
 
-    def encode(self, input_ids: Tensor, attention_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what is known of each token, (texts, tokens, width), and of each text, (texts, twice the width)."""
+    def encode(self, input_ids: Tensor, attention_mask: Tensor) -> Tensor:
+        """Return the first and the mean token state of each text, shape (texts, twice the width)."""
         hidden: Tensor = self.encoder(input_ids=input_ids, attention_mask=attention_mask).last_hidden_state
         mask = attention_mask.unsqueeze(-1).to(hidden.dtype)
         mean = (hidden * mask).sum(1) / mask.sum(1)
-        return hidden, torch.cat([hidden[:, 0], mean], dim=1)
-
-    def with_head(self, head: nn.Linear) -> ClsMeanClassifier:
-        """Return a classifier with the same encoder and another head."""
-        other = ClsMeanClassifier(self.encoder, head.in_features // 2, self.dropout.p)
-        other.head = head
-        return other.train(self.training)
+        return torch.cat([hidden[:, 0], mean], dim=1)
 
     def logits_of(self, pooled: Tensor) -> Tensor:
         """Return logits of shape (texts,) for what is known of each text."""
@@ -77,21 +70,6 @@ def load_classifier(checkpoint: Path, attention: str = "sdpa") -> ClsMeanClassif
     except (OSError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise no_encoder(checkpoint, error) from error
     return model
-
-
-def new_classifier(config: Any) -> ClsMeanClassifier:
-    """Return a classifier of random weights around an encoder of transformers' *config*.
-
-    Raises InputError when transformers cannot build it or it cannot read sections as long as the detector's.
-    """
-    try:
-        encoder = AutoModel.from_config(
-            config, attn_implementation="sdpa", dtype=torch.float32, **_without_pooling(config)
-        )
-    except (ValueError, TypeError, ImportError) as error:
-        raise InputError(f"transformers cannot build this {config.model_type} ({error}); change its config.") from error
-    check_reads_sections(encoder)
-    return ClsMeanClassifier(encoder, int(config.hidden_size))
 
 
 def check_reads_sections(encoder: nn.Module) -> None:

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 import torch
 from torch import Tensor, nn
 
-from moderation.training.detector.plans import RunPlan
+from moderation.training.detector.plans import TrainingPlan
 
 # Gradients of a step are summed over passes this small: larger activations cost twice the time in page faults.
 _TEXTS_IN_A_CPU_PASS = 16
 
 
-def learning_rate(plan: RunPlan, step: int) -> float:
+def learning_rate(plan: TrainingPlan, step: int) -> float:
     """Return the rate of a step: warm-up, plateau, straight down to zero (Hägele et al. 2024).
 
     The plateau makes the length of a run a late decision: resumed with fewer steps, it cools down at once.
@@ -24,7 +24,7 @@ def learning_rate(plan: RunPlan, step: int) -> float:
     return plan.peak_learning_rate * max(0.0, min(1.0, rise, fall))
 
 
-def optimizer_of(body: nn.Module, head: Iterable[nn.Parameter], plan: RunPlan) -> torch.optim.Optimizer:
+def optimizer_of(body: nn.Module, head: Iterable[nn.Parameter], plan: TrainingPlan) -> torch.optim.Optimizer:
     """Return AdamW for the weights of *body* that may move and for *head*, which learns five times as fast.
 
     Only matrices of the body decay.
@@ -42,7 +42,7 @@ def optimizer_of(body: nn.Module, head: Iterable[nn.Parameter], plan: RunPlan) -
 
 def take_step(
     optimizer: torch.optim.Optimizer,
-    plan: RunPlan,
+    plan: TrainingPlan,
     step: int,
     texts: int,
     device: torch.device,

@@ -1,4 +1,4 @@
-"""What a run leaves behind: a checkpoint from which it continues as if never stopped, and a log."""
+"""The checkpoint from which an interrupted run continues, and the log of a run."""
 
 from __future__ import annotations
 
@@ -6,22 +6,20 @@ import json
 import math
 import shutil
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from tokenizers import Tokenizer
 
 from moderation.directories import replace_directory, restore_directory
 from moderation.errors import InputError, SettingsError
-from moderation.training.detector.plans import RunPlan, check_continues
+from moderation.training.detector.plans import TrainingPlan, check_continues
 
 CHECKPOINT = "checkpoint"
 _STATE = "training_state.pt"
 _LOG = "log.jsonl"
-
-Kind = Literal["training", "pretraining", "language model training", "distillation"]
 
 
 @dataclass(frozen=True)
@@ -30,17 +28,15 @@ class SavedRun:
 
     step: int
     optimizer: dict[str, Any]
-    embeddings_frozen: bool
-    extra: Mapping[str, Any]
-    """What the kind of run keeps for itself."""
+    hard_texts: Mapping[str, Any] | None
+    """What `HardTexts.state` returned; None before the first round."""
 
 
-def saved_run(out: Path, kind: Kind, plan: RunPlan, device: torch.device) -> SavedRun | None:
+def saved_run(out: Path, plan: TrainingPlan, device: torch.device) -> SavedRun | None:
     """Return the state of the run in *out*, None where there is none.
 
-    What the log says of later steps, which an interruption took back, is taken out, and all of it where no step was
-    saved: the log is that of the steps that made the weights. Raises SettingsError for a run of another kind, and for
-    one that another plan began, InputError for a damaged one.
+    Removes log entries of steps after the saved one: the log is that of the steps that made the weights. Raises
+    SettingsError for a run that was begun with another plan, InputError for a damaged one.
     """
     checkpoint = out / CHECKPOINT
     restore_directory(checkpoint)
@@ -48,14 +44,11 @@ def saved_run(out: Path, kind: Kind, plan: RunPlan, device: torch.device) -> Sav
         (out / _LOG).unlink(missing_ok=True)
         return None
     state = _read(checkpoint, device)
-    found = state.get("kind", "training")  # the first runs were all of one kind and did not say so
-    if found != kind:
-        raise SettingsError(f"The run in {checkpoint} is a {found}, not a {kind}: use another --out.")
+    if state.keys() != {"plan", "files", *(field.name for field in fields(SavedRun))}:
+        raise SettingsError(f"The run in {checkpoint} was written by another version: use another --out.")
     check_continues(state["plan"], plan, int(state["step"]), checkpoint)
     _forget_entries_after(out, int(state["step"]))
-    return SavedRun(
-        int(state["step"]), state["optimizer"], bool(state.get("embeddings_frozen", True)), state.get("extra", {})
-    )
+    return SavedRun(int(state["step"]), state["optimizer"], state["hard_texts"])
 
 
 def _read(checkpoint: Path, device: torch.device) -> dict[str, Any]:
@@ -73,16 +66,16 @@ def _read(checkpoint: Path, device: torch.device) -> dict[str, Any]:
 
 
 def save_run(
-    out: Path, kind: Kind, plan: RunPlan, run: SavedRun, tokenizer: Tokenizer, write_model: Callable[[Path], None]
+    out: Path, plan: TrainingPlan, run: SavedRun, tokenizer: Tokenizer, write_model: Callable[[Path], None]
 ) -> None:
-    """Write a whole checkpoint beside the old one, then put it in its place."""
+    """Write a complete checkpoint beside the old one, then put it in its place."""
     checkpoint = out / CHECKPOINT
     fresh = checkpoint.with_name(checkpoint.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
     write_model(fresh)
     tokenizer.save(str(fresh / "tokenizer.json"))
     files = sorted(path.name for path in fresh.iterdir())
-    torch.save({"kind": kind, "plan": asdict(plan), "files": files} | vars(run), fresh / _STATE)
+    torch.save({"plan": asdict(plan), "files": files} | vars(run), fresh / _STATE)
     replace_directory(fresh, checkpoint)
 
 

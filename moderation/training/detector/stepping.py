@@ -8,18 +8,18 @@ from pathlib import Path
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from moderation.training.detector.plans import RunPlan
+from moderation.training.detector.plans import TrainingPlan
 from moderation.training.detector.run_state import log_entry
 
-Tell = Callable[[str], None]
+Note = Callable[[str], None]
 
 
 def run_steps(
     out: Path,
     title: str,
-    plan: RunPlan,
+    plan: TrainingPlan,
     step: int,
-    take: Callable[[int, Tell], float],
+    take: Callable[[int, Note], float],
     save: Callable[[int], None],
     judge: Callable[[int], None] | None = None,
 ) -> None:

@@ -45,12 +45,3 @@ def special_tokens(tokenizer: Tokenizer) -> SpecialTokens:
         if len(ids) == 4:
             return SpecialTokens(*ids)
     raise InputError("The tokenizer has neither [CLS] … [UNK] nor <s> … <unk>; use a BERT- or RoBERTa-like one.")
-
-
-def mask_token(tokenizer: Tokenizer) -> int:
-    """Return the id that stands for a masked word. Raises InputError when the tokenizer has none."""
-    for name in ("[MASK]", "<mask>"):
-        found = tokenizer.token_to_id(name)
-        if found is not None:
-            return int(found)
-    raise InputError("The tokenizer has neither [MASK] nor <mask>; use that of a masked language model.")

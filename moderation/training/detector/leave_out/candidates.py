@@ -57,5 +57,5 @@ def check_names(names: Sequence[str], known: Mapping[str, Candidate]) -> None:
         if not different <= known.keys() or len(different) < len(terms) or alone_but_weighed:
             raise InputError(
                 f"There is no candidate {name}: use {', '.join(known)}, or a mean of different ones such as "
-                "words-balanced+shapes or 2*words-balanced+shapes."
+                "words+characters or 2*words+characters."
             )

@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 
 from moderation.errors import InputError
-from moderation.training.detector.generated.rows import beside_posts
 from moderation.training.detector.leave_out.candidates import REFERENCE, Candidate, check_names, parts_of
 from moderation.training.detector.leave_out.figures import Cell, Scores, cells_of, figures_within, mean_figures
 from moderation.training.detector.leave_out.folds import (
@@ -19,11 +18,9 @@ from moderation.training.detector.leave_out.folds import (
     Fold,
     generator_folds,
     source_folds,
-    with_generated,
 )
 from moderation.training.detector.leave_out.kept_scores import FoldScores, scores_of
 from moderation.training.detector.partition import load_training_rows
-from moderation.training.detector.rows import TextRow
 
 _TPR = "tpr_at_1_percent"
 _FOLDS = {"source": (source_folds,), "generator": (generator_folds,), "both": (source_folds, generator_folds)}
@@ -44,10 +41,6 @@ class ComparisonPlan:
     """Also rows whose licence forbids weights."""
     only: tuple[str, ...] = ()
     """What is left out, by name, where not everything is to be left out in turn."""
-    generated: tuple[TextRow, ...] = ()
-    """Texts that a language model wrote, which every candidate is trained on besides."""
-    generated_sha256: str = ""
-    """The hash of the file that they are from."""
 
 
 def compare_on(
@@ -70,18 +63,12 @@ def compare_on(
     if unknown := set(plan.only) - {fold.left_out for fold in folds}:
         names = ", ".join(fold.left_out for fold in folds)
         raise InputError(f"--only {sorted(unknown)[0]} is nothing that is left out here: use some of {names}.")
-    generated = beside_posts(plan.generated, rows)
-    folds = [with_generated(fold, generated, rows) for fold in folds if not plan.only or fold.left_out in plan.only]
+    folds = [fold for fold in folds if not plan.only or fold.left_out in plan.only]
     return {
         "rows": "part A, of every licence: for measuring, no weights of it may be published"
         if plan.all_rows
         else "part A, without licences that forbid weights",
         "tested_texts_per_source_and_label_at_most": plan.texts_per_label,
-        "generated": {
-            "texts": len(generated),
-            "generators": sorted({row.generator for row in generated}),
-            "sha256": plan.generated_sha256,
-        },
         **compare(folds, plan.candidates, known, work, progress),
     }
 

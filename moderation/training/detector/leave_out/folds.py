@@ -6,7 +6,7 @@ import hashlib
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -92,23 +92,6 @@ def generator_folds(rows: Sequence[TextRow], texts_per_label: int) -> list[Fold]
             f"No generator has {LEAST_MACHINE_ROWS} texts in sources that have people's texts too; use --leave source."
         )
     return folds
-
-
-def with_generated(fold: Fold, generated: Sequence[TextRow], rows: Sequence[TextRow]) -> Fold:
-    """Return the fold with those of the *generated* rows to train on besides that nothing left out has to do with.
-
-    These are not asked from a source that is tested, in no cluster that one of its *rows* is in, and not of a
-    generator that is left out.
-    """
-    sources = {row.source for row in fold.test}
-    groups = {row.group for row in rows if row.source in sources}
-    left_out = {fold.left_out} if fold.kind == "generator" else set()
-    free = [
-        row
-        for row in generated
-        if row.source not in sources and row.group not in groups and left_out.isdisjoint(_families(row))
-    ]
-    return replace(fold, train=(*fold.train, *sample_per_stratum(free, TRAINING_ROWS_PER_STRATUM)))
 
 
 def _generator_fold(rows: Sequence[TextRow], inside: Sequence[TextRow], family: str, texts_per_label: int) -> Fold:

@@ -16,7 +16,6 @@ from moderation.detector.windows import windows
 from moderation.errors import InputError
 from moderation.text import normalise
 from moderation.training.detector.balanced import BalancedRegression, fit_regression
-from moderation.training.detector.generated.rows import beside_posts
 from moderation.training.detector.ngrams.counting import Vocabulary, commonest_ngrams
 from moderation.training.detector.ngrams.crops import MAX_CHARACTERS, whole_and_crop
 from moderation.training.detector.ngrams.model import NgramModel, save_ngrams
@@ -53,17 +52,15 @@ def train_ngrams(
     out: Path,
     plan: NgramPlan,
     tell: Told,
-    generated: Sequence[TextRow] = (),
     data_manifest: Path | None = None,
 ) -> Figures:
     """Fit on part A of *data_dir* into ``out/ngrams.npz`` and return the figures within each source held out.
 
-    The rows are those that the encoder is trained on, *generated* ones among them. *data_manifest* names other data
-    than the package does. Raises InputError for data that cannot be used.
+    The rows are those that the encoder is trained on. *data_manifest* names other data than the package does. Raises
+    InputError for data that cannot be used.
     """
     tell("reading and cutting the data")
     rows = load_training_rows(data_dir, data_manifest, all_rows=plan.all_rows)
-    rows += beside_posts(generated, rows)
     held_out = validation_sample(rows, plan.validation_per_stratum)
     return train_ngrams_on([row for row in rows if not in_validation(row)], held_out, out, plan, tell)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from moderation.cli.export import app
+from export.command import app
 from moderation.errors import ModerationError
 
 

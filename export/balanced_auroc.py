@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from export.labelled_texts import LabelledText
-from moderation.training.detector.intervals import resampled_weights, weighted_auroc
+from moderation.lab.metrics.intervals import resampled_weights, weighted_auroc
 
 _LEAST_OF_A_SOURCE = 20
 Scores = NDArray[np.floating]

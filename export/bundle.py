@@ -27,6 +27,7 @@ from export.shipped_parity import with_shipped_parity
 from moderation.detector import load_detector
 from moderation.detector.manifest import (
     DETECTOR,
+    FORMAT_VERSION,
     Manifest,
     NgramFile,
     Precision,
@@ -37,8 +38,8 @@ from moderation.detector.sections import CutText, SectionCutter
 from moderation.detector.sessions import Runner, cpu_runner
 from moderation.directories import replace_directory
 from moderation.errors import InputError
+from moderation.lab.checkpoints.ngrams import NGRAMS_FILE
 from moderation.text import normalise
-from moderation.training.detector.ngrams.model import NGRAMS_FILE
 
 _TOKENIZER = "tokenizer.json"
 _PARITY_TEXTS = 256

@@ -16,9 +16,8 @@ from transformers import AutoModelForSequenceClassification, AutoTokenizer
 from moderation.detector.manifest import MAX_SECTION_TOKENS
 from moderation.detector.tokenizing import prepared
 from moderation.errors import InputError
-from moderation.training.detector.loop import special_tokens
-from moderation.training.detector.model import HEAD_FILE, load_classifier
-from moderation.training.detector.vocabulary import check_fits
+from moderation.lab.checkpoints.classifier import HEAD_FILE, load_classifier
+from moderation.lab.checkpoints.vocabulary import check_fits, special_tokens
 
 _MACHINE_NAMES = ("machine", "fake", "generated", "synthetic", "ai", "bot", "label_1")
 _VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "sentencepiece.bpe.model")

@@ -15,7 +15,7 @@ from export.manifest_file import write_manifest
 from export.pooling_choice import choose_pooling
 from moderation.detector import Detector, load_detector
 from moderation.detector.loading import cutter_of
-from moderation.detector.manifest import FORMAT_VERSION, Calibration, Manifest, Precision
+from moderation.detector.manifest import Calibration, Manifest, Precision
 from moderation.text import normalise
 from moderation.text.scripts import letters_by_script
 

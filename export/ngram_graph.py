@@ -10,7 +10,7 @@ import onnx
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 
-from moderation.training.detector.ngrams.model import NgramModel
+from moderation.lab.checkpoints.ngrams import NgramModel
 
 # Old enough for every onnxruntime that the project allows; nothing in the graph is newer.
 _OPSET = 17

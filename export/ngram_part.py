@@ -15,9 +15,9 @@ from moderation.detector.manifest import NgramFile, Probe
 from moderation.detector.ngrams import NgramRunner
 from moderation.detector.sections import CharacterCutter
 from moderation.errors import InputError
+from moderation.lab.checkpoints.ngrams import load_ngrams
+from moderation.lab.metrics.auroc import auroc
 from moderation.text import normalise
-from moderation.training.detector.figures import auroc
-from moderation.training.detector.ngrams.model import load_ngrams
 
 _FILE = "ngrams.onnx"
 _ENOUGH_OF_A_SIDE = 50

@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 
 from moderation.detector.bundle_files import BundleKind, manifest_values
-from moderation.directories import check_replaceable
 from moderation.errors import InputError
+from moderation.output_paths import check_replaceable
 
 # Keys of every detector manifest; other programs write a manifest.json with a format_version too.
 _ALWAYS_THERE = frozenset({"format_version", "files", "precisions"})

@@ -13,12 +13,6 @@ from moderation.errors import InputError
 _LOCK = ".lock"
 
 
-def check_replaceable(place: Path) -> None:
-    """Raise InputError where *place* is there and no directory, or a link to nothing."""
-    if (place.exists() or place.is_symlink()) and not place.is_dir():
-        raise InputError(f"{place} is there and is no directory; name another one.")
-
-
 def replace_directory(fresh: Path, place: Path) -> None:
     """Put *fresh*, on the same file system, in the place of *place*; where that is a link, of what it leads to.
 

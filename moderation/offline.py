@@ -15,10 +15,10 @@ from moderation.errors import InputError
 from moderation.events import BadRecord, Event, EventKey, decode
 from moderation.features import FEATURES_VERSION, FeatureExtractor
 from moderation.mapping import FieldMapping, Kind
-from moderation.ordering import EventTimeMerge, Item
-from moderation.pipeline import Pipeline
 from moderation.risk import RiskModel, load_risk
 from moderation.state import GRAPH_EPOCH_S, Keyring, PlatformState
+from moderation.stream.ordering import EventTimeMerge, Item
+from moderation.stream.pipeline import Pipeline
 
 BATCH = 256
 MEMORY = Partition("", "memory", "", 0)

@@ -20,17 +20,17 @@ See what it flagged:        moderation flags list
 
 # Sub-command -> module and object; looked up when the command starts, so that `score` never waits for training code.
 COMMANDS: tuple[tuple[str, str, str], ...] = (
-    ("demo", "moderation.cli.demo", "demo_command"),
+    ("demo", "moderation.demo.command", "demo_command"),
     ("run", "moderation.cli.run", "run_command"),
     ("score", "moderation.cli.score", "score_command"),
     ("check", "moderation.cli.check", "check_command"),
-    ("simulate", "moderation.cli.simulate", "simulate_command"),
-    ("train", "moderation.cli.train", "train_command"),
-    ("evaluate", "moderation.cli.evaluate", "evaluate_command"),
+    ("simulate", "moderation.lab.commands.simulate", "simulate_command"),
+    ("train", "moderation.lab.commands.train", "train_command"),
+    ("evaluate", "moderation.lab.commands.evaluate", "evaluate_command"),
     ("flags", "moderation.cli.flags", "app"),
     ("db", "moderation.cli.db", "app"),
-    ("detector", "moderation.cli.detector", "app"),
-    ("export", "moderation.cli.export", "export"),
+    ("detector", "moderation.lab.commands.detector", "app"),
+    ("export", "export.command", "export"),
     ("settings", "moderation.cli.settings", "settings_command"),
 )
 

@@ -48,20 +48,20 @@ def parts(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
 
 
 def _address_key(settings: Settings) -> str:
-    from moderation.cli.assemble import keyring_of, required_secret
+    from moderation.app import keyring_of, required_secret
 
     keyring = keyring_of(settings, required_secret(settings))
     return f"{len(required_secret(settings))} bytes, live under the names {', '.join(sorted(keyring.known_key_ids))}"
 
 
 def _models(settings: Settings) -> str:
-    from moderation.cli.assemble import load_models
+    from moderation.app import load_models
 
     return "\n".join(model.describe() for model in load_models(settings))
 
 
 def _database(settings: Settings) -> str:
-    from moderation.cli.assemble import open_store
+    from moderation.app import open_store
 
     store = open_store(settings)
     try:

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from moderation.mapping import Kind
-    from moderation.pipeline import Outcome
     from moderation.ports import Relay, Source, Store
-    from moderation.sidecar import Sidecar
+    from moderation.stream.pipeline import Outcome
+    from moderation.stream.sidecar import Sidecar
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def run_command(
     the one the ledger knows, 70 the watchdog ended a process that made no progress.
     """
     from moderation.settings import load_settings
-    from moderation.telemetry import set_up_logging
+    from moderation.telemetry.logs import set_up_logging
 
     settings = load_settings(config)
     set_up_logging(settings.log_format)
@@ -62,7 +62,7 @@ def run_sidecar(
     on_batch: Callable[[Outcome], None] | None = None,
 ) -> dict[str, int]:
     """Assemble and run until the end of the input or a signal; what was counted."""
-    from moderation.cli.assemble import build_sidecar, load_models, open_store, required_secret
+    from moderation.app import build_sidecar, load_models, open_store, required_secret
 
     if input_file is not None:
         settings = _apart_from_production(settings)
@@ -109,15 +109,15 @@ def _doors(
     if input_file is not None:
         from connectors.deadletters import FileRelay
         from connectors.jsonl import JsonlSource
-        from moderation.cli.score import check_apart
+        from moderation.output_paths import check_apart
 
         rejects = rejects or input_file.with_suffix(".rejects.jsonl")
-        check_apart(str(input_file), rejects)
+        check_apart(input_file, rejects)
         lines = JsonlSource(input_file)
         return lines, FileRelay(store, rejects, partitions=lines.partitions()), {}
     from connectors.deadletters import KafkaRelay
     from connectors.kafka import KafkaSource, connection_config
-    from moderation.cli.assemble import topic_kinds
+    from moderation.app import topic_kinds
 
     source = KafkaSource(settings.kafka)
     relay = KafkaRelay(store, connection_config(settings.kafka), partitions=source.partitions())

@@ -13,11 +13,12 @@ import typer
 
 from moderation.errors import InputError, SettingsError
 from moderation.mapping import KINDS
+from moderation.output_paths import check_apart
 from moderation.text.terminal import visible
 
 if TYPE_CHECKING:
     from moderation.effects import Assessment
-    from moderation.ordering import Item
+    from moderation.stream.ordering import Item
 
 SOME_REJECTED = 7
 
@@ -55,7 +56,7 @@ def score_command(
     settings = load_settings(config)
     with ExitStack() as stack:
         stream = stack.enter_context(lines_or_standard_input(source))
-        check_apart(source, output, rejects)
+        check_apart(None if source == "-" else Path(source), output, rejects)
         out = writer(stack, output)
         bad = Rejects(writer(stack, rejects) if rejects is not None else None)
         mapping = settings.field_mapping()
@@ -139,18 +140,6 @@ def as_json(assessment: Assessment) -> str:
 
 def _number(value: float) -> float | None:
     return None if value != value else value
-
-
-def check_apart(source: str, *outputs: Path | None) -> None:
-    """Raise InputError where two of these are one file: opening an output would empty what is still to be read."""
-    seen: set[Path] = set()
-    for path in (None if source == "-" else Path(source), *outputs):
-        if path is None or (path.exists() and not path.is_file()):
-            continue  # two outputs may share a terminal or /dev/null
-        resolved = path.resolve()
-        if resolved in seen:
-            raise InputError(f"{path} is given twice, to read and to write or for two outputs; name different files.")
-        seen.add(resolved)
 
 
 def writer(stack: ExitStack, path: Path | None) -> TextIO:

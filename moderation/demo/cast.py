@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 from moderation.demo.generator import NgramWriter
-from moderation.simulation import TextPool
+from moderation.lab.simulation import TextPool
 
 CORPUS_SHARE = 0.5
 """Share of each source that the machines learn from; the rest is what people post."""

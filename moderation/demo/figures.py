@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from moderation.demo.observed import AccountPeaks
+from moderation.lab.simulation import Truth
 from moderation.risk.clopper_pearson import lower_bound, upper_bound
-from moderation.simulation import Truth
 
 ASIDE_RATE = 0.01
 """Share of the accounts set aside that lies above each of the compared thresholds; a small sample allows none."""

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from moderation.effects import Assessment, FlagRaised
-from moderation.pipeline import Outcome
 from moderation.risk import RiskModel
 from moderation.risk.gate import gate_opens
+from moderation.stream.pipeline import Outcome
 
 
 @dataclass

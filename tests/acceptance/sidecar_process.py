@@ -23,8 +23,8 @@ from connectors.reviewdb.store import ReviewStore
 from moderation.effects import Effects
 from moderation.ports import Claim
 from moderation.settings import load_settings
-from moderation.sidecar import STEPS, Sidecar
-from moderation.telemetry import set_up_logging
+from moderation.stream.sidecar import STEPS, Sidecar
+from moderation.telemetry.logs import set_up_logging
 
 
 class OffsetsFirst(Sidecar):
@@ -71,7 +71,7 @@ def main() -> None:
             os.kill(os.getpid(), signal.SIGKILL)
 
     if arguments.offsets_first:
-        import moderation.cli.assemble as assemble
+        import moderation.app as assemble
 
         assemble.Sidecar = OffsetsFirst  # type: ignore[misc]
     from moderation.cli.run import run_sidecar

@@ -14,8 +14,8 @@ from unittest.mock import patch
 import numpy as np
 from rich.console import Console
 
-from moderation.attacks import BENIGN
 from moderation.detector import exact_products, load_detector
+from moderation.lab.attacks import BENIGN
 from tests.bench.detector.turns import Way, best_of_turns
 from tests.bench.figures_file import measured_into
 from tests.bench.processor import processor

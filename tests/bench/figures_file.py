@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from moderation.cli.writable import check_writable
 from moderation.errors import ModerationError
+from moderation.output_paths import check_writable
 
 
 def measured_into(out: Path | None, measure: Callable[[], dict[str, Any]]) -> dict[str, Any]:

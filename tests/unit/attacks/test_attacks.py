@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from moderation.attacks import ATTACKS, BENIGN_CHANGES, SPLITS, TRAINING_ATTACKS, Attack, attack_named
-from moderation.attacks.characters import LEET, LOOK_ALIKES
 from moderation.errors import InputError
+from moderation.lab.attacks import ATTACKS, BENIGN_CHANGES, SPLITS, TRAINING_ATTACKS, Attack, attack_named
+from moderation.lab.attacks.characters import LEET, LOOK_ALIKES
 from tests.unit.attacks.prose import HOSTILE, LONG_TEXT, PARAGRAPH
 
 CHANGES = (*ATTACKS, *BENIGN_CHANGES)

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from moderation.attacks import BENIGN, BenignSuite, attack_named
 from moderation.errors import InputError
+from moderation.lab.attacks import BENIGN, BenignSuite, attack_named
 from tests.unit.attacks.prose import PARAGRAPH
 
 

@@ -7,8 +7,8 @@ import unicodedata
 
 import pytest
 
-from moderation.attacks import attack_named
-from moderation.attacks.characters import LOOK_ALIKES
+from moderation.lab.attacks import attack_named
+from moderation.lab.attacks.characters import LOOK_ALIKES
 from moderation.text import normalise
 from tests.unit.attacks.prose import PARAGRAPH
 

@@ -6,8 +6,8 @@ import random
 
 import pytest
 
-from moderation.attacks import SPLITS, Split, attack_named, split_over_posts
-from moderation.attacks.human_snippets import CLOSINGS, OPENINGS
+from moderation.lab.attacks import SPLITS, Split, attack_named, split_over_posts
+from moderation.lab.attacks.human_snippets import CLOSINGS, OPENINGS
 from tests.unit.attacks.prose import LONG_TEXT, PARAGRAPH
 
 

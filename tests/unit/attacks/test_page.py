@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from moderation.attacks import ATTACKS, BENIGN, BENIGN_CHANGES, SPLITS
-from moderation.attacks.__main__ import as_markdown
+from moderation.lab.attacks import ATTACKS, BENIGN, BENIGN_CHANGES, SPLITS
+from moderation.lab.attacks.__main__ import as_markdown
 
 
 def test_the_page_is_what_the_room_prints() -> None:

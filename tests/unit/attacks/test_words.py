@@ -6,10 +6,10 @@ import random
 
 import pytest
 
-from moderation.attacks import attack_named
-from moderation.attacks.spellings import AMERICAN_TO_BRITISH, BRITISH_TO_AMERICAN
-from moderation.attacks.synonyms import SYNONYMS
-from moderation.attacks.words import misspelt
+from moderation.lab.attacks import attack_named
+from moderation.lab.attacks.spellings import AMERICAN_TO_BRITISH, BRITISH_TO_AMERICAN
+from moderation.lab.attacks.synonyms import SYNONYMS
+from moderation.lab.attacks.words import misspelt
 from tests.unit.attacks.prose import LONG_TEXT
 
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from moderation.audit import AuditSampling
 from moderation.detector import ContentScore, SectionScore
 from moderation.effects import Effects, FamilyEvidence, Origin, Partition, Reason
 from moderation.errors import ConnectionLost, FencedError, RecordsExpired
 from moderation.features import FEATURES_VERSION, FeatureExtractor
-from moderation.pipeline import Pipeline
 from moderation.ports import Claim, OutboxRow
 from moderation.risk import Judgement
 from moderation.state import Keyring, PlatformState
+from moderation.stream.audit import AuditSampling
+from moderation.stream.pipeline import Pipeline
 from moderation.text import normalised
 
 KEYRING = Keyring.from_secrets(("k1", b"a" * 32), None)

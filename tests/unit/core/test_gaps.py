@@ -10,9 +10,9 @@ import pytest
 
 from moderation.effects import Origin, Partition
 from moderation.events import decode
-from moderation.gaps import GapWatch
-from moderation.ordering import Item
 from moderation.state import PlatformState
+from moderation.stream.gaps import GapWatch
+from moderation.stream.ordering import Item
 from tests.unit.core.doubles import KEYRING, MemoryLog, MemoryStore
 from tests.unit.core.test_sidecar import sidecar
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from moderation.effects import Origin, Partition
 from moderation.events import BadRecord, EventKey, Post
-from moderation.ordering import EventTimeMerge, Item
+from moderation.stream.ordering import EventTimeMerge, Item
 
 LANES = [Partition("c", "posts", "t", number) for number in range(3)]
 

@@ -10,8 +10,8 @@ import typer
 from typer.testing import CliRunner
 
 from moderation.cli.run import _doors
-from moderation.cli.simulate import simulate_command
 from moderation.errors import InputError
+from moderation.lab.commands.simulate import simulate_command
 from moderation.settings import load_settings
 
 

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from moderation.audit import AuditSampling
 from moderation.cli.score import as_json
 from moderation.detector.scores import ContentScore, PartScores
 from moderation.effects import Assessment, Origin, Partition
 from moderation.events import BadRecord
-from moderation.ordering import Item
-from moderation.pipeline import Outcome
-from moderation.sidecar import Decoder
+from moderation.stream.audit import AuditSampling
+from moderation.stream.ordering import Item
+from moderation.stream.pipeline import Outcome
+from moderation.stream.sidecar import Decoder
 from tests.unit.core.doubles import WordDetector, new_pipeline, new_state
 
 LANE = Partition("c", "posts", "t", 0)

@@ -6,7 +6,7 @@ import pytest
 
 from moderation.effects import Partition
 from moderation.errors import PositionError
-from moderation.recovery import plan_start
+from moderation.stream.recovery import plan_start
 
 ONE, TWO = Partition("c", "posts", "t", 0), Partition("c", "posts", "t", 1)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from moderation.cli.assemble import keyring_of
+from moderation.app import keyring_of
 from moderation.errors import SettingsError
 from moderation.settings import load_settings
 

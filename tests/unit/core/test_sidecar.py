@@ -12,9 +12,9 @@ import pytest
 
 from moderation.effects import Partition
 from moderation.errors import FencedError, PositionError
-from moderation.sidecar import Decoder, LoopConfig, Sidecar
 from moderation.state import PlatformState
 from moderation.state.epochs import GraphEpochs
+from moderation.stream.sidecar import Decoder, LoopConfig, Sidecar
 from tests.unit.core.doubles import KEYRING, MemoryLog, MemoryRelay, MemorySource, MemoryStore, new_pipeline, new_state
 
 LANES = [Partition("c", "posts", "t", number) for number in range(2)]

@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from moderation.telemetry import JsonLines, PlainLines
+from moderation.telemetry.logs import JsonLines, PlainLines
 
 ACTING = "\x1b]0;owned\x07\x9b31m\u202e\x7f\nforged"
 

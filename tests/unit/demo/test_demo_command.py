@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from moderation.checksum import sha256_of
-from moderation.cli.demo import DATABASE, EVENTS, demo_command
 from moderation.demo import people_texts
+from moderation.demo.command import DATABASE, EVENTS, demo_command
 from moderation.detector.shipped import shipped_detector
 
 WHO = ("My brother", "Nobody here", "The woman next door", "Our old teacher", "Everyone at work", "That cook", "She")

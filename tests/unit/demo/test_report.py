@@ -10,8 +10,8 @@ from rich.console import Console
 from moderation.demo.figures import figures, set_aside
 from moderation.demo.observed import AccountPeaks
 from moderation.demo.report import LOOK_ALIKES, STRENGTHS, print_figures
-from moderation.simulation import Truth
-from moderation.simulation.ranges import CAMPAIGNS, KINDS
+from moderation.lab.simulation import Truth
+from moderation.lab.simulation.ranges import CAMPAIGNS, KINDS
 
 
 def crowd() -> tuple[list[Truth], dict[str, AccountPeaks]]:

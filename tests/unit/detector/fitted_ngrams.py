@@ -6,8 +6,8 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
-from moderation.training.detector.ngrams.fit import Figures, NgramPlan, train_ngrams_on
-from moderation.training.detector.slices import in_validation
+from moderation.lab.detector.ngrams.fit import Figures, NgramPlan, train_ngrams_on
+from moderation.lab.textdata.slices import in_validation
 from tests.unit.detector.written_rows import written_rows
 
 PLAN = NgramPlan(most_ngrams=6000, least_texts=3)

@@ -13,8 +13,8 @@ import zstandard
 
 from moderation.checksum import sha256_of
 from moderation.detector import ContentScore
-from moderation.training.detector.evaluating.scored_rows import ScoredRows
-from moderation.training.detector.rows import TextRow
+from moderation.lab.evaluation.detector.scored_rows import ScoredRows
+from moderation.lab.textdata.rows import TextRow
 
 _SUBJECTS = ("my neighbour", "the old tram", "our coach", "this kettle", "the ferry", "a goat", "the choir")
 _VERBS = ("broke down", "sang", "left early", "cost a fortune", "came back", "fell over", "won")

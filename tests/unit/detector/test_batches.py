@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
-from moderation.training.detector.batches import (
+from moderation.lab.detector.batches import (
     CROP_MAX_TOKENS,
     CROP_MIN_TOKENS,
     TOKEN_DROPOUT,
@@ -18,7 +18,7 @@ from moderation.training.detector.batches import (
     batch_of_step,
     tokenise,
 )
-from moderation.training.detector.rows import TextRow
+from moderation.lab.textdata.rows import TextRow
 
 _SPECIAL = SpecialTokens(first=2, last=3, pad=0, unknown=1)
 _WORDS = 400

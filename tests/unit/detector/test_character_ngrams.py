@@ -14,10 +14,10 @@ from typer.testing import CliRunner
 
 from moderation.cli import build_app
 from moderation.errors import InputError, SettingsError
-from moderation.training.detector.ngrams import fit
-from moderation.training.detector.ngrams.counting import Vocabulary, commonest_ngrams
-from moderation.training.detector.ngrams.crops import whole_and_crop
-from moderation.training.detector.ngrams.model import load_ngrams
+from moderation.lab.checkpoints.ngrams import load_ngrams
+from moderation.lab.detector.ngrams import fit
+from moderation.lab.detector.ngrams.counting import Vocabulary, commonest_ngrams
+from moderation.lab.detector.ngrams.crops import whole_and_crop
 from tests.unit.detector.fitted_ngrams import PLAN, fit_written_ngrams
 from tests.unit.detector.small_text_data import row
 from tests.unit.detector.written_rows import written_rows

@@ -16,20 +16,20 @@ from transformers import BertConfig, BertModel
 from typer.testing import CliRunner
 
 from moderation.checksum import sha256_of
-from moderation.cli.detector import app
 from moderation.errors import InputError, SettingsError
-from moderation.training.detector.leave_out import folds
-from moderation.training.detector.leave_out.candidates import Candidate, Scorer
-from moderation.training.detector.leave_out.catalogue import catalogue
-from moderation.training.detector.leave_out.comparison import compare
-from moderation.training.detector.leave_out.encoders import Encoder
-from moderation.training.detector.leave_out.figures import Cell, mean_figures
-from moderation.training.detector.leave_out.folds import generator_folds, source_folds
-from moderation.training.detector.leave_out.ngrams import balanced_words
-from moderation.training.detector.leave_out.shapes import shape
-from moderation.training.detector.loop import CHECKPOINT, TrainingPlan
-from moderation.training.detector.partition import load_partition, load_training_rows
-from moderation.training.detector.rows import TextRow
+from moderation.lab.commands.detector import app
+from moderation.lab.detector.leave_out import folds
+from moderation.lab.detector.leave_out.candidates import Candidate, Scorer
+from moderation.lab.detector.leave_out.catalogue import catalogue
+from moderation.lab.detector.leave_out.comparison import compare
+from moderation.lab.detector.leave_out.encoders import Encoder
+from moderation.lab.detector.leave_out.figures import Cell, mean_figures
+from moderation.lab.detector.leave_out.folds import generator_folds, source_folds
+from moderation.lab.detector.leave_out.ngrams import balanced_words
+from moderation.lab.detector.leave_out.shapes import shape
+from moderation.lab.detector.loop import CHECKPOINT, TrainingPlan
+from moderation.lab.textdata.partition import load_partition, load_training_rows
+from moderation.lab.textdata.rows import TextRow
 from tests.unit.detector.written_rows import written_rows, written_text
 
 

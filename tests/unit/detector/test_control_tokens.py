@@ -12,9 +12,9 @@ from moderation.detector import load_detector, shipped_detector
 from moderation.detector.loading import cutter_of
 from moderation.detector.manifest import SpecialTokens, read_manifest
 from moderation.detector.sections import Cutter, SectionCutter
-from moderation.training.detector.batches import tokenise
-from moderation.training.detector.rows import TextRow
-from moderation.training.detector.vocabulary import tokenizer_in
+from moderation.lab.checkpoints.vocabulary import tokenizer_in
+from moderation.lab.detector.batches import tokenise
+from moderation.lab.textdata.rows import TextRow
 from tests.unit.export.conftest import write_checkpoint
 
 _COMMANDS = ("[MASK]", "[PAD]", "[CLS]", "[SEP]", "[UNK]")

@@ -11,9 +11,9 @@ import zstandard
 from typer.testing import CliRunner
 
 from moderation.checksum import sha256_of
-from moderation.cli.detector import app
 from moderation.errors import InputError
-from moderation.training.detector.evaluation import evaluate
+from moderation.lab.commands.detector import app
+from moderation.lab.evaluation.detector.run import evaluate
 from tests.unit.detector.small_text_data import RuleDetector, write_data
 
 _SUBJECTS = ("my neighbour", "the old tram", "our coach", "this kettle", "the ferry")

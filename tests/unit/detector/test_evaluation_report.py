@@ -13,9 +13,9 @@ from typing import Any
 
 import pytest
 
-from moderation.training.detector.evaluating.report_html import report_html
-from moderation.training.detector.evaluation import evaluate
-from moderation.training.detector.rows import read_rows
+from moderation.lab.evaluation.detector.report_html import report_html
+from moderation.lab.evaluation.detector.run import evaluate
+from moderation.lab.textdata.rows import read_rows
 from tests.unit.detector.small_text_data import RuleDetector, write_data
 
 HOSTILE = '_--><script src="https://evil.example/x.js">$_{\\frac</script>\u202e"&\ud800'

@@ -8,20 +8,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from moderation.attacks import ATTACKS, SPLITS
+from moderation.lab.attacks import ATTACKS, SPLITS
+from moderation.lab.evaluation.detector.benign import benign_table, honest_texts
+from moderation.lab.evaluation.detector.by_length import by_length
+from moderation.lab.evaluation.detector.pools import human_pools, pooled_threshold, worst_pool
+from moderation.lab.evaluation.detector.report_sections import transfer_section
+from moderation.lab.evaluation.detector.robustness import attack_table, attacked_texts
+from moderation.lab.evaluation.detector.scored_rows import ScoredRows
+from moderation.lab.evaluation.detector.scoring import score_once
+from moderation.lab.evaluation.detector.transfer import transfer_matrix
+from moderation.lab.evaluation.detector.within_source import low_fpr_roc, supports_one_percent, within_source
+from moderation.lab.metrics.shares import share_of
+from moderation.lab.metrics.thresholds import balanced_threshold, threshold_at
+from moderation.lab.textdata.rows import TextRow
 from moderation.text import normalise
-from moderation.training.detector.evaluating.benign import benign_table, honest_texts
-from moderation.training.detector.evaluating.by_length import by_length
-from moderation.training.detector.evaluating.pools import human_pools, pooled_threshold, worst_pool
-from moderation.training.detector.evaluating.report_sections import transfer_section
-from moderation.training.detector.evaluating.robustness import attack_table, attacked_texts
-from moderation.training.detector.evaluating.scored_rows import ScoredRows
-from moderation.training.detector.evaluating.scoring import score_once
-from moderation.training.detector.evaluating.shares import share_of
-from moderation.training.detector.evaluating.thresholds import balanced_threshold, threshold_at
-from moderation.training.detector.evaluating.transfer import transfer_matrix
-from moderation.training.detector.evaluating.within_source import low_fpr_roc, supports_one_percent, within_source
-from moderation.training.detector.rows import TextRow
 from tests.unit.detector.small_text_data import RuleDetector, row, scored, sentence
 
 UNDONE = ("zero_width", "bidi_controls", "tag_characters", "full_width", "mathematical_letters")

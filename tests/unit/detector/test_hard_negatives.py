@@ -12,20 +12,20 @@ import pytest
 import torch
 
 from moderation.errors import SettingsError
-from moderation.training.detector import loop
-from moderation.training.detector.batches import SpecialTokens, batch_of_step, tokenise
-from moderation.training.detector.hard_negatives import (
+from moderation.lab.checkpoints.classifier import ClsMeanClassifier, load_classifier
+from moderation.lab.detector import loop
+from moderation.lab.detector.batches import SpecialTokens, batch_of_step, tokenise
+from moderation.lab.detector.hard_negatives import (
     DRAWS_IN_A_ROUND,
     SUSPECT_DRAWS_IN_A_ROUND,
     HardTexts,
     begins_round,
     find_hard_texts,
 )
-from moderation.training.detector.loop import train_on
-from moderation.training.detector.model import ClsMeanClassifier, load_classifier
-from moderation.training.detector.plans import TrainingPlan
-from moderation.training.detector.rows import TextRow
-from moderation.training.detector.validation import logits_of
+from moderation.lab.detector.loop import train_on
+from moderation.lab.detector.plans import TrainingPlan
+from moderation.lab.detector.validation import logits_of
+from moderation.lab.textdata.rows import TextRow
 from tests.unit.detector.small_encoders import (
     BERT_TOKENS,
     assert_same,

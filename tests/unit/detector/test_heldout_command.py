@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from moderation.cli.detector import app
 from moderation.errors import InputError
-from moderation.training.detector import partition, slices
-from moderation.training.detector.rows import TextRow
+from moderation.lab.commands.detector import app
+from moderation.lab.textdata import partition, slices
+from moderation.lab.textdata.rows import TextRow
 
 _ROWS = [
     TextRow("1", "letters", 0, "letters/g1", "a note", "", "permissive", language="de"),

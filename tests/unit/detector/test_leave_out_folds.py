@@ -7,10 +7,10 @@ from collections import Counter
 import pytest
 
 from moderation.errors import InputError
-from moderation.training.detector.leave_out import folds as folds_module
-from moderation.training.detector.leave_out.folds import Fold, generator_folds, source_folds
-from moderation.training.detector.leave_out.generators import families_of
-from moderation.training.detector.rows import TextRow
+from moderation.lab.detector.leave_out import folds as folds_module
+from moderation.lab.detector.leave_out.folds import Fold, generator_folds, source_folds
+from moderation.lab.detector.leave_out.generators import families_of
+from moderation.lab.textdata.rows import TextRow
 from tests.unit.detector.written_rows import written_rows
 
 

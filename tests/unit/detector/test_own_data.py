@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from moderation.cli import companion, detector
 from moderation.errors import InputError
-from moderation.training.detector.rows import permits_weights
+from moderation.lab.textdata.rows import permits_weights
 from tests.unit.detector.small_encoders import log_of, small_bert
 from tests.unit.detector.small_text_data import write_data
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from moderation.errors import InputError
-from moderation.training.detector.imitations import imitation_clusters
-from moderation.training.detector.near_duplicates import band_keys, near_duplicate_clusters
-from moderation.training.detector.partition import assign_parts, keyed_fraction, with_clusters
-from moderation.training.detector.rows import TextRow, read_rows
+from moderation.lab.textdata.imitations import imitation_clusters
+from moderation.lab.textdata.near_duplicates import band_keys, near_duplicate_clusters
+from moderation.lab.textdata.partition import assign_parts, keyed_fraction, with_clusters
+from moderation.lab.textdata.rows import TextRow, read_rows
 
 _LONG = (
     "the ferry to the island leaves at nine from the old pier and comes back after dark with the last of the walkers"

@@ -11,7 +11,7 @@ import zstandard
 
 from moderation.checksum import sha256_of
 from moderation.errors import InputError
-from moderation.training.detector.rows import read_rows
+from moderation.lab.textdata.rows import read_rows
 
 _ROW = {"id": "a", "source": "forum", "label": 0, "text": "the ferry left early"}
 

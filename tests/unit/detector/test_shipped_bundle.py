@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moderation.attacks import BENIGN, BenignSuite
 from moderation.detector import Detector, load_detector, shipped_detector
 from moderation.detector.manifest import read_manifest
 from moderation.detector.pooling import pooled
+from moderation.lab.attacks import BENIGN, BenignSuite
 from tests.unit.detector.hostile import HOSTILE
 from tests.unit.detector.peak_memory import peak_of
 

@@ -15,11 +15,11 @@ from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import BertConfig, BertModel
 
 from moderation.errors import InputError, SettingsError
-from moderation.training.detector import loop
-from moderation.training.detector.batches import SpecialTokens, batch_of_step, tokenise
-from moderation.training.detector.intervals import figures_of, weighted_auroc, weighted_tpr
-from moderation.training.detector.loop import TrainingPlan, learning_rate, train
-from moderation.training.detector.rows import TextRow
+from moderation.lab.detector import loop
+from moderation.lab.detector.batches import SpecialTokens, batch_of_step, tokenise
+from moderation.lab.detector.loop import TrainingPlan, learning_rate, train
+from moderation.lab.metrics.intervals import figures_of, weighted_auroc, weighted_tpr
+from moderation.lab.textdata.rows import TextRow
 
 _CPU = torch.device("cpu")
 

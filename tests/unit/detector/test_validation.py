@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from moderation.training.detector.rows import TextRow
-from moderation.training.detector.validation import within_source
+from moderation.lab.detector.validation import within_source
+from moderation.lab.textdata.rows import TextRow
 
 
 def _rows(source: str, humans: int, machines: int) -> list[TextRow]:

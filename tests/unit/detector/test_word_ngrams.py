@@ -12,8 +12,8 @@ from typer.testing import CliRunner
 
 from moderation.cli import build_app
 from moderation.detector.ngrams import words
-from moderation.training.detector.ngrams.counting import Vocabulary, commonest_ngrams
-from moderation.training.detector.ngrams.model import load_ngrams
+from moderation.lab.checkpoints.ngrams import load_ngrams
+from moderation.lab.detector.ngrams.counting import Vocabulary, commonest_ngrams
 from tests.unit.detector.fitted_ngrams import WORD_PLAN, fit_written_ngrams, write_probes
 
 _TEXTS = (

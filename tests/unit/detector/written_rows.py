@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from moderation.training.detector.rows import TextRow
+from moderation.lab.textdata.rows import TextRow
 
 _SUBJECTS = ("my neighbour", "the old tram", "our coach", "this kettle", "the ferry", "a heron")
 _VERBS = ("broke down", "sang", "left early", "cost a fortune", "came back", "stood still")

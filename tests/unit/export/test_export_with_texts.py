@@ -15,11 +15,11 @@ from typer.testing import CliRunner
 
 from export import bundle as bundle_module
 from export.bundle import BundleOrder, write_bundle
+from export.command import app
 from export.decided import scripts_of
 from export.labelled_texts import LabelledText, read_labelled_texts
 from export.length_curve import LENGTHS
 from export.parity import refuse_auroc_loss, refuse_other_graph
-from moderation.cli.export import app
 from moderation.detector import load_detector
 from moderation.detector.manifest import FORMAT_VERSION, Manifest, Parity, Precision, read_manifest
 from moderation.errors import InputError

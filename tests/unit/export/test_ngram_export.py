@@ -15,15 +15,15 @@ from sklearn.linear_model import LogisticRegression
 from typer.testing import CliRunner
 
 from export.bundle import BundleOrder, LabelledText, write_bundle
+from export.command import app
 from export.ngram_graph import write_ngram_graph
 from export.ngram_part import ngram_logits, weights_beside
-from moderation.cli.export import app
 from moderation.detector import load_detector
 from moderation.detector.manifest import NgramUnit, read_manifest
 from moderation.detector.ngrams import WORD, NgramRunner
 from moderation.errors import BundleError, InputError
+from moderation.lab.checkpoints.ngrams import NgramModel, load_ngrams, save_ngrams
 from moderation.text import normalise
-from moderation.training.detector.ngrams.model import NgramModel, load_ngrams, save_ngrams
 from tests.unit.detector.fitted_ngrams import WORD_PLAN, fit_written_ngrams, write_probes
 from tests.unit.detector.written_rows import written_text
 

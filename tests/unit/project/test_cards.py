@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from moderation.training.detector.evaluating.report_html import report_html
+from moderation.lab.evaluation.detector.report_html import report_html
 from tests.cards.filling import CARDS, ROOT, filled, places
 
 _REPORTS = sorted((ROOT / "docs" / "benchmarks").glob("*.html"))

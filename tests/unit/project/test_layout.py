@@ -57,7 +57,7 @@ def test_every_module_of_the_core_is_in_the_import_contracts() -> None:
     [
         "from moderation.cli import build_app; build_app()",
         "from moderation.offline import Moderator; Moderator.load().score_texts(['Where is the library?'])",
-        "import moderation.cli.assemble, moderation.cli.run, connectors.kafka, connectors.reviewdb.store",
+        "import moderation.app, moderation.cli.run, connectors.kafka, connectors.reviewdb.store",
         "import moderation.demo.cast, moderation.demo.report, moderation.demo.people_texts",
     ],
 )

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from moderation.lab.risk.texts import RiskTexts
 from moderation.risk.bundle import SHIPPED, read_bundle
 from moderation.risk.model import RiskModel
-from moderation.training.risk.texts import RiskTexts
 from tests.unit.risk.trained import train_here
 
 

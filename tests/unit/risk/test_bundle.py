@@ -12,9 +12,9 @@ from moderation.checksum import sha256_of
 from moderation.detector.shipped import SHIPPED as SHIPPED_DETECTORS
 from moderation.errors import BundleError
 from moderation.features import FEATURES, FEATURES_VERSION
+from moderation.lab.risk.texts import RiskTexts
 from moderation.risk import load_risk
 from moderation.risk.bundle import SHIPPED, read_bundle
-from moderation.training.risk.texts import RiskTexts
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from moderation.cli.evaluate import evaluate_command
-from moderation.cli.train import train_command
 from moderation.errors import InputError
+from moderation.lab.commands.evaluate import evaluate_command
+from moderation.lab.commands.train import train_command
 
 
 @pytest.mark.parametrize(

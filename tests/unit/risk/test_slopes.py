@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from moderation.lab.risk.fitting_slopes import fit_slopes
 from moderation.risk.model import RiskModel
 from moderation.risk.slopes import Slopes
-from moderation.training.risk.fitting_slopes import fit_slopes
 
 
 def _scores(apart: float) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from moderation.errors import InputError
-from moderation.simulation import build_platform
-from moderation.training.detector.partition import load_partition
-from moderation.training.detector.rows import TextRow
-from moderation.training.risk.recipe import Recipe
-from moderation.training.risk.texts import SHARES, RiskTexts, assign_roles, by_role, load_risk_texts, simulation_texts
+from moderation.lab.risk.recipe import Recipe
+from moderation.lab.risk.texts import SHARES, RiskTexts, assign_roles, by_role, load_risk_texts, simulation_texts
+from moderation.lab.simulation import build_platform
+from moderation.lab.textdata.partition import load_partition
+from moderation.lab.textdata.rows import TextRow
 from tests.unit.detector.small_text_data import write_data
 from tests.unit.risk.trained import tiny_recipe
 

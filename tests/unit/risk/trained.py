@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from moderation.detector import ContentScore
-from moderation.training.risk.recipe import Recipe, small_recipe
-from moderation.training.risk.texts import RiskTexts, load_risk_texts
-from moderation.training.risk.training import train_bundle
+from moderation.lab.risk.recipe import Recipe, small_recipe
+from moderation.lab.risk.texts import RiskTexts, load_risk_texts
+from moderation.lab.risk.training import train_bundle
 
 WORDS = ["river", "bridge", "morning", "quiet", "train", "letter", "window", "garden", "winter", "copper", "stone"]
 

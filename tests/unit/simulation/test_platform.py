@@ -10,9 +10,9 @@ import pytest
 
 from moderation.errors import InputError, SettingsError
 from moderation.events import Deletion, Follow, Label, Post, decode
-from moderation.simulation import SimulationConfig, TextPool, build_platform, simulate
-from moderation.simulation.config import SIGNATURES
-from moderation.simulation.writing import as_line, write_events, write_truth
+from moderation.lab.simulation import SimulationConfig, TextPool, build_platform, simulate
+from moderation.lab.simulation.config import SIGNATURES
+from moderation.lab.simulation.writing import as_line, write_events, write_truth
 
 ARRIVAL_MS = 1_900_000_000_000
 

@@ -1,0 +1,1 @@
+"""Builds and evaluates models. The sidecar never imports it at run time."""

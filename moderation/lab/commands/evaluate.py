@@ -1,0 +1,63 @@
+"""`moderation evaluate`: what a risk bundle catches at which false-positive rate, on simulated accounts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from moderation.lab.commands.data_manifest import DataManifest
+
+
+def evaluate_command(
+    data: Annotated[Path | None, typer.Option(help="folder with the text data")] = None,
+    texts: Annotated[
+        Path | None, typer.Option(help="instead: JSON lines of texts with id, label, source, group, text")
+    ] = None,
+    bundle: Annotated[
+        Path | None, typer.Option(help="risk bundle; default: the one that ships with the detector")
+    ] = None,
+    detector: Annotated[
+        Path | None, typer.Option(help="directory of a detector bundle; default: the shipped one")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="where the figures go as JSON")] = None,
+    small: Annotated[bool, typer.Option("--small", help="a small simulation: seconds, and wide intervals")] = False,
+    data_manifest: DataManifest = None,
+) -> None:
+    """Print true-positive rates at account-level false-positive rates of 1e-2, 1e-3 and 1e-4.
+
+    For content only, metadata only and both, gated and ungated, by strength of campaign and for a family never
+    trained on; then with each planted signature removed. Accounts, parameters and texts are new to the bundle.
+    Every figure has its n and interval, or reads "not supported".
+
+    Example:  moderation evaluate --data DIR --out figures.json
+
+    Exit codes: 0 measured; 2 wrong arguments or texts; 3 a bundle is unusable.
+    """
+    import json
+
+    from rich.console import Console
+
+    from moderation.detector import load_detector
+    from moderation.errors import InputError
+    from moderation.features import FEATURES_VERSION
+    from moderation.lab.evaluation.risk.report import as_json, print_report
+    from moderation.lab.evaluation.risk.run import SMALL, Sizes, evaluate
+    from moderation.lab.risk.step_progress import StepProgress
+    from moderation.lab.risk.texts import load_risk_texts
+    from moderation.risk import load_risk
+
+    if out is not None and not out.parent.is_dir():
+        raise InputError(f"There is no folder {out.parent} for the figures; make it, or give another --out.")
+    loaded = load_detector(detector)
+    model = load_risk(bundle, detector_hash=loaded.manifest_hash, features_version=FEATURES_VERSION)
+    read = load_risk_texts(data, texts, data_manifest)
+    with StepProgress() as progress:
+        found = evaluate(model, loaded, read, SMALL if small else Sizes(), progress)
+    print_report(found, model, Console(width=220))
+    if out is not None:
+        try:
+            out.write_text(json.dumps(as_json(found, model), indent=1) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise InputError(f"Cannot write {out}: {error.strerror}. Name a file in a folder that exists.") from None

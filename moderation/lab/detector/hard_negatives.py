@@ -1,0 +1,159 @@
+"""Which human texts the model takes for a machine's, and how often a step sees them.
+
+A round scores a pool of human texts and keeps the hardest of every source; until the next round some draws of a source
+take one of these instead. What a source weighs does not change. Source: Shrivastava, Gupta, Girshick 2016 (online hard
+example mining), here per source and in rounds, so that scoring stays cheap.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from moderation.errors import SettingsError
+from moderation.lab.checkpoints.classifier import ClsMeanClassifier
+from moderation.lab.checkpoints.vocabulary import CROP_MAX_TOKENS, SpecialTokens
+from moderation.lab.detector.batches import STEPS_DEALT_TOGETHER, TokenisedTexts
+from moderation.lab.detector.plans import TrainingPlan
+from moderation.lab.detector.validation import logits_of_crops
+from moderation.lab.textdata.near_duplicates import band_keys, near_duplicate_clusters
+from moderation.lab.textdata.rows import TextRow
+
+_KEPT_SHARE = 0.1
+_KEPT_OF_A_GROUP = 3
+DRAWS_IN_A_ROUND = 6
+# The very hardest of a source may be machine texts under a wrong label: they are shown, but not hammered in.
+_SUSPECT_SHARE = 0.005
+SUSPECT_DRAWS_IN_A_ROUND = 2
+# Third words of the seeds, so that these draws differ from those of the batches.
+_POOL, _QUEUE, _DRAWS = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class HardTexts:
+    """What a round found: for each human stratum a queue of its hard texts, each as often as it may be drawn."""
+
+    begun: int
+    """The step before which the round was held."""
+    queues: Mapping[int, NDArray[np.int64]]
+
+    def redraw(
+        self, plan: TrainingPlan, strata: NDArray[np.int64], chosen: NDArray[np.int64], deal: int
+    ) -> NDArray[np.int64]:
+        """Return *chosen* with hard texts in the place of some human ones of the same strata.
+
+        Every deal of the round has its own stretch of each queue, so that no text is drawn more often than it stands
+        there, whichever steps a resumed run takes; where the stretch is used up, the draw stays as it is.
+        """
+        first, last = (step // STEPS_DEALT_TOGETHER for step in (self.begun, self.begun + plan.hard_negative_every - 1))
+        deals, place = last - first + 1, deal - first
+        rng = np.random.default_rng([plan.seed, deal, _DRAWS, self.begun])
+        wanted = rng.random(len(chosen)) < plan.hard_negative_share
+        changed = chosen.copy()
+        for stratum, queue in self.queues.items():
+            stretch = queue[len(queue) * place // deals : len(queue) * (place + 1) // deals]
+            places = np.flatnonzero(wanted & (strata == stratum))[: len(stretch)]
+            changed[places] = stretch[: len(places)]
+        return changed
+
+    def state(self, texts: TokenisedTexts) -> dict[str, Any]:
+        """Return what is saved with a run that trains on *texts*."""
+        queues = {stratum: torch.from_numpy(queue) for stratum, queue in self.queues.items()}
+        return {"begun": self.begun, "queues": queues, "texts": len(texts.labels)}
+
+
+def hard_texts_from(state: Mapping[str, Any], texts: TokenisedTexts) -> HardTexts:
+    """Return what `HardTexts.state` gave. Raises SettingsError when the run was begun on other texts."""
+    if state["texts"] != len(texts.labels):
+        raise SettingsError(
+            f"The run was begun on {state['texts']} texts, not {len(texts.labels)}, and knows hard ones by their "
+            "number: use the same data or another --out."
+        )
+    return HardTexts(
+        int(state["begun"]), {int(stratum): queue.cpu().numpy() for stratum, queue in state["queues"].items()}
+    )
+
+
+def begins_round(plan: TrainingPlan, step: int) -> bool:
+    """Say whether a round is held before *step*."""
+    since = step - plan.hard_negative_from
+    return plan.hard_negative_share > 0 and since >= 0 and since % plan.hard_negative_every == 0
+
+
+def find_hard_texts(
+    model: ClsMeanClassifier,
+    rows: Sequence[TextRow],
+    texts: TokenisedTexts,
+    special: SpecialTokens,
+    plan: TrainingPlan,
+    step: int,
+    device: torch.device,
+) -> tuple[HardTexts, dict[str, dict[str, int]]]:
+    """Return the hard texts before *step*, and how many of each source were scored and kept.
+
+    They depend on the seed, the step and the weights alone. *texts* are the *rows*, tokenised. Of the pool's hardest
+    tenth of a source at most 3 texts of a group are kept, and at most 3 that are near duplicates of each other.
+    """
+    rng = np.random.default_rng([plan.seed, step, _POOL])
+    pool = _pool(texts, plan.hard_negative_pool, rng)
+    members = np.concatenate(list(pool.values())) if pool else np.zeros(0, np.int64)
+    # As long as crops can be: what the model makes of a few words is hard by chance.
+    logits = logits_of_crops(model, [_crop(texts.tokens.of(text), rng) for text in members], special, device)
+    queues, counts, begin = {}, {}, 0
+    for stratum, scored in pool.items():
+        order = np.argsort(-logits[begin : begin + len(scored)], kind="stable")
+        begin += len(scored)
+        hardest = [int(text) for text in scored[order[: math.ceil(_KEPT_SHARE * len(scored))]]]
+        suspects = set(hardest[: int(_SUSPECT_SHARE * len(scored))])
+        kept = _without_floods(hardest, rows)
+        queues[stratum] = _queue(kept, suspects, np.random.default_rng([plan.seed, step, _QUEUE, stratum]))
+        counts[rows[hardest[0]].source] = {"scored": len(scored), "kept": len(kept), "draws": len(queues[stratum])}
+    return HardTexts(step, queues), counts
+
+
+def _pool(texts: TokenisedTexts, size: int, rng: np.random.Generator) -> dict[int, NDArray[np.int64]]:
+    """Texts of every human stratum, as many as it weighs in the draws, none twice."""
+    human = [number for number, members in enumerate(texts.strata) if texts.labels[members[0]] == 0]
+    total = sum(texts.weights[stratum] for stratum in human)
+    pool = {}
+    for stratum in human:
+        members = texts.strata[stratum]
+        wanted = max(1, round(size * float(texts.weights[stratum] / total)))
+        pool[stratum] = rng.permutation(members)[:wanted]
+    return pool
+
+
+def _crop(tokens: NDArray[np.int32], rng: np.random.Generator) -> NDArray[np.int32]:
+    start = int(rng.integers(max(1, len(tokens) - CROP_MAX_TOKENS + 1)))
+    return tokens[start : start + CROP_MAX_TOKENS]
+
+
+def _without_floods(hardest: Sequence[int], rows: Sequence[TextRow]) -> list[int]:
+    alike = near_duplicate_clusters(hardest, (band_keys(rows[text].text) for text in hardest))
+    seen: Counter[tuple[str, str | int]] = Counter()
+    kept = []
+    for text in hardest:
+        kinds: list[tuple[str, str | int]] = [("near duplicates", alike[text])]
+        if rows[text].group:
+            kinds.append(("group", rows[text].group))
+        if all(seen[kind] < _KEPT_OF_A_GROUP for kind in kinds):
+            seen.update(kinds)
+            kept.append(text)
+    return kept
+
+
+def _queue(kept: Sequence[int], suspects: set[int], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Each text once in as many shuffled passes as it may be drawn, so that its draws lie far apart."""
+    passes: list[list[int]] = [[] for _ in range(DRAWS_IN_A_ROUND)]
+    for text in kept:
+        draws = SUSPECT_DRAWS_IN_A_ROUND if text in suspects else DRAWS_IN_A_ROUND
+        for number in rng.choice(DRAWS_IN_A_ROUND, size=draws, replace=False):
+            passes[number].append(text)
+    return np.array([text for texts in passes for text in rng.permutation(texts)], dtype=np.int64)

@@ -1,0 +1,1 @@
+"""Evaluates detector and risk bundles on held-out data."""

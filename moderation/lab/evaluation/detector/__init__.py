@@ -1,0 +1,1 @@
+"""Evaluates a detector bundle on labelled texts."""

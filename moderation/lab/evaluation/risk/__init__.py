@@ -1,0 +1,1 @@
+"""Evaluates a risk bundle on simulated platforms."""

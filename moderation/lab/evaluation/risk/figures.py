@@ -1,0 +1,136 @@
+"""True-positive rates at stated account-level false-positive rates, each with its n and interval, or not at all."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moderation.lab.evaluation.risk.scores import BOTH_GATED, COMPARED
+from moderation.lab.risk.collecting import Watched
+from moderation.risk.clopper_pearson import interval
+from moderation.risk.umbrella import least_sample, umbrella_threshold
+
+RATES = (1e-2, 1e-3, 1e-4)
+STRENGTHS = ("weak", "medium", "strong", "hijacked")
+DELTA = 0.05
+
+
+@dataclass(frozen=True)
+class Share:
+    """k of n with the two-sided 95 % Clopper–Pearson interval; accounts are the units."""
+
+    k: int
+    n: int
+
+    def as_json(self) -> dict[str, object]:
+        """For the result file."""
+        if self.n == 0:
+            return {"k": 0, "n": 0, "share": None, "interval": None}
+        return {"k": self.k, "n": self.n, "share": self.k / self.n, "interval": list(interval(self.k, self.n))}
+
+    def __str__(self) -> str:
+        """Such as 31.2 % [28.0, 34.5] n=800."""
+        if self.n == 0:
+            return "no accounts"
+        low, high = interval(self.k, self.n)
+        return f"{self.k / self.n:.1%} [{low:.1%}, {high:.1%}] n={self.n}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One score at one stated rate."""
+
+    score: str
+    rate: float | None
+    """Stated account-level false-positive rate; None: the threshold that the bundle ships."""
+    threshold: float | None
+    """None: not supported by the genuine accounts at hand."""
+    calibration_accounts: int
+    caught: Mapping[str, Share]
+    """By strength, and "all" for the three that were trained on."""
+    wrong: Share | None
+    """Genuine accounts of the evaluation platform (other parameters than calibration's) above the threshold."""
+
+    def as_json(self) -> dict[str, object]:
+        """For the result file."""
+        supported = self.threshold is not None
+        return {
+            "score": self.score,
+            "false_positive_rate": self.rate,
+            "supported": supported,
+            "calibration_accounts": self.calibration_accounts,
+            "threshold": self.threshold if supported and np.isfinite(self.threshold or 0.0) else None,
+            "true_positive_rate": {name: share.as_json() for name, share in self.caught.items()},
+            "false_positives_on_held_out_parameters": None if self.wrong is None else self.wrong.as_json(),
+        }
+
+
+def rows_at_rates(
+    calibration: Mapping[str, NDArray[np.float64]],
+    calibration_people: NDArray[np.bool_],
+    evaluation: Mapping[str, NDArray[np.float64]],
+    accounts: Watched,
+) -> list[Row]:
+    """Return one row per score and rate: threshold by the umbrella on calibration's people, figures on evaluation's.
+
+    *calibration* and *evaluation* map a score to every account's maximum; *calibration_people* says which accounts
+    of calibration are genuine.
+    """
+    rows = []
+    for name in COMPARED:
+        people = calibration[name][calibration_people]
+        for rate in RATES:
+            threshold = umbrella_threshold(people, rate, DELTA)
+            rows.append(row_at(name, rate, threshold, len(people), evaluation[name], accounts))
+    return rows
+
+
+def row_at_shipped(
+    threshold: float, calibrated_on: int, evaluation: Mapping[str, NDArray[np.float64]], accounts: Watched
+) -> Row:
+    """The decision that ships, at the threshold that ships."""
+    return row_at(BOTH_GATED, None, threshold, calibrated_on, evaluation[BOTH_GATED], accounts)
+
+
+def row_at(
+    name: str,
+    rate: float | None,
+    threshold: float | None,
+    calibrated_on: int,
+    scores: NDArray[np.float64],
+    accounts: Watched,
+) -> Row:
+    """Count who lies strictly above *threshold* among *scores*, shape (accounts,)."""
+    if threshold is None:
+        return Row(name, rate, None, calibrated_on, {}, None)
+    above = scores > threshold
+    caught = {strength: _share(above, accounts.strength(strength)) for strength in STRENGTHS}
+    trained = ~accounts.genuine & ~accounts.strength("hijacked")
+    return Row(
+        name,
+        rate,
+        threshold,
+        calibrated_on,
+        {"all": _share(above, trained), **caught},
+        _share(above, accounts.genuine),
+    )
+
+
+def least_accounts(rate: float) -> int:
+    """Genuine accounts that calibration needs before *rate* can be stated."""
+    return least_sample(rate, DELTA)
+
+
+def _share(above: NDArray[np.bool_], of: NDArray[np.bool_]) -> Share:
+    return Share(int((above & of).sum()), int(of.sum()))
+
+
+def by_score(rows: Sequence[Row]) -> Mapping[str, list[Row]]:
+    """Group rows by score, in their order."""
+    grouped: dict[str, list[Row]] = {}
+    for row in rows:
+        grouped.setdefault(row.score, []).append(row)
+    return grouped

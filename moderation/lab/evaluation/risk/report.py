@@ -1,0 +1,73 @@
+"""The evaluation for people (tables) and for files (JSON)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from moderation.lab.evaluation.risk.figures import STRENGTHS, Row, least_accounts
+from moderation.lab.evaluation.risk.run import Evaluation
+from moderation.risk import RiskModel
+
+TITLE = "True-positive rate per account, SIMULATED accounts (held-out parameters and texts)"
+
+
+def as_json(evaluation: Evaluation, model: RiskModel) -> dict[str, Any]:
+    """Everything that was measured, with the bundle it holds for."""
+    certificate = model.manifest.certificate
+    return {
+        "simulated": True,
+        "risk_bundle": model.manifest_hash,
+        "detector": model.detector_hash,
+        "features_version": model.features_version,
+        "certificate": {
+            **certificate.model_dump(),
+            "bound": certificate.bound,
+            "passed": certificate.passed,
+            "cluster_bound": certificate.cluster_bound,
+            "sentence": certificate.sentence(),
+        },
+        "groups": dict(evaluation.groups),
+        "rows": [row.as_json() for row in evaluation.rows],
+        "shipped_decision_with_signature_removed": {name: row.as_json() for name, row in evaluation.without.items()},
+        "shipped_decision_wrong_by_kind": {kind: share.as_json() for kind, share in evaluation.wrong_by_kind.items()},
+    }
+
+
+def print_report(evaluation: Evaluation, model: RiskModel, console: Console) -> None:
+    """Print the tables; every share has its n and 95 % interval."""
+    table = Table(title=TITLE)
+    for heading in ("score", "FPR", "weak, medium, strong", *STRENGTHS, "genuine above it (held-out)"):
+        table.add_column(heading)
+    for row in evaluation.rows:
+        table.add_row(row.score, _rate(row), *_cells(row))
+    console.print(table)
+    console.print("content only, gated: never flags; the gate does not open for text alone.")
+    removed = Table(title="The shipped decision with a planted signature removed from every campaign (SIMULATED)")
+    for heading in ("removed", "weak, medium, strong", *STRENGTHS, "genuine above it"):
+        removed.add_column(heading)
+    for name, row in evaluation.without.items():
+        removed.add_row(name, *_cells(row))
+    console.print(removed)
+    kinds = Table(title="Genuine accounts that the shipped decision flags, by kind (SIMULATED, held-out parameters)")
+    kinds.add_column("kind")
+    kinds.add_column("flagged")
+    for kind, share in evaluation.wrong_by_kind.items():
+        kinds.add_row(kind, str(share))
+    console.print(kinds)
+    console.print("; ".join(f"{name}: {count}" for name, count in evaluation.groups.items()))
+    console.print(model.describe())
+
+
+def _rate(row: Row) -> str:
+    return "shipped" if row.rate is None else f"{row.rate:g}"
+
+
+def _cells(row: Row) -> list[str]:
+    if row.threshold is None or row.wrong is None:
+        need = least_accounts(row.rate or 0.5)
+        said = f"not supported (n={row.calibration_accounts}, needs {need})"
+        return [said, *([""] * (len(STRENGTHS) + 1))]
+    return [*(str(row.caught[name]) for name in ("all", *STRENGTHS)), str(row.wrong)]

@@ -1,0 +1,45 @@
+"""The scores that are compared: content only, metadata only and both, with and without the gate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moderation.lab.risk.collecting import Watched
+from moderation.risk import RiskModel
+from moderation.risk.gate import CONTENT, gate_opens_for
+
+CONTENT_ONLY = "content only"
+METADATA_ONLY = "metadata only"
+METADATA_GATED = "metadata only, gated"
+BOTH = "both"
+BOTH_GATED = "both, gated"
+COMPARED = (CONTENT_ONLY, METADATA_ONLY, BOTH, METADATA_GATED, BOTH_GATED)
+"""Content alone has no gated figure: the gate never opens for it."""
+
+
+def account_scores(
+    model: RiskModel, watched: Watched, logits: NDArray[np.float64]
+) -> Mapping[str, NDArray[np.float64]]:
+    """Return each compared score as every account's maximum over its posts, shape (accounts,); −inf: never flagged.
+
+    Metadata only is a fusion of its own, trained without content, so that it is compared at its best.
+    """
+    scores = model.family_scores(watched.features, logits)
+    agreement = model.agreement(model.p_values(scores))
+    families = model.fusion.families
+    others = [column for column, name in enumerate(families) if name != CONTENT]
+    risk = model.fusion.risks(scores)
+    metadata = model.metadata_only.risks(scores[:, others])
+    opens = gate_opens_for(agreement, families)
+    opens_without = gate_opens_for(agreement[:, others], model.metadata_only.families)
+    posts = {
+        CONTENT_ONLY: logits,
+        METADATA_ONLY: metadata,
+        BOTH: risk,
+        METADATA_GATED: np.where(opens_without, metadata, -np.inf),
+        BOTH_GATED: np.where(opens, risk, -np.inf),
+    }
+    return {name: watched.account_maximum(values) for name, values in posts.items()}

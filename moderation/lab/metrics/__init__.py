@@ -1,0 +1,1 @@
+"""AUROC, thresholds and shares, each with its interval."""

@@ -1,0 +1,171 @@
+"""Fitting the families' models and their fusion, cross-fitted by account."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+from numpy.typing import NDArray
+
+from moderation.features import FEATURES
+from moderation.lab.risk.collecting import Watched
+from moderation.lab.risk.fitting_slopes import fit_slopes
+from moderation.lab.risk.recipe import Growth, Recipe
+from moderation.risk.family_models import FamilyModel
+from moderation.risk.fusion import Fusion, with_neutral
+from moderation.risk.gate import CONTENT, FAMILIES
+
+METADATA = tuple(name for name in FAMILIES if name != CONTENT)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """The families' models, and the neutral score of each family."""
+
+    models: Mapping[str, FamilyModel]
+    neutral: NDArray[np.float64]
+    median_scores: NDArray[np.float64]
+    """Median over genuine accounts of the account's median score, shape (families,)."""
+    medians: NDArray[np.float64]
+    """Genuine median of each feature, NaN where it was never known; shape (f,)."""
+
+    def scores(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Family scores, shapes (n, f) and (n,) to (n, families)."""
+        return np.column_stack([logits, *(self.models[name].scores(features) for name in METADATA)])
+
+
+def post_weights(watched: Watched) -> NDArray[np.float64]:
+    """Weight of each post such that every account weighs the same, shape (n,)."""
+    posts = np.bincount(watched.account, minlength=len(watched.truth))
+    return 1.0 / posts[watched.account]
+
+
+def genuine_medians(watched: Watched) -> NDArray[np.float64]:
+    """Median of each feature over genuine posts where it is known; NaN where it never is. Shape (f,)."""
+    genuine = watched.features[watched.genuine[watched.account]]
+    medians = np.full(genuine.shape[1], np.nan)
+    for column in range(genuine.shape[1]):
+        known = genuine[~np.isnan(genuine[:, column]), column]
+        if len(known):
+            medians[column] = np.median(known)
+    return medians
+
+
+def fit_family(
+    name: str, features: NDArray[np.float64], label: NDArray[np.bool_], weight: NDArray[np.float64],
+    medians: NDArray[np.float64], recipe: Recipe,
+) -> FamilyModel:  # fmt: skip
+    """Fit one family on posts where it says anything; a feature that is missing takes the genuine median."""
+    columns = tuple(column for column, feature in enumerate(FEATURES) if feature.family == name)
+    filler = np.nan_to_num(medians[list(columns)], nan=0.0)
+    own = features[:, columns]
+    present = ~np.isnan(own).all(axis=1)
+    rows = np.where(np.isnan(own), filler, own)[present]
+    growth = recipe.family_growth
+    data = lgb.Dataset(rows, label=label[present], weight=weight[present], free_raw_data=True)
+    return FamilyModel(name, columns, filler, lgb.train(_parameters(recipe, growth), data, growth.trees))
+
+
+def cross_fitted(watched: Watched, logits: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
+    """Family scores of each post from models that saw no account of its campaign or fold, shape (n, families)."""
+    medians, weight = genuine_medians(watched), post_weights(watched)
+    label = ~watched.genuine[watched.account]
+    fold = _folds(watched, recipe)[watched.account]
+    scores = np.full((len(watched.account), len(FAMILIES)), np.nan)
+    scores[:, 0] = logits
+    for number in range(recipe.folds):
+        held, rest = fold == number, fold != number
+        for column, name in enumerate(METADATA, start=1):
+            model = fit_family(name, watched.features[rest], label[rest], weight[rest], medians, recipe)
+            scores[held, column] = model.scores(watched.features[held])
+    return scores
+
+
+def fit_families(watched: Watched, recipe: Recipe) -> tuple[dict[str, FamilyModel], NDArray[np.float64]]:
+    """Fit every family on all training posts; returns the models and the genuine medians, shape (f,)."""
+    medians, weight = genuine_medians(watched), post_weights(watched)
+    label = ~watched.genuine[watched.account]
+    models = {name: fit_family(name, watched.features, label, weight, medians, recipe) for name in METADATA}
+    return models, medians
+
+
+def fix_neutral(
+    models: Mapping[str, FamilyModel], medians: NDArray[np.float64], tune: Watched, logits: NDArray[np.float64]
+) -> Fitted:
+    """Fix the neutral scores on the tuning accounts: at most the median genuine account's score, and at most the
+    score of a post whose every feature is the genuine median."""
+    first = Fitted(models, np.zeros(len(FAMILIES)), np.zeros(len(FAMILIES)), medians)
+    scores = first.scores(tune.features, logits)
+    median_scores = np.array([account_median(tune, scores[:, column]) for column in range(len(FAMILIES))])
+    of_medians = first.scores(medians[None, :], np.array([median_scores[0]]))[0]
+    neutral = np.fmin(median_scores, of_medians)
+    return Fitted(models, neutral, median_scores, medians)
+
+
+def account_median(watched: Watched, scores: NDArray[np.float64]) -> float:
+    """Median over genuine accounts of each account's median score; 0.0 where no genuine account has one."""
+    known = watched.genuine[watched.account] & ~np.isnan(scores)
+    order = np.argsort(watched.account[known], kind="stable")
+    accounts, values = watched.account[known][order], scores[known][order]
+    if len(accounts) == 0:
+        return 0.0
+    parts = np.split(values, np.flatnonzero(np.diff(accounts)) + 1)
+    return float(np.median([np.median(part) for part in parts]))
+
+
+def fit_fusion(
+    watched: Watched, scores: NDArray[np.float64], neutral: NDArray[np.float64], families: Sequence[str],
+    growth: Growth, recipe: Recipe,
+) -> Fusion:  # fmt: skip
+    """Fit the fusion of *families* on cross-fitted *scores*, shape (n, all families), never falling in any of them.
+
+    Slopes over the text's score first, then trees on what they leave. Families are made missing at random,
+    independently of the label, so that missing means nothing.
+    """
+    masked = scores.copy()
+    rng = np.random.default_rng([recipe.seed, 3])
+    rates = dict(recipe.masked)
+    for column, name in enumerate(FAMILIES):
+        masked[rng.random(len(masked)) < rates[name], column] = np.nan
+    columns = [FAMILIES.index(name) for name in families]
+    filled = with_neutral(masked[:, columns], tuple(families), neutral[columns])
+    label = ~watched.genuine[watched.account]
+    weight = post_weights(watched)
+    parameters = {**_parameters(recipe, growth), "monotone_constraints": [1] * len(columns)}
+    slopes, begun = None, None
+    if CONTENT in families:
+        content = filled[:, families.index(CONTENT)]
+        slopes = fit_slopes(content, label, weight)
+        begun = slopes.log_odds(content)
+    data = lgb.Dataset(filled, label=label, weight=weight, init_score=begun)
+    return Fusion(tuple(families), neutral[columns], lgb.train(parameters, data, growth.trees), slopes)
+
+
+def _folds(watched: Watched, recipe: Recipe) -> NDArray[np.int64]:
+    """Fold of each account; a campaign stays whole. Shape (m,)."""
+    rng = np.random.default_rng([recipe.seed, 4])
+    names = sorted({truth.campaign for truth in watched.truth if truth.campaign is not None})
+    of_campaign = dict(zip(names, rng.integers(recipe.folds, size=len(names)).tolist(), strict=True))
+    alone = rng.integers(recipe.folds, size=len(watched.truth))
+    return np.array(
+        [alone[n] if t.campaign is None else of_campaign[t.campaign] for n, t in enumerate(watched.truth)],
+        dtype=np.int64,
+    )
+
+
+def _parameters(recipe: Recipe, growth: Growth) -> dict[str, object]:
+    return {
+        "objective": "binary",
+        "num_leaves": growth.leaves,
+        "learning_rate": growth.learning_rate,
+        "min_data_in_leaf": growth.least_rows,
+        "lambda_l2": 1.0,
+        "max_bin": 127,
+        "seed": recipe.seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "num_threads": 2,
+        "verbosity": -1,
+    }

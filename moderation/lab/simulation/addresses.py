@@ -1,0 +1,56 @@
+"""Addresses and how many accounts share them.
+
+Accounts per address are heavy-tailed: in a sample of 100 000 ad clicks an address had 2 events at the median, 6 at
+90 %, 18 at 99 % and 83 at 99.9 %; carrier NAT puts hundreds of people on one IPv4 address (Li and Freeman, "Towards
+a user-level understanding of IPv6 behavior", IMC 2020). All addresses are private or reserved for documentation.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from moderation.events import NetworkKind
+from moderation.lab.simulation.account_plan import Place
+
+
+class AddressBook:
+    """Hands out addresses that nobody on this platform has yet."""
+
+    def __init__(self, rng: np.random.Generator) -> None:
+        self._rng = rng
+        self._taken = 0
+        self._homes: list[tuple[Place, int]] = []
+
+    def fresh(self, network: NetworkKind) -> Place:
+        """A new address: IPv6 /64 for some homes and phones, else IPv4."""
+        self._taken += 1
+        number = self._taken
+        if network in ("residential", "mobile") and self._rng.random() < 0.3:
+            return Place(
+                f"2001:db8:{number >> 16:x}:{number & 0xFFFF:x}::{int(self._rng.integers(1, 65535)):x}", network
+            )
+        return Place(f"10.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}", network)
+
+    def home(self) -> Place:
+        """A residential address: usually a household's own, sometimes one with people on it already (Zipf tail)."""
+        if self._homes and self._rng.random() < 0.35:
+            place, room = self._homes[int(self._rng.integers(len(self._homes)))]
+            if room > 0:
+                index = next(i for i, (known, _) in enumerate(self._homes) if known is place)
+                self._homes[index] = (place, room - 1)
+                return place
+        place = self.fresh("residential")
+        room = int(min(self._rng.zipf(2.3), 25))
+        if len(self._homes) < 512:
+            self._homes.append((place, room))
+        else:
+            self._homes[int(self._rng.integers(512))] = (place, room)
+        return place
+
+    def shared(self, network: NetworkKind, accounts: int, low: int, high: int) -> list[Place]:
+        """Addresses for *accounts* in turn, each shared by a number of them drawn log-uniformly from [low, high]."""
+        places: list[Place] = []
+        while len(places) < accounts:
+            size = int(np.exp(self._rng.uniform(np.log(low), np.log(high + 1))))
+            places += [self.fresh(network)] * max(1, size)
+        return places[:accounts]

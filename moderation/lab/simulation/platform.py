@@ -1,0 +1,181 @@
+"""A whole simulated platform: its accounts, and their events in event-time order."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+
+from moderation.effects import Verdict
+from moderation.events import Account, Client, Deletion, Event, EventKey, Follow, Label, Post
+from moderation.lab.simulation.account_plan import AccountPlan
+from moderation.lab.simulation.addresses import AddressBook
+from moderation.lab.simulation.campaign_accounts import campaign_accounts
+from moderation.lab.simulation.config import SimulationConfig
+from moderation.lab.simulation.follow_graph import follow_edges
+from moderation.lab.simulation.population import CIRCLE_SIZE, genuine_accounts
+from moderation.lab.simulation.posting_times import DAY_MS
+from moderation.lab.simulation.ranges import CAMPAIGNS, HIJACKED, PEOPLE, Campaigns
+from moderation.lab.simulation.rhythm import typing_of
+from moderation.lab.simulation.texts import TextSupplier
+from moderation.lab.simulation.truth import Truth
+
+_LATE_FOLLOWS = 0.15  # share of follows that begin while posts are already written
+_SETTLED_DAYS = 3
+_DELETED = 0.015
+_REVIEWED = 0.005
+_FOLLOW, _DELETION, _LABEL, _POST = range(4)
+
+
+@dataclass(frozen=True)
+class Platform:
+    """The accounts with their truth, and the stream that they cause."""
+
+    config: SimulationConfig
+    texts: TextSupplier
+    plans: Sequence[AccountPlan]
+    edges: Sequence[tuple[int, int]]
+
+    @property
+    def truth(self) -> list[Truth]:
+        """What each account really is; never part of the events."""
+        return [plan.truth for plan in self.plans]
+
+    def events(self) -> Iterator[Event]:
+        """Yield all events in event-time order, the same on every call."""
+        rng = np.random.default_rng([self.config.seed, 2])
+        waiting: list[Event] = []
+        for at, kind, actor, number in self._timetable(rng):
+            if waiting and _ms_of(waiting[0]) != at:
+                yield from _tied(waiting)
+                waiting = []
+            waiting.append(self._event(rng, at, kind, actor, number))
+        yield from _tied(waiting)
+
+    def _timetable(self, rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
+        """(time, kind of event, actor, number) of every event, sorted."""
+        start, days = _start_ms(self.config), self.config.days
+        table = []
+        settled = (self.config.history_days - _SETTLED_DAYS) * DAY_MS  # most follows are old when the first post comes
+        before = start - self.config.history_days * DAY_MS
+        early = rng.random(len(self.edges)) >= _LATE_FOLLOWS
+        for edge, (soon, part) in enumerate(zip(early.tolist(), rng.random(len(self.edges)).tolist(), strict=True)):
+            at = before + int(part * settled) if soon else start + int(part * days * DAY_MS)
+            table.append((at, _FOLLOW, edge, 0))
+        for actor, plan in enumerate(self.plans):
+            for number, at in enumerate(plan.times_ms):
+                table.append((at, _POST, actor, number))
+                draw = rng.random()
+                if draw < _DELETED:
+                    table.append((at + 60_000 + int(rng.exponential(DAY_MS / 2)), _DELETION, actor, number))
+                elif draw < _DELETED + _REVIEWED:
+                    table.append((at + DAY_MS, _LABEL, actor, number))
+        return sorted(table)
+
+    def _event(self, rng: np.random.Generator, at: int, kind: int, actor: int, number: int) -> Event:
+        when = _when(at)
+        if kind == _FOLLOW:
+            follower, followed = self.edges[actor]
+            return Follow.model_construct(
+                account_id=self.plans[follower].account_id, target_account_id=self.plans[followed].account_id, at=when
+            )
+        plan = self.plans[actor]
+        post_id = f"{plan.account_id}-{number}"
+        if kind == _DELETION:
+            return Deletion.model_construct(post_id=post_id, account_id=plan.account_id, at=when)
+        if kind == _LABEL:
+            return self._reviewed(rng, plan, post_id, when)
+        return self._post(rng, plan, post_id, number, when)
+
+    def _reviewed(self, rng: np.random.Generator, plan: AccountPlan, post_id: str, when: datetime) -> Label:
+        """A reviewer's verdict, right in four of five cases and undecided in the others."""
+        verdict: Verdict = "not_a_violation" if plan.truth.genuine else "confirmed"
+        if rng.random() > 0.8:
+            verdict = "uncertain"
+        return Label.model_construct(post_id=post_id, account_id=None, verdict=verdict, at=when, source="reviewers")
+
+    def _post(self, rng: np.random.Generator, plan: AccountPlan, post_id: str, number: int, when: datetime) -> Post:
+        machine = bool(rng.random() < plan.machine_share)
+        size = self.texts.size(plan.source, machine)
+        text = self.texts.text(plan.source, machine, int(rng.integers(size)))
+        place = plan.places[int(rng.integers(len(plan.places)))]
+        figures = plan.figures
+        device = plan.device
+        if plan.devices and rng.random() < 0.5:
+            device = plan.devices[int(rng.integers(len(plan.devices)))]
+        return Post.model_construct(
+            post_id=post_id,
+            text=text,
+            account_id=plan.account_id,
+            created_at=when,
+            lang="en",
+            client=Client.model_construct(
+                ip=place.ip, device_id=device, network_kind=place.network if plan.tells_network else None
+            ),
+            typing=typing_of(rng, plan.manner, text),
+            account=Account.model_construct(
+                created_at=_when(plan.times_ms[0] - int(figures.age_days * DAY_MS)),
+                followers=figures.followers,
+                following=figures.following,
+                posts=figures.posts + number,
+                deleted_posts=figures.deleted_posts,
+                listed=figures.listed,
+                has_bio=figures.has_bio,
+                has_avatar=figures.has_avatar,
+            ),
+        )
+
+
+def build_platform(config: SimulationConfig, texts: TextSupplier) -> Platform:
+    """Draw the accounts and their follows; the events are drawn as they are read."""
+    rng = np.random.default_rng([config.seed, 1])
+    campaign = round(config.accounts * config.campaign_share)
+    unseen = round(campaign * config.unseen_share)
+    genuine = config.accounts - campaign
+    ids = [f"{config.name}-{number:06d}" for number in rng.permutation(config.accounts).tolist()]
+    named = texts.sources()
+    sources = [str(source) for source in rng.choice(list(named), len(ids), p=list(named.values()))]
+    book = AddressBook(rng)
+    when = (_start_ms(config), config.days, config.max_posts)
+    plans = genuine_accounts(rng, PEOPLE[config.parameters], ids[:genuine], sources[:genuine], book, *when)
+    groups: list[tuple[dict[str, Campaigns], int, int]] = [
+        (dict(CAMPAIGNS[config.parameters]), genuine, config.accounts - unseen),
+        ({"hijacked": HIJACKED}, config.accounts - unseen, config.accounts),
+    ]
+    first_ring = 0
+    for ranges, begin, end in groups:
+        made = campaign_accounts(rng, ranges, config.planted, ids[begin:end], sources[begin:end], book, *when)
+        for plan in made:
+            if plan.ring is not None:
+                plan.ring += first_ring
+        first_ring = 1_000_000
+        plans += made
+    circles = max(1, genuine // CIRCLE_SIZE)
+    return Platform(config, texts, plans, follow_edges(rng, plans, circles))
+
+
+def simulate(config: SimulationConfig, texts: TextSupplier) -> Iterator[Event]:
+    """Yield a platform's events in event-time order; the truth is in build_platform(config, texts).truth."""
+    return build_platform(config, texts).events()
+
+
+def _tied(events: list[Event]) -> list[Event]:
+    """Events of one millisecond in the order that the sidecar takes them."""
+    return events if len(events) < 2 else sorted(events, key=lambda event: EventKey.of(event).as_tuple())
+
+
+def _ms_of(event: Event) -> int:
+    at = event.at_ms
+    if at is None:
+        raise ValueError("every simulated event has a time")
+    return at
+
+
+def _start_ms(config: SimulationConfig) -> int:
+    return int(config.start.timestamp() * 1000)
+
+
+def _when(at_ms: int) -> datetime:
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)

@@ -1,0 +1,131 @@
+"""The genuine accounts: ordinary people of many kinds, and those that look like campaigns and are none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from moderation.events import InputMethod
+from moderation.lab.simulation.account_plan import AccountPlan, Figures
+from moderation.lab.simulation.addresses import AddressBook
+from moderation.lab.simulation.posting_times import how_many, like_a_person, on_schedule
+from moderation.lab.simulation.ranges import People
+from moderation.lab.simulation.rhythm import Manner, person
+from moderation.lab.simulation.truth import Truth
+
+_METHOD: dict[str, InputMethod] = {
+    "mobile": "mobile",
+    "carrier": "mobile",
+    "ime": "ime",
+    "dictation": "dictation",
+    "assistive": "assistive",
+}
+CIRCLE_SIZE = 60
+
+
+def genuine_accounts(
+    rng: np.random.Generator,
+    people: People,
+    ids: list[str],
+    sources: list[str],
+    book: AddressBook,
+    start_ms: int,
+    days: int,
+    max_posts: int,
+) -> list[AccountPlan]:
+    """Return one plan for each id; *sources* names the text source of each."""
+    total = sum(people.shares.values())
+    kinds = [
+        str(kind) for kind in rng.choice(list(people.shares), len(ids), p=[s / total for s in people.shares.values()])
+    ]
+    carriers = iter(book.shared("mobile", kinds.count("carrier"), *people.carrier))
+    campuses = iter(book.shared("campus", kinds.count("campus"), *people.campus))
+    services = iter(book.shared("hosting", kinds.count("scheduler"), *people.scheduler_service))
+    fans = iter(_clusters(rng, kinds.count("fan"), *people.fan_cluster))
+    circles = max(1, len(ids) // CIRCLE_SIZE)
+    plans = []
+    for account_id, source, kind in zip(ids, sources, kinds, strict=True):
+        n = how_many(rng, max_posts)
+        times = on_schedule(rng, n, start_ms, days) if kind == "scheduler" else like_a_person(rng, n, start_ms, days)
+        shared = {"carrier": carriers, "campus": campuses, "scheduler": services}.get(kind)
+        places = [next(shared)] if shared is not None else [book.home()]
+        if kind in ("mobile", "carrier", "campus") and rng.random() < 0.5:
+            places.append(book.home() if shared is not None else book.fresh("mobile"))
+        plan = AccountPlan(
+            truth=Truth(account_id, kind, None, None),
+            source=source,
+            machine_share=0.0,
+            manner=_manner(rng, kind, people.tempo),
+            figures=ordinary_figures(rng, newcomer=kind == "newcomer"),
+            places=places,
+            times_ms=times,
+            circle=int(rng.integers(circles)),
+            follows=ordinary_follows(rng, newcomer=kind == "newcomer"),
+            tells_network=bool(rng.random() < 0.85),
+            device=f"{account_id}-d",
+        )
+        if kind == "fan":
+            plan.ring, plan.ring_density = next(fans)
+        plans.append(plan)
+    return plans
+
+
+def ordinary_figures(rng: np.random.Generator, *, newcomer: bool, age_days: float | None = None) -> Figures:
+    """Draw an account's public figures, heavy-tailed, for the age given or an ordinary one; a newcomer has few."""
+    if newcomer:
+        return Figures(
+            age_days=float(rng.uniform(0.02, 6.0)),
+            followers=int(rng.poisson(2)),
+            following=int(rng.poisson(8)),
+            posts=int(rng.poisson(1)),
+            deleted_posts=0,
+            listed=0,
+            has_bio=bool(rng.random() < 0.4),
+            has_avatar=bool(rng.random() < 0.5),
+        )
+    age = float(np.clip(rng.lognormal(np.log(700.0), 1.1), 3.0, 6000.0)) if age_days is None else age_days
+    posts = int(rng.lognormal(np.log(age * 0.4 + 5.0), 1.3))
+    return Figures(
+        age_days=age,
+        followers=int(rng.lognormal(np.log(90.0), 1.5)),
+        following=int(rng.lognormal(np.log(150.0), 1.1)),
+        posts=posts,
+        deleted_posts=int(rng.binomial(min(posts, 10_000), 0.03)),
+        listed=int(rng.poisson(0.8)),
+        has_bio=bool(rng.random() < 0.78),
+        has_avatar=bool(rng.random() < 0.9),
+    )
+
+
+def ordinary_follows(rng: np.random.Generator, *, newcomer: bool) -> int:
+    """How many accounts somebody follows within the simulated part of the platform."""
+    return int(rng.poisson(2.0)) if newcomer else int(min(120, rng.lognormal(np.log(6.0), 0.9)))
+
+
+def _manner(rng: np.random.Generator, kind: str, tempo: float) -> Manner:
+    manner = person(rng, _METHOD.get(kind, "keyboard"), tempo)
+    if kind == "scheduler":
+        return replace(manner, method="api", pattern="none")
+    if kind == "template":
+        return replace(manner, pasted_posts=float(rng.uniform(0.6, 0.98)))
+    if kind == "non_native":
+        slower = float(rng.uniform(1.2, 1.9))
+        return replace(
+            manner,
+            interval_ms=manner.interval_ms * slower,
+            thinking=manner.thinking * 2.0,
+            corrections=min(0.3, manner.corrections * 1.6),
+            pasted_posts=float(rng.beta(2.0, 10.0)),
+        )
+    return manner
+
+
+def _clusters(rng: np.random.Generator, accounts: int, low: int, high: int) -> list[tuple[int, float]]:
+    """Number and density of the dense follow cluster of each of *accounts*, in turn."""
+    clusters: list[tuple[int, float]] = []
+    number = 0
+    while len(clusters) < accounts:
+        number -= 1  # campaigns' rings count up from 0, fans' clusters down from -1
+        clusters += [(number, float(rng.uniform(0.15, 0.6)))] * int(rng.integers(low, high + 1))
+    return clusters[:accounts]

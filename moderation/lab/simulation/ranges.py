@@ -1,0 +1,190 @@
+"""The ranges that populations and campaigns draw from: one set for training, another kept for evaluation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from moderation.events import NetworkKind
+from moderation.lab.simulation.config import Parameters
+from moderation.lab.simulation.rhythm import Pattern
+
+
+@dataclass(frozen=True)
+class People:
+    """The genuine population: shares of its kinds and the sizes of what look like campaigns and are none."""
+
+    shares: Mapping[str, float]
+    carrier: tuple[int, int]
+    """Accounts on one carrier NAT address."""
+    campus: tuple[int, int]
+    fan_cluster: tuple[int, int]
+    scheduler_service: tuple[int, int]
+    """Customers of a scheduling service that post from one hosting address."""
+    tempo: float
+    """Factor on all typing intervals."""
+
+
+@dataclass(frozen=True)
+class Campaigns:
+    """Campaigns of one strength."""
+
+    share: float
+    """Of the campaign accounts."""
+    size: tuple[int, int]
+    network: NetworkKind
+    accounts_per_address: tuple[int, int]
+    """(1, 1): a residential address of its own, like anybody's."""
+    addresses_per_account: int
+    patterns: tuple[Pattern, ...]
+    interval_ms: tuple[float, float]
+    spread: tuple[float, float]
+    machine_share: tuple[float, float]
+    age_days: tuple[float, float]
+    ring_density: tuple[float, float]
+    """Probability that a member follows another member; (0, 0): no ring."""
+    burst_h: tuple[float, float]
+    """Hours within which a campaign's posts fall; (0, 0): whenever a person would."""
+    like_a_person: bool = False
+    """Whether figures, audience and follows are those of ordinary accounts of that age."""
+    borrowed_account: bool = False
+    """Whether the account was a person's, whatever its age, and now posts from a further device."""
+
+
+KINDS: Mapping[str, float] = {
+    "desktop": 0.27,
+    "mobile": 0.28,
+    "carrier": 0.11,
+    "campus": 0.06,
+    "ime": 0.06,
+    "dictation": 0.03,
+    "assistive": 0.02,
+    "scheduler": 0.04,
+    "template": 0.03,
+    "non_native": 0.04,
+    "fan": 0.02,
+    "newcomer": 0.04,
+}
+
+PEOPLE: Mapping[Parameters, People] = {
+    "trained": People(KINDS, (40, 400), (20, 90), (20, 70), (10, 60), 1.0),
+    "held_out": People(
+        {**KINDS, "desktop": 0.20, "carrier": 0.15, "campus": 0.07, "newcomer": 0.06},
+        (60, 600),
+        (30, 140),
+        (30, 90),
+        (15, 80),
+        1.12,
+    ),
+}
+
+CAMPAIGNS: Mapping[Parameters, Mapping[str, Campaigns]] = {
+    "trained": {
+        "weak": Campaigns(
+            share=0.40,
+            size=(12, 40),
+            network="hosting",
+            accounts_per_address=(6, 40),
+            addresses_per_account=1,
+            patterns=("instant", "constant"),
+            interval_ms=(25.0, 90.0),
+            spread=(0.02, 0.12),
+            machine_share=(0.95, 1.0),
+            age_days=(0.5, 20.0),
+            ring_density=(0.4, 0.9),
+            burst_h=(2.0, 12.0),
+        ),
+        "medium": Campaigns(
+            share=0.35,
+            size=(8, 30),
+            network="vpn",
+            accounts_per_address=(3, 8),
+            addresses_per_account=1,
+            patterns=("instant", "uniform", "none"),
+            interval_ms=(90.0, 200.0),
+            spread=(0.3, 0.7),
+            machine_share=(0.85, 1.0),
+            age_days=(5.0, 150.0),
+            ring_density=(0.1, 0.4),
+            burst_h=(12.0, 72.0),
+        ),
+        "strong": Campaigns(
+            share=0.25,
+            size=(8, 25),
+            network="residential",
+            accounts_per_address=(1, 1),
+            addresses_per_account=1,
+            patterns=("human",),
+            interval_ms=(0.0, 0.0),
+            spread=(0.0, 0.0),
+            machine_share=(0.5, 0.7),
+            age_days=(60.0, 900.0),
+            ring_density=(0.0, 0.0),
+            burst_h=(0.0, 0.0),
+            like_a_person=True,
+        ),
+    },
+    "held_out": {
+        "weak": Campaigns(
+            share=0.40,
+            size=(10, 60),
+            network="hosting",
+            accounts_per_address=(4, 25),
+            addresses_per_account=1,
+            patterns=("instant", "constant"),
+            interval_ms=(80.0, 140.0),
+            spread=(0.08, 0.2),
+            machine_share=(0.9, 1.0),
+            age_days=(2.0, 45.0),
+            ring_density=(0.25, 0.6),
+            burst_h=(6.0, 30.0),
+        ),
+        "medium": Campaigns(
+            share=0.35,
+            size=(6, 40),
+            network="vpn",
+            accounts_per_address=(2, 5),
+            addresses_per_account=1,
+            patterns=("instant", "uniform", "none"),
+            interval_ms=(140.0, 280.0),
+            spread=(0.5, 0.85),
+            machine_share=(0.75, 1.0),
+            age_days=(20.0, 300.0),
+            ring_density=(0.05, 0.25),
+            burst_h=(24.0, 120.0),
+        ),
+        "strong": Campaigns(
+            share=0.25,
+            size=(8, 40),
+            network="residential",
+            accounts_per_address=(1, 1),
+            addresses_per_account=1,
+            patterns=("human",),
+            interval_ms=(0.0, 0.0),
+            spread=(0.0, 0.0),
+            machine_share=(0.4, 0.6),
+            age_days=(90.0, 1500.0),
+            ring_density=(0.0, 0.0),
+            burst_h=(0.0, 0.0),
+            like_a_person=True,
+        ),
+    },
+}
+
+HIJACKED = Campaigns(
+    share=1.0,
+    size=(10, 50),
+    network="residential",
+    accounts_per_address=(3, 9),
+    addresses_per_account=3,
+    patterns=("instant", "human"),
+    interval_ms=(0.0, 0.0),
+    spread=(0.0, 0.0),
+    machine_share=(0.85, 1.0),
+    age_days=(0.0, 0.0),
+    ring_density=(0.0, 0.0),
+    burst_h=(4.0, 48.0),
+    like_a_person=True,
+    borrowed_account=True,
+)
+"""The family nothing is trained on: bought accounts with a history, over rotating residential proxies."""

@@ -1,0 +1,1 @@
+"""Labelled texts: reading, partition into parts A and B, near-duplicate clusters."""

@@ -1,0 +1,136 @@
+"""The one cut of the text data: part A trains the detector, part B everything about risk.
+
+The detector never sees part B, so its scores there are what it gives on texts it does not know; a risk model
+stacked on scores of part A would trust them too much. Imports no torch: the risk side uses this module too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from itertools import compress
+from pathlib import Path
+from typing import Literal
+
+from moderation.lab.textdata.imitations import imitation_clusters, words_of
+from moderation.lab.textdata.near_duplicates import band_keys, near_duplicate_clusters
+from moderation.lab.textdata.rows import TextRow, permits_weights, read_rows
+
+Part = Literal["A", "B"]
+
+_KEY = b"moderation-sidecar text partition v1"
+_B_SHARE_BOTH_LABELS = 0.5
+_B_SHARE_ONE_LABEL = 0.25
+# What these sources call a group is a task of a collection, not an author.
+_GROUP_IS_A_TASK = frozenset({"tweeteval"})
+# Titles and posts of one community stay together.
+_SAME_COMMUNITY = {"reddit2013_titles": "reddit2013"}
+# Their groups are accounts, some of which imitate others.
+_GROUP_IS_AN_ACCOUNT = frozenset({"tweepfake"})
+
+
+def load_partition(data_dir: Path, part: Part, manifest: Path | None = None) -> list[TextRow]:
+    """Return the rows of text_train in *part*, the same on every machine, each with the cluster it was cut by.
+
+    Clusters (account with those it imitates, prompt, community, or near-duplicate cluster) go whole into one part,
+    such that B holds half of every source with both labels and a quarter of the others. Rows of B that are near
+    duplicates of a row of A are left out. Raises InputError when the data are missing or other than the manifest's.
+    """
+    rows = list(read_rows(data_dir, "text_train", manifest))
+    bands = [band_keys(row.text) for row in rows]
+    rows = with_clusters(rows, bands)
+    in_b = assign_parts(rows)
+    known = {band for row, row_bands in zip(rows, bands, strict=True) if row.group not in in_b for band in row_bands}
+    if part == "A":
+        return [row for row in rows if row.group not in in_b]
+    return [row for row, keys in zip(rows, bands, strict=True) if row.group in in_b and known.isdisjoint(keys)]
+
+
+def load_training_rows(data_dir: Path, manifest: Path | None = None, *, all_rows: bool = False) -> list[TextRow]:
+    """Return part A, with *all_rows* together with the rows whose licence forbids weights.
+
+    The latter are for measurements whose weights nobody keeps. Raises InputError as `load_partition` does.
+    """
+    return _part_a_of_all_licences(data_dir, manifest) if all_rows else load_partition(data_dir, "A", manifest)
+
+
+def _part_a_of_all_licences(data_dir: Path, manifest: Path | None) -> list[TextRow]:
+    """The cut stays that of `load_partition`: rows of any licence that belong to a cluster of part B, or are near
+    duplicates of its rows, are left out. Clusters are those of all rows.
+    """
+    rows = list(read_rows(data_dir, "text_train", manifest, all_licences=True))
+    bands = [band_keys(row.text) for row in rows]
+    permitted = [permits_weights(row.licence) for row in rows]
+    cut = with_clusters(list(compress(rows, permitted)), compress(bands, permitted))
+    groups_of_b = assign_parts(cut)
+    ids_of_b = {row.id for row in cut if row.group in groups_of_b}
+    known = {band for row, keys in zip(rows, bands, strict=True) if row.id in ids_of_b for band in keys}
+    clustered = with_clusters(rows, bands)
+    touching_b = {row.group for row in clustered if row.id in ids_of_b}
+    return [
+        row
+        for row, keys, permits in zip(clustered, bands, permitted, strict=True)
+        if row.id not in ids_of_b and (permits or (row.group not in touching_b and known.isdisjoint(keys)))
+    ]
+
+
+def with_clusters(rows: Sequence[TextRow], bands: Iterable[tuple[int, ...]]) -> list[TextRow]:
+    """Return the rows with their group replaced by the cluster that must stay whole, never empty."""
+    words: dict[str, Counter[str]] = defaultdict(Counter)
+    machines = set()
+    for row in rows:
+        if row.source in _GROUP_IS_AN_ACCOUNT and row.group:
+            words[row.group].update(words_of(row.text))
+            if row.label == 1:
+                machines.add(row.group)
+    accounts = imitation_clusters(words, machines)
+    duplicates = near_duplicate_clusters([row.id for row in rows], bands)
+    return [replace(row, group=_cluster(row, accounts, duplicates)) for row in rows]
+
+
+def keyed_fraction(name: str, purpose: str) -> float:
+    """Return a number in [0, 1) that depends on *name* and *purpose* only."""
+    digest = hashlib.blake2b(f"{purpose}\0{name}".encode("utf-8", "replace"), key=_KEY, digest_size=8).digest()
+    return int.from_bytes(digest, "big") / 2**64
+
+
+def _cluster(row: TextRow, accounts: dict[str, str], duplicates: dict[str, str]) -> str:
+    if not row.group or row.source in _GROUP_IS_A_TASK:
+        return f"near-duplicates/{duplicates[row.id]}"
+    if row.source in _GROUP_IS_AN_ACCOUNT:
+        return f"{row.source}/{accounts[row.group]}"
+    return f"{_SAME_COMMUNITY.get(row.source, row.source)}/{row.group}"
+
+
+def assign_parts(rows: Sequence[TextRow]) -> set[str]:
+    """Return the clusters of part B: both parts fill to their share of every source and label.
+
+    Largest clusters go first, those of one size in the order of their keyed hash.
+    """
+    strata: dict[str, Counter[tuple[str, int]]] = defaultdict(Counter)
+    totals: Counter[tuple[str, int]] = Counter()
+    for row in rows:
+        strata[row.group][row.source, row.label] += 1
+        totals[row.source, row.label] += 1
+    share = {
+        stratum: _B_SHARE_BOTH_LABELS if (stratum[0], 1 - stratum[1]) in totals else _B_SHARE_ONE_LABEL
+        for stratum in totals
+    }
+    room = {
+        stratum: {"A": (1 - share[stratum]) * total, "B": share[stratum] * total} for stratum, total in totals.items()
+    }
+    quota = {stratum: dict(parts) for stratum, parts in room.items()}
+    chosen = set()
+    for group in sorted(strata, key=lambda name: (-strata[name].total(), keyed_fraction(name, "part"))):
+        pull = {
+            part: sum(count * room[stratum][part] / quota[stratum][part] for stratum, count in strata[group].items())
+            for part in ("A", "B")
+        }
+        part = "B" if pull["B"] > pull["A"] else "A"
+        for stratum, count in strata[group].items():
+            room[stratum][part] -= count
+        if part == "B":
+            chosen.add(group)
+    return chosen

@@ -1,8 +1,0 @@
-"""The room where a platform's event stream is made up, with the truth kept apart from it."""
-
-from moderation.simulation.config import SimulationConfig
-from moderation.simulation.platform import Platform, build_platform, simulate
-from moderation.simulation.texts import TextPool, TextSupplier
-from moderation.simulation.truth import Truth
-
-__all__ = ["Platform", "SimulationConfig", "TextPool", "TextSupplier", "Truth", "build_platform", "simulate"]

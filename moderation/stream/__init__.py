@@ -1,0 +1,1 @@
+"""Reads records in event-time order, judges them in batches and commits each batch in one transaction."""

@@ -1,0 +1,52 @@
+"""What a start with a lost past may claim to know: nothing before every affected partition has shown its beginning."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from moderation.effects import Partition
+from moderation.mapping import Kind
+from moderation.state import PlatformState
+from moderation.stream.ordering import Item
+
+NEVER_MS = 2**62
+"""Later than any event: no window is known yet."""
+
+
+class GapWatch:
+    """Keeps the state degraded until the first event of each partition with a gap has come.
+
+    Windows are known from the latest of those first events on, by when they reached the log: an event can tell of a
+    time long past. Where follow events may be among what was lost, the graph is lost too, and stays so.
+    """
+
+    def __init__(
+        self,
+        state: PlatformState,
+        gaps: Iterable[Partition],
+        holding: Iterable[Partition],
+        kinds: Mapping[str, Kind | None],
+    ) -> None:
+        """*holding* are the partitions with *gaps* that hold records: only those can be waited for."""
+        self._state = state
+        self._waiting = set(holding)
+        self._latest_ms = 0
+        lost = any(kinds.get(partition.topic) in ("follow", None) for partition in gaps)
+        if self._waiting or lost:
+            state.mark_degraded(NEVER_MS if self._waiting else state.degraded_since_ms, graph_lost=lost)
+
+    @property
+    def open(self) -> bool:
+        """Whether the state is not yet known from any time on, so that a snapshot of it would never be."""
+        return bool(self._waiting)
+
+    def note(self, items: Sequence[Item]) -> None:
+        """Take note of items before they are judged."""
+        if not self._waiting:
+            return
+        for item in items:
+            if item.at_ms is not None and item.origin.partition in self._waiting:
+                self._waiting.remove(item.origin.partition)
+                self._latest_ms = max(item.at_ms, item.origin.timestamp_ms or 0, self._latest_ms)
+        if not self._waiting:
+            self._state.mark_degraded(self._latest_ms, graph_lost=False)

@@ -1,0 +1,388 @@
+"""The loop: poll, order, judge, commit everything at once, tell the broker; and how it starts and ends.
+
+It knows the doors only as protocols. A crash at any point is mended by starting again: the ledger, moved in the
+same transaction as the flags, says what is done, and everything after it is done anew.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from moderation.effects import Effects, Origin, Partition
+from moderation.errors import ConnectionLost, FencedError, PositionError, RecordsExpired
+from moderation.events import BadRecord, decode
+from moderation.mapping import FieldMapping, Kind
+from moderation.ports import Claim, Relay, Source, Store
+from moderation.state import PlatformState
+from moderation.stream.gaps import GapWatch
+from moderation.stream.ordering import EventTimeMerge, Item
+from moderation.stream.pipeline import Outcome, Pipeline
+from moderation.stream.recovery import StartPlan, plan_start
+
+log = logging.getLogger(__name__)
+
+POLL_MS = 100
+BUSY_POLL_MS = 20
+"""Never zero, even with a full buffer: the group's rejoin only moves on while the client is given time."""
+ASSIGNMENT_TIMEOUT_S = 60.0
+EXPIRY_EVERY_S = 3600.0
+RELAY_EVERY_S = 30.0
+RETRY_FIRST_S = 0.2
+RETRY_MAX_S = 10.0
+STEPS = ("polled", "scoring", "before_commit", "committed", "hinted", "snapshot")
+"""Names that `on_step` hears, in the order of a round."""
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """What the loop needs to know from the settings."""
+
+    pipeline: str
+    owner: str
+    lease_ttl_s: float
+    max_records: int
+    max_bytes: int
+    buffer_records: int
+    max_idle_ms: float
+    snapshot: Path | None
+    snapshot_every_s: float
+    on_recreated_topic: Literal["stop", "restart"] = "stop"
+    on_lost_records: Literal["stop", "skip"] = "stop"
+
+
+@dataclass
+class Decoder:
+    """Turns a record into an item: the topic says the kind, the ledger says whether it is only a rebuild."""
+
+    kinds: dict[str, Kind | None]
+    mapping: FieldMapping | None
+    live_from: dict[Partition, int] = field(default_factory=dict)
+
+    def item(self, origin: Origin) -> Item:
+        """The record as an item; what cannot be read becomes one that carries the reason."""
+        silent = origin.offset < self.live_from.get(origin.partition, 0)
+        # A producer's clock may run ahead, and its events with it: nothing has arrived later than now.
+        stamp_ms, now_ms = origin.timestamp_ms, int(time.time() * 1000)
+        arrival_ms = min(stamp_ms, now_ms) if stamp_ms is not None and stamp_ms > 0 else now_ms
+        if origin.value is None:
+            return Item(origin, BadRecord("decode", "the record has no value"), silent)
+        try:
+            kind = self.kinds.get(origin.partition.topic)
+            return Item(origin, decode(origin.value, arrival_ms=arrival_ms, kind=kind, mapping=self.mapping), silent)
+        except BadRecord as bad:
+            return Item(origin, bad, silent)
+
+
+def restore_state(
+    make: Callable[[], PlatformState],
+    restore: Callable[[Path], tuple[PlatformState, dict[Partition, int]]],
+    snapshot: Path | None,
+) -> tuple[PlatformState, dict[Partition, int] | None]:
+    """The state of the snapshot with its positions, or a new one where there is no snapshot yet."""
+    if snapshot is None or not snapshot.exists():
+        return make(), None
+    return restore(snapshot)
+
+
+class Sidecar:
+    """One running sidecar over one source and one store."""
+
+    def __init__(
+        self,
+        config: LoopConfig,
+        *,
+        source: Source,
+        store: Store,
+        relay: Relay,
+        decoder: Decoder,
+        build: Callable[[PlatformState], Pipeline],
+        new_state: Callable[[], PlatformState],
+        load_state: Callable[[Path], tuple[PlatformState, dict[Partition, int]]],
+        on_step: Callable[[str], None] = lambda _step: None,
+        on_batch: Callable[[Outcome], None] = lambda _outcome: None,
+    ) -> None:
+        self._config = config
+        self._source = source
+        self._store = store
+        self._relay = relay
+        self._decoder = decoder
+        self._build = build
+        self._new_state = new_state
+        self._load_state = load_state
+        self._on_step = on_step
+        self._on_batch = on_batch
+        self._stop = threading.Event()
+        self.ended = threading.Event()
+        """Set when `run` has returned or raised, and given back what it held."""
+        self._work_over = threading.Event()
+        self._lease_lost = threading.Event()
+        self._lease_keeper = threading.Thread(target=self._keep_lease, name="lease", daemon=True)
+        self._last_beat = time.monotonic()
+        self._positions: dict[Partition, int] = {}
+        self._paused: set[Partition] = set()
+        self.totals: dict[str, int] = {}
+        self.degraded: tuple[str, ...] = ()
+        self._late_seen = 0
+
+    def stop(self) -> None:
+        """End after the batch in hand. May be called from a signal handler."""
+        self._stop.set()
+
+    @property
+    def seconds_without_progress(self) -> float:
+        """How long ago the loop last went round; for a watchdog in another thread."""
+        return time.monotonic() - self._last_beat
+
+    def run(self) -> None:
+        """Work until stopped or the source has ended.
+
+        Raises FencedError when another sidecar took over, PositionError when the log is not the one the ledger
+        knows, ConnectionLost when a server is missing at the start; later outages are waited out.
+        """
+        try:
+            self._take_lease()
+            if not self._stop.is_set():
+                self._lease_keeper.start()
+                while not self._worked_to_the_end():
+                    self._stop.wait(RETRY_FIRST_S)
+        except ConnectionLost:
+            if not self._stop.is_set():
+                raise
+            log.warning("stopped while a server was away; what was not committed is done at the next start")
+        finally:
+            self._work_over.set()
+            self._beat()
+            try:
+                self._source.close()
+                self._release()
+            finally:
+                self.ended.set()  # last: a frozen server can hold these up too, and the watchdog must see it
+
+    def _worked_to_the_end(self) -> bool:
+        """False where records expired before they were read: what is in memory stands before a gap.
+
+        A new start then decides as after a stop: it goes on after the gap, or says what the operator can choose.
+        """
+        try:
+            self._work(*self._start())
+        except RecordsExpired as expired:
+            log.warning("%s; starting again from the ledger", expired)
+            return False
+        return True
+
+    def _take_lease(self) -> None:
+        deadline = time.monotonic() + 1.5 * self._config.lease_ttl_s
+        while not self._renew_lease():
+            if time.monotonic() > deadline:
+                raise FencedError(
+                    f"another sidecar holds the pipeline {self._config.pipeline} and is alive; the in-memory state "
+                    "needs every partition, so a second one has nothing to do. Stop the first or name another pipeline."
+                )
+            if self._stop.wait(min(0.5, self._config.lease_ttl_s / 4)):
+                return
+            self._beat()
+
+    def _renew_lease(self) -> bool:
+        return self._store.acquire_lease(self._config.pipeline, self._config.owner, self._config.lease_ttl_s)
+
+    def _release(self) -> None:
+        if self._lease_keeper.is_alive():
+            self._lease_keeper.join(self._config.lease_ttl_s)  # a renewal under way must not outlive the release
+        try:
+            self._store.release_lease(self._config.pipeline, self._config.owner)
+        except ConnectionLost:
+            log.warning("the lease could not be given back; it lapses by itself")
+
+    def _start(self) -> tuple[Claim, PlatformState, GapWatch]:
+        partitions = self._source.partitions()
+        recreated = self._recreated(partitions)
+        claim = self._store.claim(self._config.pipeline, self._config.owner, partitions)
+        state, positions = restore_state(self._new_state, self._load_state, self._config.snapshot)
+        bounds = self._source.bounds()
+        plan = plan_start(
+            ledger=claim.positions,
+            snapshot=positions,
+            bounds=bounds,
+            on_lost_records=self._config.on_lost_records,
+            recreated=recreated,
+        )
+        if positions is not None and not plan.use_snapshot:
+            log.warning("the snapshot does not fit the log and the ledger; the state is rebuilt from the log")
+            state = self._new_state()
+        self.degraded = tuple(f"{p.topic}/{p.partition}: {reason}" for p, reason in sorted(plan.gaps.items()))
+        self._begin(plan)
+        holding = [partition for partition in plan.gaps if bounds[partition][0] < bounds[partition][1]]
+        return claim, state, GapWatch(state, plan.gaps, holding, self._decoder.kinds)
+
+    def _begin(self, plan: StartPlan) -> None:
+        self._source.resume(self._paused)
+        self._paused = set()
+        self._decoder.live_from = dict(plan.live_from)
+        self._positions = dict(plan.read_from)
+        self._source.seek(plan.read_from)
+        self._source.await_assignment(ASSIGNMENT_TIMEOUT_S)
+        rebuild = sum(max(0, plan.live_from[p] - offset) for p, offset in plan.read_from.items())
+        log.info("start: %d records to rebuild the state from, %s", rebuild, "; ".join(self.degraded) or "state whole")
+
+    def _recreated(self, partitions: Sequence[Partition]) -> frozenset[Partition]:
+        """Partitions of topics that are not the ones the ledger knows. Raises PositionError unless that was chosen."""
+        found: set[Partition] = set()
+        for cluster_id, topic, topic_id in sorted({(p.cluster_id, p.topic, p.topic_id) for p in partitions}):
+            known = self._store.known_topic_ids(self._config.pipeline, cluster_id, topic)
+            if not known or topic_id in known:
+                continue
+            if self._config.on_recreated_topic == "stop":
+                raise PositionError(
+                    f"the topic {topic} was deleted and made again: the ledger knows the one before. "
+                    'Set kafka.on_recreated_topic = "restart" to read the new one from its start.'
+                )
+            found.update(partition for partition in partitions if partition.topic_id == topic_id)
+        return frozenset(found)
+
+    def _work(self, claim: Claim, state: PlatformState, gaps: GapWatch) -> None:
+        pipeline = self._build(state)
+        state.epochs.on_wait = self._beat
+        self._late_seen = state.late_events
+        merge = EventTimeMerge(self._source.partitions(), max_idle_ms=self._config.max_idle_ms, now_ms=_now_ms())
+        last_snapshot, last_expiry, last_relay = time.monotonic(), -math.inf, -math.inf
+
+        def handled(*, flush: bool) -> bool:
+            """Say whether a batch of what was read was there to be handled; all that was read is there to *flush*."""
+            items = merge.take(self._config.max_records, _now_ms(), max_bytes=self._config.max_bytes, flush=flush)
+            if items:
+                gaps.note(items)
+                self._handle(pipeline, claim, items, state)
+            return bool(items)
+
+        while not self._stop.is_set():
+            self._beat()
+            self._check_lease()
+            try:
+                self._fill(merge)
+            except RecordsExpired:
+                # What was read before the gap may be gone from the log as well: it is done before the new start.
+                while not self._stop.is_set() and handled(flush=True):
+                    self._beat()
+                    self._check_lease()
+                raise
+            if not handled(flush=self._source.ended) and self._source.ended and not len(merge):
+                break
+            if time.monotonic() - last_snapshot > self._config.snapshot_every_s:
+                self._snapshot(state, gaps)
+                last_snapshot = time.monotonic()
+            if time.monotonic() - last_expiry > EXPIRY_EVERY_S:
+                self._wait_out(self._store.expire)
+                last_expiry = time.monotonic()
+            if time.monotonic() - last_relay > RELAY_EVERY_S:
+                self._relay_letters()
+                last_relay = time.monotonic()
+        self._relay_letters()
+        self._snapshot(state, gaps)
+
+    def _fill(self, merge: EventTimeMerge) -> None:
+        """Take in what was fetched; a partition that is far ahead is paused until the others have caught up."""
+        try:
+            records = self._source.poll(BUSY_POLL_MS if len(merge) > self._config.max_records else POLL_MS)
+        except ConnectionLost as lost:
+            log.warning("%s", lost)
+            self._stop.wait(RETRY_FIRST_S)
+            return
+        for record in records:
+            merge.add(self._decoder.item(record))
+        if records:
+            merge.note_arrivals({record.partition for record in records}, _now_ms())
+            self._on_step("polled")
+        full = {p for p in self._source.partitions() if merge.buffered(p) >= self._config.buffer_records}
+        self._source.pause(full)  # all of them: a client forgets what was paused when its group rebalances
+        self._source.resume(self._paused - full)
+        self._paused = full
+
+    def _handle(self, pipeline: Pipeline, claim: Claim, items: Sequence[Item], state: PlatformState) -> None:
+        self._on_step("scoring")
+        outcome = pipeline.process(items)
+        self._on_step("before_commit")
+        if outcome.effects.positions:
+            self._persist(claim, outcome.effects)
+        for item in items:
+            done = self._positions.get(item.origin.partition, 0)
+            self._positions[item.origin.partition] = max(done, item.origin.offset + 1)
+        if state.late_events > self._late_seen:
+            outcome.effects.count("late_events", state.late_events - self._late_seen)
+            self._late_seen = state.late_events
+        for name, count in outcome.effects.counters.items():
+            self.totals[name] = self.totals.get(name, 0) + count
+        self._on_batch(outcome)
+
+    def _persist(self, claim: Claim, effects: Effects) -> None:
+        """Database first, broker second: the order that a crash between the two cannot turn into a loss."""
+        self._wait_out(lambda: self._store.commit(claim, effects))
+        self._on_step("committed")
+        self._source.commit(effects.positions)
+        self._on_step("hinted")
+        if effects.dead_letters:
+            self._relay_letters()
+
+    def _wait_out(self, work: Callable[[], object]) -> None:
+        """Do `work` again until the server answers; it must be harmless to repeat."""
+        pause_s = RETRY_FIRST_S
+        while True:
+            try:
+                work()
+                return
+            except ConnectionLost as lost:
+                log.warning("%s; trying again in %.1f s", lost, pause_s)
+                self._beat()
+                if self._stop.wait(pause_s):
+                    raise
+                pause_s = min(2 * pause_s, RETRY_MAX_S)
+
+    def _relay_letters(self) -> None:
+        """Send waiting dead letters; those that cannot go now stay in the outbox and go with a later batch."""
+        try:
+            while self._relay.run_once():
+                self._beat()
+        except ConnectionLost as lost:
+            log.warning("dead letters wait in the outbox: %s", lost)
+
+    def _snapshot(self, state: PlatformState, gaps: GapWatch) -> None:
+        """A snapshot only shortens the next start, so one that cannot be written is said and not fatal.
+
+        While a gap is open there is none: a start from it would not know that it still has to wait.
+        """
+        if self._config.snapshot is None or gaps.open:
+            return
+        try:
+            state.snapshot(self._config.snapshot, dict(self._positions))
+        except ConnectionLost as lost:
+            log.warning("%s", lost)
+        else:
+            self._on_step("snapshot")
+
+    def _keep_lease(self) -> None:
+        """In a thread of its own: long scoring, a slow start or a snapshot must not cost the lease."""
+        while not self._work_over.wait(self._config.lease_ttl_s / 3):
+            try:
+                if not self._renew_lease():
+                    self._lease_lost.set()
+                    return
+            except ConnectionLost as lost:
+                log.warning("the lease could not be renewed: %s", lost)
+
+    def _check_lease(self) -> None:
+        """Losing the lease ends the work; the fence in the ledger guards what this cannot."""
+        if self._lease_lost.is_set():
+            raise FencedError("another sidecar took the lease of this pipeline; this one ends without writing more")
+
+    def _beat(self) -> None:
+        self._last_beat = time.monotonic()
+
+
+def _now_ms() -> float:
+    return time.monotonic() * 1000

@@ -1,1 +1,0 @@
-"""The room where the text detector is trained and measured on data that is not in the repository."""

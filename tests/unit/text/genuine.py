@@ -1,4 +1,4 @@
-"""Genuine texts of many languages and habits, written for these tests: normalisation has nothing to do on them."""
+"""Genuine texts of many languages and habits, written for these tests: normalisation only removes their emoji."""
 
 from __future__ import annotations
 
@@ -52,3 +52,10 @@ GENUINE = {
     "faces": ">:( and >.< and >_< and \\_(ツ)_/",
     "a struck-out word": "that is n\u0336o\u0336t\u0336 right",
 }
+
+WITHOUT_EMOJI = {
+    GENUINE["emoji"]: "",
+    GENUINE["a flag spelled with tags"]: "!",
+    GENUINE["emoji repeated"]: "soooooo good",
+}
+"""What normalisation leaves of the texts with emoji."""

@@ -25,16 +25,16 @@ from moderation.text import normalise, normalised
         ("ｆｕｌｌ ｗｉｄｔｈ", "full width"),
         ("one\n\n two\t three ", "one two three"),
         ("lone \ud800 surrogate", "lone \ufffd surrogate"),
-        ("see https://example.org/a?b=c now", "see http now"),
-        ("thanks @some_body!", "thanks @user!"),
+        ("see https://example.org/a?b=c now", "see now"),
+        ("thanks @some_body!", "thanks!"),
         ("write to me@example.org", "write to me@example.org"),
         ("привет мир", "привет мир"),
         ("\u200b\u2060\ufeff", ""),
         ("what?????? no....", "what??? no..."),
-        ("a ---- b ____ c 、、、、 d", "a --- b ___ c 、、、 d"),
-        ("soooooo 😂😂😂😂😂 100000", "soooooo 😂😂😂😂😂 100000"),
-        ("@x\u0301y hello", "@user hello"),
-        ("@ک\u200cت hello", "@user hello"),
+        ("a ____ c 、、、、 d", "a ___ c 、、、 d"),
+        ("soooooo 😂😂😂😂😂 100000", "soooooo 100000"),
+        ("@x\u0301y hello", "hello"),
+        ("@ک\u200cت hello", "hello"),
     ],
 )
 def test_a_reader_s_form(text: str, clean: str) -> None:
@@ -79,9 +79,9 @@ def test_normalising_twice_changes_nothing(text: str) -> None:
 
 @given(st.text(st.characters(max_codepoint=126, exclude_characters="`>{};="), max_size=80))
 def test_ascii_takes_the_short_way_to_the_same_form(text: str) -> None:
-    short, long = normalised(text), normalised(text + " é")
-    assert f"{short.text} é".strip() == long.text
-    assert short.tampering.letters == long.tampering.letters - 1 == sum(map(str.isalpha, text))
+    short, long = normalised(text), normalised(text + "\ufeff")
+    assert short.text == long.text
+    assert short.tampering.letters == long.tampering.letters == sum(map(str.isalpha, text))
 
 
 @pytest.mark.parametrize(
@@ -102,6 +102,16 @@ def test_ascii_takes_the_short_way_to_the_same_form(text: str) -> None:
         "".join(chr(code) for code in range(0x20, 0x20000)) * 4,
         "!?" * 500_000,
         "\u0301" + "k\u0489\u0301\u0301" * 200_000,
+        "#a " * 300_000,
+        "**a " * 250_000,
+        "<a <b" * 200_000,
+        "[a](" * 250_000,
+        ":a:" * 300_000,
+        "| " * 500_000,
+        "- " * 500_000,
+        "&amp;" * 200_000,
+        "x." * 500_000,
+        "||a " * 250_000,
     ],
     ids=[
         "combining marks",
@@ -119,6 +129,16 @@ def test_ascii_takes_the_short_way_to_the_same_form(text: str) -> None:
         "all of Unicode",
         "punctuation",
         "towers of marks",
+        "hashtags",
+        "half emphasis",
+        "half tags",
+        "half links",
+        "emoji codes",
+        "table bars",
+        "list marks",
+        "entities",
+        "domains",
+        "half spoilers",
     ],
 )
 def test_hostile_text_takes_bounded_time(text: str) -> None:

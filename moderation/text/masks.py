@@ -7,7 +7,7 @@ import re
 _FENCED = re.compile(r"```.*?```", re.DOTALL)
 # A backtick after a letter is somebody's apostrophe, one beside a blank inside is a quotation mark.
 _INLINE = re.compile(r"(?<![\w`])`(?!\s)([^`]{1,200})(?<!\s)`(?!`)")
-_EMPTY = re.compile(r"`\s{0,9}`")
+_EMPTY = re.compile(r"(?<!`)`\s{1,9}`(?!`)")
 _SHORT_CODE = 4
 _PARAGRAPHS = re.compile(r"(\n[^\S\n]*\n\s*)")
 _SIGNS_OF_CODE = frozenset(r"{}[]()<>=;|\$_*/+&^%#~")

@@ -1,12 +1,10 @@
-"""Which tokens a training step sees: balanced by source and label, cropped at random, thinned a little.
+"""The tokens of a training step: texts drawn by stratum, cropped at random, some tokens dropped.
 
 Every batch depends on the seed and the number of the step alone, so a resumed run continues as if never stopped.
 """
 
 from __future__ import annotations
 
-import math
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -18,19 +16,15 @@ from tokenizers import Tokenizer
 from moderation.detector.tokenizing import PlainIds, prepared
 from moderation.lab.checkpoints.vocabulary import CROP_MAX_TOKENS, SpecialTokens
 from moderation.lab.detector.attacked import attacked_text
+from moderation.lab.detector.draws import draw_weights
 from moderation.lab.textdata.rows import TextRow
 from moderation.text import normalise
 
-CROP_MIN_TOKENS = 10
+CROP_MIN_TOKENS = 8
 TOKEN_DROPOUT = 0.05
 # Steps whose texts are drawn together and then dealt out by length, which saves most of the padding.
 STEPS_DEALT_TOGETHER = 8
 _TEXTS_TOKENISED_TOGETHER = 1024
-# How often a source is drawn, per label it has. A source of one label can teach nothing but itself, so it
-# counts less; small sources count less so that they are not learned by heart.
-_WEIGHT_BOTH_LABELS = 1.0
-_WEIGHT_ONE_LABEL = 0.4
-_FULL_WEIGHT_ROWS = 600
 
 
 @dataclass(frozen=True)
@@ -53,7 +47,7 @@ class TokenisedTexts:
     attacked: Tokens | None
     """The same texts after one attack each; None where none was asked for."""
     labels: NDArray[np.float32]  # (texts,)
-    strata: tuple[NDArray[np.int64], ...]  # indices of the texts of each source and label
+    strata: tuple[NDArray[np.int64], ...]  # indices of the texts of each stratum of `draw_weights`
     weights: NDArray[np.float64]  # (strata,), sums to 1
 
 
@@ -78,17 +72,14 @@ def tokenise(rows: Sequence[TextRow], tokenizer: Tokenizer, *, attacked: bool = 
     machine.
     """
     tokens = _tokens((row.text for row in rows), tokenizer)
-    members: dict[tuple[str, int], list[int]] = defaultdict(list)
-    for index, row in enumerate(rows):
-        if len(tokens.of(index)):
-            members[row.source, row.label].append(index)
-    weights = np.array([_weight(stratum, members) for stratum in sorted(members)])
+    kept = [index for index in range(len(rows)) if len(tokens.of(index))]
+    strata, weights = draw_weights(rows, kept)
     return TokenisedTexts(
         tokens=tokens,
         attacked=_tokens((attacked_text(row) for row in rows), tokenizer) if attacked else None,
         labels=np.array([row.label for row in rows], dtype=np.float32),
-        strata=tuple(np.array(members[stratum]) for stratum in sorted(members)),
-        weights=weights / weights.sum(),
+        strata=strata,
+        weights=weights,
     )
 
 
@@ -130,7 +121,10 @@ def batch_of_step(
         (texts.attacked if attack and texts.attacked else texts.tokens).of(text)
         for text, attack in zip(chosen, changed, strict=True)
     ]
-    crops = [_crop(tokens, rng, special.unknown, token_dropout) for tokens in read]
+    lengths = _crop_lengths([len(tokens) for tokens in read], texts.labels[chosen], rng)
+    crops = [
+        _crop(tokens, length, rng, special.unknown, token_dropout) for tokens, length in zip(read, lengths, strict=True)
+    ]
     by_length = np.argsort([len(crop) for crop in crops], kind="stable")
     place = int(rng.permutation(STEPS_DEALT_TOGETHER)[place])
     members = by_length[place * size : (place + 1) * size]
@@ -150,17 +144,25 @@ def pad(crops: Sequence[NDArray[np.int32]], special: SpecialTokens) -> tuple[NDA
     return ids, mask
 
 
-def _crop(tokens: NDArray[np.int32], rng: np.random.Generator, unknown: int, dropout: float) -> NDArray[np.int32]:
-    """Return a random stretch of the tokens, some of them replaced by *unknown*."""
-    length = min(len(tokens), int(rng.integers(CROP_MIN_TOKENS, CROP_MAX_TOKENS + 1)))
+def _crop_lengths(lengths: Sequence[int], labels: NDArray[np.float32], rng: np.random.Generator) -> list[int]:
+    """Return how many tokens of each text are read: as many of machine texts as of human ones, by distribution.
+
+    Human posts are often shorter than a crop and machine texts hardly ever are, so length would predict the label.
+    """
+    wanted = rng.integers(CROP_MIN_TOKENS, CROP_MAX_TOKENS + 1, len(lengths))
+    read = np.minimum(lengths, wanted)
+    human = read[labels == 0]
+    if len(human):
+        machine = labels == 1
+        read[machine] = np.minimum(np.array(lengths)[machine], rng.choice(human, int(machine.sum())))
+    return [int(length) for length in read]
+
+
+def _crop(
+    tokens: NDArray[np.int32], length: int, rng: np.random.Generator, unknown: int, dropout: float
+) -> NDArray[np.int32]:
+    """Return a random stretch of *length* tokens, some of them replaced by *unknown*."""
     start = int(rng.integers(len(tokens) - length + 1))
     crop = tokens[start : start + length].copy()
     crop[rng.random(length) < dropout] = unknown
     return crop
-
-
-def _weight(stratum: tuple[str, int], members: dict[tuple[str, int], list[int]]) -> float:
-    source, label = stratum
-    weight = _WEIGHT_BOTH_LABELS if (source, 1 - label) in members else _WEIGHT_ONE_LABEL
-    rows = min(len(members[source, side]) for side in (0, 1) if (source, side) in members)
-    return weight * min(1.0, math.sqrt(rows / _FULL_WEIGHT_ROWS))

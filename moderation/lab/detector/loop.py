@@ -28,7 +28,7 @@ from moderation.lab.detector.stepping import Note, run_steps
 from moderation.lab.detector.validation import logits_of, within_source
 from moderation.lab.textdata.partition import load_training_rows
 from moderation.lab.textdata.rows import TextRow
-from moderation.lab.textdata.slices import in_validation, validation_sample
+from moderation.lab.textdata.slices import in_validation, sample_per_stratum, validation_sample
 
 __all__ = ["CHECKPOINT", "TrainingPlan", "learning_rate", "special_tokens", "train", "train_on"]
 
@@ -51,7 +51,8 @@ def train(
     check_checkpoint(out / CHECKPOINT if begun else start_from)
     rows = load_training_rows(data_dir, data_manifest, all_rows=plan.all_rows)
     held_out = validation_sample(rows, plan.validation_per_stratum)
-    train_on([row for row in rows if not in_validation(row)], held_out, out, start_from, plan, device)
+    trained = sample_per_stratum([row for row in rows if not in_validation(row)], plan.rows_per_stratum, "train")
+    train_on(trained, held_out, out, start_from, plan, device)
 
 
 def train_on(

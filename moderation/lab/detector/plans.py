@@ -41,6 +41,8 @@ class TrainingPlan:
     """Steps from a round to the next."""
     hard_negative_pool: int = 4000
     """Human texts that a round scores."""
+    rows_per_stratum: int = 4000
+    """Rows of each source and label that are trained on at most: more would be tokenised and hardly drawn."""
     all_rows: bool = False
     """Whether rows whose licence forbids weights are read too: for measuring only."""
     bf16: bool = False

@@ -7,7 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Mapping
 
-from moderation.lab.textdata.near_duplicates import Clusters
+from networkx.utils import UnionFind
 
 _WORD = re.compile(r"\w+")
 _AS_NEAR = 0.8
@@ -25,17 +25,17 @@ def imitation_clusters(words: Mapping[str, Counter[str]], machines: set[str]) ->
     cosine, and to every person at least 0.8 times as near (some bots imitate two people).
     """
     vectors = _tf_idf(words)
-    clusters = Clusters()
+    clusters = UnionFind(vectors)
     for machine in sorted(machines):
         others = {name: _cosine(vectors[machine], vectors[name]) for name in sorted(vectors) if name != machine}
         if not others:
             continue
         nearest = max(others, key=lambda name: (others[name], name))
-        clusters.join(machine, nearest)
+        clusters.union(machine, nearest)
         for name, cosine in others.items():
             if name not in machines and cosine >= _AS_NEAR * others[nearest]:
-                clusters.join(machine, name)
-    return {name: str(clusters.find(name)) for name in sorted(vectors)}
+                clusters.union(machine, name)
+    return {name: str(clusters[name]) for name in sorted(vectors)}
 
 
 def _tf_idf(words: Mapping[str, Counter[str]]) -> dict[str, dict[str, float]]:

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterable, Sequence
 from typing import TypeVar
 
 import numpy as np
+from networkx.utils import UnionFind
 from numpy.typing import NDArray
 
 _BANDS = 4
@@ -48,34 +49,12 @@ def band_keys(text: str) -> tuple[int, ...]:
     return tuple(zlib.crc32(band.tobytes(), number) << 3 | number for number, band in enumerate(bands))
 
 
-class Clusters:
-    """Union-find over any keys: joined keys have the same representative."""
-
-    def __init__(self) -> None:
-        self._parent: dict[Hashable, Hashable] = {}
-
-    def find(self, key: Hashable) -> Hashable:
-        """Return the representative of the cluster that *key* is in."""
-        root = key
-        while (above := self._parent.get(root, root)) != root:
-            root = above
-        while key != root:
-            above = self._parent.get(key, key)
-            self._parent[key] = root
-            key = above
-        return root
-
-    def join(self, one: Hashable, other: Hashable) -> None:
-        """Put both keys into one cluster."""
-        self._parent[self.find(one)] = self.find(other)
-
-
 def near_duplicate_clusters(keys: Sequence[Key], bands: Iterable[tuple[int, ...]]) -> dict[Key, Key]:
     """Return for each key the first key of its cluster; keys that share a band belong together."""
-    clusters = Clusters()
+    clusters = UnionFind()
     first_with: dict[int, Key] = {}
     for key, key_bands in zip(keys, bands, strict=True):
         for band in key_bands:
-            clusters.join(key, first_with.setdefault(band, key))
+            clusters.union(key, first_with.setdefault(band, key))
     first: dict[Hashable, Key] = {}
-    return {key: first.setdefault(clusters.find(key), key) for key in keys}
+    return {key: first.setdefault(clusters[key], key) for key in keys}

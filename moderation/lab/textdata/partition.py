@@ -1,7 +1,7 @@
-"""The one cut of the text data: part A trains the detector, part B everything about risk.
+"""The partition of the training texts: part A trains the detector, part B everything about risk.
 
-The detector never sees part B, so its scores there are what it gives on texts it does not know; a risk model
-stacked on scores of part A would trust them too much. Imports no torch: the risk side uses this module too.
+The detector never reads part B, so its scores there are those of unknown texts. Imports no torch: the risk models use
+this module too.
 """
 
 from __future__ import annotations
@@ -15,32 +15,27 @@ from pathlib import Path
 from typing import Literal
 
 from moderation.lab.textdata.imitations import imitation_clusters, words_of
+from moderation.lab.textdata.manifest import DataManifest, read_data_manifest
 from moderation.lab.textdata.near_duplicates import band_keys, near_duplicate_clusters
-from moderation.lab.textdata.rows import TextRow, permits_weights, read_rows
+from moderation.lab.textdata.rows import TextRow, read_rows
 
 Part = Literal["A", "B"]
 
 _KEY = b"moderation-sidecar text partition v1"
-_B_SHARE_BOTH_LABELS = 0.5
-_B_SHARE_ONE_LABEL = 0.25
-# What these sources call a group is a task of a collection, not an author.
-_GROUP_IS_A_TASK = frozenset({"tweeteval"})
-# Titles and posts of one community stay together.
-_SAME_COMMUNITY = {"reddit2013_titles": "reddit2013"}
-# Their groups are accounts, some of which imitate others.
-_GROUP_IS_AN_ACCOUNT = frozenset({"tweepfake"})
+_B_SHARE = 0.3
 
 
-def load_partition(data_dir: Path, part: Part, manifest: Path | None = None) -> list[TextRow]:
-    """Return the rows of text_train in *part*, the same on every machine, each with the cluster it was cut by.
+def load_partition(data_dir: Path, part: Part, manifest_file: Path | None = None) -> list[TextRow]:
+    """Return the rows of the training files in *part*, the same on every machine, each with its cluster as group.
 
-    Clusters (account with those it imitates, prompt, community, or near-duplicate cluster) go whole into one part,
-    such that B holds half of every source with both labels and a quarter of the others. Rows of B that are near
-    duplicates of a row of A are left out. Raises InputError when the data are missing or other than the manifest's.
+    A cluster (account with those it imitates, prompt, community, or near-duplicates) is in one part; B holds 30 % of
+    every source and label. Rows of B that are near duplicates of a row of A are left out. Raises InputError when the
+    data are missing or other than the manifest's.
     """
-    rows = list(read_rows(data_dir, "text_train", manifest))
+    manifest = read_data_manifest(manifest_file)
+    rows = list(read_rows(data_dir, "train", manifest))
     bands = [band_keys(row.text) for row in rows]
-    rows = with_clusters(rows, bands)
+    rows = with_clusters(rows, bands, manifest)
     in_b = assign_parts(rows)
     known = {band for row, row_bands in zip(rows, bands, strict=True) if row.group not in in_b for band in row_bands}
     if part == "A":
@@ -48,26 +43,26 @@ def load_partition(data_dir: Path, part: Part, manifest: Path | None = None) -> 
     return [row for row, keys in zip(rows, bands, strict=True) if row.group in in_b and known.isdisjoint(keys)]
 
 
-def load_training_rows(data_dir: Path, manifest: Path | None = None, *, all_rows: bool = False) -> list[TextRow]:
-    """Return part A, with *all_rows* together with the rows whose licence forbids weights.
+def load_training_rows(data_dir: Path, manifest_file: Path | None = None, *, all_rows: bool = False) -> list[TextRow]:
+    """Return part A, with *all_rows* together with the rows whose licence forbids publishing weights.
 
-    The latter are for measurements whose weights nobody keeps. Raises InputError as `load_partition` does.
+    Raises InputError as `load_partition` does.
     """
-    return _part_a_of_all_licences(data_dir, manifest) if all_rows else load_partition(data_dir, "A", manifest)
+    if all_rows:
+        return _part_a_of_all_licences(data_dir, read_data_manifest(manifest_file))
+    return load_partition(data_dir, "A", manifest_file)
 
 
-def _part_a_of_all_licences(data_dir: Path, manifest: Path | None) -> list[TextRow]:
-    """The cut stays that of `load_partition`: rows of any licence that belong to a cluster of part B, or are near
-    duplicates of its rows, are left out. Clusters are those of all rows.
-    """
-    rows = list(read_rows(data_dir, "text_train", manifest, all_licences=True))
+def _part_a_of_all_licences(data_dir: Path, manifest: DataManifest) -> list[TextRow]:
+    """Part A as `load_partition` has it, and the other rows that no row of part B is related to."""
+    rows = list(read_rows(data_dir, "train", manifest, all_licences=True))
     bands = [band_keys(row.text) for row in rows]
-    permitted = [permits_weights(row.licence) for row in rows]
-    cut = with_clusters(list(compress(rows, permitted)), compress(bands, permitted))
+    permitted = [manifest.permits_weights(row.source, row.licence) for row in rows]
+    cut = with_clusters(list(compress(rows, permitted)), compress(bands, permitted), manifest)
     groups_of_b = assign_parts(cut)
     ids_of_b = {row.id for row in cut if row.group in groups_of_b}
     known = {band for row, keys in zip(rows, bands, strict=True) if row.id in ids_of_b for band in keys}
-    clustered = with_clusters(rows, bands)
+    clustered = with_clusters(rows, bands, manifest)
     touching_b = {row.group for row in clustered if row.id in ids_of_b}
     return [
         row
@@ -76,18 +71,18 @@ def _part_a_of_all_licences(data_dir: Path, manifest: Path | None) -> list[TextR
     ]
 
 
-def with_clusters(rows: Sequence[TextRow], bands: Iterable[tuple[int, ...]]) -> list[TextRow]:
-    """Return the rows with their group replaced by the cluster that must stay whole, never empty."""
+def with_clusters(rows: Sequence[TextRow], bands: Iterable[tuple[int, ...]], manifest: DataManifest) -> list[TextRow]:
+    """Return the rows with their group replaced by the cluster that must stay together, never empty."""
     words: dict[str, Counter[str]] = defaultdict(Counter)
     machines = set()
     for row in rows:
-        if row.source in _GROUP_IS_AN_ACCOUNT and row.group:
+        if manifest.source(row.source).groups == "imitators" and row.group:
             words[row.group].update(words_of(row.text))
             if row.label == 1:
                 machines.add(row.group)
     accounts = imitation_clusters(words, machines)
     duplicates = near_duplicate_clusters([row.id for row in rows], bands)
-    return [replace(row, group=_cluster(row, accounts, duplicates)) for row in rows]
+    return [replace(row, group=_cluster(row, accounts, duplicates, manifest)) for row in rows]
 
 
 def keyed_fraction(name: str, purpose: str) -> float:
@@ -96,12 +91,13 @@ def keyed_fraction(name: str, purpose: str) -> float:
     return int.from_bytes(digest, "big") / 2**64
 
 
-def _cluster(row: TextRow, accounts: dict[str, str], duplicates: dict[str, str]) -> str:
-    if not row.group or row.source in _GROUP_IS_A_TASK:
+def _cluster(row: TextRow, accounts: dict[str, str], duplicates: dict[str, str], manifest: DataManifest) -> str:
+    source = manifest.source(row.source)
+    if not row.group or source.groups == "tasks":
         return f"near-duplicates/{duplicates[row.id]}"
-    if row.source in _GROUP_IS_AN_ACCOUNT:
+    if source.groups == "imitators":
         return f"{row.source}/{accounts[row.group]}"
-    return f"{_SAME_COMMUNITY.get(row.source, row.source)}/{row.group}"
+    return f"{source.groups_of or row.source}/{row.group}"
 
 
 def assign_parts(rows: Sequence[TextRow]) -> set[str]:
@@ -114,13 +110,7 @@ def assign_parts(rows: Sequence[TextRow]) -> set[str]:
     for row in rows:
         strata[row.group][row.source, row.label] += 1
         totals[row.source, row.label] += 1
-    share = {
-        stratum: _B_SHARE_BOTH_LABELS if (stratum[0], 1 - stratum[1]) in totals else _B_SHARE_ONE_LABEL
-        for stratum in totals
-    }
-    room = {
-        stratum: {"A": (1 - share[stratum]) * total, "B": share[stratum] * total} for stratum, total in totals.items()
-    }
+    room = {stratum: {"A": (1 - _B_SHARE) * total, "B": _B_SHARE * total} for stratum, total in totals.items()}
     quota = {stratum: dict(parts) for stratum, parts in room.items()}
     chosen = set()
     for group in sorted(strata, key=lambda name: (-strata[name].total(), keyed_fraction(name, "part"))):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
-from moderation.checksum import sha256_of
 from moderation.errors import InputError
+from moderation.lab.textdata.manifest import DataManifest, Split
 
 _READ_BYTES = 1 << 18
 
@@ -28,52 +27,70 @@ class TextRow:
     licence: str
     sampling: str = ""
     language: str = ""
+    register: str = "unknown"
+    author: str = ""
+    community: str = ""
+    family: str = ""
+    """The family of the generator; empty where the data name none."""
+    prompt_kind: str = ""
+    second_language: bool = False
+    first_language: str = ""
+    level: str = ""
+    formal: bool = False
+    year: int | None = None
 
 
-def read_rows(
-    data_dir: Path, name: str, manifest: Path | None = None, *, all_licences: bool = False
-) -> Iterator[TextRow]:
-    """Yield the rows of ``<data_dir>/<name>.jsonl.zst`` whose licence permits weights to be published.
+def read_rows(data_dir: Path, split: Split, manifest: DataManifest, *, all_licences: bool = False) -> Iterator[TextRow]:
+    """Yield the rows of the files of *split* whose licence permits weights to be published.
 
-    With *all_licences* the others too, for measurements whose weights nobody keeps. The group is empty where the file
-    names none. Raises InputError when the file is missing, unreadable or not the one whose SHA-256 stands in
-    *manifest*, by default the committed ``data_manifest.json``.
+    *all_licences* yields the others too, for measurements. The group is empty where the file has none. Raises
+    InputError when a file is missing, unreadable or not the one that the manifest lists.
     """
-    path = data_dir / f"{name}.jsonl.zst"
-    check_hash(path, manifest)
     seen: set[str] = set()
-    with path.open("rb") as file:
-        for number, line in enumerate(_lines(file, path), start=1):
-            try:
-                row = json.loads(str(line, encoding="utf-8"))
-                licence = str(row.get("lic", ""))
-                if not all_licences and not permits_weights(licence):
+    for name in manifest.train if split == "train" else manifest.dev:
+        path = manifest.checked(data_dir, name)
+        with path.open("rb") as file:
+            for number, line in enumerate(_lines(file, path), start=1):
+                try:
+                    row = _row(json.loads(str(line, encoding="utf-8")), manifest)
+                except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+                    raise InputError(
+                        f"Line {number} of {path} is not a text row ({error}); correct it, or fetch the file again."
+                    ) from error
+                if not all_licences and not manifest.permits_weights(row.source, row.licence):
                     continue
-                read = _row(row, licence)
-            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-                raise InputError(
-                    f"Line {number} of {path} is not a text row ({error}); correct it, or fetch the file again."
-                ) from error
-            if read.id in seen:
-                raise InputError(f"Line {number} of {path} has the id {read.id} again; give every row its own.")
-            seen.add(read.id)
-            yield read
+                if row.id in seen:
+                    raise InputError(f"Line {number} of {path} repeats the id {row.id}; ids must be unique.")
+                seen.add(row.id)
+                yield row
 
 
-def _row(row: dict[str, object], licence: str) -> TextRow:
-    label = row["label"]
-    if not isinstance(label, int) or label not in (0, 1):
-        raise ValueError(f"its label is {label!r}, not 0 for a person's or 1 for a machine's")
+def _row(row: dict[str, Any], manifest: DataManifest) -> TextRow:
+    label, source = row["label"], str(row["source"])
+    if not isinstance(label, int) or isinstance(label, bool) or label not in (0, 1):
+        raise ValueError(f"its label is {label!r}, not 0 (human) or 1 (machine)")
+    if not source:
+        raise ValueError("its source is empty")
     return TextRow(
         id=str(row["id"]),
-        source=str(row["source"]),
-        label=int(label),
+        source=source,
+        label=label,
         group=str(row.get("group") or ""),
         text=str(row["text"]),
-        generator=str(row.get("generator", "")),
-        licence=licence,
+        generator=str(row.get("generator") or ""),
+        licence=str(row.get("lic") or ""),
         sampling=str(row.get("sampling") or ""),
         language=str(row.get("lang") or ""),
+        register=manifest.source(source).register_name,
+        author=str(row.get("author") or ""),
+        community=str(row.get("community") or ""),
+        family=str(row.get("family") or ""),
+        prompt_kind=str(row.get("prompt_kind") or "") if label else "",
+        second_language=bool(row.get("l2")),
+        first_language=str(row.get("l1") or ""),
+        level=str(row.get("level") or ""),
+        formal=bool(row.get("formal")),
+        year=row["year"] if isinstance(row.get("year"), int) else None,
     )
 
 
@@ -104,27 +121,3 @@ def _lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
         raise InputError(f"{path} ends in the middle of its compressed data; fetch or compress it again.")
     if rest:
         yield rest
-
-
-def permits_weights(licence: str) -> bool:
-    """Say whether weights trained on rows of *licence* may be published: not if it forbids commercial use."""
-    return "-nc" not in licence.lower()
-
-
-def check_hash(path: Path, manifest: Path | None = None) -> None:
-    """Raise InputError unless *path* is byte for byte the file that the manifest names."""
-    committed = resources.files(__package__).joinpath("data_manifest.json")
-    try:
-        content = json.loads((manifest or committed).read_text(encoding="utf-8"))
-        expected = content["files"].get(path.name)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{manifest} is no data manifest ({error}); see data_manifest.json for its form.") from error
-    try:
-        found = sha256_of(path)
-    except OSError as error:
-        raise InputError(f"Cannot read {path}: {error.strerror}. Name the folder with the text data.") from error
-    if found != expected:
-        raise InputError(
-            f"{path} is not the file that {manifest or 'data_manifest.json'} names (SHA-256 {found[:12]}…, expected "
-            f"{str(expected)[:12]}…): use the same version of the data, or name your own with --data-manifest."
-        )

@@ -149,4 +149,4 @@ def _digest(rows: Sequence[TextRow]) -> str:
 
 
 def _families(row: TextRow) -> frozenset[str]:
-    return families_of(row.generator) if row.label == 1 else frozenset()
+    return families_of(row.generator, row.family) if row.label == 1 else frozenset()

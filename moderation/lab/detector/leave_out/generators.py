@@ -14,8 +14,10 @@ _FAMILIES = (
 )
 
 
-def families_of(generator: str) -> frozenset[str]:
-    """Return the families that *generator* may be of: one, or several where the data name several with a bar."""
+def families_of(generator: str, family: str = "") -> frozenset[str]:
+    """Return the families that *generator* may be of: *family* where the data name it, or several joined by a bar."""
+    if family:
+        return frozenset((family,))
     return frozenset(_family(name) for name in generator.split("|") if name)
 
 

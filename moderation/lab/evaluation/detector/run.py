@@ -21,6 +21,7 @@ from moderation.lab.evaluation.detector.transfer import transfer_matrix
 from moderation.lab.evaluation.detector.within_source import low_fpr_roc, supports_one_percent, within_source
 from moderation.lab.metrics.intervals import weighted_auroc
 from moderation.lab.metrics.shares import INTERVAL_METHOD
+from moderation.lab.textdata.manifest import read_data_manifest
 from moderation.lab.textdata.near_duplicates import band_keys
 from moderation.lab.textdata.partition import load_training_rows, with_clusters
 from moderation.lab.textdata.rows import TextRow, read_rows
@@ -46,8 +47,9 @@ def evaluate(
     distinct texts to score. Raises InputError for data that are missing, other than the manifest's, without a source of
     both labels in text_dev, or without texts of both to fit the baseline on.
     """
-    rows = list(read_rows(data_dir, "text_dev", manifest, all_licences=all_rows))
-    rows = with_clusters(rows, [band_keys(row.text) for row in rows])
+    listed = read_data_manifest(manifest)
+    rows = list(read_rows(data_dir, "dev", listed, all_licences=all_rows))
+    rows = with_clusters(rows, [band_keys(row.text) for row in rows], listed)
     _refuse_lone_labels(rows, data_dir)
     # Everything that is read is read before the scoring, which can take hours and would be for nothing.
     training = load_training_rows(data_dir, manifest, all_rows=all_rows)

@@ -1,0 +1,87 @@
+"""Which files the text data are, and what is known of their sources."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from moderation.checksum import sha256_of
+from moderation.errors import InputError
+
+Split = Literal["train", "dev"]
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Source(_Entry):
+    """One source of texts."""
+
+    register_name: str = Field("unknown", alias="register")
+    """The kind of writing, such as tweet or news. Training balances labels within a register."""
+    groups: Literal["clusters", "tasks", "imitators"] = "clusters"
+    """What a row's group is: texts that stay together; a task, which says nothing of the author; an account, some of
+    which imitate others."""
+    groups_of: str | None = None
+    """Another source, whose groups the groups of this one belong to."""
+
+
+class DataManifest(_Entry):
+    """The content of a data manifest."""
+
+    files: dict[str, str]
+    """SHA-256 of each file."""
+    train: tuple[str, ...] = ("text_train.jsonl.zst",)
+    dev: tuple[str, ...] = ("text_dev.jsonl.zst",)
+    sources: dict[str, Source] = Field(default_factory=dict)
+    other_licence_trained: frozenset[str] = frozenset()
+    """Sources whose rows of the licence ``other`` are trained on, because their register has no other rows."""
+
+    def source(self, name: str) -> Source:
+        """Return what is known of a source; the defaults for one that is not listed."""
+        return self.sources.get(name, Source())
+
+    def permits_weights(self, source: str, licence: str) -> bool:
+        """Return whether weights trained on the rows of *source* with *licence* may be published."""
+        if "-nc" in licence.lower():
+            return False
+        return licence != "other" or source in self.other_licence_trained
+
+    def checked(self, data_dir: Path, name: str) -> Path:
+        """Return the path of the file *name*. Raises InputError unless it is the file that the manifest lists."""
+        path = data_dir / name
+        try:
+            found = sha256_of(path)
+        except OSError as error:
+            raise InputError(
+                f"Cannot read {path}: {error.strerror}. Name the directory with the text data, or your own files with "
+                "--data-manifest."
+            ) from error
+        expected = self.files.get(name)
+        if found != expected:
+            raise InputError(
+                f"{path} has the SHA-256 {found[:12]}, the data manifest lists {str(expected)[:12]}: use the listed "
+                "version of the data, or name your own with --data-manifest."
+            )
+        return path
+
+
+def read_data_manifest(path: Path | None = None) -> DataManifest:
+    """Return the manifest in the file *path*, by default that of the data of the shipped detector.
+
+    Raises InputError for a file that is no data manifest.
+    """
+    committed = resources.files(__package__).joinpath("data_manifest.json")
+    try:
+        return DataManifest.model_validate_json((path or committed).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"Cannot read the data manifest {path}: {error.strerror}.") from error
+    except (ValidationError, UnicodeDecodeError) as error:
+        first = str(error).splitlines()
+        raise InputError(
+            f"{path} is not a data manifest ({' '.join(first[1:3]).strip() or first[0]}); see docs/guides/training.md."
+        ) from error

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 
 from moderation.directories import (
-    check_replaceable,
     replace_directory,
     restore_directory,
     worked_in_alone,
     written_alone,
 )
 from moderation.errors import InputError
+from moderation.output_paths import check_replaceable
 
 
 def _directory(path: Path, content: str) -> Path:

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from moderation.cli.score import as_json
-from moderation.detector.scores import ContentScore, PartScores
 from moderation.effects import Assessment, Origin, Partition
 from moderation.events import BadRecord
 from moderation.stream.audit import AuditSampling
@@ -158,23 +154,3 @@ def test_what_was_hidden_in_a_text_is_told_beside_a_flag_and_moves_no_risk() -> 
     assert told.reasons[:-1] == clean.reasons
     assert told.reasons[-1].sentence.startswith("Hidden in the text: ")
     assert "invisible characters" in told.reasons[-1].sentence
-
-
-def test_what_the_parts_of_a_joined_detector_say_is_told_beside_a_flag_and_moves_no_risk() -> None:
-    class Joined(WordDetector):
-        companion = 1.5
-
-        def score(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
-            return [replace(one, parts=PartScores(0.75, self.companion)) for one in super().score(texts, languages)]
-
-    (plain,) = assessed(outcome(robot("p")))
-    (told,) = assessed(new_pipeline(new_state(), detector=Joined()).process([item(0, robot("p"))]))
-    assert (told.flagged, told.risk, told.reasons[:-1]) == (True, plain.risk, plain.reasons)
-    said = told.reasons[-1]
-    assert (said.family, said.feature, said.value, said.contribution) == ("content", "companion", 1.5, 0.0)
-    assert "the trained detector says +0.8" in said.sentence
-    assert "how expected its words were +1.5" in said.sentence
-    Joined.companion = math.nan
-    (short,) = assessed(new_pipeline(new_state(), detector=Joined()).process([item(0, robot("p"))]))
-    assert short.reasons[-1].value is None
-    assert "is not heard and counts as 0: the text is too short" in short.reasons[-1].sentence

@@ -16,7 +16,7 @@ import pytest
 from moderation.checksum import sha256_of
 from moderation.demo import people_texts
 from moderation.demo.command import DATABASE, EVENTS, demo_command
-from moderation.detector.shipped import shipped_detector
+from moderation.detector.shipped import SHIPPED
 
 WHO = ("My brother", "Nobody here", "The woman next door", "Our old teacher", "Everyone at work", "That cook", "She")
 DOES = ("grows tomatoes", "hates the new bus", "was late for lunch", "found a cheap guitar", "never reads the manual")
@@ -58,7 +58,7 @@ def test_the_demo_leaves_flags_in_its_database_and_says_what_they_are_worth(
         detectors = database.execute("select distinct detector_version from assessments").fetchall()
     database.close()
     assert re.search(rf"of {stored} in the review database", said)
-    assert detectors == [(sha256_of(shipped_detector() / "manifest.json"),)]  # the fast one: a demo is over soon
+    assert detectors == [(sha256_of(SHIPPED / "manifest.json"),)]
     for way in ("content only", "metadata only", "both, as shipped"):
         assert way in said
     assert "SIMULATED" in said

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import math
-import shutil
-from pathlib import Path
 
 import pytest
 
-from moderation.detector import shipped_detector
 from moderation.detector.calibration import primary_subtag, probability
-from moderation.detector.manifest import Band, Calibration, read_manifest
-from moderation.detector.older_formats import in_current_format
-from moderation.errors import BundleError
+from moderation.detector.manifest import Band, Calibration
 
 _TABLE = Calibration(
     method="by hand",
@@ -67,49 +61,3 @@ def test_a_calibration_that_leaves_a_length_out_is_refused() -> None:
         Calibration(method="", fitted_on="", bands=(Band(up_to_tokens=20, slope=1.0, intercept=0.0),))
     with pytest.raises(ValueError, match="no band for texts of 1 tokens"):
         Calibration(method="", fitted_on="", bands=(Band(up_to_tokens=None, language="de", slope=1.0, intercept=0.0),))
-
-
-def _of_format_1(bands: list[dict[str, object]]) -> dict[str, object]:
-    calibration = {"method": "m", "fitted_on": "f", "bands": bands}
-    return {"format_version": 1, "precisions": {"int8": {}, "fp32": {}}, "calibration": calibration}
-
-
-def test_bands_of_format_1_each_begin_where_the_one_before_ends_and_serve_every_precision() -> None:
-    bands: list[dict[str, object]] = [
-        {"up_to_tokens": 20, "slope": 1.0, "intercept": 0.0},
-        {"up_to_tokens": 40, "slope": 1.0, "intercept": 2.0},
-    ]
-    converted = in_current_format(_of_format_1(bands))
-    assert "calibration" not in converted
-    for precision in ("int8", "fp32"):
-        calibration = Calibration.model_validate(converted["precisions"][precision]["calibration"])
-        found = [probability(calibration, 0.0, n_tokens) for n_tokens in (1, 20, 21, 40, 41, 1000)]
-        assert found == pytest.approx([0.5, 0.5, *[1 / (1 + math.exp(-2))] * 4])
-
-
-def _in_format_1(folder: Path, calibration: object) -> Path:
-    """A copy of the shipped bundle as format 1 would have said it: without what later ones brought."""
-    copy = Path(shutil.copytree(shipped_detector(), folder / "copy"))
-    content = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
-    for name in ("pooling", "least_tokens", "length_curve", "ngrams", "scripts"):
-        content.pop(name, None)
-    content |= {"format_version": 1, "calibration": calibration}
-    (copy / "manifest.json").write_text(json.dumps(content), encoding="utf-8")
-    return copy
-
-
-def test_a_bundle_of_format_1_reads_as_one_that_pools_by_the_mean_and_never_finds_a_text_too_short(
-    tmp_path: Path,
-) -> None:
-    bands = [{"up_to_tokens": None, "slope": 3.0, "intercept": 0.5, "rows": 7}]
-    manifest, _ = read_manifest(_in_format_1(tmp_path, {"method": "m", "fitted_on": "f", "bands": bands}))
-    assert (manifest.least_tokens, manifest.scripts) == (1, ())
-    assert manifest.pooling.rule == "token-weighted mean"
-    (band,) = manifest.precisions["int8"].calibration.bands
-    assert (band.over_tokens, band.language, band.slope, band.rows) == (0, None, 3.0, 7)
-
-
-@pytest.mark.parametrize("broken", [None, {}, {"bands": []}, {"bands": [3]}, {"bands": "all"}])
-def test_a_calibration_of_format_1_that_is_none_is_refused_with_a_sentence(tmp_path: Path, broken: object) -> None:
-    with pytest.raises(BundleError, match="export the bundle again"):
-        read_manifest(_in_format_1(tmp_path, broken))

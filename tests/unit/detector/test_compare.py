@@ -16,7 +16,7 @@ from transformers import BertConfig, BertModel
 from typer.testing import CliRunner
 
 from moderation.checksum import sha256_of
-from moderation.errors import InputError, SettingsError
+from moderation.errors import InputError
 from moderation.lab.commands.detector import app
 from moderation.lab.detector.leave_out import folds
 from moderation.lab.detector.leave_out.candidates import Candidate, Scorer
@@ -26,7 +26,6 @@ from moderation.lab.detector.leave_out.encoders import Encoder
 from moderation.lab.detector.leave_out.figures import Cell, mean_figures
 from moderation.lab.detector.leave_out.folds import generator_folds, source_folds
 from moderation.lab.detector.leave_out.ngrams import balanced_words
-from moderation.lab.detector.leave_out.shapes import shape
 from moderation.lab.detector.loop import CHECKPOINT, TrainingPlan
 from moderation.lab.textdata.partition import load_partition, load_training_rows
 from moderation.lab.textdata.rows import TextRow
@@ -199,12 +198,6 @@ def test_balanced_counts_of_a_text_do_not_depend_on_what_was_counted_before(tmp_
     np.testing.assert_array_equal(again, balanced_words().fit(second.train, tmp_path)(texts))
 
 
-def test_a_rare_word_becomes_its_shape_and_suffix() -> None:
-    assert [shape(word) for word in ("Walking", "USA", "b2b", "1984", "!", "snake_case")] == [
-        "Xx|ing", "X|", "xdx|", "d|", "!", "xox|",
-    ]  # fmt: skip
-
-
 def _small_encoder(folder: Path, seed: int = 0) -> Path:
     torch.manual_seed(seed)
     config = BertConfig(
@@ -302,7 +295,7 @@ def test_the_command_writes_every_fold_and_the_means(tmp_path: Path, all_rows: b
     manifest = _write(tmp_path, _with_forbidden_rows())
     out = tmp_path / "figures.json"
     arguments = ["compare", "--data", str(tmp_path), "--out", str(out), "--data-manifest", str(manifest)]
-    arguments += ["--texts", "60", "--candidate", "words-balanced", "--candidate", "words-balanced+shapes"]
+    arguments += ["--texts", "60", "--candidate", "words-balanced", "--candidate", "words-balanced+characters"]
     result = CliRunner().invoke(app, arguments + ["--all-rows"] * all_rows, catch_exceptions=False)
     assert result.exit_code == 0
     report = json.loads(out.read_text(encoding="utf-8"))
@@ -312,7 +305,7 @@ def test_the_command_writes_every_fold_and_the_means(tmp_path: Path, all_rows: b
     assert left_out == [*essays, ("source", "forum"), ("source", "mail"), *generators]
     assert ("every licence" in report["rows"]) == all_rows
     figures = report["folds"][-1]["sources"]["mail"]
-    assert figures.keys() == {"words", "words-balanced", "words-balanced+shapes"}
+    assert figures.keys() == {"words", "words-balanced", "words-balanced+characters"}
     assert figures["words"]["tpr_at_1_percent"] == "not supported (n=60)"
     assert figures["words"]["auroc"] > 0.9
     assert report["means"].keys() == {"source", "generator"}
@@ -326,7 +319,7 @@ def test_the_command_writes_every_fold_and_the_means(tmp_path: Path, all_rows: b
         (["--candidate", "words+words"], r"no candidate words\+words"),
         (["--candidate", "2*words"], r"no candidate 2\*words"),
         (["--candidate", "2*words+words"], r"no candidate 2\*words\+words"),
-        (["--candidate", "1*words+shapes"], r"no candidate 1\*words\+shapes"),
+        (["--candidate", "1*words+characters"], r"no candidate 1\*words\+characters"),
         (["--leave", "nothing"], "--leave nothing is none of source, generator, both"),
         (["--out", "nowhere/figures.json"], "Cannot write nowhere/figures.json"),
     ],
@@ -339,15 +332,6 @@ def test_arguments_that_cannot_be_used_are_refused_with_a_sentence(
         CliRunner().invoke(app, command, catch_exceptions=False)
 
 
-def test_what_a_teacher_alone_uses_is_refused_without_the_candidate_that_has_one(tmp_path: Path) -> None:
-    command = ["compare", "--data", str(tmp_path), "--out", str(tmp_path / "figures.json"), "--candidate", "characters"]
-    for option in (["--lessons", "800"], ["--curvature-share", "0.5"]):
-        with pytest.raises(SettingsError, match=f"{option[0]} is of the candidate encoder-taught"):
-            CliRunner().invoke(app, [*command, *option], catch_exceptions=False)
-
-
-def test_every_candidate_is_another_and_the_robust_encoder_weighs_its_sources(tmp_path: Path) -> None:
+def test_every_candidate_has_another_description(tmp_path: Path) -> None:
     known = catalogue(4, tmp_path, torch.device("cpu"))
-    told = {name: candidate.description for name, candidate in known.items()}
-    assert len(set(told.values())) == len(told)
-    assert told["encoder-robust"] == f"{told['encoder-hard']}, group_robust True"
+    assert len({candidate.description for candidate in known.values()}) == len(known)

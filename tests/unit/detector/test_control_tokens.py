@@ -8,10 +8,11 @@ import pytest
 from tokenizers import Tokenizer, models, pre_tokenizers
 
 from export.checkpoint import load_checkpoint
-from moderation.detector import load_detector, shipped_detector
+from moderation.detector import load_detector
 from moderation.detector.loading import cutter_of
 from moderation.detector.manifest import SpecialTokens, read_manifest
 from moderation.detector.sections import Cutter, SectionCutter
+from moderation.detector.shipped import SHIPPED
 from moderation.lab.checkpoints.vocabulary import tokenizer_in
 from moderation.lab.detector.batches import tokenise
 from moderation.lab.textdata.rows import TextRow
@@ -22,11 +23,11 @@ _TEXT = "It is important to note that there are several factors to consider when
 
 
 def _tokenizer() -> Tokenizer:
-    return tokenizer_in(shipped_detector() / "tokenizer.json")
+    return tokenizer_in(SHIPPED / "tokenizer.json")
 
 
 def _cutter() -> Cutter:
-    return cutter_of(shipped_detector(), read_manifest(shipped_detector())[0])
+    return cutter_of(SHIPPED, read_manifest(SHIPPED)[0])
 
 
 @pytest.mark.parametrize("command", _COMMANDS)
@@ -39,7 +40,7 @@ def test_a_command_in_a_post_is_read_as_its_letters(command: str) -> None:
 
 def test_a_post_cannot_blank_its_own_words() -> None:
     """Blanked, this text had a logit of −3: what no word is left of looks like a person's."""
-    (score,) = load_detector(shipped_detector(), threads=1).score([_TEXT.replace(" ", " [MASK] ")])
+    (score,) = load_detector(SHIPPED, threads=1).score([_TEXT.replace(" ", " [MASK] ")])
     assert score.logit > 0
 
 

@@ -15,6 +15,7 @@ import pytest
 
 from moderation.lab.evaluation.detector.report_html import report_html
 from moderation.lab.evaluation.detector.run import evaluate
+from moderation.lab.textdata.manifest import read_data_manifest
 from moderation.lab.textdata.rows import read_rows
 from tests.unit.detector.small_text_data import RuleDetector, write_data
 
@@ -38,7 +39,9 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
     manifest = write_data(folder, HOSTILE)
     figures = evaluate(folder, RuleDetector(_rule), lambda *_: None, manifest, attack_texts=6, seed=4)
     written = json.loads(json.dumps(figures))
-    return Evaluated(written, report_html(written), [each.text for each in read_rows(folder, "text_dev", manifest)])
+    return Evaluated(
+        written, report_html(written), [each.text for each in read_rows(folder, "dev", read_data_manifest(manifest))]
+    )
 
 
 def _numbers(value: Any) -> Iterator[float]:

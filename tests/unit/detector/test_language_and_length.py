@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from moderation.detector import load_detector, shipped_detector
+from moderation.detector import load_detector
 from moderation.detector.manifest import Band, Calibration, Precision
 from moderation.detector.onnx_detector import OnnxDetector
 from moderation.detector.sections import Section
+from moderation.detector.shipped import SHIPPED
 
 _TEXT = "The bus was late again and so was I."
 _BANDS = (
@@ -39,7 +40,7 @@ class TokensReader:
 def _detector(
     least_tokens: int = 1, provider: str | None = None, scripts: tuple[str, ...] = ()
 ) -> tuple[OnnxDetector, TokensReader]:
-    shipped = load_detector(shipped_detector(), threads=1)
+    shipped = load_detector(SHIPPED, threads=1)
     assert isinstance(shipped, OnnxDetector)
     calibration = Calibration(method="by hand", fitted_on="nothing", provider=provider, bands=_BANDS)
     entry = shipped.manifest.precisions["int8"].model_copy(update={"calibration": calibration})

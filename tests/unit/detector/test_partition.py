@@ -9,6 +9,7 @@ import pytest
 
 from moderation.errors import InputError
 from moderation.lab.textdata.imitations import imitation_clusters
+from moderation.lab.textdata.manifest import read_data_manifest
 from moderation.lab.textdata.near_duplicates import band_keys, near_duplicate_clusters
 from moderation.lab.textdata.partition import assign_parts, keyed_fraction, with_clusters
 from moderation.lab.textdata.rows import TextRow, read_rows
@@ -63,9 +64,9 @@ def test_the_keyed_hash_never_changes() -> None:
 def test_other_data_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text_train.jsonl.zst").write_bytes(b"other")
     with pytest.raises(InputError, match="not the file that data_manifest"):
-        next(read_rows(tmp_path, "text_train"))
+        next(read_rows(tmp_path, "train", read_data_manifest()))
 
 
 def test_missing_data_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="Cannot read"):
-        next(read_rows(tmp_path, "text_train"))
+        next(read_rows(tmp_path, "train", read_data_manifest()))

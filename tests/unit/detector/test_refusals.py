@@ -11,13 +11,14 @@ from typing import Any
 import pytest
 
 from moderation.checksum import sha256_of
-from moderation.detector import load_detector, shipped_detector
+from moderation.detector import load_detector
+from moderation.detector.shipped import SHIPPED
 from moderation.errors import BundleError
 
 
 @pytest.fixture
 def bundle(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(shipped_detector(), tmp_path / "bundle"))
+    return Path(shutil.copytree(SHIPPED, tmp_path / "bundle"))
 
 
 def _change(bundle: Path, change: Callable[[dict[str, Any]], object]) -> None:

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from moderation.detector import load_detector, shipped_detector
+from moderation.detector import load_detector
 from moderation.detector.onnx_detector import OnnxDetector
 from moderation.detector.remembered import RememberedScores
 from moderation.detector.scores import RawScore, SectionScore
 from moderation.detector.sections import Section
+from moderation.detector.shipped import SHIPPED
 
 _CAMPAIGN = "Our new course changed my mornings, my evenings and my whole way of looking at shoes."
 _OTHER = "The bus was late again and so was I."
@@ -35,7 +36,7 @@ class CountingReader:
 
 
 def _counted(monkeypatch: pytest.MonkeyPatch, remembered_texts: int) -> tuple[OnnxDetector, CountingReader]:
-    detector = load_detector(shipped_detector(), threads=1, remembered_texts=remembered_texts)
+    detector = load_detector(SHIPPED, threads=1, remembered_texts=remembered_texts)
     assert isinstance(detector, OnnxDetector)
     reader = CountingReader()
     monkeypatch.setattr(detector, "_reader", reader)

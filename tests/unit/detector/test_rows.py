@@ -11,6 +11,7 @@ import zstandard
 
 from moderation.checksum import sha256_of
 from moderation.errors import InputError
+from moderation.lab.textdata.manifest import DataManifest, Split, read_data_manifest
 from moderation.lab.textdata.rows import read_rows
 
 _ROW = {"id": "a", "source": "forum", "label": 0, "text": "the ferry left early"}
@@ -20,12 +21,12 @@ def _lines(*rows: dict[str, Any]) -> bytes:
     return b"".join(json.dumps(row).encode() + b"\n" for row in rows)
 
 
-def _written(folder: Path, content: bytes) -> tuple[Path, str, Path]:
+def _written(folder: Path, content: bytes) -> tuple[Path, Split, DataManifest]:
     file = folder / "text_train.jsonl.zst"
     file.write_bytes(content)
     manifest = folder / "manifest.json"
     manifest.write_text(json.dumps({"files": {file.name: sha256_of(file)}}))
-    return folder, "text_train", manifest
+    return folder, "train", read_data_manifest(manifest)
 
 
 def test_several_frames_and_a_last_line_without_its_end_are_read(tmp_path: Path) -> None:
@@ -54,7 +55,7 @@ _MANY = zstandard.compress(_lines(*(_ROW | {"id": str(number), "text": f"{number
         (zstandard.compress(_lines(_ROW | {"label": 2})), "label is 2"),
         (zstandard.compress(_lines(_ROW | {"label": 0.7})), "label is 0.7"),
         (zstandard.compress(_lines(_ROW | {"label": "1"})), "label is '1'"),
-        (zstandard.compress(_lines(_ROW, _ROW)), "Line 2 .* id a again"),
+        (zstandard.compress(_lines(_ROW, _ROW)), "Line 2 .* repeats the id a"),
     ],
     ids=["plain", "cut", "bytes", "nested", "fields", "two", "fraction", "words", "twice"],
 )

@@ -8,9 +8,10 @@ from pathlib import Path
 import onnxruntime
 import pytest
 
-from moderation.detector import sessions, shipped_detector
+from moderation.detector import sessions
+from moderation.detector.shipped import SHIPPED
 
-MODEL = shipped_detector() / "model.int8.onnx"
+MODEL = SHIPPED / "model.int8.onnx"
 
 
 @pytest.fixture

@@ -12,9 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from moderation.detector import Detector, load_detector, shipped_detector
+from moderation.detector import Detector, load_detector
 from moderation.detector.manifest import read_manifest
 from moderation.detector.pooling import pooled
+from moderation.detector.shipped import SHIPPED
 from moderation.lab.attacks import BENIGN, BenignSuite
 from tests.unit.detector.hostile import HOSTILE
 from tests.unit.detector.peak_memory import peak_of
@@ -98,14 +99,14 @@ def test_the_sections_tell_where_they_stand_and_make_up_the_score(detector: Dete
     assert score.sections[0].start == 0
     assert score.sections[-1].end == len(_POSTS[1].strip())
     logits = [section.logit for section in score.sections]
-    assert pooled(read_manifest(shipped_detector())[0].pooling.rule, np.array(logits), np.ones(len(logits))) == (
+    assert pooled(read_manifest(SHIPPED)[0].pooling.rule, np.array(logits), np.ones(len(logits))) == (
         pytest.approx(score.logit, abs=1e-3)
     )
     assert not score.truncated
 
 
 def test_the_manifest_says_what_a_user_must_know() -> None:
-    manifest, manifest_hash = read_manifest(shipped_detector())
+    manifest, manifest_hash = read_manifest(SHIPPED)
     assert load_detector("fast", threads=1).manifest_hash == manifest_hash
     assert manifest.licence == "Apache-2.0"
     assert "NOTICE" in manifest.files
@@ -115,7 +116,7 @@ def test_the_manifest_says_what_a_user_must_know() -> None:
 
 
 def test_the_bundle_fits_the_repository() -> None:
-    assert sum(path.stat().st_size for path in shipped_detector().iterdir()) <= 28_000_000
+    assert sum(path.stat().st_size for path in SHIPPED.iterdir()) <= 28_000_000
 
 
 def test_it_says_in_words_what_runs_where(detector: Detector) -> None:

@@ -77,19 +77,6 @@ def _losses(out: Path) -> list[float]:
     return [entry["loss"] for entry in entries if "loss" in entry]
 
 
-def test_what_a_teacher_would_do_stops_no_run_without_one(encoder: Path, tmp_path: Path) -> None:
-    train(tmp_path, tmp_path / "run", encoder, replace(_plan(2), taught_per_stratum=2000), _CPU)
-    train(tmp_path, tmp_path / "run", encoder, _plan(4), _CPU)
-    assert len(_losses(tmp_path / "run")) == 4
-
-
-def test_generated_rows_and_the_plan_must_agree(encoder: Path, tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="generated rows"):
-        train(tmp_path, tmp_path / "run", encoder, replace(_plan(2), generated="a" * 64), _CPU)
-    with pytest.raises(SettingsError, match="generated rows"):
-        train(tmp_path, tmp_path / "run", encoder, _plan(2), _CPU, generated=_rows()[:2])
-
-
 def test_a_run_in_bfloat16_is_as_deterministic_and_keeps_its_weights_in_fp32(encoder: Path, tmp_path: Path) -> None:
     plan = replace(_plan(6), bf16=True)
     for out in ("one", "two"):

@@ -21,9 +21,9 @@ from export.bundle import BundleOrder, write_bundle
 from export.checkpoint import load_checkpoint
 from export.graph import assert_fused_attention, write_graph
 from export.precision import write_fp16
-from moderation.detector import load_detector, shipped_detector
-from moderation.detector.companion import shipped_companion
+from moderation.detector import load_detector
 from moderation.detector.manifest import read_manifest
+from moderation.detector.shipped import SHIPPED
 from moderation.errors import InputError
 from tests.unit.export.conftest import write_checkpoint
 
@@ -118,7 +118,7 @@ def test_an_operator_that_onnx_has_not_is_told_in_a_sentence(roberta: Path, tmp_
 
 
 def test_a_bundle_carries_no_path_of_the_machine_that_exported_it(bundle: Path) -> None:
-    for file in (*bundle.iterdir(), *shipped_detector().iterdir(), *shipped_companion().iterdir()):
+    for file in (*bundle.iterdir(), *SHIPPED.iterdir()):
         assert b'.py", line' not in file.read_bytes(), f"a stack trace in {file.name}"
 
 

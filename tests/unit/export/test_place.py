@@ -3,32 +3,25 @@
 from __future__ import annotations
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 import moderation
 from export.bundle import BundleOrder, write_bundle
-from export.causal.bundle import CompanionOrder, write_companion
 from export.place import check_place
-from moderation.detector import shipped_detector
-from moderation.detector.bundle_files import BundleKind
-from moderation.detector.companion import shipped_companion
-from moderation.detector.companion.manifest import COMPANION
 from moderation.detector.manifest import DETECTOR
+from moderation.detector.shipped import SHIPPED
 from moderation.errors import InputError
 
 _BUNDLES = Path(moderation.__file__).parent / "bundles"
 _OTHER = {
-    "joined": (_BUNDLES / "minilm-and-smollm2" / "manifest.json").read_text(encoding="utf-8"),
     "risk": (_BUNDLES / "risk-simulated" / "manifest.json").read_text(encoding="utf-8"),
     "a game's": json.dumps({"format_version": 2, "header": {}, "modules": []}),
     "a list": "[]",
     "nested": "[" * 200_000,
     "no JSON": "mine",
 }
-_KINDS = {"detector": DETECTOR, "companion": COMPANION}
 
 
 def _with_manifest(folder: Path, content: str) -> Path:
@@ -37,40 +30,26 @@ def _with_manifest(folder: Path, content: str) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("kind", _KINDS.values(), ids=_KINDS)
 @pytest.mark.parametrize("content", _OTHER.values(), ids=_OTHER)
-def test_what_has_a_manifest_of_something_else_is_not_replaced(content: str, kind: BundleKind, tmp_path: Path) -> None:
+def test_what_has_a_manifest_of_something_else_is_not_replaced(content: str, tmp_path: Path) -> None:
     place = _with_manifest(tmp_path / "out", content)
-    with pytest.raises(InputError, match=f"out is not empty and no {kind.noun}, .* name a new directory"):
-        check_place(place, kind)
-
-
-def test_a_detector_and_a_companion_do_not_replace_each_other(tmp_path: Path) -> None:
-    for bundle, kind, other in (
-        (shipped_detector(), DETECTOR, COMPANION),
-        (shipped_companion(), COMPANION, DETECTOR),
-    ):
-        copy = Path(shutil.copytree(bundle, tmp_path / other.noun))
-        check_place(copy, kind)
-        with pytest.raises(InputError, match=f"no {other.noun}"):
-            check_place(copy, other)
+    with pytest.raises(InputError, match=r"out is not empty and no detector bundle, .* name a new directory"):
+        check_place(place, DETECTOR)
 
 
 @pytest.mark.parametrize("version", [1, 99])
 def test_a_bundle_of_any_version_is_replaced_as_is_an_empty_folder(version: int, tmp_path: Path) -> None:
-    manifest = json.loads((shipped_detector() / "manifest.json").read_text(encoding="utf-8"))
+    manifest = json.loads((SHIPPED / "manifest.json").read_text(encoding="utf-8"))
     check_place(_with_manifest(tmp_path / "old", json.dumps(manifest | {"format_version": version})), DETECTOR)
     (tmp_path / "empty").mkdir()
     check_place(tmp_path / "empty", DETECTOR)
     check_place(tmp_path / "nothing", DETECTOR)
 
 
-def test_both_exports_look_at_the_place_before_the_checkpoint(tmp_path: Path) -> None:
+def test_the_export_looks_at_the_place_before_the_checkpoint(tmp_path: Path) -> None:
     place = _with_manifest(tmp_path / "out", _OTHER["risk"])
     with pytest.raises(InputError, match="no detector bundle"):
         write_bundle(tmp_path / "no checkpoint", place, BundleOrder("none", ("fp32",)))
-    with pytest.raises(InputError, match="no companion"):
-        write_companion(tmp_path / "no checkpoint", place, CompanionOrder("none", ("fp32",)))
     assert (place / "manifest.json").read_text(encoding="utf-8") == _OTHER["risk"]
 
 

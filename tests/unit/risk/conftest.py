@@ -18,7 +18,7 @@ def trained_here(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RiskTe
     return train_here(tmp_path_factory.mktemp("risk"))
 
 
-@pytest.fixture(params=[*SHIPPED, None], ids=[*(path.name for path in SHIPPED), "trained here"])
+@pytest.fixture(params=[SHIPPED, None], ids=["shipped", "trained here"])
 def model(request: pytest.FixtureRequest, trained_here: tuple[Path, RiskTexts]) -> RiskModel:
-    """The shipped bundles, then the one trained here: what holds by construction holds for each."""
+    """Return the shipped bundle, then the one trained here: what holds by construction holds for both."""
     return read_bundle(request.param or trained_here[0])

@@ -1,0 +1,205 @@
+"""The text that a reader sees of a post in HTML or Markdown."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import Literal
+
+from markdown_it import MarkdownIt
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+TextFormat = Literal["plain", "html", "markdown"]
+
+_INVISIBLE = frozenset(
+    [
+        "script",
+        "style",
+        "template",
+        "noscript",
+        "iframe",
+        "object",
+        "embed",
+        "svg",
+        "math",
+        "head",
+        "title",
+        "audio",
+        "video",
+        "canvas",
+        "select",
+        "textarea",
+    ]
+)
+_BLOCKS = frozenset(
+    [
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "fieldset",
+        "figcaption",
+        "figure",
+        "footer",
+        "form",
+        "h1",
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "header",
+        "hr",
+        "li",
+        "main",
+        "nav",
+        "ol",
+        "p",
+        "pre",
+        "section",
+        "summary",
+        "table",
+        "tbody",
+        "td",
+        "tfoot",
+        "th",
+        "thead",
+        "tr",
+        "ul",
+    ]
+)
+MOST_CHARACTERS = 100_000
+"""Markup beyond this length is left out: the parser needs time quadratic in the depth of elements."""
+
+
+def readable(text: str, text_format: TextFormat) -> str:
+    """Return the text that a reader of a post in *text_format* sees, as plain text.
+
+    A quotation becomes lines that begin with ``> ``, a block of code a fence, code in a line is put in backticks, and
+    blocks stand on lines of their own. A link is its label, an image nothing, and hidden elements are left out. Markup
+    that is not well formed is read as browsers read it; what exceeds MOST_CHARACTERS is left out.
+    """
+    if text_format == "plain":
+        return text
+    if text_format == "markdown":
+        return _of_html(_markdown().render(text[:MOST_CHARACTERS]))
+    return _of_html(text[:MOST_CHARACTERS])
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    # HTML in Markdown is parsed with the rest; links are not made of bare addresses, which are text to a reader.
+    return MarkdownIt("commonmark", {"html": True, "breaks": True, "maxNesting": 50}).enable(["table", "strikethrough"])
+
+
+def _of_html(markup: str) -> str:
+    body = LexborHTMLParser(markup).body
+    if body is None:
+        return ""
+    return _Reader().read(body)
+
+
+class _Reader:
+    """Walks a tree of elements without recursion and collects the text that is shown."""
+
+    def __init__(self) -> None:
+        self._lines: list[str] = [""]
+        self._quotes = 0
+        self._preformatted = 0
+        self._glue = False
+
+    def read(self, body: LexborNode) -> str:
+        """Return the text in *body*."""
+        stack: list[tuple[LexborNode, bool]] = [(body, False)]
+        while stack:
+            node, left = stack.pop()
+            if left:
+                self._leave(node.tag or "")
+            elif node.tag == "-text":
+                self._write(node.text_content or "")
+            elif (tag := node.tag) and _shown(node, tag):
+                self._enter(tag)
+                stack.append((node, True))
+                stack.extend((child, False) for child in reversed(list(node.iter(include_text=True))))
+        return "\n".join(self._lines).strip("\n")
+
+    def _enter(self, tag: str) -> None:
+        if tag == "br":
+            self._new_line()
+        elif tag in _BLOCKS:
+            self._block()
+        if tag == "blockquote":
+            self._quotes += 1
+            self._mark_quote()
+        elif tag == "pre":
+            self._preformatted += 1
+            self._lines[-1] += "```"
+            self._new_line()
+        elif tag == "code" and not self._preformatted:
+            self._lines[-1] += "`"
+            self._glue = True
+        elif tag == "li":
+            self._lines[-1] += "- "
+
+    def _leave(self, tag: str) -> None:
+        if tag == "code" and not self._preformatted:
+            self._lines[-1] += "`"
+        elif tag == "pre":
+            self._preformatted -= 1
+            if self._lines[-1].strip("> "):
+                self._new_line()
+            self._lines[-1] += "```"
+        elif tag == "blockquote":
+            self._quotes -= 1
+        if tag in _BLOCKS:
+            self._block()
+        elif tag == "q":
+            self._lines[-1] += '"'
+
+    def _write(self, text: str) -> None:
+        if self._preformatted:
+            first, *others = text.split("\n")
+            self._lines[-1] += first
+            for line in others:
+                self._new_line()
+                self._lines[-1] += line
+            return
+        words = " ".join(text.split())
+        if not words:
+            if text and self._lines[-1].strip("> ") and not self._lines[-1].endswith(" "):
+                self._lines[-1] += " "
+            return
+        lead = " " if text[0].isspace() and self._lines[-1] and not self._lines[-1].endswith(" ") else ""
+        self._lines[-1] += ("" if self._glue else lead) + words + (" " if text[-1].isspace() else "")
+        self._glue = False
+
+    def _block(self) -> None:
+        """Begin a paragraph, unless nothing was written since the last one began."""
+        if self._lines[-1].strip("> "):
+            self._lines[-1] = self._lines[-1].rstrip(" ")
+            if not self._quotes:
+                self._lines.append("")
+            self._new_line()
+        else:
+            self._lines[-1] = ""
+            self._mark_quote()
+
+    def _new_line(self) -> None:
+        self._lines[-1] = self._lines[-1].rstrip(" ") if not self._preformatted else self._lines[-1]
+        self._lines.append("")
+        self._mark_quote()
+
+    def _mark_quote(self) -> None:
+        self._lines[-1] = "> " * min(self._quotes, 3)
+
+
+def _shown(node: LexborNode, tag: str) -> bool:
+    if tag in _INVISIBLE or not tag[0].isalpha():
+        return False
+    attributes = node.attributes
+    style = (attributes.get("style") or "").replace(" ", "").lower()
+    return "hidden" not in attributes and "display:none" not in style and "visibility:hidden" not in style

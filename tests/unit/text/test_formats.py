@@ -1,0 +1,87 @@
+"""HTML and Markdown become the text that a reader sees."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from moderation.text import normalise
+from moderation.text.formats import MOST_CHARACTERS, TextFormat, readable
+
+PROSE = "We walked along the harbour until the rain began, and then took the tram home."
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("<p>one<br>two &amp; three&#39;s</p><p>next</p>", "one\ntwo & three's\n\nnext"),
+        ("<p>a <b>bold</b> word, <a href='https://x.example'>a label</a>.</p>", "a bold word, a label."),
+        ("<blockquote><p>theirs</p><p>too</p></blockquote><p>mine</p>", "> theirs\n> too\nmine"),
+        ("see <code>x = 1</code> here", "see `x = 1` here"),
+        ("<pre><code>a\n  b\n</code></pre>", "```\na\n  b\n```"),
+        ("<ul><li>one</li><li>two</li></ul>", "- one\n\n- two"),
+        ("hi<script>alert(1)</script><style>p{}</style><!-- no --> there", "hi there"),
+        ("<p hidden>no</p><p style='display: none'>no</p>yes", "yes"),
+        ('<img src="x" onerror="y" alt="no">', ""),
+        ("a < b & c", "a < b & c"),
+        ("<p>never closed <b>anything", "never closed anything"),
+    ],
+)
+def test_readable_html_is_what_a_browser_shows(markup: str, text: str) -> None:
+    assert readable(markup, "html") == text
+
+
+@pytest.mark.parametrize(
+    ("markup", "text"),
+    [
+        ("# Title\n\nSome *text* and **more**.", "Title\n\nSome text and more."),
+        ("> theirs\n\nmine", "> theirs\nmine"),
+        ("```py\nx = 1\n```", "```\nx = 1\n```"),
+        ("[a label](https://x.example) and ~~no~~", "a label and no"),
+        ("one\ntwo", "one\ntwo"),
+        ("1 * 2 * 3 and snake_case_name", "1 * 2 * 3 and snake_case_name"),
+    ],
+)
+def test_readable_markdown_is_what_a_reader_sees(markup: str, text: str) -> None:
+    assert readable(markup, "markdown") == text
+
+
+def test_readable_plain_text_is_unchanged() -> None:
+    assert readable("<b>a</b> *b*", "plain") == "<b>a</b> *b*"
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        f"<p>{PROSE}</p>",
+        f'<p><a class="u-url mention" href="https://m.example/@ann">@<span>ann</span></a> {PROSE}</p>',
+        f'<p>{PROSE} <a href="https://x.example/t"><span class="invisible">https://</span>x.example/t</a></p>',
+        f'<p>{PROSE} <a href="https://m.example/tags/sun" class="hashtag">#<span>sun</span></a></p>',
+        f"<p>{PROSE.replace('harbour', '<em>harbour</em>')} :blobcat:</p>",
+        f"<blockquote>Short words.</blockquote><p>{PROSE}</p>",
+    ],
+    ids=["paragraph", "mention", "link", "hashtag", "emphasis and emoji", "quotation"],
+)
+def test_markup_of_html_leaves_the_normalised_text_unchanged(markup: str) -> None:
+    assert normalise(readable(markup, "html")) == PROSE
+
+
+@pytest.mark.parametrize("text_format", ["html", "markdown"])
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "<div>" * 200_000,
+        "<b>" * 200_000,
+        "&amp;" * 200_000,
+        "<a " * 200_000,
+        "[" * 200_000,
+        "![[" * 100_000,
+        "> " * 200_000,
+    ],
+    ids=["divs", "bolds", "entities", "half tags", "brackets", "images", "quotes"],
+)
+def test_hostile_markup_takes_bounded_time(markup: str, text_format: TextFormat) -> None:
+    began = time.process_time()
+    assert len(readable(markup, text_format)) <= 2 * MOST_CHARACTERS
+    assert time.process_time() - began < 20  # a second or two; minutes without the limit

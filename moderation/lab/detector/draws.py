@@ -35,7 +35,7 @@ def draw_weights(
     """
     texts: dict[Stratum, list[int]] = defaultdict(list)
     for index in members:
-        texts[_stratum(rows[index])].append(index)
+        texts[stratum_of(rows[index])].append(index)
     weights = _balanced_registers({key: _weight(key, texts) for key in texts}, rows, texts)
     labels = {key[1] for key in weights}
     for label in labels:
@@ -45,7 +45,8 @@ def draw_weights(
     return tuple(np.array(texts[key], dtype=np.int64) for key in order), drawn / drawn.sum()
 
 
-def _stratum(row: TextRow) -> Stratum:
+def stratum_of(row: TextRow) -> Stratum:
+    """Return the stratum of a row."""
     if row.label == 1:
         return row.source, 1, ""
     return row.source, 0, "second language" if row.second_language else "formal" if row.formal else "other"

@@ -21,6 +21,7 @@ from moderation.errors import SettingsError
 from moderation.lab.checkpoints.classifier import ClsMeanClassifier
 from moderation.lab.checkpoints.vocabulary import CROP_MAX_TOKENS, SpecialTokens
 from moderation.lab.detector.batches import STEPS_DEALT_TOGETHER, TokenisedTexts
+from moderation.lab.detector.draws import stratum_of
 from moderation.lab.detector.plans import TrainingPlan
 from moderation.lab.detector.validation import logits_of_crops
 from moderation.lab.textdata.near_duplicates import band_keys, near_duplicate_clusters
@@ -114,8 +115,14 @@ def find_hard_texts(
         suspects = set(hardest[: int(_SUSPECT_SHARE * len(scored))])
         kept = _without_floods(hardest, rows)
         queues[stratum] = _queue(kept, suspects, np.random.default_rng([plan.seed, step, _QUEUE, stratum]))
-        counts[rows[hardest[0]].source] = {"scored": len(scored), "kept": len(kept), "draws": len(queues[stratum])}
+        counts[_name(rows[hardest[0]])] = {"scored": len(scored), "kept": len(kept), "draws": len(queues[stratum])}
     return HardTexts(step, queues), counts
+
+
+def _name(row: TextRow) -> str:
+    """Return the source of a human row, with the group of people that its stratum is of."""
+    source, _, people = stratum_of(row)
+    return source if people == "other" else f"{source}, {people}"
 
 
 def _pool(texts: TokenisedTexts, size: int, rng: np.random.Generator) -> dict[int, NDArray[np.int64]]:

@@ -71,7 +71,7 @@ def test_killed_in_between_the_old_one_comes_back(place: Path, tmp_path: Path, m
 def test_a_file_and_a_link_to_nothing_are_refused(place: Path, tmp_path: Path) -> None:
     (tmp_path / "dead").symlink_to(tmp_path / "nowhere")
     for path in (place / "file", tmp_path / "dead"):
-        with pytest.raises(InputError, match="no directory"):
+        with pytest.raises(InputError, match="not a directory"):
             check_replaceable(path)
     check_replaceable(place)
     check_replaceable(tmp_path / "new")

@@ -62,7 +62,8 @@ def test_crops_are_stretches_that_begin_anywhere() -> None:
 
 
 def test_a_text_shorter_than_the_least_crop_is_read_as_a_whole() -> None:
-    assert {tuple(crop) for crop in _crops(range(4, 4 + CROP_MIN_TOKENS - 3), 4, 0.0)} == {tuple(range(4, 11))}
+    words = range(4, 4 + CROP_MIN_TOKENS - 3)
+    assert {tuple(crop) for crop in _crops(words, 4, 0.0)} == {tuple(words)}
 
 
 def test_a_twentieth_of_the_tokens_becomes_unknown() -> None:
@@ -83,7 +84,14 @@ def test_a_source_is_drawn_as_often_for_its_size_and_labels_as_the_card_says() -
         drawn.update(
             (rows[text].source, rows[text].label) for text in batch_of_step(texts, _SPECIAL, 1, step, 64).texts
         )
-    # Both sides of a source alike; a source of 150 half as often as one of 600 or more; of one label, 0.4 times.
-    expected = {("large", 0): 1.0, ("large", 1): 1.0, ("small", 0): 0.5, ("small", 1): 0.5, ("people", 0): 0.4}
-    for stratum, weight in expected.items():
-        assert drawn[stratum] / drawn.total() == pytest.approx(weight / 3.4, abs=0.015)
+    # By the square root of the rows up to 1000; a source with one label counts 0.4 times; both labels half.
+    weights = {
+        ("large", 0): 1.0,
+        ("large", 1): 1.0,
+        ("small", 0): 0.15**0.5,
+        ("small", 1): 0.9**0.5,
+        ("people", 0): 0.4,
+    }
+    for (source, label), weight in weights.items():
+        share = weight / sum(other for (_, side), other in weights.items() if side == label) / 2
+        assert drawn[source, label] / drawn.total() == pytest.approx(share, abs=0.015)

@@ -109,7 +109,10 @@ def test_what_is_printed_tells_speeds_shares_and_what_was_taken_as_the_ceiling(t
 
 @pytest.mark.parametrize(
     ("options", "said"),
-    [(["--rounds", "0"], "must be 1 or more"), (["--out", "{}/nowhere/figures.json"], "name a file in a folder")],
+    [
+        (["--rounds", "0"], "must be 1 or more"),
+        (["--out", "{}/nowhere/figures.json"], "name a file in an existing directory"),
+    ],
 )
 def test_what_the_bench_cannot_do_is_told_before_it_measures(options: list[str], said: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.bench.detector", "--device", "cpu", "--small"]

@@ -145,7 +145,7 @@ def test_the_command_fits_on_the_rows_of_the_encoder_and_prints_the_figures(
     ("options", "told"),
     [
         (("--kind", "ngrams", "--steps", "5", "--device", "cpu"), "--steps, --device"),
-        (("--kind", "words", "--steps", "5"), "--steps would change nothing with --kind words"),
+        (("--kind", "words", "--steps", "5"), "--steps has no effect with --kind words"),
         (("--kind", "trees"), "trees"),
     ],
 )

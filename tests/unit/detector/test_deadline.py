@@ -41,7 +41,7 @@ def test_what_one_part_took_counts_against_the_next() -> None:
 
 def test_a_batch_that_outlasts_its_deadline_is_ended_and_the_detector_goes_on() -> None:
     texts = [f"The tram was late for the {number}th time, and nobody told us why it was so." for number in range(400)]
-    detector = load_detector("fast", threads=1, remembered_texts=0, deadline_s=0.05)
+    detector = load_detector(threads=1, remembered_texts=0, deadline_s=0.05)
     with pytest.raises(DetectorOverdue, match=r"0\.05 s.*detector_deadline_s"):
         detector.score(texts)
     assert detector.score(texts[:1])[0].abstained is None

@@ -79,7 +79,7 @@ def test_rows_whose_licence_forbids_weights_are_judged_on_request_only(tmp_path:
 def test_a_page_that_cannot_be_written_is_refused_before_any_text_is_read(tmp_path: Path) -> None:
     page = tmp_path / "nowhere" / "page.html"
     arguments = ["evaluate", "--data", str(tmp_path), "--out", str(tmp_path / "figures.json"), "--report", str(page)]
-    with pytest.raises(InputError, match=r"Cannot write .*page\.html .*: name a file in a folder that exists"):
+    with pytest.raises(InputError, match=r"Cannot write .*page\.html .*; name a file in an existing directory"):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert not list(tmp_path.iterdir())
 

@@ -96,7 +96,7 @@ def test_hostile_text_is_scored_in_bounded_time(detector: Detector, text: str) -
     began = time.process_time()
     (score,) = detector.score([text])
     assert time.process_time() - began < _LONGEST_S
-    assert score.abstained == "short" or (math.isfinite(score.logit) and 0 <= score.probability <= 1)
+    assert score.abstained in ("short", "empty") or (math.isfinite(score.logit) and 0 <= score.probability <= 1)
 
 
 def test_it_says_in_words_what_runs_where(bundle: Path, detector: Detector) -> None:
@@ -110,12 +110,8 @@ def test_it_says_in_words_what_runs_where(bundle: Path, detector: Detector) -> N
     ("change", "told"),
     [
         (lambda manifest: manifest.update(ngrams=None), "neither precisions nor ngrams"),
-        (
-            lambda manifest: manifest.update(format_version=1, calibration=manifest["ngrams"]["calibration"]),
-            "version 1 knows no ngrams",
-        ),
         (lambda manifest: manifest["ngrams"].update(calibration=None), "need a calibration"),
-        (lambda manifest: manifest.update(format_version=FORMAT_VERSION + 1), "upgrade moderation-sidecar"),
+        (lambda manifest: manifest.update(format_version=FORMAT_VERSION + 1), f"this version reads {FORMAT_VERSION}"),
         (lambda manifest: manifest["ngrams"].update(unit="sentences"), "ngrams.unit"),
         (lambda manifest: manifest["ngrams"].update(weight_encoder=0.5), "weight_encoder"),
         (lambda manifest: manifest["ngrams"].update(weight_ngrams=-1.0), "weight_ngrams"),

@@ -29,7 +29,7 @@ def _in_an_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("out", [".", "folder", "nowhere/figures.json"])
 def test_an_output_that_cannot_be_written_is_told_first(app: typer.Typer, command: list[str], out: str) -> None:
     Path("folder").mkdir()
-    with pytest.raises(InputError, match=f"Cannot write {out} .*: name a file"):
+    with pytest.raises(InputError, match=f"Cannot write {out} .*; name a file"):
         CliRunner().invoke(app, [*command, "--out", out], catch_exceptions=False)
     assert [path.name for path in Path().iterdir()] == ["folder"]
 

@@ -9,7 +9,7 @@ import pytest
 
 from moderation.errors import InputError
 from moderation.lab.textdata.imitations import imitation_clusters
-from moderation.lab.textdata.manifest import read_data_manifest
+from moderation.lab.textdata.manifest import DataManifest, read_data_manifest
 from moderation.lab.textdata.near_duplicates import band_keys, near_duplicate_clusters
 from moderation.lab.textdata.partition import assign_parts, keyed_fraction, with_clusters
 from moderation.lab.textdata.rows import TextRow, read_rows
@@ -40,21 +40,21 @@ def test_a_bot_stays_with_the_person_it_imitates() -> None:
     assert clusters["baker"] == clusters["bread_bot"] != clusters["sailor"] == clusters["sail_bot"]
 
 
-def test_b_gets_half_of_a_source_with_both_labels_and_a_quarter_of_the_others_and_no_group_is_split() -> None:
+def test_b_gets_three_tenths_of_every_source_and_label_and_no_group_is_split() -> None:
     rows = [_row(number, "both", number % 2, f"group {number // 4}") for number in range(800)]
     rows += [_row(number, "people", 0, f"group {number // 4}") for number in range(800)]
-    rows = with_clusters(rows, [band_keys(row.id + row.text) for row in rows])
+    rows = with_clusters(rows, [band_keys(row.id + row.text) for row in rows], DataManifest(files={}))
     in_b = assign_parts(rows)
     shares = Counter((row.source, row.label) for row in rows if row.group in in_b)
-    assert shares["both", 0] == pytest.approx(200, abs=8)
-    assert shares["both", 1] == pytest.approx(200, abs=8)
-    assert shares["people", 0] == pytest.approx(200, abs=8)
+    assert shares["both", 0] == pytest.approx(120, abs=8)
+    assert shares["both", 1] == pytest.approx(120, abs=8)
+    assert shares["people", 0] == pytest.approx(240, abs=8)
     assert assign_parts(rows[::-1]) == in_b
 
 
 def test_every_row_has_a_group() -> None:
     rows = [_row(1, "people", 0, ""), _row(2, "people", 0, "")]
-    assert all(row.group for row in with_clusters(rows, [band_keys(row.text) for row in rows]))
+    assert all(row.group for row in with_clusters(rows, [band_keys(row.text) for row in rows], DataManifest(files={})))
 
 
 def test_the_keyed_hash_never_changes() -> None:
@@ -63,7 +63,7 @@ def test_the_keyed_hash_never_changes() -> None:
 
 def test_other_data_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text_train.jsonl.zst").write_bytes(b"other")
-    with pytest.raises(InputError, match="not the file that data_manifest"):
+    with pytest.raises(InputError, match="the data manifest lists"):
         next(read_rows(tmp_path, "train", read_data_manifest()))
 
 

@@ -20,7 +20,7 @@ from export.labelled_texts import LabelledText
 from export.manifest_file import write_manifest
 from export.ngram_part import character_probes, ngram_logits, prove_on_texts, weights_beside, write_ngrams
 from export.parity import auroc_of, parity, random_sequences, refuse_auroc_loss, refuse_other_graph, torch_scores
-from export.place import check_place, room_beside
+from export.place import check_place
 from export.precision import write_fp16, write_int8
 from export.probes import DEFAULT_PROBES, load_probes, prove_polarity, read_probes
 from export.shipped_parity import with_shipped_parity
@@ -36,7 +36,7 @@ from moderation.detector.manifest import (
 )
 from moderation.detector.sections import CutText, SectionCutter
 from moderation.detector.sessions import Runner, cpu_runner
-from moderation.directories import replace_directory
+from moderation.directories import replace_directory, room_beside
 from moderation.errors import InputError
 from moderation.lab.checkpoints.ngrams import NGRAMS_FILE
 from moderation.text import normalise

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 from moderation.detector import Detector, load_detector
 from moderation.effects import Partition
 from moderation.errors import SettingsError
-from moderation.features import FEATURES_VERSION, FeatureExtractor
+from moderation.features import FeatureExtractor
 from moderation.mapping import KINDS, Kind
 from moderation.ports import Relay, Source, Store
 from moderation.risk import RiskModel, load_risk
+from moderation.risk.model import BundledRiskModel
 from moderation.settings import Settings
 from moderation.state import Keyring, PlatformState
 from moderation.stream.audit import AuditSampling
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 MAKE_A_KEY = 'python3 -c "import secrets; print(secrets.token_hex(32))"'
 
 
-def load_models(settings: Settings) -> tuple[Detector, RiskModel]:
+def load_models(settings: Settings) -> tuple[Detector, BundledRiskModel]:
     """Detector and risk model, each verified and matched with the other. Raises BundleError with a sentence."""
     detector = load_detector(
         settings.detector,
@@ -36,7 +37,7 @@ def load_models(settings: Settings) -> tuple[Detector, RiskModel]:
         threads=settings.detector_threads,
         deadline_s=settings.detector_deadline_s,
     )
-    return detector, load_risk(settings.risk, detector_hash=detector.manifest_hash, features_version=FEATURES_VERSION)
+    return detector, load_risk(settings.risk, detector_hash=detector.manifest_hash)
 
 
 def required_secret(settings: Settings) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -11,6 +12,15 @@ from pathlib import Path
 from moderation.errors import InputError
 
 _LOCK = ".lock"
+
+
+def room_beside(out: Path) -> tempfile.TemporaryDirectory[str]:
+    """Return a temporary directory beside *out*, on its file system. Raises InputError where none can be made."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        return tempfile.TemporaryDirectory(dir=out.resolve().parent, prefix=f".{out.name}-")
+    except OSError as error:
+        raise InputError(f"{out.parent} cannot be written ({error.strerror}); name another directory.") from error
 
 
 def replace_directory(fresh: Path, place: Path) -> None:

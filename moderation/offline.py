@@ -13,7 +13,7 @@ from moderation.detector import ContentScore, Detector, load_detector
 from moderation.effects import Assessment, Origin, Partition
 from moderation.errors import InputError
 from moderation.events import BadRecord, Event, EventKey, decode
-from moderation.features import FEATURES_VERSION, FeatureExtractor
+from moderation.features import FeatureExtractor
 from moderation.mapping import FieldMapping, Kind
 from moderation.risk import RiskModel, load_risk
 from moderation.state import GRAPH_EPOCH_S, Keyring, PlatformState
@@ -52,7 +52,7 @@ class Moderator:
         Addresses are hashed with a key that is thrown away.
         """
         loaded = load_detector(detector, max_text_bytes=max_text_bytes, threads=threads)
-        model = load_risk(risk, detector_hash=loaded.manifest_hash, features_version=FEATURES_VERSION)
+        model = load_risk(risk, detector_hash=loaded.manifest_hash)
         return cls(loaded, model, platform_id=platform_id, secret=secrets.token_bytes(32), epoch_s=graph_epoch_s)
 
     def score_texts(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:

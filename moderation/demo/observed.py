@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from moderation.effects import Assessment, FlagRaised
-from moderation.risk import RiskModel
 from moderation.risk.gate import gate_opens
+from moderation.risk.model import BundledRiskModel
 from moderation.stream.pipeline import Outcome
 
 
@@ -45,7 +45,7 @@ class AccountPeaks:
 NOTHING = AccountPeaks(-np.inf, -np.inf, -np.inf, flagged=False, posts=0)
 
 
-def peaks_by_account(assessments: list[Assessment], risk: RiskModel) -> dict[str, AccountPeaks]:
+def peaks_by_account(assessments: list[Assessment], risk: BundledRiskModel) -> dict[str, AccountPeaks]:
     """Return each account's peaks: the detector's logit, the risk from metadata alone, and the gated risk of both."""
     known = [a for a in assessments if a.account_id is not None and a.features]
     if not known:

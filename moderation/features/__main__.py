@@ -12,7 +12,7 @@ def as_markdown() -> str:
     lines = [
         "# Metadata features",
         "",
-        f"Version `{FEATURES_VERSION}`: the order and names below. A risk model names the version it was trained on",
+        f"Version `{FEATURES_VERSION}`: the order and names below. A risk model binds features by name and version",
         "and is refused with any other. Every value is as of the post's event time; what is not known is missing",
         "(NaN), never zero. Ways of entering text that leave no rhythm (input method editors, dictation, assistive",
         "technology, an API), and texts that were pasted whole, have no typing features. This page is printed by",

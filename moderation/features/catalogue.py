@@ -1,4 +1,4 @@
-"""The one ordered list of metadata features; a model names its version and refuses any other."""
+"""The ordered list of metadata features. A risk model binds each by name and version."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ class Feature:
     family: Family
     unit: str
     meaning: str
+    version: int = 1
+    """Raised when the values of the feature change meaning; a model trained on another version is refused."""
 
 
 def _typing(name: str, unit: str, meaning: str) -> Feature:
@@ -76,6 +78,7 @@ FEATURES: tuple[Feature, ...] = (
     _account("post_interval_cv", "1", "regularity of its last posts: standard deviation over mean of the time between"),
 )
 
-# The number rises where a feature means something else than before.
-FEATURES_VERSION = "2-" + hashlib.sha256("\n".join(feature.name for feature in FEATURES).encode()).hexdigest()[:8]
+_NAMES = "\n".join(f"{feature.name} {feature.version}" for feature in FEATURES)
+FEATURES_VERSION = hashlib.sha256(_NAMES.encode()).hexdigest()[:8]
+"""Identifies the columns of a stored feature vector."""
 COLUMN = {feature.name: index for index, feature in enumerate(FEATURES)}

@@ -3,6 +3,6 @@
 from moderation.risk.bundle import load_risk
 from moderation.risk.certificate import Certificate
 from moderation.risk.judgement import Judgement
-from moderation.risk.model import RiskModel
+from moderation.risk.protocol import RiskModel
 
 __all__ = ["Certificate", "Judgement", "RiskModel", "load_risk"]

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import lightgbm as lgb
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from moderation.errors import BundleError
+from moderation.features.catalogue import FEATURES, Feature
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
 from moderation.risk.gate import CONTENT
 from moderation.risk.manifest import FORMAT, Manifest
-from moderation.risk.model import RiskModel
+from moderation.risk.model import BundledRiskModel
 from moderation.risk.p_values import Reference
 
 _BUNDLES = Path(__file__).resolve().parent.parent / "bundles"
@@ -24,41 +27,42 @@ SHIPPED = _BUNDLES / "risk-simulated"
 MANIFEST = "manifest.json"
 
 
-def load_risk(bundle: Path | None = None, *, detector_hash: str, features_version: str) -> RiskModel:
-    """Load the risk bundle in directory *bundle*, or the shipped one of this detector, for this feature list.
+def load_risk(bundle: Path | None = None, *, detector_hash: str) -> BundledRiskModel:
+    """Return the risk model in the directory *bundle* (default: the shipped one).
 
-    *detector_hash* is the loaded detector's manifest hash, *features_version* the code's feature list. Raises
-    BundleError, with what to do, when a file is missing, altered or of another format, or either does not match.
+    *detector_hash* is the manifest hash of the detector whose logits the model will read. Raises BundleError when a
+    file is missing, altered or of another format, when the model was trained on another detector, or when it reads a
+    feature that is not computed or has another meaning version.
     """
     bundle = bundle or SHIPPED
     model = read_bundle(bundle)
-    if model.features_version != features_version:
-        raise BundleError(
-            f"The risk bundle in {bundle} reads feature list {model.features_version}, this version "
-            f"computes {features_version}: install the version it was trained with, or run `moderation train`."
-        )
     if model.detector_hash != detector_hash:
         raise BundleError(
             f"The risk bundle in {bundle} was trained on detector {model.detector_hash[:12]}, the loaded "
-            f"one is {detector_hash[:12]}: use that detector, or train again with "
-            "`moderation train --detector DIR`."
+            f"one is {detector_hash[:12]}: use that detector, or train again with `moderation train --detector DIR`."
         )
     return model
 
 
-def read_bundle(bundle: Path) -> RiskModel:
-    """Read a bundle for whatever detector and features it names; raises BundleError as load_risk does."""
+def read_bundle(bundle: Path, features: Sequence[Feature] = FEATURES) -> BundledRiskModel:
+    """Return the risk model in *bundle*, whatever its detector; *features* are those that are computed.
+
+    Raises BundleError as `load_risk` does.
+    """
     raw = _read(bundle, MANIFEST)
     manifest = _manifest(bundle, raw)
+    columns = _columns(bundle, manifest, features)
     contents = {name: _checked(bundle, name, digest) for name, digest in manifest.files.items()}
     try:
         references = json.loads(contents[manifest.reference_file])
         names = tuple(family.name for family in manifest.families)
         neutral = np.array([family.neutral for family in manifest.families], dtype=np.float64)
         metadata = [column for column, name in enumerate(names) if name != CONTENT]
-        return RiskModel(
+        return BundledRiskModel(
             manifest=manifest,
             manifest_hash=hashlib.sha256(raw).hexdigest(),
+            columns=columns,
+            width=len(features),
             family_models={
                 family.name: _family_model(manifest, family.name, contents[family.file])
                 for family in manifest.families
@@ -82,6 +86,21 @@ def write_manifest(bundle: Path, manifest: Manifest) -> None:
     waiting = bundle / f"{MANIFEST}.part"
     waiting.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
     waiting.replace(bundle / MANIFEST)
+
+
+def _columns(bundle: Path, manifest: Manifest, features: Sequence[Feature]) -> NDArray[np.intp]:
+    computed = {feature.name: (column, feature.version) for column, feature in enumerate(features)}
+    columns = []
+    for feature in manifest.features:
+        column, version = computed.get(feature.name, (-1, None))
+        if version != feature.version:
+            found = "does not compute it" if version is None else f"computes version {version}"
+            raise BundleError(
+                f"The risk bundle in {bundle} reads version {feature.version} of the feature {feature.name}, this "
+                f"program {found}: install the version it was trained with, or train again with `moderation train`."
+            )
+        columns.append(column)
+    return np.array(columns, dtype=np.intp)
 
 
 def _read(bundle: Path, name: str) -> bytes:

@@ -18,7 +18,7 @@ class FamilyModel:
 
     name: str
     columns: tuple[int, ...]
-    """Columns of the full feature vector, in the order the model was trained on."""
+    """Columns among the features of the bundle, in the order in which the model was trained on them."""
     medians: NDArray[np.float64]
     """Genuine medians of those columns, shape (len(columns),)."""
     booster: lgb.Booster

@@ -1,4 +1,4 @@
-"""What a risk bundle says about itself."""
+"""The manifest of a risk bundle."""
 
 from __future__ import annotations
 
@@ -9,18 +9,20 @@ from pydantic import BaseModel, ConfigDict
 from moderation.risk.certificate import Certificate
 from moderation.risk.slopes import Slopes
 
-FORMAT = 2
+FORMAT = 3
 
 
-class _Said(BaseModel):
+class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class NamedFeature(_Said):
+class NamedFeature(_Entry):
     """One column of the feature vector, with what is usual among genuine accounts (None: never seen)."""
 
     name: str
     family: str
+    version: int
+    """The meaning version of the feature (see moderation/features/catalogue.py)."""
     unit: str
     meaning: str
     genuine_median: float | None
@@ -30,7 +32,7 @@ class NamedFeature(_Said):
     """95 % quantile of genuine posts where the value is known."""
 
 
-class FamilyEntry(_Said):
+class FamilyEntry(_Entry):
     """One family: its model file (empty for content, whose score is the detector's logit) and its neutral score."""
 
     name: str
@@ -41,12 +43,11 @@ class FamilyEntry(_Said):
     """Median over genuine accounts of the account's median score."""
 
 
-class Manifest(_Said):
+class Manifest(_Entry):
     """Everything beside the models; read from manifest.json, whose hash is the bundle's version."""
 
     format: int
     simulated: bool
-    features_version: str
     detector_hash: str
     features: tuple[NamedFeature, ...]
     families: tuple[FamilyEntry, ...]

@@ -19,22 +19,21 @@ from moderation.risk.p_values import Reference
 
 
 @dataclass(frozen=True)
-class RiskModel:
-    """Family models, their fusion, the gate and the certified threshold. Judges rows independently of each other."""
+class BundledRiskModel:
+    """The RiskModel of a bundle: family models, their fusion, the gate and the certified threshold."""
 
     manifest: Manifest
     manifest_hash: str
+    columns: NDArray[np.intp]
+    """Column of each of the bundle's features in the feature vectors that are computed, shape (features,)."""
+    width: int
+    """Number of columns of the feature vectors that are computed."""
     family_models: Mapping[str, FamilyModel]
     """The metadata families' models; content has none."""
     fusion: Fusion
     metadata_only: Fusion
     """The same without content, for comparison in evaluation; decides nothing."""
     references: Mapping[str, Reference]
-
-    @property
-    def features_version(self) -> str:
-        """Version of the feature list that the model reads."""
-        return self.manifest.features_version
 
     @property
     def detector_hash(self) -> str:
@@ -48,16 +47,21 @@ class RiskModel:
 
     def family_scores(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return each family's log-odds, shapes (n, f) and (n,) to (n, families); NaN where a family is missing."""
-        if features.ndim != 2 or features.shape[1] != len(self.manifest.features) or len(logits) != len(features):
-            raise ValueError(
-                f"features of shape {features.shape} and {len(logits)} logits do not fit a model of "
-                f"{len(self.manifest.features)} features"
-            )
+        own = self._own(features, len(logits))
         columns = [
-            np.asarray(logits, dtype=np.float64) if name == CONTENT else self.family_models[name].scores(features)
+            np.asarray(logits, dtype=np.float64) if name == CONTENT else self.family_models[name].scores(own)
             for name in self.fusion.families
         ]
         return np.column_stack(columns)
+
+    def _own(self, features: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
+        """Return the bundle's features in its own order, shape (n, f) to (n, features)."""
+        if features.ndim != 2 or features.shape != (rows, self.width):
+            raise ValueError(
+                f"features of shape {features.shape} and {rows} logits do not fit: "
+                f"the shape must be ({rows}, {self.width})"
+            )
+        return features[:, self.columns]
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the p-value of each family score among genuine posts, shape (n, families)."""
@@ -99,7 +103,7 @@ class RiskModel:
         """Say why in sentences, the strongest first; about 10 ms, so for flags only. *features* has shape (f,)."""
         scores = self.family_scores(features[None, :], np.array([logit], dtype=np.float64))[0]
         p_values = self.p_values(scores[None, :])[0]
-        return reasons_for(self.manifest, self.family_models, self.fusion, features, scores, p_values)
+        return reasons_for(self.manifest, self.family_models, self.fusion, features[self.columns], scores, p_values)
 
     def describe(self) -> str:
         """Say in words what this model is, where its threshold lies and what has been shown about it."""

@@ -41,7 +41,6 @@ def evaluate_command(
 
     from moderation.detector import load_detector
     from moderation.errors import InputError
-    from moderation.features import FEATURES_VERSION
     from moderation.lab.evaluation.risk.report import as_json, print_report
     from moderation.lab.evaluation.risk.run import SMALL, Sizes, evaluate
     from moderation.lab.risk.step_progress import StepProgress
@@ -51,7 +50,7 @@ def evaluate_command(
     if out is not None and not out.parent.is_dir():
         raise InputError(f"There is no folder {out.parent} for the figures; make it, or give another --out.")
     loaded = load_detector(detector)
-    model = load_risk(bundle, detector_hash=loaded.manifest_hash, features_version=FEATURES_VERSION)
+    model = load_risk(bundle, detector_hash=loaded.manifest_hash)
     read = load_risk_texts(data, texts, data_manifest)
     with StepProgress() as progress:
         found = evaluate(model, loaded, read, SMALL if small else Sizes(), progress)

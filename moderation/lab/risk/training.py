@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from moderation.checksum import sha256_of
 from moderation.detector import Detector
-from moderation.features import FEATURES, FEATURES_VERSION
+from moderation.directories import replace_directory, room_beside
+from moderation.features import FEATURES
 from moderation.lab.risk.collecting import Watched, watch_all
 from moderation.lab.risk.content_scores import score_texts
 from moderation.lab.risk.deciding import Decision, certify, sensitivity, set_threshold
@@ -51,11 +52,14 @@ class Trained:
 
 
 def train_bundle(texts: RiskTexts, detector: Detector, recipe: Recipe, out: Path, progress: Progress) -> Manifest:
-    """Simulate, fit, choose, set the threshold, certify and write the bundle to directory *out*."""
+    """Simulate, fit, choose, set the threshold, certify and put the bundle in the place of the directory *out*."""
     watched, logits = gather(texts, detector, recipe, progress)
     progress.step("Fitting, choosing, certifying", 1)
     trained = fit(watched, logits, recipe)
-    manifest = write_bundle(trained, watched, texts, detector.manifest_hash, recipe, out)
+    with room_beside(out) as room:
+        stage = Path(room) / "bundle"
+        manifest = write_bundle(trained, watched, texts, detector.manifest_hash, recipe, stage)
+        replace_directory(stage, out)
     progress.advance(1)
     return manifest
 
@@ -113,7 +117,7 @@ def fit(watched: Mapping[Role, Watched], logits: Mapping[Role, NDArray[np.float6
 def write_bundle(
     trained: Trained, watched: Mapping[Role, Watched], texts: RiskTexts, detector_hash: str, recipe: Recipe, out: Path
 ) -> Manifest:
-    """Write models, references and manifest into *out*, made if need be; other files there are left alone."""
+    """Write models, references and manifest into the new directory *out*."""
     out.mkdir(parents=True, exist_ok=True)
     decision = trained.decision
     files = {f"family-{name}.txt": model.booster.model_to_string() for name, model in decision.fitted.models.items()}
@@ -126,7 +130,6 @@ def write_bundle(
     manifest = Manifest(
         format=FORMAT,
         simulated=True,
-        features_version=FEATURES_VERSION,
         detector_hash=detector_hash,
         features=_named_features(watched["tune"], decision.fitted.medians),
         families=tuple(
@@ -178,6 +181,7 @@ def _named_features(tune: Watched, medians: NDArray[np.float64]) -> tuple[NamedF
         plain = NamedFeature(
             name=feature.name,
             family=feature.family,
+            version=feature.version,
             unit=feature.unit,
             meaning=feature.meaning,
             genuine_median=None if np.isnan(medians[column]) else float(medians[column]),

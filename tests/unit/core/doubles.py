@@ -11,7 +11,7 @@ import numpy as np
 from moderation.detector import ContentScore, SectionScore
 from moderation.effects import Effects, FamilyEvidence, Origin, Partition, Reason
 from moderation.errors import ConnectionLost, FencedError, RecordsExpired
-from moderation.features import FEATURES_VERSION, FeatureExtractor
+from moderation.features import FeatureExtractor
 from moderation.ports import Claim, OutboxRow
 from moderation.risk import Judgement
 from moderation.state import Keyring, PlatformState
@@ -51,7 +51,6 @@ class WordDetector:
 class ContentRisk:
     """Flags what the word detector finds, as if another family agreed."""
 
-    features_version = FEATURES_VERSION
     detector_hash = "d" * 64
     manifest_hash = "r" * 64
     threshold = 0.5

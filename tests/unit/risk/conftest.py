@@ -8,7 +8,7 @@ import pytest
 
 from moderation.lab.risk.texts import RiskTexts
 from moderation.risk.bundle import SHIPPED, read_bundle
-from moderation.risk.model import RiskModel
+from moderation.risk.model import BundledRiskModel
 from tests.unit.risk.trained import train_here
 
 
@@ -19,6 +19,6 @@ def trained_here(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, RiskTe
 
 
 @pytest.fixture(params=[SHIPPED, None], ids=["shipped", "trained here"])
-def model(request: pytest.FixtureRequest, trained_here: tuple[Path, RiskTexts]) -> RiskModel:
+def model(request: pytest.FixtureRequest, trained_here: tuple[Path, RiskTexts]) -> BundledRiskModel:
     """Return the shipped bundle, then the one trained here: what holds by construction holds for both."""
     return read_bundle(request.param or trained_here[0])

@@ -8,11 +8,11 @@ import pytest
 from moderation.risk.explanation import sentence
 from moderation.risk.gate import gate_opens
 from moderation.risk.manifest import NamedFeature
-from moderation.risk.model import RiskModel
+from moderation.risk.model import BundledRiskModel
 from tests.unit.risk.test_neutrality import any_posts
 
 
-def test_a_flag_needs_a_risk_above_the_threshold_and_an_open_gate(model: RiskModel) -> None:
+def test_a_flag_needs_a_risk_above_the_threshold_and_an_open_gate(model: BundledRiskModel) -> None:
     for seed in range(6):
         for judged in model.assess(*any_posts(model, seed)):
             assert judged.flagged == (judged.risk > model.threshold and gate_opens(judged.agreeing))
@@ -22,7 +22,7 @@ def test_a_flag_needs_a_risk_above_the_threshold_and_an_open_gate(model: RiskMod
             assert judged.agreeing == agreeing
 
 
-def test_a_post_is_judged_the_same_alone_or_among_others(model: RiskModel) -> None:
+def test_a_post_is_judged_the_same_alone_or_among_others(model: BundledRiskModel) -> None:
     features, logits = any_posts(model, 3)
     together = model.assess(features, logits)
     alone = [model.assess(features[n : n + 1], logits[n : n + 1])[0] for n in range(len(logits))]
@@ -30,12 +30,12 @@ def test_a_post_is_judged_the_same_alone_or_among_others(model: RiskModel) -> No
     assert model.assess(features[:0], logits[:0]) == []
 
 
-def test_wrong_shapes_are_refused(model: RiskModel) -> None:
+def test_wrong_shapes_are_refused(model: BundledRiskModel) -> None:
     with pytest.raises(ValueError, match="do not fit"):
         model.assess(np.zeros((1, 3)), np.zeros(1))
 
 
-def test_reasons_are_sentences_about_known_values_only(model: RiskModel) -> None:
+def test_reasons_are_sentences_about_known_values_only(model: BundledRiskModel) -> None:
     features, logits = any_posts(model, 4)
     found = 0
     for row, logit in zip(features[:8], logits[:8], strict=True):
@@ -66,19 +66,33 @@ def test_reasons_are_sentences_about_known_values_only(model: RiskModel) -> None
 )
 def test_a_reason_says_its_value_as_a_reviewer_would(unit: str, value: float, said: str) -> None:
     feature = NamedFeature(
-        name="f", family="graph", unit=unit, meaning="what it is", genuine_median=0, genuine_low=0, genuine_high=0
+        version=1,
+        name="f",
+        family="graph",
+        unit=unit,
+        meaning="what it is",
+        genuine_median=0,
+        genuine_low=0,
+        genuine_high=0,
     )
     assert sentence(feature, value).startswith(f"What it is: {said}; among genuine accounts nearly always ")
 
 
 def test_a_property_that_people_have_and_have_not_is_said_to_be_both() -> None:
     feature = NamedFeature(
-        name="f", family="account", unit="0/1", meaning="it is", genuine_median=1, genuine_low=0, genuine_high=1
+        version=1,
+        name="f",
+        family="account",
+        unit="0/1",
+        meaning="it is",
+        genuine_median=1,
+        genuine_low=0,
+        genuine_high=1,
     )
     assert sentence(feature, 0.0) == "It is: no; among genuine accounts both are usual."
 
 
-def test_an_ordinary_text_is_not_said_to_read_as_a_machine_s(model: RiskModel) -> None:
+def test_an_ordinary_text_is_not_said_to_read_as_a_machine_s(model: BundledRiskModel) -> None:
     features, _ = any_posts(model, 4)
     for logit in (float(model.references["content"].scores.mean()), 40.0):
         p_value = float(model.references["content"].p_values(np.array([logit]))[0])
@@ -88,6 +102,6 @@ def test_an_ordinary_text_is_not_said_to_read_as_a_machine_s(model: RiskModel) -
                     assert ("machine" in reason.sentence) == (p_value <= model.manifest.p_family)
 
 
-def test_description_says_simulated(model: RiskModel) -> None:
+def test_description_says_simulated(model: BundledRiskModel) -> None:
     assert "simulated" in model.describe()
     assert "simulated" in model.manifest.certificate.sentence().lower()

@@ -8,14 +8,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from moderation.risk.model import RiskModel
+from moderation.risk.model import BundledRiskModel
 
 POSTS = 48
 SOME = settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SEEDS = st.integers(0, 2**32 - 1)
 
 
-def any_posts(model: RiskModel, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def any_posts(model: BundledRiskModel, seed: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Features and logits of any size, usual or absurd, with single values and whole families missing."""
     rng = np.random.default_rng(seed)
     medians = np.array([feature.genuine_median or 0.0 for feature in model.manifest.features])
@@ -30,11 +30,11 @@ def any_posts(model: RiskModel, seed: int) -> tuple[NDArray[np.float64], NDArray
     return features, logits
 
 
-def columns(model: RiskModel, family: str) -> list[int]:
+def columns(model: BundledRiskModel, family: str) -> list[int]:
     return [column for column, feature in enumerate(model.manifest.features) if feature.family == family]
 
 
-def risks(model: RiskModel, features: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
+def risks(model: BundledRiskModel, features: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.array([judgement.risk for judgement in model.assess(features, logits)])
 
 
@@ -42,7 +42,7 @@ def risks(model: RiskModel, features: NDArray[np.float64], logits: NDArray[np.fl
 @given(seed=SEEDS)
 @pytest.mark.parametrize("family", ["typing", "network", "graph", "account"])
 def test_masking_a_family_never_gives_a_higher_risk_than_genuine_medians(
-    model: RiskModel, family: str, seed: int
+    model: BundledRiskModel, family: str, seed: int
 ) -> None:
     features, logits = any_posts(model, seed)
     own = columns(model, family)
@@ -54,7 +54,9 @@ def test_masking_a_family_never_gives_a_higher_risk_than_genuine_medians(
 
 @SOME
 @given(seed=SEEDS)
-def test_masking_any_family_never_gives_a_higher_risk_than_a_median_genuine_score(model: RiskModel, seed: int) -> None:
+def test_masking_any_family_never_gives_a_higher_risk_than_a_median_genuine_score(
+    model: BundledRiskModel, seed: int
+) -> None:
     scores = model.family_scores(*any_posts(model, seed))
     for column, family in enumerate(model.manifest.families):
         masked, usual = scores.copy(), scores.copy()
@@ -65,7 +67,7 @@ def test_masking_any_family_never_gives_a_higher_risk_than_a_median_genuine_scor
 
 @SOME
 @given(seed=SEEDS)
-def test_no_typing_value_gives_a_lower_risk_than_typing_missing(model: RiskModel, seed: int) -> None:
+def test_no_typing_value_gives_a_lower_risk_than_typing_missing(model: BundledRiskModel, seed: int) -> None:
     features, logits = any_posts(model, seed)
     masked = features.copy()
     masked[:, columns(model, "typing")] = np.nan
@@ -74,7 +76,7 @@ def test_no_typing_value_gives_a_lower_risk_than_typing_missing(model: RiskModel
 
 @SOME
 @given(seed=SEEDS)
-def test_a_single_missing_value_is_worth_the_genuine_median(model: RiskModel, seed: int) -> None:
+def test_a_single_missing_value_is_worth_the_genuine_median(model: BundledRiskModel, seed: int) -> None:
     features, logits = any_posts(model, seed)
     column = seed % features.shape[1]
     family = columns(model, model.manifest.features[column].family)
@@ -88,12 +90,12 @@ def test_a_single_missing_value_is_worth_the_genuine_median(model: RiskModel, se
 
 @SOME
 @given(seed=SEEDS)
-def test_a_more_machine_like_text_never_lowers_the_risk(model: RiskModel, seed: int) -> None:
+def test_a_more_machine_like_text_never_lowers_the_risk(model: BundledRiskModel, seed: int) -> None:
     features, logits = any_posts(model, seed)
     assert (risks(model, features, logits + 1.5) >= risks(model, features, logits))[~np.isnan(logits)].all()
 
 
-def test_a_post_of_which_nothing_is_known_is_never_flagged(model: RiskModel) -> None:
+def test_a_post_of_which_nothing_is_known_is_never_flagged(model: BundledRiskModel) -> None:
     nothing = np.full((1, len(model.manifest.features)), np.nan)
     for logit in (np.nan, -50.0, 50.0):
         judged = model.assess(nothing, np.array([logit]))[0]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from moderation.lab.risk.fitting_slopes import fit_slopes
-from moderation.risk.model import RiskModel
+from moderation.risk.model import BundledRiskModel
 from moderation.risk.slopes import Slopes
 
 
@@ -61,7 +61,7 @@ def test_scores_of_one_value_have_no_slope_to_give() -> None:
     assert set(fit_slopes(np.full(4000, 7.0), label, np.ones(4000)).slopes) == {0.0}
 
 
-def test_the_risk_still_rises_beyond_the_highest_genuine_text(model: RiskModel) -> None:
+def test_the_risk_still_rises_beyond_the_highest_genuine_text(model: BundledRiskModel) -> None:
     highest = float(model.references["content"].scores.max())
     scores = np.tile(model.fusion.neutral, (3, 1))
     scores[:, model.fusion.families.index("content")] = highest + np.array([0.0, 0.2, 0.4])

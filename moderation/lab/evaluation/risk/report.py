@@ -7,21 +7,22 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from moderation.features import FEATURES_VERSION
 from moderation.lab.evaluation.risk.figures import STRENGTHS, Row, least_accounts
 from moderation.lab.evaluation.risk.run import Evaluation
-from moderation.risk import RiskModel
+from moderation.risk.model import BundledRiskModel
 
 TITLE = "True-positive rate per account, SIMULATED accounts (held-out parameters and texts)"
 
 
-def as_json(evaluation: Evaluation, model: RiskModel) -> dict[str, Any]:
+def as_json(evaluation: Evaluation, model: BundledRiskModel) -> dict[str, Any]:
     """Everything that was measured, with the bundle it holds for."""
     certificate = model.manifest.certificate
     return {
         "simulated": True,
         "risk_bundle": model.manifest_hash,
         "detector": model.detector_hash,
-        "features_version": model.features_version,
+        "features_version": FEATURES_VERSION,
         "certificate": {
             **certificate.model_dump(),
             "bound": certificate.bound,
@@ -36,7 +37,7 @@ def as_json(evaluation: Evaluation, model: RiskModel) -> dict[str, Any]:
     }
 
 
-def print_report(evaluation: Evaluation, model: RiskModel, console: Console) -> None:
+def print_report(evaluation: Evaluation, model: BundledRiskModel, console: Console) -> None:
     """Print the tables; every share has its n and 95 % interval."""
     table = Table(title=TITLE)
     for heading in ("score", "FPR", "weak, medium, strong", *STRENGTHS, "genuine above it (held-out)"):

@@ -17,7 +17,7 @@ from moderation.lab.risk.texts import RiskTexts, Role
 from moderation.lab.risk.training import Progress
 from moderation.lab.simulation import SimulationConfig
 from moderation.lab.simulation.config import SIGNATURES, Signature
-from moderation.risk import RiskModel
+from moderation.risk.model import BundledRiskModel
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,9 @@ class Evaluation:
     """Genuine accounts of each kind that the shipped decision flags, on held-out parameters."""
 
 
-def evaluate(model: RiskModel, detector: Detector, texts: RiskTexts, sizes: Sizes, progress: Progress) -> Evaluation:
+def evaluate(
+    model: BundledRiskModel, detector: Detector, texts: RiskTexts, sizes: Sizes, progress: Progress
+) -> Evaluation:
     """Simulate, score and count.
 
     Thresholds for stated rates come from the very accounts that set the shipped one (the threshold step, simulated
@@ -64,7 +66,7 @@ def evaluate(model: RiskModel, detector: Detector, texts: RiskTexts, sizes: Size
     return measured(model, watched, known)
 
 
-def measured(model: RiskModel, watched: Mapping[str, Watched], known: Mapping[str, float]) -> Evaluation:
+def measured(model: BundledRiskModel, watched: Mapping[str, Watched], known: Mapping[str, float]) -> Evaluation:
     """Count on platforms that were already watched, with the texts' logits in *known*."""
     scores = {name: account_scores(model, platform, platform.logits(known)) for name, platform in watched.items()}
     calibration, test = watched["calibration"], watched["evaluation"]
@@ -87,7 +89,7 @@ def measured(model: RiskModel, watched: Mapping[str, Watched], known: Mapping[st
     )
 
 
-def _platforms(model: RiskModel, sizes: Sizes) -> dict[str, tuple[SimulationConfig, Role]]:
+def _platforms(model: BundledRiskModel, sizes: Sizes) -> dict[str, tuple[SimulationConfig, Role]]:
     """Name to configuration and the step whose texts it may use."""
     said = model.manifest.training["recipe"]
     recipe = replace(

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.lab.risk.collecting import Watched
-from moderation.risk import RiskModel
 from moderation.risk.gate import CONTENT, gate_opens_for
+from moderation.risk.model import BundledRiskModel
 
 CONTENT_ONLY = "content only"
 METADATA_ONLY = "metadata only"
@@ -21,7 +21,7 @@ COMPARED = (CONTENT_ONLY, METADATA_ONLY, BOTH, METADATA_GATED, BOTH_GATED)
 
 
 def account_scores(
-    model: RiskModel, watched: Watched, logits: NDArray[np.float64]
+    model: BundledRiskModel, watched: Watched, logits: NDArray[np.float64]
 ) -> Mapping[str, NDArray[np.float64]]:
     """Return each compared score as every account's maximum over its posts, shape (accounts,); −inf: never flagged.
 

@@ -1,0 +1,35 @@
+"""The protocol of a risk model."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moderation.effects import Reason
+from moderation.risk.judgement import Judgement
+
+
+class RiskModel(Protocol):
+    """Turns feature vectors and content logits into judgements; each row is judged independently of the others."""
+
+    @property
+    def manifest_hash(self) -> str:
+        """SHA-256 of the manifest, in hex: the version of the model."""
+
+    @property
+    def threshold(self) -> float:
+        """A flag needs a risk strictly above this."""
+
+    def assess(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> list[Judgement]:
+        """Judge each post: *features* of shape (n, f) with NaN for missing, *logits* (n,) with NaN for abstained.
+
+        f is the number of features in the catalogue. Raises ValueError when the shapes do not fit.
+        """
+
+    def explain(self, features: NDArray[np.float64], logit: float) -> tuple[Reason, ...]:
+        """Return the reasons for the risk of one post, strongest first; *features* has shape (f,)."""
+
+    def describe(self) -> str:
+        """Return one sentence about the model, its threshold and its certificate."""

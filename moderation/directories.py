@@ -1,13 +1,14 @@
-"""A directory that is whole or not there, and a directory or file on which nobody else works at the same time."""
+"""Directories that are replaced in one step, and directories that one run uses at a time."""
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from moderation.errors import InputError
 
@@ -45,65 +46,29 @@ def restore_directory(place: Path) -> None:
 
 
 @contextmanager
-def worked_in_alone(place: Path) -> Iterator[None]:
-    """Keep other runs out of the directory *place* for as long as this lasts, or until this process is gone.
+def exclusive(place: Path) -> Iterator[None]:
+    """Hold the lock of the directory *place*, which is made if need be, while the context lasts.
 
-    It is made if need be, and one that was made is not left behind empty. Raises InputError while another run is in it,
-    and where there can be no directory or no lock.
+    A directory that was made and stays empty is removed. Raises InputError while another run holds the lock, and where
+    there can be no directory or no lock.
     """
     made = not place.exists()
-    opened = _locked(place / _LOCK, place)
+    lock = FileLock(place / _LOCK, timeout=0)
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout as error:
+        raise InputError(f"Another run is using {place}: wait until it ends, or name another directory.") from error
+    except (OSError, NotImplementedError) as error:
+        raise InputError(f"{place} cannot be used ({error}); name another directory.") from error
     try:
         yield
     finally:
-        (place / _LOCK).unlink(missing_ok=True)
-        os.close(opened)
-        if made:
-            with suppress(OSError):
+        lock.release()
+        with suppress(OSError):
+            (place / _LOCK).unlink(missing_ok=True)
+            if made:
                 place.rmdir()
-
-
-@contextmanager
-def written_alone(file: Path) -> Iterator[None]:
-    """Keep other runs from writing *file* for as long as this lasts, or until this process is gone.
-
-    The lock stands beside it, so that its folder holds other files of other runs. Raises InputError as
-    `worked_in_alone` does.
-    """
-    lock = file.parent / f".{file.name}{_LOCK}"
-    opened = _locked(lock, file)
-    try:
-        yield
-    finally:
-        lock.unlink(missing_ok=True)
-        os.close(opened)
-
-
-def _locked(lock: Path, place: Path) -> int:
-    """The file *lock*, open and locked, on behalf of *place*."""
-    import fcntl  # not on every system: what needs no lock runs there too
-
-    while True:
-        try:
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            opened = os.open(lock, os.O_RDWR | os.O_CREAT, 0o644)
-        except OSError as error:
-            raise InputError(f"{place} cannot hold a run ({error.strerror}); name another place.") from error
-        try:
-            fcntl.flock(opened, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Whoever held it may have ended, and taken the file away, between opening and locking it.
-            if lock.exists() and os.path.samestat(os.fstat(opened), lock.stat()):
-                return opened
-        except BlockingIOError as error:
-            os.close(opened)
-            raise InputError(f"Another run is at work in {place}: wait until it ends, or name another.") from error
-        except OSError as error:
-            os.close(opened)
-            raise InputError(
-                f"{place} is on a file system that cannot lock ({error.strerror}), so two runs could mix there; name a "
-                "place elsewhere."
-            ) from error
-        os.close(opened)
 
 
 def _old(place: Path) -> Path:

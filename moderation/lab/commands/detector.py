@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from moderation.directories import worked_in_alone
+from moderation.directories import exclusive
 from moderation.errors import SettingsError
 from moderation.lab.commands.data_manifest import DataManifest
 from moderation.lab.commands.detector_training import NEEDS_EXPORT, Bf16, device_with, train
@@ -91,7 +91,7 @@ def compare(
     def report_progress(done: int, total: int, fold: str, name: str) -> None:
         console.print(f"{done} of {total} done, now {fold}: {name}", highlight=False)
 
-    with worked_in_alone(kept):
+    with exclusive(kept):
         known = catalogue(steps, start_from or minilm_directory(), computing, bf16=bf16)
         report = compare_on(data, plan, known, kept, report_progress, data_manifest)
     out.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from moderation.directories import worked_in_alone
+from moderation.directories import exclusive
 from moderation.errors import SettingsError
 from moderation.lab.commands.data_manifest import DataManifest
 
@@ -106,7 +106,7 @@ def train(
         seed=seed,
         bf16=bf16,
     )
-    with worked_in_alone(out):
+    with exclusive(out):
         run(data, out, start_from or minilm_directory(), plan, computing, data_manifest)
 
 
@@ -140,7 +140,7 @@ def _train_ngrams(
         raise SettingsError(NEEDS_EXPORT) from error
     console = Console()
     plan = NgramPlan(unit=unit, seed=seed, all_rows=all_rows)
-    with worked_in_alone(out):
+    with exclusive(out):
         figures = train_ngrams(data, out, plan, lambda step: console.print(step, highlight=False), data_manifest)
     _print_figures(console, figures)
 

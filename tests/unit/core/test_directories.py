@@ -9,10 +9,9 @@ from pathlib import Path
 import pytest
 
 from moderation.directories import (
+    exclusive,
     replace_directory,
     restore_directory,
-    worked_in_alone,
-    written_alone,
 )
 from moderation.errors import InputError
 from moderation.output_paths import check_replaceable
@@ -79,40 +78,27 @@ def test_a_file_and_a_link_to_nothing_are_refused(place: Path, tmp_path: Path) -
 
 def test_a_second_run_is_kept_out_of_a_folder_until_the_first_is_gone(tmp_path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from moderation.directories import worked_in_alone\n"
-        f"with worked_in_alone(Path({str(tmp_path)!r}) / 'run'):\n    print('in', flush=True); sys.stdin.read()"
+        "import sys; from pathlib import Path; from moderation.directories import exclusive\n"
+        f"with exclusive(Path({str(tmp_path)!r}) / 'run'):\n    print('in', flush=True); sys.stdin.read()"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as first:
         assert first.stdout is not None
         assert first.stdout.readline() == b"in\n"
-        with pytest.raises(InputError, match="Another run is at work in"), worked_in_alone(tmp_path / "run"):
+        with pytest.raises(InputError, match="Another run is using"), exclusive(tmp_path / "run"):
             pass
         first.kill()
         first.wait()
-        with worked_in_alone(tmp_path / "run"):
+        with exclusive(tmp_path / "run"):
             (tmp_path / "run" / "log").touch()
     assert [path.name for path in tmp_path.rglob("*")] == ["run", "log"]
 
 
 def test_a_run_that_leaves_nothing_leaves_no_folder(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), worked_in_alone(tmp_path / "some" / "run"):
+    with pytest.raises(KeyError), exclusive(tmp_path / "some" / "run"):
         raise KeyError
     assert not (tmp_path / "some" / "run").exists()
 
 
 def test_a_run_cannot_be_in_a_file(place: Path) -> None:
-    with pytest.raises(InputError, match="cannot hold a run"), worked_in_alone(place / "file"):
+    with pytest.raises(InputError, match="cannot be used"), exclusive(place / "file"):
         pass
-
-
-def test_a_file_is_written_by_one_run_at_a_time_and_others_beside_it(tmp_path: Path) -> None:
-    with written_alone(tmp_path / "file"), written_alone(tmp_path / "other"):
-        with (
-            pytest.raises(InputError, match=r"Another run is at work in .*file: wait"),
-            written_alone(tmp_path / "file"),
-        ):
-            pass
-        (tmp_path / "file").touch()
-    with written_alone(tmp_path / "file"):
-        pass
-    assert [path.name for path in tmp_path.iterdir()] == ["file"]

@@ -109,23 +109,25 @@ def evaluate(
     report: Annotated[
         Path | None, typer.Option(help="HTML page to write with plots of the figures (beside --out).")
     ] = None,
-    attack_texts: Annotated[
-        int, typer.Option(min=1, help="Texts of a source to attack, and to change honestly.")
-    ] = 150,
+    texts: Annotated[int, typer.Option(min=1, help="Texts of each source and label at most.")] = 600,
+    changed_texts: Annotated[int, typer.Option(min=1, help="Texts of a source that are attacked or changed.")] = 60,
     seed: Annotated[int, typer.Option(help="Chooses these texts and their changes.")] = 0,
-    all_rows: Annotated[bool, typer.Option("--all-rows", help="Also rows whose licence forbids weights.")] = False,
 ) -> None:
-    """Judge a bundle on text_dev: within sources, by pool and length, under attack. Once per release."""
+    """Evaluate a bundle on the dev files: groups of people first, then machine texts, sources, length and attacks.
+
+    Example:  moderation detector evaluate --data DIR --out figures.json
+    """
     import json
 
     from rich.console import Console
     from rich.progress import Progress
-    from rich.table import Table
 
     from moderation.detector import load_detector
+    from moderation.lab.commands.evaluation_tables import evaluation_tables
 
     try:
         from moderation.lab.evaluation.detector.report_html import report_html
+        from moderation.lab.evaluation.detector.run import EvaluationPlan
         from moderation.lab.evaluation.detector.run import evaluate as judge
     except ImportError as error:
         raise SettingsError(NEEDS_EXPORT) from error
@@ -141,22 +143,9 @@ def evaluate(
             detector,
             lambda done, total: progress.update(task, completed=done, total=total),
             data_manifest,
-            attack_texts=attack_texts,
-            seed=seed,
-            all_rows=all_rows,
+            EvaluationPlan(texts, changed_texts, seed),
         )
     out.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
     page.write_text(report_html(figures), encoding="utf-8")
-    table = Table("", "source", "AUROC", "95 %", "TPR at 1 % FPR", "95 %", "humans", "machines", "groups")
-    for name, result in figures["results"].items():
-        for source, row in result["within_source"].items():
-            rate = row.get("tpr_at_1_percent_interval", "")
-            cells = (row["auroc"], row["auroc_interval"], row["tpr_at_1_percent"], rate)
-            sizes = (row["humans"], row["machines"], row["groups"])
-            table.add_row(name.split(":")[0], source, *(str(cell) for cell in (*cells, *sizes)))
-        means = (result["mean_within_source_auroc"], "", result["mean_tpr_at_1_percent_where_supported"])
-        table.add_row(name.split(":")[0], "mean", *(str(cell) for cell in means), end_section=True)
-    Console().print(table)
-    worst = figures["results"]["detector"]["worst_pool"]
-    told = f"Worst pool of human texts: {worst['pool']}, FPR {worst['fpr']} {worst['interval']} (n={worst['n']})"
-    Console().print(told, markup=False)
+    for table in evaluation_tables(figures):
+        Console().print(table)

@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 from moderation.checksum import sha256_of
 from moderation.errors import InputError
 from moderation.lab.commands.detector import app
+from moderation.lab.evaluation.detector import run
 from moderation.lab.evaluation.detector.run import evaluate
+from moderation.lab.textdata.rows import TextRow
 from tests.unit.detector.small_text_data import RuleDetector, write_data
 
 _SUBJECTS = ("my neighbour", "the old tram", "our coach", "this kettle", "the ferry")
@@ -47,14 +49,14 @@ def _arguments(tmp_path: Path) -> list[str]:
     files = {name: sha256_of(tmp_path / name) for name in ("text_train.jsonl.zst", "text_dev.jsonl.zst")}
     manifest.write_text(json.dumps({"files": files}), encoding="utf-8")
     data = ["--data", str(tmp_path), "--data-manifest", str(manifest)]
-    return ["evaluate", *data, "--out", str(tmp_path / "figures.json"), "--attack-texts", "5"]
+    return ["evaluate", *data, "--out", str(tmp_path / "figures.json"), "--changed-texts", "5"]
 
 
 def test_evaluate_prints_and_writes_figures_with_their_n(tmp_path: Path) -> None:
     page = tmp_path / "figures.html"  # beside the figures, where --report says nothing else
     result = CliRunner().invoke(app, _arguments(tmp_path), catch_exceptions=False)
     assert result.exit_code == 0
-    assert "Worst pool of human texts: ours" in result.output
+    assert result.output.index("False-positive rate") < result.output.index("Within each source")
     report = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
     figures = report["results"]["detector"]["within_source"]["ours"]
     assert (figures["humans"], figures["machines"]) == (60, 60)
@@ -62,18 +64,26 @@ def test_evaluate_prints_and_writes_figures_with_their_n(tmp_path: Path) -> None
     assert 0.5 < figures["auroc"] <= 1
     assert report["results"].keys() == {"detector", "baseline: word 1-2-gram TF-IDF with logistic regression"}
     assert report["results"]["detector"]["worst_pool"]["n"] == 60
+    (everybody,) = (row for row in report["people"]["groups"] if row["kind"] == "all")
+    assert (everybody["n"], everybody["fpr_at_5_percent"]) == (80, 0.05)
+    assert {row["change"] for row in report["markup"]} >= {"link at the end", "hashtag inside", "HTML paragraph"}
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
-def test_rows_whose_licence_forbids_weights_are_judged_on_request_only(tmp_path: Path) -> None:
-    found = []
-    for more in ([], ["--all-rows"]):
-        CliRunner().invoke(app, [*_arguments(tmp_path), *more], catch_exceptions=False)
-        report = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
-        sources = [set(result["within_source"]) for result in report["results"].values()]
-        found.append((report["licences"], report["rows"], *sources))
-    of_all = {"ours", "theirs"}
-    assert found == [("those that permit weights", 120, {"ours"}, {"ours"}), ("all", 160, of_all, of_all)]
+def test_rows_whose_licence_forbids_weights_are_measured_and_not_trained_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trained: list[set[str]] = []
+
+    def baseline(training: list[TextRow], texts: list[str]) -> np.ndarray:
+        trained.append({row.source for row in training})
+        return np.arange(len(texts), dtype=np.float64)
+
+    monkeypatch.setattr(run, "baseline_scores", baseline)
+    CliRunner().invoke(app, _arguments(tmp_path), catch_exceptions=False)
+    report = json.loads((tmp_path / "figures.json").read_text(encoding="utf-8"))
+    assert [set(result["within_source"]) for result in report["results"].values()] == [{"ours", "theirs"}] * 2
+    assert (report["rows"], trained) == (160, [{"ours"}])
 
 
 def test_a_page_that_cannot_be_written_is_refused_before_any_text_is_read(tmp_path: Path) -> None:

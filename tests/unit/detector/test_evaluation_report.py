@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from moderation.lab.evaluation.detector.report_html import report_html
-from moderation.lab.evaluation.detector.run import evaluate
+from moderation.lab.evaluation.detector.run import EvaluationPlan, evaluate
 from moderation.lab.textdata.manifest import read_data_manifest
 from moderation.lab.textdata.rows import read_rows
 from tests.unit.detector.small_text_data import RuleDetector, write_data
@@ -37,7 +37,7 @@ def _rule(text: str) -> float:
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> Evaluated:
     folder = tmp_path_factory.mktemp("data")
     manifest = write_data(folder, HOSTILE)
-    figures = evaluate(folder, RuleDetector(_rule), lambda *_: None, manifest, attack_texts=6, seed=4)
+    figures = evaluate(folder, RuleDetector(_rule), lambda *_: None, manifest, EvaluationPlan(changed_texts=6, seed=4))
     written = json.loads(json.dumps(figures))
     return Evaluated(
         written, report_html(written), [each.text for each in read_rows(folder, "dev", read_data_manifest(manifest))]
@@ -116,6 +116,6 @@ def test_the_headline_names_the_worst_pool_before_any_average(evaluated: Evaluat
 
 def test_the_same_seed_gives_the_same_figures_and_the_same_page(evaluated: Evaluated, tmp_path: Path) -> None:
     manifest = write_data(tmp_path, HOSTILE)
-    again = evaluate(tmp_path, RuleDetector(_rule), lambda *_: None, manifest, attack_texts=6, seed=4)
+    again = evaluate(tmp_path, RuleDetector(_rule), lambda *_: None, manifest, EvaluationPlan(changed_texts=6, seed=4))
     assert again == evaluated.figures
     assert report_html(again) == evaluated.page

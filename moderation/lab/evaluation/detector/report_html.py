@@ -58,9 +58,9 @@ def _headline(report: Mapping[str, Any]) -> str:
     divisions = "".join(f"<div><strong>{cell_html(value)}</strong><span>{what}</span></div>" for value, what in boxes)
     return (
         f'<header><h1>{_TITLE}</h1><p class="about">{escape(report["detector"])}. '
-        f"{cell_html(plain(report['rows']))} texts of text_dev, {cell_html(plain(report['abstained']))} of them "
-        f"without an answer; seed {cell_html(plain(report['seed']))}, at most "
-        f"{cell_html(plain(report['attack_texts']))} changed texts of a source.</p>"
+        f"{cell_html(plain(report['rows']))} texts of the dev files, {cell_html(plain(report['abstained']))} of them "
+        f"without a score; seed {cell_html(plain(report['plan']['seed']))}, at most "
+        f"{cell_html(plain(report['plan']['changed_texts']))} changed texts of a source.</p>"
         f'<div class="headline">{divisions}</div></header>\n'
     )
 

@@ -1,8 +1,9 @@
-"""The evaluation of a bundle on text_dev, beside the baseline trained on the same rows."""
+"""The evaluation of a bundle on the dev files, beside a baseline trained on the permitted rows of part A."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ import numpy as np
 from moderation.detector import Detector
 from moderation.errors import InputError
 from moderation.lab.detector.baseline import baseline_scores
-from moderation.lab.evaluation.detector.benign import benign_table, honest_texts
+from moderation.lab.evaluation.detector.benign import HonestTexts, benign_table, honest_texts
 from moderation.lab.evaluation.detector.by_length import by_length
+from moderation.lab.evaluation.detector.machines import machines_table
+from moderation.lab.evaluation.detector.markup import MarkedTexts, marked_texts, markup_table
+from moderation.lab.evaluation.detector.people import people_table
 from moderation.lab.evaluation.detector.pools import human_pools, pooled_threshold, worst_pool
-from moderation.lab.evaluation.detector.robustness import attack_table, attacked_texts
+from moderation.lab.evaluation.detector.robustness import AttackedTexts, attack_table, attacked_texts
 from moderation.lab.evaluation.detector.scored_rows import ScoredRows
-from moderation.lab.evaluation.detector.scoring import Progress, score_once
+from moderation.lab.evaluation.detector.scoring import Logits, Progress, score_once
 from moderation.lab.evaluation.detector.transfer import transfer_matrix
 from moderation.lab.evaluation.detector.within_source import low_fpr_roc, supports_one_percent, within_source
 from moderation.lab.metrics.intervals import weighted_auroc
@@ -25,8 +29,20 @@ from moderation.lab.textdata.manifest import read_data_manifest
 from moderation.lab.textdata.near_duplicates import band_keys
 from moderation.lab.textdata.partition import load_training_rows, with_clusters
 from moderation.lab.textdata.rows import TextRow, read_rows
+from moderation.lab.textdata.slices import sample_per_stratum
 
 BASELINE = "baseline: word 1-2-gram TF-IDF with logistic regression"
+
+
+@dataclass(frozen=True)
+class EvaluationPlan:
+    """How many texts are scored, and which are changed."""
+
+    texts_per_stratum: int = 600
+    """Texts of each source and label at most."""
+    changed_texts: int = 60
+    """Texts of a source at most that are attacked, and as many that are changed as honest writers do."""
+    seed: int = 0
 
 
 def evaluate(
@@ -34,63 +50,85 @@ def evaluate(
     detector: Detector,
     progress: Progress,
     manifest: Path | None = None,
-    *,
-    attack_texts: int = 150,
-    seed: int = 0,
-    all_rows: bool = False,
+    plan: EvaluationPlan = EvaluationPlan(),  # frozen
 ) -> dict[str, Any]:
-    """Return the figures of *detector* and of the baseline on the licence-filtered rows of text_dev.
+    """Return the figures of *detector* and of the baseline on the rows of the dev files, of every licence.
 
-    With *all_rows* the others are read too, and the baseline is fitted with those of part A.
-    Texts on which the detector abstains are left out for both, and counted. At most *attack_texts* texts of a source
-    are attacked, and as many changed as honest writers do; *seed* chooses them. *progress* is told (done, all) of the
-    distinct texts to score. Raises InputError for data that are missing, other than the manifest's, without a source of
-    both labels in text_dev, or without texts of both to fit the baseline on.
+    The baseline is trained on the rows of part A whose licence permits weights. Texts on which the detector abstains
+    are left out for both, and counted. *progress* is called with (done, all) of the distinct texts to score. Raises
+    InputError for data that are missing, other than the manifest's, without a source of both labels, or without texts
+    of both to fit the baseline on.
     """
     listed = read_data_manifest(manifest)
-    rows = list(read_rows(data_dir, "dev", listed, all_licences=all_rows))
-    rows = with_clusters(rows, [band_keys(row.text) for row in rows], listed)
+    everything = list(read_rows(data_dir, "dev", listed, all_licences=True))
+    everything = with_clusters(everything, [band_keys(row.text) for row in everything], listed)
+    rows = sample_per_stratum(everything, plan.texts_per_stratum, "evaluate")
     _refuse_lone_labels(rows, data_dir)
-    # Everything that is read is read before the scoring, which can take hours and would be for nothing.
-    training = load_training_rows(data_dir, manifest, all_rows=all_rows)
+    # All data are read before the scoring, which takes minutes to hours.
+    training = load_training_rows(data_dir, manifest)
     if {row.label for row in training} != {0, 1}:
         raise InputError(
-            f"Part A of text_train in {data_dir}, on which the baseline is fitted, has no texts of both labels; name "
-            "the folder with all rows."
+            f"Part A of the training files in {data_dir}, on which the baseline is fitted, has rows of one label; "
+            "name the directory with all rows."
         )
-    attacked, honest = attacked_texts(rows, attack_texts, seed), honest_texts(rows, attack_texts, seed)
-    logits = score_once(detector, [*(row.text for row in rows), *attacked.texts(), *honest.texts()], progress)
+    changed = _ChangedTexts.of(rows, plan)
+    logits = score_once(detector, [*(row.text for row in rows), *changed.texts()], progress)
     scores = logits.of([row.text for row in rows])
     kept = ~np.isnan(scores)
     scored = ScoredRows([row for row, keep in zip(rows, kept, strict=True) if keep], scores[kept])
     _refuse_lone_labels(scored.rows, data_dir)
     of_baseline = ScoredRows(scored.rows, baseline_scores(training, [row.text for row in scored.rows]))
-    results = {"detector": _results(scored), BASELINE: _results(of_baseline)}
-    figures = results["detector"]["within_source"]
-    supporting = [source for source in figures if supports_one_percent(figures[source])]
+    people = people_table(scored)
     return {
         "manifest_sha256": detector.manifest_hash,
         "detector": detector.describe(),
-        "licences": "all" if all_rows else "those that permit weights",
         "rows": len(rows),
         "abstained": int((~kept).sum()),
-        "seed": seed,
-        "attack_texts": attack_texts,
+        "plan": asdict(plan),
         "intervals_of_shares": INTERVAL_METHOD,
-        "results": results,
+        "people": people,
+        "machines": machines_table(scored, people["thresholds"]),
+        "results": {"detector": _results(scored), BASELINE: _results(of_baseline)},
         "roc_at_low_fpr": low_fpr_roc(scored),
         "by_length": by_length(scored),
-        "attacks": attack_table(attacked, logits, scored, supporting),
-        "benign": benign_table(honest, logits, pooled_threshold(scored)),
-        "transfer": transfer_matrix(training, scored.rows, seed),
+        "transfer": transfer_matrix(training, scored.rows, plan.seed),
+        **changed.tables(logits, scored),
     }
+
+
+@dataclass(frozen=True)
+class _ChangedTexts:
+    """The texts of the tables that compare a text with a changed one."""
+
+    attacked: AttackedTexts
+    honest: HonestTexts
+    marked: MarkedTexts
+
+    @classmethod
+    def of(cls, rows: Sequence[TextRow], plan: EvaluationPlan) -> _ChangedTexts:
+        limit, seed = plan.changed_texts, plan.seed
+        return cls(attacked_texts(rows, limit, seed), honest_texts(rows, limit, seed), marked_texts(rows, limit, seed))
+
+    def texts(self) -> Iterator[str]:
+        yield from self.attacked.texts()
+        yield from self.honest.texts()
+        yield from self.marked.texts()
+
+    def tables(self, logits: Logits, scored: ScoredRows) -> dict[str, Any]:
+        within = within_source(scored)
+        supporting = [source for source, figures in within.items() if supports_one_percent(figures)]
+        return {
+            "attacks": attack_table(self.attacked, logits, scored, supporting),
+            "benign": benign_table(self.honest, logits, pooled_threshold(scored)),
+            "markup": markup_table(self.marked, logits),
+        }
 
 
 def _refuse_lone_labels(rows: Sequence[TextRow], data_dir: Path) -> None:
     there = {(row.source, row.label) for row in rows}
     if not any((source, 1 - label) in there for source, label in there):
         raise InputError(
-            f"No source of text_dev in {data_dir} has texts of both labels; name the folder with all rows."
+            f"No source of the dev files in {data_dir} has texts of both labels; name the directory with all rows."
         )
 
 

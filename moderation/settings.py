@@ -34,6 +34,10 @@ class KafkaSettings(_Section):
     follows: str = Field("", description="topic of follow events; empty: none")
     deletions: str = Field("", description="topic of deletion events; empty: none")
     labels: str = Field("", description="topic of label events; empty: none")
+    isolation_level: Literal["read_committed", "read_uncommitted"] = Field(
+        "read_committed",
+        description="records of transactions: committed ones only, or also those of open and aborted transactions",
+    )
     max_idle_ms: int = Field(500, ge=0, description="how long an empty partition holds up the event-time order")
     session_timeout_ms: int = Field(45_000, ge=1000, description="the group forgets a silent consumer after this")
     max_poll_records: int = Field(2_000, ge=1, description="records taken from the client at a time")

@@ -32,7 +32,12 @@ log = logging.getLogger(__name__)
 HEADER_PREFIX = "__connect.errors."
 NULLS_HEADER = "moderation.nulls"
 TIMESTAMP_HEADER = "moderation.timestamp_ms"
-STAGES = {"decode": "VALUE_CONVERTER", "time": "TRANSFORMATION", "text": "TRANSFORMATION"}
+STAGES = {
+    "record": "KAFKA_CONSUME",
+    "decode": "VALUE_CONVERTER",
+    "time": "TRANSFORMATION",
+    "text": "TRANSFORMATION",
+}
 """Connect's name of the stage (org.apache.kafka.connect.runtime.errors.Stage) that ours is closest to."""
 
 FLUSH_TIMEOUT_S = 20.0

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import OffsetSpec
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import (
     AuthorizationError,
@@ -20,6 +21,7 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata
 
 from connectors.kafka_opening import open_client
+from connectors.kafka_records import UnreadableHeaders, read_past_damage, require_codecs
 from moderation.effects import Origin, Partition
 from moderation.errors import ConnectionLost, PositionError, RecordsExpired, SettingsError
 from moderation.settings import KafkaSettings
@@ -27,7 +29,7 @@ from moderation.settings import KafkaSettings
 log = logging.getLogger(__name__)
 
 COMMIT_TIMEOUT_MS = 10_000
-BOOTSTRAP_TIMEOUT_MS = 10_000
+TIMEOUT_MS = 10_000
 METADATA_MAX_AGE_MS = 5_000
 """An assignment made on incomplete metadata is mended after this long; the client's own default is five minutes."""
 PARTIAL_S = 15.0
@@ -41,7 +43,7 @@ def connection_config(settings: KafkaSettings) -> dict[str, Any]:
     config: dict[str, Any] = {
         "bootstrap_servers": [server.strip() for server in settings.bootstrap_servers.split(",")],
         "security_protocol": settings.security_protocol,
-        "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
+        "bootstrap_timeout_ms": TIMEOUT_MS,
     }
     if settings.ssl_cafile is not None:
         config["ssl_cafile"] = str(settings.ssl_cafile)
@@ -141,6 +143,7 @@ class KafkaSource:
     """Records of all partitions of the settings' topics, in offset order within each partition."""
 
     def __init__(self, settings: KafkaSettings) -> None:
+        require_codecs()
         self._settings = settings
         self._partitions = describe_partitions(settings, settings.topics().values())
         self._by_name = {TopicPartition(p.topic, p.partition): p for p in self._partitions}
@@ -161,11 +164,13 @@ class KafkaSource:
                 session_timeout_ms=settings.session_timeout_ms,
                 heartbeat_interval_ms=min(3000, settings.session_timeout_ms // 3),
                 max_poll_records=settings.max_poll_records,
+                isolation_level=settings.isolation_level,
                 metadata_max_age_ms=METADATA_MAX_AGE_MS,
                 **connection_config(settings),
             )
         except (KafkaError, OSError) as error:
             raise _no_broker(settings, error) from None
+        read_past_damage(self._consumer)
 
     @property
     def ended(self) -> bool:
@@ -177,14 +182,22 @@ class KafkaSource:
         return list(self._partitions)
 
     def bounds(self) -> dict[Partition, tuple[int, int]]:
-        """First offset still in the log and its end."""
+        """First offset still in the log and its end.
+
+        The end counts records of open transactions, whatever the isolation level: a ledger that was written with
+        `read_uncommitted` may stand among them.
+        """
         names = list(self._by_name)
         try:
-            first = self._consumer.beginning_offsets(names, timeout_ms=BOOTSTRAP_TIMEOUT_MS)
-            end = self._consumer.end_offsets(names, timeout_ms=BOOTSTRAP_TIMEOUT_MS)
+            admin = open_client(KafkaAdminClient, **connection_config(self._settings))
+            try:
+                first = admin.list_partition_offsets(dict.fromkeys(names, OffsetSpec.EARLIEST), timeout_ms=TIMEOUT_MS)
+                end = admin.list_partition_offsets(dict.fromkeys(names, OffsetSpec.LATEST), timeout_ms=TIMEOUT_MS)
+            finally:
+                admin.close()
         except (KafkaError, OSError) as error:
             raise _no_broker(self._settings, error) from None
-        return {self._by_name[name]: (first[name], end[name]) for name in names}
+        return {self._by_name[name]: (first[name].offset, end[name].offset) for name in names}
 
     def seek(self, positions: Mapping[Partition, int]) -> None:
         """Join the group and read on from here once partitions are assigned; later, read on from other places."""
@@ -262,6 +275,7 @@ class KafkaSource:
                         record.key,
                         record.value,
                         tuple((key, value) for key, value in record.headers or ()),
+                        record.headers.reason if isinstance(record.headers, UnreadableHeaders) else None,
                     )
                 )
         return records

@@ -71,6 +71,8 @@ class Decoder:
         # A producer's clock may run ahead, and its events with it: nothing has arrived later than now.
         stamp_ms, now_ms = origin.timestamp_ms, int(time.time() * 1000)
         arrival_ms = min(stamp_ms, now_ms) if stamp_ms is not None and stamp_ms > 0 else now_ms
+        if origin.unreadable is not None:
+            return Item(origin, BadRecord("record", origin.unreadable), silent)
         if origin.value is None:
             return Item(origin, BadRecord("decode", "the record has no value"), silent)
         try:

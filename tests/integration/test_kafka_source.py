@@ -220,9 +220,13 @@ class FakeConsumer:
         self.answers: list[Any] = []
         self.listener: Any = None
         self._coordinator = SimpleNamespace(rejoining=False, rejoin_needed=False)
+        self._fetcher = SimpleNamespace()
 
     def partitions_for_topic(self, topic: str) -> set[int]:
         return {0, 1}
+
+    def highwater(self, name: TopicPartition) -> None:
+        """Not known."""
 
     def subscription(self) -> None:
         """Nothing yet."""

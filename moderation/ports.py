@@ -44,6 +44,9 @@ class Store(Protocol):
     def claim(self, pipeline: str, owner: str, partitions: Sequence[Partition]) -> Claim:
         """Raise the fencing epoch of each partition and return it with the committed position."""
 
+    def begin(self, claim: Claim, positions: Mapping[Partition, int]) -> None:
+        """Set the position of partitions that have none; one that has a position keeps it. Raises FencedError."""
+
     def commit(self, claim: Claim, effects: Effects) -> None:
         """Write everything in one transaction, moving each position by compare-and-set on its epoch.
 

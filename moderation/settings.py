@@ -125,7 +125,9 @@ class Settings(BaseSettings):
     previous_address_key_id: str | None = Field(None, description="name of the secret before")
     max_text_bytes: int = Field(65_536, ge=64, description="text beyond this is scored in part and marked truncated")
     detector_threads: int | None = Field(None, ge=1, description="processor cores for the detector; none: all")
-    detector_deadline_s: Positive = Field(240.0, description="scoring a batch for longer than this ends the process")
+    detector_deadline_s: Positive = Field(
+        240.0, description="a batch that takes longer to score is split; a single post that does ends the process"
+    )
     evidence_days: int = Field(90, ge=1, le=36_500, description="texts and address hashes are kept this long")
     lease_ttl_s: Positive = Field(20.0, description="a dead sidecar's place is free after this many seconds")
     watchdog_s: Positive = Field(300.0, description="no progress for this long ends the process")

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Literal
 
 from moderation.effects import Effects, Origin, Partition
-from moderation.errors import ConnectionLost, FencedError, PositionError, RecordsExpired
+from moderation.errors import ConnectionLost, PositionError, RecordsExpired
 from moderation.events import BadRecord, decode
 from moderation.gaps import GapWatch
+from moderation.lease import Lease
 from moderation.mapping import FieldMapping, Kind
 from moderation.ordering import EventTimeMerge, Item
 from moderation.pipeline import Outcome, Pipeline
@@ -123,9 +124,7 @@ class Sidecar:
         self._stop = threading.Event()
         self.ended = threading.Event()
         """Set when `run` has returned or raised, and given back what it held."""
-        self._work_over = threading.Event()
-        self._lease_lost = threading.Event()
-        self._lease_keeper = threading.Thread(target=self._keep_lease, name="lease", daemon=True)
+        self._lease = Lease(store, config.pipeline, config.owner, config.lease_ttl_s)
         self._last_beat = time.monotonic()
         self._positions: dict[Partition, int] = {}
         self._paused: set[Partition] = set()
@@ -146,12 +145,13 @@ class Sidecar:
         """Work until stopped or the source has ended.
 
         Raises FencedError when another sidecar took over, PositionError when the log is not the one the ledger
-        knows, ConnectionLost when a server is missing at the start; later outages are waited out.
+        knows, DetectorOverdue when one post cannot be scored before the deadline, ConnectionLost when a server is
+        missing at the start; later outages are waited out.
         """
         try:
-            self._take_lease()
+            self._lease.take(self._stop, self._beat)
             if not self._stop.is_set():
-                self._lease_keeper.start()
+                self._lease.keep()
                 while not self._worked_to_the_end():
                     self._stop.wait(RETRY_FIRST_S)
         except ConnectionLost:
@@ -159,11 +159,11 @@ class Sidecar:
                 raise
             log.warning("stopped while a server was away; what was not committed is done at the next start")
         finally:
-            self._work_over.set()
+            self._lease.end()
             self._beat()
             try:
                 self._source.close()
-                self._release()
+                self._lease.release()
             finally:
                 self.ended.set()  # last: a frozen server can hold these up too, and the watchdog must see it
 
@@ -178,29 +178,6 @@ class Sidecar:
             log.warning("%s; starting again from the ledger", expired)
             return False
         return True
-
-    def _take_lease(self) -> None:
-        deadline = time.monotonic() + 1.5 * self._config.lease_ttl_s
-        while not self._renew_lease():
-            if time.monotonic() > deadline:
-                raise FencedError(
-                    f"another sidecar holds the pipeline {self._config.pipeline} and is alive; the in-memory state "
-                    "needs every partition, so a second one has nothing to do. Stop the first or name another pipeline."
-                )
-            if self._stop.wait(min(0.5, self._config.lease_ttl_s / 4)):
-                return
-            self._beat()
-
-    def _renew_lease(self) -> bool:
-        return self._store.acquire_lease(self._config.pipeline, self._config.owner, self._config.lease_ttl_s)
-
-    def _release(self) -> None:
-        if self._lease_keeper.is_alive():
-            self._lease_keeper.join(self._config.lease_ttl_s)  # a renewal under way must not outlive the release
-        try:
-            self._store.release_lease(self._config.pipeline, self._config.owner)
-        except ConnectionLost:
-            log.warning("the lease could not be given back; it lapses by itself")
 
     def _start(self) -> tuple[Claim, PlatformState, GapWatch]:
         partitions = self._source.partitions()
@@ -218,6 +195,8 @@ class Sidecar:
         if positions is not None and not plan.use_snapshot:
             log.warning("the snapshot does not fit the log and the ledger; the state is rebuilt from the log")
             state = self._new_state()
+        # From now on the ledger knows each partition, so that records which expire unread are missed.
+        self._store.begin(claim, {p: plan.live_from[p] for p, known in claim.positions.items() if known is None})
         self.degraded = tuple(f"{p.topic}/{p.partition}: {reason}" for p, reason in sorted(plan.gaps.items()))
         self._begin(plan)
         holding = [partition for partition in plan.gaps if bounds[partition][0] < bounds[partition][1]]
@@ -251,6 +230,7 @@ class Sidecar:
     def _work(self, claim: Claim, state: PlatformState, gaps: GapWatch) -> None:
         pipeline = self._build(state)
         state.epochs.on_wait = self._beat
+        pipeline.scoring.on_wait = self._beat
         self._late_seen = state.late_events
         merge = EventTimeMerge(self._source.partitions(), max_idle_ms=self._config.max_idle_ms, now_ms=_now_ms())
         last_snapshot, last_expiry, last_relay = time.monotonic(), -math.inf, -math.inf
@@ -265,14 +245,14 @@ class Sidecar:
 
         while not self._stop.is_set():
             self._beat()
-            self._check_lease()
+            self._lease.check()
             try:
                 self._fill(merge)
             except RecordsExpired:
                 # What was read before the gap may be gone from the log as well: it is done before the new start.
                 while not self._stop.is_set() and handled(flush=True):
                     self._beat()
-                    self._check_lease()
+                    self._lease.check()
                 raise
             if not handled(flush=self._source.ended) and self._source.ended and not len(merge):
                 break
@@ -312,7 +292,7 @@ class Sidecar:
         self._on_step("before_commit")
         if outcome.effects.positions:
             self._persist(claim, outcome.effects)
-        for item in items:
+        for item in items if outcome.overdue is None else ():
             done = self._positions.get(item.origin.partition, 0)
             self._positions[item.origin.partition] = max(done, item.origin.offset + 1)
         if state.late_events > self._late_seen:
@@ -321,6 +301,8 @@ class Sidecar:
         for name, count in outcome.effects.counters.items():
             self.totals[name] = self.totals.get(name, 0) + count
         self._on_batch(outcome)
+        if outcome.overdue is not None:
+            raise outcome.overdue
 
     def _persist(self, claim: Claim, effects: Effects) -> None:
         """Database first, broker second: the order that a crash between the two cannot turn into a loss."""
@@ -366,21 +348,6 @@ class Sidecar:
             log.warning("%s", lost)
         else:
             self._on_step("snapshot")
-
-    def _keep_lease(self) -> None:
-        """In a thread of its own: long scoring, a slow start or a snapshot must not cost the lease."""
-        while not self._work_over.wait(self._config.lease_ttl_s / 3):
-            try:
-                if not self._renew_lease():
-                    self._lease_lost.set()
-                    return
-            except ConnectionLost as lost:
-                log.warning("the lease could not be renewed: %s", lost)
-
-    def _check_lease(self) -> None:
-        """Losing the lease ends the work; the fence in the ledger guards what this cannot."""
-        if self._lease_lost.is_set():
-            raise FencedError("another sidecar took the lease of this pipeline; this one ends without writing more")
 
     def _beat(self) -> None:
         self._last_beat = time.monotonic()

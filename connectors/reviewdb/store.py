@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -60,6 +60,14 @@ class ReviewStore:
         """Raise the fencing epoch of each partition and return it with the committed position."""
         with self._writing() as connection:
             return ledger.claim(connection, pipeline, owner, partitions, _now())
+
+    def begin(self, claim: Claim, positions: Mapping[Partition, int]) -> None:
+        """Set the position of partitions that have none; one that has a position keeps it. Raises FencedError."""
+        if not positions:
+            return
+        with self._writing() as connection:
+            ledger.hold(connection, claim, list(positions))
+            ledger.begin(connection, claim, positions, _now())
 
     def commit(self, claim: Claim, effects: Effects) -> None:
         """Write the whole batch in one transaction; raises FencedError, with nothing written, when we are replaced.

@@ -178,6 +178,9 @@ class MemoryStore:
         epochs = {partition: self.epochs[partition] for partition in partitions}
         return Claim(pipeline, owner, epochs, {partition: self.positions.get(partition) for partition in partitions})
 
+    def begin(self, claim: Claim, positions: Mapping[Partition, int]) -> None:
+        self.positions = {**positions, **self.positions}
+
     def commit(self, claim: Claim, effects: Effects) -> None:
         if self.outages:
             self.outages -= 1

@@ -35,6 +35,8 @@ BUSY_POLL_MS = 20
 ASSIGNMENT_TIMEOUT_S = 60.0
 EXPIRY_EVERY_S = 3600.0
 RELAY_EVERY_S = 30.0
+RELAY_FOR_S = 20.0
+"""The consumer group forgets a member that does not poll for five minutes, and posts wait meanwhile."""
 RETRY_FIRST_S = 0.2
 RETRY_MAX_S = 10.0
 STEPS = ("polled", "scoring", "before_commit", "committed", "hinted", "snapshot")
@@ -328,10 +330,16 @@ class Sidecar:
                 pause_s = min(2 * pause_s, RETRY_MAX_S)
 
     def _relay_letters(self) -> None:
-        """Send waiting dead letters; those that cannot go now stay in the outbox and go with a later batch."""
+        """Send dead letters for a while; those that wait longer, or cannot go now, go with a later batch.
+
+        A source that has ended has no later batch: then all go.
+        """
+        until = time.monotonic() + RELAY_FOR_S
         try:
-            while self._relay.run_once():
+            while self._relay.run_once(on_wait=self._beat):
                 self._beat()
+                if not self._source.ended and (self._stop.is_set() or time.monotonic() > until):
+                    return
         except ConnectionLost as lost:
             log.warning("dead letters wait in the outbox: %s", lost)
 

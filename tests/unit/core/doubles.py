@@ -222,7 +222,7 @@ class MemoryRelay:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    def run_once(self, limit: int = 500) -> int:
+    def run_once(self, limit: int = 500, *, on_wait: Callable[[], None] = lambda: None) -> int:
         rows = self._store.outbox(limit)
         self._store.relayed([row.id for row in rows])
         return len(rows)

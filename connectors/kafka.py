@@ -88,6 +88,19 @@ def describe_partitions(settings: KafkaSettings, topics: Iterable[str]) -> list[
     return sorted(found)
 
 
+def origin_of(partition: Partition, record: Any) -> Origin:
+    """Return a record of the client with the place it came from."""
+    return Origin(
+        partition,
+        record.offset,
+        record.timestamp if record.timestamp >= 0 else None,  # -1: the record carries none
+        record.key,
+        record.value,
+        tuple((key, value) for key, value in record.headers or ()),
+        record.headers.reason if isinstance(record.headers, UnreadableHeaders) else None,
+    )
+
+
 def _no_broker(settings: KafkaSettings, error: Exception) -> ConnectionLost:
     return ConnectionLost(
         f"no Kafka broker answers at {settings.bootstrap_servers} ({type(error).__name__}); "
@@ -95,8 +108,8 @@ def _no_broker(settings: KafkaSettings, error: Exception) -> ConnectionLost:
     )
 
 
-def _meaning(settings: KafkaSettings, error: Exception) -> ConnectionLost | PositionError | SettingsError:
-    """What an error of a fetch means for the one who runs the sidecar."""
+def fetch_error(settings: KafkaSettings, error: Exception) -> ConnectionLost | PositionError | SettingsError:
+    """Return the error that an error of a fetch means for an operator."""
     if isinstance(error, (OffsetOutOfRangeError, NoOffsetForPartitionError)):
         return RecordsExpired(
             f"the log no longer holds the next record of {_named(error)}: it expired, or was cut off, unread"
@@ -256,7 +269,7 @@ class KafkaSource:
             fetched = self._consumer.poll(timeout_ms=timeout_ms)
         except (KafkaError, OSError) as error:
             self._require_known()
-            raise _meaning(self._settings, error) from None
+            raise fetch_error(self._settings, error) from None
         self._finish_rejoin()
         self._require_known()
         self._require_all()
@@ -267,17 +280,7 @@ class KafkaSource:
                 if record.offset < self._next[name]:
                     continue
                 self._next[name] = record.offset + 1
-                records.append(
-                    Origin(
-                        partition,
-                        record.offset,
-                        record.timestamp if record.timestamp >= 0 else None,  # -1: the record carries none
-                        record.key,
-                        record.value,
-                        tuple((key, value) for key, value in record.headers or ()),
-                        record.headers.reason if isinstance(record.headers, UnreadableHeaders) else None,
-                    )
-                )
+                records.append(origin_of(partition, record))
         return records
 
     def _finish_rejoin(self) -> None:

@@ -6,6 +6,7 @@ import json
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -337,6 +338,55 @@ def test_a_post_that_outlasts_the_deadline_ends_the_process_and_the_posts_before
     store.lease = None
     sidecar(log, store).run()
     assert flagged(store) == EXPECTED - {"p21"}
+
+
+class EndlessRelay(MemoryRelay):
+    """Always has more to send, and reports progress while it does; 1 000 rounds are more than any test waits for."""
+
+    rounds = 0
+
+    def run_once(self, limit: int = 500, *, on_wait: Callable[[], None] = lambda: None) -> int:
+        self.rounds += 1
+        on_wait()
+        return int(self.rounds < 1000)
+
+
+def test_a_relay_that_always_has_more_to_send_holds_up_no_post_and_no_stop(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moderation.sidecar.RELAY_FOR_S", -1.0)
+    log, store = records(60), MemoryStore()
+    relay = EndlessRelay(store)
+    running = sidecar(log, store)
+    running._relay = relay
+    monkeypatch.setattr(MemorySource, "ended", False)
+    rounds: list[int] = []
+
+    def on_step(step: str) -> None:
+        rounds.append(relay.rounds)
+        if step == "committed" and store.positions == dict.fromkeys(LANES, 30):
+            running.stop()
+
+    running._on_step = on_step
+    running._config = replace(running._config, max_idle_ms=0.0)
+    running.run()
+    assert flagged(store) == EXPECTED
+    assert relay.rounds < 20, "one round for each batch with dead letters, one at the start, one at the end"
+
+
+def test_a_long_relay_is_progress(monkeypatch: pytest.MonkeyPatch) -> None:
+    running = sidecar(records(20), MemoryStore())
+    standstill_s: list[float] = []
+
+    class Long(MemoryRelay):
+        def run_once(self, limit: int = 500, *, on_wait: Callable[[], None] = lambda: None) -> int:
+            running._last_beat -= 1000
+            on_wait()
+            standstill_s.append(running.seconds_without_progress)
+            return super().run_once(limit)
+
+    running._relay = Long(MemoryStore())
+    running.run()
+    assert standstill_s
+    assert max(standstill_s) < 100
 
 
 def test_stopping_ends_after_the_batch_in_hand() -> None:

@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 COMMIT_TIMEOUT_MS = 10_000
 TIMEOUT_MS = 10_000
+POSITION_TIMEOUT_MS = 100
 METADATA_MAX_AGE_MS = 5_000
 """An assignment made on incomplete metadata is mended after this long; the client's own default is five minutes."""
 PARTIAL_S = 15.0
@@ -282,6 +283,20 @@ class KafkaSource:
                 self._next[name] = record.offset + 1
                 records.append(origin_of(partition, record))
         return records
+
+    def positions(self) -> dict[Partition, int]:
+        """Return where assigned partitions are read next: beyond control records and aborted transactions too."""
+        found: dict[Partition, int] = {}
+        if self._early or self._rebalancing:
+            return found
+        for name in self._assigned & self._next.keys():
+            try:
+                position = self._consumer.position(name, timeout_ms=POSITION_TIMEOUT_MS)
+            except (KafkaError, OSError):
+                continue  # the next poll raises what it means
+            self._next[name] = max(self._next[name], position or 0)
+            found[self._by_name[name]] = self._next[name]
+        return found
 
     def _finish_rejoin(self) -> None:
         """See to it that a rejoin that outlasted a poll is finished by the next one.

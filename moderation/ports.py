@@ -114,6 +114,12 @@ class Source(Protocol):
     def poll(self, timeout_ms: int) -> Sequence[Origin]:
         """Records fetched since the last call, in offset order within each partition; may be empty."""
 
+    def positions(self) -> dict[Partition, int]:
+        """Return where partitions are read next, beyond offsets that hold no record; partitions can be missing.
+
+        Every record before these has been returned by `poll`.
+        """
+
     def await_assignment(self, timeout_s: float) -> None:
         """Wait until every partition is ours to read. Raises PositionError when somebody else holds one."""
 

@@ -34,6 +34,7 @@ BUSY_POLL_MS = 20
 """Never zero, even with a full buffer: the group's rejoin only moves on while the client is given time."""
 ASSIGNMENT_TIMEOUT_S = 60.0
 EXPIRY_EVERY_S = 3600.0
+PASS_EVERY_S = 5.0
 RELAY_EVERY_S = 30.0
 RELAY_FOR_S = 20.0
 """The consumer group forgets a member that does not poll for five minutes, and posts wait meanwhile."""
@@ -201,7 +202,7 @@ class Sidecar:
         self._store.begin(claim, {p: plan.live_from[p] for p, known in claim.positions.items() if known is None})
         self.degraded = tuple(f"{p.topic}/{p.partition}: {reason}" for p, reason in sorted(plan.gaps.items()))
         self._begin(plan)
-        holding = [partition for partition in plan.gaps if bounds[partition][0] < bounds[partition][1]]
+        holding = {p: bounds[p][1] for p in plan.gaps if bounds[p][0] < bounds[p][1]}
         return claim, state, GapWatch(state, plan.gaps, holding, self._decoder.kinds)
 
     def _begin(self, plan: StartPlan) -> None:
@@ -235,7 +236,7 @@ class Sidecar:
         pipeline.scoring.on_wait = self._beat
         self._late_seen = state.late_events
         merge = EventTimeMerge(self._source.partitions(), max_idle_ms=self._config.max_idle_ms, now_ms=_now_ms())
-        last_snapshot, last_expiry, last_relay = time.monotonic(), -math.inf, -math.inf
+        last_snapshot, last_expiry, last_relay, last_pass = time.monotonic(), -math.inf, -math.inf, time.monotonic()
 
         def handled(*, flush: bool) -> bool:
             """Say whether a batch of what was read was there to be handled; all that was read is there to *flush*."""
@@ -258,6 +259,9 @@ class Sidecar:
                 raise
             if not handled(flush=self._source.ended) and self._source.ended and not len(merge):
                 break
+            if time.monotonic() - last_pass > PASS_EVERY_S:
+                self._pass_over(claim, merge, gaps)
+                last_pass = time.monotonic()
             if time.monotonic() - last_snapshot > self._config.snapshot_every_s:
                 self._snapshot(state, gaps)
                 last_snapshot = time.monotonic()
@@ -305,6 +309,21 @@ class Sidecar:
         self._on_batch(outcome)
         if outcome.overdue is not None:
             raise outcome.overdue
+
+    def _pass_over(self, claim: Claim, merge: EventTimeMerge, gaps: GapWatch) -> None:
+        """Commit positions beyond offsets that hold no record for us, as control records and aborted transactions do.
+
+        Otherwise they would count as records that expired unread, and as lag.
+        """
+        read = {p: offset for p, offset in self._source.positions().items() if not merge.buffered(p)}
+        gaps.note_read(read)
+        live_from = self._decoder.live_from
+        passed = {
+            p: offset for p, offset in read.items() if offset > max(self._positions.get(p, 0), live_from.get(p, 0))
+        }
+        if passed:
+            self._persist(claim, Effects(positions=passed))
+            self._positions.update(passed)
 
     def _persist(self, claim: Claim, effects: Effects) -> None:
         """Database first, broker second: the order that a crash between the two cannot turn into a loss."""

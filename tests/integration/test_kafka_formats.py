@@ -107,6 +107,7 @@ def test_records_of_aborted_transactions_are_not_read_unless_configured(kafka_br
         assert values(opened, 3) == [b"1.0", b"1.1", b"plain"]
         (end,) = {end for _, end in opened.bounds().values()}
         assert end == 10, "three control records are in the log"
+        assert list(opened.positions().values()) == [10]
     uncommitted = KafkaSettings(
         bootstrap_servers=kafka_broker, group_id=f"{topic}-2", posts=topic, isolation_level="read_uncommitted"
     )
@@ -129,4 +130,5 @@ def test_records_of_an_open_transaction_wait_for_its_end(kafka_broker: str, topi
         assert bounds == (0, 1), "a ledger of read_uncommitted may be beyond the open transaction"
         producer.commit_transaction()
         producer.close()
+        assert list(opened.positions().values()) == [0], "nothing passes an open transaction"
         assert values(opened, 1) == [b"open"]

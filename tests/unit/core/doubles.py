@@ -119,6 +119,9 @@ class MemorySource:
     def seek(self, positions: Mapping[Partition, int]) -> None:
         self._next = dict(positions)
 
+    def positions(self) -> dict[Partition, int]:
+        return dict(self._next)
+
     def await_assignment(self, timeout_s: float) -> None:
         return None
 

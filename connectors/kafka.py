@@ -123,7 +123,7 @@ def fetch_error(settings: KafkaSettings, error: Exception) -> ConnectionLost | P
         )
     if isinstance(error, KafkaError) and not isinstance(error, (KafkaConnectionError, KafkaTimeoutError)):
         return ConnectionLost(
-            f"the broker at {settings.bootstrap_servers} gives no records ({type(error).__name__}: {error})"
+            f"the broker at {settings.bootstrap_servers} returned an error ({type(error).__name__}: {error})"
         )
     return _no_broker(settings, error)
 
@@ -167,7 +167,7 @@ class KafkaSource:
         self._rebalancing = True
         self._complete = False
         self._early: list[Origin] = []
-        self._untold: dict[TopicPartition, int] = {}
+        self._uncommitted: dict[TopicPartition, int] = {}
         try:
             self._consumer = open_client(
                 KafkaConsumer,
@@ -345,18 +345,18 @@ class KafkaSource:
             self._consumer.resume(*names)
 
     def commit(self, positions: Mapping[Partition, int]) -> None:
-        """Tell the group how far the work is; for lag displays only, so a failure is logged and not raised.
+        """Commit offsets to the group, for lag displays only; a failure is logged and not raised.
 
-        What could not be told, as while the group shares its partitions out anew, is told with the next call.
+        What could not be committed, as during a rebalance, is committed with the next call.
         """
-        self._untold.update((TopicPartition(p.topic, p.partition), offset) for p, offset in positions.items())
-        offsets = {name: OffsetAndMetadata(offset, "", -1) for name, offset in self._untold.items()}
+        self._uncommitted.update((TopicPartition(p.topic, p.partition), offset) for p, offset in positions.items())
+        offsets = {name: OffsetAndMetadata(offset, "", -1) for name, offset in self._uncommitted.items()}
         try:
             self._consumer.commit(offsets, timeout_ms=COMMIT_TIMEOUT_MS)
         except KafkaError as error:
             log.warning("offset hint not committed: %s", type(error).__name__)
         else:
-            self._untold.clear()
+            self._uncommitted.clear()
 
     def close(self) -> None:
         """Leave the group."""

@@ -268,7 +268,7 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> tuple[KafkaSource, FakeConsumer]:
         (NoOffsetForPartitionError(NAMES[0]), RecordsExpired, r"posts/0: it expired"),
         (TopicAuthorizationFailedError({"posts"}), SettingsError, "must be allowed to read the topics posts"),
         (GroupAuthorizationFailedError("g"), SettingsError, "the consumer group posts-group"),
-        (UnknownError(), ConnectionLost, "gives no records"),
+        (UnknownError(), ConnectionLost, "returned an error"),
         (OSError("gone"), ConnectionLost, "no Kafka broker answers"),
     ],
 )

@@ -192,6 +192,13 @@ def test_nulls_that_the_client_cannot_send_are_named() -> None:
     assert record["headers"][-1] == ("moderation.nulls", b"header:1,value")
 
 
+def test_letter_of_a_record_that_the_client_could_not_parse_has_connects_stage_of_consuming() -> None:
+    origin = Origin(Partition("c", "t", "i", 0), 1, None, b"k", b"v", (("\\xe9t", b"1"),))
+    record = relayed_record(DeadLetter(origin, "record", "the header key b'\\xe9t' is not UTF-8"))
+    assert (record["key"], record["value"], record["headers"][0]) == (b"k", b"v", ("\\xe9t", b"1"))
+    assert ("__connect.errors.stage", b"KAFKA_CONSUME") in record["headers"]
+
+
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 def test_no_broker_leaves_the_letters_in_the_outbox(store: ReviewStore, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("CRITICAL", logger="kafka")  # a kept log record would keep the error and its sockets

@@ -236,7 +236,8 @@ class Sidecar:
         pipeline.scoring.on_wait = self._beat
         self._late_seen = state.late_events
         merge = EventTimeMerge(self._source.partitions(), max_idle_ms=self._config.max_idle_ms, now_ms=_now_ms())
-        last_snapshot, last_expiry, last_relay, last_pass = time.monotonic(), -math.inf, -math.inf, time.monotonic()
+        pass_over, snapshot = _Every(PASS_EVERY_S), _Every(self._config.snapshot_every_s)
+        expiry, relay = _Every(EXPIRY_EVERY_S, last=-math.inf), _Every(RELAY_EVERY_S, last=-math.inf)
 
         def handled(*, flush: bool) -> bool:
             """Say whether a batch of what was read was there to be handled; all that was read is there to *flush*."""
@@ -259,18 +260,10 @@ class Sidecar:
                 raise
             if not handled(flush=self._source.ended) and self._source.ended and not len(merge):
                 break
-            if time.monotonic() - last_pass > PASS_EVERY_S:
-                self._pass_over(claim, merge, gaps)
-                last_pass = time.monotonic()
-            if time.monotonic() - last_snapshot > self._config.snapshot_every_s:
-                self._snapshot(state, gaps)
-                last_snapshot = time.monotonic()
-            if time.monotonic() - last_expiry > EXPIRY_EVERY_S:
-                self._wait_out(self._store.expire)
-                last_expiry = time.monotonic()
-            if time.monotonic() - last_relay > RELAY_EVERY_S:
-                self._relay_letters()
-                last_relay = time.monotonic()
+            pass_over.run(lambda: self._pass_over(claim, merge, gaps))
+            snapshot.run(lambda: self._snapshot(state, gaps))
+            expiry.run(lambda: self._wait_out(self._store.expire))
+            relay.run(self._relay_letters)
         self._relay_letters()
         self._snapshot(state, gaps)
 
@@ -378,6 +371,20 @@ class Sidecar:
 
     def _beat(self) -> None:
         self._last_beat = time.monotonic()
+
+
+class _Every:
+    """Work that is done again once so many seconds have passed since it was last done."""
+
+    def __init__(self, every_s: float, *, last: float | None = None) -> None:
+        self._every_s = every_s
+        self._last = time.monotonic() if last is None else last
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Do the work where it is due."""
+        if time.monotonic() - self._last > self._every_s:
+            work()
+            self._last = time.monotonic()
 
 
 def _now_ms() -> float:

@@ -17,7 +17,7 @@ from typing import Any
 from kafka import KafkaConsumer, TopicPartition
 from kafka.codec import has_lz4, has_snappy, has_zstd
 from kafka.consumer.fetcher import Fetcher
-from kafka.errors import CorruptRecordError
+from kafka.errors import KafkaError
 from kafka.record import MemoryRecords
 from kafka.record.default_records import DefaultRecordBatch
 from kafka.record.legacy_records import LegacyRecordBatch
@@ -103,7 +103,13 @@ def _unread(offset: int, reason: str, raw: Any) -> _UnreadableRecord:
     return _UnreadableRecord(offset, -1, None, bytes(raw), UnreadableHeaders.of(reason))
 
 
+class _Unreadable(ValueError):
+    """Bytes that make no batch."""
+
+
 def _cause(error: Exception) -> str:
+    if isinstance(error, (_Unreadable, KafkaError)):
+        return str(error)  # the client's errors name their class themselves
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
@@ -113,11 +119,17 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc]  # kafka-python carries 
     _pos: int
     _next_record_index: int
 
-    def __init__(self, raw: memoryview) -> None:
+    def __init__(self, raw: memoryview, log_end: int) -> None:
         super().__init__(raw)
         if not super().validate_crc():
-            raise CorruptRecordError("the checksum does not match")
+            raise _Unreadable("the checksum does not match")
         self._raw = raw
+        self._log_end = log_end
+
+    @property
+    def last_offset(self) -> int:
+        """Within the log, whatever a producer wrote: the client reads on after it."""
+        return max(self.base_offset, min(self.base_offset + self.last_offset_delta, self._log_end - 1))
 
     def validate_crc(self) -> bool:
         return True  # verified when it was made
@@ -154,18 +166,19 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc]  # kafka-python carries 
         try:
             return self._with_undecodable_names(_fields(self._buffer, body, body + size))
         except (IndexError, ValueError):
-            offset = self.base_offset + min(index, max(self.last_offset_delta, 0))
+            offset = min(self.base_offset + index, self.last_offset)
             reason = f"the record cannot be read ({_cause(error)}); the value is the record as the broker sent it"
             return _unread(offset, reason, self._buffer[start : body + size])
 
     def _with_undecodable_names(self, fields: _Fields) -> _UnreadableRecord:
         """Return a record whose parts can all be had, and whose header names are not all UTF-8."""
         bad = next((name for name, _ in fields.headers if not _is_utf8(name)), None)
-        if bad is None or not 0 <= fields.offset_delta <= self.last_offset_delta:
+        offset = self.base_offset + fields.offset_delta
+        if bad is None or not self.base_offset <= offset <= self.last_offset:
             raise ValueError("something else is wrong with the record")
         stamp = self.max_timestamp if self.timestamp_type else self.first_timestamp + fields.timestamp_delta
         headers = UnreadableHeaders.of(f"the header key {bad!r} is not UTF-8", fields.headers)
-        return _UnreadableRecord(self.base_offset + fields.offset_delta, stamp, fields.key, fields.value, headers)
+        return _UnreadableRecord(offset, stamp, fields.key, fields.value, headers)
 
 
 _WHOLE_BATCH = "the value is the batch as the broker sent it"
@@ -244,7 +257,7 @@ class _Batches:
         if raw is None:
             return None
         try:
-            batch = _parsed(raw)
+            batch = _parsed(raw, self._log_end)
         except MemoryError:
             raise
         except Exception as error:  # whatever the client's parser raises on bytes that make no sense
@@ -252,9 +265,14 @@ class _Batches:
         self._records._cache_next()
         return batch
 
+    @property
+    def _log_end(self) -> int:
+        """The end of the log as of this answer: the client sets it before it reads batches."""
+        return self._damage.log_end(self._name) or 2**62
+
     def _unreadable(self, raw: memoryview, error: Exception) -> _UnreadableBatch | None:
         framed = len(raw) >= _MAGIC.size
-        base = _BASE_OFFSET.unpack_from(raw)[0] if framed else self._fetch_offset
+        base = min(_BASE_OFFSET.unpack_from(raw)[0], self._log_end) if framed else self._fetch_offset
         if not self._damage.confirmed(self._name, base):
             log.warning(
                 "the record batch of %s/%d at offset %d cannot be read (%s); it is fetched again",
@@ -274,28 +292,29 @@ class _Batches:
         return _UnreadableBatch(_unread(last, reason, raw))
 
     def _last_offset(self, raw: memoryview, base: int, first: int) -> int:
-        """Return the offset before the next batch, else what the header says where the log reaches so far."""
+        """Return the offset before the next batch, else what the header says, where it can be true."""
         following = self._records._next_slice
         if following is not None and len(following) >= _MAGIC.size:
-            return max(first, int(_BASE_OFFSET.unpack_from(following)[0]) - 1)
-        if len(raw) < _LAST_OFFSET_DELTA.size:
-            return first
-        last = base + int(_LAST_OFFSET_DELTA.unpack_from(raw)[0])
-        return max(first, last) if last < (self._damage.log_end(self._name) or 0) else first
+            last = int(_BASE_OFFSET.unpack_from(following)[0]) - 1
+        elif len(raw) >= _LAST_OFFSET_DELTA.size:
+            last = base + int(_LAST_OFFSET_DELTA.unpack_from(raw)[0])
+        else:
+            last = first
+        return last if first <= last < self._log_end else first
 
 
-def _parsed(raw: memoryview) -> Any:
+def _parsed(raw: memoryview, log_end: int) -> Any:
     """Return the batch. Raises one of many errors where it cannot be read."""
     if len(raw) < _MAGIC.size:
-        raise CorruptRecordError("the batch is shorter than its header")
+        raise _Unreadable("the batch is shorter than its header")
     (magic,) = _MAGIC.unpack_from(raw)
     if magic == 2:
-        return _Batch(raw)
+        return _Batch(raw, log_end)
     if magic not in (0, 1):
-        raise CorruptRecordError(f"format version {magic} is not known")
+        raise _Unreadable(f"format version {magic} is not known")
     batch = LegacyRecordBatch(raw, magic)
     if not batch.validate_crc() or not all(record.validate_crc() for record in LegacyRecordBatch(raw, magic)):
-        raise CorruptRecordError("the checksum does not match")
+        raise _Unreadable("the checksum does not match")
     return batch
 
 

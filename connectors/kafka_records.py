@@ -129,7 +129,7 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc]  # kafka-python carries 
     @property
     def last_offset(self) -> int:
         """Within the log, whatever a producer wrote: the client reads on after it."""
-        return max(self.base_offset, min(self.base_offset + self.last_offset_delta, self._log_end - 1))
+        return int(max(self.base_offset, min(self.base_offset + self.last_offset_delta, self._log_end - 1)))
 
     def validate_crc(self) -> bool:
         return True  # verified when it was made

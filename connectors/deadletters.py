@@ -1,4 +1,4 @@
-"""Carries dead letters out of the outbox: to `<topic>-dlt` with Kafka Connect's headers, or to a rejects file."""
+"""Sends dead letters from the outbox: to `<topic>-dlt` with Kafka Connect's headers, or to a rejects file."""
 
 from __future__ import annotations
 
@@ -6,23 +6,26 @@ import base64
 import json
 import logging
 import os
+import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from kafka import KafkaAdminClient, KafkaProducer
-from kafka.errors import (
-    AuthorizationError,
-    InvalidTopicError,
-    KafkaError,
-    MessageSizeTooLargeError,
-    RecordListTooLargeError,
-    TopicAlreadyExistsError,
-    UnknownTopicOrPartitionError,
-)
+from kafka import KafkaProducer
+from kafka.errors import KafkaError, KafkaTimeoutError
 
-from connectors.kafka_opening import open_client
+from connectors.relay_topics import (
+    LETTER_REFUSED,
+    NOT_SENDABLE,
+    TOPIC_REFUSED,
+    Backoff,
+    DeadLetterTopics,
+    no_broker,
+    open_reachable,
+    reason_of,
+)
 from moderation.effects import DeadLetter, Origin, Partition
 from moderation.errors import ConnectionLost, InputError
 from moderation.ports import OutboxRow, Store
@@ -32,16 +35,18 @@ log = logging.getLogger(__name__)
 HEADER_PREFIX = "__connect.errors."
 NULLS_HEADER = "moderation.nulls"
 TIMESTAMP_HEADER = "moderation.timestamp_ms"
-STAGES = {"decode": "VALUE_CONVERTER", "time": "TRANSFORMATION", "text": "TRANSFORMATION"}
+STAGES = {
+    "record": "KAFKA_CONSUME",
+    "decode": "VALUE_CONVERTER",
+    "time": "TRANSFORMATION",
+    "text": "TRANSFORMATION",
+}
 """Connect's name of the stage (org.apache.kafka.connect.runtime.errors.Stage) that ours is closest to."""
 
 FLUSH_TIMEOUT_S = 20.0
 CLOSE_TIMEOUT_S = 2.0
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
 """The client's own limit is lifted out of the way; the topic's `max.message.bytes` decides."""
-
-_TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
-_NEVER = (*_TOO_LARGE, InvalidTopicError, AuthorizationError)
 
 
 class Producer(Protocol):
@@ -112,42 +117,15 @@ def _headers_and_nulls(origin: Origin) -> tuple[list[tuple[str, bytes]], list[st
     return headers, nulls
 
 
-class _Waiting:
-    """Rows of the outbox that are this relay's to send. A row that can never go stays there and holds up no other.
-
-    Letters from other topics than those of *partitions* are other pipelines' to carry out; those of a recreated topic's
-    earlier life are ours.
-    """
-
-    def __init__(self, store: Store, partitions: Collection[Partition]) -> None:
-        self._store = store
-        self._logs = {(partition.cluster_id, partition.topic) for partition in partitions}
-        self._passed: set[int] = set()
-
-    def next(self, limit: int) -> list[OutboxRow]:
-        """The oldest rows to send; empty where none is left."""
-        rows = self._store.outbox(limit + len(self._passed), self._logs)
-        return [row for row in rows if row.id not in self._passed][:limit]
-
-    def pass_over(self, row: OutboxRow, reason: str) -> None:
-        """Leave a row until the next start."""
-        self._passed.add(row.id)
-        where = row.letter.origin
-        log.error(
-            "dead letter %s/%s/%s stays in the outbox: %s",
-            where.partition.topic,
-            where.partition.partition,
-            where.offset,
-            reason,
-        )
-
-
 class KafkaRelay:
     """`moderation.ports.Relay` to `<topic>-dlt`, at least once: a crash before the mark sends a row again.
 
-    `connection` is kafka-python's configuration of brokers and security. A dead-letter topic that does not exist is
-    made with one partition, as Connect does. Only letters from topics of `partitions` go: other pipelines may share the
-    database and carry out their own. Letters of a recreated topic's earlier life go too.
+    `connection` is kafka-python's configuration of brokers and security. Only letters from the topics of `partitions`
+    go, those of recreated topics included: other pipelines may share the database and send their own.
+
+    Each topic has its own progress. A letter that its topic refuses for good is marked with the reason and waits no
+    longer; the next start tries it once more. After a transient failure a topic is tried again later, and the letters
+    of other topics go meanwhile.
     """
 
     def __init__(
@@ -160,78 +138,113 @@ class KafkaRelay:
         flush_timeout_s: float = FLUSH_TIMEOUT_S,
     ) -> None:
         self._store = store
-        self._waiting = _Waiting(store, partitions)
+        self._logs = _logs_of(partitions)
         self._connection = dict(connection)
         self._make_producer = make_producer
         self._flush_timeout_s = flush_timeout_s
         self._producer: Producer | None = None
-        self._topics: set[str] = set()
+        self._topics = DeadLetterTopics(connection)
+        self._backoff = Backoff()
+        self._retried = False
 
-    def run_once(self, limit: int = 500) -> int:
-        """Send up to `limit` waiting rows and mark them; how many were sent. Raises ConnectionLost."""
-        sent: list[int] = []
+    def run_once(self, limit: int = 500, *, on_wait: Callable[[], None] = lambda: None) -> int:
+        """Send waiting rows and mark them, up to *limit* of each topic; return how many were sent or refused.
+
+        Raises ConnectionLost after the letters of the other topics went.
+        """
+        if not self._retried:
+            self._store.retry_refused(self._logs)
+            self._retried = True
+        handled, failures = 0, []
+        for name in sorted(self._logs):
+            if not self._backoff.due(name[1]):
+                continue
+            on_wait()
+            try:
+                handled += self._relay(name, limit, on_wait)
+            except (KafkaError, OSError) as error:
+                self._drop_clients()
+                self._backoff.failed(name[1])
+                failures.append(f"those of {name[1]} cannot be sent ({type(error).__name__}: {error})")
+                if no_broker(error):
+                    break
+        if failures:
+            raise ConnectionLost(f"dead letters wait in the outbox: {'; '.join(failures)}")
+        return handled
+
+    def _relay(self, name: tuple[str, str], limit: int, on_wait: Callable[[], None]) -> int:
+        """Send rows of one log; return how many were sent or refused. Raises what is transient."""
+        rows = self._store.outbox(limit, {name})
+        if not rows:
+            return 0
         try:
-            while not sent and (rows := self._waiting.next(limit)):
-                sent = self._send(rows)  # none of them when all were passed over: then the next ones
-        except (KafkaError, OSError) as error:
-            self._drop_producer()
-            raise ConnectionLost(
-                f"dead letters cannot be sent ({type(error).__name__}: {error}); they wait in the outbox"
-            ) from None
-        self._store.relayed(sent)
-        return len(sent)
+            self._topics.ensure(rows[0].topic)
+        except (*TOPIC_REFUSED, *NOT_SENDABLE) as error:
+            return self._refuse_topic(name, rows[0].topic, error)
+        attempt = _Attempt()
+        self._send(rows, attempt, on_wait)
+        self._store.relayed(attempt.sent)
+        refused = self._refuse_letters(attempt.refused)
+        if attempt.topic_refused is not None:
+            return len(attempt.sent) + refused + self._refuse_topic(name, rows[0].topic, attempt.topic_refused)
+        if attempt.failure is not None:
+            raise attempt.failure
+        self._backoff.succeeded(name[1])
+        return len(attempt.sent) + refused
 
-    def _send(self, rows: list[OutboxRow]) -> list[int]:
+    def _send(self, rows: list[OutboxRow], attempt: _Attempt, on_wait: Callable[[], None]) -> None:
         producer = self._open()
         futures: list[tuple[OutboxRow, Any]] = []
         for row in rows:
             try:
-                self._ensure_topic(row.topic)
                 futures.append((row, producer.send(row.topic, **relayed_record(row.letter))))
-            except _NEVER as error:
-                self._waiting.pass_over(row, _why(row, error))
-            except (ValueError, AssertionError, UnicodeError) as error:  # kafka-python refuses the topic or the record
-                self._waiting.pass_over(row, str(error))
-        producer.flush(timeout=self._flush_timeout_s + CLOSE_TIMEOUT_S)
-        sent: list[int] = []
-        failure: BaseException | None = None
+            except (KafkaError, *NOT_SENDABLE) as error:
+                if attempt.note(row, error):
+                    break
+            on_wait()
+        self._flush(producer, on_wait)
         for row, future in futures:
             if future.succeeded():
-                sent.append(row.id)
-            elif isinstance(future.exception, _NEVER):
-                self._waiting.pass_over(row, _why(row, future.exception))
+                attempt.sent.append(row.id)
             else:
-                failure = failure or future.exception or KafkaError("not acknowledged in time")
-                self._topics.discard(row.topic)
-        if failure is not None:
-            self._store.relayed(sent)
-            raise failure
-        return sent
+                attempt.note(row, future.exception or KafkaTimeoutError("not acknowledged in time"))
 
-    def _ensure_topic(self, topic: str) -> None:
-        if topic in self._topics:
-            return
-        admin = open_client(KafkaAdminClient, **self._connection)
-        try:
-            with suppress(TopicAlreadyExistsError):
-                if not self._exists(admin, topic):
-                    admin.create_topics({topic: {"num_partitions": 1}}, wait_for_metadata=True)
-                    log.info("made the dead-letter topic %s", topic)
-        finally:
-            admin.close()
-        self._topics.add(topic)
+    def _flush(self, producer: Producer, on_wait: Callable[[], None]) -> None:
+        """Wait until each record is acknowledged or given up; the client's own timeout is one for each record."""
+        deadline = time.monotonic() + self._flush_timeout_s + CLOSE_TIMEOUT_S
+        while (left_s := deadline - time.monotonic()) > 0:
+            try:
+                producer.flush(timeout=min(1.0, left_s))
+            except KafkaTimeoutError:
+                on_wait()
+            else:
+                return
 
-    @staticmethod
-    def _exists(admin: Any, topic: str) -> bool:
-        try:
-            return all(not found.get("error_code") for found in admin.describe_topics([topic]))
-        except UnknownTopicOrPartitionError:
-            return False
+    def _refuse_letters(self, refused: Mapping[str, list[OutboxRow]]) -> int:
+        for reason, rows in refused.items():
+            self._store.refuse([row.id for row in rows], reason)
+            where = rows[0].letter.origin
+            log.error(
+                "%d dead letters, such as %s/%s/%s, stay in the outbox: %s",
+                len(rows),
+                where.partition.topic,
+                where.partition.partition,
+                where.offset,
+                reason,
+            )
+        return sum(map(len, refused.values()))
+
+    def _refuse_topic(self, name: tuple[str, str], topic: str, error: BaseException) -> int:
+        reason = reason_of(topic, error)
+        refused = self._store.refuse_all(name, reason)
+        self._backoff.refused(name[1])
+        log.error("%d dead letters of %s stay in the outbox: %s", refused, name[1], reason)
+        return refused
 
     def _open(self) -> Producer:
         if self._producer is None:
             patience_ms = int(self._flush_timeout_s * 1000)
-            self._producer = open_client(
+            self._producer = open_reachable(
                 self._make_producer,
                 acks="all",
                 # An idempotent producer fails for good at the first record that a topic refuses, and in a batch a
@@ -240,7 +253,7 @@ class KafkaRelay:
                 batch_size=0,
                 max_request_size=MAX_REQUEST_BYTES,
                 max_block_ms=patience_ms,
-                # The client gives a record up before `flush` does: closing waits for records that still hope.
+                # The client gives a record up before `_flush` does: closing waits for records that still hope.
                 delivery_timeout_ms=patience_ms,
                 request_timeout_ms=patience_ms // 2,
                 allow_auto_create_topics=False,
@@ -248,23 +261,42 @@ class KafkaRelay:
             )
         return self._producer
 
-    def _drop_producer(self) -> None:
-        """Let go of a producer with what it still holds: those rows are in the outbox."""
+    def _drop_clients(self) -> None:
+        """Close the producer with what it still holds, and the admin client: those rows are in the outbox."""
         producer, self._producer = self._producer, None
-        self._topics.clear()
         if producer is not None:
             with suppress(KafkaError, OSError):
                 producer.close(timeout=CLOSE_TIMEOUT_S)
+        self._topics.close()
 
     def close(self) -> None:
-        """Close the connection. Safe to call twice."""
-        self._drop_producer()
+        """Close the connections. Safe to call twice."""
+        self._drop_clients()
 
 
-def _why(row: OutboxRow, error: BaseException) -> str:
-    if isinstance(error, _TOO_LARGE):
-        return f"{row.topic} takes no record of this size; raise the topic's max.message.bytes and start again"
-    return f"{row.topic} refuses it ({type(error).__name__})"
+@dataclass
+class _Attempt:
+    """What became of the rows of one log that were sent together."""
+
+    sent: list[int] = field(default_factory=list)
+    refused: dict[str, list[OutboxRow]] = field(default_factory=dict)
+    topic_refused: BaseException | None = None
+    failure: BaseException | None = None
+
+    def note(self, row: OutboxRow, error: BaseException) -> bool:
+        """Keep what an error means; return True where sending more rows to this topic is of no use now."""
+        if isinstance(error, (*LETTER_REFUSED, *NOT_SENDABLE)):
+            self.refused.setdefault(reason_of(row.topic, error), []).append(row)
+            return False
+        if isinstance(error, TOPIC_REFUSED):
+            self.topic_refused = error
+        else:
+            self.failure = self.failure or error
+        return True
+
+
+def _logs_of(partitions: Collection[Partition]) -> set[tuple[str, str]]:
+    return {(partition.cluster_id, partition.topic) for partition in partitions}
 
 
 class FileRelay:
@@ -278,11 +310,12 @@ class FileRelay:
     def __init__(self, store: Store, path: Path, *, partitions: Collection[Partition]) -> None:
         self._store = store
         self._path = path
-        self._waiting = _Waiting(store, partitions)
+        self._logs = _logs_of(partitions)
 
-    def run_once(self, limit: int = 500) -> int:
-        """Write up to `limit` waiting rows and mark them; how many. Raises InputError, ConnectionLost."""
-        rows = self._waiting.next(limit)
+    def run_once(self, limit: int = 500, *, on_wait: Callable[[], None] = lambda: None) -> int:
+        """Write up to `limit` waiting rows and mark them; return how many. Raises InputError, ConnectionLost."""
+        on_wait()
+        rows = self._store.outbox(limit, self._logs)
         if not rows:
             return 0
         try:

@@ -88,6 +88,10 @@ class JsonlSource:
             self._next += 1
         return records
 
+    def positions(self) -> dict[Partition, int]:
+        """Return the next line."""
+        return {self._partition: self._next}
+
     def await_assignment(self, timeout_s: float) -> None:
         """A file is nobody else's."""
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
+from kafka.admin import OffsetSpec
 from kafka.consumer.subscription_state import ConsumerRebalanceListener
 from kafka.errors import (
     AuthorizationError,
@@ -20,6 +21,7 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata
 
 from connectors.kafka_opening import open_client
+from connectors.kafka_records import UnreadableHeaders, read_past_damage, require_codecs
 from moderation.effects import Origin, Partition
 from moderation.errors import ConnectionLost, PositionError, RecordsExpired, SettingsError
 from moderation.settings import KafkaSettings
@@ -27,7 +29,8 @@ from moderation.settings import KafkaSettings
 log = logging.getLogger(__name__)
 
 COMMIT_TIMEOUT_MS = 10_000
-BOOTSTRAP_TIMEOUT_MS = 10_000
+TIMEOUT_MS = 10_000
+POSITION_TIMEOUT_MS = 100
 METADATA_MAX_AGE_MS = 5_000
 """An assignment made on incomplete metadata is mended after this long; the client's own default is five minutes."""
 PARTIAL_S = 15.0
@@ -41,7 +44,7 @@ def connection_config(settings: KafkaSettings) -> dict[str, Any]:
     config: dict[str, Any] = {
         "bootstrap_servers": [server.strip() for server in settings.bootstrap_servers.split(",")],
         "security_protocol": settings.security_protocol,
-        "bootstrap_timeout_ms": BOOTSTRAP_TIMEOUT_MS,
+        "bootstrap_timeout_ms": TIMEOUT_MS,
     }
     if settings.ssl_cafile is not None:
         config["ssl_cafile"] = str(settings.ssl_cafile)
@@ -86,6 +89,19 @@ def describe_partitions(settings: KafkaSettings, topics: Iterable[str]) -> list[
     return sorted(found)
 
 
+def origin_of(partition: Partition, record: Any) -> Origin:
+    """Return a record of the client with the place it came from."""
+    return Origin(
+        partition,
+        record.offset,
+        record.timestamp if record.timestamp >= 0 else None,  # -1: the record carries none
+        record.key,
+        record.value,
+        tuple((key, value) for key, value in record.headers or ()),
+        record.headers.reason if isinstance(record.headers, UnreadableHeaders) else None,
+    )
+
+
 def _no_broker(settings: KafkaSettings, error: Exception) -> ConnectionLost:
     return ConnectionLost(
         f"no Kafka broker answers at {settings.bootstrap_servers} ({type(error).__name__}); "
@@ -93,8 +109,8 @@ def _no_broker(settings: KafkaSettings, error: Exception) -> ConnectionLost:
     )
 
 
-def _meaning(settings: KafkaSettings, error: Exception) -> ConnectionLost | PositionError | SettingsError:
-    """What an error of a fetch means for the one who runs the sidecar."""
+def fetch_error(settings: KafkaSettings, error: Exception) -> ConnectionLost | PositionError | SettingsError:
+    """Return the error that an error of a fetch means for an operator."""
     if isinstance(error, (OffsetOutOfRangeError, NoOffsetForPartitionError)):
         return RecordsExpired(
             f"the log no longer holds the next record of {_named(error)}: it expired, or was cut off, unread"
@@ -107,7 +123,7 @@ def _meaning(settings: KafkaSettings, error: Exception) -> ConnectionLost | Posi
         )
     if isinstance(error, KafkaError) and not isinstance(error, (KafkaConnectionError, KafkaTimeoutError)):
         return ConnectionLost(
-            f"the broker at {settings.bootstrap_servers} gives no records ({type(error).__name__}: {error})"
+            f"the broker at {settings.bootstrap_servers} returned an error ({type(error).__name__}: {error})"
         )
     return _no_broker(settings, error)
 
@@ -141,6 +157,7 @@ class KafkaSource:
     """Records of all partitions of the settings' topics, in offset order within each partition."""
 
     def __init__(self, settings: KafkaSettings) -> None:
+        require_codecs()
         self._settings = settings
         self._partitions = describe_partitions(settings, settings.topics().values())
         self._by_name = {TopicPartition(p.topic, p.partition): p for p in self._partitions}
@@ -150,7 +167,7 @@ class KafkaSource:
         self._rebalancing = True
         self._complete = False
         self._early: list[Origin] = []
-        self._untold: dict[TopicPartition, int] = {}
+        self._uncommitted: dict[TopicPartition, int] = {}
         try:
             self._consumer = open_client(
                 KafkaConsumer,
@@ -161,11 +178,13 @@ class KafkaSource:
                 session_timeout_ms=settings.session_timeout_ms,
                 heartbeat_interval_ms=min(3000, settings.session_timeout_ms // 3),
                 max_poll_records=settings.max_poll_records,
+                isolation_level=settings.isolation_level,
                 metadata_max_age_ms=METADATA_MAX_AGE_MS,
                 **connection_config(settings),
             )
         except (KafkaError, OSError) as error:
             raise _no_broker(settings, error) from None
+        read_past_damage(self._consumer)
 
     @property
     def ended(self) -> bool:
@@ -177,14 +196,22 @@ class KafkaSource:
         return list(self._partitions)
 
     def bounds(self) -> dict[Partition, tuple[int, int]]:
-        """First offset still in the log and its end."""
+        """First offset still in the log and its end.
+
+        The end counts records of open transactions, whatever the isolation level: a ledger that was written with
+        `read_uncommitted` may stand among them.
+        """
         names = list(self._by_name)
         try:
-            first = self._consumer.beginning_offsets(names, timeout_ms=BOOTSTRAP_TIMEOUT_MS)
-            end = self._consumer.end_offsets(names, timeout_ms=BOOTSTRAP_TIMEOUT_MS)
+            admin = open_client(KafkaAdminClient, **connection_config(self._settings))
+            try:
+                first = admin.list_partition_offsets(dict.fromkeys(names, OffsetSpec.EARLIEST), timeout_ms=TIMEOUT_MS)
+                end = admin.list_partition_offsets(dict.fromkeys(names, OffsetSpec.LATEST), timeout_ms=TIMEOUT_MS)
+            finally:
+                admin.close()
         except (KafkaError, OSError) as error:
             raise _no_broker(self._settings, error) from None
-        return {self._by_name[name]: (first[name], end[name]) for name in names}
+        return {self._by_name[name]: (first[name].offset, end[name].offset) for name in names}
 
     def seek(self, positions: Mapping[Partition, int]) -> None:
         """Join the group and read on from here once partitions are assigned; later, read on from other places."""
@@ -243,7 +270,7 @@ class KafkaSource:
             fetched = self._consumer.poll(timeout_ms=timeout_ms)
         except (KafkaError, OSError) as error:
             self._require_known()
-            raise _meaning(self._settings, error) from None
+            raise fetch_error(self._settings, error) from None
         self._finish_rejoin()
         self._require_known()
         self._require_all()
@@ -254,17 +281,22 @@ class KafkaSource:
                 if record.offset < self._next[name]:
                     continue
                 self._next[name] = record.offset + 1
-                records.append(
-                    Origin(
-                        partition,
-                        record.offset,
-                        record.timestamp if record.timestamp >= 0 else None,  # -1: the record carries none
-                        record.key,
-                        record.value,
-                        tuple((key, value) for key, value in record.headers or ()),
-                    )
-                )
+                records.append(origin_of(partition, record))
         return records
+
+    def positions(self) -> dict[Partition, int]:
+        """Return where assigned partitions are read next: beyond control records and aborted transactions too."""
+        found: dict[Partition, int] = {}
+        if self._early or self._rebalancing:
+            return found
+        for name in self._assigned & self._next.keys():
+            try:
+                position = self._consumer.position(name, timeout_ms=POSITION_TIMEOUT_MS)
+            except (KafkaError, OSError):
+                continue  # the next poll raises what it means
+            self._next[name] = max(self._next[name], position or 0)
+            found[self._by_name[name]] = self._next[name]
+        return found
 
     def _finish_rejoin(self) -> None:
         """See to it that a rejoin that outlasted a poll is finished by the next one.
@@ -313,18 +345,18 @@ class KafkaSource:
             self._consumer.resume(*names)
 
     def commit(self, positions: Mapping[Partition, int]) -> None:
-        """Tell the group how far the work is; for lag displays only, so a failure is logged and not raised.
+        """Commit offsets to the group, for lag displays only; a failure is logged and not raised.
 
-        What could not be told, as while the group shares its partitions out anew, is told with the next call.
+        What could not be committed, as during a rebalance, is committed with the next call.
         """
-        self._untold.update((TopicPartition(p.topic, p.partition), offset) for p, offset in positions.items())
-        offsets = {name: OffsetAndMetadata(offset, "", -1) for name, offset in self._untold.items()}
+        self._uncommitted.update((TopicPartition(p.topic, p.partition), offset) for p, offset in positions.items())
+        offsets = {name: OffsetAndMetadata(offset, "", -1) for name, offset in self._uncommitted.items()}
         try:
             self._consumer.commit(offsets, timeout_ms=COMMIT_TIMEOUT_MS)
         except KafkaError as error:
             log.warning("offset hint not committed: %s", type(error).__name__)
         else:
-            self._untold.clear()
+            self._uncommitted.clear()
 
     def close(self) -> None:
         """Leave the group."""

@@ -35,7 +35,8 @@ def load_models(settings: Settings) -> tuple[Detector, BundledRiskModel]:
         settings.detector,
         max_text_bytes=settings.max_text_bytes,
         threads=settings.detector_threads,
-        deadline_s=settings.detector_deadline_s,
+        # The watchdog would end the process before the batch is split, and a restart would form the same batch again.
+        deadline_s=min(settings.detector_deadline_s, 0.8 * settings.watchdog_s),
     )
     return detector, load_risk(settings.risk, detector_hash=detector.manifest_hash)
 

@@ -32,6 +32,8 @@ class Origin:
     key: bytes | None = None
     value: bytes | None = None
     headers: tuple[tuple[str, bytes | None], ...] = ()
+    unreadable: str | None = field(default=None, compare=False)
+    """Why the client could not read the record as it was sent; None where it could."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,7 @@ class DeadLetter:
     """A record that can never be processed, with the reason; relayed to `<topic>-dlt` through the outbox."""
 
     origin: Origin
-    stage: Literal["decode", "time", "text"]
+    stage: Literal["record", "decode", "time", "text"]
     reason: str
 
 

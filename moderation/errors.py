@@ -50,6 +50,6 @@ class RecordsExpired(PositionError):
 
 
 class DetectorOverdue(ModerationError):
-    """The detector did not finish a batch in its time; the batch is taken up again after a restart."""
+    """The detector did not finish a call before its deadline; a smaller call, or a restart, scores its texts again."""
 
     exit_code = 7

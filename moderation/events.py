@@ -44,9 +44,9 @@ _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 class BadRecord(Exception):
     """A record that no retry can mend; becomes a dead letter. `stage` says where it failed."""
 
-    def __init__(self, stage: Literal["decode", "time"], reason: str) -> None:
+    def __init__(self, stage: Literal["record", "decode", "time"], reason: str) -> None:
         super().__init__(reason)
-        self.stage: Literal["decode", "time"] = stage
+        self.stage: Literal["record", "decode", "time"] = stage
         self.reason = reason
 
 

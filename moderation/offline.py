@@ -75,7 +75,10 @@ class Moderator:
 
     def judge(self, items: Sequence[Item]) -> list[tuple[int, Assessment]]:
         """Offset and assessment of each post in a batch, in the order of the input."""
-        found = zip(items, self._pipeline.process(items).assessments, strict=True)
+        outcome = self._pipeline.process(items)
+        if outcome.overdue is not None:
+            raise outcome.overdue
+        found = zip(items, outcome.assessments, strict=True)
         return sorted(
             ((item.origin.offset, assessment) for item, assessment in found if assessment is not None),
             key=lambda pair: pair[0],

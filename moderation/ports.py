@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -44,6 +44,9 @@ class Store(Protocol):
     def claim(self, pipeline: str, owner: str, partitions: Sequence[Partition]) -> Claim:
         """Raise the fencing epoch of each partition and return it with the committed position."""
 
+    def begin(self, claim: Claim, positions: Mapping[Partition, int]) -> None:
+        """Set the position of partitions that have none; one that has a position keeps it. Raises FencedError."""
+
     def commit(self, claim: Claim, effects: Effects) -> None:
         """Write everything in one transaction, moving each position by compare-and-set on its epoch.
 
@@ -52,10 +55,22 @@ class Store(Protocol):
         """
 
     def outbox(self, limit: int, logs: Collection[tuple[str, str]] | None = None) -> list[OutboxRow]:
-        """Oldest rows not relayed yet; with *logs*, pairs of cluster id and topic, only letters from these."""
+        """Return the oldest rows that wait, few enough for memory.
+
+        With *logs*, pairs of cluster id and topic, only letters from these.
+        """
 
     def relayed(self, ids: Sequence[int]) -> None:
         """Mark outbox rows as sent (they may be sent again if this call is lost)."""
+
+    def refuse(self, ids: Sequence[int], reason: str) -> None:
+        """Mark outbox rows as refused for good: they wait no longer."""
+
+    def refuse_all(self, log: tuple[str, str], reason: str) -> int:
+        """Mark all letters from a pair of cluster and topic that wait as refused; return how many."""
+
+    def retry_refused(self, logs: Collection[tuple[str, str]]) -> int:
+        """Let refused letters from these pairs of cluster and topic wait again; return how many."""
 
     def expire(self) -> int:
         """Delete evidence whose time has come; how many rows went."""
@@ -68,10 +83,13 @@ class Store(Protocol):
 
 
 class Relay(Protocol):
-    """Carries outbox rows to where people look for dead letters."""
+    """Sends outbox rows to where operators look for dead letters."""
 
-    def run_once(self, limit: int = 500) -> int:
-        """Send up to `limit` waiting rows and mark them; how many were sent. Raises ConnectionLost."""
+    def run_once(self, limit: int = 500, *, on_wait: Callable[[], None] = lambda: None) -> int:
+        """Send waiting rows and mark them, up to *limit* of each topic; return how many were sent or refused.
+
+        *on_wait* is called often, as a sign of progress. Raises ConnectionLost after the letters of other topics went.
+        """
 
     def close(self) -> None:
         """Give back what is held. Safe to call twice."""
@@ -95,6 +113,12 @@ class Source(Protocol):
 
     def poll(self, timeout_ms: int) -> Sequence[Origin]:
         """Records fetched since the last call, in offset order within each partition; may be empty."""
+
+    def positions(self) -> dict[Partition, int]:
+        """Return where partitions are read next, beyond offsets that hold no record; partitions can be missing.
+
+        Every record before these has been returned by `poll`.
+        """
 
     def await_assignment(self, timeout_s: float) -> None:
         """Wait until every partition is ours to read. Raises PositionError when somebody else holds one."""

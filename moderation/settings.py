@@ -34,24 +34,28 @@ class KafkaSettings(_Section):
     follows: str = Field("", description="topic of follow events; empty: none")
     deletions: str = Field("", description="topic of deletion events; empty: none")
     labels: str = Field("", description="topic of label events; empty: none")
+    isolation_level: Literal["read_committed", "read_uncommitted"] = Field(
+        "read_committed",
+        description="records of transactions: committed ones only, or also those of open and aborted transactions",
+    )
     max_idle_ms: int = Field(500, ge=0, description="how long an empty partition holds up the event-time order")
     session_timeout_ms: int = Field(45_000, ge=1000, description="the group forgets a silent consumer after this")
     max_poll_records: int = Field(2_000, ge=1, description="records taken from the client at a time")
     buffer_records: int = Field(10_000, ge=1, description="records held per partition while others catch up")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
-        "PLAINTEXT", description="how to speak to the brokers"
+        "PLAINTEXT", description="protocol of the connection to the brokers"
     )
     ssl_cafile: Path | None = Field(None, description="certificate authority of the brokers (PEM)")
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
-        None, description="how to sign in"
+        None, description="SASL mechanism"
     )
-    sasl_username: str | None = Field(None, description="who signs in")
-    sasl_password: SecretStr | None = Field(None, description="password of that user; set it by variable or file")
+    sasl_username: str | None = Field(None, description="SASL username")
+    sasl_password: SecretStr | None = Field(None, description="SASL password; set it by variable or file")
     on_recreated_topic: Literal["stop", "restart"] = Field(
-        "stop", description="a topic deleted and made again: stop with a sentence, or read the new one from its start"
+        "stop", description="a recreated topic: exit with an error message, or read the new one from its start"
     )
     on_lost_records: Literal["stop", "skip"] = Field(
-        "stop", description="records expired before they were read: stop with a sentence, or go on after the gap"
+        "stop", description="records that expired unread: exit with an error message, or go on after the gap"
     )
 
     def topics(self) -> dict[str, str]:
@@ -120,7 +124,11 @@ class Settings(BaseSettings):
     previous_address_key_id: str | None = Field(None, description="name of the secret before")
     max_text_bytes: int = Field(65_536, ge=64, description="text beyond this is scored in part and marked truncated")
     detector_threads: int | None = Field(None, ge=1, description="processor cores for the detector; none: all")
-    detector_deadline_s: Positive = Field(240.0, description="scoring a batch for longer than this ends the process")
+    detector_deadline_s: Positive = Field(
+        240.0,
+        description="a batch that takes longer to score is split; a single post that does ends the process. At most "
+        "0.8 of watchdog_s is used",
+    )
     evidence_days: int = Field(90, ge=1, le=36_500, description="texts and address hashes are kept this long")
     lease_ttl_s: Positive = Field(20.0, description="a dead sidecar's place is free after this many seconds")
     watchdog_s: Positive = Field(300.0, description="no progress for this long ends the process")

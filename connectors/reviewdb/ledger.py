@@ -71,6 +71,17 @@ def hold(connection: Connection, held: Claim, partitions: Sequence[Partition]) -
             )
 
 
+def begin(connection: Connection, held: Claim, positions: Mapping[Partition, int], now: datetime) -> None:
+    """Set the position of partitions that have none."""
+    statement = (
+        update(LEDGER)
+        .where(LEDGER.c.key == bindparam("at_key"), LEDGER.c.position.is_(None))
+        .values(position=bindparam("first_position"), updated_at=bindparam("now"))
+    )
+    rows = _by_key(held.pipeline, list(positions))
+    connection.execute(statement, [{"at_key": key, "first_position": positions[p], "now": now} for key, p in rows])
+
+
 def advance(connection: Connection, held: Claim, positions: Mapping[Partition, int], now: datetime) -> None:
     """Move positions forward where the epoch is ours; one that is already further stays."""
     if not positions:

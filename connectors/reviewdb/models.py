@@ -5,7 +5,18 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Double,
+    ForeignKey,
+    Index,
+    LargeBinary,
+    MetaData,
+    String,
+    UniqueConstraint,
+    and_,
+)
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from connectors.reviewdb.columns import Counter, Json, KeptText, UtcTime
@@ -185,7 +196,10 @@ class LeaseRow(Base):
 
 
 class OutboxRecord(Base):
-    """A dead letter on its way out. Once it is relayed its bytes go and its origin stays."""
+    """A dead letter that waits to be relayed, was refused by its topic, or was relayed.
+
+    Once it is relayed, its bytes are dropped and its origin stays.
+    """
 
     __tablename__ = "outbox"
     id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
@@ -203,11 +217,13 @@ class OutboxRecord(Base):
     reason: Mapped[str] = mapped_column(KeptText)
     recorded_at: Mapped[datetime] = mapped_column(UtcTime)
     relayed_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    refused_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    refused_reason: Mapped[str | None] = mapped_column(KeptText)
 
 
 Index(
     "ix_outbox_waiting",
     OutboxRecord.id,
-    sqlite_where=OutboxRecord.relayed_at.is_(None),
-    postgresql_where=OutboxRecord.relayed_at.is_(None),
+    sqlite_where=and_(OutboxRecord.relayed_at.is_(None), OutboxRecord.refused_at.is_(None)),
+    postgresql_where=and_(OutboxRecord.relayed_at.is_(None), OutboxRecord.refused_at.is_(None)),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
@@ -61,6 +61,14 @@ class ReviewStore:
         with self._writing() as connection:
             return ledger.claim(connection, pipeline, owner, partitions, _now())
 
+    def begin(self, claim: Claim, positions: Mapping[Partition, int]) -> None:
+        """Set the position of partitions that have none; one that has a position keeps it. Raises FencedError."""
+        if not positions:
+            return
+        with self._writing() as connection:
+            ledger.hold(connection, claim, list(positions))
+            ledger.begin(connection, claim, positions, _now())
+
     def commit(self, claim: Claim, effects: Effects) -> None:
         """Write the whole batch in one transaction; raises FencedError, with nothing written, when we are replaced.
 
@@ -90,7 +98,10 @@ class ReviewStore:
         insert_new(connection, OutboxRecord, [rows.outbox_row(letter, now) for letter in effects.dead_letters])
 
     def outbox(self, limit: int, logs: Collection[tuple[str, str]] | None = None) -> list[OutboxRow]:
-        """Oldest rows not relayed yet; with *logs*, pairs of cluster id and topic, only letters from these."""
+        """Return the oldest rows that wait, few enough for memory.
+
+        With *logs*, pairs of cluster id and topic, only letters from these.
+        """
         with self._reading() as connection:
             return outbox.waiting(connection, limit, logs)
 
@@ -98,6 +109,26 @@ class ReviewStore:
         """Mark outbox rows as sent; they may be sent again if this call is lost."""
         with self._writing() as connection:
             outbox.mark_relayed(connection, ids, _now())
+
+    def refuse(self, ids: Sequence[int], reason: str) -> None:
+        """Mark outbox rows as refused for good: they wait no longer."""
+        with self._writing() as connection:
+            outbox.mark_refused(connection, ids, reason, _now())
+
+    def refuse_all(self, log: tuple[str, str], reason: str) -> int:
+        """Mark all letters from a pair of cluster and topic that wait as refused; return how many."""
+        with self._writing() as connection:
+            return outbox.mark_log_refused(connection, log, reason, _now())
+
+    def retry_refused(self, logs: Collection[tuple[str, str]]) -> int:
+        """Let refused letters from these pairs of cluster and topic wait again; return how many."""
+        with self._writing() as connection:
+            return outbox.retry_refused(connection, logs)
+
+    def unsent_letters(self) -> tuple[int, dict[str, int]]:
+        """Return how many dead letters wait, and how many were refused for each reason."""
+        with self._reading() as connection:
+            return outbox.unsent(connection)
 
     def expire(self) -> int:
         """Delete evidence whose time has come; how many rows went."""

@@ -41,8 +41,9 @@ def run_command(
     Needs MODERATION_ADDRESS_KEY (a secret of 32 bytes or more) and a database made with `moderation db upgrade`.
     `moderation check` says beforehand what is missing. SIGTERM ends it after the batch in hand, with exit code 0.
 
-    Exit codes: 2 settings, 3 a bundle, 4 a server does not answer, 5 another sidecar is at work, 6 the log is not
-    the one the ledger knows, 70 the watchdog ended a process that made no progress.
+    Exit codes: 2 settings, 3 a bundle, 4 a server does not answer, 5 another sidecar runs this pipeline, 6 the log does
+    not match the ledger, 7 a post took longer to score than the deadline, 70 the watchdog ended a process that made no
+    progress.
     """
     from moderation.settings import load_settings
     from moderation.telemetry.logs import set_up_logging

@@ -1,4 +1,4 @@
-"""A run that hangs is ended: a driver or a device can keep a call for ever."""
+"""Stops a run of the detector after a deadline: a driver or a device can block a call forever."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from moderation.errors import DetectorOverdue
 
 @contextmanager
 def run_options(deadline_s: float | None, spent_s: float = 0.0) -> Iterator[Any]:
-    """Give options for the runs of one batch; after *deadline_s* seconds they end at their next operator.
+    """Return options for the runs of one call; after *deadline_s* seconds the runs stop at their next operator.
 
-    *spent_s* of these have passed before. Raises DetectorOverdue in their place. Without a deadline nothing is watched.
+    *spent_s* of these have passed before. Raises DetectorOverdue then. Without a deadline no timer is started.
     """
     options = onnxruntime.RunOptions()
     options.log_severity_level = 4  # what goes wrong is raised
@@ -31,9 +31,8 @@ def run_options(deadline_s: float | None, spent_s: float = 0.0) -> Iterator[Any]
     except Exception as error:  # onnxruntime's errors share no base class
         if options.terminate:
             raise DetectorOverdue(
-                f"Scoring one batch took longer than {deadline_s:g} s and was ended; nothing of it was written, a "
-                "restart takes it up again. Take fewer records at once (batch.max_records), give the detector more "
-                "threads, or raise detector_deadline_s."
+                f"scoring took longer than {deadline_s:g} s and was stopped. Raise detector_deadline_s, or give the "
+                "detector more threads (detector_threads)."
             ) from error
         raise
     finally:

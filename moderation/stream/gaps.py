@@ -24,12 +24,13 @@ class GapWatch:
         self,
         state: PlatformState,
         gaps: Iterable[Partition],
-        holding: Iterable[Partition],
+        holding: Mapping[Partition, int],
         kinds: Mapping[str, Kind | None],
     ) -> None:
-        """*holding* are the partitions with *gaps* that hold records: only those can be waited for."""
+        """Wait for those of the partitions with *gaps* whose log is not empty: *holding* has the end of each."""
         self._state = state
-        self._waiting = set(holding)
+        self._waiting = dict(holding)
+        self._before_ms = state.degraded_since_ms
         self._latest_ms = 0
         lost = any(kinds.get(partition.topic) in ("follow", None) for partition in gaps)
         if self._waiting or lost:
@@ -46,7 +47,18 @@ class GapWatch:
             return
         for item in items:
             if item.at_ms is not None and item.origin.partition in self._waiting:
-                self._waiting.remove(item.origin.partition)
+                del self._waiting[item.origin.partition]
                 self._latest_ms = max(item.at_ms, item.origin.timestamp_ms or 0, self._latest_ms)
         if not self._waiting:
             self._state.mark_degraded(self._latest_ms, graph_lost=False)
+
+    def note_read(self, positions: Mapping[Partition, int]) -> None:
+        """Stop waiting for partitions that were read to the end of their log and held no event.
+
+        Control records, records of aborted transactions and dead letters are no events.
+        """
+        ended = [partition for partition, end in self._waiting.items() if positions.get(partition, -1) >= end]
+        for partition in ended:
+            del self._waiting[partition]
+        if ended and not self._waiting:
+            self._state.mark_degraded(self._latest_ms or self._before_ms, graph_lost=False)

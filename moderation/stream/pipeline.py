@@ -22,20 +22,27 @@ from moderation.effects import (
     Reason,
     SectionEvidence,
 )
+from moderation.errors import DetectorOverdue
 from moderation.events import BadRecord, Deletion, Follow, Label, Post
 from moderation.features import FEATURES_VERSION, FeatureExtractor, FeatureVector
 from moderation.risk import Judgement, RiskModel
 from moderation.risk.gate import CONTENT
 from moderation.stream.audit import AuditSampling
 from moderation.stream.ordering import Item
+from moderation.stream.split_scoring import SplitScoring
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one batch led to. `assessments` stands beside the batch: None where an item was no post to assess."""
+    """What one batch led to. `assessments` stands beside the batch: None where an item was no post to assess.
+
+    Where `overdue` is set, the detector did not finish one post before its deadline: effects and assessments are those
+    of the items before that post, and the positions pass no item after it.
+    """
 
     effects: Effects
     assessments: tuple[Assessment | None, ...]
+    overdue: DetectorOverdue | None = None
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,10 @@ class _Candidate:
 
 
 class Pipeline:
-    """The whole judgement of a batch. The same items in the same order lead to the same outcome, on any day."""
+    """The whole judgement of a batch. The same items in the same order lead to the same outcome, on any day.
+
+    `scoring` calls the detector; its `on_wait` is called between two calls.
+    """
 
     def __init__(
         self,
@@ -63,57 +73,61 @@ class Pipeline:
         self._detector = detector
         self._risk = risk
         self._audit = audit
+        self.scoring = SplitScoring(detector)
 
     def process(self, items: Sequence[Item]) -> Outcome:
         """Judge items in their order. Silent ones restore state and leave no trace in the effects."""
-        effects = Effects()
         candidates: list[_Candidate] = []
         for index, item in enumerate(items):
-            if not item.silent:
-                self._advance(effects, item)
-            if isinstance(item.content, BadRecord):
-                self._refuse(effects, item, item.content)
-            elif isinstance(item.content, Post):
-                candidate = self._meet(effects, index, item.content, silent=item.silent)
+            if isinstance(item.content, Post):
+                candidate = self._candidate(index, item.content, silent=item.silent)
                 if candidate is not None:
                     candidates.append(candidate)
-            else:
+            elif not isinstance(item.content, BadRecord):
                 self._extractor.observe(item.content)
-                if not item.silent:
-                    self._note(effects, item.content)
-        assessments: list[Assessment | None] = [None] * len(items)
-        for candidate, assessment in zip(candidates, self._assess(candidates), strict=True):
+        assessed, overdue = self._assess(candidates)
+        if overdue is not None:
+            stuck = candidates[len(assessed)].index
+            overdue = DetectorOverdue(f"{_named(items[stuck])}: {overdue}")
+            done, left = items[:stuck], items[stuck:]
+        else:
+            done, left = items, ()
+        effects = self._effects(done, left)
+        assessments: list[Assessment | None] = [None] * len(done)
+        for candidate, assessment in zip(candidates, assessed, strict=False):
             assessments[candidate.index] = assessment
             self._conclude(effects, candidate, assessment)
-        return Outcome(effects, tuple(assessments))
+        return Outcome(effects, tuple(assessments), overdue)
 
-    @staticmethod
-    def _advance(effects: Effects, item: Item) -> None:
-        origin = item.origin
-        effects.positions[origin.partition] = max(effects.positions.get(origin.partition, 0), origin.offset + 1)
+    def _effects(self, done: Sequence[Item], left: Sequence[Item]) -> Effects:
+        """Return the effects that need no assessment; the positions stay before every item of *left*."""
+        effects = Effects()
+        for item in done:
+            if item.silent:
+                continue
+            origin, content = item.origin, item.content
+            effects.positions[origin.partition] = max(effects.positions.get(origin.partition, 0), origin.offset + 1)
+            if isinstance(content, BadRecord):
+                effects.dead_letters.append(DeadLetter(origin, content.stage, content.reason))
+                effects.count("dead_letters")
+            elif not isinstance(content, Post):
+                self._note(effects, content)
+        for item in left:  # posts of the same time are not in the order of their offsets
+            if item.origin.partition in effects.positions:
+                effects.positions[item.origin.partition] = min(
+                    effects.positions[item.origin.partition], item.origin.offset
+                )
+        return effects
 
-    @staticmethod
-    def _refuse(effects: Effects, item: Item, bad: BadRecord) -> None:
-        if item.silent:
-            return
-        effects.dead_letters.append(DeadLetter(item.origin, bad.stage, bad.reason))
-        effects.count("dead_letters")
-
-    def _meet(self, effects: Effects, index: int, post: Post, *, silent: bool) -> _Candidate | None:
+    def _candidate(self, index: int, post: Post, *, silent: bool) -> _Candidate | None:
         """Take a post into the state; a candidate for assessment unless it only restores state."""
         if silent:
             if post.judgeable and self._extractor.seen_before(post) != "same":
                 self._extractor.observe(post)
             return None
-        effects.count("posts")
-        for name in post.invalid:
-            effects.count(f"invalid:{name}")
         if not post.judgeable:
-            effects.count("posts_without_metadata")
             return _Candidate(index, post, None, repeated=False)
-        seen = self._extractor.seen_before(post)
-        if seen == "same":
-            effects.count("posts_repeated")
+        if self._extractor.seen_before(post) == "same":
             return _Candidate(index, post, None, repeated=True)
         return _Candidate(index, post, self._extractor.extract(post), repeated=False)
 
@@ -148,18 +162,21 @@ class Pipeline:
             event_key=hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest(),
         )
 
-    def _assess(self, candidates: Sequence[_Candidate]) -> list[Assessment]:
-        if not candidates:
-            return []
+    def _assess(self, candidates: Sequence[_Candidate]) -> tuple[list[Assessment], DetectorOverdue | None]:
+        """Return the assessments in order, and the error of the post where they end early."""
         posts = [candidate.post for candidate in candidates]
-        contents = self._detector.score([post.text for post in posts], [post.lang for post in posts])
+        contents, overdue = self.scoring.score([post.text for post in posts], [post.lang for post in posts])
+        candidates = candidates[: len(contents)]
         judged = [i for i, candidate in enumerate(candidates) if candidate.vector is not None]
         judgements: dict[int, Judgement] = {}
         if judged:
             matrix = np.stack([_values(candidates[i].vector) for i in judged])
             logits = np.array([contents[i].logit for i in judged], dtype=np.float64)
             judgements = dict(zip(judged, self._risk.assess(matrix, logits), strict=True))
-        return [self._assessment(candidate, contents[i], judgements.get(i)) for i, candidate in enumerate(candidates)]
+        assessments = [
+            self._assessment(candidate, contents[i], judgements.get(i)) for i, candidate in enumerate(candidates)
+        ]
+        return assessments, overdue
 
     def _assessment(self, candidate: _Candidate, content: ContentScore, judgement: Judgement | None) -> Assessment:
         post, vector = candidate.post, candidate.vector
@@ -199,8 +216,14 @@ class Pipeline:
         return tuple(reasons)
 
     def _conclude(self, effects: Effects, candidate: _Candidate, assessment: Assessment) -> None:
+        effects.count("posts")
+        for name in candidate.post.invalid:
+            effects.count(f"invalid:{name}")
         if candidate.repeated:
+            effects.count("posts_repeated")
             return
+        if candidate.vector is None:
+            effects.count("posts_without_metadata")
         evidence = _evidence(candidate)
         if assessment.flagged:
             effects.flags.append(FlagRaised(assessment, evidence))
@@ -210,6 +233,12 @@ class Pipeline:
         draw = self._audit.draw(self._platform_id, candidate.post, flagged=assessment.flagged)
         if draw is not None:
             effects.audit_samples.append(AuditSample(assessment, evidence, draw.probability, draw.stratum))
+
+
+def _named(item: Item) -> str:
+    """Where a record came from: topic or file, partition and offset."""
+    origin = item.origin
+    return f"{origin.partition.topic}/{origin.partition.partition} at offset {origin.offset}"
 
 
 def _values(vector: FeatureVector | None) -> np.ndarray:

@@ -31,20 +31,23 @@ def plan_start(
 ) -> StartPlan:
     """Decide the start of each partition.
 
-    `bounds` are the first offset still in the log and its end; `recreated` are partitions of topics that were deleted
-    and made again. Raises PositionError when the ledger points outside
-    the log and the operator has not chosen to go on after the gap.
+    `bounds` are the first offset still in the log and its end; `recreated` are partitions of recreated topics. A
+    partition without a position in the ledger is read from its first record, unless the snapshot shows that earlier
+    records have expired. Raises PositionError when the ledger points outside the log and the operator has not chosen
+    to go on after the gap.
     """
     live_from: dict[Partition, int] = {}
     gaps = dict.fromkeys(recreated, "the topic was made again")
     for partition, (first, end) in bounds.items():
         known = ledger.get(partition)
+        if known is None and snapshot is not None and snapshot.get(partition, first) < first:
+            known = snapshot[partition]
         live_from[partition] = first if known is None else known
         if known is not None and not first <= known <= end:
             live_from[partition] = _beyond(partition, known, first, end, on_lost_records)
             gaps[partition] = f"offsets {known} to {first} are gone"
     begin = {partition: first for partition, (first, _) in bounds.items()}
-    if snapshot is not None and _usable(snapshot, ledger, begin, live_from):
+    if snapshot is not None and _usable(snapshot, begin, live_from):
         read_from = {partition: snapshot.get(partition, first) for partition, first in begin.items()}
         new = {partition for partition in begin if partition not in snapshot}
         return StartPlan(read_from, live_from, use_snapshot=True, gaps=gaps | _trimmed(begin, new))
@@ -53,13 +56,16 @@ def plan_start(
 
 def _usable(
     snapshot: Mapping[Partition, int],
-    ledger: Mapping[Partition, int | None],
     begin: Mapping[Partition, int],
     live_from: Mapping[Partition, int],
 ) -> bool:
-    """Whether the log continues the snapshot: each partition it names still reaches back, the others are new."""
+    """Whether the log continues the snapshot.
+
+    Each partition of the snapshot still reaches back; of the others no record has been committed, so that each is read
+    from its first record.
+    """
     return all(
-        first <= snapshot[partition] <= live_from[partition] if partition in snapshot else ledger.get(partition) is None
+        first <= snapshot[partition] <= live_from[partition] if partition in snapshot else live_from[partition] == first
         for partition, first in begin.items()
     )
 
@@ -81,7 +87,7 @@ def _beyond(partition: Partition, known: int, first: int, end: int, on_lost_reco
         )
     if on_lost_records == "stop":
         raise PositionError(
-            f"{place} begins at offset {first}, the ledger is at {known}: {first - known} records expired unread. "
+            f"{place} begins at offset {first}, but was read up to {known}: {first - known} records expired unread. "
             'Set kafka.on_lost_records = "skip" to go on after the gap.'
         )
     return first

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Literal
 
 from moderation.effects import Effects, Origin, Partition
-from moderation.errors import ConnectionLost, FencedError, PositionError, RecordsExpired
+from moderation.errors import ConnectionLost, PositionError, RecordsExpired
 from moderation.events import BadRecord, decode
 from moderation.mapping import FieldMapping, Kind
 from moderation.ports import Claim, Relay, Source, Store
 from moderation.state import PlatformState
 from moderation.stream.gaps import GapWatch
+from moderation.stream.lease import Lease
 from moderation.stream.ordering import EventTimeMerge, Item
 from moderation.stream.pipeline import Outcome, Pipeline
 from moderation.stream.recovery import StartPlan, plan_start
@@ -33,7 +34,10 @@ BUSY_POLL_MS = 20
 """Never zero, even with a full buffer: the group's rejoin only moves on while the client is given time."""
 ASSIGNMENT_TIMEOUT_S = 60.0
 EXPIRY_EVERY_S = 3600.0
+PASS_EVERY_S = 5.0
 RELAY_EVERY_S = 30.0
+RELAY_FOR_S = 20.0
+"""The consumer group forgets a member that does not poll for five minutes, and posts wait meanwhile."""
 RETRY_FIRST_S = 0.2
 RETRY_MAX_S = 10.0
 STEPS = ("polled", "scoring", "before_commit", "committed", "hinted", "snapshot")
@@ -71,6 +75,8 @@ class Decoder:
         # A producer's clock may run ahead, and its events with it: nothing has arrived later than now.
         stamp_ms, now_ms = origin.timestamp_ms, int(time.time() * 1000)
         arrival_ms = min(stamp_ms, now_ms) if stamp_ms is not None and stamp_ms > 0 else now_ms
+        if origin.unreadable is not None:
+            return Item(origin, BadRecord("record", origin.unreadable), silent)
         if origin.value is None:
             return Item(origin, BadRecord("decode", "the record has no value"), silent)
         try:
@@ -121,9 +127,7 @@ class Sidecar:
         self._stop = threading.Event()
         self.ended = threading.Event()
         """Set when `run` has returned or raised, and given back what it held."""
-        self._work_over = threading.Event()
-        self._lease_lost = threading.Event()
-        self._lease_keeper = threading.Thread(target=self._keep_lease, name="lease", daemon=True)
+        self._lease = Lease(store, config.pipeline, config.owner, config.lease_ttl_s)
         self._last_beat = time.monotonic()
         self._positions: dict[Partition, int] = {}
         self._paused: set[Partition] = set()
@@ -144,12 +148,13 @@ class Sidecar:
         """Work until stopped or the source has ended.
 
         Raises FencedError when another sidecar took over, PositionError when the log is not the one the ledger
-        knows, ConnectionLost when a server is missing at the start; later outages are waited out.
+        knows, DetectorOverdue when one post cannot be scored before the deadline, ConnectionLost when a server is
+        missing at the start; later outages are waited out.
         """
         try:
-            self._take_lease()
+            self._lease.take(self._stop, self._beat)
             if not self._stop.is_set():
-                self._lease_keeper.start()
+                self._lease.keep()
                 while not self._worked_to_the_end():
                     self._stop.wait(RETRY_FIRST_S)
         except ConnectionLost:
@@ -157,11 +162,11 @@ class Sidecar:
                 raise
             log.warning("stopped while a server was away; what was not committed is done at the next start")
         finally:
-            self._work_over.set()
+            self._lease.end()
             self._beat()
             try:
                 self._source.close()
-                self._release()
+                self._lease.release()
             finally:
                 self.ended.set()  # last: a frozen server can hold these up too, and the watchdog must see it
 
@@ -176,29 +181,6 @@ class Sidecar:
             log.warning("%s; starting again from the ledger", expired)
             return False
         return True
-
-    def _take_lease(self) -> None:
-        deadline = time.monotonic() + 1.5 * self._config.lease_ttl_s
-        while not self._renew_lease():
-            if time.monotonic() > deadline:
-                raise FencedError(
-                    f"another sidecar holds the pipeline {self._config.pipeline} and is alive; the in-memory state "
-                    "needs every partition, so a second one has nothing to do. Stop the first or name another pipeline."
-                )
-            if self._stop.wait(min(0.5, self._config.lease_ttl_s / 4)):
-                return
-            self._beat()
-
-    def _renew_lease(self) -> bool:
-        return self._store.acquire_lease(self._config.pipeline, self._config.owner, self._config.lease_ttl_s)
-
-    def _release(self) -> None:
-        if self._lease_keeper.is_alive():
-            self._lease_keeper.join(self._config.lease_ttl_s)  # a renewal under way must not outlive the release
-        try:
-            self._store.release_lease(self._config.pipeline, self._config.owner)
-        except ConnectionLost:
-            log.warning("the lease could not be given back; it lapses by itself")
 
     def _start(self) -> tuple[Claim, PlatformState, GapWatch]:
         partitions = self._source.partitions()
@@ -216,9 +198,11 @@ class Sidecar:
         if positions is not None and not plan.use_snapshot:
             log.warning("the snapshot does not fit the log and the ledger; the state is rebuilt from the log")
             state = self._new_state()
+        # From now on the ledger knows each partition, so that records which expire unread are missed.
+        self._store.begin(claim, {p: plan.live_from[p] for p, known in claim.positions.items() if known is None})
         self.degraded = tuple(f"{p.topic}/{p.partition}: {reason}" for p, reason in sorted(plan.gaps.items()))
         self._begin(plan)
-        holding = [partition for partition in plan.gaps if bounds[partition][0] < bounds[partition][1]]
+        holding = {p: bounds[p][1] for p in plan.gaps if bounds[p][0] < bounds[p][1]}
         return claim, state, GapWatch(state, plan.gaps, holding, self._decoder.kinds)
 
     def _begin(self, plan: StartPlan) -> None:
@@ -249,9 +233,11 @@ class Sidecar:
     def _work(self, claim: Claim, state: PlatformState, gaps: GapWatch) -> None:
         pipeline = self._build(state)
         state.epochs.on_wait = self._beat
+        pipeline.scoring.on_wait = self._beat
         self._late_seen = state.late_events
         merge = EventTimeMerge(self._source.partitions(), max_idle_ms=self._config.max_idle_ms, now_ms=_now_ms())
-        last_snapshot, last_expiry, last_relay = time.monotonic(), -math.inf, -math.inf
+        pass_over, snapshot = _Every(PASS_EVERY_S), _Every(self._config.snapshot_every_s)
+        expiry, relay = _Every(EXPIRY_EVERY_S, last=-math.inf), _Every(RELAY_EVERY_S, last=-math.inf)
 
         def handled(*, flush: bool) -> bool:
             """Say whether a batch of what was read was there to be handled; all that was read is there to *flush*."""
@@ -263,26 +249,21 @@ class Sidecar:
 
         while not self._stop.is_set():
             self._beat()
-            self._check_lease()
+            self._lease.check()
             try:
                 self._fill(merge)
             except RecordsExpired:
                 # What was read before the gap may be gone from the log as well: it is done before the new start.
                 while not self._stop.is_set() and handled(flush=True):
                     self._beat()
-                    self._check_lease()
+                    self._lease.check()
                 raise
             if not handled(flush=self._source.ended) and self._source.ended and not len(merge):
                 break
-            if time.monotonic() - last_snapshot > self._config.snapshot_every_s:
-                self._snapshot(state, gaps)
-                last_snapshot = time.monotonic()
-            if time.monotonic() - last_expiry > EXPIRY_EVERY_S:
-                self._wait_out(self._store.expire)
-                last_expiry = time.monotonic()
-            if time.monotonic() - last_relay > RELAY_EVERY_S:
-                self._relay_letters()
-                last_relay = time.monotonic()
+            pass_over.run(lambda: self._pass_over(claim, merge, gaps))
+            snapshot.run(lambda: self._snapshot(state, gaps))
+            expiry.run(lambda: self._wait_out(self._store.expire))
+            relay.run(self._relay_letters)
         self._relay_letters()
         self._snapshot(state, gaps)
 
@@ -310,7 +291,7 @@ class Sidecar:
         self._on_step("before_commit")
         if outcome.effects.positions:
             self._persist(claim, outcome.effects)
-        for item in items:
+        for item in items if outcome.overdue is None else ():
             done = self._positions.get(item.origin.partition, 0)
             self._positions[item.origin.partition] = max(done, item.origin.offset + 1)
         if state.late_events > self._late_seen:
@@ -319,6 +300,23 @@ class Sidecar:
         for name, count in outcome.effects.counters.items():
             self.totals[name] = self.totals.get(name, 0) + count
         self._on_batch(outcome)
+        if outcome.overdue is not None:
+            raise outcome.overdue
+
+    def _pass_over(self, claim: Claim, merge: EventTimeMerge, gaps: GapWatch) -> None:
+        """Commit positions beyond offsets that hold no record for us, as control records and aborted transactions do.
+
+        Otherwise they would count as records that expired unread, and as lag.
+        """
+        read = {p: offset for p, offset in self._source.positions().items() if not merge.buffered(p)}
+        gaps.note_read(read)
+        live_from = self._decoder.live_from
+        passed = {
+            p: offset for p, offset in read.items() if offset > max(self._positions.get(p, 0), live_from.get(p, 0))
+        }
+        if passed:
+            self._persist(claim, Effects(positions=passed))
+            self._positions.update(passed)
 
     def _persist(self, claim: Claim, effects: Effects) -> None:
         """Database first, broker second: the order that a crash between the two cannot turn into a loss."""
@@ -344,10 +342,16 @@ class Sidecar:
                 pause_s = min(2 * pause_s, RETRY_MAX_S)
 
     def _relay_letters(self) -> None:
-        """Send waiting dead letters; those that cannot go now stay in the outbox and go with a later batch."""
+        """Send dead letters for a while; those that wait longer, or cannot go now, go with a later batch.
+
+        A source that has ended has no later batch: then all go.
+        """
+        until = time.monotonic() + RELAY_FOR_S
         try:
-            while self._relay.run_once():
+            while self._relay.run_once(on_wait=self._beat):
                 self._beat()
+                if not self._source.ended and (self._stop.is_set() or time.monotonic() > until):
+                    return
         except ConnectionLost as lost:
             log.warning("dead letters wait in the outbox: %s", lost)
 
@@ -365,23 +369,22 @@ class Sidecar:
         else:
             self._on_step("snapshot")
 
-    def _keep_lease(self) -> None:
-        """In a thread of its own: long scoring, a slow start or a snapshot must not cost the lease."""
-        while not self._work_over.wait(self._config.lease_ttl_s / 3):
-            try:
-                if not self._renew_lease():
-                    self._lease_lost.set()
-                    return
-            except ConnectionLost as lost:
-                log.warning("the lease could not be renewed: %s", lost)
-
-    def _check_lease(self) -> None:
-        """Losing the lease ends the work; the fence in the ledger guards what this cannot."""
-        if self._lease_lost.is_set():
-            raise FencedError("another sidecar took the lease of this pipeline; this one ends without writing more")
-
     def _beat(self) -> None:
         self._last_beat = time.monotonic()
+
+
+class _Every:
+    """Work that is done again once so many seconds have passed since it was last done."""
+
+    def __init__(self, every_s: float, *, last: float | None = None) -> None:
+        self._every_s = every_s
+        self._last = time.monotonic() if last is None else last
+
+    def run(self, work: Callable[[], None]) -> None:
+        """Do the work where it is due."""
+        if time.monotonic() - self._last > self._every_s:
+            work()
+            self._last = time.monotonic()
 
 
 def _now_ms() -> float:

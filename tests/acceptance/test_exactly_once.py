@@ -159,7 +159,7 @@ def assert_killed_at(run: Run, step: str) -> None:
     steps = [line["step"] for line in lines if "step" in line]
     assert steps[-1] == step
     committed = {(topic, partition): offset for line in lines for topic, partition, offset in line.get("committed", [])}
-    assert run.ledger() == committed
+    assert {place: position for place, position in run.ledger().items() if position} == committed
 
 
 def told(run: Run) -> int:

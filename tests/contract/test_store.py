@@ -250,6 +250,16 @@ def test_of_many_who_want_the_lease_one_gets_it(store: ReviewStore) -> None:
     assert len(got) == 1
 
 
+def test_begin_sets_the_position_of_partitions_that_have_none_and_is_fenced(store: ReviewStore, claim: Claim) -> None:
+    store.commit(claim, Effects(positions={partition(0): 9}))
+    store.begin(claim, {partition(0): 2, partition(1): 5})
+    store.begin(claim, {})
+    after = store.claim("main", "two", [partition(0), partition(1)])
+    assert after.positions == {partition(0): 9, partition(1): 5}
+    with pytest.raises(FencedError):
+        store.begin(claim, {partition(1): 7})
+
+
 def test_the_outbox_holds_each_origin_once_until_it_is_relayed(store: ReviewStore, claim: Claim) -> None:
     letters = [letter(offset) for offset in (5, 6, 7)] + [letter(5, partition(1)), letter(5, key=None, headers=())]
     store.commit(claim, Effects(dead_letters=letters))

@@ -15,6 +15,7 @@ import pytest
 from kafka import KafkaConsumer, KafkaProducer, TopicPartition
 
 from connectors.deadletters import FileRelay, KafkaRelay, relayed_record
+from connectors.relay_topics import DeadLetterTopics
 from connectors.reviewdb.schema import upgrade
 from connectors.reviewdb.store import ReviewStore
 from moderation.effects import DeadLetter, Effects, Origin, Partition
@@ -172,7 +173,14 @@ def test_a_record_that_the_topic_does_not_take_stays_and_holds_up_no_other(
         pass
     relay.close()
     assert [errors_of(record)["offset"] for record in read_all(kafka_broker, f"{topic}-dlt")] == ["3"]
-    assert [row.letter.origin.offset for row in store.outbox(10)] == [1, 2]
+    assert store.outbox(10) == []
+    waiting, refused = store.unsent_letters()
+    assert (waiting, sorted(refused.values())) == (0, [1, 1])
+    assert any("raise its max.message.bytes and restart" in reason for reason in refused)
+    restarted = KafkaRelay(store, {"bootstrap_servers": [kafka_broker]}, partitions=[where, unnameable])
+    assert restarted.run_once() == 2, "a start tries refused letters once more"
+    assert (restarted.run_once(), store.unsent_letters()) == (0, (0, refused))
+    restarted.close()
 
 
 def test_nulls_that_the_client_cannot_send_are_named() -> None:
@@ -182,6 +190,13 @@ def test_nulls_that_the_client_cannot_send_are_named() -> None:
     assert (record["key"], record["value"]) == (None, b"")
     assert record["headers"][:2] == [("a", b"1"), ("b", b"")]
     assert record["headers"][-1] == ("moderation.nulls", b"header:1,value")
+
+
+def test_letter_of_a_record_that_the_client_could_not_parse_has_connects_stage_of_consuming() -> None:
+    origin = Origin(Partition("c", "t", "i", 0), 1, None, b"k", b"v", (("\\xe9t", b"1"),))
+    record = relayed_record(DeadLetter(origin, "record", "the header key b'\\xe9t' is not UTF-8"))
+    assert (record["key"], record["value"], record["headers"][0]) == (b"k", b"v", ("\\xe9t", b"1"))
+    assert ("__connect.errors.stage", b"KAFKA_CONSUME") in record["headers"]
 
 
 @pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
@@ -273,7 +288,7 @@ class _FakeProducer:
 def test_pipelines_that_share_a_database_carry_out_their_own_letters(
     store: ReviewStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(KafkaRelay, "_ensure_topic", lambda _relay, _topic: None)
+    monkeypatch.setattr(DeadLetterTopics, "ensure", lambda _topics, _topic: None)
     logs = [Partition("one", "posts", "i", 0), Partition("two", "posts", "i", 0), Partition("one", "other", "i", 0)]
     files = [Partition("", str(tmp_path / name), "", 0) for name in ("a.jsonl", "b.jsonl")]
     put(store, [letter(offset, where) for offset, where in enumerate(logs + files)])

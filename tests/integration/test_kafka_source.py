@@ -220,9 +220,13 @@ class FakeConsumer:
         self.answers: list[Any] = []
         self.listener: Any = None
         self._coordinator = SimpleNamespace(rejoining=False, rejoin_needed=False)
+        self._fetcher = SimpleNamespace()
 
     def partitions_for_topic(self, topic: str) -> set[int]:
         return {0, 1}
+
+    def highwater(self, name: TopicPartition) -> None:
+        """Not known."""
 
     def subscription(self) -> None:
         """Nothing yet."""
@@ -264,7 +268,7 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> tuple[KafkaSource, FakeConsumer]:
         (NoOffsetForPartitionError(NAMES[0]), RecordsExpired, r"posts/0: it expired"),
         (TopicAuthorizationFailedError({"posts"}), SettingsError, "must be allowed to read the topics posts"),
         (GroupAuthorizationFailedError("g"), SettingsError, "the consumer group posts-group"),
-        (UnknownError(), ConnectionLost, "gives no records"),
+        (UnknownError(), ConnectionLost, "returned an error"),
         (OSError("gone"), ConnectionLost, "no Kafka broker answers"),
     ],
 )

@@ -27,6 +27,7 @@ from moderation.errors import SettingsError
 from moderation.review.queries import FlagFilter, list_flags
 from tests.contract.samples import HOSTILE, WRITTEN, assessment, deletion, everything, evidence, flag, letter, partition
 
+LATER_COLUMNS = ("status", "version", "refused_at", "refused_reason")
 FIRST_TABLES = ("assessments", "evidence", "flags", "deleted_posts", "ledger", "outbox")
 
 
@@ -45,7 +46,7 @@ def contents(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
         for table in FIRST_TABLES:
             result = connection.execute(text(f"SELECT * FROM {table}"))
             names: list[str] = list(result.keys())
-            kept = [name for name in names if name not in ("status", "version")]
+            kept = [name for name in names if name not in LATER_COLUMNS]
             found[table] = sorted((tuple(getattr(row, name) for name in kept) for row in result), key=repr)
     return found
 
@@ -143,6 +144,19 @@ def test_an_upgrade_that_fails_midway_leaves_the_revision_before(engine: Engine)
     assert contents(engine) == before
     schema.upgrade(engine)
     assert contents(engine) == before
+
+
+def test_refused_letters_wait_again_after_a_downgrade(database_url: str, engine: Engine) -> None:
+    schema.upgrade(engine)
+    store = ReviewStore(database_url)
+    store.commit(store.claim("main", "one", [partition()]), everything())
+    (row,) = store.outbox(10)
+    store.refuse([row.id], "too large")
+    assert store.outbox(10) == []
+    schema.downgrade(engine, "0002")
+    schema.upgrade(engine)
+    assert store.outbox(10) == [row]
+    store.close()
 
 
 def test_an_unknown_revision_is_named(engine: Engine) -> None:

@@ -6,6 +6,7 @@ import base64
 import os
 import shutil
 import subprocess
+from pathlib import Path
 
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaError
@@ -69,6 +70,11 @@ class KafkaBroker:
     def address(self) -> str:
         """host:port for `bootstrap_servers`."""
         return f"127.0.0.1:{self._port}"
+
+    @property
+    def folder(self) -> Path:
+        """Folder of the broker's configuration and, under `data`, its log segments."""
+        return self._folder
 
     def restart(self) -> None:
         """Start again after `process.stop()` or `process.kill()`, at the same address with the same log."""

@@ -118,6 +118,9 @@ class MemorySource:
     def seek(self, positions: Mapping[Partition, int]) -> None:
         self._next = dict(positions)
 
+    def positions(self) -> dict[Partition, int]:
+        return dict(self._next)
+
     def await_assignment(self, timeout_s: float) -> None:
         return None
 
@@ -177,6 +180,9 @@ class MemoryStore:
         epochs = {partition: self.epochs[partition] for partition in partitions}
         return Claim(pipeline, owner, epochs, {partition: self.positions.get(partition) for partition in partitions})
 
+    def begin(self, claim: Claim, positions: Mapping[Partition, int]) -> None:
+        self.positions = {**positions, **self.positions}
+
     def commit(self, claim: Claim, effects: Effects) -> None:
         if self.outages:
             self.outages -= 1
@@ -218,7 +224,7 @@ class MemoryRelay:
     def __init__(self, store: MemoryStore) -> None:
         self._store = store
 
-    def run_once(self, limit: int = 500) -> int:
+    def run_once(self, limit: int = 500, *, on_wait: Callable[[], None] = lambda: None) -> int:
         rows = self._store.outbox(limit)
         self._store.relayed([row.id for row in rows])
         return len(rows)

@@ -58,7 +58,7 @@ def test_no_snapshot_is_written_before_every_partition_with_a_gap_has_shown_its_
 
 def test_windows_are_known_from_when_the_first_event_reached_the_log_on_not_from_what_it_tells_of() -> None:
     state = _state()
-    gaps = GapWatch(state, [_POSTS], [_POSTS], {"posts": "post"})
+    gaps = GapWatch(state, [_POSTS], {_POSTS: 5}, {"posts": "post"})
     assert gaps.open
     assert not state.window_is_known(int(_START.timestamp() * 1000), 1)
     gaps.note([_item(_POSTS, _START - timedelta(days=7), _START)])
@@ -72,7 +72,7 @@ def test_windows_are_known_from_when_the_first_event_reached_the_log_on_not_from
 @pytest.mark.parametrize("kinds", [{"posts": "post", "follows": "follow"}, {"posts": "post", "follows": None}])
 def test_follows_that_all_expired_are_lost_although_nothing_is_to_be_waited_for(kinds: dict[str, None]) -> None:
     state = _state()
-    gaps = GapWatch(state, [_FOLLOWS], [], kinds)
+    gaps = GapWatch(state, [_FOLLOWS], {}, kinds)
     assert state.graph_lost
     assert not gaps.open
     assert state.window_is_known(int(_START.timestamp() * 1000), _DAY_MS)
@@ -87,3 +87,22 @@ def test_follows_beyond_the_bound_make_the_graph_unknown_not_small(tmp_path: Pat
     state.snapshot(tmp_path / "state", {})
     restored, _ = PlatformState.restore(tmp_path / "state", keyring=KEYRING, platform_id="p", graph_epoch_s=86_400)
     assert restored.graph_lost
+
+
+def test_gap_watch_of_a_log_read_to_its_end_without_an_event_waits_no_longer() -> None:
+    state = _state()
+    gaps = GapWatch(state, [_POSTS, _LATER], {_POSTS: 5, _LATER: 7}, {"posts": "post", "later": "post"})
+    arrival = _START + timedelta(days=1)
+    gaps.note_read({_POSTS: 4, _LATER: 6})
+    gaps.note([_item(_POSTS, _START, arrival)])
+    assert gaps.open
+    gaps.note_read({_POSTS: 5, _LATER: 7})
+    assert not gaps.open
+    assert state.degraded_since_ms == int(arrival.timestamp() * 1000)
+
+
+def test_gap_watch_of_logs_that_hold_control_records_only_leaves_the_state_as_it_was() -> None:
+    state = _state()
+    gaps = GapWatch(state, [_POSTS], {_POSTS: 5}, {"posts": "post"})
+    gaps.note_read({_POSTS: 5})
+    assert (gaps.open, state.degraded_since_ms) == (False, None)

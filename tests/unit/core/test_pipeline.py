@@ -44,6 +44,17 @@ def test_a_producer_whose_clock_runs_ahead_moves_no_window() -> None:
     assert found.stage == "time"
 
 
+def test_record_that_the_client_could_not_read_is_a_dead_letter_of_stage_record() -> None:
+    raw = json.dumps(robot("p1")).encode()
+    origin = Origin(LANE, 4, 1_790_000_000_000, None, raw, unreadable="the header key b'\\xe9' is not UTF-8")
+    found = new_pipeline(new_state()).process([Decoder({}, None, {}).item(origin)])
+    (letter,) = found.effects.dead_letters
+    assert (letter.stage, letter.reason) == ("record", "the header key b'\\xe9' is not UTF-8")
+    assert letter.origin.value == raw
+    assert found.effects.positions == {LANE: 5}
+    assert found.effects.flags == []
+
+
 def test_a_flag_carries_everything_that_makes_it_reproducible() -> None:
     found = outcome(robot("p1"))
     (flag,) = found.effects.flags

@@ -59,6 +59,24 @@ def test_records_that_expired_unread_stop_the_start_unless_the_operator_chose_ot
     assert plan.gaps == {ONE: "offsets 30 to 45 are gone"}
 
 
+def test_start_on_an_old_log_without_position_or_snapshot_reads_from_its_first_record() -> None:
+    plan = plan_start(ledger={ONE: None}, snapshot=None, bounds={ONE: (100, 150)}, on_lost_records="stop")
+    assert (plan.read_from, plan.live_from) == ({ONE: 100}, {ONE: 100})
+
+
+def test_start_whose_snapshot_shows_that_records_expired_unread_stops() -> None:
+    with pytest.raises(PositionError, match="read up to 0: 100 records expired unread"):
+        plan_start(ledger={ONE: None}, snapshot={ONE: 0}, bounds={ONE: (100, 150)}, on_lost_records="stop")
+
+
+def test_new_partition_with_a_first_position_keeps_the_snapshot() -> None:
+    plan = plan_start(
+        ledger={ONE: 90, TWO: 0}, snapshot={ONE: 90}, bounds={ONE: (50, 95), TWO: (0, 3)}, on_lost_records="stop"
+    )
+    assert plan.use_snapshot
+    assert plan.read_from == {ONE: 90, TWO: 0}
+
+
 @pytest.mark.parametrize("policy", ["stop", "skip"])
 def test_a_log_shorter_than_the_ledger_always_stops(policy: str) -> None:
     with pytest.raises(PositionError, match="cut or replaced"):

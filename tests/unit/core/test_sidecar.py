@@ -219,6 +219,45 @@ def test_records_that_expire_while_it_runs_stop_it_unless_the_operator_chose_oth
     assert store.positions == dict.fromkeys(LANES, 5)
 
 
+def test_records_that_expire_in_a_partition_never_read_before_stop_the_next_start() -> None:
+    log, store = MemoryLog({lane: [] for lane in LANES}), MemoryStore()
+    sidecar(log, store).run()
+    assert store.positions == dict.fromkeys(LANES, 0)
+    log = records(60)
+    log.first = dict.fromkeys(LANES, 10)
+    with pytest.raises(PositionError, match="10 records expired unread"):
+        sidecar(log, store).run()
+    sidecar(log, store, on_lost_records="skip").run()
+    assert store.positions == dict.fromkeys(LANES, 30)
+
+
+def test_offsets_that_hold_no_record_move_the_ledger_and_expire_without_a_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("moderation.stream.sidecar.PASS_EVERY_S", -1.0)
+    control_records = 3
+    log, store = records(60), MemoryStore()
+
+    class Transactional(MemorySource):
+        def bounds(self) -> dict[Partition, tuple[int, int]]:
+            return {p: (first, end + control_records) for p, (first, end) in super().bounds().items()}
+
+        def positions(self) -> dict[Partition, int]:
+            read = super().positions()
+            return {p: at + control_records if at == len(log.records[p]) else at for p, at in read.items()}
+
+    def run() -> None:
+        running = sidecar(log, store, lambda step: None)
+        running._source = Transactional(log)
+        running.run()
+
+    run()
+    assert flagged(store) == EXPECTED
+    assert store.positions == dict.fromkeys(LANES, 33) == log.hinted
+    store.lease = None
+    log.first = dict.fromkeys(LANES, 33)
+    log.records = {lane: log.records[lane] + [b""] * control_records for lane in LANES}
+    sidecar(log, store).run()
+
+
 def test_records_that_only_rebuild_the_state_may_expire_meanwhile() -> None:
     log, store = records(60), MemoryStore()
     store.positions = dict.fromkeys(LANES, 25)

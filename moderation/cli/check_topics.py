@@ -1,0 +1,67 @@
+"""What `moderation check` finds in the topics: some real records, decoded as the sidecar decodes them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from moderation.errors import InputError
+from moderation.events import BadRecord, Post
+
+if TYPE_CHECKING:
+    from moderation.effects import Origin
+    from moderation.settings import Settings
+    from moderation.stream.sidecar import Decoder
+
+RECORDS = 100
+TIMEOUT_S = 10.0
+LEAST_POSTS = 20
+"""With fewer posts a shared address says little."""
+SHARED = 0.5
+
+
+def describe_topic(settings: Settings, topic: str) -> str:
+    """Read the latest records of a topic and describe them. Raises ModerationError where none can be decoded."""
+    from connectors.kafka import describe_partitions
+    from connectors.kafka_sample import sample_topic
+    from moderation.app import topic_kinds
+    from moderation.stream.sidecar import Decoder
+
+    partitions = describe_partitions(settings.kafka, [topic])
+    sample = sample_topic(settings.kafka, partitions, records=RECORDS, timeout_s=TIMEOUT_S)
+    size = f"{len(partitions)} partitions, {sample.offsets} offsets"
+    if not sample.records:
+        return f"{size}; {'no records' if sample.complete else f'no record in {TIMEOUT_S:g} s'}"
+    decoder = Decoder(topic_kinds(settings), settings.field_mapping())
+    return f"{size}; {describe_records(decoder, sample.records)}"
+
+
+def describe_records(decoder: Decoder, records: Sequence[Origin]) -> str:
+    """Describe what records decode to. Raises InputError where all become dead letters."""
+    contents = [decoder.item(origin).content for origin in records]
+    bad = [content for content in contents if isinstance(content, BadRecord)]
+    kinds = Counter(type(content).__name__.lower() for content in contents if not isinstance(content, BadRecord))
+    unreadable = sum(content.stage == "record" for content in bad)
+    found = [f"{count} as {kind}" for kind, count in sorted(kinds.items())]
+    if bad:
+        found.append(f"{len(bad)} dead letters, the first: {bad[0].reason}")
+    text = f"latest {len(records)} records, {len(records) - unreadable} readable: {', '.join(found)}"
+    if len(bad) == len(records):
+        raise InputError(f"{text}. Correct the topic or its mapping in the settings")
+    warning = shared_address([content for content in contents if isinstance(content, Post)])
+    return f"{text}\n{warning}" if warning else text
+
+
+def shared_address(posts: Sequence[Post]) -> str | None:
+    """Return a warning where most posts have the same address, which then is a proxy's rather than a person's."""
+    addresses = Counter(str(post.client.ip) for post in posts if post.client is not None and post.client.ip is not None)
+    if addresses.total() < LEAST_POSTS:
+        return None
+    most = addresses.most_common(1)[0][1]
+    if most <= SHARED * addresses.total():
+        return None
+    return (
+        f"warning: {most} of {addresses.total()} posts share one address (client.ip). If it is the address of a proxy, "
+        "map client.ip to the address of the author's device: accounts on one address count as one group"
+    )

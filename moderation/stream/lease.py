@@ -1,0 +1,89 @@
+"""Holds the lease of a pipeline: taken at the start, renewed in a thread of its own, given back at the end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+
+from moderation.errors import ConnectionLost, FencedError, ModerationError
+from moderation.ports import Store
+
+log = logging.getLogger(__name__)
+
+
+class Lease:
+    """The right of one owner to run a pipeline.
+
+    It is renewed in a thread of its own, so that long scoring, a slow start or a snapshot do not cost the lease.
+    """
+
+    def __init__(self, store: Store, pipeline: str, owner: str, ttl_s: float) -> None:
+        self._store = store
+        self._pipeline = pipeline
+        self._owner = owner
+        self._ttl_s = ttl_s
+        self._ended = threading.Event()
+        self._lost = threading.Event()
+        self._error: Exception | None = None
+        self._keeper = threading.Thread(target=self._keep, name="lease", daemon=True)
+
+    def take(self, stop: threading.Event, on_wait: Callable[[], None]) -> None:
+        """Wait for the lease until it is ours or *stop* is set. Raises FencedError when its owner is alive."""
+        deadline = time.monotonic() + 1.5 * self._ttl_s
+        while not self._renew():
+            if time.monotonic() > deadline:
+                raise FencedError(
+                    f"another sidecar holds the pipeline {self._pipeline} and is alive; the in-memory state needs "
+                    "every partition, so a second one has nothing to do. Stop the first or name another pipeline."
+                )
+            if stop.wait(min(0.5, self._ttl_s / 4)):
+                return
+            on_wait()
+
+    def keep(self) -> None:
+        """Start to renew the lease."""
+        self._keeper.start()
+
+    def check(self) -> None:
+        """Raise FencedError when the lease was lost, ModerationError when its renewal failed for good.
+
+        The fence in the ledger protects what was written between two checks.
+        """
+        if self._error is not None:
+            raise ModerationError(
+                f"the lease is no longer renewed because of an unexpected error "
+                f"({type(self._error).__name__}: {self._error}); restart the sidecar, and report this error"
+            ) from self._error
+        if self._lost.is_set():
+            raise FencedError("another sidecar took the lease of this pipeline; this one ends without writing more")
+
+    def end(self) -> None:
+        """Stop renewing; a renewal in progress goes on until `release`."""
+        self._ended.set()
+
+    def release(self) -> None:
+        """Give the lease back; one that cannot be given back expires."""
+        if self._keeper.is_alive():
+            self._keeper.join(self._ttl_s)  # a renewal in progress must not outlive the release
+        try:
+            self._store.release_lease(self._pipeline, self._owner)
+        except ConnectionLost:
+            log.warning("the lease could not be given back; it expires by itself")
+
+    def _renew(self) -> bool:
+        return self._store.acquire_lease(self._pipeline, self._owner, self._ttl_s)
+
+    def _keep(self) -> None:
+        while not self._ended.wait(self._ttl_s / 3):
+            try:
+                if not self._renew():
+                    self._lost.set()
+                    return
+            except ConnectionLost as lost:
+                log.warning("the lease could not be renewed: %s", lost)
+            except Exception as error:
+                log.exception("the lease can no longer be renewed")
+                self._error = error
+                return

@@ -1,0 +1,27 @@
+"""How the settings become parts of the sidecar."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from moderation.cli import assemble
+from moderation.settings import Settings
+from tests.unit.core.doubles import ContentRisk, WordDetector
+
+
+@pytest.mark.parametrize(("deadline_s", "watchdog_s", "used_s"), [(240.0, 300.0, 240.0), (240.0, 100.0, 80.0)])
+def test_load_models_keeps_the_deadline_below_the_watchdog(
+    monkeypatch: pytest.MonkeyPatch, deadline_s: float, watchdog_s: float, used_s: float
+) -> None:
+    given: dict[str, Any] = {}
+
+    def load_detector(*_arguments: object, **options: object) -> WordDetector:
+        given.update(options)
+        return WordDetector()
+
+    monkeypatch.setattr(assemble, "load_detector", load_detector)
+    monkeypatch.setattr(assemble, "load_risk", lambda *_, **__: ContentRisk())
+    assemble.load_models(Settings(detector_deadline_s=deadline_s, watchdog_s=watchdog_s))
+    assert given["deadline_s"] == pytest.approx(used_s)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from moderation.offline import Moderator
 from tests.texts import write_texts
 
 NEAR = 0.05
-DETECTOR = "fast"
 """What is promised does not depend on the detector, and every kill has posts scored anew."""
 
 
@@ -62,13 +60,12 @@ def build_scenario(folder: Path) -> Scenario:
     rejected = [json.loads(line)["line"] - 1 for line in rejects.read_text().splitlines()]
     assert [lines[number] for number in rejected] == bad, "score rejects exactly the bad lines"
     assessed = [json.loads(line) for line in scores.read_text().splitlines()]
-    return Scenario(lines, bad, assessed, Moderator.load(detector=DETECTOR).risk.threshold)
+    return Scenario(lines, bad, assessed, Moderator.load().risk.threshold)
 
 
 def _moderation(*arguments: object, expect: int = 0) -> None:
     command = [sys.executable, "-m", "moderation", *map(str, arguments)]
-    variables = {**os.environ, "MODERATION_DETECTOR": DETECTOR}
-    done = subprocess.run(command, capture_output=True, text=True, timeout=300, env=variables)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
     assert done.returncode == expect, f"{command}: {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, text
 
-from tests.acceptance.scenario import DETECTOR, Scenario, build_scenario
+from tests.acceptance.scenario import Scenario, build_scenario
 from tests.acceptance.stream import Produced, Topics, group_offsets, produce, read_all
 
 PARTITIONS = 4
@@ -98,7 +98,6 @@ def deploy(
         f"""
 pipeline = "{PIPELINE}"
 platform_id = "acceptance"
-detector = "{DETECTOR}"
 database_url = "{postgres_url}"
 address_key = "{"k" * 64}"
 lease_ttl_s = {LEASE_TTL_S}

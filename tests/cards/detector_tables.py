@@ -6,7 +6,58 @@ from typing import Any
 
 from tests.cards.markdown import gain, number, share, table
 
-_POOLS = "fpr_by_human_pool_at_one_threshold_for_1_percent_of_all_humans"
+_RATES = ("5", "1", "0.1")
+_SHOWN = ("all", "second language", "second language, level", "formal", "length", "year", "markup")
+
+
+def people(figures: dict[str, Any]) -> str:
+    """False-positive rates by group of people."""
+    rows = [row for row in figures["people"]["groups"] if row["kind"] in _SHOWN]
+    return _rates("group", [(_group(row), row) for row in rows], "fpr")
+
+
+def worst_sources(figures: dict[str, Any]) -> str:
+    """The ten sources of human texts with the highest false-positive rate at 1 %."""
+    rows = [row for row in figures["people"]["groups"] if row["kind"] == "source"]
+    worst = sorted(rows, key=lambda row: -row["fpr_at_1_percent"])[:10]
+    return _rates("source", [(row["group"], row) for row in worst], "fpr")
+
+
+def machines(figures: dict[str, Any]) -> str:
+    """Machine texts above the thresholds of all people, by prompt, family and length."""
+    rows = [(_machine(row), row) for row in figures["machines"]]
+    return _rates("machine texts", rows, "tpr")
+
+
+def markup(figures: dict[str, Any]) -> str:
+    """The absolute change of the log-odds that markup causes."""
+    head = ["change", "human: median", "95th percentile", "machine: median", "95th percentile", "texts"]
+    changes: dict[str, dict[str, dict[str, Any]]] = {}
+    for row in figures["markup"]:
+        changes.setdefault(row["change"], {})[row["texts"]] = row
+    rows = []
+    for change, sides in changes.items():
+        moved = [number(sides[side][name]) for side in ("human", "machine") for name in ("median", "percentile_95")]
+        rows.append([change, *moved, f"{sides['human']['n']:,} / {sides['machine']['n']:,}"])
+    return table(head, rows)
+
+
+def _group(row: dict[str, Any]) -> str:
+    return row["group"] if row["kind"] == "all" else f"{row['kind']}: {row['group']}"
+
+
+def _machine(row: dict[str, Any]) -> str:
+    return row["name"] if row["kind"] == "all" else f"{row['kind']}: {row['name']}"
+
+
+def _rates(first: str, rows: list[tuple[str, dict[str, Any]]], figure: str) -> str:
+    auroc = figure == "tpr"
+    head = [first, "texts", *(["AUROC"] if auroc else []), *(f"{figure.upper()} at {rate} %" for rate in _RATES)]
+    lines = []
+    for name, row in rows:
+        rates = (share(row[f"{figure}_at_{r}_percent"], row[f"{figure}_at_{r}_percent_interval"]) for r in _RATES)
+        lines.append([name, f"{row['n']:,}", *([number(row["auroc"])] if auroc else []), *rates])
+    return table(head, lines)
 
 
 def within_sources(figures: dict[str, Any]) -> str:
@@ -33,19 +84,6 @@ def within_sources(figures: dict[str, Any]) -> str:
     rates = [f"{means[place]} ({supported} sources)" for place in (1, 3)]
     rows.append(["mean", "", f"**{means[0]}**", "", rates[0], means[2], rates[1]])
     return table([*head, "baseline AUROC", "baseline TPR at 1 %"], rows)
-
-
-def pools(figures: dict[str, Any]) -> str:
-    """False alarms by kind of human text, the worst first."""
-    found = figures["results"]["detector"][_POOLS]
-    worst_first = sorted(found.items(), key=lambda item: -item[1]["fpr"])
-    return table(
-        ["pool", "n", "groups", "FPR"],
-        [
-            [name, f"{row['n']:,}", f"{row['groups']:,}", share(row["fpr"], row["interval"])]
-            for name, row in worst_first
-        ],
-    )
 
 
 def lengths(figures: dict[str, Any]) -> str:
@@ -108,24 +146,6 @@ def speed(figures: dict[str, Any]) -> str:
     }
     rows = [[told, f"{figures['times_as_fast'][way]:.1f}", f"{figures['goals'][way]:g}"] for way, told in named.items()]
     return table(["PyTorch", "ours is so many times as fast", "goal"], rows)
-
-
-def speed_of_both(*machines: dict[str, Any]) -> str:
-    """How many times as fast as PyTorch fast and thorough are, a row for each machine and detector."""
-    rows = []
-    for figures in machines:
-        times, share_of_deadline = (
-            figures["times_as_fast_as_torch"],
-            figures["costliest_batch_share_of_deadline_on_one_thread"],
-        )
-        for name, part, costliest in (
-            ("`thorough`", "both", f"{share_of_deadline:.0%}"),
-            ("`fast`", "detector alone", ""),
-        ):
-            ways = (f"{times[part][way]:.1f}" for way in ("arrival", "by_length"))
-            rows.append([figures["processor"], name, *ways, costliest])
-    head = ["processor, two cores", "", "posts as they arrive", "posts by length", "costliest batch, of the deadline"]
-    return table(head, rows)
 
 
 def _left_out(figures: dict[str, Any], kind: str, *, by_fold: bool) -> str:

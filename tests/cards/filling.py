@@ -7,21 +7,22 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cards import detector_tables, glance_table, risk_tables
+from tests.cards import detector_tables, risk_tables
 
 ROOT = Path(__file__).resolve().parents[2]
 CARDS = tuple(sorted((ROOT / "docs" / "cards").glob("*.md")))
 _TABLES: dict[str, Callable[..., str]] = {
-    "at a glance": glance_table.at_a_glance,
+    "people": detector_tables.people,
+    "worst sources": detector_tables.worst_sources,
+    "machines": detector_tables.machines,
+    "markup": detector_tables.markup,
     "within sources": detector_tables.within_sources,
-    "pools": detector_tables.pools,
     "lengths": detector_tables.lengths,
     "honest texts": detector_tables.honest_texts,
     "attacks": detector_tables.attacks,
     "sources left out": detector_tables.sources_left_out,
     "generators left out": detector_tables.generators_left_out,
     "speed": detector_tables.speed,
-    "speed of both": detector_tables.speed_of_both,
     "accounts caught": risk_tables.accounts_caught,
     "signatures removed": risk_tables.signatures_removed,
 }

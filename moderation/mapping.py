@@ -1,116 +1,196 @@
-"""A platform's own field names, mapped onto ours by a path per field, so that a topic is read as it is."""
+"""A platform's own records, mapped onto our fields by one JMESPath expression per field."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from moderation.expressions import RECORD, EvaluationError, Expression, compile_expression
+from moderation.values.addresses import IPNetwork
+from moderation.values.times import DURATION_UNITS, DurationUnit, TimeUnit, read_duration, read_time
+
 Kind = Literal["post", "follow", "deletion", "label"]
 KINDS: tuple[Kind, ...] = ("post", "follow", "deletion", "label")
-Unit = Literal["rfc3339", "epoch_s", "epoch_ms"]
-TYPE, VERSION = "type", "schema_version"
+PRECEDENCE: tuple[Kind, ...] = ("deletion", "follow", "label", "post")
+"""Which kind a record is that the conditions of several match: a deleted post often still looks like a post."""
+TYPE, VERSION, WHEN = "type", "schema_version", "when"
+TIMES = frozenset({"created_at", "at", "account.created_at"})
+DURATIONS = frozenset({"typing.duration_ms", "typing.intervals_ms"})
 
 
 class FieldPath(BaseModel):
-    """Where a field stands in the platform's record: names joined by dots, an index for a list, `*` for each item.
+    """Where a field is in the platform's record, and how it is written there.
 
-    `unit` says how a time is written there; `equals`, for `type` alone, what stands there for this kind of event.
+    `path` is a JMESPath expression; `unit` how a time or a duration is written (default: `auto`, `ms`); `values`
+    translates the platform's words into ours.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     path: str
-    unit: Unit = "rfc3339"
-    equals: str | None = None
+    unit: TimeUnit | DurationUnit | None = None
+    values: dict[str, Any] | None = None
 
     @field_validator("path")
     @classmethod
-    def _no_empty_step(cls, path: str) -> str:
-        if not path or any(not step for step in path.split(".")):
-            raise ValueError("a path is one or more names joined by dots, such as 'data.author.id'")
+    def _compiles(cls, path: str) -> str:
+        compile_expression(path)
         return path
 
-    def read(self, record: Mapping[str, Any]) -> Any:
-        """The value at this path, or None where the record has none; times come back as RFC 3339."""
-        found = _walk(record, self.path.split("."))
-        return found if self.unit == "rfc3339" else _as_rfc3339(found, self.unit)
-
-
-def _walk(value: Any, steps: list[str]) -> Any:
-    for index, step in enumerate(steps):
-        if isinstance(value, dict):
-            value = value.get(step)
-        elif isinstance(value, list) and step == "*":
-            found = [_walk(item, steps[index + 1 :]) for item in value]
-            return [item for item in found if item is not None]
-        elif isinstance(value, list) and step.isdecimal():
-            value = value[int(step)] if int(step) < len(value) else None
-        else:
-            return None
-    return value
-
-
-def _as_rfc3339(value: Any, unit: Unit) -> Any:
-    """An instant given as a number; what is no number or no instant comes back as it is, for validation to judge."""
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return value
-    try:
-        return datetime.fromtimestamp(value / (1000 if unit == "epoch_ms" else 1), UTC).isoformat()
-    except (OverflowError, ValueError, OSError):
-        return value
+    def check_unit(self, name: str) -> None:
+        """Raise ValueError where the unit does not suit the field *name*."""
+        if self.unit is None:
+            return
+        duration = self.unit in DURATION_UNITS
+        if name not in (DURATIONS if duration else TIMES):
+            allowed = "durations: " + ", ".join(sorted(DURATIONS)) if duration else "times: " + ", ".join(sorted(TIMES))
+            raise ValueError(f"{name!r} takes no unit {self.unit!r}, which is for {allowed}")
 
 
 @dataclass(frozen=True)
-class FieldMapping:
-    """Paths by kind of event and by our field name (`typing.duration_ms` for a nested one).
+class RecordInfo:
+    """What a record carries beside its value: the sources `_record.key`, `_record.headers`, `_record.timestamp_ms`."""
 
-    A field without a path is read under its own name, at its own place.
-    """
+    key: Any = None
+    headers: Mapping[str, str | None] = field(default_factory=dict)
+    timestamp_ms: int | None = None
+    """When the record was written; None where that is unknown or not plausible."""
 
-    paths: Mapping[Kind, Mapping[str, FieldPath]]
+    def as_source(self, *, tombstone: bool) -> dict[str, Any]:
+        """Return it as the object that expressions read."""
+        return {
+            "key": self.key,
+            "headers": self.headers,
+            "timestamp_ms": self.timestamp_ms,
+            "tombstone": tombstone,
+        }
 
-    def kind_of(self, record: Mapping[str, Any]) -> Kind | None:
-        """The kind whose `type` path holds what it should; None where no path says so."""
-        for kind, fields in self.paths.items():
-            path = fields.get(TYPE)
-            if path is not None and path.read(record) == (path.equals or kind):
-                return kind
-        return None
 
-    def tells(self, kind: Kind) -> bool:
-        """Whether a path says which records are of this kind."""
-        return TYPE in self.paths.get(kind, {})
+@dataclass(frozen=True)
+class Mapped:
+    """The mapped fields of one record by our names, and why each of *problems* has no value."""
 
-    def apply(self, record: dict[str, Any], kind: Kind, invalid: list[str]) -> dict[str, Any]:
-        """The record in our own shape. `invalid` collects names of values whose place is not what the path says.
+    values: dict[str, Any]
+    problems: dict[str, str]
 
-        A platform's own `schema_version` counts its own versions: it is read only by a path.
-        """
-        wanted = self.paths.get(kind)
-        if not wanted:
-            return record
-        shaped = {name: _copied(item) for name, item in record.items() if name != VERSION}
-        for field, path in wanted.items():
-            _put(shaped, field.split("."), path.read(record), invalid)
+    def nested(self) -> dict[str, Any]:
+        """Return the fields as a record of our own shape, `client.ip` inside `client`."""
+        shaped: dict[str, Any] = {}
+        for name, value in self.values.items():
+            if value is None:
+                continue
+            part, dot, last = name.partition(".")
+            if dot:
+                shaped.setdefault(part, {})[last] = value
+            else:
+                shaped[name] = value
         return shaped
 
 
-def _copied(value: Any) -> Any:
-    return dict(value) if isinstance(value, dict) else value
+@dataclass(frozen=True)
+class _Source:
+    name: str
+    expression: Expression
+    unit: TimeUnit | DurationUnit | None
+    values: dict[str, Any] | None
 
 
-def _put(shaped: dict[str, Any], names: list[str], value: Any, invalid: list[str]) -> None:
-    *parents, last = names
-    place = shaped
-    for parent in parents:
-        inner = place.get(parent)
-        if not isinstance(inner, dict):
-            if inner is not None and value is not None:
-                invalid.append(parent)
-            inner = {}
-            place[parent] = inner
-        place = inner
-    place[last] = value
+class FieldMapping:
+    """How the records of a platform are read: which to ignore, what kind each is, where its fields are.
+
+    A kind with a mapping has the mapped fields and no others; a kind without one is read by our own names.
+    """
+
+    def __init__(
+        self,
+        paths: Mapping[Kind, Mapping[str, FieldPath]],
+        *,
+        ignore: Sequence[str] = (),
+        time_zone: tzinfo | None = None,
+        trusted_proxies: Sequence[IPNetwork] = (),
+    ) -> None:
+        """*time_zone* is that of times written without an offset; None: such times are invalid."""
+        self.trusted_proxies = tuple(trusted_proxies)
+        self._zone = time_zone
+        self._ignore = [compile_expression(text) for text in ignore]
+        self._conditions: dict[Kind, Expression] = {}
+        self._sources: dict[Kind, list[_Source]] = {}
+        for kind, fields in paths.items():
+            if WHEN in fields:
+                self._conditions[kind] = compile_expression(fields[WHEN].path)
+            named = [_source(name, path) for name, path in fields.items() if name != WHEN]
+            if named:
+                self._sources[kind] = named
+        expressions = [*self._ignore, *self._conditions.values()]
+        expressions += [source.expression for sources in self._sources.values() for source in sources]
+        self.uses_record = any(expression.uses_record for expression in expressions)
+
+    def with_record(self, record: dict[str, Any] | None, info: RecordInfo) -> dict[str, Any]:
+        """Return the record as expressions see it; *record* is None for a tombstone."""
+        if not self.uses_record:
+            return {} if record is None else record
+        return {**(record or {}), RECORD: info.as_source(tombstone=record is None)}
+
+    def ignores(self, record: dict[str, Any]) -> bool:
+        """Return whether a rule says that the record is of no interest."""
+        return any(rule.holds(record) for rule in self._ignore)
+
+    def kind_of(self, record: dict[str, Any], only: Kind | None) -> Kind | None:
+        """Return the kind whose condition the record meets, among all or *only* this one; None where none does."""
+        for kind in PRECEDENCE if only is None else (only,):
+            condition = self._conditions.get(kind)
+            if condition is not None and condition.holds(record):
+                return kind
+        return None
+
+    def has_condition(self, kind: Kind) -> bool:
+        """Return whether an expression decides which records are of this kind."""
+        return kind in self._conditions
+
+    def maps(self, kind: Kind) -> bool:
+        """Return whether fields of this kind are mapped."""
+        return kind in self._sources
+
+    def paths(self, kind: Kind) -> dict[str, str]:
+        """Return the expression of each mapped field of a kind, as written."""
+        return {source.name: source.expression.text for source in self._sources.get(kind, ())}
+
+    def apply(self, record: dict[str, Any], kind: Kind) -> Mapped:
+        """Return the mapped fields of a record of this kind."""
+        values: dict[str, Any] = {}
+        problems: dict[str, str] = {}
+        for source in self._sources[kind]:
+            try:
+                values[source.name] = self._read(source, record)
+            except ValueError as error:
+                values[source.name] = None
+                problems[source.name] = str(error)
+        return Mapped(values, problems)
+
+    def _read(self, source: _Source, record: dict[str, Any]) -> Any:
+        try:
+            value = source.expression.read(record)
+        except EvaluationError as error:
+            raise ValueError(f"{source.expression.text!r} cannot be evaluated: {error}") from None
+        if value is None:
+            return None
+        if source.values is not None:
+            value = _translated(value, source.values)
+        if source.name in TIMES:
+            return read_time(value, cast(TimeUnit, source.unit or "auto"), self._zone)
+        if source.name in DURATIONS:
+            return read_duration(value, cast(DurationUnit, source.unit or "ms"))
+        return value
+
+
+def _source(name: str, path: FieldPath) -> _Source:
+    return _Source(name, compile_expression(path.path), path.unit, path.values)
+
+
+def _translated(value: Any, values: dict[str, Any]) -> Any:
+    """Our value for the platform's word; one that is not in the table stays, for validation to judge."""
+    word = ("true" if value else "false") if isinstance(value, bool) else value
+    return values.get(str(word), value) if isinstance(word, (str, int)) else value

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from moderation.effects import Partition
 from moderation.mapping import Kind
 from moderation.ordering import Item
 from moderation.state import PlatformState
+from moderation.values.bounds import record_time
 
 NEVER_MS = 2**62
 """Later than any event: no window is known yet."""
@@ -26,8 +28,10 @@ class GapWatch:
         gaps: Iterable[Partition],
         holding: Iterable[Partition],
         kinds: Mapping[str, Kind | None],
+        now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
     ) -> None:
         """*holding* are the partitions with *gaps* that hold records: only those can be waited for."""
+        self._now_ms = now_ms
         self._state = state
         self._waiting = set(holding)
         self._latest_ms = 0
@@ -47,6 +51,7 @@ class GapWatch:
         for item in items:
             if item.at_ms is not None and item.origin.partition in self._waiting:
                 self._waiting.remove(item.origin.partition)
-                self._latest_ms = max(item.at_ms, item.origin.timestamp_ms or 0, self._latest_ms)
+                written_ms = record_time(item.origin.timestamp_ms, self._now_ms()) or 0
+                self._latest_ms = max(item.at_ms, written_ms, self._latest_ms)
         if not self._waiting:
             self._state.mark_degraded(self._latest_ms, graph_lost=False)

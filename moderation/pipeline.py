@@ -23,7 +23,7 @@ from moderation.effects import (
     Reason,
     SectionEvidence,
 )
-from moderation.events import BadRecord, Deletion, Follow, Label, Post
+from moderation.events import BadRecord, Deletion, Follow, Ignored, Label, Post
 from moderation.features import FEATURES_VERSION, FeatureExtractor, FeatureVector
 from moderation.ordering import Item
 from moderation.risk import Judgement, RiskModel
@@ -73,6 +73,9 @@ class Pipeline:
                 self._advance(effects, item)
             if isinstance(item.content, BadRecord):
                 self._refuse(effects, item, item.content)
+            elif isinstance(item.content, Ignored):
+                if not item.silent:
+                    effects.count("ignored")
             elif isinstance(item.content, Post):
                 candidate = self._meet(effects, index, item.content, silent=item.silent)
                 if candidate is not None:
@@ -110,6 +113,10 @@ class Pipeline:
             effects.count(f"invalid:{name}")
         if not post.judgeable:
             effects.count("posts_without_metadata")
+            if post.account_id is None:
+                effects.count("posts_without_account")
+            if post.created_at is None:
+                effects.count("posts_without_time")
             return _Candidate(index, post, None, repeated=False)
         seen = self._extractor.seen_before(post)
         if seen == "same":
@@ -122,6 +129,8 @@ class Pipeline:
             effects.count("follows")
         elif isinstance(event, Deletion):
             effects.count("deletions")
+            if event.account_id is None:
+                effects.count("deletions_without_account")
             effects.deletions.append(PostDeleted(self._platform_id, event.post_id, event.account_id, event.at))
         else:
             effects.count("labels")

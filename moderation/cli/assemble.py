@@ -87,7 +87,7 @@ def build_sidecar(
     relay: Relay,
     models: tuple[Detector, RiskModel],
     secret: bytes,
-    kinds: dict[str, Kind | None],
+    decoder: Decoder,
     on_step: Callable[[str], None] = lambda _step: None,
     on_batch: Callable[[Outcome], None] = lambda _outcome: None,
 ) -> Sidecar:
@@ -132,7 +132,7 @@ def build_sidecar(
         source=source,
         store=store,
         relay=relay,
-        decoder=Decoder(kinds, settings.field_mapping()),
+        decoder=decoder,
         build=build,
         new_state=new_state,
         load_state=load_state,

@@ -213,14 +213,16 @@ def score(
     from rich.console import Console
     from rich.progress import Progress
 
-    from connectors.jsonl import lines_or_standard_input, numbered_lines
+    from connectors.record_files import file_or_standard_input, numbered_records
     from moderation.detector.companion import load_companion
     from moderation.events import Post
-    from moderation.offline import read_item
+    from moderation.mapping import FieldMapping
+    from moderation.offline import read_items
+    from moderation.reading import RecordReader
 
     console = Console(stderr=True)
     with ExitStack() as stack:
-        stream = stack.enter_context(lines_or_standard_input(source))
+        stream = stack.enter_context(file_or_standard_input(source))
         loaded = load_companion(companion, threads or None)
         check_apart(source, output, rejects)
         out = writer(stack, output)
@@ -229,11 +231,11 @@ def score(
         task = progress.add_task("scoring", total=None if source == "-" else Path(source).stat().st_size)
 
         def lines() -> Iterator[tuple[int, bytes]]:
-            for number, line in numbered_lines(stream):
+            for number, line in numbered_records(stream, source):
                 progress.advance(task, len(line) + 1)
                 yield number, line
 
-        items = bad.taken_from(read_item(number, line) for number, line in lines())
+        items = bad.taken_from(read_items(lines(), RecordReader(FieldMapping({}))))
         posts = (item.content for item in items if isinstance(item.content, Post))
         for batch in _batches(posts):
             for post, scored in zip(batch, loaded.score([post.text for post in batch]), strict=True):

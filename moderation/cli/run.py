@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moderation.errors import PositionError
 from moderation.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from connectors.jsonl import JsonlSource
     from moderation.mapping import Kind
     from moderation.pipeline import Outcome
     from moderation.ports import Relay, Source, Store
@@ -30,7 +32,7 @@ FROZEN = 70
 def run_command(
     config: Annotated[Path | None, typer.Option(help="TOML file with settings; variables win over it")] = None,
     input_file: Annotated[
-        Path | None, typer.Option("--input", help="replay a JSON-lines file instead of reading from Kafka")
+        Path | None, typer.Option("--input", help="replay a file of events instead of reading from Kafka")
     ] = None,
     rejects: Annotated[
         Path | None, typer.Option(help="with --input: where bad lines go; default: beside the input, .rejects.jsonl")
@@ -63,6 +65,8 @@ def run_sidecar(
 ) -> dict[str, int]:
     """Assemble and run until the end of the input or a signal; what was counted."""
     from moderation.cli.assemble import build_sidecar, load_models, open_store, required_secret
+    from moderation.cli.summary import nothing_judged, summary
+    from moderation.sidecar import Decoder
 
     if input_file is not None:
         settings = _apart_from_production(settings)
@@ -74,6 +78,7 @@ def run_sidecar(
     try:
         source, relay, kinds = _doors(settings, store, input_file, rejects)
         try:
+            decoder = Decoder(kinds, settings.field_mapping())
             sidecar = build_sidecar(
                 settings,
                 source=source,
@@ -81,14 +86,17 @@ def run_sidecar(
                 relay=relay,
                 models=models,
                 secret=secret,
-                kinds=kinds,
+                decoder=decoder,
                 on_step=on_step,
                 on_batch=on_batch or _log_batch,
             )
             _end_on_signals(sidecar)
             _watch(sidecar, settings.watchdog_s)
             sidecar.run()
-            log.info("ended cleanly", extra={"fields": sidecar.totals})
+            decoder.finish()
+            log.info("ended cleanly: %s", summary(sidecar.totals), extra={"fields": sidecar.totals})
+            if (why := nothing_judged(sidecar.totals)) is not None:
+                log.warning("%s", why)
             return sidecar.totals
         finally:
             relay.close()
@@ -108,12 +116,11 @@ def _doors(
     """Where records come from, where dead letters go, and which topic holds what."""
     if input_file is not None:
         from connectors.deadletters import FileRelay
-        from connectors.jsonl import JsonlSource
         from moderation.cli.score import check_apart
 
         rejects = rejects or input_file.with_suffix(".rejects.jsonl")
         check_apart(str(input_file), rejects)
-        lines = JsonlSource(input_file)
+        lines = _file_source(settings, store, input_file)
         return lines, FileRelay(store, rejects, partitions=lines.partitions()), {}
     from connectors.deadletters import KafkaRelay
     from connectors.kafka import KafkaSource, connection_config
@@ -122,6 +129,22 @@ def _doors(
     source = KafkaSource(settings.kafka)
     relay = KafkaRelay(store, connection_config(settings.kafka), partitions=source.partitions())
     return source, relay, topic_kinds(settings)
+
+
+def _file_source(settings: Settings, store: Store, path: Path) -> JsonlSource:
+    """The file as a source. Raises PositionError where the ledger knows another file of this name."""
+    from connectors.jsonl import JsonlSource
+
+    known = store.known_topic_ids(settings.pipeline, "", str(path.resolve()))
+    source = JsonlSource(path, known_ids=known)
+    (partition,) = source.partitions()
+    if known and partition.topic_id not in known and settings.kafka.on_recreated_topic == "stop":
+        source.close()
+        raise PositionError(
+            f"{path} is not the file that was read before: its beginning changed, or it became shorter. Give the new "
+            'file another name, or set kafka.on_recreated_topic = "restart" to read it from its start.'
+        )
+    return source
 
 
 def _log_batch(outcome: Outcome) -> None:

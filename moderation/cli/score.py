@@ -20,17 +20,20 @@ if TYPE_CHECKING:
     from moderation.ordering import Item
 
 SOME_REJECTED = 7
+NOTHING_JUDGED = 8
 
 
 def score_command(
-    source: Annotated[str, typer.Argument(metavar="FILE|-", help="JSON-lines file of events; - for standard input")],
+    source: Annotated[
+        str, typer.Argument(metavar="FILE|-", help="file of events, one JSON object a line; - for standard input")
+    ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="where to write; default: standard output")
     ] = None,
     rejects: Annotated[Path | None, typer.Option(help="where bad lines go; default: standard error, by number")] = None,
     sort: Annotated[bool, typer.Option("--sort", help="sort the events by time first (holds them in memory)")] = False,
     kind: Annotated[
-        str | None, typer.Option(help="what every line is (post, follow, deletion, label); default: `type` says it")
+        str | None, typer.Option(help="what every line is (post, follow, deletion, label); default: `type` decides")
     ] = None,
     content_only: Annotated[bool, typer.Option("--content-only", help="score the texts and nothing else")] = False,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings (bundles, mapping, lateness)")] = None,
@@ -43,10 +46,12 @@ def score_command(
 
     Example:  moderation score events.jsonl -o scores.jsonl --rejects bad.jsonl
 
-    Exit codes: 0 all lines read; 7 some lines were rejected; 2 wrong arguments or settings; 3 a bundle is unusable.
+    Exit codes: 0 all lines read; 7 some lines were rejected; 8 no post had an account and a time, so none could be
+    judged; 2 wrong arguments or settings; 3 a bundle is unusable.
     """
-    from connectors.jsonl import lines_or_standard_input, numbered_lines
-    from moderation.offline import Moderator, batched_in_order, read_item, sorted_by_time, within_lateness
+    from connectors.record_files import file_or_standard_input, numbered_records
+    from moderation.offline import Moderator, batched_in_order, read_items, sorted_by_time, within_lateness
+    from moderation.reading import RecordReader
     from moderation.settings import load_settings
 
     chosen = next((known for known in KINDS if known == kind), None)
@@ -54,14 +59,15 @@ def score_command(
         raise SettingsError(f"--kind takes one of {', '.join(KINDS)}, not {kind!r}")
     settings = load_settings(config)
     with ExitStack() as stack:
-        stream = stack.enter_context(lines_or_standard_input(source))
+        stream = stack.enter_context(file_or_standard_input(source))
         check_apart(source, output, rejects)
         out = writer(stack, output)
         bad = Rejects(writer(stack, rejects) if rejects is not None else None)
-        mapping = settings.field_mapping()
-        items: Iterable[Item] = (read_item(n, line, mapping=mapping, kind=chosen) for n, line in numbered_lines(stream))
+        reader = RecordReader(settings.field_mapping())
+        items: Iterable[Item] = read_items(numbered_records(stream, source), reader, kind=chosen)
         if content_only:
             _content_only(items, out, bad, settings)
+            reader.resolution.finish()
         else:
             moderator = Moderator.load(
                 detector=settings.detector,
@@ -79,8 +85,22 @@ def score_command(
             )
             for _, line in sorted(lines) if sort else lines:
                 out.write(line + "\n")
+            reader.resolution.finish()
+            _conclude({**moderator.totals, "dead_letters": bad.count})
     if bad.count:
         raise typer.Exit(SOME_REJECTED)
+
+
+def _conclude(totals: dict[str, int]) -> None:
+    """Print the counts on standard error, and end with an exit code of its own where nothing was judged."""
+    from moderation.cli.summary import nothing_judged, summary
+
+    sys.stderr.write(summary(totals) + "\n")
+    why = nothing_judged(totals)
+    if why is not None:
+        sys.stderr.write(f"{why}. To score texts alone, use --content-only.\n")
+        if not totals["dead_letters"]:
+            raise typer.Exit(NOTHING_JUDGED)
 
 
 def _content_only(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Any) -> None:
@@ -182,7 +202,7 @@ class Rejects:
 
     def _write(self, item: Item, reason: str) -> None:
         self.count += 1
-        number = item.origin.offset
+        number = item.origin.offset + 1
         if self._file is None:
             sys.stderr.write(f"line {number}: {visible(reason)}\n")
             return

@@ -87,3 +87,12 @@ def test_follows_beyond_the_bound_make_the_graph_unknown_not_small(tmp_path: Pat
     state.snapshot(tmp_path / "state", {})
     restored, _ = PlatformState.restore(tmp_path / "state", keyring=KEYRING, platform_id="p", graph_epoch_s=86_400)
     assert restored.graph_lost
+
+
+def test_gap_watch_record_time_in_microseconds_does_not_degrade_later_windows() -> None:
+    state = _state()
+    watch = GapWatch(state, [_POSTS], [_POSTS], {"posts": "post"}, now_ms=lambda: int(_START.timestamp() * 1000))
+    item = _item(_POSTS, _START, _START)
+    stamp_us = int(_START.timestamp() * 1_000_000)
+    watch.note([Item(Origin(_POSTS, 4, stamp_us, None, item.origin.value), item.content)])
+    assert state.window_is_known(int((_START + timedelta(days=2)).timestamp() * 1000), _DAY_MS)

@@ -70,7 +70,7 @@ def test_address_of_carrier_nat_is_marked(text: str, shared: bool) -> None:
 
 @pytest.mark.parametrize("value", ["", "300.1.2.3", "9.9.9.0/24", 12, "9.9.9.9, 10.0.0.1", ["9.9.9.9"]])
 def test_address_that_cannot_be_read_is_an_error(value: Any) -> None:
-    with pytest.raises(ValueError, match="addr|appear"):
+    with pytest.raises(ValueError, match=r"addr|appear"):
         client_address(value, None, ())
 
 

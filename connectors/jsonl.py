@@ -90,8 +90,8 @@ def file_identity(path: Path, known: Collection[str] = ()) -> str:
             head = stream.read(HEAD_BYTES)
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from None
-    same = [identity for identity in known if identity == _identity(head, _covered(identity))]
-    return max(same, key=_covered, default=_identity(head, len(head)))
+    same = [identity for identity in known if _covers(identity, head)]
+    return max(same, key=_covered, default=_identity(head))
 
 
 def _covered(identity: str) -> int:
@@ -99,7 +99,10 @@ def _covered(identity: str) -> int:
     return int(length) if length.isdecimal() else HEAD_BYTES + 1
 
 
-def _identity(head: bytes, length: int) -> str | None:
-    if length > len(head):
-        return None
-    return f"{length}:{hashlib.sha256(head[:length]).hexdigest()}"
+def _covers(identity: str, head: bytes) -> bool:
+    length = _covered(identity)
+    return length <= len(head) and identity == _identity(head[:length])
+
+
+def _identity(head: bytes) -> str:
+    return f"{len(head)}:{hashlib.sha256(head).hexdigest()}"

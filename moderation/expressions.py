@@ -43,7 +43,7 @@ class Expression:
         return not (found is None or found is False or found == "" or found == [] or found == {})
 
 
-class _Functions(functions.Functions):  # type: ignore[misc]  # the stubs leave its metaclass untyped
+class _Functions(functions.Functions):
     """What JMESPath lacks for the shapes in docs/events.md."""
 
     def __init__(self) -> None:
@@ -81,7 +81,8 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
-_OPTIONS = jmespath.Options(custom_functions=_Functions())
+_FUNCTIONS = _Functions()
+_OPTIONS = jmespath.Options(custom_functions=_FUNCTIONS)
 
 
 @lru_cache(maxsize=1024)
@@ -96,6 +97,7 @@ def compile_expression(text: str) -> Expression:
         raise ValueError(f"{text!r} is not a JMESPath expression: {reason}") from None
     except RecursionError:
         raise ValueError(f"{text[:60]!r}… is nested too deeply") from None
+    _check(text, parsed.parsed)
     uses = _uses_record(parsed.parsed)
     steps = _steps(parsed.parsed)
     if steps is not None:
@@ -107,18 +109,19 @@ def compile_expression(text: str) -> Expression:
         except (exceptions.JMESPathError, TypeError, ValueError, ArithmeticError, RecursionError) as error:
             raise EvaluationError(" ".join(str(error).split())[:200]) from None
 
-    _require_known_functions(text, parsed.parsed)
     return Expression(text, read, uses, plain=False)
 
 
-def _require_known_functions(text: str, node: Any) -> None:
-    """JMESPath finds an unknown function only when it is called: refuse it at the start."""
+def _check(text: str, node: Any) -> None:
+    """Refuse what compiles and never works: an unknown function, and `!a.b`, which JMESPath reads as `(!a).b`."""
     if not isinstance(node, dict):
         return
-    if node["type"] == "function_expression" and node["value"] not in _OPTIONS.custom_functions.FUNCTION_TABLE:
+    if node["type"] == "function_expression" and node["value"] not in _FUNCTIONS.FUNCTION_TABLE:
         raise ValueError(f"{text!r} calls {node['value']}(), which is not a function here")
+    if node["type"] in ("subexpression", "index_expression") and node["children"][0]["type"] == "not_expression":
+        raise ValueError(f"{text!r} has '!' before a path; write the path in parentheses, as in !(a.b)")
     for child in node["children"]:
-        _require_known_functions(text, child)
+        _check(text, child)
 
 
 def _uses_record(node: Any) -> bool:

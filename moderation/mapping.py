@@ -19,7 +19,9 @@ PRECEDENCE: tuple[Kind, ...] = ("deletion", "follow", "label", "post")
 """Which kind a record is that the conditions of several match: a deleted post often still looks like a post."""
 TYPE, VERSION, WHEN = "type", "schema_version", "when"
 TIMES = frozenset({"created_at", "at", "account.created_at"})
+FLAGS = frozenset({"account.has_bio", "account.has_avatar"})
 DURATIONS = frozenset({"typing.duration_ms", "typing.intervals_ms"})
+_BOOLEANS = frozenset({"true", "false", "yes", "no", "0", "1"})
 
 
 class FieldPath(BaseModel):
@@ -183,6 +185,8 @@ class FieldMapping:
             return read_time(value, cast(TimeUnit, source.unit or "auto"), self._zone)
         if source.name in DURATIONS:
             return read_duration(value, cast(DurationUnit, source.unit or "ms"))
+        if source.name in FLAGS and isinstance(value, str) and value.lower() not in _BOOLEANS:
+            return bool(value.strip())  # a biography or the URL of a picture says that there is one
         return value
 
 

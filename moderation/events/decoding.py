@@ -124,7 +124,9 @@ def _kind_of(record: dict[str, Any], kind: Kind | None, mapping: FieldMapping, *
             return known
     if not mapping.has_condition("post") and (named is None or mapping.maps("post")):
         return "post"
-    raise BadRecord("decode", f"type: {named!r:.60} is none of {', '.join(KINDS)}, and no mapping.….when is true")
+    conditions = [f"mapping.{known}.when" for known in KINDS if mapping.has_condition(known)]
+    unmet = f", and {' and '.join(conditions)} are not true" if conditions else ""
+    raise BadRecord("decode", f"type: {named!r:.60} is none of {', '.join(KINDS)}{unmet}")
 
 
 def _validated(raw: dict[str, Any], context: _Context, invalid: list[str]) -> Event:

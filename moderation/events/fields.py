@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from moderation.events.model import INVALID_KEY, Account, Client, Deletion, Event, Follow, Label, Post, Typing
+from pydantic import BaseModel
+
+from moderation.events.model import INVALID_KEY, Account, Client, Deletion, Follow, Label, Post, Typing
 from moderation.mapping import WHEN, Kind
 
-MODELS: dict[Kind, type[Event]] = {"post": Post, "follow": Follow, "deletion": Deletion, "label": Label}
+MODELS: dict[Kind, type[BaseModel]] = {
+    "post": Post,
+    "follow": Follow,
+    "deletion": Deletion,
+    "label": Label,
+}
 FORWARDED_FOR = "client.forwarded_for"
 """A source of `client.ip`; it is not kept."""
-_PARTS = {"client": Client, "typing": Typing, "account": Account}
+_PARTS: dict[str, type[BaseModel]] = {"client": Client, "typing": Typing, "account": Account}
 
 
 def mappable_fields(kind: Kind) -> frozenset[str]:

@@ -202,6 +202,19 @@ def test_mapping_required_path_without_value_is_named() -> None:
         read_post({"id": 1, "text": "x"}, post_id="join('/', [a, b])")
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [("https://a.example/x.png", True), ("", False), ("false", False), (True, True), (None, None)],
+)
+def test_mapping_flag_is_whether_there_is_a_text(value: object, expected: bool | None) -> None:
+    post = read_post(
+        {"id": 1, "text": "x", "picture": value, "f": 1}, **{"account.has_avatar": "picture", "account.followers": "f"}
+    )
+    assert post.account is not None
+    assert post.account.has_avatar is expected
+    assert post.invalid == ()
+
+
 def test_mapping_leaves_unmapped_fields_and_kinds_alone() -> None:
     post = read_post({"id": 1, "text": "x", "client": "web", "mentions": [{"id": 3}], "schema_version": 4})
     assert (post.client, post.mentions, post.invalid, post.schema_version) == (None, None, (), 1)

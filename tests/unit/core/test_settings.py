@@ -45,6 +45,7 @@ def test_a_file_and_variables_are_joined_and_the_variable_wins(tmp_path: Path, m
         ("[mapping.post]\ncreated_at = { path = 'x', unit = 'ms' }", "'created_at' takes no unit 'ms'"),
         ("[mapping.post]\ntext = 'a..b'", "mapping.post.text.path: 'a..b' is not a JMESPath expression"),
         ("[mapping.post]\ntext = 'upper(a)'", "calls upper"),
+        ("[mapping]\nignore = ['!data.id']", r"write the path in parentheses, as in !\(a\.b\)"),
         ("[mapping]\nignore = ['a ==']", "mapping.ignore: 'a ==' is not a JMESPath expression"),
         ("[mapping]\ntime_zone = 'Middle/Earth'", "'Middle/Earth' is not a time zone"),
         ("[mapping]\ntrusted_proxies = ['10.0.0.0/33']", "mapping.trusted_proxies"),

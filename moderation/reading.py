@@ -20,9 +20,14 @@ def _now_ms() -> int:
 class RecordReader:
     """Decodes the records of a source and counts which mapped fields they have."""
 
-    def __init__(self, mapping: FieldMapping, now_ms: Callable[[], int] = _now_ms) -> None:
+    def __init__(
+        self,
+        mapping: FieldMapping,
+        now_ms: Callable[[], int] = _now_ms,
+        resolution: Resolution | None = None,
+    ) -> None:
         self.mapping = mapping
-        self.resolution = Resolution(mapping)
+        self.resolution = resolution or Resolution(mapping)
         self._now_ms = now_ms
         self._latest_ms: dict[Partition, int] = {}
 

@@ -12,7 +12,7 @@ from moderation.audit import AuditSampling
 from moderation.cli.score import as_json
 from moderation.detector.scores import ContentScore, PartScores
 from moderation.effects import Assessment, Origin, Partition
-from moderation.events import BadRecord
+from moderation.events import BadRecord, Ignored
 from moderation.mapping import FieldMapping
 from moderation.ordering import Item
 from moderation.pipeline import Outcome
@@ -179,3 +179,28 @@ def test_what_the_parts_of_a_joined_detector_say_is_told_beside_a_flag_and_moves
     (short,) = assessed(new_pipeline(new_state(), detector=Joined()).process([item(0, robot("p"))]))
     assert short.reasons[-1].value is None
     assert "is not heard and counts as 0: the text is too short" in short.reasons[-1].sentence
+
+
+def test_pipeline_ignored_record_moves_the_position_and_has_no_other_effect() -> None:
+    origin = Origin(LANE, 7, None, None, b"{}")
+    found = new_pipeline(new_state()).process([Item(origin, Ignored())])
+    assert found.effects.positions == {LANE: 8}
+    assert found.effects.counters == {"ignored": 1}
+    assert not found.effects.dead_letters
+    assert new_pipeline(new_state()).process([Item(origin, Ignored(), silent=True)]).effects.counters == {}
+
+
+def test_pipeline_deletion_without_account_is_passed_on_and_counted() -> None:
+    state = new_state()
+    event = {"type": "deletion", "post_id": "p", "at": "2026-01-01T00:00:00Z"}
+    found = new_pipeline(state).process([item(0, event)])
+    (deletion,) = found.effects.deletions
+    assert (deletion.post_id, deletion.account_id) == ("p", None)
+    assert found.effects.counters["deletions_without_account"] == 1
+
+
+def test_pipeline_posts_that_cannot_be_judged_are_counted_by_what_they_lack() -> None:
+    found = outcome({"post_id": "1", "text": "x"}, {"post_id": "2", "text": "x", "account_id": "a"}, robot("3"))
+    counters = found.effects.counters
+    assert (counters["posts"], counters["posts_without_metadata"]) == (3, 2)
+    assert (counters["posts_without_account"], counters["posts_without_time"]) == (1, 2)

@@ -140,7 +140,10 @@ def _validated(raw: dict[str, Any], context: _Context, invalid: list[str]) -> Ev
     try:
         event: Event = _ADAPTERS[context.kind].validate_python(raw, context={INVALID_KEY: invalid})
     except ValidationError as error:
-        raise BadRecord("decode", context.explain(error)) from None
+        reason = context.explain(error)
+        if raw.keys() == {"schema", "payload"}:
+            reason += ". The record is an envelope of Kafka Connect: map the fields of its payload, or disable schemas"
+        raise BadRecord("decode", reason) from None
     _check_time(event, context.arrival_ms)
     if isinstance(event, Post):
         event = _without_placeholder_age(event, context.arrival_ms, invalid)
@@ -188,4 +191,7 @@ def _check_time(event: Event, arrival_ms: int) -> None:
 
 
 def _shown(at_ms: int) -> str:
-    return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)).isoformat(timespec="seconds")
+    try:
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)).isoformat(timespec="seconds")
+    except OverflowError:  # year 0 in UTC: an offset moved the first day of year 1
+        return f"{at_ms} ms since 1970"

@@ -60,6 +60,9 @@ def test_a_full_post_is_read_as_it_is() -> None:
         (b'{"post_id": "p", "text": "x", "account_id": ""}', "account_id"),
         (b'{"post_id": "\\ud800", "text": "x"}', "post_id"),
         (b'{"post_id": NaN, "text": "x"}', "post_id"),
+        (b'{"post_id": ' + b"9" * 4301 + b', "text": "x"}', ""),
+        (b'{"post_id": ' + b"9" * 4300 + b', "text": "x"}', "post_id"),
+        (b'{"schema": {"type": "struct"}, "payload": {"post_id": "1", "text": "x"}}', "envelope of Kafka Connect"),
         (b'{"post_id": Infinity, "text": "x"}', "post_id"),
         (b'{"post_id": 1e400, "text": "x"}', "post_id"),
         (b'{"post_id": " ", "text": "x"}', "post_id"),
@@ -86,7 +89,9 @@ def test_a_text_that_a_client_cut_within_an_emoji_is_judged() -> None:
     assert event.account_id == "\U0001f600"
 
 
-@pytest.mark.parametrize("at", ["1970-01-01T00:00:00Z", "1999-12-31T23:59:59Z", "2100-01-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00:00+14:00", "1970-01-01T00:00:00Z", "1999-12-31T23:59:59Z", "2100-01-01T00:00:00Z"]
+)
 def test_a_time_outside_its_bounds_is_refused_before_it_can_move_a_window(at: str) -> None:
     assert reason(json.dumps({**FULL, "created_at": at}))[0] == "time"
 

@@ -6,7 +6,6 @@ import pytest
 
 from moderation.cli.summary import judged, nothing_judged, summary
 
-
 WITHOUT_BOTH = (
     "1 of 2 posts had no usable time (created_at) and 2 of 2 posts had no account (account_id): nothing was judged"
 )

@@ -19,6 +19,7 @@ from moderation.mapping import FieldMapping, Kind
 from moderation.ordering import EventTimeMerge, Item
 from moderation.pipeline import Pipeline
 from moderation.reading import RecordReader
+from moderation.resolution import Resolution
 from moderation.risk import RiskModel, load_risk
 from moderation.state import GRAPH_EPOCH_S, Keyring, PlatformState
 
@@ -72,7 +73,8 @@ class Moderator:
         Events are parsed ones, dictionaries or JSON. Raises InputError, naming its number, for one that cannot be
         read.
         """
-        reader = RecordReader(FieldMapping({}))
+        mapping = FieldMapping({})
+        reader = RecordReader(mapping, resolution=Resolution(mapping, needed=()))
         items = (self._item(reader, number, event) for number, event in enumerate(events))
         for batch in batched_in_order(items, BATCH):
             for _, assessment in self.judge(batch):

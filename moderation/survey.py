@@ -63,7 +63,7 @@ class Survey:
 
     def __init__(self, mapping: FieldMapping) -> None:
         self._mapping = mapping
-        self._resolution = Resolution(mapping, first_records=sys.maxsize)
+        self._resolution = Resolution(mapping, first_records=sys.maxsize, needed=())
         self._reader = RecordReader(mapping, resolution=self._resolution)
         self._found: dict[Kind, Counter[str]] = {kind: Counter() for kind in KINDS}
         self._invalid: dict[Kind, Counter[str]] = {kind: Counter() for kind in KINDS}

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -18,6 +18,7 @@ from moderation.text.terminal import visible
 if TYPE_CHECKING:
     from moderation.effects import Assessment
     from moderation.ordering import Item
+    from moderation.settings import Settings
 
 SOME_REJECTED = 7
 NOTHING_JUDGED = 8
@@ -50,8 +51,9 @@ def score_command(
     judged; 2 wrong arguments or settings; 3 a bundle is unusable.
     """
     from connectors.record_files import file_or_standard_input, numbered_records
-    from moderation.offline import Moderator, batched_in_order, read_items, sorted_by_time, within_lateness
+    from moderation.offline import read_items
     from moderation.reading import RecordReader
+    from moderation.resolution import JUDGED_BY, Resolution
     from moderation.settings import load_settings
 
     chosen = next((known for known in KINDS if known == kind), None)
@@ -63,32 +65,43 @@ def score_command(
         check_apart(source, output, rejects)
         out = writer(stack, output)
         bad = Rejects(writer(stack, rejects) if rejects is not None else None)
-        reader = RecordReader(settings.field_mapping())
+        mapping = settings.field_mapping()
+        needed = () if content_only else JUDGED_BY
+        reader = RecordReader(mapping, resolution=Resolution(mapping, needed=needed))
         items: Iterable[Item] = read_items(numbered_records(stream, source), reader, kind=chosen)
+        totals = None
         if content_only:
             _content_only(items, out, bad, settings)
-            reader.resolution.finish()
         else:
-            moderator = Moderator.load(
-                detector=settings.detector,
-                risk=settings.risk,
-                platform_id=settings.platform_id,
-                graph_epoch_s=settings.state.graph_epoch_s,
-                max_text_bytes=settings.max_text_bytes,
-                threads=settings.detector_threads,
-            )
-            ordered = sorted_by_time(items) if sort else within_lateness(items, settings.state.lateness_s * 1000)
-            lines = (
-                (number, as_json(assessment))
-                for batch in batched_in_order(bad.taken_from(ordered), settings.batch.max_records)
-                for number, assessment in moderator.judge(batch)
-            )
-            for _, line in sorted(lines) if sort else lines:
-                out.write(line + "\n")
-            reader.resolution.finish()
-            _conclude({**moderator.totals, "dead_letters": bad.count})
+            totals = _judge(items, out, bad, settings, sort=sort)
+        reader.resolution.finish()
+        if totals is not None:
+            _conclude({**totals, "dead_letters": bad.count})
     if bad.count:
         raise typer.Exit(SOME_REJECTED)
+
+
+def _judge(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Settings, *, sort: bool) -> dict[str, int]:
+    """Write one line per post in the order of the input, and return what was counted."""
+    from moderation.offline import Moderator, batched_in_order, sorted_by_time, within_lateness
+
+    moderator = Moderator.load(
+        detector=settings.detector,
+        risk=settings.risk,
+        platform_id=settings.platform_id,
+        graph_epoch_s=settings.state.graph_epoch_s,
+        max_text_bytes=settings.max_text_bytes,
+        threads=settings.detector_threads,
+    )
+    ordered = sorted_by_time(items) if sort else within_lateness(items, settings.state.lateness_s * 1000)
+    lines = (
+        (number, as_json(assessment))
+        for batch in batched_in_order(bad.taken_from(ordered), settings.batch.max_records)
+        for number, assessment in moderator.judge(batch)
+    )
+    for _, line in sorted(lines) if sort else lines:
+        out.write(line + "\n")
+    return dict(moderator.totals)
 
 
 def _conclude(totals: dict[str, int]) -> None:
@@ -103,7 +116,7 @@ def _conclude(totals: dict[str, int]) -> None:
             raise typer.Exit(NOTHING_JUDGED)
 
 
-def _content_only(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Any) -> None:
+def _content_only(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Settings) -> None:
     from moderation.detector import load_detector
     from moderation.events import Post
 

@@ -56,7 +56,7 @@ def decode(
             own `type`, decide.
         mapping: where our fields are in the record; None where the record has our names.
         info: the record's key, headers and timestamp, for mappings and for a deletion without a time.
-        on_mapped: is called with what a mapping found.
+        on_mapped: is called with what was found, before validation, and the names of what is invalid.
 
     Raises:
         BadRecord: the structure, an identity or the time cannot be used.
@@ -73,11 +73,13 @@ def decode(
     actual = _kind_of(record, kind, mapping, tombstone=found is None)
     if not mapping.maps(actual):
         raw = {name: item for name, item in record.items() if item is not None and name not in (INVALID_KEY, TYPE)}
-        return _validated(raw, _Context(actual, arrival_ms, info, mapping), [])
-    mapped = mapping.apply(record, actual)
+        mapped = Mapped(raw, {})
+    else:
+        mapped = mapping.apply(record, actual)
+        raw = mapped.nested()
     invalid = list(mapped.problems)
     try:
-        return _validated(mapped.nested(), _Context(actual, arrival_ms, info, mapping, mapped.problems), invalid)
+        return _validated(raw, _Context(actual, arrival_ms, info, mapping, mapped.problems), invalid)
     finally:
         if on_mapped is not None:
             on_mapped(actual, mapped, invalid)

@@ -27,6 +27,7 @@ DurationUnit = Literal["us", "ms", "s", "min"]
 TIME_UNITS: tuple[str, ...] = get_args(TimeUnit)
 DURATION_UNITS: tuple[str, ...] = get_args(DurationUnit)
 
+MAX_TEXT = 80
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PER_SECOND = {"epoch_s": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "epoch_ns": 10**9}
 # Milliseconds since 1970 at which the ids of each platform begin.
@@ -51,7 +52,7 @@ def read_time(value: Any, unit: TimeUnit, zone: tzinfo | None) -> datetime:
             return _since_epoch(_number(value), _PER_SECOND[unit])
         if unit in _SNOWFLAKE_EPOCH_MS:
             return _since_epoch((int(_number(value)) >> 22) + _SNOWFLAKE_EPOCH_MS[unit], 1000)
-        if isinstance(value, str):
+        if isinstance(value, str) and len(value) <= MAX_TEXT:
             return _TEXTS[unit](value.strip(), zone).astimezone(UTC)
         if unit == "auto":
             return _by_size(_number(value))

@@ -82,6 +82,15 @@ def test_mapped_path_of_a_required_field_that_never_resolves_is_warned_about_at_
     assert "mapping.post.text resolved in none of the first 1 records" in caplog.text
 
 
+def test_time_of_our_own_shape_that_is_never_valid_is_warned_about(caplog: pytest.LogCaptureFixture) -> None:
+    read = reader()
+    for _ in range(100):
+        read.read(origin({"post_id": "1", "text": "x", "account_id": "a", "created_at": 1_772_445_600}))
+    assert caplog.messages == [
+        "post.created_at resolved in none of the first 100 records: 'created_at' cannot be used"
+    ]  # fmt: skip
+
+
 def test_mapped_path_that_resolves_once_is_not_warned_about(caplog: pytest.LogCaptureFixture) -> None:
     read = reader(post={**PATHS, "lang": "lang"})
     read.read(origin({**POST, "lang": "en"}))

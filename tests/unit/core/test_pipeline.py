@@ -13,6 +13,7 @@ from moderation.cli.score import as_json
 from moderation.detector.scores import ContentScore, PartScores
 from moderation.effects import Assessment, Origin, Partition
 from moderation.events import BadRecord, Ignored
+from moderation.features.catalogue import FEATURES
 from moderation.mapping import FieldMapping
 from moderation.ordering import Item
 from moderation.pipeline import Outcome
@@ -204,3 +205,11 @@ def test_pipeline_posts_that_cannot_be_judged_are_counted_by_what_they_lack() ->
     counters = found.effects.counters
     assert (counters["posts"], counters["posts_without_metadata"]) == (3, 2)
     assert (counters["posts_without_account"], counters["posts_without_time"]) == (1, 2)
+
+
+def test_pipeline_accounts_behind_one_private_address_have_no_network_features() -> None:
+    posts = [robot(f"p{n}", account_id=f"a{n}", client={"ip": "10.0.0.1"}) for n in range(30)]
+    found = outcome(*posts)
+    network = [index for index, feature in enumerate(FEATURES) if feature.family == "network"]
+    assert {assessment.features[index] for assessment in assessed(found) for index in network} == {None}
+    assert found.effects.counters["invalid:client.ip:private"] == 30

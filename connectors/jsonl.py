@@ -1,54 +1,33 @@
-"""Events from a file or standard input, one JSON object a line, as a source with one partition."""
+"""Events from a file, as a source with one partition."""
 
 from __future__ import annotations
 
-import sys
-import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+import hashlib
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import dropwhile, islice
 from pathlib import Path
-from typing import BinaryIO
 
+from connectors.record_files import numbered_records, open_file
 from moderation.effects import Origin, Partition
 from moderation.errors import InputError
 
-
-def open_lines(path: str) -> BinaryIO:
-    """The bytes of a file. Raises InputError with a sentence."""
-    try:
-        return Path(path).open("rb")
-    except OSError as error:
-        raise InputError(f"{path} cannot be read: {error.strerror}") from None
-
-
-def lines_or_standard_input(path: str) -> AbstractContextManager[BinaryIO]:
-    """The bytes of a file, closed in the end, or those of standard input for `-`, which stays open.
-
-    Raises InputError with a sentence.
-    """
-    return nullcontext(sys.stdin.buffer) if path == "-" else open_lines(path)
-
-
-def numbered_lines(stream: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """Line number from 1 and the line's bytes without its end; empty lines are passed over."""
-    for number, line in enumerate(stream, start=1):
-        stripped = line.strip()
-        if stripped:
-            yield number, stripped
+HEAD_BYTES = 1 << 20
 
 
 class JsonlSource:
-    """A file replayed as a stream: the topic is its absolute path, the offset a line's number counted from 0."""
+    """A file replayed as a stream: the topic is its absolute path, the offset a record's number counted from 0."""
 
-    def __init__(self, path: Path, *, max_records: int = 2_000) -> None:
+    def __init__(self, path: Path, *, known_ids: Collection[str] = (), max_records: int = 2_000) -> None:
+        """*known_ids* are the identities that the ledger has for this path."""
         if not path.is_file():
-            raise InputError(f"{path} is no file; name a file with one JSON event per line")
-        self._partition = Partition("", str(path.resolve()), "", 0)
+            raise InputError(f"{path} is not a file; name a file with one JSON event per line")
+        self._partition = Partition("", str(path.resolve()), file_identity(path, known_ids), 0)
         self._path = path
-        self._stream = open_lines(str(path))
-        self._next = 0
         self._max_records = max_records
+        self._stream = open_file(str(path))
+        self._records = numbered_records(self._stream, str(path))
         self._ended = False
+        self._next = 0
 
     @property
     def ended(self) -> bool:
@@ -56,54 +35,81 @@ class JsonlSource:
         return self._ended
 
     def partitions(self) -> list[Partition]:
-        """The one partition of the file."""
+        """Return the one partition of the file."""
         return [self._partition]
 
     def bounds(self) -> dict[Partition, tuple[int, int]]:
-        """From 0 to the number of lines."""
-        with self._path.open("rb") as stream:
-            return {self._partition: (0, sum(1 for _ in stream))}
+        """Return 0 and the number after the last record's."""
+        with open_file(str(self._path)) as stream:
+            end = max((number + 1 for number, _ in numbered_records(stream, str(self._path))), default=0)
+        return {self._partition: (0, end)}
 
     def seek(self, positions: Mapping[Partition, int]) -> None:
-        """Go on at this line."""
+        """Go on at this record."""
+        first = positions[self._partition]
         self._stream.seek(0)
-        self._next = 0
+        self._records = self._from(first)
+        self._next = first
         self._ended = False
-        for _ in range(positions[self._partition]):
-            if not self._stream.readline():
-                break
-            self._next += 1
 
-    def poll(self, timeout_ms: int) -> Sequence[Origin]:  # noqa: ARG002  # a file never makes one wait
-        """The next lines; a blank line is passed over."""
-        records: list[Origin] = []
-        arrival_ms = int(time.time() * 1000)
-        while len(records) < self._max_records:
-            line = self._stream.readline()
-            if not line:
-                self._ended = True
-                break
-            if line.strip():
-                records.append(Origin(self._partition, self._next, arrival_ms, None, line.rstrip(b"\r\n")))
-            self._next += 1
-        return records
+    def _from(self, first: int) -> Iterator[tuple[int, bytes]]:
+        return dropwhile(lambda record: record[0] < first, numbered_records(self._stream, str(self._path)))
+
+    def poll(self, timeout_ms: int) -> Sequence[Origin]:  # noqa: ARG002  # a file has its next record ready
+        """Return the next records."""
+        found = [
+            Origin(self._partition, number, None, None, value)
+            for number, value in islice(self._records, self._max_records)
+        ]
+        self._ended = len(found) < self._max_records
+        self._next = found[-1].offset + 1 if found else self._next
+        return found
 
     def positions(self) -> dict[Partition, int]:
-        """Return the next line."""
+        """Return the number of the next record."""
         return {self._partition: self._next}
 
     def await_assignment(self, timeout_s: float) -> None:
-        """A file is nobody else's."""
+        """Do nothing: a file has no other readers."""
 
     def pause(self, partitions: Iterable[Partition]) -> None:
-        """The one lane of a file never waits for another."""
+        """Do nothing: a file has one partition, which never waits for another."""
 
     def resume(self, partitions: Iterable[Partition]) -> None:
-        """Nothing was paused."""
+        """Do nothing: nothing was paused."""
 
     def commit(self, positions: Mapping[Partition, int]) -> None:
-        """Nothing to tell a file."""
+        """Do nothing: a file keeps no positions."""
 
     def close(self) -> None:
         """Close the file."""
         self._stream.close()
+
+
+def file_identity(path: Path, known: Collection[str] = ()) -> str:
+    """Return what tells a file from another one of the same name: a hash of how it begins.
+
+    A file may grow, so an identity has the number of bytes that it covers: the file is still one of those in *known*
+    when it begins with the same bytes as then.
+    """
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(HEAD_BYTES)
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+    same = [identity for identity in known if _covers(identity, head)]
+    return max(same, key=_covered, default=_identity(head))
+
+
+def _covered(identity: str) -> int:
+    length, _, _ = identity.partition(":")
+    return int(length) if length.isdecimal() else HEAD_BYTES + 1
+
+
+def _covers(identity: str, head: bytes) -> bool:
+    length = _covered(identity)
+    return length <= len(head) and identity == _identity(head[:length])
+
+
+def _identity(head: bytes) -> str:
+    return f"{len(head)}:{hashlib.sha256(head).hexdigest()}"

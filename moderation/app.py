@@ -1,19 +1,23 @@
-"""Puts a running sidecar together from the settings: the one place that knows every part by name."""
+"""The composition root: builds the sidecar from the settings and runs it as a process."""
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
+import signal
 import socket
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moderation.detector import Detector, load_detector
 from moderation.effects import Partition
-from moderation.errors import SettingsError
+from moderation.errors import PositionError, SettingsError
 from moderation.features import FeatureExtractor
 from moderation.mapping import KINDS, Kind
+from moderation.output_paths import check_apart
 from moderation.ports import Relay, Source, Store
 from moderation.risk import RiskModel, load_risk
 from moderation.risk.model import BundledRiskModel
@@ -22,10 +26,16 @@ from moderation.state import Keyring, PlatformState
 from moderation.stream.audit import AuditSampling
 from moderation.stream.pipeline import Outcome, Pipeline
 from moderation.stream.sidecar import Decoder, LoopConfig, Sidecar
+from moderation.stream.summary import nothing_judged, summary
 
 if TYPE_CHECKING:
+    from connectors.jsonl import JsonlSource
     from connectors.reviewdb.store import ReviewStore
 
+log = logging.getLogger(__name__)
+
+FROZEN = 70
+"""Exit code of a process that the watchdog ended."""
 MAKE_A_KEY = 'python3 -c "import secrets; print(secrets.token_hex(32))"'
 
 
@@ -89,7 +99,7 @@ def build_sidecar(
     relay: Relay,
     models: tuple[Detector, RiskModel],
     secret: bytes,
-    kinds: dict[str, Kind | None],
+    decoder: Decoder,
     on_step: Callable[[str], None] = lambda _step: None,
     on_batch: Callable[[Outcome], None] = lambda _outcome: None,
 ) -> Sidecar:
@@ -134,10 +144,124 @@ def build_sidecar(
         source=source,
         store=store,
         relay=relay,
-        decoder=Decoder(kinds, settings.field_mapping()),
+        decoder=decoder,
         build=build,
         new_state=new_state,
         load_state=load_state,
         on_step=on_step,
         on_batch=on_batch,
     )
+
+
+def run_sidecar(
+    settings: Settings,
+    *,
+    input_file: Path | None = None,
+    rejects: Path | None = None,
+    on_step: Callable[[str], None] = lambda _step: None,
+    on_batch: Callable[[Outcome], None] | None = None,
+) -> dict[str, int]:
+    """Run the sidecar until the end of the input or a signal, and return the counters."""
+    if input_file is not None:
+        settings = _for_a_file(settings)
+    secret = required_secret(settings)
+    models = load_models(settings)
+    for model in models:
+        log.info("%s", model.describe())
+    store = open_store(settings)
+    try:
+        source, relay, kinds = _connectors(settings, store, input_file, rejects)
+        try:
+            decoder = Decoder(kinds, settings.field_mapping())
+            sidecar = build_sidecar(
+                settings,
+                source=source,
+                store=store,
+                relay=relay,
+                models=models,
+                secret=secret,
+                decoder=decoder,
+                on_step=on_step,
+                on_batch=on_batch or _log_batch,
+            )
+            _end_on_signals(sidecar)
+            _watch(sidecar, settings.watchdog_s)
+            sidecar.run()
+            decoder.finish()
+            log.info("ended cleanly: %s", summary(sidecar.totals), extra={"fields": sidecar.totals})
+            if (why := nothing_judged(sidecar.totals)) is not None:
+                log.warning("%s", why)
+            return sidecar.totals
+        finally:
+            relay.close()
+    finally:
+        store.close()
+
+
+def _for_a_file(settings: Settings) -> Settings:
+    """Return settings with a ledger entry and a lease of the file's own, and without the snapshot of the stream."""
+    state = settings.state.model_copy(update={"snapshot": None})
+    return settings.model_copy(update={"pipeline": f"{settings.pipeline} (file)", "state": state})
+
+
+def _connectors(
+    settings: Settings, store: Store, input_file: Path | None, rejects: Path | None
+) -> tuple[Source, Relay, dict[str, Kind | None]]:
+    """Return the source, the dead-letter relay and the kind of event in each topic."""
+    if input_file is not None:
+        from connectors.deadletters import FileRelay
+
+        rejects = rejects or input_file.with_suffix(".rejects.jsonl")
+        check_apart(input_file, rejects)
+        lines = _file_source(settings, store, input_file)
+        return lines, FileRelay(store, rejects, partitions=lines.partitions()), {}
+    from connectors.deadletters import KafkaRelay
+    from connectors.kafka import KafkaSource, connection_config
+
+    source = KafkaSource(settings.kafka)
+    relay = KafkaRelay(store, connection_config(settings.kafka), partitions=source.partitions())
+    return source, relay, topic_kinds(settings)
+
+
+def _file_source(settings: Settings, store: Store, path: Path) -> JsonlSource:
+    """The file as a source. Raises PositionError where the ledger knows another file of this name."""
+    from connectors.jsonl import JsonlSource
+
+    known = store.known_topic_ids(settings.pipeline, "", str(path.resolve()))
+    source = JsonlSource(path, known_ids=known)
+    (partition,) = source.partitions()
+    if known and partition.topic_id not in known and settings.kafka.on_recreated_topic == "stop":
+        source.close()
+        raise PositionError(
+            f"{path} is not the file that was read before: its beginning changed, or it became shorter. Give the new "
+            'file another name, or set kafka.on_recreated_topic = "restart" to read it from its start.'
+        )
+    return source
+
+
+def _log_batch(outcome: Outcome) -> None:
+    if outcome.effects.counters:
+        log.info("batch", extra={"fields": outcome.effects.counters})
+
+
+def _end_on_signals(sidecar: Sidecar) -> None:
+    if threading.current_thread() is not threading.main_thread():
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: sidecar.stop())
+
+
+def _watch(sidecar: Sidecar, bound_s: float) -> None:
+    """End the process when the loop has stood still for too long: a frozen server may never let a call return.
+
+    `os._exit` because a clean end would wait for the very call that hangs; the ledger makes a hard end safe.
+    """
+
+    def watch() -> None:
+        while sidecar.seconds_without_progress < bound_s:
+            if sidecar.ended.wait(min(1.0, bound_s / 4)):
+                return
+        log.error("no progress for %.0f s: a server is frozen. Ending so that a restart can go on.", bound_s)
+        os._exit(FROZEN)
+
+    threading.Thread(target=watch, name="watchdog", daemon=True).start()

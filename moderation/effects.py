@@ -146,7 +146,8 @@ class PostDeleted:
 
     platform_id: str
     post_id: str
-    account_id: str
+    account_id: str | None
+    """None where the platform sends only which post was deleted."""
     at: datetime
 
 

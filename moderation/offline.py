@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 import secrets
-import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,9 @@ from typing import Any
 from moderation.detector import ContentScore, Detector, load_detector
 from moderation.effects import Assessment, Origin, Partition
 from moderation.errors import InputError
-from moderation.events import BadRecord, Event, EventKey, decode
+from moderation.events import BadRecord, Event, EventKey
+from moderation.events.reading import RecordReader
+from moderation.events.resolution import Resolution
 from moderation.features import FeatureExtractor
 from moderation.mapping import FieldMapping, Kind
 from moderation.risk import RiskModel, load_risk
@@ -32,6 +35,8 @@ class Moderator:
         self.state = PlatformState(platform_id=platform_id, keyring=keyring, graph_epoch_s=epoch_s)
         self.detector = detector
         self.risk = risk
+        self.totals: Counter[str] = Counter()
+        """What was counted so far: posts, flags and invalid values, by name."""
         self._pipeline = Pipeline(
             platform_id=platform_id, extractor=FeatureExtractor(self.state), detector=detector, risk=risk
         )
@@ -68,16 +73,19 @@ class Moderator:
         Events are parsed ones, dictionaries or JSON. Raises InputError, naming its number, for one that cannot be
         read.
         """
-        items = (self._item(number, event) for number, event in enumerate(events))
+        mapping = FieldMapping({})
+        reader = RecordReader(mapping, resolution=Resolution(mapping, needed=()))
+        items = (self._item(reader, number, event) for number, event in enumerate(events))
         for batch in batched_in_order(items, BATCH):
             for _, assessment in self.judge(batch):
                 yield assessment
 
     def judge(self, items: Sequence[Item]) -> list[tuple[int, Assessment]]:
-        """Offset and assessment of each post in a batch, in the order of the input."""
+        """Return offset and assessment of each post in a batch, in the order of the input."""
         outcome = self._pipeline.process(items)
         if outcome.overdue is not None:
             raise outcome.overdue
+        self.totals.update(outcome.effects.counters)
         found = zip(items, outcome.assessments, strict=True)
         return sorted(
             ((item.origin.offset, assessment) for item, assessment in found if assessment is not None),
@@ -85,26 +93,25 @@ class Moderator:
         )
 
     @staticmethod
-    def _item(number: int, event: Event | dict[str, Any] | str | bytes) -> Item:
+    def _item(reader: RecordReader, number: int, event: Event | dict[str, Any] | str | bytes) -> Item:
         if isinstance(event, dict):
-            import json
-
             event = json.dumps(event)
-        if isinstance(event, (str, bytes)):
-            item = read_item(number, event)
-            if isinstance(item.content, BadRecord):
-                raise InputError(f"event {number} cannot be read: {item.content.reason}")
-            return item
+        if isinstance(event, str):
+            event = event.encode("utf-8", "surrogatepass")
+        if isinstance(event, bytes):
+            origin = Origin(MEMORY, number, value=event)
+            content = reader.read(origin)
+            if isinstance(content, BadRecord):
+                raise InputError(f"event {number} cannot be read: {content.reason}")
+            return Item(origin, content)
         return Item(Origin(MEMORY, number), event)
 
 
-def read_item(number: int, line: bytes | str, *, mapping: FieldMapping | None = None, kind: Kind | None = None) -> Item:
-    """One line as an item with its number as offset; a line that cannot be read carries the reason."""
-    origin = Origin(MEMORY, number, value=line if isinstance(line, bytes) else line.encode("utf-8", "surrogatepass"))
-    try:
-        return Item(origin, decode(line, arrival_ms=int(time.time() * 1000), mapping=mapping, kind=kind))
-    except BadRecord as bad:
-        return Item(origin, bad)
+def read_items(lines: Iterable[tuple[int, bytes]], reader: RecordReader, *, kind: Kind | None = None) -> Iterator[Item]:
+    """Yield one item per line, its number as offset; a line that cannot be read carries the reason."""
+    for number, line in lines:
+        origin = Origin(MEMORY, number, value=line)
+        yield Item(origin, reader.read(origin, kind))
 
 
 def batched_in_order(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

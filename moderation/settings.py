@@ -5,20 +5,34 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from datetime import tzinfo
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    IPvAnyNetwork,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 from pydantic_settings import SettingsError as UnreadableVariable
 
 from moderation.errors import SettingsError
 from moderation.events import mappable_fields
-from moderation.mapping import TYPE, FieldMapping, FieldPath, Kind
+from moderation.mapping import KINDS, FieldMapping, FieldPath, Kind
+from moderation.mapping.expressions import compile_expression
 from moderation.state import GRAPH_EPOCH_S
 
 PREFIX = "MODERATION_"
 Positive = Annotated[float, Field(gt=0)]
+Fields = dict[str, FieldPath]
 
 
 class _Section(BaseModel):
@@ -92,6 +106,72 @@ class AuditSettings(_Section):
     flagged_rate: float = Field(0.1, ge=0, le=1, description="probability that a flagged post is kept for audit")
 
 
+class MappingSettings(_Section):
+    """Where our fields are in the platform's own records (docs/events.md)."""
+
+    post: Fields = Field(default_factory=dict, description="JMESPath expression of each field of a post")
+    follow: Fields = Field(default_factory=dict, description="the same for follow events")
+    deletion: Fields = Field(default_factory=dict, description="the same for deletions")
+    label: Fields = Field(default_factory=dict, description="the same for labels")
+    ignore: tuple[str, ...] = Field((), description="expressions; a record for which one is true is skipped")
+    time_zone: str | None = Field(
+        None, description='time zone of times without an offset, such as "UTC"; none: they are invalid'
+    )
+    trusted_proxies: tuple[IPvAnyNetwork, ...] = Field(
+        (), description="networks of your own proxies, which `client.forwarded_for` and `client.ip` look behind"
+    )
+
+    @field_validator(*KINDS, mode="before")
+    @classmethod
+    def _short_paths(cls, fields: Any) -> Any:
+        """Read a bare string as the path of a value that needs no conversion."""
+        if not isinstance(fields, dict):
+            return fields
+        return {name: {"path": path} if isinstance(path, str) else path for name, path in fields.items()}
+
+    @field_validator(*KINDS)
+    @classmethod
+    def _known_fields(cls, fields: dict[str, FieldPath], info: ValidationInfo) -> dict[str, FieldPath]:
+        kind = cast(Kind, info.field_name)
+        for name, path in fields.items():
+            if name not in mappable_fields(kind):
+                raise ValueError(f"{name!r} is no field of a {kind} (see docs/events.md for all of them)")
+            path.check_options(name)
+        return fields
+
+    @field_validator("ignore")
+    @classmethod
+    def _rules_compile(cls, rules: tuple[str, ...]) -> tuple[str, ...]:
+        for rule in rules:
+            compile_expression(rule)
+        return rules
+
+    @field_validator("time_zone")
+    @classmethod
+    def _zone_exists(cls, name: str | None) -> str | None:
+        _zone(name)
+        return name
+
+    def compiled(self) -> FieldMapping:
+        """Return the mapping in the form that decoding takes."""
+        paths: dict[Kind, dict[str, FieldPath]] = {kind: getattr(self, kind) for kind in KINDS}
+        return FieldMapping(
+            {kind: fields for kind, fields in paths.items() if fields},
+            ignore=self.ignore,
+            time_zone=_zone(self.time_zone),
+            trusted_proxies=self.trusted_proxies,
+        )
+
+
+def _zone(name: str | None) -> tzinfo | None:
+    if name is None:
+        return None
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{name!r} is not a time zone; write a name such as 'UTC' or 'Europe/Berlin'") from None
+
+
 class Settings(BaseSettings):
     """The sidecar's settings. A variable wins over the file; `__` steps into a section: MODERATION_KAFKA__POSTS."""
 
@@ -137,33 +217,7 @@ class Settings(BaseSettings):
     batch: BatchSettings = BatchSettings()
     state: StateSettings = StateSettings()
     audit: AuditSettings = AuditSettings()
-    mapping: dict[Kind, dict[str, FieldPath]] = Field(
-        default_factory=dict, description="path of each field in the platform's own records, by kind of event"
-    )
-
-    @field_validator("mapping", mode="before")
-    @classmethod
-    def _short_paths(cls, value: Any) -> Any:
-        """A bare string is the path of a value that needs no conversion."""
-        if not isinstance(value, dict):
-            return value
-        return {
-            kind: {name: {"path": path} if isinstance(path, str) else path for name, path in fields.items()}
-            if isinstance(fields, dict)
-            else fields
-            for kind, fields in value.items()
-        }
-
-    @field_validator("mapping")
-    @classmethod
-    def _known_fields(cls, mapping: dict[Kind, dict[str, FieldPath]]) -> dict[Kind, dict[str, FieldPath]]:
-        for kind, fields in mapping.items():
-            for name, path in fields.items():
-                if name not in mappable_fields(kind):
-                    raise ValueError(f"{name!r} is no field of a {kind} (see docs/events.md for all of them)")
-                if path.equals is not None and name != TYPE:
-                    raise ValueError(f"{name!r} of a {kind} takes no 'equals': it tells kinds apart, for 'type' alone")
-        return mapping
+    mapping: MappingSettings = MappingSettings()
 
     @model_validator(mode="after")
     def _keys_in_pairs(self) -> Settings:
@@ -186,9 +240,9 @@ class Settings(BaseSettings):
         """Variables first, then the TOML file (handed in as initial values)."""
         return env_settings, init_settings
 
-    def field_mapping(self) -> FieldMapping | None:
-        """The mapping in the form that decoding takes; None where every field has our name."""
-        return FieldMapping(self.mapping) if self.mapping else None
+    def field_mapping(self) -> FieldMapping:
+        """Return the mapping in the form that decoding takes, with all expressions compiled."""
+        return self.mapping.compiled()
 
     def address_secret(self) -> bytes | None:
         """The address key from the variable or its file, None where neither is set."""

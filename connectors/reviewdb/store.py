@@ -91,7 +91,9 @@ class ReviewStore:
         insert_new(connection, AccountInReviewRow, rows.account_rows(effects.flags, now))
         insert_new(connection, AuditSampleRow, [rows.audit_row(sample, now) for sample in effects.audit_samples])
         insert_new(connection, LabelRow, [rows.label_row(label, now) for label in effects.labels])
-        insert_new(connection, DeletedPostRow, [rows.deletion_row(deletion, now) for deletion in effects.deletions])
+        # A deletion without an account cannot be kept yet; the pipeline has counted it.
+        owned = [deletion for deletion in effects.deletions if deletion.account_id is not None]
+        insert_new(connection, DeletedPostRow, [rows.deletion_row(deletion, now) for deletion in owned])
         touched = [post_key(item.assessment.platform_id, item.assessment.post_id) for item in kept]
         touched += [post_key(deletion.platform_id, deletion.post_id) for deletion in effects.deletions]
         retention.mark_deleted(connection, touched, self._keep)

@@ -24,6 +24,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("run", "moderation.cli.run", "run_command"),
     ("score", "moderation.cli.score", "score_command"),
     ("check", "moderation.cli.check", "check_command"),
+    ("events", "moderation.cli.events", "app"),
     ("simulate", "moderation.lab.commands.simulate", "simulate_command"),
     ("train", "moderation.lab.commands.train", "train_command"),
     ("evaluate", "moderation.lab.commands.evaluate", "evaluate_command"),

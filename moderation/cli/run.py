@@ -2,35 +2,18 @@
 
 from __future__ import annotations
 
-import logging
-import os
 import signal
 import sys
-import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
-
-from moderation.settings import Settings
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from moderation.mapping import Kind
-    from moderation.ports import Relay, Source, Store
-    from moderation.stream.pipeline import Outcome
-    from moderation.stream.sidecar import Sidecar
-
-log = logging.getLogger(__name__)
-
-FROZEN = 70
 
 
 def run_command(
     config: Annotated[Path | None, typer.Option(help="TOML file with settings; variables win over it")] = None,
     input_file: Annotated[
-        Path | None, typer.Option("--input", help="replay a JSON-lines file instead of reading from Kafka")
+        Path | None, typer.Option("--input", help="replay a file of events instead of reading from Kafka")
     ] = None,
     rejects: Annotated[
         Path | None, typer.Option(help="with --input: where bad lines go; default: beside the input, .rejects.jsonl")
@@ -45,6 +28,7 @@ def run_command(
     not match the ledger, 7 a post took longer to score than the deadline, 70 the watchdog ended a process that made no
     progress.
     """
+    from moderation.app import run_sidecar
     from moderation.settings import load_settings
     from moderation.telemetry.logs import set_up_logging
 
@@ -52,102 +36,3 @@ def run_command(
     set_up_logging(settings.log_format)
     signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))  # until there is a loop to end
     run_sidecar(settings, input_file=input_file, rejects=rejects)
-
-
-def run_sidecar(
-    settings: Settings,
-    *,
-    input_file: Path | None = None,
-    rejects: Path | None = None,
-    on_step: Callable[[str], None] = lambda _step: None,
-    on_batch: Callable[[Outcome], None] | None = None,
-) -> dict[str, int]:
-    """Assemble and run until the end of the input or a signal; what was counted."""
-    from moderation.app import build_sidecar, load_models, open_store, required_secret
-
-    if input_file is not None:
-        settings = _apart_from_production(settings)
-    secret = required_secret(settings)
-    models = load_models(settings)
-    for model in models:
-        log.info("%s", model.describe())
-    store = open_store(settings)
-    try:
-        source, relay, kinds = _doors(settings, store, input_file, rejects)
-        try:
-            sidecar = build_sidecar(
-                settings,
-                source=source,
-                store=store,
-                relay=relay,
-                models=models,
-                secret=secret,
-                kinds=kinds,
-                on_step=on_step,
-                on_batch=on_batch or _log_batch,
-            )
-            _end_on_signals(sidecar)
-            _watch(sidecar, settings.watchdog_s)
-            sidecar.run()
-            log.info("ended cleanly", extra={"fields": sidecar.totals})
-            return sidecar.totals
-        finally:
-            relay.close()
-    finally:
-        store.close()
-
-
-def _apart_from_production(settings: Settings) -> Settings:
-    """A file has a ledger entry and a lease of its own, and never touches the snapshot of the stream's state."""
-    state = settings.state.model_copy(update={"snapshot": None})
-    return settings.model_copy(update={"pipeline": f"{settings.pipeline} (file)", "state": state})
-
-
-def _doors(
-    settings: Settings, store: Store, input_file: Path | None, rejects: Path | None
-) -> tuple[Source, Relay, dict[str, Kind | None]]:
-    """Where records come from, where dead letters go, and which topic holds what."""
-    if input_file is not None:
-        from connectors.deadletters import FileRelay
-        from connectors.jsonl import JsonlSource
-        from moderation.output_paths import check_apart
-
-        rejects = rejects or input_file.with_suffix(".rejects.jsonl")
-        check_apart(input_file, rejects)
-        lines = JsonlSource(input_file)
-        return lines, FileRelay(store, rejects, partitions=lines.partitions()), {}
-    from connectors.deadletters import KafkaRelay
-    from connectors.kafka import KafkaSource, connection_config
-    from moderation.app import topic_kinds
-
-    source = KafkaSource(settings.kafka)
-    relay = KafkaRelay(store, connection_config(settings.kafka), partitions=source.partitions())
-    return source, relay, topic_kinds(settings)
-
-
-def _log_batch(outcome: Outcome) -> None:
-    if outcome.effects.counters:
-        log.info("batch", extra={"fields": outcome.effects.counters})
-
-
-def _end_on_signals(sidecar: Sidecar) -> None:
-    if threading.current_thread() is not threading.main_thread():
-        return
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: sidecar.stop())
-
-
-def _watch(sidecar: Sidecar, bound_s: float) -> None:
-    """End the process when the loop has stood still for too long: a frozen server may never let a call return.
-
-    `os._exit` because a clean end would wait for the very call that hangs; the ledger makes a hard end safe.
-    """
-
-    def watch() -> None:
-        while sidecar.seconds_without_progress < bound_s:
-            if sidecar.ended.wait(min(1.0, bound_s / 4)):
-                return
-        log.error("no progress for %.0f s: a server is frozen. Ending so that a restart can go on.", bound_s)
-        os._exit(FROZEN)
-
-    threading.Thread(target=watch, name="watchdog", daemon=True).start()

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TextIO
+from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
@@ -18,20 +18,24 @@ from moderation.text.terminal import visible
 
 if TYPE_CHECKING:
     from moderation.effects import Assessment
+    from moderation.settings import Settings
     from moderation.stream.ordering import Item
 
 SOME_REJECTED = 7
+NOTHING_JUDGED = 8
 
 
 def score_command(
-    source: Annotated[str, typer.Argument(metavar="FILE|-", help="JSON-lines file of events; - for standard input")],
+    source: Annotated[
+        str, typer.Argument(metavar="FILE|-", help="file of events, one JSON object a line; - for standard input")
+    ],
     output: Annotated[
         Path | None, typer.Option("-o", "--output", help="where to write; default: standard output")
     ] = None,
     rejects: Annotated[Path | None, typer.Option(help="where bad lines go; default: standard error, by number")] = None,
     sort: Annotated[bool, typer.Option("--sort", help="sort the events by time first (holds them in memory)")] = False,
     kind: Annotated[
-        str | None, typer.Option(help="what every line is (post, follow, deletion, label); default: `type` says it")
+        str | None, typer.Option(help="what every line is (post, follow, deletion, label); default: `type` decides")
     ] = None,
     content_only: Annotated[bool, typer.Option("--content-only", help="score the texts and nothing else")] = False,
     config: Annotated[Path | None, typer.Option(help="TOML file with settings (bundles, mapping, lateness)")] = None,
@@ -44,10 +48,13 @@ def score_command(
 
     Example:  moderation score events.jsonl -o scores.jsonl --rejects bad.jsonl
 
-    Exit codes: 0 all lines read; 7 some lines were rejected; 2 wrong arguments or settings; 3 a bundle is unusable.
+    Exit codes: 0 all lines read; 7 some lines were rejected; 8 no post had an account and a time, so none could be
+    judged; 2 wrong arguments or settings; 3 a bundle is unusable.
     """
-    from connectors.jsonl import lines_or_standard_input, numbered_lines
-    from moderation.offline import Moderator, batched_in_order, read_item, sorted_by_time, within_lateness
+    from connectors.record_files import file_or_standard_input, numbered_records
+    from moderation.events.reading import RecordReader
+    from moderation.events.resolution import JUDGED_BY, Resolution
+    from moderation.offline import read_items
     from moderation.settings import load_settings
 
     chosen = next((known for known in KINDS if known == kind), None)
@@ -55,36 +62,62 @@ def score_command(
         raise SettingsError(f"--kind takes one of {', '.join(KINDS)}, not {kind!r}")
     settings = load_settings(config)
     with ExitStack() as stack:
-        stream = stack.enter_context(lines_or_standard_input(source))
+        stream = stack.enter_context(file_or_standard_input(source))
         check_apart(None if source == "-" else Path(source), output, rejects)
         out = writer(stack, output)
         bad = Rejects(writer(stack, rejects) if rejects is not None else None)
         mapping = settings.field_mapping()
-        items: Iterable[Item] = (read_item(n, line, mapping=mapping, kind=chosen) for n, line in numbered_lines(stream))
+        needed = () if content_only else JUDGED_BY
+        reader = RecordReader(mapping, resolution=Resolution(mapping, needed=needed))
+        items: Iterable[Item] = read_items(numbered_records(stream, source), reader, kind=chosen)
+        totals = None
         if content_only:
             _content_only(items, out, bad, settings)
         else:
-            moderator = Moderator.load(
-                detector=settings.detector,
-                risk=settings.risk,
-                platform_id=settings.platform_id,
-                graph_epoch_s=settings.state.graph_epoch_s,
-                max_text_bytes=settings.max_text_bytes,
-                threads=settings.detector_threads,
-            )
-            ordered = sorted_by_time(items) if sort else within_lateness(items, settings.state.lateness_s * 1000)
-            lines = (
-                (number, as_json(assessment))
-                for batch in batched_in_order(bad.taken_from(ordered), settings.batch.max_records)
-                for number, assessment in moderator.judge(batch)
-            )
-            for _, line in sorted(lines) if sort else lines:
-                out.write(line + "\n")
+            totals = _judge(items, out, bad, settings, sort=sort)
+        reader.resolution.finish()
+        if totals is not None:
+            _conclude({**totals, "dead_letters": bad.count})
     if bad.count:
         raise typer.Exit(SOME_REJECTED)
 
 
-def _content_only(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Any) -> None:
+def _judge(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Settings, *, sort: bool) -> dict[str, int]:
+    """Write one line per post in the order of the input, and return what was counted."""
+    from moderation.offline import Moderator, batched_in_order, sorted_by_time, within_lateness
+
+    moderator = Moderator.load(
+        detector=settings.detector,
+        risk=settings.risk,
+        platform_id=settings.platform_id,
+        graph_epoch_s=settings.state.graph_epoch_s,
+        max_text_bytes=settings.max_text_bytes,
+        threads=settings.detector_threads,
+    )
+    ordered = sorted_by_time(items) if sort else within_lateness(items, settings.state.lateness_s * 1000)
+    lines = (
+        (number, as_json(assessment))
+        for batch in batched_in_order(bad.taken_from(ordered), settings.batch.max_records)
+        for number, assessment in moderator.judge(batch)
+    )
+    for _, line in sorted(lines) if sort else lines:
+        out.write(line + "\n")
+    return dict(moderator.totals)
+
+
+def _conclude(totals: dict[str, int]) -> None:
+    """Print the counts on standard error, and end with an exit code of its own where nothing was judged."""
+    from moderation.stream.summary import nothing_judged, summary
+
+    sys.stderr.write(summary(totals) + "\n")
+    why = nothing_judged(totals)
+    if why is not None:
+        sys.stderr.write(f"{why}. To score texts alone, use --content-only.\n")
+        if not totals["dead_letters"]:
+            raise typer.Exit(NOTHING_JUDGED)
+
+
+def _content_only(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Settings) -> None:
     from moderation.detector import load_detector
     from moderation.events import Post
 
@@ -171,7 +204,7 @@ class Rejects:
 
     def _write(self, item: Item, reason: str) -> None:
         self.count += 1
-        number = item.origin.offset
+        number = item.origin.offset + 1
         if self._file is None:
             sys.stderr.write(f"line {number}: {visible(reason)}\n")
             return

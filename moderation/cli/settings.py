@@ -41,7 +41,7 @@ def rows() -> Iterator[tuple[str, str, str]]:
 
 def _spelled(info: FieldInfo) -> str:
     default = info.get_default(call_default_factory=True)
-    if default is None or default == {}:
+    if default in (None, {}, ()):
         return "none"
     if isinstance(default, SecretStr):
         default = default.get_secret_value()

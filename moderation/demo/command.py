@@ -116,7 +116,7 @@ def _replay(console: Console, settings: Settings, platform: Platform, out: Path)
 
     from connectors.reviewdb.engine import open_engine
     from connectors.reviewdb.schema import upgrade
-    from moderation.cli.run import run_sidecar
+    from moderation.app import run_sidecar
     from moderation.demo.observed import Observed
     from moderation.stream.pipeline import Outcome
     from moderation.telemetry.logs import set_up_logging

@@ -58,7 +58,7 @@ class FeatureExtractor:
         if isinstance(event, Follow):
             follows = event.action == "follow"
             self._state.follows.apply(event.account_id, event.target_account_id, event.at_ms, follows=follows)
-        elif isinstance(event, Deletion):
+        elif isinstance(event, Deletion) and event.account_id is not None:
             self._state.windows.add(f"deleted:{event.account_id}", event.post_id, event.at_ms)
 
     def extract(self, post: Post) -> FeatureVector:

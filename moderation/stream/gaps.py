@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from moderation.effects import Partition
 from moderation.mapping import Kind
 from moderation.state import PlatformState
 from moderation.stream.ordering import Item
+from moderation.values.bounds import record_time
 
 NEVER_MS = 2**62
 """Later than any event: no window is known yet."""
@@ -26,8 +28,10 @@ class GapWatch:
         gaps: Iterable[Partition],
         holding: Mapping[Partition, int],
         kinds: Mapping[str, Kind | None],
+        now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
     ) -> None:
         """Wait for those of the partitions with *gaps* whose log is not empty: *holding* has the end of each."""
+        self._now_ms = now_ms
         self._state = state
         self._waiting = dict(holding)
         self._before_ms = state.degraded_since_ms
@@ -48,7 +52,8 @@ class GapWatch:
         for item in items:
             if item.at_ms is not None and item.origin.partition in self._waiting:
                 del self._waiting[item.origin.partition]
-                self._latest_ms = max(item.at_ms, item.origin.timestamp_ms or 0, self._latest_ms)
+                written_ms = record_time(item.origin.timestamp_ms, self._now_ms()) or 0
+                self._latest_ms = max(item.at_ms, written_ms, self._latest_ms)
         if not self._waiting:
             self._state.mark_degraded(self._latest_ms, graph_lost=False)
 

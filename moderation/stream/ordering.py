@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from moderation.effects import Origin, Partition
-from moderation.events import BadRecord, Event, EventKey
+from moderation.events import BadRecord, Event, EventKey, Ignored
 
 # A batch has a deadline, so whatever is judged together is bounded.
 _LARGEST_TIE = 256
@@ -21,22 +21,22 @@ _LARGEST_TIE_BYTES = 128 * 1024
 
 @dataclass(frozen=True)
 class Item:
-    """One record on its way: decoded or refused, with the place it came from."""
+    """One record on its way: decoded, refused or ignored, with the place it came from."""
 
     origin: Origin
-    content: Event | BadRecord
+    content: Event | BadRecord | Ignored
     silent: bool = False
     """Part of a rebuild: it restores state and has no other effect."""
 
     @property
     def event(self) -> Event | None:
-        """The event, None where the record was refused."""
-        return None if isinstance(self.content, BadRecord) else self.content
+        """The event, None where the record was refused or ignored."""
+        return None if isinstance(self.content, (BadRecord, Ignored)) else self.content
 
     @property
     def at_ms(self) -> int | None:
         """Event time in milliseconds, None where there is none: such an item goes as soon as its turn comes."""
-        return None if isinstance(self.content, BadRecord) else self.content.at_ms
+        return None if isinstance(self.content, (BadRecord, Ignored)) else self.content.at_ms
 
 
 @dataclass

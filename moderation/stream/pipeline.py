@@ -23,7 +23,7 @@ from moderation.effects import (
     SectionEvidence,
 )
 from moderation.errors import DetectorOverdue
-from moderation.events import BadRecord, Deletion, Follow, Label, Post
+from moderation.events import BadRecord, Deletion, Follow, Ignored, Label, Post
 from moderation.features import FEATURES_VERSION, FeatureExtractor, FeatureVector
 from moderation.risk import Judgement, RiskModel
 from moderation.risk.gate import CONTENT
@@ -83,7 +83,7 @@ class Pipeline:
                 candidate = self._candidate(index, item.content, silent=item.silent)
                 if candidate is not None:
                     candidates.append(candidate)
-            elif not isinstance(item.content, BadRecord):
+            elif not isinstance(item.content, (BadRecord, Ignored)):
                 self._extractor.observe(item.content)
         assessed, overdue = self._assess(candidates)
         if overdue is not None:
@@ -110,6 +110,8 @@ class Pipeline:
             if isinstance(content, BadRecord):
                 effects.dead_letters.append(DeadLetter(origin, content.stage, content.reason))
                 effects.count("dead_letters")
+            elif isinstance(content, Ignored):
+                effects.count("ignored")
             elif not isinstance(content, Post):
                 self._note(effects, content)
         for item in left:  # posts of the same time are not in the order of their offsets
@@ -136,6 +138,8 @@ class Pipeline:
             effects.count("follows")
         elif isinstance(event, Deletion):
             effects.count("deletions")
+            if event.account_id is None:
+                effects.count("deletions_without_account")
             effects.deletions.append(PostDeleted(self._platform_id, event.post_id, event.account_id, event.at))
         else:
             effects.count("labels")
@@ -224,6 +228,10 @@ class Pipeline:
             return
         if candidate.vector is None:
             effects.count("posts_without_metadata")
+            if candidate.post.account_id is None:
+                effects.count("posts_without_account")
+            if candidate.post.created_at is None:
+                effects.count("posts_without_time")
         evidence = _evidence(candidate)
         if assessment.flagged:
             effects.flags.append(FlagRaised(assessment, evidence))

@@ -17,7 +17,7 @@ from typing import Literal
 
 from moderation.effects import Effects, Origin, Partition
 from moderation.errors import ConnectionLost, PositionError, RecordsExpired
-from moderation.events import BadRecord, decode
+from moderation.events.reading import RecordReader
 from moderation.mapping import FieldMapping, Kind
 from moderation.ports import Claim, Relay, Source, Store
 from moderation.state import PlatformState
@@ -63,27 +63,23 @@ class LoopConfig:
 
 @dataclass
 class Decoder:
-    """Turns a record into an item: the topic says the kind, the ledger says whether it is only a rebuild."""
+    """Turns a record into an item. The topic decides the kind, the ledger whether the record only rebuilds state."""
 
     kinds: dict[str, Kind | None]
-    mapping: FieldMapping | None
+    mapping: FieldMapping
     live_from: dict[Partition, int] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        self._reader = RecordReader(self.mapping)
+
     def item(self, origin: Origin) -> Item:
-        """The record as an item; what cannot be read becomes one that carries the reason."""
+        """Return the record as an item; one that cannot be read carries the reason."""
         silent = origin.offset < self.live_from.get(origin.partition, 0)
-        # A producer's clock may run ahead, and its events with it: nothing has arrived later than now.
-        stamp_ms, now_ms = origin.timestamp_ms, int(time.time() * 1000)
-        arrival_ms = min(stamp_ms, now_ms) if stamp_ms is not None and stamp_ms > 0 else now_ms
-        if origin.unreadable is not None:
-            return Item(origin, BadRecord("record", origin.unreadable), silent)
-        if origin.value is None:
-            return Item(origin, BadRecord("decode", "the record has no value"), silent)
-        try:
-            kind = self.kinds.get(origin.partition.topic)
-            return Item(origin, decode(origin.value, arrival_ms=arrival_ms, kind=kind, mapping=self.mapping), silent)
-        except BadRecord as bad:
-            return Item(origin, bad, silent)
+        return Item(origin, self._reader.read(origin, self.kinds.get(origin.partition.topic)), silent)
+
+    def finish(self) -> None:
+        """Warn about mapped fields that no record had."""
+        self._reader.resolution.finish()
 
 
 def restore_state(

@@ -29,11 +29,14 @@ class JsonLines(logging.Formatter):
 
 
 class PlainLines(logging.Formatter):
-    """One readable line per record, and its traceback below; nothing in it acts on a terminal."""
+    """One readable line per record with its fields, and its traceback below; nothing in it acts on a terminal."""
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802  # logging's own name
-        """The line itself, which a message with line feeds cannot end."""
-        return visible(super().formatMessage(record))
+        """Return the line with the record's fields as `name=value`; line feeds in a message are escaped."""
+        fields: dict[str, object] = getattr(record, "fields", {})
+        return visible(
+            " ".join([super().formatMessage(record), *(f"{name}={value}" for name, value in fields.items())])
+        )
 
     def format(self, record: logging.LogRecord) -> str:
         """The line and its traceback."""

@@ -74,7 +74,7 @@ def main() -> None:
         import moderation.app as assemble
 
         assemble.Sidecar = OffsetsFirst  # type: ignore[misc]
-    from moderation.cli.run import run_sidecar
+    from moderation.app import run_sidecar
 
     settings = load_settings(arguments.settings)
     set_up_logging(settings.log_format)

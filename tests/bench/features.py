@@ -38,7 +38,7 @@ def events(posts: int, seed: int) -> list[bytes]:
                 text=person_text(rng),
                 account_id=account,
                 created_at=at,
-                client={"ip": f"10.0.{rng.randrange(4)}.{rng.randrange(256)}", "network_kind": "residential"},
+                client={"ip": f"11.0.{rng.randrange(4)}.{rng.randrange(256)}", "network_kind": "residential"},
                 typing={**typing, "intervals_ms": [round(rng.uniform(50, 300), 1) for _ in range(60)]},
                 account={"created_at": "2025-06-01T00:00:00Z", "followers": 3, "following": 5, "posts": 9},
             )

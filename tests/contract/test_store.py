@@ -18,7 +18,7 @@ from connectors.reviewdb.store import ReviewStore
 from moderation.effects import DeadLetter, Effects, Partition
 from moderation.errors import FencedError
 from moderation.ports import Claim
-from tests.contract.samples import HOSTILE, assessment, everything, flag, label, letter, partition, sample
+from tests.contract.samples import HOSTILE, assessment, deletion, everything, flag, label, letter, partition, sample
 
 
 @pytest.fixture
@@ -291,6 +291,11 @@ def test_the_outbox_gives_the_letters_of_the_logs_that_are_asked_for(store: Revi
     assert found(odd, partition()) == letters[:4]
     assert found(odd, limit=1) == [letters[1]], "letters of others in front do not count"
     assert found() == []
+
+
+def test_store_deletion_without_account_is_accepted(store: ReviewStore, claim: Claim) -> None:
+    store.commit(claim, Effects(deletions=[dataclasses.replace(deletion("p8"), account_id=None), deletion("p9")]))
+    assert rows(store, "SELECT post_id FROM deleted_posts") == [("p9",)]
 
 
 def test_labels_count_once(store: ReviewStore, claim: Claim) -> None:

@@ -142,6 +142,51 @@ def test_a_platforms_own_type_is_read_with_a_kind(tmp_path: Path) -> None:
     assert "--kind takes one of" in sentence(moderation("score", "-", "--kind", "pots", cwd=tmp_path), 2)
 
 
+MAPPING = 'detector = "fast"\n[mapping.post]\npost_id = "id"\ntext = "body"\naccount_id = "by"\n'
+
+
+def test_score_text_epoch_in_a_mapping_is_judged(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(f'{MAPPING}created_at = "created_utc"\n')
+    line = json.dumps({"id": "c1", "body": "We walked home.", "by": "u", "created_utc": "1714557601"}).encode()
+    done = moderation("score", "-", "--config", "s.toml", cwd=tmp_path, stdin=line)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["risk"] is not None
+    assert b"1 posts read, 1 judged" in done.stderr
+
+
+def test_score_without_a_usable_time_in_any_post_exits_with_8_and_the_reason(tmp_path: Path) -> None:
+    (tmp_path / "s.toml").write_text(f'{MAPPING}created_at = "time"\n')
+    line = json.dumps({"id": "c1", "body": "We walked home.", "by": "u", "created_utc": 1714557601}).encode()
+    done = moderation("score", "-", "--config", "s.toml", cwd=tmp_path, stdin=b"\n".join([line] * 3))
+    assert done.returncode == 8, done.stderr
+    said = done.stderr.decode()
+    assert "mapping.post.created_at resolved in none of the first 3 records: nothing found at 'time'" in said
+    assert "3 of 3 posts had no usable time (created_at): nothing was judged" in said
+
+
+def test_run_rewritten_file_is_refused_and_a_grown_one_is_read_on(tmp_path: Path) -> None:
+    env = {"MODERATION_DATABASE_URL": "sqlite:///m.sqlite", "MODERATION_DETECTOR": "fast", **KEY}
+    assert moderation("db", "upgrade", cwd=tmp_path, **env).returncode == 0
+    day = tmp_path / "day.jsonl"
+
+    def write(*ids: str) -> None:
+        day.write_text("".join(json.dumps({**POST, "post_id": i, "account_id": i}) + "\n" for i in ids))
+
+    def posts(done: subprocess.CompletedProcess[bytes]) -> int:
+        assert done.returncode == 0, done.stderr
+        return int(json.loads(done.stderr.splitlines()[-1]).get("posts", 0))
+
+    write("mon1", "mon2")
+    assert posts(moderation("run", "--input", "day.jsonl", cwd=tmp_path, **env)) == 2
+    write("mon1", "mon2", "mon3")
+    assert posts(moderation("run", "--input", "day.jsonl", cwd=tmp_path, **env)) == 1
+    write("tue1", "tue2", "tue3", "tue4")
+    refused = moderation("run", "--input", "day.jsonl", cwd=tmp_path, **env)
+    assert "is not the file that was read before" in sentence(refused, 6)
+    restart = {**env, "MODERATION_KAFKA__ON_RECREATED_TOPIC": "restart"}
+    assert posts(moderation("run", "--input", "day.jsonl", cwd=tmp_path, **restart)) == 4
+
+
 def test_sorting_first_takes_lines_in_any_order_and_answers_in_the_order_of_the_input(tmp_path: Path) -> None:
     ids = ["c", "a", "b"]
     lines = [{**POST, "post_id": i, "created_at": f"2026-01-05T{10 + ord(i) - 97}:00:00Z"} for i in ids]

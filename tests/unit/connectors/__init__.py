@@ -1,0 +1,1 @@
+"""Tests of connectors that need no server."""

@@ -18,7 +18,7 @@ FULL = {
     "text": "We walked along the river until the rain stopped.",
     "account_id": "a1",
     "created_at": "2026-02-01T10:00:00+01:00",
-    "client": {"ip": "203.0.113.9", "network_kind": "residential"},
+    "client": {"ip": "9.9.9.9", "network_kind": "residential"},
     "typing": {"duration_ms": 9000, "keystrokes": 60, "intervals_ms": [120, 90.5]},
     "account": {"followers": 12},
 }
@@ -59,6 +59,13 @@ def test_a_full_post_is_read_as_it_is() -> None:
         (b'{"post_id": "p", "text": 5}', "text"),
         (b'{"post_id": "p", "text": "x", "account_id": ""}', "account_id"),
         (b'{"post_id": "\\ud800", "text": "x"}', "post_id"),
+        (b'{"post_id": NaN, "text": "x"}', "post_id"),
+        (b'{"post_id": ' + b"9" * 4301 + b', "text": "x"}', ""),
+        (b'{"post_id": ' + b"9" * 4300 + b', "text": "x"}', "post_id"),
+        (b'{"schema": {"type": "struct"}, "payload": {"post_id": "1", "text": "x"}}', "envelope of Kafka Connect"),
+        (b'{"post_id": Infinity, "text": "x"}', "post_id"),
+        (b'{"post_id": 1e400, "text": "x"}', "post_id"),
+        (b'{"post_id": " ", "text": "x"}', "post_id"),
         (b'{"post_id": "p", "text": "\\ud800}', "JSON"),
         ('{"post_id": "p", "text": "\\ud800"}'.encode("utf-16"), "UTF-8"),
         (b'{"post_id": "\\ud800", "text": ' + b"[" * 100_000, "JSON"),
@@ -82,7 +89,9 @@ def test_a_text_that_a_client_cut_within_an_emoji_is_judged() -> None:
     assert event.account_id == "\U0001f600"
 
 
-@pytest.mark.parametrize("at", ["1970-01-01T00:00:00Z", "1999-12-31T23:59:59Z", "2100-01-01T00:00:00Z"])
+@pytest.mark.parametrize(
+    "at", ["0001-01-01T00:00:00+14:00", "1970-01-01T00:00:00Z", "1999-12-31T23:59:59Z", "2100-01-01T00:00:00Z"]
+)
 def test_a_time_outside_its_bounds_is_refused_before_it_can_move_a_window(at: str) -> None:
     assert reason(json.dumps({**FULL, "created_at": at}))[0] == "time"
 
@@ -98,6 +107,13 @@ def test_five_minutes_ahead_of_arrival_is_still_accepted() -> None:
         ({"client": {"ip": "300.1.2.3"}}, "client.ip"),
         ({"client": {"ip": 12}}, "client.ip"),
         ({"client": "somewhere"}, "client"),
+        ({"client": {"ip": "10.0.0.1"}}, "client.ip:private"),
+        ({"client": {"ip": "64:ff9b::c633:6401"}}, "client.ip:nat64"),
+        ({"client": {"forwarded_for": "9.9.9.9, unknown"}}, "client.forwarded_for"),
+        ({"client": {"device_id": "00000000-0000-0000-0000-000000000000"}}, "client.device_id"),
+        ({"account": {"created_at": "0001-01-01T00:00:00Z"}}, "account.created_at"),
+        ({"account": {"created_at": "1970-01-01T00:00:00Z"}}, "account.created_at"),
+        ({"account": {"created_at": "9999-12-31T23:59:59-14:00"}}, "account.created_at"),
         ({"typing": {"duration_ms": -1}}, "typing.duration_ms"),
         ({"typing": {"keystrokes": 1.5}}, "typing.keystrokes"),
         ({"typing": {"intervals_ms": [1, -2]}}, "typing.intervals_ms"),
@@ -146,9 +162,21 @@ def test_the_topic_says_the_kind_whatever_a_platforms_own_type_field_holds() -> 
 
 
 def test_two_addresses_written_differently_are_one() -> None:
-    read_post = post(client={"ip": "2001:DB8:0:0::1"})
+    read_post = post(client={"ip": "2A00:0:0::1"})
     assert read_post.client is not None
-    assert read_post.client.ip == "2001:db8::1"
+    assert read_post.client.ip == "2a00::1"
+
+
+def test_carrier_nat_address_counts_as_a_mobile_network() -> None:
+    read_post = post(client={"ip": "100.64.3.4", "network_kind": "residential"})
+    assert read_post.client is not None
+    assert (read_post.client.ip, read_post.client.network_kind) == ("100.64.3.4", "mobile")
+
+
+def test_forwarded_for_without_trusted_proxies_is_the_last_hop() -> None:
+    read_post = post(client={"forwarded_for": ["6.6.6.6", "9.9.9.9"]})
+    assert read_post.client is not None
+    assert read_post.client.ip == "9.9.9.9"
 
 
 def test_ties_fall_by_kind_and_identity() -> None:

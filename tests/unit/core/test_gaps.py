@@ -106,3 +106,12 @@ def test_gap_watch_of_logs_that_hold_control_records_only_leaves_the_state_as_it
     gaps = GapWatch(state, [_POSTS], {_POSTS: 5}, {"posts": "post"})
     gaps.note_read({_POSTS: 5})
     assert (gaps.open, state.degraded_since_ms) == (False, None)
+
+
+def test_gap_watch_record_time_in_microseconds_does_not_degrade_later_windows() -> None:
+    state = _state()
+    watch = GapWatch(state, [_POSTS], {_POSTS: 9}, {"posts": "post"}, now_ms=lambda: int(_START.timestamp() * 1000))
+    item = _item(_POSTS, _START, _START)
+    stamp_us = int(_START.timestamp() * 1_000_000)
+    watch.note([Item(Origin(_POSTS, 4, stamp_us, None, item.origin.value), item.content)])
+    assert state.window_is_known(int((_START + timedelta(days=2)).timestamp() * 1000), _DAY_MS)

@@ -9,7 +9,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from moderation.cli.run import _doors
+from moderation.app import _connectors
 from moderation.errors import InputError
 from moderation.lab.commands.simulate import simulate_command
 from moderation.settings import load_settings
@@ -34,4 +34,4 @@ def test_a_replay_does_not_feed_on_its_own_rejects(tmp_path: Path) -> None:
     events.write_text("{broken\n", encoding="utf-8")
     never_asked: Any = None
     with pytest.raises(InputError, match="given twice"):
-        _doors(load_settings(None), never_asked, events, events)
+        _connectors(load_settings(None), never_asked, events, events)

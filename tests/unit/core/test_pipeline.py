@@ -7,7 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from moderation.cli.score import as_json
 from moderation.effects import Assessment, Origin, Partition
-from moderation.events import BadRecord
+from moderation.events import BadRecord, Ignored
+from moderation.features.catalogue import FEATURES
+from moderation.mapping import FieldMapping
 from moderation.stream.audit import AuditSampling
 from moderation.stream.ordering import Item
 from moderation.stream.pipeline import Outcome
@@ -15,12 +17,12 @@ from moderation.stream.sidecar import Decoder
 from tests.unit.core.doubles import WordDetector, new_pipeline, new_state
 
 LANE = Partition("c", "posts", "t", 0)
-FULL = {"account_id": "a", "created_at": "2026-01-01T00:00:00Z", "client": {"ip": "192.0.2.1"}}
+FULL = {"account_id": "a", "created_at": "2026-01-01T00:00:00Z", "client": {"ip": "9.9.2.1"}}
 
 
 def item(offset: int, event: object, live_from: int = 0) -> Item:
     raw = event if isinstance(event, bytes) else json.dumps(event).encode()
-    return Decoder({}, None, {LANE: live_from}).item(Origin(LANE, offset, 1_790_000_000_000, None, raw))
+    return Decoder({}, FieldMapping({}), {LANE: live_from}).item(Origin(LANE, offset, 1_790_000_000_000, None, raw))
 
 
 def outcome(*events: object, live_from: int = 0) -> Outcome:
@@ -39,7 +41,7 @@ def test_a_producer_whose_clock_runs_ahead_moves_no_window() -> None:
     ahead = datetime.now(UTC) + timedelta(days=3)
     event = robot("p1", created_at=ahead.isoformat())
     origin = Origin(LANE, 0, int(ahead.timestamp() * 1000), None, json.dumps(event).encode())
-    found = Decoder({}, None, {}).item(origin).content
+    found = Decoder({}, FieldMapping({}), {}).item(origin).content
     assert isinstance(found, BadRecord)
     assert found.stage == "time"
 
@@ -63,7 +65,7 @@ def test_a_flag_carries_everything_that_makes_it_reproducible() -> None:
     assert len(flag.assessment.detector_version) == 64
     assert flag.evidence.text == "I am a robot."
     assert flag.evidence.address_hash is not None
-    assert "192.0.2.1" not in repr(flag)
+    assert "9.9.2.1" not in repr(flag)
 
 
 def test_a_post_without_account_or_time_is_scored_and_never_flagged() -> None:
@@ -81,7 +83,7 @@ def test_the_same_post_again_is_a_no_op_and_another_text_is_a_revision() -> None
 
 def test_a_repeat_is_a_no_op_whatever_came_in_between_and_on_a_rebuild_too() -> None:
     between = robot("q", created_at="2026-01-01T00:00:20Z", account_id="b")
-    again = robot("p", created_at="2026-01-01T00:00:30Z", client={"ip": "192.0.2.9"})
+    again = robot("p", created_at="2026-01-01T00:00:30Z", client={"ip": "9.9.2.9"})
     events = [robot("p"), between, robot("p"), again]
     live, rebuilt = new_state(), new_state()
     found = new_pipeline(live).process([item(n, event) for n, event in enumerate(events)])
@@ -165,3 +167,36 @@ def test_what_was_hidden_in_a_text_is_told_beside_a_flag_and_moves_no_risk() -> 
     assert told.reasons[:-1] == clean.reasons
     assert told.reasons[-1].sentence.startswith("Hidden in the text: ")
     assert "invisible characters" in told.reasons[-1].sentence
+
+
+def test_pipeline_ignored_record_moves_the_position_and_has_no_other_effect() -> None:
+    origin = Origin(LANE, 7, None, None, b"{}")
+    found = new_pipeline(new_state()).process([Item(origin, Ignored())])
+    assert found.effects.positions == {LANE: 8}
+    assert found.effects.counters == {"ignored": 1}
+    assert not found.effects.dead_letters
+    assert new_pipeline(new_state()).process([Item(origin, Ignored(), silent=True)]).effects.counters == {}
+
+
+def test_pipeline_deletion_without_account_is_passed_on_and_counted() -> None:
+    state = new_state()
+    event = {"type": "deletion", "post_id": "p", "at": "2026-01-01T00:00:00Z"}
+    found = new_pipeline(state).process([item(0, event)])
+    (deletion,) = found.effects.deletions
+    assert (deletion.post_id, deletion.account_id) == ("p", None)
+    assert found.effects.counters["deletions_without_account"] == 1
+
+
+def test_pipeline_posts_that_cannot_be_judged_are_counted_by_what_they_lack() -> None:
+    found = outcome({"post_id": "1", "text": "x"}, {"post_id": "2", "text": "x", "account_id": "a"}, robot("3"))
+    counters = found.effects.counters
+    assert (counters["posts"], counters["posts_without_metadata"]) == (3, 2)
+    assert (counters["posts_without_account"], counters["posts_without_time"]) == (1, 2)
+
+
+def test_pipeline_accounts_behind_one_private_address_have_no_network_features() -> None:
+    posts = [robot(f"p{n}", account_id=f"a{n}", client={"ip": "10.0.0.1"}) for n in range(30)]
+    found = outcome(*posts)
+    network = [index for index, feature in enumerate(FEATURES) if feature.family == "network"]
+    assert {assessment.features[index] for assessment in assessed(found) for index in network} == {None}
+    assert found.effects.counters["invalid:client.ip:private"] == 30

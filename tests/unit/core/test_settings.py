@@ -24,7 +24,7 @@ def test_a_file_and_variables_are_joined_and_the_variable_wins(tmp_path: Path, m
     monkeypatch.setenv("MODERATION_KAFKA__POSTS", "b")
     settings = load_settings(file)
     assert (settings.platform_id, settings.kafka.posts, settings.kafka.follows) == ("forum", "b", "f")
-    assert settings.mapping["post"]["text"].path == "d.body"
+    assert settings.mapping.post["text"].path == "d.body"
     assert settings.kafka.topics() == {"post": "b", "follow": "f"}
 
 
@@ -37,11 +37,18 @@ def test_a_file_and_variables_are_joined_and_the_variable_wins(tmp_path: Path, m
         ("previous_address_key = 'x'", "belong together"),
         ("previous_address_key_file = 'x'", "belong together"),
         ("[mapping.comment]\ntext = 'x'", "mapping"),
-        ("[mapping.post]\ntexxt = 'x'", "mapping: 'texxt' is no field of a post"),
+        ("[mapping.post]\ntexxt = 'x'", "mapping.post: 'texxt' is no field of a post"),
         ("[mapping.post]\n'client.adress' = 'x'", "'client.adress' is no field of a post"),
         ("[mapping.follow]\n'client.ip' = 'x'", "'client.ip' is no field of a follow"),
         ("[mapping.post]\ninvalid = 'x'", "'invalid' is no field of a post"),
-        ("[mapping.post]\ntext = { path = 'x', equals = 'y' }", "takes no 'equals'"),
+        ("[mapping.post]\ntext = { path = 'x', unit = 's' }", "'text' takes no unit 's'"),
+        ("[mapping.post]\ncreated_at = { path = 'x', unit = 'ms' }", "'created_at' takes no unit 'ms'"),
+        ("[mapping.post]\ntext = 'a..b'", "mapping.post.text.path: 'a..b' is not a JMESPath expression"),
+        ("[mapping.post]\ntext = 'upper(a)'", "calls upper"),
+        ("[mapping]\nignore = ['!data.id']", r"write the path in parentheses, as in !\(a\.b\)"),
+        ("[mapping]\nignore = ['a ==']", "mapping.ignore: 'a ==' is not a JMESPath expression"),
+        ("[mapping]\ntime_zone = 'Middle/Earth'", "'Middle/Earth' is not a time zone"),
+        ("[mapping]\ntrusted_proxies = ['10.0.0.0/33']", "mapping.trusted_proxies"),
         ("= 3", "not valid TOML"),
     ],
 )
@@ -67,7 +74,7 @@ def test_a_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         ("MODERATION_MAPPING", "x", "MODERATION_MAPPING stands for a whole section"),
         ("MODERATION_KAFKA", "x", "MODERATION_KAFKA__NAME"),
         ("MODERATION_KAFKA", "[1]", "kafka"),
-        ("MODERATION_MAPPING__POST", "x", "mapping"),
+        ("MODERATION_MAPPING__POST", "x", "MODERATION_MAPPING stands"),
         ("MODERATION_KAFKA__POSTZ", "x", "kafka.postz is no setting"),
     ],
 )

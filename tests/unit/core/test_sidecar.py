@@ -12,6 +12,7 @@ import pytest
 
 from moderation.effects import Partition
 from moderation.errors import FencedError, PositionError
+from moderation.mapping import FieldMapping
 from moderation.state import PlatformState
 from moderation.state.epochs import GraphEpochs
 from moderation.stream.sidecar import Decoder, LoopConfig, Sidecar
@@ -68,7 +69,7 @@ def sidecar(
         source=MemorySource(log),
         store=store,
         relay=MemoryRelay(store),
-        decoder=Decoder({"posts": "post"}, None),
+        decoder=Decoder({"posts": "post"}, FieldMapping({})),
         build=new_pipeline,
         new_state=new_state,
         load_state=load,

@@ -22,3 +22,9 @@ def test_hostile_text_is_spelled_out(form: logging.Formatter) -> None:
 def test_the_json_form_keeps_the_text() -> None:
     line = JsonLines().format(logging.LogRecord("moderation", logging.INFO, "", 0, "%s", (ACTING,), None))
     assert json.loads(line)["message"] == ACTING
+
+
+def test_text_form_keeps_counters() -> None:
+    record = logging.LogRecord("moderation", logging.INFO, "", 0, "batch", (), None)
+    record.fields = {"posts": 300, "posts_without_time": 300}
+    assert PlainLines("%(message)s").format(record) == "batch posts=300 posts_without_time=300"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import typer.main
 
+from moderation.app import FROZEN
 from moderation.cli import COMMANDS, build_app
-from moderation.cli.run import FROZEN
 from moderation.cli.settings import as_markdown
 from moderation.errors import ModerationError
 from moderation.settings import Settings

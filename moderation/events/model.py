@@ -1,18 +1,16 @@
-"""The four kinds of event, validated at the edge: a broken record is refused, a bad optional value goes missing."""
+"""The four kinds of event: an invalid required value is an error, an invalid optional value is missing and named."""
 
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
 from pydantic import (
+    AfterValidator,
     AwareDatetime,
     BaseModel,
     BeforeValidator,
@@ -20,34 +18,22 @@ from pydantic import (
     Field,
     Strict,
     StringConstraints,
-    TypeAdapter,
     ValidationError,
     ValidationInfo,
     WrapValidator,
     model_validator,
 )
-from pydantic_core import PydanticCustomError, from_json
+from pydantic_core import PydanticCustomError
 
-from moderation.mapping import KINDS, TYPE, VERSION, FieldMapping, Kind
+from moderation.values.addresses import parse_address
+from moderation.values.bounds import milliseconds
+from moderation.values.identifiers import MAX_LENGTH, identifier, is_placeholder_device
 
 SCHEMA_VERSION = 1
-EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
-MAX_AHEAD_MS = 5 * 60 * 1000
 MAX_INTERVALS = 4096
-MAX_ID_LENGTH = 512
 
 INVALID_KEY = "invalid"
 PARTS = ("client", "typing", "account")
-_HALF = re.compile(rb"\\u[dD][89a-fA-F]")
-
-
-class BadRecord(Exception):
-    """A record that no retry can mend; becomes a dead letter. `stage` says where it failed."""
-
-    def __init__(self, stage: Literal["record", "decode", "time"], reason: str) -> None:
-        super().__init__(reason)
-        self.stage: Literal["record", "decode", "time"] = stage
-        self.reason = reason
 
 
 def _missing_if_invalid(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
@@ -73,20 +59,25 @@ def _rfc3339_only(value: Any) -> Any:
 
 
 def _address(value: Any) -> str:
-    if not isinstance(value, str):
-        raise PydanticCustomError("ip_address", "not an IP address")
     try:
-        return str(ipaddress.ip_address(value.strip()))
+        return str(parse_address(value))
     except ValueError:
         raise PydanticCustomError("ip_address", "not an IP address") from None
 
 
+def _device(value: str) -> str:
+    if is_placeholder_device(value):
+        raise PydanticCustomError("device_id", "a placeholder that names no device")
+    return value
+
+
 LENIENT = WrapValidator(_missing_if_invalid)
-Id = Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_LENGTH)]
+Id = Annotated[str, BeforeValidator(identifier), StringConstraints(max_length=MAX_LENGTH)]
 Time = Annotated[AwareDatetime, BeforeValidator(_rfc3339_only)]
 OptionalId = Annotated[Id | None, LENIENT]
 OptionalTime = Annotated[Time | None, LENIENT]
 OptionalText = Annotated[Annotated[str, StringConstraints(max_length=4096)] | None, LENIENT]
+OptionalIds = Annotated[tuple[Id, ...] | None, LENIENT]
 OptionalTexts = Annotated[tuple[str, ...] | None, LENIENT]
 Count = Annotated[Annotated[int, Field(ge=0, le=10**12)] | None, LENIENT]
 Flag = Annotated[bool | None, LENIENT]
@@ -103,11 +94,11 @@ class _Part(BaseModel):
 
 
 class Client(_Part):
-    """Where a post came from, as far as the platform tells."""
+    """Where a post came from, as far as the platform sends it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True, title="client")
     ip: Address = None
-    device_id: OptionalId = None
+    device_id: Annotated[Annotated[Id, AfterValidator(_device)] | None, LENIENT] = None
     user_agent: OptionalText = None
     utc_offset_min: Annotated[Annotated[int, Field(ge=-900, le=900)] | None, LENIENT] = None
     network_kind: Annotated[NetworkKind | None, LENIENT] = None
@@ -165,10 +156,6 @@ class _Event(_Part):
         raise AssertionError("each kind of event has its own time")
 
 
-def _ms(at: datetime) -> int:
-    return int(at.timestamp() * 1000)
-
-
 class Post(_Event):
     """One post. Only `post_id` and `text` are required; without account or time it is scored, never flagged."""
 
@@ -178,9 +165,12 @@ class Post(_Event):
     created_at: OptionalTime = None
     lang: Annotated[Annotated[str, StringConstraints(max_length=35)] | None, LENIENT] = None
     reply_to_account: OptionalId = None
-    mentions: OptionalTexts = None
+    mentions: OptionalIds = None
     urls: OptionalTexts = None
     surface: OptionalText = None
+    community: OptionalId = None
+    """Where the post was published: a subreddit, channel, forum or product."""
+    thread_id: OptionalId = None
     client: Annotated[Client | None, LENIENT] = None
     typing: Annotated[Typing | None, LENIENT] = None
     account: Annotated[Account | None, LENIENT] = None
@@ -188,7 +178,7 @@ class Post(_Event):
     @property
     def at_ms(self) -> int | None:
         """Event time in milliseconds since the epoch, None without `created_at`."""
-        return None if self.created_at is None else _ms(self.created_at)
+        return None if self.created_at is None else milliseconds(self.created_at)
 
     @cached_property
     def content_hash(self) -> str:
@@ -202,7 +192,7 @@ class Post(_Event):
 
 
 class Follow(_Event):
-    """One account begins or ceases to follow another."""
+    """One account follows another, or stops doing so."""
 
     account_id: Id
     target_account_id: Id
@@ -212,20 +202,20 @@ class Follow(_Event):
     @property
     def at_ms(self) -> int:
         """Event time in milliseconds since the epoch."""
-        return _ms(self.at)
+        return milliseconds(self.at)
 
 
 class Deletion(_Event):
-    """A post is gone; its flag is marked and the retention clock starts."""
+    """A post is gone; its flag is marked and the retention clock starts. Some platforms do not send whose it was."""
 
     post_id: Id
-    account_id: Id
+    account_id: Id | None = None
     at: Time
 
     @property
     def at_ms(self) -> int:
         """Event time in milliseconds since the epoch."""
-        return _ms(self.at)
+        return milliseconds(self.at)
 
 
 class Label(_Event):
@@ -235,7 +225,7 @@ class Label(_Event):
     account_id: Id | None = None
     verdict: Literal["confirmed", "not_a_violation", "uncertain"]
     at: Time
-    source: Annotated[str, StringConstraints(min_length=1, max_length=MAX_ID_LENGTH)]
+    source: Annotated[str, StringConstraints(min_length=1, max_length=MAX_LENGTH)]
 
     @model_validator(mode="after")
     def _has_subject(self) -> Label:
@@ -246,103 +236,10 @@ class Label(_Event):
     @property
     def at_ms(self) -> int:
         """Event time in milliseconds since the epoch."""
-        return _ms(self.at)
+        return milliseconds(self.at)
 
 
 Event = Post | Follow | Deletion | Label
-_MODELS: dict[Kind, type[_Event]] = {"post": Post, "follow": Follow, "deletion": Deletion, "label": Label}
-_PARTS: dict[str, type[_Part]] = {"client": Client, "typing": Typing, "account": Account}
-_ADAPTERS: dict[Kind, TypeAdapter[Any]] = {kind: TypeAdapter(model) for kind, model in _MODELS.items()}
-
-
-def _describe(error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    where = ".".join(str(part) for part in first["loc"])
-    return f"{where}: {first['msg']}" if where else str(first["msg"])
-
-
-def mappable_fields(kind: Kind) -> frozenset[str]:
-    """Names that a mapping of this kind may give a path to; `client.ip` for the fields of a part."""
-    names = {*_MODELS[kind].model_fields, TYPE} - {INVALID_KEY}
-    if kind == "post":
-        names |= {f"{part}.{field}" for part, model in _PARTS.items() for field in model.model_fields}
-    return frozenset(names)
-
-
-def _kind_of(raw: dict[str, Any], mapping: FieldMapping | None) -> Kind:
-    mapped = mapping.kind_of(raw) if mapping is not None else None
-    if mapped is not None:
-        return mapped
-    named = raw.get(TYPE)
-    if named is None and (mapping is None or not mapping.tells("post")):
-        return "post"
-    for kind in KINDS:
-        if named == kind:
-            return kind
-    if mapping is not None and "post" in mapping.paths and not mapping.tells("post"):
-        return "post"
-    raise BadRecord("decode", f"type: {named!r:.60} is none of {', '.join(KINDS)}")
-
-
-def decode(
-    value: bytes | str,
-    *,
-    arrival_ms: int,
-    kind: Kind | None = None,
-    mapping: FieldMapping | None = None,
-) -> Event:
-    """Read one record as an event.
-
-    `arrival_ms` is when the record reached the platform's log (milliseconds since the epoch): an event may lie at
-    most five minutes after it. `kind` is what the topic holds; None where kinds share a stream and the mapping's paths
-    for `type`, or else the record's own `type`, tell them apart. Raises BadRecord when the structure, an identity or
-    the time cannot be used; invalid optional values become missing and are named in `invalid`.
-    """
-    try:
-        raw = from_json(value, allow_inf_nan=True)
-    except ValueError as error:
-        raw = _with_halves(value)
-        if raw is None:
-            raise BadRecord("decode", f"not JSON in UTF-8: {error}") from None
-    if not isinstance(raw, dict):
-        raise BadRecord("decode", "not a JSON object")
-    invalid: list[str] = []
-    actual = kind or _kind_of(raw, mapping)
-    if mapping is not None:
-        raw = mapping.apply(raw, actual, invalid)
-    raw = {name: item for name, item in raw.items() if item is not None and name not in (INVALID_KEY, TYPE)}
-    version = raw.get(VERSION, SCHEMA_VERSION)
-    if not isinstance(version, int) or isinstance(version, bool) or version != SCHEMA_VERSION:
-        raise BadRecord("decode", f"schema_version: {version!r:.40} is unknown; this version reads {SCHEMA_VERSION}")
-    try:
-        event: Event = _ADAPTERS[actual].validate_python(raw, context={INVALID_KEY: invalid})
-    except ValidationError as error:
-        raise BadRecord("decode", _describe(error)) from None
-    _check_time(event, arrival_ms)
-    return event.model_copy(update={"invalid": tuple(invalid)}) if invalid else event
-
-
-def _with_halves(value: bytes | str) -> object:
-    """Read JSON in which a text was cut within an emoji, which pydantic refuses and many clients write; else None.
-
-    A text with half a character is judged as any other; an identity with one is refused.
-    """
-    if not _HALF.search(value.encode("utf-8", "replace") if isinstance(value, str) else value):
-        return None
-    try:
-        return json.loads(value if isinstance(value, str) else value.decode("utf-8"))
-    except (ValueError, RecursionError):
-        return None
-
-
-def _check_time(event: Event, arrival_ms: int) -> None:
-    at = event.at_ms
-    if at is None:
-        return
-    if at < EARLIEST.timestamp() * 1000:
-        raise BadRecord("time", "the event's time lies before 2000-01-01")
-    if at > arrival_ms + MAX_AHEAD_MS:
-        raise BadRecord("time", "the event's time lies more than 5 minutes after its arrival")
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,162 @@
+"""Records from a file of any usual form: JSON lines, an array, indented JSON; plain, gzip, zstd; UTF-8 or UTF-16."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import re
+import sys
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import zstandard
+from pydantic_core import from_json
+
+from moderation.errors import InputError
+from moderation.events.wire import SIGNATURES
+
+CHUNK = 1 << 16
+_TOKEN = re.compile(rb'["{}\[\]]')
+_IN_STRING = re.compile(rb'\\.|"', re.DOTALL)
+
+
+def open_file(path: str) -> BinaryIO:
+    """Return the bytes of a file. Raises InputError."""
+    try:
+        return Path(path).open("rb")
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}") from None
+
+
+def file_or_standard_input(path: str) -> AbstractContextManager[BinaryIO]:
+    """Return the bytes of a file, closed at the end, or those of standard input for `-`, which stays open.
+
+    Raises InputError.
+    """
+    return nullcontext(sys.stdin.buffer) if path == "-" else open_file(path)
+
+
+def numbered_records(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
+    """Yield the number, from 0, and the bytes of each record; empty lines are numbered and left out.
+
+    A record is a line, or an item where the file is an array or its JSON is indented over several lines. *name* is the
+    file's, for messages. Raises InputError for a damaged file, and for another format by its name.
+    """
+    try:
+        chunks = _plain_chunks(_buffered(stream), name)
+        first = next(chunks, b"")
+        depth = _array_or_documents(first)
+        every = chain([first], chunks)
+        if depth is None:
+            yield from ((number, line.strip()) for number, line in enumerate(_lines(every)) if line.strip())
+        else:
+            yield from enumerate(_documents(every, depth))
+    except (EOFError, zlib.error, gzip.BadGzipFile, zstandard.ZstdError, UnicodeDecodeError) as error:
+        raise InputError(f"{name} is damaged: {error}") from None
+
+
+def _buffered(stream: BinaryIO) -> io.BufferedReader:
+    return stream if isinstance(stream, io.BufferedReader) else io.BufferedReader(cast(io.RawIOBase, stream))
+
+
+def _plain_chunks(stream: io.BufferedReader, name: str) -> Iterator[bytes]:
+    """The decompressed content in UTF-8, without a byte-order mark."""
+    head = stream.peek(8)
+    if head.startswith(b"\x1f\x8b"):
+        stream = io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=stream)))
+        head = stream.peek(8)
+    elif head.startswith(b"\x28\xb5\x2f\xfd"):
+        reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
+        stream = io.BufferedReader(cast(io.RawIOBase, reader))
+        head = stream.peek(8)
+    if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        yield from _utf8(stream)
+        return
+    for signature, found in SIGNATURES:
+        if head.startswith(signature):
+            raise InputError(
+                f"{name} is {found}; expected JSON, one record a line (plain, or compressed by gzip or zstd)"
+            )
+    if head.startswith(codecs.BOM_UTF8):
+        stream.read(len(codecs.BOM_UTF8))
+    while chunk := stream.read1(CHUNK):
+        yield chunk
+
+
+def _utf8(stream: io.BufferedReader) -> Iterator[bytes]:
+    decoder = codecs.getincrementaldecoder("utf-16")()
+    while chunk := stream.read1(CHUNK):
+        yield decoder.decode(chunk).encode("utf-8", "surrogatepass")
+    decoder.decode(b"", final=True)
+
+
+def _array_or_documents(first: bytes) -> int | None:
+    """The nesting depth at which records begin: 1 in an array, 0 in indented JSON; None for one record a line."""
+    start = first.lstrip()
+    if start.startswith(b"["):
+        return 1
+    line, newline, _ = start.partition(b"\n")
+    if not line.startswith(b"{") or not newline:
+        return None
+    try:
+        from_json(line)
+    except ValueError:
+        return 0 if b"}" not in line.rpartition(b"{")[2] and not line.rstrip().endswith(b"}") else None
+    return None
+
+
+def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    waiting: list[bytes] = []
+    for chunk in chunks:
+        head, newline, rest = chunk.partition(b"\n")
+        waiting.append(head)
+        if not newline:
+            continue
+        yield b"".join(waiting)
+        *complete, last = rest.split(b"\n")
+        yield from complete
+        waiting = [last]
+    yield b"".join(waiting)
+
+
+def _documents(chunks: Iterable[bytes], base: int) -> Iterator[bytes]:
+    """The JSON values at nesting depth *base*, as they are written; what else is between them is yielded as well."""
+    buffer = bytearray()
+    place = depth = start = 0  # `start` is where the present document, or what is between two, begins
+    in_string = False
+    for chunk in chunks:
+        buffer += chunk
+        while found := (_IN_STRING if in_string else _TOKEN).search(buffer, place):
+            place = found.end()
+            token = found.group()
+            if in_string or token == b'"':
+                in_string = in_string != (token == b'"')
+            elif token in b"{[":
+                if depth <= base:
+                    yield from _between(buffer[start : found.start()])
+                    start = found.start() if depth == base else place
+                depth += 1
+            else:
+                depth = max(0, depth - 1)
+                if depth == base:
+                    yield bytes(buffer[start:place])
+                    start = place
+                elif depth < base:
+                    yield from _between(buffer[start : found.start()])
+                    start = place
+        half_escape = in_string and place < len(buffer) and buffer.endswith(b"\\")
+        place = len(buffer) - half_escape
+        del buffer[:start]
+        place, start = place - start, 0
+    rest = buffer.strip(b" \t\r\n,")
+    if rest:
+        yield bytes(rest)
+
+
+def _between(text: bytearray) -> Iterator[bytes]:
+    return (bytes(part.strip()) for part in text.split(b",") if part.strip())

@@ -1,0 +1,199 @@
+"""Decodes a record into an event: the structure must hold, invalid optional values become missing and are named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from moderation.events.fields import FORWARDED_FOR, MODELS
+from moderation.events.model import INVALID_KEY, SCHEMA_VERSION, Event, Post
+from moderation.events.wire import NotAnObject, read_object
+from moderation.mapping import KINDS, TYPE, VERSION, FieldMapping, Kind, Mapped, RecordInfo
+from moderation.values.addresses import client_address
+from moderation.values.bounds import EARLIEST_MS, MAX_AHEAD_MS, account_time
+
+_ADAPTERS: dict[Kind, TypeAdapter[Any]] = {kind: TypeAdapter(model) for kind, model in MODELS.items()}
+_UNMAPPED = FieldMapping({})
+_NO_INFO = RecordInfo()
+
+OnMapped = Callable[[Kind, Mapped, "list[str]"], None]
+"""Takes the kind of a record, its mapped fields and the names of those that are invalid."""
+
+
+class BadRecord(Exception):
+    """A record that no retry can make readable; it becomes a dead letter. `stage` is where it failed."""
+
+    def __init__(self, stage: Literal["record", "decode", "time"], reason: str) -> None:
+        super().__init__(reason)
+        self.stage: Literal["record", "decode", "time"] = stage
+        self.reason = reason
+
+
+class Ignored(Exception):
+    """A record that a rule of the mapping skips: it is counted and has no other effect."""
+
+
+def decode(
+    value: bytes | str | None,
+    *,
+    arrival_ms: int,
+    kind: Kind | None = None,
+    mapping: FieldMapping | None = None,
+    info: RecordInfo = _NO_INFO,
+    on_mapped: OnMapped | None = None,
+) -> Event:
+    """Decode one record.
+
+    Args:
+        value: the record's bytes or text; None for a tombstone.
+        arrival_ms: when the record reached the platform's log, in milliseconds since the epoch. An event may lie at
+            most five minutes after it.
+        kind: what the topic holds; None where kinds share a topic and the conditions of *mapping*, or the record's
+            own `type`, decide.
+        mapping: where our fields are in the record; None where the record has our names.
+        info: the record's key, headers and timestamp, for mappings and for a deletion without a time.
+        on_mapped: is called with what was found, before validation, and the names of what is invalid.
+
+    Raises:
+        BadRecord: the structure, an identity or the time cannot be used.
+        Ignored: a rule of the mapping skips the record.
+    """
+    mapping = mapping or _UNMAPPED
+    try:
+        found = None if value is None else read_object(value)
+    except NotAnObject as error:
+        raise BadRecord("decode", str(error)) from None
+    record = mapping.with_record(found, info)
+    if mapping.ignores(record):
+        raise Ignored
+    actual = _kind_of(record, kind, mapping, tombstone=found is None)
+    if not mapping.maps(actual):
+        raw = {name: item for name, item in record.items() if item is not None and name not in (INVALID_KEY, TYPE)}
+        mapped = Mapped(raw, {})
+    else:
+        mapped = mapping.apply(record, actual)
+        raw = mapped.nested()
+    invalid = list(mapped.problems)
+    try:
+        return _validated(raw, _Context(actual, arrival_ms, info, mapping, mapped.problems), invalid)
+    finally:
+        if on_mapped is not None:
+            on_mapped(actual, mapped, invalid)
+
+
+@dataclass(frozen=True)
+class _Context:
+    """What validation needs beside the record."""
+
+    kind: Kind
+    arrival_ms: int
+    info: RecordInfo
+    mapping: FieldMapping
+    problems: Mapping[str, str] = field(default_factory=dict)
+
+    def explain(self, error: ValidationError) -> str:
+        """Return the first problem, with the path that leads nowhere or the value that cannot be read."""
+        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        if where in self.problems:
+            return f"{where}: {self.problems[where]}"
+        path = self.mapping.paths(self.kind).get(where)
+        if first["type"] == "missing" and path is not None:
+            return f"{where}: nothing found at {path!r}"
+        return f"{where}: {first['msg']}" if where else str(first["msg"])
+
+
+def _kind_of(record: dict[str, Any], kind: Kind | None, mapping: FieldMapping, *, tombstone: bool) -> Kind:
+    found = mapping.kind_of(record, kind)
+    if found is not None:
+        return found
+    if tombstone:
+        raise BadRecord(
+            "decode",
+            'the record has no value (a tombstone); to skip tombstones, set mapping.ignore = ["_record.tombstone"]',
+        )
+    if kind is not None:
+        if mapping.has_condition(kind):
+            raise BadRecord("decode", f"mapping.{kind}.when is not true for this record")
+        return kind
+    named = record.get(TYPE)
+    for known in KINDS:
+        if named == known and not mapping.has_condition(known):
+            return known
+    if not mapping.has_condition("post") and (named is None or mapping.maps("post")):
+        return "post"
+    conditions = [f"mapping.{known}.when" for known in KINDS if mapping.has_condition(known)]
+    unmet = f", and {' and '.join(conditions)} are not true" if conditions else ""
+    raise BadRecord("decode", f"type: {named!r:.60} is none of {', '.join(KINDS)}{unmet}")
+
+
+def _validated(raw: dict[str, Any], context: _Context, invalid: list[str]) -> Event:
+    version = raw.get(VERSION, SCHEMA_VERSION)
+    if not isinstance(version, int) or isinstance(version, bool) or version != SCHEMA_VERSION:
+        raise BadRecord("decode", f"schema_version: {version!r:.40} is unknown; this version reads {SCHEMA_VERSION}")
+    if isinstance(raw.get("client"), dict):
+        raw = {**raw, "client": _with_address(raw["client"], context.mapping, invalid)}
+    if context.kind == "deletion" and "at" not in raw and "at" not in context.problems:
+        raw = {**raw, "at": _record_time(context.info)}
+    try:
+        event: Event = _ADAPTERS[context.kind].validate_python(raw, context={INVALID_KEY: invalid})
+    except ValidationError as error:
+        reason = context.explain(error)
+        if raw.keys() == {"schema", "payload"}:
+            reason += ". The record is an envelope of Kafka Connect: map the fields of its payload, or disable schemas"
+        raise BadRecord("decode", reason) from None
+    _check_time(event, context.arrival_ms)
+    if isinstance(event, Post):
+        event = _without_placeholder_age(event, context.arrival_ms, invalid)
+    return event.model_copy(update={INVALID_KEY: tuple(invalid)}) if invalid else event
+
+
+def _record_time(info: RecordInfo) -> datetime:
+    if info.timestamp_ms is None:
+        raise BadRecord("decode", "at: the deletion has no time, and its source has no record timestamps")
+    return datetime.fromtimestamp(info.timestamp_ms / 1000, UTC)
+
+
+def _with_address(client: dict[str, Any], mapping: FieldMapping, invalid: list[str]) -> dict[str, Any]:
+    """The client with the address that identifies it, or none; *invalid* says why an address was left out."""
+    peer, forwarded = client.get("ip"), client.get(FORWARDED_FOR.partition(".")[2])
+    if peer is None and forwarded is None:
+        return client
+    try:
+        found = client_address(peer, forwarded, mapping.trusted_proxies)
+    except ValueError:
+        invalid.append("client.ip" if forwarded is None else FORWARDED_FOR)
+        return {**client, "ip": None}
+    if found.reason is not None:
+        invalid.append(f"client.ip:{found.reason}")
+    shared = {"network_kind": "mobile"} if found.carrier_nat else {}
+    return {**client, "ip": found.text, **shared}
+
+
+def _without_placeholder_age(post: Post, arrival_ms: int, invalid: list[str]) -> Post:
+    account = post.account
+    if account is None or account.created_at is None or account_time(account.created_at, arrival_ms) is not None:
+        return post
+    invalid.append("account.created_at")
+    return post.model_copy(update={"account": account.model_copy(update={"created_at": None})})
+
+
+def _check_time(event: Event, arrival_ms: int) -> None:
+    at = event.at_ms
+    if at is None:
+        return
+    if at < EARLIEST_MS:
+        raise BadRecord("time", f"the time of the event, {_shown(at)}, is before 2000")
+    if at > arrival_ms + MAX_AHEAD_MS:
+        raise BadRecord("time", f"the time of the event, {_shown(at)}, is more than 5 minutes after it arrived")
+
+
+def _shown(at_ms: int) -> str:
+    try:
+        return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=at_ms)).isoformat(timespec="seconds")
+    except OverflowError:  # year 0 in UTC: an offset moved the first day of year 1
+        return f"{at_ms} ms since 1970"

@@ -1,0 +1,28 @@
+"""Which fields a mapping may fill, by kind of event."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+from moderation.events.model import INVALID_KEY, Account, Client, Deletion, Follow, Label, Post, Typing
+from moderation.mapping import WHEN, Kind
+
+MODELS: dict[Kind, type[BaseModel]] = {
+    "post": Post,
+    "follow": Follow,
+    "deletion": Deletion,
+    "label": Label,
+}
+FORWARDED_FOR = "client.forwarded_for"
+"""A source of `client.ip`; it is not kept."""
+_PARTS: dict[str, type[BaseModel]] = {"client": Client, "typing": Typing, "account": Account}
+
+
+def mappable_fields(kind: Kind) -> frozenset[str]:
+    """Return the names that a mapping of this kind may contain; `client.ip` for the fields of a part."""
+    names = {*MODELS[kind].model_fields, WHEN} - {INVALID_KEY}
+    if kind == "post":
+        names -= _PARTS.keys()
+        names |= {f"{part}.{field}" for part, model in _PARTS.items() for field in model.model_fields}
+        names.add(FORWARDED_FOR)
+    return frozenset(names)

@@ -1,0 +1,66 @@
+"""Reads records of a source as events, with their key, headers and timestamp."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from moderation.effects import Origin, Partition
+from moderation.events import BadRecord, Event, Ignored, decode
+from moderation.events.resolution import Resolution
+from moderation.events.wire import read_key
+from moderation.mapping import FieldMapping, Kind, RecordInfo
+from moderation.values.bounds import record_time
+
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
+
+
+class RecordReader:
+    """Decodes the records of a source and counts which mapped fields they have."""
+
+    def __init__(
+        self,
+        mapping: FieldMapping,
+        now_ms: Callable[[], int] = _now_ms,
+        resolution: Resolution | None = None,
+    ) -> None:
+        self.mapping = mapping
+        self.resolution = resolution or Resolution(mapping)
+        self._now_ms = now_ms
+        self._latest_ms: dict[Partition, int] = {}
+
+    def read(self, origin: Origin, kind: Kind | None = None) -> Event | BadRecord | Ignored:
+        """Return the event of a record, or why there is none. *kind* is what its topic holds, None for several.
+
+        A source without record timestamps, such as a file, counts a record as written at the latest event before it.
+        """
+        if origin.unreadable is not None:
+            return BadRecord("record", origin.unreadable)
+        now_ms = self._now_ms()
+        stamp_ms = record_time(origin.timestamp_ms, now_ms)
+        try:
+            event = decode(
+                origin.value,
+                arrival_ms=now_ms if stamp_ms is None else stamp_ms,
+                kind=kind,
+                mapping=self.mapping,
+                info=self._info(origin, stamp_ms),
+                on_mapped=self.resolution.note,
+            )
+        except (BadRecord, Ignored) as refused:
+            return refused
+        if stamp_ms is None and event.at_ms is not None:
+            latest = self._latest_ms.get(origin.partition, event.at_ms)
+            self._latest_ms[origin.partition] = max(latest, event.at_ms)
+        return event
+
+    def _info(self, origin: Origin, stamp_ms: int | None) -> RecordInfo:
+        written_ms = self._latest_ms.get(origin.partition) if stamp_ms is None else stamp_ms
+        if not self.mapping.uses_record:
+            return RecordInfo(timestamp_ms=written_ms)
+        headers = {
+            name: None if value is None else value.decode("utf-8", "backslashreplace") for name, value in origin.headers
+        }
+        return RecordInfo(read_key(origin.key), headers, written_ms)

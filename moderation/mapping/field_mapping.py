@@ -1,0 +1,208 @@
+"""A platform's own records, mapped onto our fields by one JMESPath expression per field."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import tzinfo
+from typing import Any, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from moderation.mapping.expressions import RECORD, EvaluationError, Expression, compile_expression
+from moderation.text.formats import TextFormat, readable
+from moderation.values.addresses import IPNetwork
+from moderation.values.times import DURATION_UNITS, DurationUnit, TimeUnit, read_duration, read_time
+
+Kind = Literal["post", "follow", "deletion", "label"]
+KINDS: tuple[Kind, ...] = ("post", "follow", "deletion", "label")
+PRECEDENCE: tuple[Kind, ...] = ("deletion", "follow", "label", "post")
+"""Which kind a record is that the conditions of several match: a deleted post often still looks like a post."""
+TYPE, VERSION, WHEN = "type", "schema_version", "when"
+TEXT = "text"
+TIMES = frozenset({"created_at", "at", "account.created_at"})
+FLAGS = frozenset({"account.has_bio", "account.has_avatar"})
+DURATIONS = frozenset({"typing.duration_ms", "typing.intervals_ms"})
+_BOOLEANS = frozenset({"true", "false", "yes", "no", "0", "1"})
+
+
+class FieldPath(BaseModel):
+    """Where a field is in the platform's record, and how it is written there.
+
+    `path` is a JMESPath expression; `unit` how a time or a duration is written (default: `auto`, `ms`); `values`
+    translates the platform's words into ours; `text_format` (plain, html or markdown) how a post's text is written.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    path: str
+    unit: TimeUnit | DurationUnit | None = None
+    values: dict[str, Any] | None = None
+    text_format: TextFormat = "plain"
+
+    @field_validator("path")
+    @classmethod
+    def _compiles(cls, path: str) -> str:
+        compile_expression(path)
+        return path
+
+    def check_options(self, name: str) -> None:
+        """Raise ValueError where the unit or the text format does not suit the field *name*."""
+        if self.text_format != "plain" and name != TEXT:
+            raise ValueError(f"{name!r} takes no text_format {self.text_format!r}, which is for {TEXT!r}")
+        if self.unit is None:
+            return
+        duration = self.unit in DURATION_UNITS
+        if name not in (DURATIONS if duration else TIMES):
+            allowed = "durations: " + ", ".join(sorted(DURATIONS)) if duration else "times: " + ", ".join(sorted(TIMES))
+            raise ValueError(f"{name!r} takes no unit {self.unit!r}, which is for {allowed}")
+
+
+@dataclass(frozen=True)
+class RecordInfo:
+    """What a record carries beside its value: the sources `_record.key`, `_record.headers`, `_record.timestamp_ms`."""
+
+    key: Any = None
+    headers: Mapping[str, str | None] = field(default_factory=dict)
+    timestamp_ms: int | None = None
+    """When the record was written; None where that is unknown or not plausible."""
+
+    def as_source(self, *, tombstone: bool) -> dict[str, Any]:
+        """Return it as the object that expressions read."""
+        return {
+            "key": self.key,
+            "headers": self.headers,
+            "timestamp_ms": self.timestamp_ms,
+            "tombstone": tombstone,
+        }
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """The mapped fields of one record by our names, and why each of *problems* has no value."""
+
+    values: dict[str, Any]
+    problems: dict[str, str]
+
+    def nested(self) -> dict[str, Any]:
+        """Return the fields as a record of our own shape, `client.ip` inside `client`."""
+        shaped: dict[str, Any] = {}
+        for name, value in self.values.items():
+            if value is None:
+                continue
+            part, dot, last = name.partition(".")
+            if dot:
+                shaped.setdefault(part, {})[last] = value
+            else:
+                shaped[name] = value
+        return shaped
+
+
+@dataclass(frozen=True)
+class _Source:
+    name: str
+    expression: Expression
+    unit: TimeUnit | DurationUnit | None
+    values: dict[str, Any] | None
+    text_format: TextFormat
+
+
+class FieldMapping:
+    """How the records of a platform are read: which to ignore, what kind each is, where its fields are.
+
+    A kind with a mapping has the mapped fields and no others; a kind without one is read by our own names.
+    """
+
+    def __init__(
+        self,
+        paths: Mapping[Kind, Mapping[str, FieldPath]],
+        *,
+        ignore: Sequence[str] = (),
+        time_zone: tzinfo | None = None,
+        trusted_proxies: Sequence[IPNetwork] = (),
+    ) -> None:
+        """*time_zone* is that of times written without an offset; None: such times are invalid."""
+        self.trusted_proxies = tuple(trusted_proxies)
+        self._zone = time_zone
+        self._ignore = [compile_expression(text) for text in ignore]
+        self._conditions: dict[Kind, Expression] = {}
+        self._sources: dict[Kind, list[_Source]] = {}
+        for kind, fields in paths.items():
+            if WHEN in fields:
+                self._conditions[kind] = compile_expression(fields[WHEN].path)
+            named = [_source(name, path) for name, path in fields.items() if name != WHEN]
+            if named:
+                self._sources[kind] = named
+        expressions = [*self._ignore, *self._conditions.values()]
+        expressions += [source.expression for sources in self._sources.values() for source in sources]
+        self.uses_record = any(expression.uses_record for expression in expressions)
+
+    def with_record(self, record: dict[str, Any] | None, info: RecordInfo) -> dict[str, Any]:
+        """Return the record as expressions see it; *record* is None for a tombstone."""
+        if not self.uses_record:
+            return {} if record is None else record
+        return {**(record or {}), RECORD: info.as_source(tombstone=record is None)}
+
+    def ignores(self, record: dict[str, Any]) -> bool:
+        """Return whether a rule says that the record is of no interest."""
+        return any(rule.holds(record) for rule in self._ignore)
+
+    def kind_of(self, record: dict[str, Any], only: Kind | None) -> Kind | None:
+        """Return the kind whose condition the record meets, among all or *only* this one; None where none does."""
+        for kind in PRECEDENCE if only is None else (only,):
+            condition = self._conditions.get(kind)
+            if condition is not None and condition.holds(record):
+                return kind
+        return None
+
+    def has_condition(self, kind: Kind) -> bool:
+        """Return whether an expression decides which records are of this kind."""
+        return kind in self._conditions
+
+    def maps(self, kind: Kind) -> bool:
+        """Return whether fields of this kind are mapped."""
+        return kind in self._sources
+
+    def paths(self, kind: Kind) -> dict[str, str]:
+        """Return the expression of each mapped field of a kind, as written."""
+        return {source.name: source.expression.text for source in self._sources.get(kind, ())}
+
+    def apply(self, record: dict[str, Any], kind: Kind) -> Mapped:
+        """Return the mapped fields of a record of this kind."""
+        values: dict[str, Any] = {}
+        problems: dict[str, str] = {}
+        for source in self._sources[kind]:
+            try:
+                values[source.name] = self._read(source, record)
+            except ValueError as error:
+                values[source.name] = None
+                problems[source.name] = str(error)
+        return Mapped(values, problems)
+
+    def _read(self, source: _Source, record: dict[str, Any]) -> Any:
+        try:
+            value = source.expression.read(record)
+        except EvaluationError as error:
+            raise ValueError(f"{source.expression.text!r} cannot be evaluated: {error}") from None
+        if value is None:
+            return None
+        if source.values is not None:
+            value = _translated(value, source.values)
+        if source.text_format != "plain" and isinstance(value, str):
+            return readable(value, source.text_format)
+        if source.name in TIMES:
+            return read_time(value, cast(TimeUnit, source.unit or "auto"), self._zone)
+        if source.name in DURATIONS:
+            return read_duration(value, cast(DurationUnit, source.unit or "ms"))
+        if source.name in FLAGS and isinstance(value, str) and value.lower() not in _BOOLEANS:
+            return bool(value.strip())  # a biography or the URL of a picture says that there is one
+        return value
+
+
+def _source(name: str, path: FieldPath) -> _Source:
+    return _Source(name, compile_expression(path.path), path.unit, path.values, path.text_format)
+
+
+def _translated(value: Any, values: dict[str, Any]) -> Any:
+    """Our value for the platform's word; one that is not in the table stays, for validation to judge."""
+    word = ("true" if value else "false") if isinstance(value, bool) else value
+    return values.get(str(word), value) if isinstance(word, (str, int)) else value

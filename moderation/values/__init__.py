@@ -1,0 +1,1 @@
+"""Reads single values and decides which are plausible: times, durations, ids and addresses."""

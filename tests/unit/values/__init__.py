@@ -1,0 +1,1 @@
+"""Tests of single values: times, ids and addresses."""

@@ -57,7 +57,8 @@ def test_every_make_target_on_a_page_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=describe)
 def test_every_link_to_a_file_or_a_heading_leads_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8"))
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", text)
     missing = [link for link, _ in links if not (page.parent / link).exists()]
     assert not missing
     headed = [(page.parent / link if link else page, anchor) for link, anchor in links if anchor]
@@ -114,6 +115,16 @@ def errors() -> list[type[ModerationError]]:
     for error in found:
         found += [sub for sub in error.__subclasses__() if sub.__module__.startswith("moderation.errors")]
     return found
+
+
+@pytest.mark.parametrize("page", ["docs/python-api.md", "docs/how-to/add-a-detector.md"])
+def test_python_of_a_page_runs_from_top_to_bottom(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    scope: dict[str, object] = {}
+    for example in blocks(ROOT / page, "python"):
+        exec(compile(example, page, "exec"), scope)
+    assert scope["short"].abstained == "short"  # type: ignore[attr-defined]
+    printed = capsys.readouterr().out
+    assert page != "docs/python-api.md" or "skipped by a rule" in printed
 
 
 def test_the_readmes_lines_of_python_run() -> None:

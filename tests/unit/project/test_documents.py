@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import re
+import textwrap
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -18,6 +21,16 @@ from moderation.settings import Settings
 from tests.unit.project.pages import PAGES, ROOT, anchors, blocks, commands
 
 README = ROOT / "README.md"
+MADE_BY_THE_READER = {
+    "connectors/reviewdb/migrations/versions/r0099_assigned.py",
+    "docs/events/example-forum.jsonl",
+    "docs/events/example-forum.toml",
+    "docs/events/example-forum.expected.jsonl",
+    "moderation/review/assignments.py",
+    "tests/contract/test_assignments.py",
+    "tests/unit/features/test_listed_ratio.py",
+}
+"""Files that the how-to guides create."""
 
 
 @pytest.fixture(scope="module")
@@ -115,6 +128,35 @@ def errors() -> list[type[ModerationError]]:
     for error in found:
         found += [sub for sub in error.__subclasses__() if sub.__module__.startswith("moderation.errors")]
     return found
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name != "cards"], ids=describe)
+def test_every_path_on_a_page_exists(page: Path) -> None:
+    named = re.findall(
+        r"`((?:moderation|connectors|export|tests|docs|deploy|requirements)/[\w./-]+)`",
+        page.read_text(encoding="utf-8"),
+    )
+    missing = [path for path in named if path not in MADE_BY_THE_READER and not (ROOT / path).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "how-to").glob("*.md")), ids=describe)
+def test_imports_in_the_python_of_a_how_to_page_exist(page: Path) -> None:
+    trees = [ast.parse(textwrap.dedent(example)) for example in blocks(page, "python")]
+    found = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    for node in found:
+        if f"{str(node.module).replace('.', '/')}.py" not in MADE_BY_THE_READER:
+            module = importlib.import_module(str(node.module))
+            for name in node.names:
+                submodule = f"{node.module}.{name.name}"
+                assert hasattr(module, name.name) or importlib.util.find_spec(submodule), submodule
+
+
+def test_the_glossary_has_at_most_40_terms() -> None:
+    page = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    terms = re.findall(r"^\| (\w[^|]*) \|", page, re.MULTILINE)[1:]
+    assert 20 < len(terms) <= 40
+    assert terms == sorted(terms)
 
 
 @pytest.mark.parametrize("page", ["docs/python-api.md", "docs/how-to/add-a-detector.md"])

@@ -171,7 +171,7 @@ def test_a_link_to_a_bundle_leads_to_the_new_one_and_a_file_is_refused(roberta: 
     assert read_manifest(tmp_path / "v1")[0].name == "two"
     assert {path.name for path in tmp_path.iterdir()} == {"v1", "current"}
     (tmp_path / "file").touch()
-    with pytest.raises(InputError, match="no directory"):
+    with pytest.raises(InputError, match="not a directory"):
         write_bundle(roberta, tmp_path / "file", order)
 
 

@@ -27,6 +27,8 @@ from moderation.detector.shipped import SHIPPED
 from moderation.errors import InputError
 from tests.unit.export.conftest import write_checkpoint
 
+pytestmark = pytest.mark.slow
+
 _TEXTS = tuple(
     " ".join(f"w{4 + (7 * start + step) % 290}" for step in range(length))
     for start, length in enumerate([1, 3, 9, 30, 31, 80, 700])

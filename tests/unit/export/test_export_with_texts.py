@@ -24,6 +24,8 @@ from moderation.detector import load_detector
 from moderation.detector.manifest import FORMAT_VERSION, Manifest, Parity, Precision, read_manifest
 from moderation.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 _PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
 

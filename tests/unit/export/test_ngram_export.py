@@ -27,6 +27,8 @@ from moderation.text import normalise
 from tests.unit.detector.fitted_ngrams import WORD_PLAN, fit_written_ngrams, write_probes
 from tests.unit.detector.written_rows import written_text
 
+pytestmark = pytest.mark.slow
+
 _WRITTEN = (
     "the old tram sang before breakfast",
     "The Old Tram: It is important to note that it sang. In conclusion, yes.",

@@ -23,11 +23,13 @@ from tests.unit.project.pages import PAGES, ROOT, anchors, blocks, commands
 README = ROOT / "README.md"
 MADE_BY_THE_READER = {
     "connectors/reviewdb/migrations/versions/r0099_assigned.py",
+    "connectors/sqlite_table.py",
     "docs/events/example-forum.jsonl",
     "docs/events/example-forum.toml",
     "docs/events/example-forum.expected.jsonl",
     "moderation/review/assignments.py",
     "tests/contract/test_assignments.py",
+    "tests/unit/connectors/test_sqlite_table.py",
     "tests/unit/features/test_listed_ratio.py",
 }
 """Files that the how-to guides create."""

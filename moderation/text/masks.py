@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _FENCED = re.compile(r"```.*?```", re.DOTALL)
-# A backtick after a letter is somebody's apostrophe, one beside a blank inside is a quotation mark.
+# A backtick after a letter is an apostrophe, one beside a blank inside is a quotation mark.
 _INLINE = re.compile(r"(?<![\w`])`(?!\s)([^`]{1,200})(?<!\s)`(?!`)")
 _EMPTY = re.compile(r"(?<!`)`\s{1,9}`(?!`)")
 _WHOLE = re.compile(r"^\s*`([^`]*)`\s*$")

@@ -34,54 +34,35 @@ WORDING = re.compile(
 )
 """Words and phrases that have a standard term, and decimals without a leading zero."""
 
-PENDING_PAGES = {"docs/attacks.md", "docs/cards/detector.md", "docs/cards/risk.md"}
+PENDING_PAGES = {"docs/attacks.md"}
 """Pages that still have such wording."""
 PENDING_SOURCES = {
     "connectors/kafka.py",
     "connectors/reviewdb/engine.py",
     "connectors/reviewdb/ledger.py",
-    "export/bundle.py",
-    "export/command.py",
     "export/decided.py",
-    "export/length_curve.py",
-    "export/ngram_part.py",
     "export/pooling_choice.py",
     "moderation/app.py",
     "moderation/cli/__init__.py",
     "moderation/cli/flag_pages.py",
     "moderation/cli/flags.py",
-    "moderation/demo/cast.py",
-    "moderation/demo/command.py",
-    "moderation/detector/bundle_files.py",
-    "moderation/detector/calibration.py",
     "moderation/detector/manifest.py",
-    "moderation/detector/scores.py",
     "moderation/errors.py",
-    "moderation/features/typing.py",
-    "moderation/lab/attacks/attack.py",
     "moderation/lab/attacks/benign.py",
     "moderation/lab/attacks/benign_changes.py",
     "moderation/lab/attacks/benign_code.py",
     "moderation/lab/attacks/benign_templates.py",
-    "moderation/lab/attacks/slots.py",
-    "moderation/lab/commands/simulate.py",
     "moderation/lab/detector/hard_negatives.py",
-    "moderation/lab/detector/leave_out/figures.py",
     "moderation/lab/detector/ngrams/fit.py",
-    "moderation/lab/evaluation/detector/report_sections.py",
     "moderation/lab/evaluation/detector/scored_rows.py",
-    "moderation/lab/evaluation/detector/scoring.py",
-    "moderation/lab/evaluation/detector/within_source.py",
     "moderation/lab/risk/collecting.py",
     "moderation/lab/simulation/account_plan.py",
     "moderation/lab/simulation/addresses.py",
     "moderation/lab/simulation/follow_graph.py",
     "moderation/lab/simulation/population.py",
     "moderation/lab/simulation/rhythm.py",
-    "moderation/lab/textdata/manifest.py",
     "moderation/ports.py",
     "moderation/review/decisions.py",
-    "moderation/risk/certificate.py",
     "moderation/state/graph_figures.py",
     "moderation/state/keyring.py",
     "moderation/state/platform.py",
@@ -90,19 +71,11 @@ PENDING_SOURCES = {
     "moderation/stream/ordering.py",
     "moderation/stream/recovery.py",
     "moderation/stream/sidecar.py",
-    "moderation/text/masks.py",
-    "moderation/text/overrides.py",
     "moderation/values/addresses.py",
     "moderation/values/bounds.py",
 }
 """Source files that still have such wording."""
-PENDING_HELP = {
-    "moderation simulate",
-    "moderation export ngrams_share",
-    "moderation flags",
-    "moderation flags decide",
-    "moderation flags decide version",
-}
+PENDING_HELP = {"moderation flags", "moderation flags decide", "moderation flags decide version"}
 """Commands and options whose help still has such wording."""
 SAMPLE_TEXTS = {"moderation/lab/attacks/benign_verses.py", "moderation/lab/attacks/human_snippets.py"}
 """Source files that hold sample posts, which may use any words."""

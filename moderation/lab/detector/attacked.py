@@ -1,4 +1,4 @@
-"""A training text as an adversary would post it."""
+"""Applies attacks to training texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from moderation.text import normalise
 
 
 def attacked_text(row: TextRow) -> str:
-    """Return the text after the first training attack, in the row's own order, that normalisation does not undo."""
+    """Return the text after the first training attack, in the order of the row, that normalisation does not undo."""
     clean = normalise(row.text)
     for name in sorted(TRAINING_ATTACKS, key=lambda name: keyed_fraction(row.id, name)):
         changed = attack_named(name).apply(row.text, row.id)

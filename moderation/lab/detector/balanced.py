@@ -1,4 +1,4 @@
-"""Logistic regression on TF-IDF in which every source and label has a like say."""
+"""Logistic regression on TF-IDF in which every source and label has a similar weight."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REGRESSION = (
 
 @dataclass(frozen=True)
 class BalancedRegression:
-    """A fitted weighting (sublinear TF, IDF, L2 norm) and the regression on it."""
+    """A fitted TF-IDF weighting (sublinear TF, L2 norm) and the regression on it."""
 
     weighting: TfidfTransformer
     regression: SGDClassifier

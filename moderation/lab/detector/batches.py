@@ -1,6 +1,6 @@
 """The tokens of a training step: texts drawn by stratum, cropped at random, some tokens dropped.
 
-Every batch depends on the seed and the number of the step alone, so a resumed run continues as if never stopped.
+Every batch depends only on the seed and the number of the step, so that a resumed run gives the same result.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from moderation.text import normalise
 
 CROP_MIN_TOKENS = 8
 TOKEN_DROPOUT = 0.05
-# Steps whose texts are drawn together and then dealt out by length, which saves most of the padding.
+# Steps whose texts are drawn together and then grouped by length, which avoids most of the padding.
 STEPS_DEALT_TOGETHER = 8
 _TEXTS_TOKENISED_TOGETHER = 1024
 
 
 @dataclass(frozen=True)
 class Tokens:
-    """Texts as one array of token ids, with where each begins."""
+    """Texts as one array of token ids, with the start of each text."""
 
     ids: NDArray[np.int32]  # (all tokens,)
     starts: NDArray[np.int64]  # (texts + 1,)
@@ -41,11 +41,11 @@ class Tokens:
 
 @dataclass(frozen=True)
 class TokenisedTexts:
-    """Texts to train on: as they are, as an adversary would post them, and how often each is drawn."""
+    """Texts to train on, with and without an attack, and their probability of being drawn."""
 
     tokens: Tokens
     attacked: Tokens | None
-    """The same texts after one attack each; None where none was asked for."""
+    """The same texts after one attack each; None without attacks."""
     labels: NDArray[np.float32]  # (texts,)
     strata: tuple[NDArray[np.int64], ...]  # indices of the texts of each stratum of `draw_weights`
     weights: NDArray[np.float64]  # (strata,), sums to 1
@@ -62,14 +62,14 @@ class Batch:
 
 
 Redraw = Callable[[NDArray[np.int64], NDArray[np.int64], int], NDArray[np.int64]]
-"""Puts texts in the place of some that were drawn, given their strata, the texts and the number of the deal."""
+"""Replaces some of the drawn texts, given their strata, the texts and the number of the group of steps."""
 
 
 def tokenise(rows: Sequence[TextRow], tokenizer: Tokenizer, *, attacked: bool = False) -> TokenisedTexts:
     """Return the rows normalised and tokenised, without special tokens; empty texts stay empty.
 
-    With *attacked*, each also after one of the training attacks, people's texts like machines': who misspells is no
-    machine.
+    With *attacked*, each text is also returned after one of the training attacks; human texts as well as machine
+    texts, so that misspellings do not predict the label.
     """
     tokens = _tokens((row.text for row in rows), tokenizer)
     kept = [index for index in range(len(rows)) if len(tokens.of(index))]
@@ -105,9 +105,9 @@ def batch_of_step(
     token_dropout: float = TOKEN_DROPOUT,
     redraw: Redraw | None = None,
 ) -> Batch:
-    """Return the batch of one step, the same for the same seed and step.
+    """Return the batch of one step; it depends only on *texts*, *seed*, *step* and *size*.
 
-    *attacked_share* of its texts are read after an attack, *token_dropout* of the tokens become unknown. *redraw* may
+    *attacked_share* of its texts are used after an attack, *token_dropout* of the tokens become unknown. *redraw* may
     replace drawn texts with others of the same stratum.
     """
     deal, place = divmod(step, STEPS_DEALT_TOGETHER)
@@ -133,7 +133,7 @@ def batch_of_step(
 
 
 def pad(crops: Sequence[NDArray[np.int32]], special: SpecialTokens) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return ids and mask of shape (crops, longest + 2), each crop between its special tokens."""
+    """Return ids and mask, shape (crops, longest + 2), each crop between its special tokens."""
     ids = np.full((len(crops), max(len(crop) for crop in crops) + 2), special.pad, dtype=np.int64)
     mask = np.zeros_like(ids)
     for row, crop in enumerate(crops):
@@ -145,9 +145,9 @@ def pad(crops: Sequence[NDArray[np.int32]], special: SpecialTokens) -> tuple[NDA
 
 
 def _crop_lengths(lengths: Sequence[int], labels: NDArray[np.float32], rng: np.random.Generator) -> list[int]:
-    """Return how many tokens of each text are read: as many of machine texts as of human ones, by distribution.
+    """Return the number of tokens of each text that are used, with the same distribution for both labels.
 
-    Human posts are often shorter than a crop and machine texts hardly ever are, so length would predict the label.
+    Human posts are often shorter than a crop and machine texts rarely are, so that length would predict the label.
     """
     wanted = rng.integers(CROP_MIN_TOKENS, CROP_MAX_TOKENS + 1, len(lengths))
     read = np.minimum(lengths, wanted)

@@ -1,4 +1,4 @@
-"""How often a training step draws a text: so that neither source nor register predicts the label."""
+"""Computes how often a training step draws a text, so that neither source nor register predicts the label."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from moderation.lab.textdata.rows import TextRow
 
-# A source with one label teaches nothing about the label but itself, and a small source is learned by heart.
+# From a source with one label the model learns only the source; a small source is memorised.
 _WEIGHT_BOTH_LABELS = 1.0
 _WEIGHT_ONE_LABEL = 0.4
 _FULL_WEIGHT_ROWS = 1000
@@ -27,7 +27,7 @@ Stratum = tuple[str, int, str]
 def draw_weights(
     rows: Sequence[TextRow], members: Sequence[int]
 ) -> tuple[tuple[NDArray[np.int64], ...], NDArray[np.float64]]:
-    """Return the strata of the rows numbered *members*, as row numbers, and how often each is drawn (sums to 1).
+    """Return the strata of the rows *members* as arrays of row numbers, and the probability of each stratum.
 
     Both labels are drawn equally often. Within a label a source counts by the square root of its rows, less where it
     has one label only; within a register the labels count equally; second-language and formal writers have fixed

@@ -1,7 +1,7 @@
-"""Which human texts the model takes for a machine's, and how often a step sees them.
+"""Selects the human texts with the highest scores, and how often a step draws them.
 
-A round scores a pool of human texts and keeps the hardest of every source; until the next round some draws of a source
-take one of these instead. What a source weighs does not change. Source: Shrivastava, Gupta, Girshick 2016 (online hard
+A round scores a pool of human texts and keeps the hardest of every source; until the next round these replace some of
+the draws of the source. The weight of a source does not change. Source: Shrivastava, Gupta, Girshick 2016 (online hard
 example mining), here per source and in rounds, so that scoring stays cheap.
 """
 
@@ -30,7 +30,7 @@ from moderation.lab.textdata.rows import TextRow
 _KEPT_SHARE = 0.1
 _KEPT_OF_A_GROUP = 3
 DRAWS_IN_A_ROUND = 6
-# The very hardest of a source may be machine texts under a wrong label: they are shown, but not hammered in.
+# The hardest texts of a source may be machine texts with a wrong label, so they are drawn less often.
 _SUSPECT_SHARE = 0.005
 SUSPECT_DRAWS_IN_A_ROUND = 2
 # Third words of the seeds, so that these draws differ from those of the batches.
@@ -39,19 +39,19 @@ _POOL, _QUEUE, _DRAWS = 1, 2, 3
 
 @dataclass(frozen=True)
 class HardTexts:
-    """What a round found: for each human stratum a queue of its hard texts, each as often as it may be drawn."""
+    """The result of a round: for each human stratum a queue of its hard texts, each as often as it may be drawn."""
 
     begun: int
-    """The step before which the round was held."""
+    """The step before which the round ran."""
     queues: Mapping[int, NDArray[np.int64]]
 
     def redraw(
         self, plan: TrainingPlan, strata: NDArray[np.int64], chosen: NDArray[np.int64], deal: int
     ) -> NDArray[np.int64]:
-        """Return *chosen* with hard texts in the place of some human ones of the same strata.
+        """Return *chosen* with some human texts replaced by hard ones of the same strata.
 
-        Every deal of the round has its own stretch of each queue, so that no text is drawn more often than it stands
-        there, whichever steps a resumed run takes; where the stretch is used up, the draw stays as it is.
+        Every group of steps has its own part of each queue, so that no text is drawn more often than it occurs there,
+        also in a resumed run. Where the part is used up, the drawn text is kept.
         """
         first, last = (step // STEPS_DEALT_TOGETHER for step in (self.begun, self.begun + plan.hard_negative_every - 1))
         deals, place = last - first + 1, deal - first
@@ -65,17 +65,17 @@ class HardTexts:
         return changed
 
     def state(self, texts: TokenisedTexts) -> dict[str, Any]:
-        """Return what is saved with a run that trains on *texts*."""
+        """Return the state that is saved with a run on *texts*."""
         queues = {stratum: torch.from_numpy(queue) for stratum, queue in self.queues.items()}
         return {"begun": self.begun, "queues": queues, "texts": len(texts.labels)}
 
 
 def hard_texts_from(state: Mapping[str, Any], texts: TokenisedTexts) -> HardTexts:
-    """Return what `HardTexts.state` gave. Raises SettingsError when the run was begun on other texts."""
+    """Return the hard texts from a saved *state*. Raises SettingsError when the run began with other texts."""
     if state["texts"] != len(texts.labels):
         raise SettingsError(
-            f"The run was begun on {state['texts']} texts, not {len(texts.labels)}, and knows hard ones by their "
-            "number: use the same data or another --out."
+            f"The saved run began with {state['texts']} texts, the data have {len(texts.labels)}: "
+            "use the same data or another --out."
         )
     return HardTexts(
         int(state["begun"]), {int(stratum): queue.cpu().numpy() for stratum, queue in state["queues"].items()}
@@ -83,7 +83,7 @@ def hard_texts_from(state: Mapping[str, Any], texts: TokenisedTexts) -> HardText
 
 
 def begins_round(plan: TrainingPlan, step: int) -> bool:
-    """Say whether a round is held before *step*."""
+    """Return whether a round runs before *step*."""
     since = step - plan.hard_negative_from
     return plan.hard_negative_share > 0 and since >= 0 and since % plan.hard_negative_every == 0
 
@@ -97,15 +97,15 @@ def find_hard_texts(
     step: int,
     device: torch.device,
 ) -> tuple[HardTexts, dict[str, dict[str, int]]]:
-    """Return the hard texts before *step*, and how many of each source were scored and kept.
+    """Return the hard texts for the steps from *step*, and how many of each source were scored and kept.
 
-    They depend on the seed, the step and the weights alone. *texts* are the *rows*, tokenised. Of the pool's hardest
-    tenth of a source at most 3 texts of a group are kept, and at most 3 that are near duplicates of each other.
+    They depend only on the seed, the step and the weights. *texts* are the *rows*, tokenised. Of the hardest tenth of
+    a source at most 3 texts of a group are kept, and at most 3 that are near duplicates of each other.
     """
     rng = np.random.default_rng([plan.seed, step, _POOL])
     pool = _pool(texts, plan.hard_negative_pool, rng)
     members = np.concatenate(list(pool.values())) if pool else np.zeros(0, np.int64)
-    # As long as crops can be: what the model makes of a few words is hard by chance.
+    # The longest crops: the score of a few words is high by chance.
     logits = logits_of_crops(model, [_crop(texts.tokens.of(text), rng) for text in members], special, device)
     queues, counts, begin = {}, {}, 0
     for stratum, scored in pool.items():
@@ -120,13 +120,13 @@ def find_hard_texts(
 
 
 def _name(row: TextRow) -> str:
-    """Return the source of a human row, with the group of people that its stratum is of."""
+    """Return the source of a human row, with the group of writers of its stratum."""
     source, _, people = stratum_of(row)
     return source if people == "other" else f"{source}, {people}"
 
 
 def _pool(texts: TokenisedTexts, size: int, rng: np.random.Generator) -> dict[int, NDArray[np.int64]]:
-    """Texts of every human stratum, as many as it weighs in the draws, none twice."""
+    """Return texts of every human stratum in proportion to its draws, none twice."""
     human = [number for number, members in enumerate(texts.strata) if texts.labels[members[0]] == 0]
     total = sum(texts.weights[stratum] for stratum in human)
     pool = {}
@@ -157,7 +157,7 @@ def _without_floods(hardest: Sequence[int], rows: Sequence[TextRow]) -> list[int
 
 
 def _queue(kept: Sequence[int], suspects: set[int], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Each text once in as many shuffled passes as it may be drawn, so that its draws lie far apart."""
+    """Return the queue: shuffled passes over the texts, one for each permitted draw, so that repeats lie far apart."""
     passes: list[list[int]] = [[] for _ in range(DRAWS_IN_A_ROUND)]
     for text in kept:
         draws = SUSPECT_DRAWS_IN_A_ROUND if text in suspects else DRAWS_IN_A_ROUND

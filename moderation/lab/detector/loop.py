@@ -1,4 +1,4 @@
-"""The training run: resumable, deterministic under its seed, with a progress bar."""
+"""Runs the training: resumable, deterministic for a seed, with a progress bar."""
 
 from __future__ import annotations
 
@@ -43,10 +43,10 @@ def train(
 ) -> None:
     """Train on part A of *data_dir* into ``out/checkpoint``, continuing there when a run was interrupted.
 
-    *data_manifest* names other data than the package does. Raises InputError for data or a starting checkpoint that
-    cannot be used, SettingsError for a run that was begun with another plan.
+    *data_manifest* replaces the manifest of the package. Raises InputError for unusable data or an unusable initial
+    checkpoint, SettingsError for a run that began with another plan.
     """
-    # A checkpoint that cannot be used is refused before the data are read, which takes minutes.
+    # The checkpoint is checked before the data are read, which takes minutes.
     begun = saved_run(out, plan, device)
     check_checkpoint(out / CHECKPOINT if begun else start_from)
     rows = load_training_rows(data_dir, data_manifest, all_rows=plan.all_rows)
@@ -65,11 +65,11 @@ def train_on(
 ) -> None:
     """Train on *rows* into ``out/checkpoint``, continuing there when a run was interrupted.
 
-    The figures on *held_out* are logged and choose nothing. A continued run must be given the same rows; they are not
-    compared. Raises InputError for a checkpoint that cannot be used, SettingsError for a run begun with another plan.
+    The figures on *held_out* are logged and not used for any choice. A continued run needs the same rows; this is not
+    checked. Raises InputError for an unusable checkpoint, SettingsError for a run that began with another plan.
     """
     if {row.label for row in rows} != {0, 1}:
-        raise InputError("Training needs rows of both labels, 0 (human) and 1 (machine); the given rows have one.")
+        raise InputError("The training rows have one label only: give rows of both labels, 0 (human) and 1 (machine).")
     run = _Run(rows, held_out, out, start_from, plan, device)
     run_steps(out, "training", plan, run.first_step, run.take, run.save, run.validate)
 
@@ -114,7 +114,7 @@ class _Run:
             note("scoring human texts")
             self._find_hard_texts(step)
         redraw = None
-        # Hard texts of an earlier plan are used no more once this plan's first round is due.
+        # Hard texts of an earlier plan are discarded when the first round of this plan is due.
         if self._hard is not None and plan.hard_negative_share > 0 and step >= plan.hard_negative_from:
             redraw = partial(self._hard.redraw, plan)
         batch = batch_of_step(
@@ -144,7 +144,7 @@ class _Run:
         save_run(self._out, self._plan, run, self._tokenizer, partial(save_classifier, self._model))
 
     def validate(self, step: int) -> None:
-        """Log the figures on the held-out texts, at the steps that the plan names."""
+        """Log the figures on the held-out texts, at the steps of the plan."""
         if self._held_out and (step % self._plan.validate_every == 0 or step == self._plan.steps):
             logits = logits_of(self._model, self._held_out_texts, self._special, self._device)
             log_entry(self._out, {"step": step, "validation": within_source(self._held_out, logits)})
@@ -158,5 +158,5 @@ def _classifier_at(checkpoint: Path) -> ClsMeanClassifier:
 
 
 def _freeze_word_embeddings(model: ClsMeanClassifier) -> None:
-    # The word embeddings are half of the weights of MiniLM, and most words are too rare here to improve theirs.
+    # The word embeddings are half of the weights of MiniLM, and most words are too rare here to improve them.
     model.encoder.get_input_embeddings().requires_grad_(False)  # type: ignore[operator]

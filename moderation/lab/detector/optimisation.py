@@ -1,4 +1,4 @@
-"""How a step moves the weights: AdamW, warm-up, plateau, cool-down."""
+"""Updates the weights in a step: AdamW, warm-up, plateau, cool-down."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ _TEXTS_IN_A_CPU_PASS = 16
 
 
 def learning_rate(plan: TrainingPlan, step: int) -> float:
-    """Return the rate of a step: warm-up, plateau, straight down to zero (Hägele et al. 2024).
+    """Return the rate of a step: warm-up, plateau, linear cool-down to zero (Hägele et al. 2024).
 
-    The plateau makes the length of a run a late decision: resumed with fewer steps, it cools down at once.
+    Because of the plateau the number of steps can be changed late: a run resumed with fewer steps cools down at once.
     """
     cooldown = max(1.0, plan.steps * plan.cooldown_share)
     rise = (step + 1) / plan.warmup_steps
@@ -25,9 +25,9 @@ def learning_rate(plan: TrainingPlan, step: int) -> float:
 
 
 def optimizer_of(body: nn.Module, head: Iterable[nn.Parameter], plan: TrainingPlan) -> torch.optim.Optimizer:
-    """Return AdamW for the weights of *body* that may move and for *head*, which learns five times as fast.
+    """Return AdamW for the trainable weights of *body* and for *head*, at five times the learning rate.
 
-    Only matrices of the body decay.
+    Weight decay applies to the matrices of the body only.
     """
     moving = [value for value in body.parameters() if value.requires_grad]
     return torch.optim.AdamW(
@@ -48,9 +48,9 @@ def take_step(
     device: torch.device,
     loss_of: Callable[[slice], Tensor],
 ) -> float:
-    """Move the weights once and return the loss, the sum of *loss_of* over passes that cover the step's *texts*.
+    """Update the weights once and return the loss, the sum of *loss_of* over passes that cover the step's *texts*.
 
-    Dropout depends on the seed and the number of the step alone.
+    Dropout depends only on the seed and the number of the step.
     """
     torch.manual_seed(plan.seed * 1_000_003 + step)
     for group in optimizer.param_groups:

@@ -1,4 +1,4 @@
-"""The settings of a training run, and which of them a resumed run may change."""
+"""The settings of a training run, and those that a resumed run may change."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from moderation.errors import SettingsError
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """Everything that decides what a training run computes."""
+    """All settings that the result of a training run depends on."""
 
     may_differ: ClassVar[frozenset[str]] = frozenset(
         {"steps", "cooldown_share", "checkpoint_every", "validate_every", "validation_per_stratum"}
     )
-    """What a resumed run may set otherwise than the one it continues."""
+    """Settings that a resumed run may change."""
 
     steps: int = 2000
     batch_texts: int = 64
@@ -29,37 +29,37 @@ class TrainingPlan:
     seed: int = 1
     checkpoint_every: int = 100
     attacked_share: float = 0.25
-    """Share of the texts of a step that are read after an attack."""
+    """Share of the texts of a step that are used after an attack."""
     validate_every: int = 500
     validation_per_stratum: int = 520
-    """Held-out texts of each source and label that a validation scores; a TPR at 1 % FPR needs 500 human texts."""
+    """Held-out texts of each source and label in a validation; a TPR at 1 % FPR needs 500 human texts."""
     hard_negative_share: float = 0.0
-    """Of the human texts of a step, those drawn from the ones that a round found hard, while these last."""
+    """Share of the human texts of a step that are replaced by hard ones, while the queues last."""
     hard_negative_from: int = 0
-    """The step before which the first round is held."""
+    """The step before which the first round runs."""
     hard_negative_every: int = 300
-    """Steps from a round to the next."""
+    """Number of steps between rounds."""
     hard_negative_pool: int = 4000
-    """Human texts that a round scores."""
+    """Number of human texts that a round scores."""
     rows_per_stratum: int = 4000
-    """Rows of each source and label that are trained on at most: more would be tokenised and hardly drawn."""
+    """Maximum number of training rows of each source and label; more would be tokenised and rarely drawn."""
     all_rows: bool = False
-    """Whether rows whose licence forbids weights are read too: for measuring only."""
+    """Whether rows whose licence forbids published weights are used: for measuring only."""
     bf16: bool = False
-    """Whether the encoder computes in bfloat16; weights, gradients of the heads and losses stay in fp32."""
+    """Whether the encoder computes in bfloat16; weights, gradients of the heads and losses are in fp32."""
 
 
 def check_continues(begun: Mapping[str, Any], plan: TrainingPlan, step: int, checkpoint: Path) -> None:
-    """Raise SettingsError unless a run begun with the settings *begun* may continue with *plan* from *step*.
+    """Raise SettingsError unless a run that began with the settings *begun* may continue with *plan* from *step*.
 
-    Hard negatives may be enabled or changed for later steps only. A round at a step that the run has passed would be
-    skipped, and the same command would give another model than an uninterrupted run.
+    Hard negatives may be enabled or changed for later steps only. A round at an earlier step would be skipped, so that
+    the result would differ from that of an uninterrupted run.
     """
     hard = {name for name in asdict(plan) if name.startswith("hard_negative_")}
     for name, value in asdict(plan).items():
         if name not in plan.may_differ | hard and begun.get(name) != value:
             raise SettingsError(
-                f"The run in {checkpoint} was begun with {name}={begun.get(name)}, not {value}: "
+                f"The run in {checkpoint} began with {name}={begun.get(name)}, not {value}: "
                 "use the same value or another --out."
             )
     if (

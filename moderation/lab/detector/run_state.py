@@ -1,4 +1,4 @@
-"""The checkpoint from which an interrupted run continues, and the log of a run."""
+"""The checkpoint of an interrupted run, and the log of a run."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ _LOG = "log.jsonl"
 
 @dataclass(frozen=True)
 class SavedRun:
-    """Where a run was interrupted: what it needs beside the weights to continue."""
+    """The state that a run needs to continue, beside the weights."""
 
     step: int
     optimizer: dict[str, Any]
     hard_texts: Mapping[str, Any] | None
-    """What `HardTexts.state` returned; None before the first round."""
+    """The result of `HardTexts.state`; None before the first round."""
 
 
 def saved_run(out: Path, plan: TrainingPlan, device: torch.device) -> SavedRun | None:
     """Return the state of the run in *out*, None where there is none.
 
-    Removes log entries of steps after the saved one: the log is that of the steps that made the weights. Raises
-    SettingsError for a run that was begun with another plan, InputError for a damaged one.
+    Removes log entries of steps after the saved one, because these steps are repeated. Raises SettingsError for a run
+    that began with another plan, InputError for a damaged one.
     """
     checkpoint = out / CHECKPOINT
     restore_directory(checkpoint)
@@ -54,21 +54,21 @@ def saved_run(out: Path, plan: TrainingPlan, device: torch.device) -> SavedRun |
 def _read(checkpoint: Path, device: torch.device) -> dict[str, Any]:
     try:
         state: dict[str, Any] = torch.load(checkpoint / _STATE, map_location=device, weights_only=True)
-    except Exception as error:  # torch, zipfile and pickle each have their own
+    except Exception as error:  # torch, zipfile and pickle raise different types
         raise InputError(
-            f"{checkpoint / _STATE} is damaged ({str(error).splitlines()[0]}), so the run cannot go on: "
+            f"{checkpoint / _STATE} is damaged ({str(error).splitlines()[0]}) and the run cannot continue: "
             "use another --out."
         ) from error
     missing = [name for name in state.get("files", ()) if not (checkpoint / name).is_file()]
     if missing:
-        raise InputError(f"{checkpoint} lacks {missing[0]}, so the run cannot go on: use another --out.")
+        raise InputError(f"{checkpoint} lacks {missing[0]} and the run cannot continue: use another --out.")
     return state
 
 
 def save_run(
     out: Path, plan: TrainingPlan, run: SavedRun, tokenizer: Tokenizer, write_model: Callable[[Path], None]
 ) -> None:
-    """Write a complete checkpoint beside the old one, then put it in its place."""
+    """Write a complete checkpoint beside the old one, then replace the old one."""
     checkpoint = out / CHECKPOINT
     fresh = checkpoint.with_name(checkpoint.name + ".new")
     shutil.rmtree(fresh, ignore_errors=True)
@@ -87,7 +87,7 @@ def log_entry(out: Path, entry: Mapping[str, object]) -> None:
 
 
 def _forget_entries_after(out: Path, step: int) -> None:
-    """Take the entries of later steps from the log, and a line that is half written."""
+    """Remove the log entries of later steps, and an incomplete line."""
     log = out / _LOG
     if not log.is_file():
         return
@@ -98,7 +98,7 @@ def _forget_entries_after(out: Path, step: int) -> None:
 
 
 def _step_of(line: str) -> float:
-    """The step that an entry of the log is of: 0 where it is of none, beyond all where it cannot be read."""
+    """Return the step of a log entry: 0 for an entry without one, infinity for a line that cannot be read."""
     try:
         return int(json.loads(line).get("step", 0))
     except (ValueError, TypeError, AttributeError):

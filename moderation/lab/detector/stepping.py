@@ -1,4 +1,4 @@
-"""The course of a run: step after step, with a progress bar, a log and a checkpoint every so often."""
+"""Runs the steps of a training, with a progress bar, a log and regular checkpoints."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def run_steps(
     save: Callable[[int], None],
     judge: Callable[[int], None] | None = None,
 ) -> None:
-    """Take the steps from *step* to the end of the plan, each logged with its loss and its seconds.
+    """Run the steps from *step* to the end of the plan; log the loss and the seconds of each.
 
-    *take* gets the number of the step and a place for a note beside the bar, *save* and *judge* the number of steps
-    taken; *judge* is called after every step.
+    *take* is called with the number of the step and a function that shows a note beside the bar, *save* and *judge*
+    with the number of steps done; *judge* is called after every step.
     """
     with Progress(
         TextColumn(title),
@@ -43,7 +43,7 @@ def run_steps(
             took_s = time.monotonic() - began
             log_entry(out, {"step": step, "loss": round(loss, 4), "step_s": round(took_s, 3)})
             progress.update(task, completed=step, note=f"loss {loss:.3f}")
-            # Before the save: a run that is stopped while it judges takes the steps before it again, and judges then.
+            # Before the save: a run stopped during validation repeats the last steps and validates then.
             if judge is not None:
                 judge(step)
             if step % plan.checkpoint_every == 0 or step == plan.steps:

@@ -1,4 +1,4 @@
-"""How good a model is within each source, on a slice of part A that it was not trained on."""
+"""Computes the accuracy of a model within each source, on a slice of part A outside its training rows."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def logits_of_crops(
 def within_source(rows: Sequence[TextRow], logits: NDArray[np.float32]) -> dict[str, dict[str, Any]]:
     """Return the figures of `figures_of` for each source with 20 texts of each label, and their means.
 
-    A mean is over the sources that support the figure, and absent where none does. Texts without a logit do not count.
+    A mean is over the sources that support the figure, and absent where none does. Texts without a logit are excluded.
     """
     sources, labels, groups = (np.array([getattr(row, name) for row in rows]) for name in ("source", "label", "group"))
     figures: dict[str, dict[str, Any]] = {}

@@ -1,1 +1,1 @@
-"""The room where a risk bundle is trained, its threshold set and its false-positive rate certified."""
+"""Trains a risk bundle, sets its threshold and certifies its false-positive rate."""

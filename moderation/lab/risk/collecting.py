@@ -1,4 +1,4 @@
-"""From a simulated platform to arrays: every post's features as of its time, and its text's logit."""
+"""Collects the posts of a simulated platform as arrays: features as of the time of the post, and texts."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from moderation.state import GRAPH_EPOCH_S, Keyring, PlatformState
 
 
 @dataclass(frozen=True)
-class Watched:
-    """All posts of one simulated platform. n posts of m accounts; accounts are numbered as in `truth`."""
+class SimulatedPosts:
+    """All posts of one simulated platform: n posts of m accounts, which are numbered as in `truth`."""
 
     truth: tuple[Truth, ...]
     features: NDArray[np.float64]
@@ -26,43 +26,45 @@ class Watched:
     text: NDArray[np.int64]
     """Shape (n,): index of the post's text in `texts`."""
     texts: tuple[str, ...]
-    """The different texts that were posted."""
+    """The distinct texts that were posted."""
     cluster: NDArray[np.int64]
-    """Shape (m,): accounts that ever shared an address have the same number."""
+    """Shape (m,): accounts that are linked by shared addresses have the same number."""
 
     @property
     def genuine(self) -> NDArray[np.bool_]:
-        """Shape (m,): which accounts belong to no campaign."""
+        """True for accounts of no campaign, shape (m,)."""
         return np.array([truth.genuine for truth in self.truth], dtype=np.bool_)
 
     def strength(self, name: str) -> NDArray[np.bool_]:
-        """Shape (m,): which accounts belong to campaigns of this strength."""
+        """Return True for accounts of campaigns of the strength *name*, shape (m,)."""
         return np.array([truth.strength == name for truth in self.truth], dtype=np.bool_)
 
-    def logits(self, known: Mapping[str, float]) -> NDArray[np.float64]:
-        """Logit of each post's text from *known*, shape (n,); NaN where the detector abstained."""
-        of_texts = np.array([known[text] for text in self.texts], dtype=np.float64)
+    def logits(self, logit_of: Mapping[str, float]) -> NDArray[np.float64]:
+        """Return the logit of the text of each post, shape (n,); NaN where the detector abstained."""
+        of_texts = np.array([logit_of[text] for text in self.texts], dtype=np.float64)
         return of_texts[self.text]
 
     def account_maximum(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Largest of each account's *scores*, shape (n,) to (m,); −inf where it has none or only NaN."""
+        """Return the largest of each account's *scores*, shape (n,) to (m,); −inf where it has none or only NaN."""
         maximum = np.full(len(self.truth), -np.inf)
         np.maximum.at(maximum, self.account, np.where(np.isnan(scores), -np.inf, scores))
         return maximum
 
 
-def watch(config: SimulationConfig, texts: TextSupplier, advance: Callable[[int], None] = lambda _n: None) -> Watched:
-    """Run a platform's events through the sidecar's own feature extractor; *advance* is told of posts done."""
+def collect(
+    config: SimulationConfig, texts: TextSupplier, advance: Callable[[int], None] = lambda _n: None
+) -> SimulatedPosts:
+    """Simulate a platform and extract the features of its posts; *advance* is called with the number of posts done."""
     platform = build_platform(config, texts)
     keyring = Keyring.from_secrets(("simulation", b"simulated addresses need no secret"), None)
     state = PlatformState(platform_id=config.name, keyring=keyring, graph_epoch_s=GRAPH_EPOCH_S)
     try:
-        return _watched(platform, FeatureExtractor(state), advance)
+        return _collected(platform, FeatureExtractor(state), advance)
     finally:
         state.epochs.close()
 
 
-def _watched(platform: Platform, extractor: FeatureExtractor, advance: Callable[[int], None]) -> Watched:
+def _collected(platform: Platform, extractor: FeatureExtractor, advance: Callable[[int], None]) -> SimulatedPosts:
     index = {truth.account_id: number for number, truth in enumerate(platform.truth)}
     seen: dict[str, int] = {}
     rows: list[NDArray[np.float64]] = []
@@ -83,7 +85,7 @@ def _watched(platform: Platform, extractor: FeatureExtractor, advance: Callable[
             _join(parent, author, on_address.setdefault(vector.address_hash, author))
         if len(rows) % 1000 == 0:
             advance(1000)
-    return Watched(
+    return SimulatedPosts(
         truth=tuple(platform.truth),
         features=np.array(rows, dtype=np.float64).reshape(len(rows), len(FEATURES)),
         account=np.array(account, dtype=np.int64),
@@ -104,24 +106,27 @@ def _join(parent: list[int], one: int, other: int) -> None:
     parent[_find(parent, one)] = _find(parent, other)
 
 
-def watch_all(
+def collect_all(
     configs: Sequence[SimulationConfig],
     texts: Sequence[TextSupplier],
     workers: int,
-    done: Callable[[Watched], None] = lambda _watched: None,
-) -> list[Watched]:
-    """Watch several platforms, each alone, in up to *workers* processes; the results do not depend on their number."""
+    done: Callable[[SimulatedPosts], None] = lambda _collected: None,
+) -> list[SimulatedPosts]:
+    """Simulate several platforms in up to *workers* processes; the result does not depend on that number.
+
+    *done* is called with each result.
+    """
     if workers <= 1 or len(configs) == 1:
         alone = []
         for config, supplier in zip(configs, texts, strict=True):
-            alone.append(watch(config, supplier))
+            alone.append(collect(config, supplier))
             done(alone[-1])
         return alone
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
     with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        running = [pool.submit(watch, config, supplier) for config, supplier in zip(configs, texts, strict=True)]
+        running = [pool.submit(collect, config, supplier) for config, supplier in zip(configs, texts, strict=True)]
         results = []
         for future in running:
             results.append(future.result())

@@ -1,4 +1,4 @@
-"""The detector's logit of every text, each scored once."""
+"""Scores every distinct text once with the detector."""
 
 from __future__ import annotations
 
@@ -10,12 +10,15 @@ _AT_A_TIME = 256
 
 
 def score_texts(
-    detector: Detector, texts: Iterable[str], known: dict[str, float], advance: Callable[[int], None] = lambda _n: None
+    detector: Detector,
+    texts: Iterable[str],
+    logit_of: dict[str, float],
+    advance: Callable[[int], None] = lambda _n: None,
 ) -> None:
-    """Add to *known* the logit of each of *texts* that it does not hold yet (NaN: abstained)."""
-    new = sorted(set(texts) - known.keys(), key=lambda text: (len(text), text))
+    """Add the logits of *texts* to *logit_of*; texts that it already contains are not scored (NaN: abstained)."""
+    new = sorted(set(texts) - logit_of.keys(), key=lambda text: (len(text), text))
     for begin in range(0, len(new), _AT_A_TIME):
         batch = new[begin : begin + _AT_A_TIME]
         for text, score in zip(batch, detector.score(batch), strict=True):
-            known[text] = score.logit
+            logit_of[text] = score.logit
         advance(len(batch))

@@ -1,4 +1,4 @@
-"""The decision that is certified: choosing it on one set of accounts, its threshold on another, proof on a third."""
+"""The certified decision: chosen on one set of accounts, its threshold set on a second, certified on a third."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.lab.risk.collecting import Watched
+from moderation.lab.risk.collecting import SimulatedPosts
 from moderation.lab.risk.fitting import Fitted
 from moderation.lab.risk.recipe import Recipe
 from moderation.risk.certificate import Certificate
@@ -21,16 +21,16 @@ from moderation.risk.umbrella import least_sample, threshold_rank, umbrella_thre
 
 @dataclass(frozen=True)
 class Decision:
-    """Scores to gated risk; the threshold is not part of it."""
+    """Computes the gated risk from scores; the threshold is not part of it."""
 
     fitted: Fitted
     fusion: Fusion
     references: Mapping[str, Reference]
     p_family: float
 
-    def gated_risks(self, watched: Watched, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Risk of each post, −inf where the gate is closed; shape (n,)."""
-        scores = self.fitted.scores(watched.features, logits)
+    def gated_risks(self, collected: SimulatedPosts, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the risk of each post, −inf where the gate is closed; shape (n,)."""
+        scores = self.fitted.scores(collected.features, logits)
         p_values = np.column_stack(
             [self.references[name].p_values(scores[:, column]) for column, name in enumerate(self.fusion.families)]
         )
@@ -39,10 +39,10 @@ class Decision:
         return np.where(opens, self.fusion.risks(scores), -np.inf)
 
 
-def sensitivity(risks: NDArray[np.float64], tune: Watched, target: float) -> float:
-    """Share of campaign accounts caught on the tuning set, at the threshold that spares all but *target* of people.
+def sensitivity(risks: NDArray[np.float64], tune: SimulatedPosts, target: float) -> float:
+    """Return the share of campaign accounts flagged on the tuning set at the false-positive rate *target*.
 
-    *risks* holds the risk of each of its posts, shape (n,).
+    *risks* is the risk of each of its posts, shape (n,).
     """
     maxima = tune.account_maximum(risks)
     people = np.sort(maxima[tune.genuine])[::-1]
@@ -51,11 +51,11 @@ def sensitivity(risks: NDArray[np.float64], tune: Watched, target: float) -> flo
 
 
 def set_threshold(
-    decision: Decision, accounts: Watched, logits: NDArray[np.float64], recipe: Recipe
+    decision: Decision, accounts: SimulatedPosts, logits: NDArray[np.float64], recipe: Recipe
 ) -> tuple[float, dict[str, Any]]:
-    """Return the threshold by the umbrella over each genuine account's largest gated risk, and the rule in figures.
+    """Return the threshold by the umbrella over each genuine account's largest gated risk, and the rule's parameters.
 
-    Where the accounts are too few for α, the threshold is the largest risk that any of them reached.
+    Where there are too few accounts for α, the threshold is their largest risk.
     """
     maxima = accounts.account_maximum(decision.gated_risks(accounts, logits))[accounts.genuine]
     found = umbrella_threshold(maxima, recipe.threshold_alpha, recipe.delta)
@@ -74,9 +74,9 @@ def set_threshold(
 
 
 def certify(
-    decision: Decision, threshold: float, accounts: Watched, logits: NDArray[np.float64], recipe: Recipe
+    decision: Decision, threshold: float, accounts: SimulatedPosts, logits: NDArray[np.float64], recipe: Recipe
 ) -> Certificate:
-    """Count the genuine accounts, new to everything before, that would have received a flag."""
+    """Return the certificate: how many genuine accounts, used in no earlier step, would have received a flag."""
     flags = decision.gated_risks(accounts, logits) > threshold
     of_people = accounts.genuine[accounts.account]
     flagged = accounts.account_maximum(np.where(flags, 1.0, 0.0)) > 0

@@ -1,4 +1,4 @@
-"""Fitting the families' models and their fusion, cross-fitted by account."""
+"""Fits the models of the families and their fusion, cross-fitted by account."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.features import FEATURES
-from moderation.lab.risk.collecting import Watched
+from moderation.lab.risk.collecting import SimulatedPosts
 from moderation.lab.risk.fitting_slopes import fit_slopes
 from moderation.lab.risk.recipe import Growth, Recipe
 from moderation.risk.family_models import FamilyModel
@@ -22,29 +22,29 @@ METADATA = tuple(name for name in FAMILIES if name != CONTENT)
 
 @dataclass(frozen=True)
 class Fitted:
-    """The families' models, and the neutral score of each family."""
+    """The models of the families, and the neutral score of each family."""
 
     models: Mapping[str, FamilyModel]
     neutral: NDArray[np.float64]
     median_scores: NDArray[np.float64]
     """Median over genuine accounts of the account's median score, shape (families,)."""
     medians: NDArray[np.float64]
-    """Genuine median of each feature, NaN where it was never known; shape (f,)."""
+    """Genuine median of each feature, NaN where it never has a value; shape (f,)."""
 
     def scores(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Family scores, shapes (n, f) and (n,) to (n, families)."""
+        """Return the family scores, shapes (n, f) and (n,) to (n, families)."""
         return np.column_stack([logits, *(self.models[name].scores(features) for name in METADATA)])
 
 
-def post_weights(watched: Watched) -> NDArray[np.float64]:
-    """Weight of each post such that every account weighs the same, shape (n,)."""
-    posts = np.bincount(watched.account, minlength=len(watched.truth))
-    return 1.0 / posts[watched.account]
+def post_weights(collected: SimulatedPosts) -> NDArray[np.float64]:
+    """Return the weight of each post such that all accounts have equal weight, shape (n,)."""
+    posts = np.bincount(collected.account, minlength=len(collected.truth))
+    return 1.0 / posts[collected.account]
 
 
-def genuine_medians(watched: Watched) -> NDArray[np.float64]:
-    """Median of each feature over genuine posts where it is known; NaN where it never is. Shape (f,)."""
-    genuine = watched.features[watched.genuine[watched.account]]
+def genuine_medians(collected: SimulatedPosts) -> NDArray[np.float64]:
+    """Return the median of each feature over genuine posts where it has a value; NaN where it never has. Shape (f,)."""
+    genuine = collected.features[collected.genuine[collected.account]]
     medians = np.full(genuine.shape[1], np.nan)
     for column in range(genuine.shape[1]):
         known = genuine[~np.isnan(genuine[:, column]), column]
@@ -57,7 +57,7 @@ def fit_family(
     name: str, features: NDArray[np.float64], label: NDArray[np.bool_], weight: NDArray[np.float64],
     medians: NDArray[np.float64], recipe: Recipe,
 ) -> FamilyModel:  # fmt: skip
-    """Fit one family on posts where it says anything; a feature that is missing takes the genuine median."""
+    """Fit one family on posts where it has any value; a missing feature takes the genuine median."""
     columns = tuple(column for column, feature in enumerate(FEATURES) if feature.family == name)
     filler = np.nan_to_num(medians[list(columns)], nan=0.0)
     own = features[:, columns]
@@ -68,34 +68,37 @@ def fit_family(
     return FamilyModel(name, columns, filler, lgb.train(_parameters(recipe, growth), data, growth.trees))
 
 
-def cross_fitted(watched: Watched, logits: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
-    """Family scores of each post from models that saw no account of its campaign or fold, shape (n, families)."""
-    medians, weight = genuine_medians(watched), post_weights(watched)
-    label = ~watched.genuine[watched.account]
-    fold = _folds(watched, recipe)[watched.account]
-    scores = np.full((len(watched.account), len(FAMILIES)), np.nan)
+def cross_fitted(collected: SimulatedPosts, logits: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
+    """Return the out-of-fold family scores of each post, shape (n, families); a campaign lies in one fold."""
+    medians, weight = genuine_medians(collected), post_weights(collected)
+    label = ~collected.genuine[collected.account]
+    fold = _folds(collected, recipe)[collected.account]
+    scores = np.full((len(collected.account), len(FAMILIES)), np.nan)
     scores[:, 0] = logits
     for number in range(recipe.folds):
         held, rest = fold == number, fold != number
         for column, name in enumerate(METADATA, start=1):
-            model = fit_family(name, watched.features[rest], label[rest], weight[rest], medians, recipe)
-            scores[held, column] = model.scores(watched.features[held])
+            model = fit_family(name, collected.features[rest], label[rest], weight[rest], medians, recipe)
+            scores[held, column] = model.scores(collected.features[held])
     return scores
 
 
-def fit_families(watched: Watched, recipe: Recipe) -> tuple[dict[str, FamilyModel], NDArray[np.float64]]:
-    """Fit every family on all training posts; returns the models and the genuine medians, shape (f,)."""
-    medians, weight = genuine_medians(watched), post_weights(watched)
-    label = ~watched.genuine[watched.account]
-    models = {name: fit_family(name, watched.features, label, weight, medians, recipe) for name in METADATA}
+def fit_families(collected: SimulatedPosts, recipe: Recipe) -> tuple[dict[str, FamilyModel], NDArray[np.float64]]:
+    """Fit every family on all training posts; return the models and the genuine medians, shape (f,)."""
+    medians, weight = genuine_medians(collected), post_weights(collected)
+    label = ~collected.genuine[collected.account]
+    models = {name: fit_family(name, collected.features, label, weight, medians, recipe) for name in METADATA}
     return models, medians
 
 
 def fix_neutral(
-    models: Mapping[str, FamilyModel], medians: NDArray[np.float64], tune: Watched, logits: NDArray[np.float64]
+    models: Mapping[str, FamilyModel], medians: NDArray[np.float64], tune: SimulatedPosts, logits: NDArray[np.float64]
 ) -> Fitted:
-    """Fix the neutral scores on the tuning accounts: at most the median genuine account's score, and at most the
-    score of a post whose every feature is the genuine median."""
+    """Return the fitted models with neutral scores from the tuning accounts.
+
+    A neutral score is at most that of the median genuine account, and at most the score of a post whose every feature
+    is the genuine median.
+    """
     first = Fitted(models, np.zeros(len(FAMILIES)), np.zeros(len(FAMILIES)), medians)
     scores = first.scores(tune.features, logits)
     median_scores = np.array([account_median(tune, scores[:, column]) for column in range(len(FAMILIES))])
@@ -104,11 +107,11 @@ def fix_neutral(
     return Fitted(models, neutral, median_scores, medians)
 
 
-def account_median(watched: Watched, scores: NDArray[np.float64]) -> float:
-    """Median over genuine accounts of each account's median score; 0.0 where no genuine account has one."""
-    known = watched.genuine[watched.account] & ~np.isnan(scores)
-    order = np.argsort(watched.account[known], kind="stable")
-    accounts, values = watched.account[known][order], scores[known][order]
+def account_median(collected: SimulatedPosts, scores: NDArray[np.float64]) -> float:
+    """Return the median over genuine accounts of each account's median score; 0.0 where no genuine account has one."""
+    known = collected.genuine[collected.account] & ~np.isnan(scores)
+    order = np.argsort(collected.account[known], kind="stable")
+    accounts, values = collected.account[known][order], scores[known][order]
     if len(accounts) == 0:
         return 0.0
     parts = np.split(values, np.flatnonzero(np.diff(accounts)) + 1)
@@ -116,13 +119,13 @@ def account_median(watched: Watched, scores: NDArray[np.float64]) -> float:
 
 
 def fit_fusion(
-    watched: Watched, scores: NDArray[np.float64], neutral: NDArray[np.float64], families: Sequence[str],
+    collected: SimulatedPosts, scores: NDArray[np.float64], neutral: NDArray[np.float64], families: Sequence[str],
     growth: Growth, recipe: Recipe,
 ) -> Fusion:  # fmt: skip
-    """Fit the fusion of *families* on cross-fitted *scores*, shape (n, all families), never falling in any of them.
+    """Fit the fusion of *families* on cross-fitted *scores*, shape (n, all families), monotone in each of them.
 
-    Slopes over the text's score first, then trees on what they leave. Families are made missing at random,
-    independently of the label, so that missing means nothing.
+    Slopes over the text score are fitted first, then trees on the residual. Families are masked at random,
+    independently of the label, so that a missing family is neutral.
     """
     masked = scores.copy()
     rng = np.random.default_rng([recipe.seed, 3])
@@ -131,26 +134,26 @@ def fit_fusion(
         masked[rng.random(len(masked)) < rates[name], column] = np.nan
     columns = [FAMILIES.index(name) for name in families]
     filled = with_neutral(masked[:, columns], tuple(families), neutral[columns])
-    label = ~watched.genuine[watched.account]
-    weight = post_weights(watched)
+    label = ~collected.genuine[collected.account]
+    weight = post_weights(collected)
     parameters = {**_parameters(recipe, growth), "monotone_constraints": [1] * len(columns)}
-    slopes, begun = None, None
+    slopes, initial_log_odds = None, None
     if CONTENT in families:
         content = filled[:, families.index(CONTENT)]
         slopes = fit_slopes(content, label, weight)
-        begun = slopes.log_odds(content)
-    data = lgb.Dataset(filled, label=label, weight=weight, init_score=begun)
+        initial_log_odds = slopes.log_odds(content)
+    data = lgb.Dataset(filled, label=label, weight=weight, init_score=initial_log_odds)
     return Fusion(tuple(families), neutral[columns], lgb.train(parameters, data, growth.trees), slopes)
 
 
-def _folds(watched: Watched, recipe: Recipe) -> NDArray[np.int64]:
-    """Fold of each account; a campaign stays whole. Shape (m,)."""
+def _folds(collected: SimulatedPosts, recipe: Recipe) -> NDArray[np.int64]:
+    """Return the fold of each account, shape (m,); all accounts of a campaign share one."""
     rng = np.random.default_rng([recipe.seed, 4])
-    names = sorted({truth.campaign for truth in watched.truth if truth.campaign is not None})
+    names = sorted({truth.campaign for truth in collected.truth if truth.campaign is not None})
     of_campaign = dict(zip(names, rng.integers(recipe.folds, size=len(names)).tolist(), strict=True))
-    alone = rng.integers(recipe.folds, size=len(watched.truth))
+    alone = rng.integers(recipe.folds, size=len(collected.truth))
     return np.array(
-        [alone[n] if t.campaign is None else of_campaign[t.campaign] for n, t in enumerate(watched.truth)],
+        [alone[n] if t.campaign is None else of_campaign[t.campaign] for n, t in enumerate(collected.truth)],
         dtype=np.int64,
     )
 

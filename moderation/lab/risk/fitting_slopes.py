@@ -1,4 +1,4 @@
-"""Fitting the fusion's slopes: logistic regression on hinges, with no slope below zero."""
+"""Fits the slopes of the fusion: logistic regression on hinges, with no slope below zero."""
 
 from __future__ import annotations
 
@@ -9,16 +9,19 @@ from scipy.optimize import minimize
 from moderation.risk.slopes import Slopes, hinges
 
 KNOT_QUANTILES = (0.9, 0.97, 0.99, 0.997, 0.9995)
-"""Of the scores of genuine posts."""
+"""Quantiles of the scores of genuine posts at which the hinges begin."""
 _PENALTY = 1e-4
-"""Of the squared slopes, hinges scaled to unit variance: beyond the last genuine score the slope would be infinite."""
+"""Penalty on the squared slopes of hinges of unit variance: without it the last slope would be infinite."""
 
 
 def fit_slopes(scores: NDArray[np.float64], label: NDArray[np.bool_], weight: NDArray[np.float64]) -> Slopes:
-    """Fit on *scores*, shape (n,) without NaN; *label* True for campaigns, *weight* of each post."""
+    """Return the slopes fitted on *scores*.
+
+    All arrays have the shape (n,): *scores* without NaN, *label* True for campaigns, *weight* of each post.
+    """
     knots = tuple(np.unique(np.quantile(scores[~label], KNOT_QUANTILES)).tolist())
     columns = np.column_stack(hinges(scores, knots))
-    # A hinge that no post passes has no spread and keeps the slope 0.
+    # A hinge above every score has no variance and keeps the slope 0.
     spread = columns.std(axis=0)
     scaled = columns / np.where(spread > 0, spread, np.inf)
     side = np.where(label, 1.0, -1.0)

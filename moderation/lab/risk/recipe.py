@@ -1,4 +1,4 @@
-"""How a risk bundle is trained: sizes, seeds and the little that is chosen."""
+"""The recipe of a risk bundle: sizes, seeds and the values to choose from."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from moderation.lab.simulation import SimulationConfig
 
 @dataclass(frozen=True)
 class Growth:
-    """How far the trees of one model are grown. The far tail of one family needs small leaves and many trees."""
+    """Size of the trees of one model. The far tail of one family needs small leaves and many trees."""
 
     leaves: int
     trees: int
     learning_rate: float
     least_rows: int
-    """Least posts in a leaf."""
+    """Minimum number of posts in a leaf."""
 
     def __str__(self) -> str:
-        """Such as "8 leaves, 300 trees"."""
+        """Return the size in words, such as "8 leaves, 300 trees"."""
         return f"{self.leaves} leaves, {self.trees} trees"
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that, with the same texts and detector, repeats a bundle."""
+    """All settings of a training run: the same recipe, texts and detector give the same bundle."""
 
     seed: int = 20265
     train_accounts: int = 7000
@@ -38,11 +38,11 @@ class Recipe:
     train_campaign_share: float = 0.3
     tune_campaign_share: float = 0.3
     genuine_campaign_share: float = 0.03
-    """Campaigns also live on the platforms that set the threshold and certify; they are not counted there."""
+    """Campaigns also post on the platforms that set the threshold and certify; they are not counted there."""
     target: float = 1e-3
     """Account-level false-positive rate to certify."""
     threshold_alpha: float = 4e-4
-    """What the umbrella is asked for: stricter than the target, so that the certificate passes."""
+    """Rate for which the umbrella sets the threshold: stricter than the target, so that the certificate passes."""
     delta: float = 0.05
     folds: int = 4
     family_growth: Growth = Growth(leaves=8, trees=60, learning_rate=0.08, least_rows=150)
@@ -51,11 +51,11 @@ class Recipe:
         Growth(leaves=6, trees=300, learning_rate=0.08, least_rows=150),
         Growth(leaves=8, trees=300, learning_rate=0.05, least_rows=30),
     )
-    """What to choose from on the tuning accounts."""
+    """Sizes of the fusion that are compared on the tuning accounts."""
     p_family_candidates: tuple[float, ...] = (0.01, 0.02, 0.05)
-    """No laxer than 1 in 20: with four families of metadata, chance alone soon finds a second one that agrees."""
+    """At most 1 in 20: with four families of metadata, a second one often agrees by chance."""
     worth_a_laxer_gate: float = 0.01
-    """Share of the campaign accounts that a laxer gate must add; else the strictest is taken."""
+    """Share of the campaign accounts that a less strict gate must add; else the strictest is used."""
     masked: tuple[tuple[str, float], ...] = (
         ("content", 0.08),
         ("typing", 0.3),
@@ -63,13 +63,13 @@ class Recipe:
         ("graph", 0.15),
         ("account", 0.1),
     )
-    """Probability that a family is made missing in a training post, whatever its label."""
+    """Probability that a family is masked in a training post, independent of its label."""
     reference_size: int = 2000
     least_threshold: float = 0.5
-    """The threshold is never below this risk, whatever the umbrella would allow."""
+    """Lower limit of the threshold, also where the umbrella allows a lower one."""
 
     def platforms(self) -> dict[Role, SimulationConfig]:
-        """The simulated platform of each step; none shares an account, an address or a text with another."""
+        """Return the simulated platform of each step; they share no account, address or text."""
         sizes: dict[Role, tuple[int, float]] = {
             "train": (self.train_accounts, self.train_campaign_share),
             "tune": (self.tune_accounts, self.tune_campaign_share),
@@ -88,13 +88,13 @@ class Recipe:
             for number, (role, (accounts, share)) in enumerate(sizes.items())
         }
 
-    def said(self) -> dict[str, Any]:
-        """For the manifest."""
+    def as_json(self) -> dict[str, Any]:
+        """Return the recipe for the manifest."""
         return asdict(self)
 
 
 def small_recipe() -> Recipe:
-    """A recipe of half a minute, for small data and tests: its certificate is not supported, and says so."""
+    """Return a recipe that runs in half a minute, for small data and tests; its certificate is not supported."""
     return Recipe(
         train_accounts=700,
         tune_accounts=400,

@@ -1,4 +1,4 @@
-"""Progress of training and evaluation on the terminal."""
+"""Shows the progress of training and evaluation on the terminal."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 
 class StepProgress:
-    """One bar a step, on standard error; use it in a `with` block."""
+    """One progress bar for each step, on standard error; use it in a `with` block."""
 
     def __init__(self) -> None:
         self._bars = Progress(
@@ -31,10 +31,10 @@ class StepProgress:
         self._bars.stop()
 
     def step(self, what: str, total: int) -> None:
-        """A step of *total* parts begins."""
+        """Begin a step of *total* parts."""
         self._task = self._bars.add_task(what, total=total)
 
     def advance(self, n: int) -> None:
-        """*n* more parts of the step are done."""
+        """Advance the step by *n* parts."""
         if self._task is not None:
             self._bars.advance(self._task, n)

@@ -1,4 +1,4 @@
-"""Which texts each step may use: cut by group, so that none is shared between any two steps."""
+"""The texts of each step, split by group: no two steps share a group."""
 
 from __future__ import annotations
 
@@ -19,59 +19,60 @@ from moderation.lab.textdata.slices import sources_with_both_labels
 Role = Literal["train", "tune", "threshold", "certify", "test"]
 SHARES: Mapping[Role, float] = {"train": 0.30, "tune": 0.12, "threshold": 0.20, "certify": 0.20, "test": 0.18}
 MOST_PER_SIDE = 4000
-"""Texts taken of one side of one source; scoring more would only take longer."""
+"""Maximum number of texts of one label and source; scoring more only takes longer."""
 LEAST_GROUPS = 25
-"""A source with fewer groups is cut by near-duplicate cluster instead, and the bundle says so."""
+"""A source with fewer groups is split by near-duplicate cluster instead; the manifest lists it."""
 
 
 @dataclass(frozen=True)
 class RiskTexts:
-    """Texts by role, and what is to be said about them in the bundle."""
+    """Texts by role, and the summary of them in the manifest of the bundle."""
 
     pools: Mapping[Role, TextPool]
-    said: Mapping[str, object]
+    summary: Mapping[str, object]
 
 
 def load_risk_texts(data_dir: Path | None, texts: Path | None, data_manifest: Path | None = None) -> RiskTexts:
     """Return part B of the data in *data_dir*, or the JSON lines in *texts* (id, label, source, group, text).
 
-    Of part B, the sources with people and machines in them, whose licences let weights be published; *data_manifest*
-    names other data than the package does. Raises InputError when neither or both are given, or either cannot be read
-    as that.
+    Of part B, only sources with both labels and a licence that permits published weights are used. *data_manifest*
+    replaces the manifest of the package. Raises InputError when neither or both are given, or when the texts cannot
+    be read.
     """
     if (data_dir is None) == (texts is None):
         raise InputError("Give either --data DIR (the text data) or --texts FILE (JSON lines), not both.")
     if texts is not None:
-        _refuse_idle(data_manifest)
+        _refuse_without_data(data_manifest)
         return by_role(_read_lines(texts), grouped_sources=None)
     assert data_dir is not None
     rows = load_partition(data_dir, "B", data_manifest)
     both = sources_with_both_labels(rows)
     if not both:
-        raise InputError(
-            "No source of the data has texts of people and of machines in part B; use data of more sources."
-        )
+        raise InputError("No source of part B has both human and machine texts; use data of more sources.")
     return by_role([row for row in rows if row.source in both], grouped_sources=None)
 
 
 def simulation_texts(data_dir: Path | None, texts: Path | None, data_manifest: Path | None = None) -> TextPool:
-    """Return what a simulated platform may post: the texts of the evaluation step, or all of a file of texts.
+    """Return the texts for a simulated platform: those of the evaluation step, or all texts of a file.
 
-    Raises InputError as load_risk_texts does.
+    Raises InputError under the conditions of load_risk_texts.
     """
     if texts is None or data_dir is not None:
         return load_risk_texts(data_dir, texts, data_manifest).pools["test"]
-    _refuse_idle(data_manifest)
+    _refuse_without_data(data_manifest)
     return TextPool((row.source, row.label == 1, row.text) for row in _read_lines(texts))
 
 
-def _refuse_idle(data_manifest: Path | None) -> None:
+def _refuse_without_data(data_manifest: Path | None) -> None:
     if data_manifest is not None:
-        raise InputError("--data-manifest names the data of --data; with --texts leave it out.")
+        raise InputError("--data-manifest applies to --data only; remove it when you use --texts.")
 
 
 def by_role(rows: Sequence[TextRow], grouped_sources: frozenset[str] | None) -> RiskTexts:
-    """Cut *rows* by group; *grouped_sources* keep their groups whatever their number (None: by LEAST_GROUPS)."""
+    """Split *rows* by group; *grouped_sources* keep their groups even with fewer than LEAST_GROUPS.
+
+    Raises InputError when a step would get no text.
+    """
     rows, recut = _with_enough_groups(_capped(rows), grouped_sources or frozenset())
     role_of = assign_roles(rows)
     parts: dict[Role, list[TextRow]] = defaultdict(list)
@@ -79,22 +80,25 @@ def by_role(rows: Sequence[TextRow], grouped_sources: frozenset[str] | None) -> 
         parts[role_of[row.group]].append(row)
     for role in SHARES:
         if not parts[role]:
-            raise InputError(f"There are too few groups of texts for the step {role!r}: give more groups of texts.")
+            raise InputError(f"No group of texts is left for the step {role!r}: add texts of more groups.")
     licences: dict[str, set[str]] = defaultdict(set)
     for row in rows:
         licences[row.source].add(row.licence or "none-stated")
-    said: dict[str, object] = {
+    summary: dict[str, object] = {
         "licences": {source: sorted(names) for source, names in sorted(licences.items())},
         "texts": {role: len(parts[role]) for role in SHARES},
         "groups": {role: len({row.group for row in parts[role]}) for role in SHARES},
         "cut_by_near_duplicates_for_want_of_groups": sorted(recut),
     }
     pools = {role: TextPool((row.source, row.label == 1, row.text) for row in parts[role]) for role in SHARES}
-    return RiskTexts(pools, said)
+    return RiskTexts(pools, summary)
 
 
 def assign_roles(rows: Iterable[TextRow]) -> dict[str, Role]:
-    """Return the role of each group, filling every role to its share of every source and label, largest first."""
+    """Return the role of each group.
+
+    Groups are assigned from the largest to the smallest, each to the role that lacks most of its source and label.
+    """
     strata: dict[str, Counter[tuple[str, int]]] = defaultdict(Counter)
     totals: Counter[tuple[str, int]] = Counter()
     for row in rows:
@@ -144,20 +148,20 @@ def _read_lines(path: Path) -> list[TextRow]:
     rows = []
     for number, line in enumerate(lines, start=1):
         try:
-            said = json.loads(line)
+            fields = json.loads(line)
             rows.append(
                 TextRow(
-                    id=str(said["id"]),
-                    source=str(said["source"]),
-                    label=int(said["label"]),
-                    group=str(said.get("group") or f"row/{said['id']}"),
-                    text=str(said["text"]),
-                    generator=str(said.get("generator", "")),
-                    licence=str(said.get("licence", said.get("lic", ""))),
+                    id=str(fields["id"]),
+                    source=str(fields["source"]),
+                    label=int(fields["label"]),
+                    group=str(fields.get("group") or f"row/{fields['id']}"),
+                    text=str(fields["text"]),
+                    generator=str(fields.get("generator", "")),
+                    licence=str(fields.get("licence", fields.get("lic", ""))),
                 )
             )
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise InputError(
-                f"Line {number} of {path} is no text ({error!r}): each needs id, label (0 or 1), source and text."
+                f"Line {number} of {path} is not a valid text ({error!r}): give id, label (0 or 1), source and text."
             ) from None
     return rows

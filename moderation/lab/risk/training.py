@@ -1,4 +1,4 @@
-"""Training a risk bundle from texts and simulated platforms, step by step."""
+"""Trains a risk bundle from texts and simulated platforms, step by step."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from moderation.checksum import sha256_of
 from moderation.detector import Detector
 from moderation.directories import replace_directory, room_beside
 from moderation.features import FEATURES
-from moderation.lab.risk.collecting import Watched, watch_all
+from moderation.lab.risk.collecting import SimulatedPosts, collect_all
 from moderation.lab.risk.content_scores import score_texts
 from moderation.lab.risk.deciding import Decision, certify, sensitivity, set_threshold
 from moderation.lab.risk.fitting import METADATA, cross_fitted, fit_families, fit_fusion, fix_neutral
@@ -30,18 +30,18 @@ from moderation.risk.p_values import Reference, thinned
 
 
 class Progress(Protocol):
-    """Told what is being done and how far it is."""
+    """Receives the name of the current step and its progress."""
 
     def step(self, what: str, total: int) -> None:
-        """A step of *total* parts begins."""
+        """Begin a step of *total* parts."""
 
     def advance(self, n: int) -> None:
-        """*n* more parts of the step are done."""
+        """Advance the step by *n* parts."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """A decision with its threshold and what was shown about it."""
+    """A decision with its threshold, its certificate and the figures of its choice."""
 
     decision: Decision
     metadata_only: Fusion
@@ -52,13 +52,13 @@ class Trained:
 
 
 def train_bundle(texts: RiskTexts, detector: Detector, recipe: Recipe, out: Path, progress: Progress) -> Manifest:
-    """Simulate, fit, choose, set the threshold, certify and put the bundle in the place of the directory *out*."""
-    watched, logits = gather(texts, detector, recipe, progress)
+    """Simulate, fit, choose, set the threshold, certify and replace the directory *out* by the bundle."""
+    collected, logits = gather(texts, detector, recipe, progress)
     progress.step("Fitting, choosing, certifying", 1)
-    trained = fit(watched, logits, recipe)
+    trained = fit(collected, logits, recipe)
     with room_beside(out) as room:
         stage = Path(room) / "bundle"
-        manifest = write_bundle(trained, watched, texts, detector.manifest_hash, recipe, stage)
+        manifest = write_bundle(trained, collected, texts, detector.manifest_hash, recipe, stage)
         replace_directory(stage, out)
     progress.advance(1)
     return manifest
@@ -66,56 +66,65 @@ def train_bundle(texts: RiskTexts, detector: Detector, recipe: Recipe, out: Path
 
 def gather(
     texts: RiskTexts, detector: Detector, recipe: Recipe, progress: Progress
-) -> tuple[dict[Role, Watched], dict[Role, NDArray[np.float64]]]:
-    """Simulate the platform of every step and score every text that was posted, once."""
+) -> tuple[dict[Role, SimulatedPosts], dict[Role, NDArray[np.float64]]]:
+    """Simulate the platform of every step and score every posted text once."""
     configs = recipe.platforms()
     progress.step("Simulating platforms and extracting features", len(configs))
     workers = 1 if recipe.certify_accounts < 2000 else 2
-    found = watch_all(
+    found = collect_all(
         list(configs.values()), [texts.pools[role] for role in configs], workers, lambda _done: progress.advance(1)
     )
-    watched = dict(zip(configs, found, strict=True))
-    known: dict[str, float] = {}
+    collected = dict(zip(configs, found, strict=True))
+    logit_of: dict[str, float] = {}
     posted = {text for platform in found for text in platform.texts}
     progress.step("Scoring texts", len(posted))
-    score_texts(detector, posted, known, progress.advance)
-    return watched, {role: platform.logits(known) for role, platform in watched.items()}
+    score_texts(detector, posted, logit_of, progress.advance)
+    return collected, {role: platform.logits(logit_of) for role, platform in collected.items()}
 
 
-def fit(watched: Mapping[Role, Watched], logits: Mapping[Role, NDArray[np.float64]], recipe: Recipe) -> Trained:
+def fit(
+    collected: Mapping[Role, SimulatedPosts], logits: Mapping[Role, NDArray[np.float64]], recipe: Recipe
+) -> Trained:
     """Fit on train, choose on tune, set the threshold on threshold, certify on certify.
 
-    The fusion without content is chosen by its own best, so that the comparison is fair to it. Of the gates the
-    strictest is taken that catches nearly as much as the best, then the fusion that catches most behind it.
+    The fusion without content is chosen by its own sensitivity, so that the comparison is fair. The strictest gate
+    whose sensitivity is close to the best is used, then the fusion with the highest sensitivity behind it.
     """
-    models, medians = fit_families(watched["train"], recipe)
-    fitted = fix_neutral(models, medians, watched["tune"], logits["tune"])
-    scores = cross_fitted(watched["train"], logits["train"], recipe)
-    tune_scores = fitted.scores(watched["tune"].features, logits["tune"])
-    references = _references(tune_scores, watched["tune"], recipe)
+    models, medians = fit_families(collected["train"], recipe)
+    fitted = fix_neutral(models, medians, collected["tune"], logits["tune"])
+    scores = cross_fitted(collected["train"], logits["train"], recipe)
+    tune_scores = fitted.scores(collected["tune"].features, logits["tune"])
+    references = _references(tune_scores, collected["tune"], recipe)
     decisions: list[tuple[float, Decision]] = []
-    alone: list[tuple[float, Fusion]] = []
+    without_content: list[tuple[float, Fusion]] = []
     tuning: dict[str, float] = {}
     for growth in recipe.fusion_candidates:
-        fusion = fit_fusion(watched["train"], scores, fitted.neutral, FAMILIES, growth, recipe)
+        fusion = fit_fusion(collected["train"], scores, fitted.neutral, FAMILIES, growth, recipe)
         for p_family in recipe.p_family_candidates:
             decision = Decision(fitted, fusion, references, p_family)
-            risks = decision.gated_risks(watched["tune"], logits["tune"])
-            decisions.append((sensitivity(risks, watched["tune"], recipe.target), decision))
+            risks = decision.gated_risks(collected["tune"], logits["tune"])
+            decisions.append((sensitivity(risks, collected["tune"], recipe.target), decision))
             tuning[f"{growth}, p_family {p_family:g}"] = round(decisions[-1][0], 4)
-        metadata = fit_fusion(watched["train"], scores, fitted.neutral, METADATA, growth, recipe)
-        alone.append((sensitivity(metadata.risks(tune_scores[:, 1:]), watched["tune"], recipe.target), metadata))
+        metadata = fit_fusion(collected["train"], scores, fitted.neutral, METADATA, growth, recipe)
+        without_content.append(
+            (sensitivity(metadata.risks(tune_scores[:, 1:]), collected["tune"], recipe.target), metadata)
+        )
     most = max(caught for caught, _ in decisions)
     enough = [found for found in decisions if found[0] >= most - recipe.worth_a_laxer_gate]
     decision = min(enough, key=lambda found: (found[1].p_family, -found[0]))[1]
-    metadata_only = max(alone, key=lambda found: found[0])[1]
-    threshold, rule = set_threshold(decision, watched["threshold"], logits["threshold"], recipe)
-    certificate = certify(decision, threshold, watched["certify"], logits["certify"], recipe)
+    metadata_only = max(without_content, key=lambda found: found[0])[1]
+    threshold, rule = set_threshold(decision, collected["threshold"], logits["threshold"], recipe)
+    certificate = certify(decision, threshold, collected["certify"], logits["certify"], recipe)
     return Trained(decision, metadata_only, threshold, rule, certificate, tuning)
 
 
 def write_bundle(
-    trained: Trained, watched: Mapping[Role, Watched], texts: RiskTexts, detector_hash: str, recipe: Recipe, out: Path
+    trained: Trained,
+    collected: Mapping[Role, SimulatedPosts],
+    texts: RiskTexts,
+    detector_hash: str,
+    recipe: Recipe,
+    out: Path,
 ) -> Manifest:
     """Write models, references and manifest into the new directory *out*."""
     out.mkdir(parents=True, exist_ok=True)
@@ -131,7 +140,7 @@ def write_bundle(
         format=FORMAT,
         simulated=True,
         detector_hash=detector_hash,
-        features=_named_features(watched["tune"], decision.fitted.medians),
+        features=_named_features(collected["tune"], decision.fitted.medians),
         families=tuple(
             FamilyEntry(
                 name=name,
@@ -152,10 +161,10 @@ def write_bundle(
         post_cap=recipe.post_cap,
         certificate=trained.certificate,
         training={
-            "recipe": recipe.said(),
-            "texts": dict(texts.said),
+            "recipe": recipe.as_json(),
+            "texts": dict(texts.summary),
             "tuning": dict(trained.tuning),
-            "posts": {role: len(platform.account) for role, platform in watched.items()},
+            "posts": {role: len(platform.account) for role, platform in collected.items()},
         },
         files={name: sha256_of(out / name) for name in sorted(files)},
     )
@@ -163,7 +172,7 @@ def write_bundle(
     return manifest
 
 
-def _references(scores: NDArray[np.float64], tune: Watched, recipe: Recipe) -> dict[str, Reference]:
+def _references(scores: NDArray[np.float64], tune: SimulatedPosts, recipe: Recipe) -> dict[str, Reference]:
     genuine = tune.genuine[tune.account]
     references = {}
     for column, name in enumerate(FAMILIES):
@@ -173,7 +182,7 @@ def _references(scores: NDArray[np.float64], tune: Watched, recipe: Recipe) -> d
     return references
 
 
-def _named_features(tune: Watched, medians: NDArray[np.float64]) -> tuple[NamedFeature, ...]:
+def _named_features(tune: SimulatedPosts, medians: NDArray[np.float64]) -> tuple[NamedFeature, ...]:
     genuine = tune.features[tune.genuine[tune.account]]
     named = []
     for column, feature in enumerate(FEATURES):

@@ -1,4 +1,4 @@
-"""The room where a platform's event stream is made up, with the truth kept apart from it."""
+"""Simulates the event stream of a platform; the truth about its accounts is kept separately."""
 
 from moderation.lab.simulation.config import SimulationConfig
 from moderation.lab.simulation.platform import Platform, build_platform, simulate

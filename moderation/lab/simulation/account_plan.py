@@ -1,4 +1,4 @@
-"""One simulated account before it has written anything."""
+"""The plan of one simulated account."""
 
 from __future__ import annotations
 
@@ -33,34 +33,34 @@ class Figures:
 
 @dataclass
 class AccountPlan:
-    """Everything that decides an account's posts, except the draws made as each is written."""
+    """The properties of an account that its posts are drawn from."""
 
     truth: Truth
     source: str
     machine_share: float
-    """Probability that a post's text is a machine's."""
+    """Probability that the text of a post is machine text."""
     manner: Manner
     figures: Figures
     places: list[Place]
-    """Addresses in use; each post takes one at random."""
+    """Addresses of the account; each post uses one at random."""
     times_ms: list[int]
-    """When it posts, milliseconds since the epoch, sorted."""
+    """Times of its posts, milliseconds since the epoch, sorted."""
     circle: int
-    """Number of the community in which most of its follows lie."""
+    """Number of the community that most of the accounts it follows belong to."""
     follows: int
-    """How many accounts it follows within the simulation."""
+    """Number of accounts that it follows within the simulation."""
     followed: bool = True
-    """Whether others follow it as they follow anybody; else only its ring does."""
+    """Whether accounts outside its ring follow it."""
     ring: int | None = None
     """Number of the dense cluster it belongs to, if any."""
     ring_density: float = 0.0
     tells_network: bool = True
-    """Whether the platform knows its kind of network."""
+    """Whether events state the kind of its network."""
     device: str = ""
     devices: list[str] = field(default_factory=list)
-    """Further devices, taken at random; empty: always the same."""
+    """Further devices, used at random; empty: always the same device."""
 
     @property
     def account_id(self) -> str:
-        """Identity of the account."""
+        """The id of the account."""
         return self.truth.account_id

@@ -1,4 +1,4 @@
-"""The accounts of campaigns, by strength, with each planted signature removable."""
+"""Draws the accounts of campaigns by strength; each planted signature can be removed."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _places(
 
 
 def _manner(rng: np.random.Generator, shape: Campaigns, pattern: Pattern) -> Manner:
-    """A person's manner, replayed, where the pattern is human; else a script's."""
+    """Return a replayed human manner where the pattern is human; else that of a script."""
     if pattern == "human":
         return person(rng, "mobile" if rng.random() < 0.4 else "keyboard")
     return Manner(
@@ -139,7 +139,7 @@ def _manner(rng: np.random.Generator, shape: Campaigns, pattern: Pattern) -> Man
 
 
 def _grown(rng: np.random.Generator, like_a_person: Figures) -> Figures:
-    """Figures of an account made for the purpose: with the small audience that its age brings."""
+    """Return the figures of an account created for the campaign, with the small audience of its age."""
     age_days = like_a_person.age_days
     young = min(1.0, age_days / 700.0)
     posts = int(rng.lognormal(np.log(2.0 + age_days * 0.5), 1.0))

@@ -1,4 +1,4 @@
-"""What decides a simulated platform, to the last event."""
+"""The configuration of a simulated platform."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from moderation.errors import SettingsError
 
 Signature = Literal["addresses", "ring", "typing"]
 SIGNATURES: tuple[Signature, ...] = ("addresses", "ring", "typing")
-"""What campaigns betray themselves by, beside their texts; each can be taken away."""
+"""Signals of campaigns beside their texts; each can be removed."""
 
 Parameters = Literal["trained", "held_out"]
 
@@ -25,20 +25,20 @@ class SimulationConfig:
     campaign_share: float = 0.1
     """Share of all accounts that belong to campaigns."""
     unseen_share: float = 0.0
-    """Share of the campaign accounts that belong to the family which nothing is ever trained on."""
+    """Share of the campaign accounts that belong to the family excluded from all training."""
     parameters: Parameters = "trained"
-    """Which ranges the population and the campaigns draw from: those of training, or others kept for evaluation."""
+    """Ranges that the population and the campaigns are drawn from: for training, or held out for evaluation."""
     planted: frozenset[Signature] = frozenset(SIGNATURES)
     max_posts: int = 12
-    """Post cap of every account."""
+    """Maximum number of posts of an account."""
     history_days: int = 7
-    """How long before the first post the accounts begin to follow each other."""
+    """Days before the first post in which accounts begin to follow each other."""
     start: datetime = datetime(2026, 1, 5, tzinfo=UTC)
     name: str = "sim"
-    """Prefix of every identity, so that platforms never share one."""
+    """Prefix of every id, so that platforms share none."""
 
     def __post_init__(self) -> None:
-        """Raise SettingsError, saying which value cannot be."""
+        """Raise SettingsError for a value out of range."""
         for what, value, low in (
             ("accounts", self.accounts, 1),
             ("days", self.days, 1),
@@ -46,7 +46,7 @@ class SimulationConfig:
             ("days of history", self.history_days, 4),
         ):
             if value < low:
-                raise SettingsError(f"A simulated platform needs at least {low} {what}, not {value}.")
+                raise SettingsError(f"A simulated platform needs at least {low} {what}, got {value}.")
         for what, share in (("campaign share", self.campaign_share), ("unseen share", self.unseen_share)):
             if not 0.0 <= share <= 1.0:
-                raise SettingsError(f"The {what} lies between 0 and 1, not {share}.")
+                raise SettingsError(f"The {what} must be between 0 and 1, got {share}.")

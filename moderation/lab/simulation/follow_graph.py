@@ -1,4 +1,4 @@
-"""Who follows whom: communities, popular accounts, fans' clusters and campaigns' rings."""
+"""Draws the follow graph: communities, popular accounts, fan clusters and campaign rings."""
 
 from __future__ import annotations
 
@@ -17,9 +17,8 @@ _POPULARITY = 0.9  # exponent of a Zipf law over accounts
 def follow_edges(rng: np.random.Generator, plans: Sequence[AccountPlan], circles: int) -> list[tuple[int, int]]:
     """Return (follower, followed) as indices into *plans*, without repeats, in the order they begin.
 
-    Most follows lie in the account's community, the others go to accounts by popularity; a third is returned. An
-    account that nobody would follow (`followed` is false) is reached by its ring alone. Members of a ring follow each
-    other with the ring's density.
+    Most follows lie in the account's community, the others are drawn by popularity; a third is mutual. An account
+    whose `followed` is false is followed by its ring only. Members of a ring follow each other with the ring's density.
     """
     members: dict[int, list[int]] = defaultdict(list)
     rings: dict[int, list[int]] = defaultdict(list)

@@ -1,4 +1,4 @@
-"""A whole simulated platform: its accounts, and their events in event-time order."""
+"""A simulated platform: its accounts, and their events in event-time order."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _FOLLOW, _DELETION, _LABEL, _POST = range(4)
 
 @dataclass(frozen=True)
 class Platform:
-    """The accounts with their truth, and the stream that they cause."""
+    """The accounts with their truth, and their events."""
 
     config: SimulationConfig
     texts: TextSupplier
@@ -39,7 +39,7 @@ class Platform:
 
     @property
     def truth(self) -> list[Truth]:
-        """What each account really is; never part of the events."""
+        """The truth about each account; never part of the events."""
         return [plan.truth for plan in self.plans]
 
     def events(self) -> Iterator[Event]:
@@ -54,7 +54,7 @@ class Platform:
         yield from _tied(waiting)
 
     def _timetable(self, rng: np.random.Generator) -> list[tuple[int, int, int, int]]:
-        """(time, kind of event, actor, number) of every event, sorted."""
+        """Return (time, kind of event, actor, number) of every event, sorted."""
         start, days = _start_ms(self.config), self.config.days
         table = []
         settled = (self.config.history_days - _SETTLED_DAYS) * DAY_MS  # most follows are old when the first post comes
@@ -89,7 +89,7 @@ class Platform:
         return self._post(rng, plan, post_id, number, when)
 
     def _reviewed(self, rng: np.random.Generator, plan: AccountPlan, post_id: str, when: datetime) -> Label:
-        """A reviewer's verdict, right in four of five cases and undecided in the others."""
+        """Return the verdict of a reviewer: correct in four of five cases, else undecided."""
         verdict: LabelVerdict = "not_a_violation" if plan.truth.genuine else "confirmed"
         if rng.random() > 0.8:
             verdict = "uncertain"
@@ -128,7 +128,7 @@ class Platform:
 
 
 def build_platform(config: SimulationConfig, texts: TextSupplier) -> Platform:
-    """Draw the accounts and their follows; the events are drawn as they are read."""
+    """Draw the accounts and their follows; events are drawn when they are read."""
     rng = np.random.default_rng([config.seed, 1])
     campaign = round(config.accounts * config.campaign_share)
     unseen = round(campaign * config.unseen_share)
@@ -161,7 +161,7 @@ def simulate(config: SimulationConfig, texts: TextSupplier) -> Iterator[Event]:
 
 
 def _tied(events: list[Event]) -> list[Event]:
-    """Events of one millisecond in the order that the sidecar takes them."""
+    """Return the events of one millisecond in the order in which the sidecar processes them."""
     return events if len(events) < 2 else sorted(events, key=lambda event: EventKey.of(event).as_tuple())
 
 

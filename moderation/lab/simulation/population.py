@@ -1,4 +1,4 @@
-"""The genuine accounts: ordinary people of many kinds, and those that look like campaigns and are none."""
+"""Draws the genuine accounts: ordinary users of many kinds, and users who resemble campaigns."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def ordinary_figures(rng: np.random.Generator, *, newcomer: bool, age_days: floa
 
 
 def ordinary_follows(rng: np.random.Generator, *, newcomer: bool) -> int:
-    """How many accounts somebody follows within the simulated part of the platform."""
+    """Return the number of accounts that an ordinary account follows within the simulation."""
     return int(rng.poisson(2.0)) if newcomer else int(min(120, rng.lognormal(np.log(6.0), 0.9)))
 
 
@@ -122,10 +122,10 @@ def _manner(rng: np.random.Generator, kind: str, tempo: float) -> Manner:
 
 
 def _clusters(rng: np.random.Generator, accounts: int, low: int, high: int) -> list[tuple[int, float]]:
-    """Number and density of the dense follow cluster of each of *accounts*, in turn."""
+    """Return number and density of the dense follow cluster of each of *accounts*."""
     clusters: list[tuple[int, float]] = []
     number = 0
     while len(clusters) < accounts:
-        number -= 1  # campaigns' rings count up from 0, fans' clusters down from -1
+        number -= 1  # campaign rings count up from 0, fan clusters down from -1
         clusters += [(number, float(rng.uniform(0.15, 0.6)))] * int(rng.integers(low, high + 1))
     return clusters[:accounts]

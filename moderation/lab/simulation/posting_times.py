@@ -1,4 +1,4 @@
-"""When accounts post."""
+"""Draws the times at which accounts post."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ DAY_MS = 24 * HOUR_MS
 
 
 def how_many(rng: np.random.Generator, cap: int) -> int:
-    """Posts of one account within the horizon: geometric with a mean of about four, at least one, at most *cap*."""
+    """Return the number of posts of one account: geometric with a mean of about four, at least one, at most *cap*."""
     return int(min(cap, rng.geometric(0.24)))
 
 
 def like_a_person(rng: np.random.Generator, n: int, start_ms: int, days: int) -> list[int]:
-    """Return *n* times about the waking hours of one person, some of them in a sitting; sorted."""
+    """Return *n* times in the waking hours of one person, some of them in one session; sorted."""
     habit = float(rng.normal(15.0, 4.0))
     times: list[int] = []
     while len(times) < n:
@@ -28,7 +28,7 @@ def like_a_person(rng: np.random.Generator, n: int, start_ms: int, days: int) ->
 
 
 def on_schedule(rng: np.random.Generator, n: int, start_ms: int, days: int) -> list[int]:
-    """Return *n* times at the same minutes of the day, a second or so late."""
+    """Return *n* times at the same minutes of the day, about a second late."""
     slots = np.sort(rng.integers(6 * 12, 22 * 12, 3)) * 5 * 60_000
     first = int(rng.integers(days))
     times = [
@@ -45,5 +45,5 @@ def in_a_burst(rng: np.random.Generator, n: int, begin_ms: int, hours: float, st
 
 
 def _within(times: list[int], start_ms: int, days: int) -> list[int]:
-    """Bring every time into the horizon, keeping the time of day."""
+    """Return the times moved into the horizon; the time of day stays."""
     return sorted(start_ms + (at - start_ms) % (days * DAY_MS) for at in times)

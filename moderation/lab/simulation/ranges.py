@@ -1,4 +1,4 @@
-"""The ranges that populations and campaigns draw from: one set for training, another kept for evaluation."""
+"""The ranges that populations and campaigns are drawn from: one set for training, one for evaluation."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from moderation.lab.simulation.rhythm import Pattern
 
 @dataclass(frozen=True)
 class People:
-    """The genuine population: shares of its kinds and the sizes of what look like campaigns and are none."""
+    """The genuine population: shares of its kinds, and group sizes of users who resemble campaigns."""
 
     shares: Mapping[str, float]
     carrier: tuple[int, int]
@@ -30,11 +30,11 @@ class Campaigns:
     """Campaigns of one strength."""
 
     share: float
-    """Of the campaign accounts."""
+    """Share of the campaign accounts."""
     size: tuple[int, int]
     network: NetworkKind
     accounts_per_address: tuple[int, int]
-    """(1, 1): a residential address of its own, like anybody's."""
+    """(1, 1): a residential address of its own."""
     addresses_per_account: int
     patterns: tuple[Pattern, ...]
     interval_ms: tuple[float, float]
@@ -44,11 +44,11 @@ class Campaigns:
     ring_density: tuple[float, float]
     """Probability that a member follows another member; (0, 0): no ring."""
     burst_h: tuple[float, float]
-    """Hours within which a campaign's posts fall; (0, 0): whenever a person would."""
+    """Hours within which the posts of a campaign fall; (0, 0): at the times of a person."""
     like_a_person: bool = False
     """Whether figures, audience and follows are those of ordinary accounts of that age."""
     borrowed_account: bool = False
-    """Whether the account was a person's, whatever its age, and now posts from a further device."""
+    """Whether the account was taken over from a person, whatever its age, and posts from a further device."""
 
 
 KINDS: Mapping[str, float] = {
@@ -187,4 +187,4 @@ HIJACKED = Campaigns(
     like_a_person=True,
     borrowed_account=True,
 )
-"""The family nothing is trained on: bought accounts with a history, over rotating residential proxies."""
+"""The family excluded from training: bought accounts with a history, over rotating residential proxies."""

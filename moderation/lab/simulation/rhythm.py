@@ -1,4 +1,4 @@
-"""How a text is entered: the telemetry a client would send, drawn from published figures.
+"""Draws the typing telemetry that a client would send for a text, from published figures.
 
 People: inter-key intervals are log-normal within a person and across people, mean 238.66 ms (SD 111.6), 6.3 % of
 presses are corrections, 1.173 presses a character (Dhakal et al., "Observations on typing from 136 million
@@ -25,16 +25,16 @@ TELEMETRY: tuple[tuple[Telemetry, float], ...] = (
     ("totals", 0.15),
     ("nothing", 0.15),
 )
-"""What clients send, whoever uses them: the same for people and campaigns, so that missing says nothing."""
+"""Probability of what a client sends: the same for people and campaigns, so that a missing value is neutral."""
 
 _DICTATED_CHARS_PER_S = 13.0
 _PASTED_WHOLE = 0.4
-"""Of a person's pastes, those after which nothing is changed; an assumption, for nobody publishes it."""
+"""Share of human pastes that are not edited afterwards; an assumption, because no published figure exists."""
 
 
 @dataclass(frozen=True)
 class Manner:
-    """How one account enters texts."""
+    """The typing behaviour of one account."""
 
     method: InputMethod = "keyboard"
     pattern: Pattern = "human"
@@ -44,13 +44,13 @@ class Manner:
     """Standard deviation of the logarithm of intervals within a word."""
     presses_per_char: float = 1.173
     corrections: float = 0.063
-    """Share of presses that delete."""
+    """Share of key presses that delete."""
     word_pause: float = 1.5
-    """How many times as long the press after a word takes."""
+    """Factor on the interval before the first press of a word."""
     thinking: float = 0.015
     """Share of presses that follow a pause of seconds."""
     pasted_posts: float = 0.06
-    """Share of posts of which most is pasted."""
+    """Share of posts that are mostly pasted."""
     telemetry: Telemetry = "classes"
 
 
@@ -78,12 +78,12 @@ def person(rng: np.random.Generator, method: InputMethod, tempo: float = 1.0) ->
 
 
 def telemetry(rng: np.random.Generator) -> Telemetry:
-    """Draw what a client sends, independently of who uses it."""
+    """Draw what a client sends, independently of the account."""
     return TELEMETRY[int(rng.choice(len(TELEMETRY), p=[share for _, share in TELEMETRY]))][0]
 
 
 def typing_of(rng: np.random.Generator, manner: Manner, text: str) -> Typing | None:
-    """Return the telemetry of entering *text*, None where the client sends none."""
+    """Return the telemetry of typing *text*, None where the client sends none."""
     if manner.pattern == "none" or manner.telemetry == "nothing":
         return None
     if manner.method == "dictation":
@@ -116,7 +116,7 @@ _NAMES: tuple[IntervalClass, ...] = ("letter", "space", "punctuation", "delete",
 
 
 def _classes(text: str, n: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Class of each of the first *n* presses after the first, 0 letter, 1 space, 2 punctuation, 4 other."""
+    """Return the class of each of the *n* presses after the first: 0 letter, 1 space, 2 punctuation, 4 other."""
     classes = np.array(
         [0 if c.isalpha() else 1 if c.isspace() else 4 if c.isalnum() else 2 for c in text[1 : n + 1]], dtype=np.int64
     )
@@ -126,7 +126,7 @@ def _classes(text: str, n: int) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
 def _intervals(
     rng: np.random.Generator, manner: Manner, n: int, classes: np.ndarray[tuple[int], np.dtype[np.int64]]
 ) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """Milliseconds before each of the *n* presses that follow the first."""
+    """Return the milliseconds before each of the *n* presses after the first, shape (n,)."""
     if manner.pattern == "constant":
         return np.maximum(1.0, manner.interval_ms + rng.normal(0.0, manner.spread * manner.interval_ms, n))
     if manner.pattern == "uniform":
@@ -161,7 +161,7 @@ def _dictated(rng: np.random.Generator, text: str) -> Typing:
 
 
 def _pasted(rng: np.random.Generator, manner: Manner, text: str) -> Typing:
-    """The text at once, or most of it: a person often corrects a little then, a script posts in the same second."""
+    """Return the telemetry of a paste: a person often edits it afterwards, a script posts in the same second."""
     script = manner.pattern == "instant"
     whole = script or rng.random() < _PASTED_WHOLE
     presses = 1 if whole else 1 + int(rng.poisson(6.0))

@@ -1,4 +1,4 @@
-"""Where simulated accounts take their texts from."""
+"""Supplies the texts of simulated accounts."""
 
 from __future__ import annotations
 
@@ -10,23 +10,23 @@ from moderation.errors import InputError
 
 
 class TextSupplier(Protocol):
-    """Texts of people and of machines by source. Both sides draw their source from the same distribution."""
+    """Human and machine texts by source. The source has the same distribution for both labels."""
 
     def sources(self) -> Mapping[str, float]:
-        """Each source that has both sides, with its probability."""
+        """Return each source that has both labels, with its probability."""
 
     def size(self, source: str, machine: bool) -> int:
-        """How many texts one side of a source has; at least one."""
+        """Return the number of texts of one label and source; at least one."""
 
     def text(self, source: str, machine: bool, index: int) -> str:
-        """One text, index from 0."""
+        """Return one text; *index* begins at 0."""
 
 
 class TextPool:
-    """Texts held in memory. A source without one of the sides is left out: it would betray the label."""
+    """Texts in memory. A source with one label only is excluded, because it would reveal the label."""
 
     def __init__(self, texts: Iterable[tuple[str, bool, str]]) -> None:
-        """Take (source, machine, text) in an order that does not vary. Raises InputError when no source has both."""
+        """Store *texts* as (source, machine, text), in a fixed order. Raises InputError without a source of both labels."""
         pool: dict[tuple[str, bool], list[str]] = defaultdict(list)
         for source, machine, text in texts:
             pool[source, machine].append(text)
@@ -34,8 +34,8 @@ class TextPool:
         both = [source for source in named if pool.get((source, False)) and pool.get((source, True))]
         if not both:
             raise InputError(
-                "The texts have no source with both sides: give texts of people (label 0) and machines (label 1) "
-                "from at least one source."
+                "No source of the texts has both labels: give human texts (label 0) and machine texts (label 1) "
+                "of at least one source."
             )
         self._pool: dict[tuple[str, bool], Sequence[str]] = {
             (source, machine): tuple(pool[source, machine]) for source in both for machine in (False, True)
@@ -44,17 +44,17 @@ class TextPool:
         self._sources = {source: weight[source] / sum(weight.values()) for source in both}
 
     def sources(self) -> Mapping[str, float]:
-        """Probability of each source: as the square root of its smaller side, so that no source rules."""
+        """Return the probability of each source, proportional to the square root of its rarer label."""
         return self._sources
 
     def size(self, source: str, machine: bool) -> int:
-        """How many texts one side of a source has."""
+        """Return the number of texts of one label and source."""
         return len(self._pool[source, machine])
 
     def text(self, source: str, machine: bool, index: int) -> str:
-        """One text, index from 0."""
+        """Return one text; *index* begins at 0."""
         return self._pool[source, machine][index]
 
     def all_texts(self) -> list[str]:
-        """Every text of the pool, to be scored in advance."""
+        """Return every text of the pool, to be scored in advance."""
         return [text for texts in self._pool.values() for text in texts]

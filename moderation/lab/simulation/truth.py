@@ -1,4 +1,4 @@
-"""What is true about simulated accounts; it never enters the events."""
+"""The truth about simulated accounts; it is never part of the events."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ class Truth:
         return self.strength is None
 
     def as_row(self) -> dict[str, str | None]:
-        """For the labels file."""
+        """Return the row of the labels file."""
         return asdict(self)

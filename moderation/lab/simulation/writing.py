@@ -1,4 +1,4 @@
-"""A simulated platform as files: the events as a platform would send them, the truth in a file of its own."""
+"""Writes a simulated platform to files: the events as a platform sends them, the truth in a separate file."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def as_line(event: Event) -> str:
 
 
 def write_events(events: Iterable[Event], out: IO[str], advance: Callable[[int], None] = lambda _n: None) -> int:
-    """Write one line for each event, in their order; returns how many."""
+    """Write one line for each event, in their order; return the number of lines."""
     count = 0
     for event in events:
         out.write(as_line(event) + "\n")

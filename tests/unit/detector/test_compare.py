@@ -322,7 +322,7 @@ def test_the_command_writes_every_fold_and_the_means(tmp_path: Path, all_rows: b
         (["--candidate", "2*words"], r"no candidate 2\*words"),
         (["--candidate", "2*words+words"], r"no candidate 2\*words\+words"),
         (["--candidate", "1*words+characters"], r"no candidate 1\*words\+characters"),
-        (["--leave", "nothing"], "--leave nothing is none of source, generator, both"),
+        (["--leave", "nothing"], "--leave must be one of source, generator, both, got nothing"),
         (["--out", "nowhere/figures.json"], "Cannot write nowhere/figures.json"),
     ],
 )

@@ -93,5 +93,5 @@ def test_data_in_which_nothing_can_be_left_out_are_refused() -> None:
         source_folds(people, 10)
     with pytest.raises(InputError, match="No generator has 150 texts"):
         generator_folds(people, 10)
-    with pytest.raises(InputError, match="no texts of both labels are there to train on"):
+    with pytest.raises(InputError, match="the data lack a label to train on"):
         source_folds([row for row in written_rows() if row.source == "forum"], 10)

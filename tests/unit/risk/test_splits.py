@@ -75,7 +75,7 @@ def test_the_manifest_says_how_many_texts_and_licences(trained_here: tuple[Path,
 def test_of_ones_own_data_part_b_is_read_in_the_sources_with_both_labels(tmp_path: Path) -> None:
     manifest = write_data(tmp_path, "forum", humans=600, machines=600, alone=400)
     read = load_risk_texts(tmp_path, None, manifest)
-    assert read.said["licences"] == {"forum": ["permissive"]}
+    assert read.summary["licences"] == {"forum": ["permissive"]}
     part_b = {row.text for row in load_partition(tmp_path, "B", manifest) if row.source == "forum"}
     assert {text for pool in read.pools.values() for text in pool.all_texts()} == part_b
     with pytest.raises(InputError, match="name your own with --data-manifest"):
@@ -90,7 +90,7 @@ def test_a_manifest_is_refused_where_nothing_reads_it(tmp_path: Path) -> None:
 
 def test_data_without_a_source_of_both_labels_are_refused_in_a_sentence(tmp_path: Path) -> None:
     manifest = write_data(tmp_path, "forum", humans=60, machines=0)
-    with pytest.raises(InputError, match="No source of the data has texts of people and of machines"):
+    with pytest.raises(InputError, match="No source of part B has both human and machine texts"):
         load_risk_texts(tmp_path, None, manifest)
 
 
@@ -103,5 +103,5 @@ def test_texts_are_asked_for_once_and_read_with_a_sentence(tmp_path: Path) -> No
     with pytest.raises(InputError, match=r"Line 1 of .* is no text"):
         load_risk_texts(None, tmp_path / "bad.jsonl")
     (tmp_path / "few.jsonl").write_text('{"id": 1, "source": "a", "label": 0, "text": "x"}\n', encoding="utf-8")
-    with pytest.raises(InputError, match="too few groups"):
+    with pytest.raises(InputError, match="No group of texts is left"):
         load_risk_texts(None, tmp_path / "few.jsonl")

@@ -135,7 +135,7 @@ def test_a_signature_can_be_taken_away(signature: str) -> None:
 def test_a_source_with_one_side_is_left_out_and_none_left_is_refused() -> None:
     mixed = TextPool([("both", False, "a"), ("both", True, "b"), ("people", False, "c")])
     assert list(mixed.sources()) == ["both"]
-    with pytest.raises(InputError, match="no source with both sides"):
+    with pytest.raises(InputError, match="No source of the texts has both labels"):
         TextPool([("people", False, "c")])
 
 

@@ -1,1 +1,1 @@
-"""The protocol by which choices about the detector are made: without a source, without a generator."""
+"""Compares detectors by leave-one-source-out and leave-one-generator-out validation."""

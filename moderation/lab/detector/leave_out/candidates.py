@@ -1,4 +1,4 @@
-"""The detectors that can be compared, by name, behind one small protocol."""
+"""The protocol of compared detectors, and their names."""
 
 from __future__ import annotations
 
@@ -14,33 +14,33 @@ from moderation.errors import InputError
 from moderation.lab.textdata.rows import TextRow
 
 Scorer = Callable[[Sequence[str]], NDArray[np.float64]]
-"""One score per text, higher for machine-written; it is given nothing but texts."""
+"""Returns one score per text, higher for machine text."""
 
 REFERENCE = "words"
 
 
 class Candidate(Protocol):
-    """A way to make a detector."""
+    """A method that fits a detector."""
 
     @property
     def description(self) -> str:
-        """Everything that decides what the candidate computes, in a line."""
+        """One line with all settings of the candidate."""
 
     @property
     def training(self) -> str:
-        """What of it decides the state that `fit` keeps: candidates that share it continue from the same state."""
+        """The settings that the saved state of `fit` depends on; candidates with equal values share the state."""
 
     def fit(self, rows: Sequence[TextRow], folder: Path, /) -> Scorer:
-        """Return a scorer fitted on *rows*; a long fit keeps its state in *folder* and continues there."""
+        """Return a scorer fitted on *rows*; a long fit saves its state in *folder* and continues from it."""
 
 
 _TIMES = re.compile(r"([2-9])\*(.+)")
 
 
 def parts_of(name: str) -> tuple[str, ...]:
-    """Return the candidates whose scores make up *name*: itself, or those joined by ``+``.
+    """Return the candidates whose scores *name* averages: itself, or those joined by ``+``.
 
-    One that counts ``2*`` as much as the others is there twice.
+    A candidate with the weight ``2*`` is returned twice.
     """
     parts: list[str] = []
     for part in name.split("+"):
@@ -50,7 +50,7 @@ def parts_of(name: str) -> tuple[str, ...]:
 
 
 def check_names(names: Sequence[str], known: Mapping[str, Candidate]) -> None:
-    """Raise InputError for a name that is no candidate and no mean of different candidates."""
+    """Raise InputError for a name that is neither a candidate nor a mean of different candidates."""
     for name in names:
         different, terms = set(parts_of(name)), name.split("+")
         alone_but_weighed = len(different) == 1 and name not in known

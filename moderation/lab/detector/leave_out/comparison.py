@@ -1,4 +1,4 @@
-"""The comparison of candidates with a source or a generator left out, from data to report."""
+"""Compares candidates with one source or generator left out, from data to report."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _TPR = "tpr_at_1_percent"
 _FOLDS = {"source": (source_folds,), "generator": (generator_folds,), "both": (source_folds, generator_folds)}
 
 Progress = Callable[[int, int, str, str], None]
-"""Told (fits done, all, fold, candidate) before each fit."""
+"""Called with (fits done, all fits, fold, candidate) before each fit."""
 
 
 @dataclass(frozen=True)
 class ComparisonPlan:
-    """What is compared, and on which texts."""
+    """The compared candidates and the texts."""
 
     candidates: tuple[str, ...]
     leave: str
     """source, generator or both."""
     texts_per_label: int
     all_rows: bool
-    """Also rows whose licence forbids weights."""
+    """Whether rows whose licence forbids published weights are used."""
     only: tuple[str, ...] = ()
-    """What is left out, by name, where not everything is to be left out in turn."""
+    """Names of the sources or generators to leave out; empty: each in turn."""
 
 
 def compare_on(
@@ -51,18 +51,18 @@ def compare_on(
     progress: Progress,
     manifest: Path | None = None,
 ) -> dict[str, Any]:
-    """Return the report of a comparison on part A of *data_dir*; part B and text_dev are not touched.
+    """Return the report of a comparison on part A of *data_dir*; part B and text_dev are not read.
 
-    Raises InputError for a plan that cannot be followed, or data that are missing or other than the manifest's.
+    Raises InputError for an invalid plan, or data that are missing or differ from the manifest.
     """
     if plan.leave not in _FOLDS:
-        raise InputError(f"--leave {plan.leave} is none of {', '.join(_FOLDS)}: use one of them.")
+        raise InputError(f"--leave must be one of {', '.join(_FOLDS)}, got {plan.leave}.")
     check_names(plan.candidates, known)
     rows = load_training_rows(data_dir, manifest, all_rows=plan.all_rows)
     folds = [fold for make in _FOLDS[plan.leave] for fold in make(rows, plan.texts_per_label)]
     if unknown := set(plan.only) - {fold.left_out for fold in folds}:
         names = ", ".join(fold.left_out for fold in folds)
-        raise InputError(f"--only {sorted(unknown)[0]} is nothing that is left out here: use some of {names}.")
+        raise InputError(f"--only {sorted(unknown)[0]} is not in the data: use some of {names}.")
     folds = [fold for fold in folds if not plan.only or fold.left_out in plan.only]
     return {
         "rows": "part A, of every licence: for measuring, no weights of it may be published"
@@ -78,7 +78,7 @@ def compare(
 ) -> dict[str, Any]:
     """Return the figures of the candidates *names* in every fold, and their means over folds of a kind.
 
-    The baseline is always among them. Scores are kept in *work*, and those found there are not computed again.
+    The baseline is always included. Scores are saved in *work* and reused from there.
     """
     names = list(dict.fromkeys([REFERENCE, *names]))
     singles = list(dict.fromkeys(part for name in names for part in parts_of(name)))
@@ -111,7 +111,7 @@ def compare(
 
 
 def _scores(name: str, kept: Mapping[str, FoldScores]) -> Scores:
-    """A candidate's scores; a mean reuses its parts', each brought to the scale of its training scores."""
+    """Return the scores of a candidate; a mean uses the scores of its parts, standardised by their training scores."""
     parts = parts_of(name)
     if len(parts) == 1:
         return kept[name].test

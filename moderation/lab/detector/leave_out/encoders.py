@@ -1,4 +1,4 @@
-"""Candidates that are the encoder of the training loop, trained on the rows of a fold."""
+"""Candidates that train the encoder with the training loop on the rows of a fold."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from moderation.lab.detector.loop import CHECKPOINT, TrainingPlan, special_token
 from moderation.lab.detector.validation import logits_of
 from moderation.lab.textdata.rows import TextRow
 
-# A run may be continued with another value of these; they do not change what a fold computes.
+# A run may continue with other values of these; they do not change the result of a fold.
 _IRRELEVANT = ("checkpoint_every", "validate_every", "validation_per_stratum", "all_rows")
 
 
 class Encoder:
-    """The model that the training loop gives for a plan; an interrupted run continues in its folder."""
+    """The model that the training loop returns for a plan; an interrupted run continues in its folder."""
 
     def __init__(self, plan: TrainingPlan, start_from: Path, device: torch.device) -> None:
         self._plan = plan
@@ -35,12 +35,12 @@ class Encoder:
 
     @property
     def description(self) -> str:
-        """The same as `training`: scores are those of the trained weights."""
+        """Same as `training`: the scores depend only on the trained weights."""
         return self.training
 
     @cached_property
     def training(self) -> str:
-        """The checkpoint at which training starts, by the hash of its weights, and the settings of the plan."""
+        """The initial checkpoint, by the hash of its weights, and the settings of the plan."""
         weights = hashlib.sha256()
         for file in sorted([*self._start_from.glob("*.safetensors"), *self._start_from.glob("*.bin")]):
             weights.update(f"{file.name}\0{sha256_of(file)}\0".encode())
@@ -48,7 +48,7 @@ class Encoder:
         return f"encoder {weights.hexdigest()[:12]} after the training loop: {', '.join(settings)}"
 
     def fit(self, rows: Sequence[TextRow], folder: Path, /) -> Scorer:
-        """Return the trained model's scorer; a text without a token gets 0, even odds."""
+        """Return the scorer of the trained model; a text without a token gets 0, even odds."""
         train_on(rows, (), folder, self._start_from, self._plan, self._device)
         checkpoint = folder / CHECKPOINT
         tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))

@@ -1,4 +1,4 @@
-"""The figures of a comparison: within a fold and source, and their means with what separates two candidates."""
+"""Computes the figures of a comparison: within a fold and source, and means with paired differences."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Scores = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Cell:
-    """The texts of one source in one fold, with every candidate's scores."""
+    """The texts of one source in one fold, with the scores of every candidate."""
 
     source: str
     labels: NDArray[np.int64]  # (texts,)
@@ -29,7 +29,7 @@ class Cell:
 
 
 def cells_of(fold: Fold, scores: Mapping[str, Scores]) -> list[Cell]:
-    """Return the fold's test rows source by source: what differs between sources must not count as detection."""
+    """Return the test rows of the fold by source, because a difference between sources is not detection."""
     sources = np.array([row.source for row in fold.test])
     labels = np.array([row.label for row in fold.test], dtype=np.int64)
     groups = np.array([row.group for row in fold.test])
@@ -41,16 +41,16 @@ def cells_of(fold: Fold, scores: Mapping[str, Scores]) -> list[Cell]:
 
 
 def figures_within(cell: Cell) -> dict[str, Any]:
-    """Return each candidate's figures on the texts of one source in one fold."""
+    """Return the figures of each candidate on the texts of one source in one fold."""
     return {name: figures_of(scores, cell.labels, list(cell.groups)) for name, scores in cell.scores.items()}
 
 
 def mean_figures(folds: Sequence[Sequence[Cell]], names: Sequence[str], reference: str = REFERENCE) -> dict[str, Any]:
-    """Return each candidate's mean AUROC over *folds*, and how far it is from *reference*'s, with 95 % intervals.
+    """Return the mean AUROC of each candidate over *folds*, and the difference from *reference*, with 95 % intervals.
 
-    A fold counts once, however many sources it tests. In a resample the groups of each source are drawn again, once for
-    all candidates and for all folds that test the source, which share people's texts (a paired bootstrap of clusters,
-    Efron & Tibshirani 1993, §8). A source of few groups makes the interval a rough one.
+    All folds have equal weight, whatever their number of sources. A resample draws the groups of each source once for
+    all candidates and all folds that test the source, because folds share human texts (a paired cluster bootstrap,
+    Efron & Tibshirani 1993, §8). With few groups in a source the interval is approximate.
     """
     rng = np.random.default_rng(0)
     cells = [cell for fold in folds for cell in fold]
@@ -85,7 +85,7 @@ def _sources(cells: Sequence[Cell]) -> list[str]:
 def _mean_aurocs(
     cells: Sequence[Cell], weights: Sequence[Scores], sizes: Sequence[int], names: Sequence[str]
 ) -> Scores:
-    """Mean AUROC per candidate, (candidates,), over folds of so many cells each as *sizes* says."""
+    """Return the mean AUROC per candidate, shape (candidates,); *sizes* is the number of cells of each fold."""
     aurocs = np.array(
         [
             [weighted_auroc(cell.scores[name], cell.labels, counts) for name in names]
@@ -98,7 +98,7 @@ def _mean_aurocs(
 
 
 def _resample(cells: Sequence[Cell], rng: np.random.Generator) -> list[Scores]:
-    """How often each text of a source's cells is drawn when its groups are; again until both labels are in each."""
+    """Return how often each text of a source is drawn in a resample of its groups that has both labels in each cell."""
     names = np.unique(np.concatenate([cell.groups for cell in cells]))
     while True:
         counts = rng.multinomial(len(names), np.full(len(names), 1 / len(names))).astype(np.float64)

@@ -1,4 +1,4 @@
-"""What is left out of training, what is trained on instead, and what is tested: no cluster is on both sides."""
+"""Splits the data into folds with one source or generator left out; no cluster is in both training and test rows."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ from moderation.text import normalise
 Kind = Literal["source", "generator"]
 
 TRAINING_ROWS_PER_STRATUM = 6000
-"""Rows of one source and label that a fold trains on at most: memory and time, and no source drowns the others."""
+"""Maximum number of training rows of one source and label: limits memory and time, and balances the sources."""
 LEAST_MACHINE_ROWS = 150
-"""A generator with fewer rows in sources with both labels gets no fold; a fold tests this many where it can."""
-# 500 people's texts carry a TPR at 1 % FPR; a source that has few keeps half of them to train on,
-# down to 300 held out.
+"""A generator with fewer rows in sources with both labels gets no fold; a fold tests this many where possible."""
+# 500 human texts support a TPR at 1 % FPR; a source with few keeps half of them for training, down to 300 held out.
 _HUMANS_HELD_OUT = 500
 _LEAST_HUMANS_HELD_OUT = 300
 
 
 @dataclass(frozen=True)
 class Fold:
-    """One thing left out: rows to train on, and rows to test on of one or several sources with both labels."""
+    """Rows to train on without one source or generator, and rows to test on, of sources with both labels."""
 
     kind: Kind
     left_out: str
@@ -40,25 +39,25 @@ class Fold:
 
     @property
     def name(self) -> str:
-        """A name that can be a folder's."""
+        """Name of the fold, valid as a folder name."""
         return f"{self.kind}-{re.sub(r'[^A-Za-z0-9._-]', '_', self.left_out)}"
 
     @cached_property
     def train_digest(self) -> str:
-        """The SHA-256 of everything that a candidate can learn from."""
+        """SHA-256 of the training rows."""
         return _digest(self.train)
 
     @cached_property
     def test_digest(self) -> str:
-        """The SHA-256 of everything that a candidate can be tested on."""
+        """SHA-256 of the test rows."""
         return _digest(self.test)
 
 
 def source_folds(rows: Sequence[TextRow], texts_per_label: int) -> list[Fold]:
-    """Return a fold for each source with both labels: trained on the others, tested on at most that many texts a label.
+    """Return a fold for each source with both labels: trained on the others, tested on *texts_per_label* at most.
 
-    Rows elsewhere that belong to a cluster of the source are not trained on. Raises InputError when no source can be
-    left out.
+    Rows of other sources that belong to a cluster of the source are excluded from training. Raises InputError when no
+    source has both labels.
     """
     folds = []
     for source in sorted(sources_with_both_labels(rows)):
@@ -67,17 +66,17 @@ def source_folds(rows: Sequence[TextRow], texts_per_label: int) -> list[Fold]:
         train = [row for row in rows if row.source != source and row.group not in groups]
         folds.append(_fold("source", source, train, sample_per_stratum(inside, texts_per_label)))
     if not folds:
-        raise InputError("No source of the data has texts of people and of machines, so none can be left out.")
+        raise InputError("No source of the data has both human and machine texts: use data of more sources.")
     return folds
 
 
 def generator_folds(rows: Sequence[TextRow], texts_per_label: int) -> list[Fold]:
     """Return a fold for each family of generators with 150 rows in sources with both labels.
 
-    It is trained without any row that may be of the family and without the clusters held out: the validation slice,
-    and in each source tested further clusters in the order of their keyed hash, until enough texts of people and of
-    the family are outside training. Tested are those, at most *texts_per_label* of each source and label. Raises
-    InputError when no generator has enough rows.
+    Its training rows exclude every row that may be of the family and all held-out clusters: the validation slice, and
+    in each tested source further clusters in the order of their keyed hash, until there are enough human texts and
+    texts of the family to test on, at most *texts_per_label* of each source and label. Raises InputError when no
+    generator has enough rows.
     """
     both = sources_with_both_labels(rows)
     inside = [row for row in rows if row.source in both]
@@ -89,7 +88,7 @@ def generator_folds(rows: Sequence[TextRow], texts_per_label: int) -> list[Fold]
     ]
     if not folds:
         raise InputError(
-            f"No generator has {LEAST_MACHINE_ROWS} texts in sources that have people's texts too; use --leave source."
+            f"No generator has {LEAST_MACHINE_ROWS} texts in sources with human texts; use --leave source."
         )
     return folds
 
@@ -113,7 +112,7 @@ def _generator_fold(rows: Sequence[TextRow], inside: Sequence[TextRow], family: 
 
 
 def _further_groups(rows: Sequence[TextRow], family: str, held_out: set[str], in_rest: set[str]) -> set[str]:
-    """Return the groups of one source to hold out besides *held_out*; groups without a row in training are free."""
+    """Return the groups of one source to hold out besides *held_out*, first those without a training row."""
     humans = Counter(row.group for row in rows if row.label == 0)
     machines = Counter(row.group for row in rows if _families(row) == {family})
     wanted_humans = min(_HUMANS_HELD_OUT, max(_LEAST_HUMANS_HELD_OUT, humans.total() // 2))
@@ -134,13 +133,13 @@ def _fold(kind: Kind, left_out: str, train: Sequence[TextRow], test: Sequence[Te
     for side, some in (("train on", train), ("test on", test)):
         if {row.label for row in some} != {0, 1}:
             raise InputError(
-                f"Without the {kind} {left_out} no texts of both labels are there to {side}: use data of more sources."
+                f"Without the {kind} {left_out} the data lack a label to {side} on: use data of more sources."
             )
     return Fold(kind, left_out, tuple(sample_per_stratum(train, TRAINING_ROWS_PER_STRATUM)), tuple(test))
 
 
 def _digest(rows: Sequence[TextRow]) -> str:
-    """Of the normalised texts too: under another normalisation, candidates read something else in the same rows."""
+    """Return the SHA-256 of the rows and their normalised texts, because normalisation changes candidate input."""
     digest = hashlib.sha256()
     for row in rows:
         line = f"\0{row.id}\0{row.source}\0{row.label}\0{row.text}\0{normalise(row.text)}"

@@ -1,11 +1,11 @@
-"""Which generators count as one: the sizes and tunings of one model, which write alike."""
+"""Maps generators to families: the sizes and tunings of one model, which write alike."""
 
 from __future__ import annotations
 
 import re
 
-# The first that matches names the family; any other generator is a family of its own. What a collection calls
-# "others" stays what it is: generators that it does not name.
+# The first match gives the family; any other generator is a separate family. "others" in a collection stays as it
+# is: generators that the collection does not name.
 _FAMILIES = (
     (re.compile(r"^gpt-?2\b"), "gpt2"),
     (re.compile(r"^gpt-neo\b"), "gpt-neo"),

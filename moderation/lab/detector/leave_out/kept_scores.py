@@ -1,4 +1,4 @@
-"""Scores of finished fits, kept in files so that an interrupted comparison continues."""
+"""Saves the scores of finished fits, so that an interrupted comparison continues."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from moderation.lab.detector.leave_out.candidates import Candidate
 from moderation.lab.detector.leave_out.folds import Fold
 from moderation.lab.textdata.slices import sample_per_stratum
 
-# Texts of each source and label trained on from which the scale of a candidate's scores is estimated.
+# Training texts of each source and label from which the scale of the scores is estimated.
 _SCALE_TEXTS_PER_STRATUM = 150
 
 
 @dataclass(frozen=True)
 class FoldScores:
-    """What one candidate gives in one fold."""
+    """The scores of one candidate in one fold."""
 
     test: NDArray[np.float64]  # (test rows,)
     training_mean: float
     training_sd: float
-    """Mean and standard deviation of its scores on texts that it was trained on."""
+    """Mean and standard deviation of its scores on training texts."""
 
     def standardised(self) -> NDArray[np.float64]:
         """Return the test scores in standard deviations of the training scores, so that candidates can be averaged."""
@@ -33,8 +33,8 @@ class FoldScores:
 
 
 def scores_of(fold: Fold, name: str, candidate: Candidate, work: Path) -> FoldScores:
-    """Return the candidate's scores in the fold: those kept in *work* if the rows and the candidate are the same."""
-    # What a candidate learns depends on the rows it is trained on, its scores also on those tested.
+    """Return the scores of the candidate in the fold: those saved in *work* if rows and candidate are the same."""
+    # The fitted state depends on the training rows, the scores also on the test rows.
     trained = _key(candidate.training, fold.train_digest)
     key = _key(candidate.description, fold.train_digest, fold.test_digest)
     folder = work / fold.name
@@ -49,7 +49,7 @@ def scores_of(fold: Fold, name: str, candidate: Candidate, work: Path) -> FoldSc
 
 
 def _read(path: Path, key: str) -> FoldScores | None:
-    """The scores in *path*; None where there are none, of other rows or candidates, or half written."""
+    """Return the scores in *path*; None where they are absent, incomplete, or of other rows or candidates."""
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             if str(kept["key"]) != key:

@@ -1,4 +1,4 @@
-"""Candidates that count n-grams and weigh them by logistic regression."""
+"""Candidates that fit a logistic regression on n-gram counts."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BALANCED = f"hashed to {_FEATURES} features, {REGRESSION}"
 
 
 class Words:
-    """The baseline as it is."""
+    """The baseline."""
 
     description = training = "word 1-2-gram TF-IDF with logistic regression (liblinear, C 1.0)"
 
@@ -33,9 +33,9 @@ class Words:
 
 
 class BalancedNgrams:
-    """Hashed n-grams of normalised texts, every source and label with a like say.
+    """Hashed n-grams of normalised texts; every source and label has a similar weight.
 
-    The counts of a text are kept: they are the same in every fold.
+    The counts of a text are cached, because they are the same in every fold.
     """
 
     def __init__(self, vectorizer: HashingVectorizer, what: str) -> None:
@@ -68,7 +68,7 @@ def balanced_characters() -> BalancedNgrams:
 
 
 def fit_balanced(rows: Sequence[TextRow], counts_of: Callable[[Sequence[str]], csr_matrix]) -> Scorer:
-    """Return a logistic regression on the TF-IDF of *counts_of* texts, every source and label with a like say."""
+    """Return a scorer: logistic regression on the TF-IDF of *counts_of* texts, similar weights of source and label."""
     fitted = fit_regression(rows, counts_of([row.text for row in rows]))
 
     def score(texts: Sequence[str]) -> NDArray[np.float64]:

@@ -1,1 +1,1 @@
-"""The detectors of character and of word n-grams: crops, counts, the fit and the file it ends in."""
+"""Fits the detectors of character and word n-grams and saves them to a file."""

@@ -1,4 +1,4 @@
-"""N-grams as numbers: which are counted, and how often each stands in a text.
+"""Counts n-grams in texts, encoded as integers.
 
 scikit-learn's CountVectorizer counts the same; for characters it takes ten times the time and memory.
 """
@@ -18,11 +18,11 @@ from moderation.detector.manifest import NgramUnit
 from moderation.detector.ngrams import UNITS_OF
 
 SIZES: dict[NgramUnit, tuple[int, int]] = {"characters": (2, 5), "words": (1, 2)}
-"""How many units the shortest and the longest n-grams have."""
+"""Number of units of the shortest and the longest n-grams."""
 _KEY_BITS = 60
 
 Keys = NDArray[np.int64]
-"""N-grams as numbers: the places of their units in the alphabet, counted from 1, in as many bits each as fit in 60."""
+"""N-grams as integers: the positions of their units in the alphabet, from 1, packed into 60 bits."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Vocabulary:
     keys: Keys  # (n-grams,), rising
 
     def counts(self, texts: Iterable[str]) -> csr_matrix:
-        """Return how often each n-gram stands in each text, shape (texts, n-grams), float32."""
+        """Return the count of each n-gram in each text, shape (texts, n-grams), float32."""
         columns: list[NDArray[np.int32]] = []
         values: list[NDArray[np.float32]] = []
         for text in texts:
@@ -69,20 +69,20 @@ class Vocabulary:
 
 
 def commonest_ngrams(texts: Sequence[str], unit: NgramUnit, most: int, least_texts: int) -> Vocabulary:
-    """Return the *most* n-grams that stand in the most texts, each in *least_texts* at least.
+    """Return the *most* n-grams that occur in the most texts, each in at least *least_texts*.
 
-    Exact, for an n-gram is no more common than its units: those in fewer texts are left out beforehand, and of other
-    characters the 4095 commonest are kept.
+    The result is exact, because an n-gram is at most as common as its units: units in fewer texts are excluded first.
+    Of the characters, the 4095 most common are kept.
     """
     frequencies = Counter(each for text in texts for each in set(UNITS_OF[unit](text).tolist()))
-    frequencies.pop(0, None)  # U+0000 means that there is no character
+    frequencies.pop(0, None)  # U+0000 marks the absence of a character
     common = sorted((-times, each) for each, times in frequencies.items() if times >= least_texts)
     kept = sorted(each for _, each in common[: 2 ** _bits(unit) - 1])
     alphabet = np.array(kept, dtype=np.int64 if unit == "characters" else object)
     shortest, longest = SIZES[unit]
     found: list[Keys] = []
     frequency: list[NDArray[np.int64]] = []
-    for size in range(shortest, longest + 1):  # one size after the other: all keys together take gigabytes
+    for size in range(shortest, longest + 1):  # one size at a time: all keys together take gigabytes
         found_in = (_keys_of_size(_places(text, unit, alphabet), size, _bits(unit)) for text in texts)
         keys = np.concatenate([np.unique(keys) for keys in found_in])
         keys.sort()
@@ -99,7 +99,7 @@ def _bits(unit: NgramUnit) -> int:
 
 
 def _places(text: str, unit: NgramUnit, alphabet: NDArray[Any]) -> Keys:
-    """The place of each unit in the alphabet, counted from 1; 0 for those that are not in it."""
+    """Return the position of each unit in the alphabet, from 1; 0 for units outside it."""
     units = UNITS_OF[unit](text)
     if not len(alphabet):
         return np.zeros(len(units), dtype=np.int64)

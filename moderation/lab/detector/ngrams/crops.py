@@ -1,6 +1,6 @@
-"""What the n-grams are fitted on: the beginning of a text, and a crop as short as the sections of posts are.
+"""Crops the texts that the n-grams are fitted on: the beginning, and a random crop as short as sections of posts.
 
-Some crops are of the text as an adversary would post it, people's texts like machines', as the encoder sees them.
+Some crops are of the text after an attack, for human and machine texts alike, as in the training of the encoder.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from moderation.lab.textdata.rows import TextRow
 from moderation.text import normalise
 
 MAX_CHARACTERS = 600
-"""About what 126 tokens of English take, the longest crop of the encoder."""
+"""About the length of 126 tokens of English, the longest crop of the encoder."""
 _MIN_CHARACTERS = 40
 ATTACKED_SHARE = 0.25
 
@@ -21,8 +21,8 @@ ATTACKED_SHARE = 0.25
 def whole_and_crop(row: TextRow, seed: int) -> tuple[TextRow, TextRow] | tuple[()]:
     """Return *row* twice, its text normalised: up to 600 characters, and a random crop of 40 to 600.
 
-    The crop depends on the seed and the row's id alone, and so does whether it is of the attacked text. Short lengths
-    are as likely as long ones on a scale of ratios: most posts are short. A text of which nothing is left is left out.
+    The crop, and whether an attack is applied, depend only on the seed and the id of the row. The length is
+    log-uniform, because most posts are short. Returns an empty tuple when the normalised text is empty.
     """
     whole = normalise(row.text)
     attacked = keyed_fraction(row.id, f"n-gram attack {seed}") < ATTACKED_SHARE

@@ -1,4 +1,4 @@
-"""The training run of the n-gram detector: minutes on one core, in memory, the same for the same rows and seed."""
+"""Fits the n-gram detector in minutes on one core, in memory; deterministic for rows and seed."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ Report = Callable[[str], object]
 
 @dataclass(frozen=True)
 class NgramPlan:
-    """Everything that decides what a run computes."""
+    """All settings that the result of a run depends on."""
 
     unit: NgramUnit = "characters"
-    # On the validation slice 200 000 were no better (mean AUROC within sources .818 against .819), and this many keep
-    # the graph under 3 MB in fp32 and 200 characters at 0.3 ms.
+    # On the validation slice 200 000 were no better (mean within-source AUROC 0.818 instead of 0.819); this number
+    # keeps the graph under 3 MB in fp32 and the time for 200 characters at 0.3 ms.
     most_ngrams: int = 130_000
-    # What stands in fewer texts says more about who wrote them than about what did.
+    # Rarer n-grams identify the author rather than the label.
     least_texts: int = 10
     seed: int = 1
     validation_per_stratum: int = 520
     all_rows: bool = False
-    """Whether rows whose licence forbids weights are read too: for measuring only."""
+    """Whether rows whose licence forbids published weights are used: for measuring only."""
 
 
 def train_ngrams(
@@ -56,8 +56,8 @@ def train_ngrams(
 ) -> Figures:
     """Fit on part A of *data_dir* into ``out/ngrams.npz`` and return the figures within each source held out.
 
-    The rows are those that the encoder is trained on. *data_manifest* names other data than the package does. Raises
-    InputError for data that cannot be used.
+    The rows are the training rows of the encoder. *data_manifest* replaces the manifest of the package. Raises
+    InputError for unusable data.
     """
     report("reading and cutting the data")
     rows = load_training_rows(data_dir, data_manifest, all_rows=plan.all_rows)
@@ -68,19 +68,19 @@ def train_ngrams(
 def train_ngrams_on(
     rows: Sequence[TextRow], held_out: Sequence[TextRow], out: Path, plan: NgramPlan, report: Report
 ) -> Figures:
-    """Fit on *rows* into ``out/ngrams.npz``; the figures on *held_out* go to ``out/log.jsonl`` and choose nothing.
+    """Fit on *rows* into ``out/ngrams.npz`` and log the figures on *held_out* in ``out/log.jsonl``.
 
     Raises InputError where the rows have one label only or too few texts for a vocabulary.
     """
     if {row.label for row in rows} != {0, 1}:
-        raise InputError("The n-grams need texts of people and of machines to be fitted on; use data with both labels.")
+        raise InputError("The training rows have one label only: use data with both human and machine texts.")
     report(f"normalising and cropping {len(rows)} texts")
     crops = [crop for row in rows for crop in whole_and_crop(row, plan.seed)]
     report(f"choosing the n-grams of {plan.unit}")
-    # Every second one is a text's beginning: a text counts once for how common an n-gram is.
+    # Every second one is the beginning of a text: each text counts once.
     vocabulary = commonest_ngrams([crop.text for crop in crops[::2]], plan.unit, plan.most_ngrams, plan.least_texts)
     if not len(vocabulary.keys):
-        raise InputError(f"No n-gram stands in {plan.least_texts} texts: there are too few texts to fit on.")
+        raise InputError(f"No n-gram occurs in {plan.least_texts} texts: give more texts to fit on.")
     report(f"fitting {len(vocabulary.keys)} n-grams on {len(crops)} texts and crops")
     fitted = fit_regression(crops, vocabulary.counts(crop.text for crop in crops))
     figures = within_source(held_out, _logits_of(fitted, vocabulary, [row.text for row in held_out]))
@@ -101,7 +101,7 @@ def train_ngrams_on(
 
 
 def _logits_of(fitted: BalancedRegression, vocabulary: Vocabulary, texts: Sequence[str]) -> NDArray[np.float32]:
-    """One logit per text, the mean of its sections weighted by their characters; NaN for an empty text."""
+    """Return one logit per text, the mean of its sections weighted by their characters; NaN for an empty text."""
     logits = np.full(len(texts), np.nan, dtype=np.float32)
     for place, text in enumerate(map(normalise, texts)):
         spans = windows(len(text), MAX_CHARACTERS)

@@ -1,4 +1,4 @@
-"""True-positive rates at stated account-level false-positive rates, each with its n and interval, or not at all."""
+"""Computes true-positive rates at stated account-level false-positive rates, each with its n and interval."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.lab.evaluation.risk.scores import BOTH_GATED, COMPARED
-from moderation.lab.risk.collecting import Watched
+from moderation.lab.risk.collecting import SimulatedPosts
 from moderation.risk.clopper_pearson import interval
 from moderation.risk.umbrella import least_sample, umbrella_threshold
 
@@ -26,13 +26,13 @@ class Share:
     n: int
 
     def as_json(self) -> dict[str, object]:
-        """For the result file."""
+        """Return the entry of the result file."""
         if self.n == 0:
             return {"k": 0, "n": 0, "share": None, "interval": None}
         return {"k": self.k, "n": self.n, "share": self.k / self.n, "interval": list(interval(self.k, self.n))}
 
     def __str__(self) -> str:
-        """Such as 31.2 % [28.0, 34.5] n=800."""
+        """Return the share in words, such as "31.2 % [28.0, 34.5] n=800"."""
         if self.n == 0:
             return "no accounts"
         low, high = interval(self.k, self.n)
@@ -47,15 +47,15 @@ class Row:
     rate: float | None
     """Stated account-level false-positive rate; None: the threshold that the bundle ships."""
     threshold: float | None
-    """None: not supported by the genuine accounts at hand."""
+    """None: there are too few genuine accounts for the rate."""
     calibration_accounts: int
     caught: Mapping[str, Share]
-    """By strength, and "all" for the three that were trained on."""
+    """By strength; "all" is the three strengths of the training."""
     wrong: Share | None
-    """Genuine accounts of the evaluation platform (other parameters than calibration's) above the threshold."""
+    """Genuine accounts above the threshold on the evaluation platform, whose parameters differ from calibration's."""
 
     def as_json(self) -> dict[str, object]:
-        """For the result file."""
+        """Return the entry of the result file."""
         supported = self.threshold is not None
         return {
             "score": self.score,
@@ -72,12 +72,12 @@ def rows_at_rates(
     calibration: Mapping[str, NDArray[np.float64]],
     calibration_people: NDArray[np.bool_],
     evaluation: Mapping[str, NDArray[np.float64]],
-    accounts: Watched,
+    accounts: SimulatedPosts,
 ) -> list[Row]:
-    """Return one row per score and rate: threshold by the umbrella on calibration's people, figures on evaluation's.
+    """Return one row per score and rate: the threshold from genuine calibration accounts, figures from evaluation.
 
-    *calibration* and *evaluation* map a score to every account's maximum; *calibration_people* says which accounts
-    of calibration are genuine.
+    *calibration* and *evaluation* map the name of a score to the maximum of every account; *calibration_people* is
+    True for genuine accounts of calibration.
     """
     rows = []
     for name in COMPARED:
@@ -89,9 +89,9 @@ def rows_at_rates(
 
 
 def row_at_shipped(
-    threshold: float, calibrated_on: int, evaluation: Mapping[str, NDArray[np.float64]], accounts: Watched
+    threshold: float, calibrated_on: int, evaluation: Mapping[str, NDArray[np.float64]], accounts: SimulatedPosts
 ) -> Row:
-    """The decision that ships, at the threshold that ships."""
+    """Return the row of the shipped decision at the shipped threshold."""
     return row_at(BOTH_GATED, None, threshold, calibrated_on, evaluation[BOTH_GATED], accounts)
 
 
@@ -101,9 +101,9 @@ def row_at(
     threshold: float | None,
     calibrated_on: int,
     scores: NDArray[np.float64],
-    accounts: Watched,
+    accounts: SimulatedPosts,
 ) -> Row:
-    """Count who lies strictly above *threshold* among *scores*, shape (accounts,)."""
+    """Return the row of *scores*, shape (accounts,): accounts strictly above *threshold* are flagged."""
     if threshold is None:
         return Row(name, rate, None, calibrated_on, {}, None)
     above = scores > threshold
@@ -120,7 +120,7 @@ def row_at(
 
 
 def least_accounts(rate: float) -> int:
-    """Genuine accounts that calibration needs before *rate* can be stated."""
+    """Return the number of genuine accounts that calibration needs for *rate*."""
     return least_sample(rate, DELTA)
 
 
@@ -129,7 +129,7 @@ def _share(above: NDArray[np.bool_], of: NDArray[np.bool_]) -> Share:
 
 
 def by_score(rows: Sequence[Row]) -> Mapping[str, list[Row]]:
-    """Group rows by score, in their order."""
+    """Return the rows by score, in their order."""
     grouped: dict[str, list[Row]] = {}
     for row in rows:
         grouped.setdefault(row.score, []).append(row)

@@ -1,4 +1,4 @@
-"""The evaluation for people (tables) and for files (JSON)."""
+"""Writes the evaluation as tables for the terminal and as JSON."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TITLE = "True-positive rate per account, SIMULATED accounts (held-out parameters
 
 
 def as_json(evaluation: Evaluation, model: BundledRiskModel) -> dict[str, Any]:
-    """Everything that was measured, with the bundle it holds for."""
+    """Return all figures, with the bundle that they hold for."""
     certificate = model.manifest.certificate
     return {
         "simulated": True,
@@ -69,6 +69,6 @@ def _rate(row: Row) -> str:
 def _cells(row: Row) -> list[str]:
     if row.threshold is None or row.wrong is None:
         need = least_accounts(row.rate or 0.5)
-        said = f"not supported (n={row.calibration_accounts}, needs {need})"
-        return [said, *([""] * (len(STRENGTHS) + 1))]
+        unsupported = f"not supported (n={row.calibration_accounts}, needs {need})"
+        return [unsupported, *([""] * (len(STRENGTHS) + 1))]
     return [*(str(row.caught[name]) for name in ("all", *STRENGTHS)), str(row.wrong)]

@@ -1,4 +1,4 @@
-"""Running the evaluation: fresh platforms, held-out parameters, unseen texts, signatures taken away."""
+"""Runs the evaluation: new platforms, held-out parameters, unseen texts, signatures removed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from moderation.detector import Detector
 from moderation.lab.evaluation.risk.figures import Row, Share, row_at_shipped, rows_at_rates
 from moderation.lab.evaluation.risk.scores import BOTH_GATED, account_scores
-from moderation.lab.risk.collecting import Watched, watch_all
+from moderation.lab.risk.collecting import SimulatedPosts, collect_all
 from moderation.lab.risk.content_scores import score_texts
 from moderation.lab.risk.recipe import Recipe
 from moderation.lab.risk.texts import RiskTexts, Role
@@ -22,7 +22,7 @@ from moderation.risk.model import BundledRiskModel
 
 @dataclass(frozen=True)
 class Sizes:
-    """How many accounts the evaluation simulates."""
+    """Number of accounts that the evaluation simulates."""
 
     evaluation: int = 7000
     ablation: int = 1500
@@ -34,13 +34,13 @@ SMALL = Sizes(evaluation=400, ablation=200)
 
 @dataclass(frozen=True)
 class Evaluation:
-    """What was measured."""
+    """The figures of an evaluation."""
 
     rows: tuple[Row, ...]
     without: Mapping[str, Row]
-    """The shipped decision with a planted signature removed from every campaign, by what was removed."""
+    """Rows of the shipped decision without one signature in any campaign, by the name of the signature."""
     groups: Mapping[str, int]
-    """Independent groups behind the figures."""
+    """Number of independent groups behind the figures."""
     wrong_by_kind: Mapping[str, Share]
     """Genuine accounts of each kind that the shipped decision flags, on held-out parameters."""
 
@@ -48,34 +48,36 @@ class Evaluation:
 def evaluate(
     model: BundledRiskModel, detector: Detector, texts: RiskTexts, sizes: Sizes, progress: Progress
 ) -> Evaluation:
-    """Simulate, score and count.
+    """Simulate, score and return the figures.
 
-    Thresholds for stated rates come from the very accounts that set the shipped one (the threshold step, simulated
-    again); whatever is counted is new: accounts, addresses, texts and the ranges they were drawn from.
+    Thresholds for stated rates come from the same accounts as the shipped threshold (the threshold step, simulated
+    again). All figures come from new accounts, addresses, texts and parameter ranges.
     """
     planned = _platforms(model, sizes)
     progress.step("Simulating platforms and extracting features", len(planned))
     configs = [config for config, _ in planned.values()]
     pools = [texts.pools[role] for _, role in planned.values()]
     workers = 1 if sizes.evaluation < 2000 else 2
-    watched = dict(zip(planned, watch_all(configs, pools, workers, lambda _done: progress.advance(1)), strict=True))
-    posted = {text for platform in watched.values() for text in platform.texts}
-    known: dict[str, float] = {}
+    collected = dict(zip(planned, collect_all(configs, pools, workers, lambda _done: progress.advance(1)), strict=True))
+    posted = {text for platform in collected.values() for text in platform.texts}
+    logit_of: dict[str, float] = {}
     progress.step("Scoring texts", len(posted))
-    score_texts(detector, posted, known, progress.advance)
-    return measured(model, watched, known)
+    score_texts(detector, posted, logit_of, progress.advance)
+    return measured(model, collected, logit_of)
 
 
-def measured(model: BundledRiskModel, watched: Mapping[str, Watched], known: Mapping[str, float]) -> Evaluation:
-    """Count on platforms that were already watched, with the texts' logits in *known*."""
-    scores = {name: account_scores(model, platform, platform.logits(known)) for name, platform in watched.items()}
-    calibration, test = watched["calibration"], watched["evaluation"]
+def measured(
+    model: BundledRiskModel, collected: Mapping[str, SimulatedPosts], logit_of: Mapping[str, float]
+) -> Evaluation:
+    """Return the figures for platforms already simulated, with the logits of their texts in *logit_of*."""
+    scores = {name: account_scores(model, platform, platform.logits(logit_of)) for name, platform in collected.items()}
+    calibration, test = collected["calibration"], collected["evaluation"]
     set_on = int(model.manifest.threshold_rule["accounts"])
     rows = rows_at_rates(scores["calibration"], calibration.genuine, scores["evaluation"], test)
     rows.append(row_at_shipped(model.threshold, set_on, scores["evaluation"], test))
     without = {
         name.removeprefix("without "): row_at_shipped(model.threshold, set_on, scores[name], platform)
-        for name, platform in watched.items()
+        for name, platform in collected.items()
         if name.startswith("without ")
     }
     flagged = scores["evaluation"][BOTH_GATED] > model.threshold
@@ -90,13 +92,13 @@ def measured(model: BundledRiskModel, watched: Mapping[str, Watched], known: Map
 
 
 def _platforms(model: BundledRiskModel, sizes: Sizes) -> dict[str, tuple[SimulationConfig, Role]]:
-    """Name to configuration and the step whose texts it may use."""
-    said = model.manifest.training["recipe"]
+    """Return by name the configuration and the step whose texts it may use."""
+    trained = model.manifest.training["recipe"]
     recipe = replace(
         Recipe(),
-        seed=int(said["seed"]),
-        threshold_accounts=int(said["threshold_accounts"]),
-        genuine_campaign_share=float(said["genuine_campaign_share"]),
+        seed=int(trained["seed"]),
+        threshold_accounts=int(trained["threshold_accounts"]),
+        genuine_campaign_share=float(trained["genuine_campaign_share"]),
         days=model.manifest.horizon_days,
         post_cap=model.manifest.post_cap,
     )
@@ -116,13 +118,13 @@ def _platforms(model: BundledRiskModel, sizes: Sizes) -> dict[str, tuple[Simulat
         "evaluation": (test, "test"),
     }
     removed: dict[str, frozenset[Signature]] = {name: frozenset({name}) for name in SIGNATURES}
-    for name, gone in {"nothing": frozenset[Signature](), **removed, "all three": frozenset(SIGNATURES)}.items():
-        config = replace(test, accounts=sizes.ablation, planted=frozenset(SIGNATURES) - gone, name="ablation")
+    for name, absent in {"nothing": frozenset[Signature](), **removed, "all three": frozenset(SIGNATURES)}.items():
+        config = replace(test, accounts=sizes.ablation, planted=frozenset(SIGNATURES) - absent, name="ablation")
         platforms[f"without {name}"] = (config, "test")
     return platforms
 
 
-def _groups(calibration: Watched, test: Watched) -> dict[str, int]:
+def _groups(calibration: SimulatedPosts, test: SimulatedPosts) -> dict[str, int]:
     groups = {}
     for name, platform in (("calibration", calibration), ("evaluation", test)):
         people = platform.genuine

@@ -1,4 +1,4 @@
-"""The scores that are compared: content only, metadata only and both, with and without the gate."""
+"""Computes the compared scores: content only, metadata only and both, with and without the gate."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.lab.risk.collecting import Watched
+from moderation.lab.risk.collecting import SimulatedPosts
 from moderation.risk.gate import CONTENT, gate_opens_for
 from moderation.risk.model import BundledRiskModel
 
@@ -21,13 +21,13 @@ COMPARED = (CONTENT_ONLY, METADATA_ONLY, BOTH, METADATA_GATED, BOTH_GATED)
 
 
 def account_scores(
-    model: BundledRiskModel, watched: Watched, logits: NDArray[np.float64]
+    model: BundledRiskModel, collected: SimulatedPosts, logits: NDArray[np.float64]
 ) -> Mapping[str, NDArray[np.float64]]:
-    """Return each compared score as every account's maximum over its posts, shape (accounts,); −inf: never flagged.
+    """Return each compared score as the maximum over the posts of each account, shape (accounts,); −inf: never flagged.
 
-    Metadata only is a fusion of its own, trained without content, so that it is compared at its best.
+    Metadata only is a separate fusion, trained without content, so that the comparison is fair.
     """
-    scores = model.family_scores(watched.features, logits)
+    scores = model.family_scores(collected.features, logits)
     agreement = model.agreement(model.p_values(scores))
     families = model.fusion.families
     others = [column for column, name in enumerate(families) if name != CONTENT]
@@ -42,4 +42,4 @@ def account_scores(
         METADATA_GATED: np.where(opens_without, metadata, -np.inf),
         BOTH_GATED: np.where(opens, risk, -np.inf),
     }
-    return {name: watched.account_maximum(values) for name, values in posts.items()}
+    return {name: collected.account_maximum(values) for name, values in posts.items()}

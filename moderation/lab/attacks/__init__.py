@@ -1,4 +1,4 @@
-"""The room where a text is changed as an adversary, or an unusual honest writer, would change it."""
+"""Changes texts as an adversary or an unusual human writer changes them."""
 
 from moderation.lab.attacks.attack import Attack
 from moderation.lab.attacks.benign import BENIGN, BenignSuite

@@ -1,4 +1,4 @@
-"""`python -m moderation.lab.attacks` prints docs/attacks.md from the lists that evaluation and training use."""
+"""Prints docs/attacks.md from the lists of evaluation and training: `python -m moderation.lab.attacks`."""
 
 from __future__ import annotations
 
@@ -9,39 +9,39 @@ from moderation.lab.attacks import ATTACKS, BENIGN, BENIGN_CHANGES, SPLITS, TRAI
 
 
 def as_markdown() -> str:
-    """The page docs/attacks.md; a test holds the committed page against it."""
+    """Return the page docs/attacks.md; a test compares the committed page with it."""
     lines = [
-        "# Attacks and honest oddities",
+        "# Attacks and unusual human texts",
         "",
-        "How a text is changed for training, evaluation and tests. Every change follows from its name, a seed and",
-        "the text alone. The rate is the share of its units that is changed, counted among those it can touch at",
-        "all (letters with a look-alike, words with a synonym) outside links and mentions; at least one is changed",
-        "where there is one. This page is printed by `python -m moderation.lab.attacks`.",
+        "Changes of texts for training, evaluation and tests. Every change depends only on its name, a seed and the",
+        "text. The rate is the share of changed units among the units that can change (letters with a look-alike,",
+        "words with a synonym) outside links and mentions; at least one unit is changed if there is one.",
+        "`python -m moderation.lab.attacks` prints this page.",
         "",
         "## Attacks",
         "",
-        "A detector is attacked with these on texts of machines. Those marked * are also used in training: they can",
-        "be seen and outlive Unicode normalisation.",
+        "These are applied to machine texts. Those marked * are also used in training: they are visible and remain",
+        "after Unicode normalisation.",
         "",
         *_table(ATTACKS),
         "",
-        "## Spreading a text over posts",
+        "## Splitting a text over posts",
         "",
-        "Every post is scored on its own.",
+        "Every post is scored separately.",
         "",
         "| name | posts | what |",
         "|---|---|---|",
         *(f"| `{split.name}` | {split.pieces} | {split.what} |" for split in SPLITS),
         "",
-        "## What honest writers and their tools do",
+        "## Benign changes",
         "",
-        "On texts of people these must not raise the score.",
+        "Changes by human writers and their tools. They must not raise the score of human texts.",
         "",
         *_table(BENIGN_CHANGES),
         "",
-        "## Honest texts that look regular",
+        "## Regular human texts",
         "",
-        "All from grammars written for this project. Their scores must stay low.",
+        "From grammars written for this project. Their scores must be low.",
         "",
         "| name | what |",
         "|---|---|",

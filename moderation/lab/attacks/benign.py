@@ -1,4 +1,4 @@
-"""Honest texts that a detector could take for a machine's: regular, formulaic, repetitive, or no prose at all."""
+"""Banks of human texts that resemble machine text: regular, formulaic, repetitive, or not prose."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from moderation.lab.attacks.benign_lists import shopping_list, to_do_list
 from moderation.lab.attacks.benign_templates import order_confirmation, sports_result, weather_report
 from moderation.lab.attacks.benign_verses import verses
 
-# Drawing so often for each text that is asked for ends only where the grammar has hardly another text to give.
+# So many draws for each text fail only where the grammar has few further texts.
 _DRAWS_PER_TEXT = 50
 
 
 @dataclass(frozen=True)
 class BenignSuite:
-    """A named bank of honest texts, all from grammars that we wrote. *what* is one plain sentence for a report."""
+    """A named bank of human texts from grammars of this project. *what* is one sentence for reports."""
 
     name: str
     what: str
     one: Callable[[random.Random], str]
 
     def texts(self, seed: int, count: int) -> list[str]:
-        """Return *count* texts, no two alike; the same seed and count give the same texts on every machine.
+        """Return *count* distinct texts; the same seed and count give the same texts on every machine.
 
-        Raises InputError when the bank does not hold so many; each holds at least 200.
+        Raises InputError when the bank has fewer; each has at least 200.
         """
         rng = random_for(self.name, seed, "")
         found: dict[str, None] = {}
@@ -38,18 +38,20 @@ class BenignSuite:
                 break
             found[self.one(rng)] = None
         if len(found) < count:
-            raise InputError(f"The bank {self.name} does not hold {count} different texts; ask for fewer.")
+            raise InputError(f"The bank {self.name} has fewer than {count} different texts; request fewer.")
         return list(found)
 
 
 BENIGN: tuple[BenignSuite, ...] = (
-    BenignSuite("order_confirmations", "Confirmations of an order, as a shop sends them.", order_confirmation),
-    BenignSuite("weather_reports", "Weather reports in the set phrases of the trade.", weather_report),
-    BenignSuite("sports_results", "Results of matches in the set phrases of a club's page.", sports_result),
-    BenignSuite("shopping_lists", "Shopping lists, one thing a line.", shopping_list),
-    BenignSuite("to_do_lists", "Lists of things to do, numbered or with boxes.", to_do_list),
-    BenignSuite("code_snippets", "Short pieces of code, settings, queries and error messages.", code_snippet),
+    BenignSuite("order_confirmations", "Order confirmations of a shop.", order_confirmation),
+    BenignSuite("weather_reports", "Weather reports in standard phrases.", weather_report),
+    BenignSuite("sports_results", "Match results in the standard phrases of club pages.", sports_result),
+    BenignSuite("shopping_lists", "Shopping lists, one item per line.", shopping_list),
+    BenignSuite("to_do_lists", "To-do lists, numbered or with check boxes.", to_do_list),
+    BenignSuite("code_snippets", "Short code, settings, queries and error messages.", code_snippet),
     BenignSuite("other_languages", "Small talk in six other languages, and Hindi in Latin letters.", in_latin_letters),
-    BenignSuite("other_alphabets", "Small talk in eight languages with another script than Latin.", in_other_letters),
-    BenignSuite("verses", "Rhymed verses whose refrain comes back word for word.", verses),
+    BenignSuite(
+        "other_alphabets", "Small talk in eight languages that are not written in Latin script.", in_other_letters
+    ),
+    BenignSuite("verses", "Rhymed verses with a repeated refrain.", verses),
 )

@@ -1,4 +1,4 @@
-"""What honest writers, and the tools they write with, make of a text; a detector must not mind."""
+"""Benign changes by human writers and their tools, which must not raise a score."""
 
 from __future__ import annotations
 
@@ -26,11 +26,11 @@ from moderation.lab.attacks.words import misspelling
 FILLERS = ("um", "uh", "like", "you know", "so", "i mean", "well", "er")
 SPOKEN_MARKS = {",": "comma", ".": "period", "?": "question mark", "!": "exclamation mark"}
 SHORT_WORDS = 5
-# How often a dictated mark is written out instead of left out, and how often a blank gets a filler.
+# How often a dictated mark is spelled out instead of omitted, and how often a blank gets a filler word.
 _SPOKEN_SHARE = 0.1
 _FILLER_SHARE = 0.06
 
-# How often a sign or an emoji is spelled out by whoever hears it and does not see it.
+# How often a screen reader's name replaces a sign or an emoji.
 _NAMED_SHARE = 0.6
 
 _SIGN = re.compile(r"[#&*=+/\\|<>~^_%$€£•→★\u2600-\u27bf\U0001f300-\U0001faff]")
@@ -52,8 +52,8 @@ def _dictated(text: str, rng: random.Random, _rate: float) -> str:
         return f" {name} " if name and rng.random() < _SPOKEN_SHARE else " "
 
     words = _MARK.sub(spoken, text).lower().split()
-    said = [f"{rng.choice(FILLERS)} {word}" if rng.random() < _FILLER_SHARE else word for word in words]
-    return " ".join(said)
+    spoken_words = [f"{rng.choice(FILLERS)} {word}" if rng.random() < _FILLER_SHARE else word for word in words]
+    return " ".join(spoken_words)
 
 
 def _read_aloud(text: str, rng: random.Random, _rate: float) -> str:
@@ -98,7 +98,7 @@ def _translated(text: str, rng: random.Random, rate: float) -> str:
 
 
 def _time_first(sentence: str) -> str:
-    """Put the time of a plain sentence at its head, as many languages do: "We came today." - "Today we came." """
+    """Return a simple sentence with its time first, as in many languages: "We came today." - "Today we came." """
     found = _TIME_LAST.match(sentence)
     if found is None:
         return sentence
@@ -124,41 +124,41 @@ BENIGN_CHANGES: tuple[Attack, ...] = (
         "dictation",
         1.0,
         "text",
-        "As dictated: no capitals, hardly any punctuation, some of it spelled out, fillers between the words.",
+        "Dictation: no capitals, little punctuation, some of it spelled out, filler words.",
         _dictated,
     ),
     Attack(
         "screen_reader",
         1.0,
         "text",
-        "As somebody writes who hears the page: signs and emoji by their names, all on one line.",
+        "Screen-reader output: signs and emoji replaced by their names, on one line.",
         _read_aloud,
     ),
     Attack(
         "autocorrected",
         1.0,
         "text",
-        "As a correcting keyboard leaves it: capitals, blanks, apostrophes, common words and full stops in order.",
+        "Autocorrection: capitals, blanks, apostrophes, common words and full stops corrected.",
         _corrected,
     ),
     Attack(
         "learner_english",
         0.3,
         "words",
-        "As a learner writes: articles left out, verb forms and prepositions confused.",
+        "Learner English: articles omitted, verb forms and prepositions confused.",
         _learner,
     ),
     Attack(
         "literal_translation",
         0.8,
         "phrases",
-        "As translated word by word: phrases of other languages, the time at the head of a sentence.",
+        "Word-by-word translation: phrases of other languages, the time at the start of a sentence.",
         _translated,
     ),
-    Attack("many_typos", 0.7, "words", "As somebody writes who spells with difficulty, or in haste.", misspelling),
-    Attack("all_capitals", 1.0, "text", "All in capitals, as with the key stuck or the voice raised.", _all_capitals),
-    Attack("mocking_capitals", 0.5, "small letters", "Capitals at random, as people mock each other.", random_capitals),
-    Attack("digits_for_letters", 0.3, "letters", "Digits drawn like letters, as players and fans write.", leet),
-    Attack("stacked_accents", 0.3, "letters", "Accents that belong nowhere, as ornament.", marked),
+    Attack("many_typos", 0.7, "words", "Many spelling mistakes.", misspelling),
+    Attack("all_capitals", 1.0, "text", "All letters in capitals.", _all_capitals),
+    Attack("mocking_capitals", 0.5, "small letters", "Random capitals, as in mocking replies.", random_capitals),
+    Attack("digits_for_letters", 0.3, "letters", "Digits in place of similar letters, as gamers write.", leet),
+    Attack("stacked_accents", 0.3, "letters", "Combining accents as ornament.", marked),
     Attack("very_short", 1.0, "text", f"Only the first one to {SHORT_WORDS} words.", _first_words),
 )

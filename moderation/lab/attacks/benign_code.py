@@ -1,4 +1,4 @@
-"""Short pieces of code and of what programs print."""
+"""Short pieces of code and program output."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ _CODE_SLOTS: Slots = {
 
 
 def code_snippet(rng: random.Random) -> str:
-    """Return some lines of code, a query, a settings file or an error message, of no real program.
+    """Return some lines of code, a query, a settings file or an error message of an invented program.
 
-    A name is the same wherever it stands in a snippet; numbers are drawn anew at each place.
+    A name is the same at all its places in a snippet; each number is drawn separately.
     """
     names = {slot: (str(rng.choice(values)),) for slot, values in _CODE_SLOTS.items() if slot != "n"}
     capital = (names["noun"][0].capitalize(),)

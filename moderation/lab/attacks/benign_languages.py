@@ -1,4 +1,4 @@
-"""Small talk in other languages: a detector that was trained on English knows nothing of who wrote it."""
+"""Small talk in other languages, which a detector trained on English cannot judge."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Confirmations, weather reports and sports results: honest texts that all sound the same."""
+"""Order confirmations, weather reports and sports results: formulaic human texts."""
 
 from __future__ import annotations
 
@@ -101,15 +101,15 @@ _SPORTS_SLOTS: Slots = {
 
 
 def order_confirmation(rng: random.Random) -> str:
-    """Return a shop's confirmation of an order that nobody made."""
+    """Return the confirmation of an invented order."""
     return filled(rng.choice(_ORDERS), _ORDER_SLOTS, rng)
 
 
 def weather_report(rng: random.Random) -> str:
-    """Return a forecast for no place in particular."""
+    """Return a forecast for an invented place."""
     return filled(rng.choice(_WEATHER), _WEATHER_SLOTS, rng)
 
 
 def sports_result(rng: random.Random) -> str:
-    """Return the result of a match between clubs that we made up."""
+    """Return the result of a match between invented clubs."""
     return filled(rng.choice(_SPORTS), _SPORTS_SLOTS, rng)

@@ -1,4 +1,4 @@
-"""Rhymed verses with a refrain, as people write and quote songs: regular and repetitive, and no machine's work."""
+"""Rhymed verses with a refrain, as people quote songs: regular and repetitive human text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our table of English phrases with what a word-by-word translation from another language would have."""
+"""A table of English phrases and their word-by-word translations from other languages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The list of all attacks, in the order of reports and of docs/attacks.md, and how one is found by its name."""
+"""The list of all attacks, in the order of reports and docs/attacks.md, and the lookup by name."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from moderation.lab.attacks.words import WORD_ATTACKS
 
 ATTACKS: tuple[Attack, ...] = (*CHARACTER_ATTACKS, *WORD_ATTACKS, *LAYOUT_ATTACKS, *FRAMING_ATTACKS)
 
-# What is visible and outlives Unicode normalisation (NFKC), so that a detector can only learn it from examples.
+# Attacks that are visible and remain after Unicode normalisation (NFKC), so that a detector must learn them.
 TRAINING_ATTACKS: tuple[str, ...] = (
     "homoglyphs_sparse",
     "leet",
@@ -32,9 +32,9 @@ TRAINING_ATTACKS: tuple[str, ...] = (
 
 
 def attack_named(name: str) -> Attack:
-    """Return the attack or benign change of that name. Raises InputError, with the names there are, for another."""
+    """Return the attack or benign change *name*. Raises InputError with the valid names for another."""
     for attack in (*ATTACKS, *BENIGN_CHANGES):
         if attack.name == name:
             return attack
     known = ", ".join(attack.name for attack in (*ATTACKS, *BENIGN_CHANGES))
-    raise InputError(f"There is no attack named {name!r}; name one of {known}.")
+    raise InputError(f"There is no attack named {name!r}; use one of {known}.")

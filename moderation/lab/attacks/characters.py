@@ -1,4 +1,4 @@
-"""Changes of single characters: what a reader sees stays much the same, what a tokeniser sees does not."""
+"""Changes of single characters: readers see almost the same text, tokenisers do not."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ ZERO_WIDTH = "\u200b\u200c\u200d\u2060\ufeff"
 TAGS = "".join(map(chr, range(0xE0020, 0xE007F)))
 MARKS = "\u0300\u0301\u0302\u0303\u0308\u0323\u0331"
 RIGHT_TO_LEFT, POP = "\u202e", "\u202c"
-# Each pair leaves text that runs from left to right where it is.
+# Neither pair changes the display of left-to-right text.
 BIDI_PAIRS = (("\u202a", "\u202c"), ("\u2066", "\u2069"), ("\u202d", "\u202c"), ("\u200e", "\u200e"))
-# Where the capital A of six complete alphabets stands; the small a follows 26 further on.
+# Code point of the capital A of six complete alphabets; the small a is 26 later.
 MATHEMATICAL_ALPHABETS = (0x1D400, 0x1D468, 0x1D4D0, 0x1D5A0, 0x1D5D4, 0x1D670)
 LEET: dict[str, str] = {"a": "4@", "b": "8", "e": "3", "g": "9", "i": "1!", "l": "1", "o": "0", "s": "5$", "t": "7"}
 
@@ -41,7 +41,7 @@ def _tagged(text: str, rng: random.Random, rate: float) -> str:
 
 
 def marked(text: str, rng: random.Random, rate: float) -> str:
-    """Put an accent that does not belong there on a share *rate* of the letters."""
+    """Return *text* with a combining accent on a share *rate* of the letters."""
     return change_some(text, letters(text), rate, rng, lambda letter: letter + rng.choice(MARKS))
 
 
@@ -71,7 +71,7 @@ def _mathematical(text: str, rng: random.Random, rate: float) -> str:
 
 
 def leet(text: str, rng: random.Random, rate: float) -> str:
-    """Write a share *rate* of the letters that have one as a digit or sign that is drawn like them."""
+    """Return *text* with a share *rate* of the letters replaced by similar digits or signs."""
     return change_some(text, letters(text, _LEET_ANY_CASE), rate, rng, lambda a: rng.choice(_LEET_ANY_CASE[a]))
 
 
@@ -80,40 +80,40 @@ CHARACTER_ATTACKS: tuple[Attack, ...] = (
         "homoglyphs",
         1.0,
         "letters",
-        "Every Latin letter that has a Cyrillic or Greek look-alike becomes it.",
+        "Every Latin letter with a Cyrillic or Greek look-alike is replaced by it.",
         _look_alike,
     ),
     Attack(
         "homoglyphs_sparse",
         0.05,
         "letters",
-        "A few of the Latin letters that have a Cyrillic or Greek look-alike become it.",
+        "A few Latin letters are replaced by Cyrillic or Greek look-alikes.",
         _look_alike,
     ),
-    Attack("zero_width", 0.1, "letters", "A character without width follows a letter.", _zero_width),
+    Attack("zero_width", 0.1, "letters", "A zero-width character is inserted after a letter.", _zero_width),
     Attack(
         "bidi_controls",
         0.3,
         "words",
-        "A word is put between direction controls that leave it where it is.",
+        "A word is enclosed in direction controls that do not change its display.",
         _bidi_enclosed,
     ),
     Attack(
         "bidi_reversed",
         0.3,
         "words",
-        "A word is stored backwards between direction controls that show it forwards.",
+        "A word is stored backwards in direction controls that display it forwards.",
         _bidi_reversed,
     ),
-    Attack("tag_characters", 0.1, "letters", "An invisible tag character follows a letter.", _tagged),
-    Attack("combining_marks", 0.3, "letters", "An accent that does not belong there is put on a letter.", marked),
-    Attack("full_width", 1.0, "letters", "Latin letters become full-width ones.", _full_width),
+    Attack("tag_characters", 0.1, "letters", "An invisible tag character is inserted after a letter.", _tagged),
+    Attack("combining_marks", 0.3, "letters", "A combining accent is added to a letter.", marked),
+    Attack("full_width", 1.0, "letters", "Latin letters are replaced by full-width forms.", _full_width),
     Attack(
         "mathematical_letters",
         1.0,
         "letters",
-        "Latin letters become bold, script, sans-serif or typewriter symbols of one mathematical alphabet.",
+        "Latin letters are replaced by bold, script, sans-serif or typewriter symbols of one mathematical alphabet.",
         _mathematical,
     ),
-    Attack("leet", 0.3, "letters", "A letter becomes a digit or sign that is drawn like it.", leet),
+    Attack("leet", 0.3, "letters", "A letter is replaced by a similar digit or sign.", leet),
 )

@@ -1,4 +1,4 @@
-"""Changes around a text or of how much of it is posted: its words stay in their order."""
+"""Changes around a text or of its extent: its words stay in order."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ _WORD = re.compile(r"\S+")
 def split_over_posts(text: str, rng: random.Random, pieces: int) -> tuple[str, ...]:
     """Return *text* cut between words into *pieces* posts of roughly equal length, in their order.
 
-    The blanks at the cuts are lost, nothing else. A text of fewer words gives one post a word; one without
-    words comes back as the only post. *pieces* is at least 1.
+    Only the blanks at the cuts are lost. A text with fewer words gives one post per word; one without words is
+    returned as the only post. *pieces* is at least 1.
     """
     words = [found.span() for found in _WORD.finditer(text)]
     if pieces < 2 or len(words) < 2:
@@ -36,14 +36,14 @@ def split_over_posts(text: str, rng: random.Random, pieces: int) -> tuple[str, .
 
 @dataclass(frozen=True)
 class Split:
-    """A named way to spread one text over several posts, each of which is scored on its own."""
+    """A named split of one text into several posts, each of which is scored separately."""
 
     name: str
     pieces: int
     what: str
 
     def apply(self, text: str, seed: int | str) -> tuple[str, ...]:
-        """Return the posts in their order; the same name, seed and text give the same posts. Raises nothing."""
+        """Return the posts in their order; the same name, seed and text give the same posts. Never raises."""
         return split_over_posts(text, random_for(self.name, seed, text), self.pieces)
 
 
@@ -72,10 +72,10 @@ def _truncated(text: str, _rng: random.Random, _rate: float) -> str:
 
 
 FRAMING_ATTACKS: tuple[Attack, ...] = (
-    Attack("human_prefix", 1.0, "text", "A casual remark of a person is put before the text.", _human_prefix),
-    Attack("human_suffix", 1.0, "text", "A casual remark of a person is put after the text.", _human_suffix),
+    Attack("human_prefix", 1.0, "text", "A casual human remark is added before the text.", _human_prefix),
+    Attack("human_suffix", 1.0, "text", "A casual human remark is added after the text.", _human_suffix),
     Attack("quoted_reply", 1.0, "text", "Every line is marked as quoted from another post, with “> ”.", _reply),
-    Attack("quotation_marks", 1.0, "text", "The text stands in quotation marks.", _quoted),
+    Attack("quotation_marks", 1.0, "text", "The text is enclosed in quotation marks.", _quoted),
     Attack("truncation", 1.0, "text", f"Only the first {TRUNCATED_WORDS} words are posted.", _truncated),
 )
 

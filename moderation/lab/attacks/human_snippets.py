@@ -1,4 +1,4 @@
-"""Remarks that we wrote as people write them in passing, to stand before or after a text."""
+"""Casual remarks, written for this project, to add before or after a text."""
 
 from __future__ import annotations
 

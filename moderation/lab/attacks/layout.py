@@ -1,4 +1,4 @@
-"""Changes of blanks, capitals and line breaks, and what is put between words; the words stay."""
+"""Changes of blanks, capitals, line breaks and insertions between words; the words stay."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from moderation.lab.attacks.spans import change_some, letters, matches, sentence
 # No-break, en, em, thin, hair, narrow and ideographic blanks, and the braille pattern without dots, which no
 # Unicode normalisation takes for a blank.
 ODD_BLANKS = "\u00a0\u2002\u2003\u2009\u200a\u202f\u3000\u2800"
-# What BERT, RoBERTa, GPT-2, Llama and chat models write in their vocabularies for what is no text.
+# Special tokens of BERT, RoBERTa, GPT-2, Llama and chat models.
 CONTROL_WORDS = (
     *("[MASK]", "[PAD]", "[SEP]", "[CLS]", "[UNK]", "<mask>", "<pad>", "<unk>", "<s>", "</s>"),
     *("<|endoftext|>", "<|im_start|>", "<|im_end|>"),
@@ -42,8 +42,8 @@ def _lower(text: str, rng: random.Random, rate: float) -> str:
 
 
 def random_capitals(text: str, rng: random.Random, rate: float) -> str:
-    """Make capitals of a share *rate* of the small letters."""
-    # A letter whose capital is itself (CJK, "ª") or takes two letters ("ß") is none that a key press would change.
+    """Return *text* with a share *rate* of the small letters as capitals."""
+    # Letters whose capital is the same (CJK, "ª") or two letters ("ß") are excluded: no key press changes them.
     small = [span for span in letters(text) if (a := text[span[0]]).upper() != a and len(a.upper()) == 1]
     return change_some(text, small, rate, rng, str.upper)
 
@@ -68,17 +68,17 @@ def _emoji(text: str, rng: random.Random, rate: float) -> str:
 
 LAYOUT_ATTACKS: tuple[Attack, ...] = (
     Attack("whitespace_doubled", 0.3, "blanks", "A blank between two words is typed twice.", _doubled),
-    Attack("whitespace_missing", 0.1, "blanks", "A blank between two words is left out.", _missing),
-    Attack("whitespace_odd", 0.3, "blanks", "A blank between two words becomes another Unicode blank.", _odd),
+    Attack("whitespace_missing", 0.1, "blanks", "A blank between two words is removed.", _missing),
+    Attack("whitespace_odd", 0.3, "blanks", "A blank between two words is replaced by another Unicode blank.", _odd),
     Attack(
         "control_words",
         0.3,
         "blanks",
-        "A word that tokenizers keep for themselves, [MASK] or the like, is put between two words.",
+        "A special token such as [MASK] is inserted between two words.",
         _controlled,
     ),
     Attack("case_lower", 1.0, "capitals", "Capitals become small letters.", _lower),
     Attack("case_random", 0.2, "small letters", "Small letters become capitals at random.", random_capitals),
-    Attack("paragraph_breaks", 0.5, "sentences", "An empty line follows a sentence.", _paragraphs),
-    Attack("emoji_padding", 0.5, "sentences", "One to three emoji follow a sentence.", _emoji),
+    Attack("paragraph_breaks", 0.5, "sentences", "An empty line is inserted after a sentence.", _paragraphs),
+    Attack("emoji_padding", 0.5, "sentences", "One to three emoji are inserted after a sentence.", _emoji),
 )

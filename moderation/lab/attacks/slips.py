@@ -1,4 +1,4 @@
-"""Our tables of what a keyboard corrects and of what learners of English confuse."""
+"""Tables of autocorrections and of common mistakes of English learners."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ CONTRACTIONS: dict[str, str] = dict(
         "whats/what's",
     ]
 )
-# Prepositions, verb forms and plurals, each with what learners put in its place.
+# Prepositions, verb forms and plurals, each with a common replacement by learners.
 LEARNER_WORDS: dict[str, tuple[str, ...]] = {
     "in": ("on", "at"),
     "on": ("in", "at"),

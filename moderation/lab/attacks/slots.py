@@ -1,4 +1,4 @@
-"""Templates with slots: the small grammars from which the banks of honest texts are drawn."""
+"""Templates with slots: the small grammars of the banks of human texts."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import random
 import re
 from collections.abc import Mapping, Sequence
 
-# A slot is written «name»: code, queries and settings use every ASCII bracket themselves.
+# A slot is written «name», because code, queries and settings use every ASCII bracket.
 _SLOT = re.compile(r"«(\w+)»")
 
 Slots = Mapping[str, Sequence[object]]

@@ -1,4 +1,4 @@
-"""Which places of a text are changed, and how everything between them is kept."""
+"""Selects the spans of a text that are changed; the text between them is kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ARTICLE = re.compile(r"(?<![\w'’-])(?:the|an|a) (?=\w)", re.IGNORECASE)
 
 
 def some_of(count: int, rate: float, rng: random.Random) -> list[int]:
-    """Return a *rate* of the indices below *count* in rising order; at least one where there is one."""
+    """Return a share *rate* of the indices below *count* in rising order; at least one if *count* is positive."""
     if count == 0:
         return []
     wanted = min(count, max(1, round(rate * count)))
@@ -22,9 +22,9 @@ def some_of(count: int, rate: float, rng: random.Random) -> list[int]:
 
 
 def change_some(text: str, spans: Sequence[Span], rate: float, rng: random.Random, new: Callable[[str], str]) -> str:
-    """Return *text* with a *rate* of the spans replaced by what *new* makes of them.
+    """Return *text* with a share *rate* of the spans replaced by the result of *new*.
 
-    *spans* are (start, end) in rising order without overlap; those inside a link or a mention are left alone.
+    *spans* are (start, end) in rising order without overlap; those inside a link or a mention are not changed.
     """
     free = _outside_links(text, spans)
     kept: list[str] = []
@@ -38,7 +38,7 @@ def change_some(text: str, spans: Sequence[Span], rate: float, rng: random.Rando
 
 
 def letters(text: str, allowed: Iterable[str] | None = None) -> list[Span]:
-    """Return the span of every letter of *text*, or of every character that *allowed* holds."""
+    """Return the span of every letter of *text*, or of every character in *allowed*."""
     if allowed is None:
         return [(at, at + 1) for at, character in enumerate(text) if character.isalpha()]
     held = frozenset(allowed)
@@ -56,7 +56,7 @@ def sentence_ends(text: str) -> list[Span]:
 
 
 def articles(text: str) -> list[Span]:
-    """Return each English article with the blank and the first letter that follow, so that a capital can move."""
+    """Return the span of each English article with the next blank and first letter, so that a capital can move."""
     return [(start, end + 1) for start, end in matches(_ARTICLE, text)]
 
 
@@ -68,21 +68,21 @@ def without_article(found: str) -> str:
 def whole_words(words: Iterable[str]) -> re.Pattern[str]:
     """Return a pattern that finds these words and phrases in any case, longest first, never inside a longer word."""
     longest_first = "|".join(re.escape(word) for word in sorted(words, key=len, reverse=True))
-    # That a letter follows is asked first: at most places of a text the many alternatives need not be tried.
+    # The lookahead for a letter comes first: it avoids trying all alternatives at most positions.
     return re.compile(rf"(?<![\w'’-])(?=[^\W\d_])(?:{longest_first})(?![\w'’-])", re.IGNORECASE)
 
 
 def known_words(pattern: re.Pattern[str], text: str, table: Container[str]) -> list[Span]:
-    """Return the span of each match of *pattern*, made by `whole_words`, that *table* holds in small letters.
+    """Return the span of each match of *pattern*, made by `whole_words`, that is in *table* in small letters.
 
-    The table has the last word because a pattern takes a few letters outside ASCII, such as the long s, for the
-    other case of a letter inside it.
+    The table is checked because the pattern, which ignores case, also matches a few letters outside ASCII, such as
+    the long s.
     """
     return [found.span() for found in pattern.finditer(text) if found[0].lower() in table]
 
 
 def in_the_case_of(model: str, word: str) -> str:
-    """Return *word* in capitals or with a first capital where *model* is so written."""
+    """Return *word* in capitals or with a first capital, as in *model*."""
     if len(model) > 1 and model.isupper():
         return word.upper()
     return word[:1].upper() + word[1:] if model[:1].isupper() else word

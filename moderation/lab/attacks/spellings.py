@@ -1,7 +1,7 @@
-"""Our table of words that American and British writers spell differently, as pairs that hold in both directions.
+"""A table of American and British spellings, as pairs that can be replaced in both directions.
 
-Words that are right in one spelling with another meaning ("program", "check", "tire", "meter", "practice") are
-left out: changing them would make a mistake and not a dialect.
+Words that have another meaning in one spelling ("program", "check", "tire", "meter", "practice") are excluded,
+because changing them would be a mistake.
 """
 
 from __future__ import annotations

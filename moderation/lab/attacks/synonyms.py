@@ -1,9 +1,9 @@
-"""Our table of common English words and phrases, each with others that stand in its place."""
+"""A table of common English words and phrases with replacements."""
 
 from __future__ import annotations
 
-# One entry a line: the word, a colon, and what may replace it. The verb's form and the preposition after a word fit
-# its replacements; the article before it need not ("an idea", "an thought"), as with the tools that do this.
+# One entry a line: the word, a colon, and its replacements. Verb form and following preposition fit the replacements;
+# the article before may not ("an idea", "an thought"), as in the output of paraphrasing tools.
 _TABLE = """
 a lot of: plenty of, lots of
 according to: as stated by, in the words of

@@ -1,4 +1,4 @@
-"""Changes of words: slips of the keys, other words, other spellings, other numbers."""
+"""Changes of words: typing errors, synonyms, spelling variants, other numbers."""
 
 from __future__ import annotations
 
@@ -37,9 +37,10 @@ _BRITISH = whole_words(BRITISH_TO_AMERICAN)
 
 
 def misspelt(word: str, rng: random.Random) -> str:
-    """Return *word*, four or more Latin letters, with one slip after its first letter, always another word.
+    """Return *word*, four or more Latin letters, with one typing error after its first letter.
 
-    The slip is one of four: two letters swapped, one dropped, one doubled, or the key beside it.
+    The error is one of four: two letters swapped, one dropped, one doubled, or a neighbouring key. The result always
+    differs from *word*.
     """
     at = rng.randrange(1, len(word) - 1)
     letter, after = word[at], word[at + 1]
@@ -58,7 +59,7 @@ def _beside(letter: str, rng: random.Random) -> str:
 
 
 def misspelling(text: str, rng: random.Random, rate: float) -> str:
-    """Misspell a share *rate* of the words of four or more letters."""
+    """Return *text* with a share *rate* of the words of four or more letters misspelt."""
     return change_some(text, matches(_LONG_WORD, text), rate, rng, lambda word: misspelt(word, rng))
 
 
@@ -98,18 +99,18 @@ WORD_ATTACKS: tuple[Attack, ...] = (
         "misspelling",
         0.1,
         "words",
-        "A word of four or more letters has two letters swapped, one dropped, doubled or hit one key beside.",
+        "A word of four or more letters gets two letters swapped, or one dropped, doubled or from a neighbouring key.",
         misspelling,
     ),
-    Attack("synonyms", 0.7, "words", "A common word or phrase becomes another of the same meaning.", _synonyms),
-    Attack("article_deletion", 0.5, "articles", "An English article is left out.", _without_articles),
+    Attack("synonyms", 0.7, "words", "A common word or phrase is replaced by a synonym.", _synonyms),
+    Attack("article_deletion", 0.5, "articles", "An English article is removed.", _without_articles),
     Attack(
         "number_swap",
         1.0,
         "numbers",
-        "A number becomes another of the same length; up to twelve, it is spelled out.",
+        "A number is replaced by another of the same length; up to twelve, it is spelled out.",
         _numbers,
     ),
-    Attack("british_spelling", 1.0, "words", "A word in American spelling becomes British.", _british),
-    Attack("american_spelling", 1.0, "words", "A word in British spelling becomes American.", _american),
+    Attack("british_spelling", 1.0, "words", "American spelling is changed to British.", _british),
+    Attack("american_spelling", 1.0, "words", "British spelling is changed to American.", _american),
 )

@@ -26,7 +26,7 @@ class TextPool:
     """Texts in memory. A source with one label only is excluded, because it would reveal the label."""
 
     def __init__(self, texts: Iterable[tuple[str, bool, str]]) -> None:
-        """Store *texts* as (source, machine, text), in a fixed order. Raises InputError without a source of both labels."""
+        """Store *texts* as (source, machine, text), in a fixed order. Raises InputError if no source has both."""
         pool: dict[tuple[str, bool], list[str]] = defaultdict(list)
         for source, machine, text in texts:
             pool[source, machine].append(text)

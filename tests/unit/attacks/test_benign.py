@@ -32,7 +32,7 @@ def test_a_bank_that_is_too_small_says_so() -> None:
     coin = BenignSuite("coin", "Heads or tails.", lambda rng: rng.choice(("heads", "tails")))
     assert sorted(coin.texts(1, 2)) == ["heads", "tails"]
     assert coin.texts(1, 0) == []
-    with pytest.raises(InputError, match="coin does not hold 3"):
+    with pytest.raises(InputError, match="coin has fewer than 3"):
         coin.texts(1, 3)
 
 

@@ -206,7 +206,7 @@ def test_generators_that_nobody_can_be_read_on_give_a_matrix_without_columns() -
     found = transfer_matrix(train, [row(1, "ours", 0, "nobody left early"), row(2, "ours", 1, "moreover")], 0)
     assert found["auroc"] == [[]]
     assert found["read_on"] == []
-    assert "From one generator to another" in transfer_section({"transfer": found})
+    assert "Transfer between generators" in transfer_section({"transfer": found})
 
 
 def test_the_roc_has_the_points_that_the_humans_support() -> None:

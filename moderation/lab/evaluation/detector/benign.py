@@ -1,4 +1,4 @@
-"""How often honest people would be flagged for writing unusually: changed human texts and regular ones."""
+"""Computes the false-positive rate on unusual human texts: changed human texts and regular ones."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from moderation.lab.metrics.shares import share_of
 from moderation.lab.textdata.rows import TextRow
 
 METHOD = (
-    "Share above the one threshold of 1 % of all humans. Changes: applied to a sample of human texts, as many of every "
-    "source, with the clean share of the same texts beside (not 1 %, for the sources do not weigh as among all). "
-    "Banks: texts from grammars written for this project, with no clean side."
+    "Share above the threshold of 1 % of all human texts. Changes: applied to a sample of human texts, the same number "
+    "of every source, with the share of the same texts before the change (not 1 %, because the sources have other "
+    "weights than among all texts). Banks: texts from grammars written for this project, without a clean version."
 )
-# Every bank promises so many.
+# Every bank has at least this many texts.
 _TEXTS_OF_A_BANK = 200
 
 
 @dataclass(frozen=True)
 class HonestTexts:
-    """The sampled human rows, what each change makes of them, and the texts of every bank."""
+    """The sampled human rows, their changed texts, and the texts of every bank."""
 
     rows: Sequence[TextRow]
     changed: dict[str, list[str]]

@@ -1,4 +1,4 @@
-"""How accuracy grows with the length of a text."""
+"""Computes accuracy by the length of the text."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from moderation.lab.metrics.thresholds import balanced_threshold
 
 LENGTH_UNIT = "words between blanks of the text as posted"
 _FIRST_OF_BIN = (1, 10, 20, 40, 80, 160)
-# A side of a bin with fewer texts than this says little about that side.
+# A label with fewer texts in a bin gets no figure.
 _LEAST_TEXTS = 20
 
 
@@ -21,8 +21,8 @@ def by_length(scored: ScoredRows) -> dict[str, Any]:
     """Return accuracy and balanced accuracy in bins of length, over the sources that have both labels.
 
     One threshold for all bins: the balanced one of all these texts. The balanced accuracy, the mean of TPR and TNR,
-    does not depend on how many of a bin's texts are machines'; it has an interval over whole groups and reads "not
-    supported" where a side has fewer than 20 texts.
+    does not depend on the share of machine texts in a bin. Its interval is a bootstrap over groups; it reads "not
+    supported" where a label has fewer than 20 texts.
     """
     inside = np.isin(scored.sources, scored.sources_with(0, 1))
     scores, labels, groups = scored.scores[inside], scored.labels[inside], scored.groups[inside]

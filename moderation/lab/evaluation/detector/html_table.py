@@ -1,4 +1,4 @@
-"""Tables of figures as HTML: every number carries the value that the JSON file has, every text is escaped."""
+"""Tables of figures as HTML: every number includes its value in the JSON file, every text is escaped."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from html import escape
 
 @dataclass(frozen=True)
 class Number:
-    """A value of the JSON file and how it reads."""
+    """A value of the JSON file and its formatted text."""
 
     value: float
     text: str
 
     def as_html(self) -> str:
-        """The number with its value as a ``<data>`` element."""
+        """Return the number with its value as a ``<data>`` element."""
         return f'<data value="{self.value!r}">{escape(self.text)}</data>'
 
 
@@ -28,19 +28,19 @@ class Bounds:
     unit: str
 
     def as_html(self) -> str:
-        """Both ends with a dash between."""
+        """Return both ends with a dash between them."""
         return f"{self.low.as_html()}–{self.high.as_html()}{self.unit}"
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure with its interval in small print beneath."""
+    """A figure with its interval in small print below it."""
 
     figure: Number
     interval: Bounds | str
 
     def as_html(self) -> str:
-        """The figure, and on the next line the interval or why there is none."""
+        """Return the figure, and on the next line the interval or the reason for its absence."""
         beneath = escape(self.interval) if isinstance(self.interval, str) else self.interval.as_html()
         return f"{self.figure.as_html()}<br><small>{beneath}</small>"
 
@@ -50,21 +50,21 @@ Figure = float | str | None
 
 
 def percent(value: Figure, digits: int = 1) -> Number | str:
-    """Return a share as a percentage; "not supported" and its like stay as they are, None is a dash."""
+    """Return a share as a percentage; text such as "not supported" is returned unchanged, None as a dash."""
     if value is None or isinstance(value, str):
         return value or "–"
     return Number(value, f"{100 * value:.{digits}f} %")
 
 
 def plain(value: Figure, digits: int = 0) -> Number | str:
-    """Return a number with so many decimals; "not supported" and its like stay as they are, None is a dash."""
+    """Return a number with *digits* decimals; text such as "not supported" is returned unchanged, None as a dash."""
     if value is None or isinstance(value, str):
         return value or "–"
     return Number(value, f"{value:.{digits}f}")
 
 
 def bounds(interval: Sequence[float] | str | None, digits: int = 1, *, as_percent: bool = True) -> Bounds | str:
-    """Return an interval; "not supported" and its like stay as they are, None is a dash."""
+    """Return an interval; text such as "not supported" is returned unchanged, None as a dash."""
     if interval is None or isinstance(interval, str):
         return interval or "–"
     low, high = (Number(end, f"{end * (100 if as_percent else 1):.{digits}f}") for end in interval)
@@ -72,7 +72,7 @@ def bounds(interval: Sequence[float] | str | None, digits: int = 1, *, as_percen
 
 
 def estimate(figure: Number | str, interval: Bounds | str) -> Cell:
-    """Return a figure with its interval; a figure that is not supported stands alone."""
+    """Return a figure with its interval; a figure that is not supported is returned without one."""
     return figure if isinstance(figure, str) else Estimate(figure, interval)
 
 

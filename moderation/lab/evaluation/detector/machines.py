@@ -1,4 +1,4 @@
-"""How many machine texts of each kind lie above the thresholds that all people share."""
+"""Computes the share of machine texts of each kind above the thresholds of all human texts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _LEAST_TEXTS = 30
 
 
 def machines_table(scored: ScoredRows, thresholds: Mapping[str, float]) -> list[dict[str, Any]]:
-    """Return for each prompt kind, generator family and length the AUROC against all people and the TPR.
+    """Return for each prompt kind, generator family and length the AUROC against all human texts and the TPR.
 
     *thresholds* are those of `people_table`. Kinds with fewer than 30 texts are left out.
     """

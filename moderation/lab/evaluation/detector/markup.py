@@ -1,4 +1,4 @@
-"""How far the presence of links, mentions, hashtags, emphasis, HTML and quotations moves a score."""
+"""Computes how much links, mentions, hashtags, emphasis, HTML and quotations change a score."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ CHANGES: dict[str, Callable[[str], str]] = {
 
 @dataclass(frozen=True)
 class MarkedTexts:
-    """The sampled rows, and what each change makes of their texts."""
+    """The sampled rows and their changed texts."""
 
     rows: Sequence[TextRow]
     changed: dict[str, list[str]]
@@ -69,7 +69,7 @@ def marked_texts(rows: Sequence[TextRow], limit: int, seed: int) -> MarkedTexts:
 def markup_table(marked: MarkedTexts, logits: Logits) -> list[dict[str, Any]]:
     """Return for every change and label the median and the 95th percentile of the absolute change in log-odds.
 
-    Texts on which the detector abstains before or after the change are counted and left out.
+    Texts on which the detector abstains before or after the change are excluded and counted.
     """
     before = logits.of([row.text for row in marked.rows])
     labels = np.array([row.label for row in marked.rows])

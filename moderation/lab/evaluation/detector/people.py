@@ -1,4 +1,4 @@
-"""False-positive rates by group of people, at thresholds that all people share."""
+"""Computes false-positive rates by group of people, at the thresholds of all human texts."""
 
 from __future__ import annotations
 

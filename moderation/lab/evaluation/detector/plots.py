@@ -1,4 +1,4 @@
-"""The five kinds of drawing in the report, each from the figures of the JSON file alone."""
+"""The plots of the report, drawn from the figures of the JSON file only."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from moderation.lab.evaluation.detector.svg import ALARM, FAINT, INK, MARKERS, SERIES, drawn, printable
 
 _PERCENT = FuncFormatter(lambda value, _: f"{100 * value:g} %")
-# Strong enough to distinguish the shades, faint enough for the page's ink to be read on it, light or dark.
+# Strong enough to distinguish the shades, and light enough for text on it in both colour schemes.
 _STRONGEST_SHADE = 0.7
 
 
@@ -72,16 +72,16 @@ def roc_plot(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
         axes.xaxis.set_minor_formatter(NullFormatter())
         axes.yaxis.set_major_formatter(_PERCENT)
         axes.axvline(0.01, color=FAINT, linestyle=":")
-        axes.set_xlabel("false-positive rate on the same source's humans")
-        axes.set_ylabel("machines caught")
-        # Labels given to the lines would be left out where they begin with "_".
+        axes.set_xlabel("false-positive rate on human texts of the same source")
+        axes.set_ylabel("true-positive rate")
+        # matplotlib omits line labels that begin with "_".
         axes.legend(lines, [printable(source) for source in curves], loc="upper left", bbox_to_anchor=(1, 1))
 
     return drawn("roc", f"ROC curves of {', '.join(map(printable, curves))} on a logarithmic axis.", (8, 4.2), draw)
 
 
 def loss_plot(attacks: Sequence[Mapping[str, Any]]) -> str:
-    """Return the losses of TPR and AUROC under every attack as bars, the worst first; no TPR where none is known."""
+    """Return the losses of TPR and AUROC under every attack as bars, largest first; without TPR where it is missing."""
     kinds = [("loss_points", "TPR at 1 % FPR"), ("auroc_loss_points", "AUROC")]
     shown = [(key, label) for key, label in kinds if all(row[key] is not None for row in attacks)]
     rows = sorted(attacks, key=lambda row: float(row[shown[0][0]]), reverse=True)
@@ -98,7 +98,7 @@ def loss_plot(attacks: Sequence[Mapping[str, Any]]) -> str:
         axes.set_ylim(len(rows) - 0.4, -0.6)
         axes.grid(visible=False, axis="y")
         axes.margins(x=0.08)
-        axes.set_xlabel("points that the attack takes away")
+        axes.set_xlabel("points lost under the attack")
         axes.legend(loc="lower right")
 
     worst = ", ".join(f"{row['attack']} {row[shown[0][0]]:.1f}" for row in rows[:3])
@@ -154,7 +154,7 @@ def transfer_plot(transfer: Mapping[str, Any]) -> str:
         axes.set_ylabel("trained on")
 
     size = (3.6 + 0.55 * len(columns), 2.6 + 0.42 * len(lines))
-    return drawn("transfer", "Heat map of the AUROC of each generator read after training on another.", size, draw)
+    return drawn("transfer", "Heat map of the AUROC on each generator after training on another.", size, draw)
 
 
 def stratum_name(stratum: Mapping[str, Any]) -> str:

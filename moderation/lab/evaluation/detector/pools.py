@@ -1,4 +1,4 @@
-"""What one threshold does to every pool of human texts: the worst of them is what a platform may get."""
+"""Computes the false-positive rate of one threshold on the human texts of every source (a pool)."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ POOL_FPR = 0.01
 
 
 def pooled_threshold(scored: ScoredRows) -> float:
-    """Return the one threshold that at most 1 % of all human texts lie above."""
+    """Return the threshold above which at most 1 % of all human texts lie."""
     return threshold_at(scored.scores[scored.labels == 0], POOL_FPR)
 
 
@@ -27,6 +27,6 @@ def human_pools(scored: ScoredRows, threshold: float) -> dict[str, dict[str, Any
 
 
 def worst_pool(pools: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the pool with the highest FPR, its name with it; the first by name of several."""
+    """Return the pool with the highest FPR and its name; of several the first by name."""
     name = max(sorted(pools), key=lambda pool: float(pools[pool]["fpr"]))
     return {"pool": name, **pools[name]}

@@ -1,4 +1,4 @@
-"""The style of the report, light or dark as the reader's machine is set."""
+"""The style sheet of the report, with a light and a dark scheme."""
 
 from __future__ import annotations
 

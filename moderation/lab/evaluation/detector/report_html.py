@@ -1,4 +1,4 @@
-"""The evaluation as one page that needs nothing else: no script, no font, no picture from outside."""
+"""The report as one self-contained HTML page, without scripts or external resources."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TITLE = "How well machine-written posts are detected"
 
 
 def report_html(report: Mapping[str, Any]) -> str:
-    """Return the page for what `evaluate` returned; every figure on it stands in *report*, and no text of the data."""
+    """Return the page for *report*, the result of `evaluate`; it shows its figures and no text of the data."""
     parts = [
         _headline(report),
         _unsupported(report),
@@ -38,7 +38,7 @@ def report_html(report: Mapping[str, Any]) -> str:
         f"<title>{_TITLE}</title>\n<style>{CSS}</style>\n</head>\n<body>\n<main>\n{''.join(parts)}</main>\n</body>\n"
         "</html>\n"
     )
-    # A name from the data may hold half a surrogate pair, which no file can.
+    # A name from the data may contain a lone surrogate, which cannot be encoded.
     return page.encode("utf-8", "replace").decode("utf-8")
 
 
@@ -48,7 +48,7 @@ def _headline(report: Mapping[str, Any]) -> str:
     tpr = results["mean_tpr_at_1_percent_where_supported"]
     whose = (
         f"of the human texts of {escape(worst['pool'])}, the worst pool, are flagged at the threshold for 1 % of all "
-        f"humans (95 %: {cell_html(bounds(worst['interval'], 2))}, n={cell_html(plain(worst['n']))})"
+        f"human texts (95 %: {cell_html(bounds(worst['interval'], 2))}, n={cell_html(plain(worst['n']))})"
     )
     boxes = (
         (percent(worst["fpr"], 2), whose),
@@ -60,7 +60,7 @@ def _headline(report: Mapping[str, Any]) -> str:
         f'<header><h1>{_TITLE}</h1><p class="about">{escape(report["detector"])}. '
         f"{cell_html(plain(report['rows']))} texts of the dev files, {cell_html(plain(report['abstained']))} of them "
         f"without a score; seed {cell_html(plain(report['plan']['seed']))}, at most "
-        f"{cell_html(plain(report['plan']['changed_texts']))} changed texts of a source.</p>"
+        f"{cell_html(plain(report['plan']['changed_texts']))} changed texts per source.</p>"
         f'<div class="headline">{divisions}</div></header>\n'
     )
 
@@ -71,8 +71,8 @@ def _unsupported(report: Mapping[str, Any]) -> str:
         return ""
     table = table_html(("where", "figure", "why"), rows)
     return (
-        "<section><h2>What these data do not support</h2><p>A figure without enough texts or groups behind it is left "
-        f'out, not estimated.</p><div class="gaps">{table}</div></section>\n'
+        "<section><h2>Figures that these data do not support</h2><p>A figure with too few texts or groups is not "
+        f'estimated.</p><div class="gaps">{table}</div></section>\n'
     )
 
 

@@ -1,4 +1,4 @@
-"""The parts of the report: a heading, what to know, a drawing with its caption, and the table beneath it."""
+"""The sections of the report: a heading, a plot with its caption, and tables."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def section(title: str, plot: str, caption: str, *tables: str) -> str:
 
 
 def pools_section(report: Mapping[str, Any]) -> str:
-    """Return the FPR of one threshold on every human pool, the worst first."""
+    """Return the section on the FPR of one threshold on every human pool, the highest first."""
     pools = dict(
         sorted(report["results"]["detector"][POOLS].items(), key=lambda item: float(item[1]["fpr"]), reverse=True)
     )
@@ -36,16 +36,16 @@ def pools_section(report: Mapping[str, Any]) -> str:
         for name, pool in pools.items()
     ]
     return section(
-        "Who is flagged wrongly",
+        "False positives by source",
         share_plot("pools", pools, POOL_FPR, "false-positive rate"),
-        "One threshold, set so that at most 1 % of all human texts lie above it (dashed line), on the human texts of "
-        "every source. A hollow dot has too few groups for an interval. Intervals: " + report["intervals_of_shares"],
+        "Share of the human texts of every source above one threshold, above which at most 1 % of all human texts lie "
+        "(dashed line). A hollow dot has too few groups for an interval. Intervals: " + report["intervals_of_shares"],
         table_html(("pool", "FPR", "95 %", "n", "groups"), rows),
     )
 
 
 def within_section(report: Mapping[str, Any]) -> str:
-    """Return AUROC and TPR within every source, of the detector and the baseline, under the ROC."""
+    """Return the section on ROC, AUROC and TPR within every source, of the detector and the baseline."""
     tables = []
     for judged, results in report["results"].items():
         rows: list[list[Cell]] = []
@@ -63,12 +63,12 @@ def within_section(report: Mapping[str, Any]) -> str:
         [source, *(percent(dict(zip(curve["fpr"], curve["tpr"], strict=True)).get(level)) for level in levels)]
         for source, curve in curves.items()
     ]
-    heads = ("machines caught at FPR", *(f"{100 * level:g} %" for level in levels))
+    heads = ("TPR at FPR", *(f"{100 * level:g} %" for level in levels))
     return section(
-        "How many machines are caught",
+        "Machine texts detected",
         roc_plot(curves),
         "The detector's ROC within each source, the FPR on a logarithmic axis; a curve begins where its source has "
-        "enough human texts. Intervals are 95 %, from a bootstrap over whole groups.",
+        "enough human texts. Intervals are 95 %, from a bootstrap over groups.",
         *tables,
         "<h3>The points of the curves</h3>",
         table_html(heads, points),
@@ -76,7 +76,7 @@ def within_section(report: Mapping[str, Any]) -> str:
 
 
 def length_section(report: Mapping[str, Any]) -> str:
-    """Return accuracy by length."""
+    """Return the section on accuracy by length."""
     by_length = report["by_length"]
     rows: list[list[Cell]] = [
         [
@@ -90,18 +90,18 @@ def length_section(report: Mapping[str, Any]) -> str:
         for row in by_length["bins"]
     ]
     return section(
-        "How long a text must be",
+        "Accuracy by length",
         length_plot(by_length),
         f"Length in {by_length['unit']}; sources with both labels only, at the one threshold where TPR and TNR have "
         "the greatest mean over all of them, found on these texts. Balanced accuracy is the mean of TPR and TNR; "
-        "plain accuracy also depends on how many of a bin's texts are machines'. Intervals are drawn over whole "
-        "groups: they are wide where a few accounts wrote most of a bin.",
+        "plain accuracy also depends on the share of machine texts in a bin. Intervals are a bootstrap over groups: "
+        "they are wide where a few accounts wrote most of a bin.",
         table_html(("words", "balanced accuracy", "95 %", "accuracy", "95 %", "n", "humans", "machines"), rows),
     )
 
 
 def attacks_section(report: Mapping[str, Any]) -> str:
-    """Return the loss under every attack."""
+    """Return the section on the loss under every attack."""
     attacks = report["attacks"]
     rows: list[list[Cell]] = [
         [
@@ -125,16 +125,16 @@ def attacks_section(report: Mapping[str, Any]) -> str:
     sources = ", ".join(attacks["tpr_over_sources"]) or "no source supports a loss"
     table = table_html((*header, "texts changed", "same after normalisation", "n", "what"), rows)
     return section(
-        "What an adversary gains",
+        "Loss under attacks",
         loss_plot(attacks["attacks"]),
-        f"{attacks['method']} TPR over: {sources}. Less than nothing lost means that the "
-        "attack raises the scores; what normalisation undoes costs nothing.",
+        f"{attacks['method']} TPR over: {sources}. A negative loss means that the attack raises the scores; an attack "
+        "that normalisation undoes has no loss.",
         f'<div class="words">{table}</div>',
     )
 
 
 def benign_section(report: Mapping[str, Any]) -> str:
-    """Return how often unusual honest texts lie above the threshold."""
+    """Return the section on unusual human texts above the threshold."""
     benign = report["benign"]
     rows: list[list[Cell]] = [
         [
@@ -151,7 +151,7 @@ def benign_section(report: Mapping[str, Any]) -> str:
     shares |= {row["name"].replace("_", " "): row for row in (*benign["changes"], *benign["banks"])}
     table = table_html(("change or bank", "above", "95 %", "clean", "n", "what"), rows)
     return section(
-        "Honest texts that are unusual",
+        "Unusual human texts",
         share_plot("benign", shares, POOL_FPR, "share above the threshold"),
         benign["method"],
         f'<div class="words">{table}</div>',
@@ -159,7 +159,7 @@ def benign_section(report: Mapping[str, Any]) -> str:
 
 
 def transfer_section(report: Mapping[str, Any]) -> str:
-    """Return the transfer matrix."""
+    """Return the section with the transfer matrix."""
     transfer = report["transfer"]
     columns = [stratum_name(stratum) for stratum in transfer["read_on"]]
     rows: list[list[Cell]] = [
@@ -171,8 +171,8 @@ def transfer_section(report: Mapping[str, Any]) -> str:
         ["humans read on", "", "", *(plain(stratum["humans"]) for stratum in transfer["read_on"])],
     ]
     return section(
-        "From one generator to another",
+        "Transfer between generators",
         transfer_plot(transfer),
-        transfer["method"] + " Blue is above 0.5, which is chance, and red below.",
+        transfer["method"] + " Blue is above 0.5 (chance), red below.",
         table_html(("trained on", "machines", "humans", *columns), [*rows, *sizes]),
     )

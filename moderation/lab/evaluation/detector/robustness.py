@@ -1,4 +1,4 @@
-"""What each attack costs the detector: machine texts changed as an adversary would, against clean human texts."""
+"""Computes the loss under each attack: attacked machine texts against clean human texts."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ from moderation.text import normalise
 
 METHOD = (
     "Machine texts of sources with both labels, a sample; the threshold is that of 1 % FPR on the same source's clean "
-    "human texts. TPR: mean over the sources that support 1 %. AUROC: attacked machines against clean humans, mean "
-    "within source. Of a text spread over posts every post is scored, and the account's highest score counts, "
-    "still beside single posts of humans. Intervals: 95 %, groups of the attacked texts drawn again, humans and "
-    "thresholds as they are."
+    "human texts. TPR: mean over the sources that support 1 %. AUROC: attacked machine texts against clean human "
+    "texts, mean within source. Of a text split over posts every post is scored, and the highest score is compared "
+    "with single human posts. Intervals: 95 %, by resampling groups of the attacked texts; human texts and thresholds "
+    "are fixed."
 )
 _FPR = 0.01
 
 
 @dataclass(frozen=True)
 class AttackedTexts:
-    """The sampled rows and, by attack, the posts that each becomes: one, or several where it is split."""
+    """The sampled rows and, by attack, the posts of each: one, or several where the text is split."""
 
     rows: Sequence[TextRow]
     posts: dict[str, list[tuple[str, ...]]]
@@ -58,10 +58,10 @@ def attacked_texts(rows: Sequence[TextRow], limit: int, seed: int) -> AttackedTe
 def attack_table(
     attacked: AttackedTexts, logits: Logits, clean: ScoredRows, supporting: Sequence[str]
 ) -> dict[str, Any]:
-    """Return for every attack TPR at 1 % FPR and AUROC beside those of the same texts as they were, and the loss.
+    """Return for every attack TPR at 1 % FPR and AUROC before and after it, and the loss.
 
-    *clean* are all rows that the detector answered; *supporting* names the sources whose humans support 1 %. A post
-    on which the detector abstains is not caught. Losses are in points, that of TPR None where no source supports 1 %.
+    *clean* are all scored rows; *supporting* names the sources with enough human texts for 1 %. A post on which the
+    detector abstains is not detected. Losses are in points; that of TPR is None where no source supports 1 %.
     """
     judge = _Judge(clean, supporting)
     kept = [row.source in judge.humans for row in attacked.rows]
@@ -107,28 +107,28 @@ def attack_table(
 
 @dataclass(frozen=True)
 class _Judged:
-    """Machine texts beside the clean humans of their sources."""
+    """Machine texts compared with the clean human texts of their sources."""
 
     caught: NDArray[np.float64]
     """Shape (texts,): 1 above the threshold, 0 below, NaN where the source supports none."""
     placement: NDArray[np.float64]
-    """Shape (texts,): the share of humans that the text scores above; its mean is the AUROC (DeLong et al. 1988)."""
+    """Shape (texts,): the share of human texts with a lower score; its mean is the AUROC (DeLong et al. 1988)."""
     sources: NDArray[np.str_]
 
     @property
     def tpr(self) -> float | None:
-        """Mean over the supporting sources."""
+        """Mean TPR over the sources that support it; None without one."""
         rates = [figures["tpr"] for figures in self.by_source.values() if "tpr" in figures]
         return _mean(rates) if rates else None
 
     @property
     def auroc(self) -> float:
-        """Mean over the sources."""
+        """Mean AUROC over the sources."""
         return _mean([figures["auroc"] for figures in self.by_source.values()])
 
     @cached_property
     def by_source(self) -> dict[str, dict[str, float]]:
-        """AUROC and, where it is supported, TPR of each source."""
+        """Return AUROC and, where it is supported, TPR of each source."""
         found: dict[str, dict[str, float]] = {}
         for source in map(str, np.unique(self.sources)):
             here = self.sources == source
@@ -139,14 +139,14 @@ class _Judged:
 
 
 class _Judge:
-    """Judges machine scores by the clean human texts of their sources."""
+    """Compares machine scores with the clean human texts of their sources."""
 
     def __init__(self, clean: ScoredRows, supporting: Sequence[str]) -> None:
         self.humans = {source: np.sort(clean.scores_of(source, 0)) for source in clean.sources_with(0, 1)}
         self._thresholds = {source: threshold_at(self.humans[source], _FPR) for source in supporting}
 
     def judged(self, scores: NDArray[np.float64], sources: NDArray[np.str_]) -> _Judged:
-        """Return each text's place beside the humans of its source."""
+        """Return the comparison of each score, shape (texts,), with the human texts of its source."""
         caught = np.full(len(scores), np.nan)
         placement = np.empty(len(scores))
         for source in map(str, np.unique(sources)):
@@ -160,7 +160,7 @@ class _Judge:
 
 
 class _Resamples:
-    """Whole groups of the attacked texts drawn again within each source; humans and thresholds stay."""
+    """Resamples groups of the attacked texts within each source; human texts and thresholds are fixed."""
 
     def __init__(self, groups: Sequence[str], sources: NDArray[np.str_]) -> None:
         self._sources = sources

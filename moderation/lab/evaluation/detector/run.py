@@ -1,4 +1,4 @@
-"""The evaluation of a bundle on the dev files, beside a baseline trained on the permitted rows of part A."""
+"""Evaluates a bundle on the dev files, and a baseline trained on the permitted rows of part A."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ BASELINE = "baseline: word 1-2-gram TF-IDF with logistic regression"
 
 @dataclass(frozen=True)
 class EvaluationPlan:
-    """How many texts are scored, and which are changed."""
+    """Numbers of texts to score and to change."""
 
     texts_per_stratum: int = 600
-    """Texts of each source and label at most."""
+    """Maximum number of texts of each source and label."""
     changed_texts: int = 60
-    """Texts of a source at most that are attacked, and as many that are changed as honest writers do."""
+    """Maximum number of texts of a source that are attacked, and that get a benign change."""
     seed: int = 0
 
 
@@ -54,10 +54,10 @@ def evaluate(
 ) -> dict[str, Any]:
     """Return the figures of *detector* and of the baseline on the rows of the dev files, of every licence.
 
-    The baseline is trained on the rows of part A whose licence permits weights. Texts on which the detector abstains
-    are left out for both, and counted. *progress* is called with (done, all) of the distinct texts to score. Raises
-    InputError for data that are missing, other than the manifest's, without a source of both labels, or without texts
-    of both to fit the baseline on.
+    The baseline is trained on the rows of part A whose licence permits published weights. Texts on which the detector
+    abstains are excluded for both, and counted. *progress* is called with (done, all) of the distinct texts to score.
+    Raises InputError for data that are missing, that differ from the manifest, or that lack a label in every dev
+    source or in part A.
     """
     listed = read_data_manifest(manifest)
     everything = list(read_rows(data_dir, "dev", listed, all_licences=True))
@@ -68,7 +68,7 @@ def evaluate(
     training = load_training_rows(data_dir, manifest)
     if {row.label for row in training} != {0, 1}:
         raise InputError(
-            f"Part A of the training files in {data_dir}, on which the baseline is fitted, has rows of one label; "
+            f"Part A of the training files in {data_dir}, which the baseline is fitted on, has rows of one label only; "
             "name the directory with all rows."
         )
     changed = _ChangedTexts.of(rows, plan)
@@ -98,7 +98,7 @@ def evaluate(
 
 @dataclass(frozen=True)
 class _ChangedTexts:
-    """The texts of the tables that compare a text with a changed one."""
+    """The texts of the tables that compare texts before and after a change."""
 
     attacked: AttackedTexts
     honest: HonestTexts

@@ -1,4 +1,4 @@
-"""Which texts are changed: a few of every source, the same for the same seed."""
+"""Samples the texts to change: a few of every source, the same for the same seed."""
 
 from __future__ import annotations
 

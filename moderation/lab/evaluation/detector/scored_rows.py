@@ -1,4 +1,4 @@
-"""Rows with their scores, as the arrays that every table is computed from."""
+"""Rows with their scores, as arrays for the tables."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ class ScoredRows:
 
     @cached_property
     def sources(self) -> NDArray[np.str_]:
-        """The source of each row."""
+        """The source of each row, shape (rows,)."""
         return np.array([row.source for row in self.rows], dtype=np.str_)
 
     @cached_property
     def labels(self) -> NDArray[np.int64]:
-        """1 for a machine's text, 0 for a person's."""
+        """1 for machine text, 0 for human text; shape (rows,)."""
         return np.array([row.label for row in self.rows], dtype=np.int64)
 
     @cached_property
     def groups(self) -> NDArray[np.str_]:
-        """The cluster of each row that is never split."""
+        """The group of each row, shape (rows,); a group is never split."""
         return np.array([row.group for row in self.rows], dtype=np.str_)
 
     def sources_with(self, *labels: int) -> list[str]:

@@ -1,4 +1,4 @@
-"""Drawings as inline SVG that needs nothing from outside and takes its colours from the page."""
+"""Draws plots as inline SVG without external resources; colours come from the style sheet of the page."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
-# matplotlib wants real colours; each of these stands for a variable of the page's style, light or dark.
+# matplotlib needs concrete colours; each is replaced by a variable of the style sheet afterwards.
 INK, FAINT, ALARM = "#010101", "#020202", "#030303"
 SERIES = ("#040404", "#050505", "#060606", "#070707", "#080808", "#090909")
 MARKERS = ("o", "s", "^", "D", "v", "P")
@@ -52,14 +52,13 @@ _LONGEST_NAME = 40
 
 
 def drawn(name: str, alt: str, size: tuple[float, float], draw: Callable[[Axes], None]) -> str:
-    """Return what *draw* puts on the axes as an ``<svg>`` element with *alt* as its label; *size* is in inches.
+    """Return the axes that *draw* fills as an ``<svg>`` element with the label *alt*; *size* is in inches.
 
-    *name*, unlike that of any other drawing of the page, keeps the ids inside apart. The same calls give the same
-    bytes.
+    *name* must be unique on the page, because the ids inside begin with it. The output is deterministic.
     """
     written = io.StringIO()
     with rc_context({**_STYLE, "svg.hashsalt": name}), warnings.catch_warnings():
-        # A letter that this machine's font lacks is measured wrongly, and drawn by the reader's font.
+        # A letter that the local font lacks is measured incorrectly, but shown with the font of the reader.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
         figure = Figure(figsize=size, layout="constrained")
         figure.patch.set_visible(False)
@@ -69,7 +68,7 @@ def drawn(name: str, alt: str, size: tuple[float, float], draw: Callable[[Axes],
 
 
 def printable(name: str) -> str:
-    """Return a name as a drawing can show it: no control characters, not longer than 40 characters."""
+    """Return a name for a plot: without control characters, at most 40 characters."""
     shown = "".join(character if character.isprintable() else "?" for character in name)
     return shown if len(shown) <= _LONGEST_NAME else f"{shown[: _LONGEST_NAME - 1]}…"
 
@@ -79,6 +78,6 @@ def _inline(svg: str, name: str, alt: str) -> str:
     svg = _HEIGHT.sub(r"\1", _SIZE.sub(r"\1", _NAMESPACES.sub("", svg), count=1), count=1)
     svg = _COLOUR.sub(lambda colour: f"var({_VARIABLES[colour[0]]})", svg)
     svg = _FONT_FAMILY.sub(r"\1sans-serif", svg)
-    # The groups have the same ids in every drawing; nothing refers to them.
+    # The groups have the same ids in every plot; no element refers to them.
     svg = re.sub(r'<g id="[^"]*"', "<g", svg)
     return svg.replace("<svg", f'<svg role="img" aria-label="{escape(alt)}" data-plot="{escape(name)}"', 1)

@@ -1,4 +1,4 @@
-"""How far what is learned from one generator carries to another, read off a cheap probe."""
+"""Computes how well the baseline transfers from one generator to another."""
 
 from __future__ import annotations
 
@@ -16,23 +16,22 @@ from moderation.lab.metrics.auroc import auroc
 from moderation.lab.textdata.rows import TextRow
 
 METHOD = (
-    "The word n-gram baseline, fitted on one generator and sampling of part A of text_train with human texts of the "
-    "same source, read on another of text_dev against the human texts of that one's source (AUROC). The encoder is "
-    "not trained again here: the matrix says how alike the generators are to a cheap probe, not how the detector "
-    "carries over."
+    "AUROC of the word n-gram baseline, fitted on one generator and sampling of part A of text_train with human texts "
+    "of the same source, evaluated on another of text_dev against human texts of its source. The encoder is not "
+    "retrained: the matrix shows how similar the generators are to the baseline, not how the detector transfers."
 )
 LEAST_TRAINING_ROWS = 150
 _MOST_TRAINING_ROWS = 1000
 _MOST_TEST_ROWS = 400
-# An AUROC from fewer texts than this would only show noise.
+# With fewer texts the AUROC would be mostly noise.
 _LEAST_TEST_ROWS = 20
 
 
 def transfer_matrix(train: Sequence[TextRow], test: Sequence[TextRow], seed: int) -> dict[str, Any]:
-    """Return the AUROC of every pair of generators of sources with both labels, one row for each trained on.
+    """Return the AUROC of every pair of generators of sources with both labels, one row for each training generator.
 
-    Rows are capped, chosen by *seed*, so that it takes minutes at most. Generators with fewer than 150 rows to train
-    on or 20 to be read on are left out of that side.
+    Rows are sampled by *seed*, so that it takes minutes at most. Generators with fewer than 150 training rows or 20
+    test rows are excluded on that side.
     """
     teachers = _strata(train, LEAST_TRAINING_ROWS, _MOST_TRAINING_ROWS, seed)
     readers = _strata(test, _LEAST_TEST_ROWS, _MOST_TEST_ROWS, seed)
@@ -46,9 +45,9 @@ def transfer_matrix(train: Sequence[TextRow], test: Sequence[TextRow], seed: int
 
 
 def _line(teacher: _Stratum, readers: Sequence[_Stratum], texts: Sequence[str]) -> list[float]:
-    """The AUROC on each reader after training on *teacher*; *texts* are those of all readers."""
+    """Return the AUROC on each of *readers* after training on *teacher*; *texts* are those of all readers."""
     if not readers:
-        return []  # a fitted baseline refuses to score nothing
+        return []  # the fitted baseline raises for an empty list
     known = dict(zip(texts, baseline_scores([*teacher.machines, *teacher.humans], texts), strict=True))
     return [round(auroc(_read(reader.humans, known), _read(reader.machines, known)), 4) for reader in readers]
 

@@ -1,4 +1,4 @@
-"""AUROC and TPR within each source, where knowing the source does not help."""
+"""Computes AUROC and TPR within each source, so that the source does not predict the label."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ROC_FPRS = (0.001, 0.002, 0.003, 0.005, 0.007, 0.01, 0.015, 0.02, 0.03, 0.05, 0
 
 
 def within_source(scored: ScoredRows) -> dict[str, dict[str, Any]]:
-    """Return for each source with both labels the figures of `figures_of`."""
+    """Return the figures of `figures_of` for each source with both labels."""
     found = {}
     for source in scored.sources_with(0, 1):
         inside = scored.sources == source
@@ -23,12 +23,12 @@ def within_source(scored: ScoredRows) -> dict[str, dict[str, Any]]:
 
 
 def supports_one_percent(figures: dict[str, Any]) -> bool:
-    """Say whether a source has enough human texts for a threshold at 1 % FPR."""
+    """Return whether a source has enough human texts for a threshold at 1 % FPR."""
     return not isinstance(figures["tpr_at_1_percent"], str)
 
 
 def low_fpr_roc(scored: ScoredRows) -> dict[str, dict[str, list[float]]]:
-    """Return for each source with both labels the TPR at those FPRs that its humans support."""
+    """Return for each source with both labels the TPR at the FPRs that its human texts support."""
     curves = {}
     for source in scored.sources_with(0, 1):
         humans, machines = scored.scores_of(source, 0), scored.scores_of(source, 1)

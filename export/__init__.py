@@ -1,1 +1,1 @@
-"""The room where a checkpoint becomes a deployable detector bundle: ONNX, precision, parity, manifest."""
+"""Converts checkpoints to detector bundles: ONNX graphs, precisions, parity, manifest."""

@@ -9,7 +9,7 @@ from moderation.errors import ModerationError
 
 
 def main() -> None:
-    """Run the command; a user's error becomes one sentence and its exit code."""
+    """Run the command; print an error of the user as one line and exit with its code."""
     try:
         app()
     except ModerationError as error:

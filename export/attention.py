@@ -1,4 +1,4 @@
-"""Attention on three dimensions: the operator splits the heads itself, and its reshapes and transposes go."""
+"""Rewrites attention to three dimensions, so that reshapes and transposes around the operator are removed."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from onnx import helper
 
 
 def heads_inside_attention(model: Any, heads: int) -> None:
-    """Rewrite every Attention of *model* whose inputs and output are only reshaped for it, in place.
+    """Rewrite in place every Attention of *model* whose inputs and output are only reshaped for it.
 
     The ONNX operator takes queries, keys and values of shape (texts, heads, tokens, size) or of shape (texts,
     tokens, heads × size) with the number of heads beside it (ONNX operators, Attention-23). PyTorch exports the
-    first; the second spares eight operators a layer, which counts for short texts.
+    first; the second saves eight operators per layer, which matters for short texts.
     """
     graph = model.graph
     for node in [node for node in graph.node if node.op_type == "Attention"]:
@@ -30,7 +30,7 @@ def heads_inside_attention(model: Any, heads: int) -> None:
 
 
 def _before(makers: dict[str, Any], name: str, operators: tuple[str, ...]) -> str | None:
-    """Return what *name* was before *operators*, the last of them first; None when others made it."""
+    """Return the input of the chain *operators* that computes *name*, last operator first; None for another chain."""
     for operator in operators:
         maker = makers.get(name)
         if maker is None or maker.op_type != operator or not _splits_heads(maker):
@@ -40,7 +40,7 @@ def _before(makers: dict[str, Any], name: str, operators: tuple[str, ...]) -> st
 
 
 def _after(graph: Any, name: str, operators: tuple[str, ...]) -> list[Any] | None:
-    """Return the nodes that alone follow *name*, one for each of *operators*; None when others read it."""
+    """Return the chain of nodes *operators* that are the only readers of *name*; None when there are others."""
     found: list[Any] = []
     for operator in operators:
         readers = [node for node in graph.node if name in node.input]
@@ -52,7 +52,7 @@ def _after(graph: Any, name: str, operators: tuple[str, ...]) -> list[Any] | Non
 
 
 def _splits_heads(node: Any) -> bool:
-    """Whether a transpose swaps heads and tokens and nothing else; other nodes are no matter."""
+    """Return whether a transpose only swaps heads and tokens; True for other nodes."""
     if node.op_type != "Transpose":
         return True
     return [list(attribute.ints) for attribute in node.attribute if attribute.name == "perm"] == [[0, 2, 1, 3]]

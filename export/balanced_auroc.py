@@ -1,4 +1,4 @@
-"""The AUROC in which every source counts alike, over all texts and within sources, with an interval over groups."""
+"""Computes the AUROC with equal weights of sources, over all texts and within sources, with an interval."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Scores = NDArray[np.floating]
 
 
 def balanced_auroc(scores: Scores, texts: Sequence[LabelledText]) -> float | None:
-    """Return the AUROC of *scores*, shape (texts,), ties counting half; None where a side has no text.
+    """Return the AUROC of *scores*, shape (texts,); ties count half. None where a label has no text.
 
-    On each side every source of at least 20 texts of that side weighs alike and the others nothing; where no source has
-    that many, all texts weigh alike.
+    For each label all sources with at least 20 texts of it have equal weight and the others are excluded; where no
+    source has that many, all texts have equal weight.
     """
     return _auroc(scores, texts, *_strata(texts), np.ones(len(texts)))
 
@@ -26,10 +26,10 @@ def balanced_auroc(scores: Scores, texts: Sequence[LabelledText]) -> float | Non
 def within_source_auroc(
     scores: Scores, texts: Sequence[LabelledText], seed: int = 0
 ) -> tuple[float | None, tuple[float, float] | None]:
-    """Return the mean AUROC within sources, each counting alike, and its 95 % interval: bootstrap over whole groups.
+    """Return the mean of the within-source AUROCs, and its 95 % interval by a bootstrap over groups.
 
-    Sources with fewer than 20 texts of a side do not count; where there is no other, it is `balanced_auroc`, which also
-    rewards telling sources apart. There is no interval over fewer than 20 groups.
+    Sources with fewer than 20 texts of a label are excluded; without any other source it is `balanced_auroc`, which
+    also rewards a difference between sources. There is no interval for fewer than 20 groups.
     """
     names = [entry.group or f"\0{number}" for number, entry in enumerate(texts)]
     _, member = np.unique(np.array(names), return_inverse=True)
@@ -65,7 +65,7 @@ def _auroc(
 
 
 def _strata(texts: Sequence[LabelledText]) -> tuple[NDArray[np.int64], NDArray[np.intp]]:
-    """Return the label of each text and the number of its source on its side; 0 for texts that do not count."""
+    """Return the label of each text and the number of its source and label; 0 for excluded texts."""
     labels = np.array([entry.label for entry in texts], dtype=np.int64)
     stratum = np.zeros(len(texts), dtype=np.intp)
     names = np.array([entry.source for entry in texts], dtype=object)

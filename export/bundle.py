@@ -1,4 +1,4 @@
-"""The whole way from a checkpoint directory to a bundle directory."""
+"""Converts a checkpoint directory to a bundle directory."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ _WRITERS: dict[Precision, Callable[[Path, Path], object]] = {
 
 @dataclass(frozen=True)
 class BundleOrder:
-    """What the bundle shall be."""
+    """The options of an export."""
 
     name: str
     precisions: tuple[Precision, ...]
@@ -61,10 +61,10 @@ class BundleOrder:
     probes: Path = DEFAULT_PROBES
     texts: tuple[LabelledText, ...] = ()
     ngrams: Path | None = None
-    """The training run of n-grams that read beside the encoder."""
+    """The training run of n-grams to combine with the encoder."""
     ngrams_share: float = 0.5
-    """Their weight, above 0 and below 1."""
-    texts_are: str = "texts that the exporter was given"
+    """Weight of the n-grams, above 0 and below 1."""
+    texts_description: str = "texts given at export"
     training: Path | None = None
     notice: Path | None = None
     licence: str = "unstated"
@@ -72,15 +72,15 @@ class BundleOrder:
 
 
 def write_bundle(source: Path, out: Path, order: BundleOrder) -> Path:
-    """Write a bundle of *source* into *out* and load it once as the sidecar will. Returns *out*.
+    """Write a bundle of *source* into *out*, load it once as a check, and return *out*.
 
-    A *source* that is a training run of n-grams becomes a bundle of them alone, which needs no encoder.
-    Raises InputError for a checkpoint, a run, probes or files that cannot be used, BundleError when the finished bundle
-    does not pass its own checks. *out* is replaced only by a bundle that is whole.
+    A *source* that is a training run of n-grams gives a bundle without an encoder. Raises InputError for an unusable
+    checkpoint, run, probe or file, BundleError when the finished bundle does not pass its checks. *out* is replaced
+    only by a complete bundle.
     """
     check_place(out, DETECTOR)
     if order.notice is not None and not order.notice.is_file():
-        raise InputError(f"There is no notice at {order.notice}; name a file.")
+        raise InputError(f"The notice {order.notice} does not exist; name a file.")
     draft = _ngrams_alone if (source / NGRAMS_FILE).is_file() else _with_encoder
     with room_beside(out) as folder:
         stage = Path(folder) / "bundle"
@@ -90,7 +90,7 @@ def write_bundle(source: Path, out: Path, order: BundleOrder) -> Path:
             shutil.copyfile(order.notice, stage / "NOTICE")
         write_manifest(stage, manifest)
         if order.texts:
-            manifest = write_decided(stage, manifest, order.texts, order.texts_are)
+            manifest = write_decided(stage, manifest, order.texts, order.texts_description)
             if manifest.precisions:
                 write_manifest(stage, with_shipped_parity(stage, manifest, _fp32_beside(stage), order.texts))
         load_detector(stage, threads=1)
@@ -101,8 +101,8 @@ def write_bundle(source: Path, out: Path, order: BundleOrder) -> Path:
 def _with_encoder(source: Path, order: BundleOrder, stage: Path) -> Manifest:
     if order.ngrams is not None and not order.texts:
         raise InputError(
-            "--ngrams needs --texts: the weights of encoder and n-grams are chosen on labelled texts that neither was "
-            "trained on (`moderation detector heldout` writes some)."
+            "--ngrams needs --texts: the weights of encoder and n-grams are set on labelled texts outside the training "
+            "data of both (`moderation detector heldout` writes some)."
         )
     checkpoint = load_checkpoint(source, order.machine_label, order.max_tokens)
     probes = load_probes(order.probes, checkpoint)
@@ -128,7 +128,7 @@ def _with_encoder(source: Path, order: BundleOrder, stage: Path) -> Manifest:
 
 
 def _ngrams_beside(run: Path, order: BundleOrder, stage: Path) -> NgramFile:
-    """Weigh the n-grams of *run* against the encoder of the staged bundle, on one section of each text."""
+    """Return the n-grams of *run*, with weights set on one section of each text of the order."""
     scores = load_detector(stage).score([entry.text for entry in order.texts])
     kept = [
         (normalise(entry.text)[score.sections[0].start : score.sections[0].end], score.sections[0].logit, entry.label)
@@ -148,8 +148,8 @@ def _ngrams_beside(run: Path, order: BundleOrder, stage: Path) -> NgramFile:
 def _ngrams_alone(source: Path, order: BundleOrder, stage: Path) -> Manifest:
     if order.ngrams is not None or order.machine_label is not None or order.max_tokens is not None:
         raise InputError(
-            f"{source} has n-grams and no encoder, so --ngrams, --machine-label and --max-tokens have no "
-            "meaning; leave them out, or name the encoder's checkpoint first."
+            f"{source} has n-grams and no encoder, so --ngrams, --machine-label and --max-tokens have no effect: "
+            "remove them, or name the checkpoint of an encoder."
         )
     texts = [entry.text for entry in order.texts] or [text for text, _ in read_probes(order.probes)]
     part, runner = write_ngrams(source, stage, texts[:: _every(texts)])
@@ -171,7 +171,7 @@ def _ngrams_alone(source: Path, order: BundleOrder, stage: Path) -> Manifest:
 
 
 def _fp32_beside(stage: Path) -> Path:
-    """Where the graph lies that every precision is made of; it is no part of the bundle."""
+    """Return the path of the fp32 graph that all precisions are made from; it is not part of the bundle."""
     return stage.parent / "fp32.onnx"
 
 
@@ -223,7 +223,7 @@ def _training(path: Path | None) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no JSON file that describes the training data ({error}).") from error
+        raise InputError(f"{path} is not valid JSON ({error}); give an object with the training data.") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path} must be a JSON object that describes the training data and recipe.")
+        raise InputError(f"{path} must be a JSON object with the training data and the recipe.")
     return content

@@ -1,4 +1,4 @@
-"""Platt scaling by length band and language, from texts of known side that the detector was not trained on."""
+"""Fits Platt scaling by length band and language on labelled texts outside the training data."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ def calibrate(
 ) -> Calibration:
     """Fit a slope and an intercept for all lengths, each length band and each language in it (Platt 1999).
 
-    All arrays have shape (texts,), *languages* are BCP 47 tags. In each fit both sides are weighted alike. A stratum
-    with fewer than 50 texts of a side, or whose slope is not positive, gets no band, so that the wider one serves it;
-    where that is so of all texts together, nothing is calibrated.
+    All arrays have shape (texts,), *languages* are BCP 47 tags. In each fit both labels have equal weight. A stratum
+    with fewer than 50 texts of a label, or with a slope that is not positive, gets no band, so that the wider band
+    applies; without a band for all texts, the result is `UNCALIBRATED`.
     """
     everything = _band(logits, labels, np.ones(len(logits), dtype=bool))
     if everything is None:

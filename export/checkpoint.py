@@ -1,4 +1,4 @@
-"""A checkpoint as everything after it needs it: one logit, positive for machine-written, and its tokenizer."""
+"""Loads a checkpoint as a network with one logit, positive for machine text, and its tokenizer."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _VOCABULARIES = ("tokenizer.json", "vocab.json", "vocab.txt", "sentencepiece.bpe
 
 
 class _MachineLogit(nn.Module):
-    """The difference of two class logits, or the only one there is."""
+    """The difference of two class logits, or the single logit."""
 
     def __init__(self, model: nn.Module, machine: int, labels: int) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class _MachineLogit(nn.Module):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The network in evaluation mode and what its manifest will say about its input."""
+    """The network in evaluation mode and the properties of its input."""
 
     network: nn.Module
     tokenizer: Tokenizer
@@ -54,13 +54,13 @@ class Checkpoint:
 
 
 def load_checkpoint(directory: Path, machine_label: str | None = None, max_tokens: int | None = None) -> Checkpoint:
-    """Return the checkpoint in *directory*: one of ours, or any sequence classifier with one or two labels.
+    """Return the checkpoint in *directory*: of `moderation detector train`, or a classifier with one or two labels.
 
-    *machine_label* is the name or number of the label for machine-written; by default it is guessed from the
-    names, and the probes prove or refuse the guess. Raises InputError.
+    *machine_label* is the name or number of the label for machine text; by default it is guessed from the names, and
+    the probes verify the guess. Raises InputError for an unusable checkpoint.
     """
     if not (directory / "config.json").is_file():
-        raise InputError(f"{directory} is no checkpoint: it has no config.json. Name a Hugging Face model directory.")
+        raise InputError(f"{directory} is not a checkpoint: it has no config.json. Name a Hugging Face directory.")
     tokenizer = _tokenizer(directory)
     special = special_tokens(tokenizer)
     if (directory / HEAD_FILE).is_file():
@@ -76,7 +76,7 @@ def load_checkpoint(directory: Path, machine_label: str | None = None, max_token
     offset = int(config.pad_token_id) + 1 if "roberta" in str(config.model_type) else 0
     possible = min(MAX_SECTION_TOKENS, int(config.max_position_embeddings) - offset - 2)
     if max_tokens is not None and not 1 <= max_tokens <= possible:
-        raise InputError(f"--max-tokens must be from 1 to {possible} for this checkpoint, not {max_tokens}.")
+        raise InputError(f"--max-tokens must be from 1 to {possible} for this checkpoint, got {max_tokens}.")
     network.eval()
     for parameter in network.parameters():
         parameter.requires_grad_(False)
@@ -93,7 +93,7 @@ def load_checkpoint(directory: Path, machine_label: str | None = None, max_token
 
 
 def torch_logits(network: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
-    """Return the logits of shape (texts,) as PyTorch computes them."""
+    """Return the logits of PyTorch, shape (texts,)."""
     with torch.inference_mode():
         logits: Tensor = network(ids, mask)
     return logits
@@ -101,7 +101,7 @@ def torch_logits(network: nn.Module, ids: Tensor, mask: Tensor) -> Tensor:
 
 def _tokenizer(directory: Path) -> Tokenizer:
     file = directory / "tokenizer.json"
-    # Without its vocabulary transformers would silently make a tokenizer that knows no word.
+    # Without a vocabulary transformers silently creates a tokenizer that has no words.
     if not any((directory / name).is_file() for name in _VOCABULARIES):
         raise InputError(f"{directory} has no tokenizer ({', '.join(_VOCABULARIES)}); put its tokenizer.json there.")
     try:
@@ -109,20 +109,18 @@ def _tokenizer(directory: Path) -> Tokenizer:
             return prepared(Tokenizer.from_file(str(file)))
         tokenizer: Tokenizer = AutoTokenizer.from_pretrained(str(directory), local_files_only=True).backend_tokenizer
         return prepared(tokenizer)
-    except Exception as error:  # tokenizers raises bare Exception, transformers many kinds
-        raise InputError(
-            f"{directory} has no tokenizer that can be read ({error}); put its tokenizer.json there."
-        ) from error
+    except Exception as error:  # tokenizers raises bare Exception, transformers many types
+        raise InputError(f"{directory} has no readable tokenizer ({error}); put its tokenizer.json there.") from error
 
 
 def _classifier(directory: Path) -> Any:
     try:
         architectures = json.loads((directory / "config.json").read_text(encoding="utf-8")).get("architectures") or []
     except (OSError, ValueError, AttributeError, RecursionError) as error:
-        raise InputError(f"{directory / 'config.json'} is no model's configuration ({error}).") from error
+        raise InputError(f"{directory / 'config.json'} is not a model configuration ({error}).") from error
     if not any("ForSequenceClassification" in str(name) for name in architectures):
         raise InputError(
-            f"{directory} is no sequence classifier (architectures: {architectures}); "
+            f"{directory} is not a sequence classifier (architectures: {architectures}); "
             "fine-tune it with a classification head first."
         )
     try:
@@ -130,7 +128,7 @@ def _classifier(directory: Path) -> Any:
             str(directory), attn_implementation="sdpa", local_files_only=True
         )
     except SafetensorError as error:
-        raise InputError(f"The weights in {directory} are damaged ({error}); take another copy of them.") from error
+        raise InputError(f"The weights in {directory} are damaged ({error}); use another copy.") from error
     except (OSError, ValueError, RuntimeError) as error:
         raise InputError(f"transformers cannot load {directory}: {error}") from error
 
@@ -138,16 +136,20 @@ def _classifier(directory: Path) -> Any:
 def _machine_label(config: Any, wanted: str | None) -> int:
     labels = int(config.num_labels)
     if labels not in (1, 2):
-        raise InputError(f"The checkpoint has {labels} labels; a detector has two (human, machine) or one logit.")
+        raise InputError(f"The checkpoint has {labels} labels; a detector needs two (human, machine) or one logit.")
     names = {int(number): str(name).lower() for number, name in config.id2label.items()}
     if wanted is not None:
         for number, name in names.items():
             if wanted.lower() in (name, str(number)):
                 return number
-        raise InputError(f"--machine-label {wanted} is none of the checkpoint's labels: {', '.join(names.values())}.")
+        raise InputError(
+            f"--machine-label must be a label of the checkpoint ({', '.join(names.values())}), got {wanted}."
+        )
     matching = [number for number, name in names.items() if name in _MACHINE_NAMES]
     if labels == 1:
         return 0
     if len(matching) != 1:
-        raise InputError(f"Which label means machine-written? Say --machine-label, one of {', '.join(names.values())}.")
+        raise InputError(
+            f"The label for machine text is unknown: give --machine-label, one of {', '.join(names.values())}."
+        )
     return matching[0]

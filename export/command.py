@@ -1,4 +1,4 @@
-"""``moderation export``: from a checkpoint to a bundle that the sidecar runs."""
+"""``moderation export``: convert a checkpoint to a bundle that the sidecar runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ import typer
 from moderation.errors import SettingsError
 
 if TYPE_CHECKING:
-    from moderation.detector.manifest import NgramFile, Parity, Precision, PrecisionFile
+    from rich.table import Table
+
+    from moderation.detector.manifest import Manifest, NgramFile, Parity, Precision, PrecisionFile
 
 app = typer.Typer(add_completion=False)
 
@@ -20,42 +22,39 @@ def export(
     checkpoint: Annotated[
         Path,
         typer.Argument(
-            help="Hugging Face sequence-classification directory, one of ours, or a training run of n-grams alone."
+            help="Directory of a Hugging Face sequence classifier, of `moderation detector train`, or of n-grams only."
         ),
     ],
     out: Annotated[Path, typer.Argument(help="Directory of the bundle; an older bundle there is replaced.")],
     precision: Annotated[
-        str, typer.Option(help="fp32, fp16 (for CUDA), int8 (for the CPU); several with commas.")
+        str, typer.Option(help="fp32, fp16 (for CUDA), int8 (for the CPU); several separated by commas.")
     ] = "int8",
-    name: Annotated[str | None, typer.Option(help="Name of the bundle (that of the directory).")] = None,
-    machine_label: Annotated[str | None, typer.Option(help="Label, by name or number, for machine-written.")] = None,
-    max_tokens: Annotated[int | None, typer.Option(help="Tokens of a section (at most 510).")] = None,
-    probes: Annotated[Path | None, typer.Option(help="JSON list of texts with labels that prove the polarity.")] = None,
+    name: Annotated[str | None, typer.Option(help="Name of the bundle; default: that of the directory.")] = None,
+    machine_label: Annotated[str | None, typer.Option(help="Name or number of the label for machine text.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="Maximum number of tokens of a section (at most 510).")] = None,
+    probes: Annotated[Path | None, typer.Option(help="JSON list of labelled texts that verify the polarity.")] = None,
     texts: Annotated[
         Path | None,
         typer.Option(
-            help="JSONL of text, label and, where known, lang, source and group, outside the training data: they "
-            "decide on parity, pooling, the least length and the calibration."
+            help="JSONL of text, label and, where known, lang, source and group, outside the training data: for "
+            "parity, pooling, the minimum length and the calibration."
         ),
     ] = None,
     ngrams: Annotated[
-        Path | None, typer.Option(help="Training run of n-grams to read beside the encoder; needs --texts.")
+        Path | None, typer.Option(help="Training run of n-grams to combine with the encoder; needs --texts.")
     ] = None,
     ngrams_share: Annotated[
-        float, typer.Option(min=0.01, max=0.99, help="Weight of the n-grams; the rest is the encoder's.")
+        float, typer.Option(min=0.01, max=0.99, help="Weight of the n-grams; the encoder has the rest.")
     ] = 0.5,
-    training: Annotated[Path | None, typer.Option(help="JSON object: training data, recipe.")] = None,
-    notice: Annotated[Path | None, typer.Option(help="NOTICE file that goes into the bundle.")] = None,
+    training: Annotated[Path | None, typer.Option(help="JSON file: an object with training data and recipe.")] = None,
+    notice: Annotated[Path | None, typer.Option(help="NOTICE file to copy into the bundle.")] = None,
     licence: Annotated[str, typer.Option(help="Licence of the weights.")] = "unstated",
     accept_auroc_loss: Annotated[
-        bool, typer.Option("--accept-auroc-loss", help="Export a precision whose AUROC differs from fp32's.")
+        bool, typer.Option("--accept-auroc-loss", help="Also export a precision whose AUROC differs from that of fp32.")
     ] = False,
 ) -> None:
-    """Turn a checkpoint into a bundle: ONNX with fused attention, precisions, parity, proved polarity, manifest."""
+    """Convert a checkpoint to a bundle: ONNX graphs with verified parity and polarity, tokenizer and manifest."""
     try:
-        from rich.console import Console
-        from rich.table import Table
-
         from export.bundle import BundleOrder, write_bundle
         from export.labelled_texts import read_labelled_texts
         from export.probes import DEFAULT_PROBES
@@ -71,15 +70,34 @@ def export(
         texts=read_labelled_texts(texts) if texts else (),
         ngrams=ngrams,
         ngrams_share=ngrams_share,
-        texts_are=f"{texts.name}, given at export" if texts else "nothing",
+        texts_description=f"{texts.name}, given at export" if texts else "nothing",
         training=training,
         notice=notice,
         licence=licence,
         accept_auroc_loss=accept_auroc_loss,
     )
-    manifest, manifest_hash = read_manifest(write_bundle(checkpoint, out, order))
+    _print_summary(*read_manifest(write_bundle(checkpoint, out, order)), out)
+
+
+def _print_summary(manifest: Manifest, manifest_hash: str, out: Path) -> None:
+    from rich.console import Console
+
+    console = Console()
+    console.print(_parity_table(manifest, f"{manifest.name} {manifest_hash[:12]}", out))
+    pooling = manifest.pooling
+    console.print(f"Sections are pooled by the {pooling.rule}, chosen on {pooling.chosen_on}.", markup=False)
+    if manifest.least_tokens > 1:
+        console.print(f"The detector abstains on texts of fewer than {manifest.least_tokens} tokens.", markup=False)
+    if manifest.scripts:
+        scripts = " and ".join(name.capitalize() for name in manifest.scripts)
+        console.print(f"The detector abstains on texts whose letters are mostly not {scripts}.", markup=False)
+
+
+def _parity_table(manifest: Manifest, title: str, out: Path) -> Table:
+    from rich.table import Table
+
     heads = ("part", "file", "MB", "largest logit difference", "AUROC", "AUROC at fp32")
-    table = Table(*heads, title=f"{manifest.name} {manifest_hash[:12]}")
+    table = Table(*heads, title=title)
     graphs: list[tuple[str, PrecisionFile | NgramFile]] = [*manifest.precisions.items()]
     if manifest.ngrams is not None:
         graphs.append(("n-grams", manifest.ngrams))
@@ -88,16 +106,8 @@ def export(
         table.add_row(kind, entry.file, f"{size:.1f}", *_compared(entry.parity))
     for precision, file in manifest.precisions.items():
         if file.shipped_parity is not None:
-            table.add_row(f"whole, {precision}", "against itself at fp32", "", *_compared(file.shipped_parity))
-    console = Console()
-    console.print(table)
-    pooling = manifest.pooling
-    console.print(f"Sections are joined by the {pooling.rule}, chosen on {pooling.chosen_on}.", markup=False)
-    if manifest.least_tokens > 1:
-        console.print(f"Texts of fewer than {manifest.least_tokens} tokens are abstained from.", markup=False)
-    if manifest.scripts:
-        known = " and ".join(name.capitalize() for name in manifest.scripts)
-        console.print(f"So are texts whose letters are mostly in another script than {known}.", markup=False)
+            table.add_row(f"bundle, {precision}", "compared with fp32", "", *_compared(file.shipped_parity))
+    return table
 
 
 def _compared(parity: Parity) -> tuple[str, str, str]:
@@ -110,5 +120,5 @@ def _precisions(wanted: str) -> tuple[Precision, ...]:
     names = [name.strip() for name in wanted.split(",") if name.strip()]
     chosen = tuple(kind for kind in known if kind in names)
     if not chosen or len(chosen) != len(set(names)):
-        raise SettingsError(f"--precision takes fp32, fp16 and int8, with commas between them, not {wanted!r}.")
+        raise SettingsError(f"--precision must list fp32, fp16 or int8, separated by commas, got {wanted!r}.")
     return chosen

@@ -1,4 +1,4 @@
-"""What held-out texts decide about a bundle: how sections are joined, from what length on it speaks, how sure it is."""
+"""Sets the parts of a manifest that depend on held-out texts: pooling, minimum length, scripts and calibration."""
 
 from __future__ import annotations
 
@@ -19,22 +19,22 @@ from moderation.detector.manifest import Calibration, Manifest, Precision
 from moderation.text import normalise
 from moderation.text.scripts import letters_by_script
 
-_AS_THE_SIDECAR_PREFERS: tuple[Precision, ...] = ("int8", "fp32", "fp16")
+_PREFERRED_PRECISIONS: tuple[Precision, ...] = ("int8", "fp32", "fp16")
 _PROVIDER = "CPUExecutionProvider"
 _ENOUGH_TEXTS = 50
-# A section of n-grams has no fixed number of words and signs; at so many characters each it has as many as it holds.
+# A section of n-grams has no fixed number of words and signs; this is their mean length in characters.
 _CHARACTERS_OF_A_TOKEN = 4.5
 
 
-def write_decided(stage: Path, manifest: Manifest, texts: Sequence[LabelledText], texts_are: str) -> Manifest:
-    """Write the manifest of the bundle in *stage* again with all that *texts* decide, one after the other.
+def write_decided(stage: Path, manifest: Manifest, texts: Sequence[LabelledText], texts_description: str) -> Manifest:
+    """Set pooling, minimum length, scripts and calibration on *texts*; write and return the manifest.
 
-    Pooling first, then the least length, both at the precision that a sidecar takes on the CPU, and the scripts that it
-    reads; then the calibration of every precision on its own scores, without the texts that the bundle will abstain
-    from. All is scored by the staged bundle itself, on the CPU, as a sidecar scores it. Returns what was written.
+    Pooling and then the minimum length are chosen at the precision that a sidecar uses on the CPU. Every precision is
+    calibrated on its own scores, without texts on which the bundle abstains. The staged bundle computes all scores on
+    the CPU, as in the sidecar.
     """
     cutter = cutter_of(stage, manifest)
-    precision = next((kind for kind in _AS_THE_SIDECAR_PREFERS if kind in manifest.precisions), None)
+    precision = next((kind for kind in _PREFERRED_PRECISIONS if kind in manifest.precisions), None)
     pooling = choose_pooling(load_detector(stage, precision=precision), cutter, texts, _section_tokens(manifest))
     manifest = manifest.model_copy(update={"pooling": pooling})
     write_manifest(stage, manifest)
@@ -43,16 +43,16 @@ def write_decided(stage: Path, manifest: Manifest, texts: Sequence[LabelledText]
     if scripts := scripts_of(texts):
         manifest = manifest.model_copy(update={"scripts": scripts})
     write_manifest(stage, manifest)
-    manifest = _calibrated(stage, manifest, texts, texts_are)
+    manifest = _calibrated(stage, manifest, texts, texts_description)
     write_manifest(stage, manifest)
     return manifest
 
 
 def scripts_of(texts: Sequence[LabelledText]) -> tuple[str, ...]:
-    """Return the scripts in which most letters of 50 or more of people's *texts* are written, sorted.
+    """Return, sorted, the scripts that at least 50 human *texts* are mostly written in.
 
-    People's texts decide: a script in which machines alone were seen is one that a detector takes for a machine's.
-    Where no script has so many, none is named, and every script is read.
+    Only human texts count, because a detector gives high scores to a script without human texts. An empty result means
+    that texts in every script are scored.
     """
     counts: Counter[str] = Counter()
     for entry in texts:
@@ -68,28 +68,28 @@ def _section_tokens(manifest: Manifest) -> int:
     return int(manifest.ngrams.max_characters / _CHARACTERS_OF_A_TOKEN)
 
 
-def _calibrated(stage: Path, manifest: Manifest, texts: Sequence[LabelledText], texts_are: str) -> Manifest:
+def _calibrated(stage: Path, manifest: Manifest, texts: Sequence[LabelledText], texts_description: str) -> Manifest:
     if not manifest.precisions:
         assert manifest.ngrams is not None, "a manifest without encoder and n-grams is refused"
-        alone = {"calibration": _calibration(load_detector(stage), texts, texts_are)}
-        return manifest.model_copy(update={"ngrams": manifest.ngrams.model_copy(update=alone)})
+        update = {"calibration": _calibration(load_detector(stage), texts, texts_description)}
+        return manifest.model_copy(update={"ngrams": manifest.ngrams.model_copy(update=update)})
     precisions = {
         kind: entry.model_copy(
-            update={"calibration": _calibration(load_detector(stage, precision=kind), texts, texts_are)}
+            update={"calibration": _calibration(load_detector(stage, precision=kind), texts, texts_description)}
         )
         for kind, entry in manifest.precisions.items()
     }
     return manifest.model_copy(update={"precisions": precisions})
 
 
-def _calibration(detector: Detector, texts: Sequence[LabelledText], texts_are: str) -> Calibration:
+def _calibration(detector: Detector, texts: Sequence[LabelledText], texts_description: str) -> Calibration:
     scores = detector.score([entry.text for entry in texts])
     kept = [(score, entry) for score, entry in zip(scores, texts, strict=True) if score.abstained is None]
     return calibrate(
         np.array([score.logit for score, _ in kept]),
         np.array([entry.label for _, entry in kept], dtype=np.int64),
         np.array([score.n_tokens for score, _ in kept], dtype=np.int64),
-        texts_are,
+        texts_description,
         [entry.language for _, entry in kept],
         _PROVIDER,
     )

@@ -1,7 +1,7 @@
-"""The last layer for the first token alone: the classification heads of the BERT family read no other.
+"""Computes the last layer for the first token only, because classification heads of the BERT family use no other.
 
-Saves most of one layer in every post: the feed-forward network and the query of a whole text become those of one
-token. The parity in the manifest is measured against the checkpoint as it is, so it covers this too.
+This saves most of one layer: the feed-forward network and the query are computed for one token. The parity in the
+manifest compares with the unchanged checkpoint, so that it includes this change.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _HEADS_READ_THE_FIRST_TOKEN = frozenset({"bert", "roberta", "xlm-roberta", "came
 
 
 class _FirstTokenLayer(nn.Module):
-    """Stands for an encoder layer of the BERT family; gives shape (texts, 1, hidden) for (texts, tokens, hidden)."""
+    """Replaces an encoder layer of the BERT family; returns shape (texts, 1, hidden) for (texts, tokens, hidden)."""
 
     def __init__(self, layer: Any) -> None:
         super().__init__()
@@ -45,9 +45,10 @@ class _FirstTokenLayer(nn.Module):
 
 @contextmanager
 def last_layer_for_first_token(network: nn.Module) -> Iterator[None]:
-    """Within the block the classifier in *network* computes its last layer for the first token alone.
+    """Let the classifier in *network* compute its last layer for the first token only, within the block.
 
-    Classifiers of other families, and our own head, which reads the mean token too, stay as they are.
+    Classifiers of other families are not changed, nor is the head of `moderation detector train`, which also uses the
+    mean token.
     """
     classifier: Any = next((part for part in network.modules() if isinstance(part, PreTrainedModel)), None)
     if classifier is None or not _reads_the_first_token_only(classifier):

@@ -1,4 +1,4 @@
-"""From PyTorch to an ONNX graph in which attention is one operator."""
+"""Exports a PyTorch network to an ONNX graph with fused attention."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def write_graph(checkpoint: Checkpoint, path: Path) -> None:
                 dynamic_shapes=({0: texts, 1: tokens}, {0: texts, 1: tokens}),
                 verbose=False,
             )
-    except Exception as error:  # the exporter's errors share no base class
+    except Exception as error:  # the errors of the exporter share no base class
         raise InputError(f"PyTorch cannot export this checkpoint to ONNX: {str(error).splitlines()[0]}") from error
     if program is None:
         raise InputError("PyTorch returned no ONNX program for this checkpoint; upgrade torch and onnxscript.")
@@ -57,7 +57,7 @@ def write_graph(checkpoint: Checkpoint, path: Path) -> None:
 
 
 def without_traces(model: Any) -> None:
-    """Take out what the exporter notes of its own run in *model*: stack traces, with paths of this machine."""
+    """Remove the metadata of the exporter from *model*: stack traces with local paths."""
     graphs = [model.graph, *model.functions]
     for part in (model.graph, *(node for graph in graphs for node in graph.node), *model.functions):
         del part.metadata_props[:]

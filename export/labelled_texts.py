@@ -1,4 +1,4 @@
-"""Texts outside the training data whose side is known: what a bundle is measured, calibrated and decided on."""
+"""Labelled texts outside the training data, on which a bundle is measured and calibrated."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from moderation.errors import InputError
 
 @dataclass(frozen=True)
 class LabelledText:
-    """A text with its side (1 machine, 0 human) and, where known, the declared language, the source and the group.
+    """A text with its label (1 machine, 0 human) and, where known, the declared language, the source and the group.
 
-    Texts of one *group* (an author, a prompt) are not independent of each other; empty means a group of its own.
+    Texts of one *group* (an author, a prompt) are not independent; an empty group is a separate group.
     """
 
     text: str
@@ -29,12 +29,12 @@ def read_labelled_texts(path: Path) -> tuple[LabelledText, ...]:
         lines = path.read_text(encoding="utf-8").split("\n")
         return tuple(_text_of(json.loads(line)) for line in lines if line.strip())
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path} is no JSONL file of text and label, 0 or 1 ({error}).") from error
+        raise InputError(f"{path} is not JSONL of text and label, 0 or 1 ({error}).") from error
 
 
 def _text_of(row: dict[str, object]) -> LabelledText:
     if row["label"] not in (0, 1):
-        raise ValueError(f"a label is {row['label']!r}")
+        raise ValueError(f"label is {row['label']!r}")
     return LabelledText(
         text=str(row["text"]),
         label=1 if row["label"] else 0,

@@ -1,4 +1,4 @@
-"""The graph that shows whether a processor's fast 8-bit products are exact: ``python -m export.largest_product``."""
+"""Writes the graph that tests whether fast 8-bit products are exact: ``python -m export.largest_product``."""
 
 from __future__ import annotations
 

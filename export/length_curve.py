@@ -1,4 +1,4 @@
-"""The least length of a text that is scored: the AUROC on the beginnings of texts."""
+"""Chooses the minimum length of scored texts by the AUROC on the beginnings of texts."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ def beginnings(cutter: Cutter, text: str, lengths: Sequence[int]) -> dict[int, s
 def length_curve(detector: Detector, cutter: Cutter, texts: Sequence[LabelledText]) -> tuple[LengthPoint, ...]:
     """Return the AUROC within sources of *texts* cut to each of `LENGTHS`, with its 95 % interval.
 
-    A text counts at the lengths that it reaches, so that a point is the AUROC of texts of that length. *detector* must
-    abstain from none of them.
+    A text is used at all lengths up to its own, so that a point is the AUROC of texts of that length. *detector* must
+    not abstain.
     """
     cut = [beginnings(cutter, entry.text, LENGTHS) for entry in texts]
     points = []
     for length in LENGTHS:
         reached = [(entry, begin[length]) for entry, begin in zip(texts, cut, strict=True) if length in begin]
         scored = zip(reached, detector.score([begin for _, begin in reached]), strict=True)
-        # A cut inside a word can make other tokens of it.
+        # A cut inside a word can change its tokens.
         kept = [(entry, score.logit) for (entry, _), score in scored if score.n_tokens == length]
         members = [entry for entry, _ in kept]
         logits = np.array([logit for _, logit in kept])
@@ -54,10 +54,10 @@ def length_curve(detector: Detector, cutter: Cutter, texts: Sequence[LabelledTex
 
 
 def least_tokens(curve: Sequence[LengthPoint]) -> int:
-    """Return the smallest length from which on every interval of *curve* lies at 0.60 or above.
+    """Return the smallest length from which every interval of *curve* is at least 0.60.
 
-    Lengths without an interval decide nothing. One more than the longest where even that lies below, 1 where there is
-    no interval at all.
+    Lengths without an interval are ignored. Returns one more than the longest length where its interval is lower, and
+    1 where there is no interval.
     """
     least = 1
     for point in sorted(curve, key=lambda point: -point.tokens):

@@ -1,4 +1,4 @@
-"""N-grams as a graph of standard operators: code points or words in, a logit out."""
+"""Writes n-grams as an ONNX graph of standard operators, from code points or words to a logit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from moderation.lab.checkpoints.ngrams import NgramModel
 
-# Old enough for every onnxruntime that the project allows; nothing in the graph is newer.
+# Supported by every permitted onnxruntime; the graph needs no newer operator.
 _OPSET = 17
 _IR_VERSION = 8
 _ELEMENTS = {"characters": TensorProto.INT64, "words": TensorProto.STRING}
@@ -21,9 +21,9 @@ _ELEMENTS = {"characters": TensorProto.INT64, "words": TensorProto.STRING}
 def write_ngram_graph(model: NgramModel, path: Path) -> None:
     """Write the graph: ``characters``, int64 code points of shape (1, characters), to ``logits`` of shape (1,).
 
-    That of n-grams of words reads ``words`` instead, strings of shape (1, words).
-    TfIdfVectorizer counts (ONNX operators, TfIdfVectorizer-9); only the n-grams that it found are weighed, which is
-    twice as fast as arithmetic on the whole vocabulary. A text without any gets the bias.
+    The graph of word n-grams has the input ``words`` instead, strings of shape (1, words). TfIdfVectorizer counts (ONNX
+    operators, TfIdfVectorizer-9); only the n-grams that occur are weighted, which is twice as fast as arithmetic on the
+    complete vocabulary. A text without any gets the bias.
     """
     lengths, longest = model.lengths(), model.ngrams.shape[1]
     if (np.diff(lengths) < 0).any():
@@ -38,7 +38,7 @@ def write_ngram_graph(model: NgramModel, path: Path) -> None:
         max_gram_length=longest,
         max_skip_count=0,
         **{"pool_strings" if model.unit == "words" else "pool_int64s": pool},
-        # Where the n-grams of each size begin in the pool.
+        # Start of the n-grams of each size in the pool.
         ngram_counts=[int(lengths[lengths < size].sum()) for size in range(1, longest + 1)],
         ngram_indexes=list(range(len(lengths))),
     )

@@ -1,4 +1,4 @@
-"""The n-grams of a training run as a part of a bundle: graph, parity, polarity, weights beside an encoder."""
+"""Adds the n-grams of a training run to a bundle: graph, parity, polarity, weights of the ensemble."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MAX_TEXT_BYTES = 65536
 def write_ngrams(run: Path, stage: Path, texts: Sequence[str]) -> tuple[NgramFile, NgramRunner]:
     """Write the n-grams of *run* into *stage*; return their part of the manifest and a runner.
 
-    The part weighs them alone. Parity is measured on the first section of each of *texts*.
+    The n-grams have the weight 1 and the encoder 0. Parity is measured on the first section of each of *texts*.
     """
     model = load_ngrams(run)
     path = stage / _FILE
@@ -50,7 +50,7 @@ def write_ngrams(run: Path, stage: Path, texts: Sequence[str]) -> tuple[NgramFil
 
 
 def character_probes(path: Path, part: NgramFile, runner: NgramRunner) -> tuple[Probe, ...]:
-    """Return the probes of *path* with their code points, proved by the n-grams alone. Raises InputError."""
+    """Return the probes of *path* with their code points, verified with the n-grams. Raises InputError."""
     cutter = CharacterCutter(part.max_characters, _MAX_TEXT_BYTES)
     entries = read_probes(path)
     scores = ngram_logits(runner, [normalise(text)[: part.max_characters] for text, _ in entries])
@@ -59,7 +59,7 @@ def character_probes(path: Path, part: NgramFile, runner: NgramRunner) -> tuple[
     if not machine > human:
         raise InputError(
             f"The probes contradict these n-grams: a human text scores {human:.3f}, a machine text {machine:.3f}. "
-            "Give longer texts, of the domain they were fitted on, with --probes."
+            "Give longer texts of the training domain with --probes."
         )
     return tuple(Probe(text=text, label=1 if label else 0, token_ids=cutter.token_ids(text)) for text, label in entries)
 
@@ -68,36 +68,35 @@ def prove_on_texts(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> N
     """Raise InputError unless the n-grams have an AUROC above 0.5 on the held-out texts."""
     if len(set(labels.tolist())) == 2 and not auroc(logits[labels == 0], logits[labels == 1]) > 0.5:
         raise InputError(
-            "On the texts of --texts these n-grams point the wrong way or nowhere (AUROC at most 0.5): check the "
-            "labels there, or train the n-grams again."
+            "On the texts of --texts the AUROC of the n-grams is at most 0.5: check the labels, or retrain the n-grams."
         )
 
 
 def ngram_logits(runner: NgramRunner, pieces: Sequence[str]) -> NDArray[np.float64]:
-    """Return the n-grams' logit for each piece of normalised text."""
+    """Return the logit of the n-grams for each of *pieces*, normalised text; shape (pieces,)."""
     return runner.logits([runner.units_of(piece) for piece in pieces]).astype(np.float64)
 
 
 def weights_beside(
     encoder: NDArray[np.float64], ngrams: NDArray[np.float64], labels: NDArray[np.int64], share: float
 ) -> tuple[float, float]:
-    """Return the weights of encoder and n-grams that give the n-grams the weight *share*, at the encoder's scale.
+    """Return the weights of encoder and n-grams in the logit of the ensemble; *share* is the weight of the n-grams.
 
-    Each is divided by its standard deviation over the texts, both labels counting alike, and the weighted mean of the
-    two is brought to the standard deviation of the encoder. Nothing is fitted to the labels: a regression would follow
-    the sources that the texts come from, which both were trained on. Where both logits are 0 the mean is 0. Raises
-    InputError for too few texts or logits that are all the same.
+    The logits of each are divided by their standard deviation over the texts, with equal weights of the labels, and the
+    weighted mean of the two is scaled to the standard deviation of the encoder. The weights are not fitted to the
+    labels, because a regression would follow the sources of the texts, which both were trained on. Where both logits
+    are 0 the mean is 0. Raises InputError for too few texts or for constant logits.
     """
     counts = np.bincount(labels, minlength=2)
     if counts.min() < _ENOUGH_OF_A_SIDE:
         raise InputError(
-            f"The weights of encoder and n-grams need {_ENOUGH_OF_A_SIDE} texts of people and of machines, outside the "
-            f"training data; --texts gave {counts[0]} and {counts[1]}."
+            f"The weights of encoder and n-grams need {_ENOUGH_OF_A_SIDE} human and machine texts each, outside the "
+            f"training data; --texts has {counts[0]} and {counts[1]}."
         )
     balance = 1.0 / counts[labels]
     spreads = [_spread(logits, balance) for logits in (encoder, ngrams)]
     if min(spreads) == 0.0:
-        raise InputError("The encoder or the n-grams give all texts of --texts one logit; they cannot be weighed.")
+        raise InputError("The encoder or the n-grams have the same logit for all texts of --texts: give other texts.")
     mean = (1 - share) * encoder / spreads[0] + share * ngrams / spreads[1]
     scale = spreads[0] / (_spread(mean, balance) or 1.0)
     return float(scale * (1 - share) / spreads[0]), float(scale * share / spreads[1])

@@ -1,4 +1,4 @@
-"""How far an exported precision is from the checkpoint in PyTorch, and from its own side of the probes."""
+"""Compares an exported precision with the checkpoint in PyTorch."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MEDIAN_TOKENS = 35
 
 
 def random_sequences(checkpoint: Checkpoint, count: int = _SEQUENCES) -> list[NDArray[np.int64]]:
-    """Return token ids at random, lengths log-normal (median 35, σ 1), for a parity that needs no texts."""
+    """Return sequences of random token ids, lengths log-normal (median 35, σ 1), for parity without texts."""
     rng = np.random.default_rng(0)
     lengths = np.clip(np.exp(rng.normal(np.log(_MEDIAN_TOKENS), 1, count)).round(), 1, checkpoint.max_tokens)
     words = checkpoint.tokenizer.get_vocab_size()
@@ -38,7 +38,7 @@ def between_specials(checkpoint: Checkpoint, ids: Sequence[int] | NDArray[np.int
 
 
 def torch_scores(checkpoint: Checkpoint, sequences: Sequence[NDArray[np.int64]]) -> NDArray[np.float32]:
-    """Return PyTorch's logit for each sequence, each computed alone."""
+    """Return the logit of PyTorch for each sequence, computed separately; shape (sequences,)."""
     scores = []
     for sequence in sequences:
         ids = torch.from_numpy(sequence)[None, :]
@@ -47,7 +47,7 @@ def torch_scores(checkpoint: Checkpoint, sequences: Sequence[NDArray[np.int64]])
 
 
 def parity(reference: NDArray[np.float32], runner: Runner, sequences: Sequence[NDArray[np.int64]]) -> Parity:
-    """Compare a runner with PyTorch's logits on the same sequences."""
+    """Return the differences between a runner and *reference*, the logits of PyTorch, shape (sequences,)."""
     difference = np.abs(runner.logits(sequences) - reference)
     return Parity(
         texts=len(sequences),
@@ -57,30 +57,30 @@ def parity(reference: NDArray[np.float32], runner: Runner, sequences: Sequence[N
 
 
 def refuse_other_graph(found: Parity) -> None:
-    """Raise InputError where the fp32 graph's logits are not PyTorch's: then the export itself went wrong."""
-    # Written so that a NaN is refused too.
+    """Raise InputError where the logits of the fp32 graph differ from those of PyTorch."""
+    # `not <=` also refuses NaN.
     if not found.largest_logit_difference <= FP32_TOLERANCE:
         raise InputError(
-            f"The fp32 graph moves a logit by {found.largest_logit_difference:.2g} against PyTorch, more than "
-            f"{FP32_TOLERANCE:g}: upgrade torch, onnxscript and onnxruntime, or report this checkpoint's architecture."
+            f"A logit of the fp32 graph differs by {found.largest_logit_difference:.2g} from PyTorch, more than "
+            f"{FP32_TOLERANCE:g}: upgrade torch, onnxscript and onnxruntime, or report the architecture."
         )
 
 
 def refuse_auroc_loss(precision: Precision, found: Parity) -> None:
-    """Raise InputError where *precision* has another AUROC than fp32 by more than 0.002."""
+    """Raise InputError where the AUROC of *precision* differs from that of fp32 by more than 0.002."""
     if found.auroc is None or found.auroc_of_fp32 is None:
         return
     if abs(found.auroc - found.auroc_of_fp32) > AUROC_TOLERANCE:
         raise InputError(
             f"On the given texts the AUROC is {found.auroc:.4f} at {precision} and {found.auroc_of_fp32:.4f} at fp32, "
-            f"which differ by more than {AUROC_TOLERANCE:g}: export another precision, or give --accept-auroc-loss."
+            f"a difference of more than {AUROC_TOLERANCE:g}: export another precision, or give --accept-auroc-loss."
         )
 
 
 def auroc_of(runner: Runner, cuts: Sequence[CutText], texts: Sequence[LabelledText]) -> float | None:
-    """Return the AUROC, sources alike, of a runner on whole texts, which *cuts* give in sections.
+    """Return the AUROC of a runner on *texts*, with equal weights of sources; *cuts* are their sections.
 
-    Sections are joined by the token-weighted mean; texts of which nothing is left do not count.
+    Sections are pooled by the token-weighted mean; texts without a section are excluded.
     """
     kept = [(cut, entry) for cut, entry in zip(cuts, texts, strict=True) if cut.sections]
     if not kept:

@@ -1,4 +1,4 @@
-"""Which rule joins the sections of a text: chosen on long texts and on long human ones with a machine's section."""
+"""Chooses the rule that pools the sections of a text, on long texts and on human texts with a machine section."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ MOST_LOST = 0.002
 _SECTIONS_LONG = (1.5, 3.0)
 
 _Scored = list[tuple[LabelledText, NDArray[np.float64]]]
-"""Texts, each with its sections' logits, shape (sections,)."""
+"""Texts, each with the logits of its sections, shape (sections,)."""
 
 
 def choose_pooling(
     detector: Detector, cutter: Cutter, texts: Sequence[LabelledText], max_tokens: int, seed: int = 0
 ) -> Pooling:
-    """Return the rule with the highest mean of two AUROCs, of those that cost nothing on *texts* as they are.
+    """Return the rule with the highest mean of two AUROCs, among the rules without a loss on *texts* of all lengths.
 
-    The first AUROC is that of long texts, the second that of long human texts with a machine's section before or
-    after them against the same ones with another human section there. A rule costs something when the AUROC of *texts*
-    of all lengths together, short and long, is more than 0.002 below that of the token-weighted mean: one threshold
-    serves all lengths, and a rule that raises what is long raises long human texts. Sources count alike. Rules within
-    0.005 of the token-weighted mean give way to it, and it stays with fewer than 100 long texts of a side.
-    *max_tokens* is the size of a section.
+    The first AUROC is that of long texts, the second that of long human texts with a machine section before or after
+    them against the same texts with another human section there. A rule has a loss when the AUROC of *texts* of all
+    lengths is more than 0.002 below that of the token-weighted mean: one threshold applies to all lengths, and a rule
+    that raises the scores of long texts raises long human texts. Sources have equal weight. The token-weighted mean is
+    preferred to rules within 0.005 of it, and used with fewer than 100 long texts of a label. *max_tokens* is the size
+    of a section.
     """
     rng = np.random.default_rng(seed)
     documents = long_texts(cutter, texts, max_tokens, rng)
@@ -48,7 +48,7 @@ def choose_pooling(
         machines = sum(entry.label for entry, _ in scored)
         fewest = min(machines, len(scored) - machines)
         if fewest < LEAST_OF_A_SIDE:
-            return Pooling(chosen_on=f"nothing: {fewest} {made} on one side, and {LEAST_OF_A_SIDE} are needed")
+            return Pooling(chosen_on=f"nothing: {fewest} {made} of one label, {LEAST_OF_A_SIDE} are needed")
     as_they_are = [(entry, logits) for entry, logits in _scored(detector, texts) if len(logits)]
     real = {rule: _auroc(rule, as_they_are) for rule in POOLING_RULES}
     figures = {rule: (_auroc(rule, whole) + _auroc(rule, pairs)) / 2 for rule in POOLING_RULES}
@@ -57,9 +57,9 @@ def choose_pooling(
     return Pooling(
         rule=DEFAULT_RULE if figures[best] - figures[DEFAULT_RULE] <= TIE else best,
         chosen_on=(
-            f"mean AUROC of {len(whole)} texts of two sections and more, joined of texts of one source and side, and "
-            f"of {len(pairs)} human ones with a section of a machine's or another human's text before or after them; a "
-            f"rule may cost {MOST_LOST} of the AUROC of {len(as_they_are)} texts as they are"
+            f"mean AUROC of {len(whole)} texts of two sections and more, joined from texts of one source and label, "
+            f"and of {len(pairs)} human texts with a section of machine text or other human text before or after them; "
+            f"a rule may lose {MOST_LOST} of the AUROC of the {len(as_they_are)} original texts"
         ),
         candidates={rule: round(value, 4) for rule, value in figures.items()},
         on_texts_as_they_are={rule: round(value, 4) for rule, value in real.items()},
@@ -69,10 +69,10 @@ def choose_pooling(
 def long_texts(
     cutter: Cutter, texts: Sequence[LabelledText], max_tokens: int, rng: np.random.Generator
 ) -> list[LabelledText]:
-    """Return texts of more than *max_tokens* tokens, at most 600 a side, joined of texts of one source and label.
+    """Return texts of more than *max_tokens* tokens, at most 600 of a label, joined from texts of one source and label.
 
-    Texts of one group are joined first, in an order that *rng* gives; a text goes on over the end of a group only
-    where it would be too short. Each is aimed at one and a half to three sections.
+    Texts of one group are joined first, in an order drawn with *rng*; texts of another group are added only where the
+    result would be too short. The target length is one and a half to three sections.
     """
     strata: dict[tuple[str, int], list[LabelledText]] = defaultdict(list)
     for entry in texts:
@@ -97,10 +97,10 @@ def long_texts(
 def embedded(
     cutter: Cutter, documents: Sequence[LabelledText], max_tokens: int, rng: np.random.Generator
 ) -> list[LabelledText]:
-    """Return every human document twice: with a machine's section (1) and with another human's (0) at the same end.
+    """Return every human document twice: with a machine section (1) and with another human section (0) at the same end.
 
-    Section and document are of one source, and both versions are equally long, so that neither the subject nor the
-    length nor the seam tells them apart. Sources without both sides are left out.
+    Section and document are of one source, and both versions have the same length, so that neither subject nor length
+    nor the joint separates them. Sources with one label only are excluded.
     """
     sides: dict[str, dict[int, list[LabelledText]]] = defaultdict(lambda: {0: [], 1: []})
     for document in documents:

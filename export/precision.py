@@ -12,16 +12,15 @@ import onnx
 from onnx import helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
-# Smaller tables, such as positions and token types, are kept in fp32: nothing is gained there.
+# Smaller tables, such as positions and token types, stay in fp32: quantising them saves little.
 _LARGE_TABLE_BYTES = 4_000_000
 _KEPT_IN_FP32 = ("LayerNormalization", "Softmax", "SkipLayerNormalization", "CumSum", "Range", "GatherND")
 
 
 def write_int8(fp32: Path, out: Path) -> None:
-    """Write the graph with weights per channel in int8, activations quantised as they come, and large embeddings
-    in int8 with one scale per word.
+    """Write the graph in int8: weights per channel, activations dynamically, large embeddings with a scale per word.
 
-    The one activation scale per tensor makes a score depend on its batch, so this precision runs each text alone.
+    The activation scale per tensor makes a score depend on its batch, so that this precision runs each text separately.
     """
     model = with_int8_products(fp32, out)
     quantise_embeddings(model)
@@ -29,9 +28,9 @@ def write_int8(fp32: Path, out: Path) -> None:
 
 
 def with_int8_products(fp32: Path, out: Path) -> Any:
-    """Return the graph with the weights of products in int8; what is gathered from stays. *out* is where it is made."""
+    """Return the graph with the weights of products in int8 and embeddings unchanged; *out* is a working file."""
     source = onnx.load(str(fp32))
-    # onnxruntime turns Gemm into MatMul with the weight transposed, which the exporter's shape notes contradict.
+    # onnxruntime converts Gemm to MatMul with the weight transposed, which contradicts the exported shapes.
     del source.graph.value_info[:]
     root = logging.getLogger()
     level = root.level
@@ -81,7 +80,7 @@ def write_fp16(fp32: Path, out: Path) -> None:
 
 
 def _remove_repeated(model: Any) -> None:
-    """Remove nodes that make again what one before makes: the converter casts a shared table once for each reader."""
+    """Remove duplicate nodes, because the converter casts a shared table once for each reader."""
     made: set[str] = set()
     for node in list(model.graph.node):
         if made.issuperset(node.output):
@@ -90,7 +89,7 @@ def _remove_repeated(model: Any) -> None:
 
 
 def _remove_round_trips(graph: Any) -> None:
-    """Let what stays in fp32 read what was computed in fp32: the converter rounds to fp16 between any two nodes."""
+    """Connect adjacent fp32 nodes directly, because the converter rounds to fp16 between any two nodes."""
     casts = {node.output[0]: node for node in graph.node if node.op_type == "Cast"}
     for widened in casts.values():
         rounded = casts.get(widened.input[0])
@@ -108,7 +107,7 @@ def _to(cast: Any) -> int:
 
 
 def quantise_embeddings(model: Any) -> None:
-    """Replace each large fp32 table that is only gathered from by int8 rows and one scale per row."""
+    """Replace each large fp32 table that is only input of Gather by int8 rows and one scale per row."""
     graph = model.graph
     tables = {tensor.name: tensor for tensor in graph.initializer}
     for number, node in enumerate(list(graph.node)):

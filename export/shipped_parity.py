@@ -1,4 +1,4 @@
-"""How far the scores of a finished bundle are from those that it would give with its encoder at fp32."""
+"""Compares the scores of a finished bundle with those of the same bundle at fp32."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ from moderation.detector.manifest import Manifest, Parity, Precision
 
 
 def with_shipped_parity(stage: Path, manifest: Manifest, fp32: Path, texts: Sequence[LabelledText]) -> Manifest:
-    """Return *manifest* with what each precision moves in the logits of whole *texts*, n-grams and pooling included.
+    """Return *manifest* with the difference of each precision from fp32 in the logits of *texts*.
 
-    *fp32* is the graph that the precisions of the bundle in *stage* were made of; the same bundle with it is compared.
+    The logits include n-grams and pooling. *fp32* is the graph that the precisions of the bundle in *stage* were made
+    from.
     """
     exact = _logits_at_fp32(stage, manifest, fp32, texts)
     precisions = {
@@ -45,7 +46,7 @@ def _logits_at_fp32(stage: Path, manifest: Manifest, fp32: Path, texts: Sequence
 
 
 def _logits(bundle: Path, precision: Precision, texts: Sequence[LabelledText]) -> NDArray[np.float64]:
-    """Shape (texts,), NaN for a text that the bundle abstains from, which no precision decides."""
+    """Return the logits, shape (texts,); NaN where the bundle abstains, which does not depend on the precision."""
     scores = load_detector(bundle, precision=precision).score([entry.text for entry in texts])
     return np.array([np.nan if score.abstained else score.logit for score in scores])
 
@@ -53,7 +54,7 @@ def _logits(bundle: Path, precision: Precision, texts: Sequence[LabelledText]) -
 def parity_of_logits(
     found: NDArray[np.float64], exact: NDArray[np.float64], texts: Sequence[LabelledText]
 ) -> Parity | None:
-    """Return how far logits are from *exact* ones of the same *texts*; None where all of these are NaN."""
+    """Return the differences of *found* from *exact*, both of shape (texts,); None where all of *exact* are NaN."""
     scored = ~np.isnan(exact)
     if not scored.any():
         return None

@@ -1,4 +1,4 @@
-"""The room where a text becomes a content score: bundle, sections and the ONNX session that runs it."""
+"""Scores texts: detector bundles, sections and ONNX sessions."""
 
 from moderation.detector.loading import load_detector
 from moderation.detector.scores import ContentScore, Detector, SectionScore

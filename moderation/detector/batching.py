@@ -1,4 +1,4 @@
-"""Texts of similar length in one run, under a budget of padded tokens that follows the memory there is."""
+"""Batches texts of similar length, under a budget of padded tokens that is reduced when memory is short."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from moderation.detector.deadline import run_options
 
 Array = NDArray[np.int64]
-# What onnxruntime's allocators say: the arena on the CPU and on CUDA, CUDA itself, and cuBLAS.
+# Error messages of the allocators of onnxruntime: the arena on the CPU and on CUDA, CUDA itself, and cuBLAS.
 _OUT_OF_MEMORY = ("failed to allocate memory", "out of memory", "bad allocation", "bad_alloc", "alloc_failed")
 
 
@@ -20,15 +20,15 @@ class Session(Protocol):
     """One run of a network."""
 
     def __call__(self, ids: Array, mask: Array, options: Any, /) -> NDArray[np.float32]:
-        """Return logits of shape (texts,) for ids and mask of shape (texts, tokens)."""
+        """Return the logits, shape (texts,), for ids and mask of shape (texts, tokens)."""
 
 
 class BatchRunner:
     """Runs sequences of similar length together under a budget of padded tokens.
 
-    Lengths are padded up to a multiple of *length_step*, at most *longest*, so that a device meets few shapes. Where
+    Lengths are padded to a multiple of *length_step*, at most *longest*, so that the device sees few shapes. When
     memory does not suffice, the batch is halved until it does, and the budget stays halved. A batch that takes longer
-    than *deadline_s* raises DetectorOverdue; one text alone for which there is no memory raises onnxruntime's error.
+    than *deadline_s* raises DetectorOverdue; a single text without enough memory raises the error of onnxruntime.
     """
 
     def __init__(
@@ -53,7 +53,10 @@ class BatchRunner:
         self.provider = provider
 
     def logits(self, sequences: Sequence[Array], spent_s: float = 0.0) -> NDArray[np.float32]:
-        """Return shape (sequences,) for sequences of shape (tokens,); *spent_s* of the deadline have passed before."""
+        """Return the logits, shape (sequences,), of sequences of shape (tokens,).
+
+        *spent_s* seconds of the deadline have passed already.
+        """
         scores = np.empty(len(sequences), dtype=np.float32)
         lengths = [self._padded(len(sequence)) for sequence in sequences]
         with run_options(self._deadline_s, spent_s) as options:
@@ -71,7 +74,7 @@ class BatchRunner:
         return scores
 
     def warm_up(self, lengths: Sequence[int]) -> None:
-        """Run a full batch of every one of *lengths* tokens, so that memory is reserved and kernels are chosen."""
+        """Run a full batch of each of *lengths* tokens, so that memory is reserved and kernels are selected."""
         for length in lengths:
             self.logits([np.full(length, self._pad, dtype=np.int64)] * max(1, self.tokens_in_a_batch // length))
 
@@ -89,7 +92,7 @@ class BatchRunner:
 
 
 def plain_runs(session: onnxruntime.InferenceSession) -> Session:
-    """Return runs whose input and output are numpy arrays."""
+    """Return *session* as a function of numpy arrays."""
 
     def run(ids: Array, mask: Array, options: Any) -> NDArray[np.float32]:
         (logits,) = session.run(["logits"], {"input_ids": ids, "attention_mask": mask}, options)
@@ -99,7 +102,7 @@ def plain_runs(session: onnxruntime.InferenceSession) -> Session:
 
 
 def bound_runs(session: onnxruntime.InferenceSession, device: str) -> Session:
-    """Return runs whose input is copied to *device* ("cuda" or "cpu") once and whose output comes back once."""
+    """Return *session* as a function that copies its input to *device* ("cuda" or "cpu") and its output back once."""
 
     def run(ids: Array, mask: Array, options: Any) -> NDArray[np.float32]:
         binding = session.io_binding()

@@ -1,4 +1,4 @@
-"""Reading a bundle: a manifest with a version and a kind, and files with their hashes."""
+"""Reads and verifies bundles: a manifest with version and kind, and files with hashes."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _Manifest = TypeVar("_Manifest", bound=BaseModel)
 
 @dataclass(frozen=True)
 class BundleKind:
-    """A kind of bundle: the value of `kind` in its manifest, the format that is read, and the terms of its errors."""
+    """A kind of bundle: the value of `kind` in its manifest, the supported format, and the names in its errors."""
 
     kind: str | None
-    """What the manifest's ``kind`` says; detector bundles, the oldest, have none."""
+    """The value of ``kind`` in the manifest; None for detector bundles, which have no such key."""
     format_version: int
     noun: str
     written_by: str
@@ -33,7 +33,7 @@ class BundleKind:
 
 @dataclass(frozen=True)
 class ManifestContent:
-    """A manifest as it stands in the file, of the right kind and of a known version, but not yet validated."""
+    """The content of a manifest of the correct kind and version, not yet validated."""
 
     path: Path
     values: dict[str, Any]
@@ -41,7 +41,7 @@ class ManifestContent:
 
 
 def manifest_values(bundle: Path) -> dict[str, Any]:
-    """Return the content of the manifest in *bundle*, unchecked; empty where there is none that can be read."""
+    """Return the unchecked content of the manifest in *bundle*; empty where it cannot be read."""
     try:
         values = json.loads((bundle / MANIFEST_FILE).read_bytes())
     except (OSError, ValueError, RecursionError):
@@ -50,9 +50,9 @@ def manifest_values(bundle: Path) -> dict[str, Any]:
 
 
 def read_content(bundle: Path, kind: BundleKind) -> ManifestContent:
-    """Return what the manifest of *bundle* holds.
+    """Return the content of the manifest of *bundle*.
 
-    Raises BundleError where there is none, where it is damaged, of another kind or newer than this program.
+    Raises BundleError for a manifest that is missing, damaged, of another kind or of another version.
     """
     path = bundle / MANIFEST_FILE
     try:
@@ -66,11 +66,11 @@ def read_content(bundle: Path, kind: BundleKind) -> ManifestContent:
         values = json.loads(raw)
         version, found = int(values["format_version"]), values.get("kind")
     except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
-        raise BundleError(f"{path} is not a {kind.noun}'s manifest; write it again with {kind.written_by}.") from error
+        raise BundleError(f"{path} is not the manifest of a {kind.noun}; write it with {kind.written_by}.") from error
     if found != kind.kind:
         kept_in = "detector" if found is None else found
         raise BundleError(
-            f"{bundle} is a bundle of the kind {kept_in!r} and no {kind.noun}; name a directory that "
+            f"{bundle} is a bundle of the kind {kept_in!r} and not a {kind.noun}; name a directory that "
             f"{kind.written_by} wrote."
         )
     if version != kind.format_version:
@@ -82,7 +82,7 @@ def read_content(bundle: Path, kind: BundleKind) -> ManifestContent:
 
 
 def validated(model: type[_Manifest], content: ManifestContent, kind: BundleKind) -> _Manifest:
-    """Return the manifest as a *model*. Raises BundleError that names the first field that is wrong."""
+    """Return the manifest as a *model*. Raises BundleError with the first invalid field."""
     try:
         return model.model_validate(content.values)
     except ValidationError as error:
@@ -92,21 +92,23 @@ def validated(model: type[_Manifest], content: ManifestContent, kind: BundleKind
 
 
 def verify_files(bundle: Path, files: Mapping[str, str], needed: Iterable[str], kind: BundleKind) -> None:
-    """Raise BundleError unless *files*, names with their SHA-256, has all *needed* ones and lies so in *bundle*."""
+    """Raise BundleError unless *files*, name to SHA-256, has all *needed* names and matches the files in *bundle*."""
     for name in sorted(set(needed) - files.keys()):
-        raise BundleError(f"{bundle / MANIFEST_FILE} gives no hash for {name}; write it again with {kind.written_by}.")
+        raise BundleError(f"{bundle / MANIFEST_FILE} has no hash of {name}; write it again with {kind.written_by}.")
     for name, expected in sorted(files.items()):
         if Path(name).name != name:
-            raise BundleError(f"{bundle / MANIFEST_FILE} names {name!r}, which is no plain file name; do not use it.")
+            raise BundleError(
+                f"{bundle / MANIFEST_FILE} lists {name!r}, which is not a plain file name; do not use it."
+            )
         try:
             found = sha256_of(bundle / name)
         except OSError as error:
             raise BundleError(
-                f"The {kind.noun} {bundle} lacks {name} ({error.strerror}); copy it again as a whole, or write it "
-                f"again with {kind.written_by}."
+                f"The {kind.noun} {bundle} lacks {name} ({error.strerror}); copy the complete directory again, or "
+                f"write it again with {kind.written_by}."
             ) from error
         if found != expected:
             raise BundleError(
-                f"{bundle / name} is not the file that the manifest names (SHA-256 {found[:12]}…, expected "
-                f"{expected[:12]}…); copy the {kind.noun} again as a whole, or write it again with {kind.written_by}."
+                f"{bundle / name} is not the file of the manifest (SHA-256 {found[:12]}…, expected {expected[:12]}…); "
+                f"copy the complete {kind.noun} again, or write it again with {kind.written_by}."
             )

@@ -1,4 +1,4 @@
-"""From a raw logit to the calibrated synthetic score."""
+"""Computes calibrated probabilities from raw logits."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from moderation.detector.manifest import Band, Calibration
 
 
 def probability(calibration: Calibration, logit: float, n_tokens: int, language: str | None = None) -> float:
-    """Return the probability that a text of *n_tokens* tokens, declared to be in *language*, is machine-written.
+    """Return the probability that a text of *n_tokens* tokens in the declared *language* is machine text.
 
-    Platt scaling (Platt 1999) by the band that fits best. The prior is that of the calibration texts, each side
-    weighted alike, not that of any platform.
+    Platt scaling (Platt 1999) by the narrowest band that applies. The prior is that of the calibration texts with equal
+    weights of the labels, not that of a platform.
     """
     return sigmoid(log_odds(calibration, logit, n_tokens, language))
 
 
 def log_odds(calibration: Calibration, logit: float, n_tokens: int, language: str | None = None) -> float:
-    """Return the logarithm of the odds that belong to `probability`, which does not saturate as that does."""
+    """Return the log-odds of `probability`, which do not saturate."""
     band = band_for(calibration, n_tokens, language)
     return band.slope * logit + band.intercept
 
 
 def sigmoid(log_odds: float) -> float:
-    """Return the probability with these odds, at any size without an overflow."""
+    """Return the probability for *log_odds*, without overflow."""
     if log_odds >= 0:
         return 1.0 / (1.0 + math.exp(-log_odds))
     odds = math.exp(max(log_odds, -700.0))
@@ -31,9 +31,9 @@ def sigmoid(log_odds: float) -> float:
 
 
 def band_for(calibration: Calibration, n_tokens: int, language: str | None = None) -> Band:
-    """Return the band of this length and language, else of this length and any language, else of all lengths.
+    """Return the band for this length and language, else for this length and any language, else for all lengths.
 
-    *language* is a BCP 47 tag, of which the primary subtag counts; None where none is declared.
+    *language* is a BCP 47 tag, of which the primary subtag is used; None where none is declared.
     """
     spoken = primary_subtag(language)
     covering = [band for band in calibration.bands if band.covers(n_tokens) and band.language in (None, spoken)]
@@ -41,7 +41,7 @@ def band_for(calibration: Calibration, n_tokens: int, language: str | None = Non
 
 
 def primary_subtag(tag: str | None) -> str | None:
-    """Return the language of a BCP 47 tag: ``pt`` of ``pt-BR``; None where the tag says no language (``und``)."""
+    """Return the language of a BCP 47 tag: ``pt`` of ``pt-BR``; None for an undetermined language (``und``)."""
     if tag is None:
         return None
     language = tag.strip().replace("_", "-").partition("-")[0].lower()

@@ -1,4 +1,4 @@
-"""Stops a run of the detector after a deadline: a driver or a device can block a call forever."""
+"""Stops a run of the detector after a deadline, because a driver or a device can block a call forever."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from moderation.errors import DetectorOverdue
 
 @contextmanager
 def run_options(deadline_s: float | None, spent_s: float = 0.0) -> Iterator[Any]:
-    """Return options for the runs of one call; after *deadline_s* seconds the runs stop at their next operator.
+    """Yield options for the runs of one call; after *deadline_s* seconds the runs stop at their next operator.
 
-    *spent_s* of these have passed before. Raises DetectorOverdue then. Without a deadline no timer is started.
+    *spent_s* of these have passed already. Raises DetectorOverdue then. Without a deadline no timer is started.
     """
     options = onnxruntime.RunOptions()
-    options.log_severity_level = 4  # what goes wrong is raised
+    options.log_severity_level = 4  # errors are raised, not logged
     if deadline_s is None:
         yield options
         return
@@ -28,7 +28,7 @@ def run_options(deadline_s: float | None, spent_s: float = 0.0) -> Iterator[Any]
     timer.start()
     try:
         yield options
-    except Exception as error:  # onnxruntime's errors share no base class
+    except Exception as error:  # the errors of onnxruntime share no base class
         if options.terminate:
             raise DetectorOverdue(
                 f"scoring took longer than {deadline_s:g} s and was stopped. Raise detector_deadline_s, or give the "

@@ -1,4 +1,4 @@
-"""Whether this processor's fast 8-bit products are exact, found out by multiplying the largest numbers."""
+"""Tests whether the fast 8-bit products of this processor are exact, with the largest factors."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ import numpy as np
 import onnxruntime
 
 LARGEST_PRODUCT = Path(__file__).with_name("largest_product.onnx")
-"""``y = x · w`` for 8-bit ``x`` of shape (rows, INNER), all weights the largest; `export.largest_product` makes it."""
+"""Graph of ``y = x · w`` for 8-bit ``x`` of shape (rows, INNER) and largest weights; see `export.largest_product`."""
 INNER = 64
 LARGEST_ACTIVATION, LARGEST_WEIGHT = 255, 127
-# One row, and more than the largest tile: onnxruntime has kernels of their own for either.
+# One row, and more than the largest tile: onnxruntime has separate kernels for them.
 _ROWS = (1, 33)
-# Sums exactly wherever it is asked for, and takes another, slower product for it.
+# The option for exact sums, which uses another, slower product.
 _EXACT = ("session.x64quantprecision", "1")
 
 
-def ask_for_exact_sums(options: Any) -> None:
-    """Let a session with *options* sum 8-bit products exactly: a text has the same score on every x86-64 processor.
+def require_exact_sums(options: Any) -> None:
+    """Set *options* so that 8-bit products are exact: a text has the same score on every x86-64 processor.
 
-    Without VNNI, onnxruntime's fast product sums two terms in 16 bits and cuts off what is larger. Exact sums are asked
-    for there alone: where the fast product is exact, they give the same numbers in twice the time (decision 0612).
+    Without VNNI, the fast product of onnxruntime sums two terms in 16 bits and saturates. Exact sums are set only
+    there: where the fast product is exact, they give the same numbers in twice the time (decision 0612).
     """
     if not fast_sums_are_exact():
         options.add_session_config_entry(*_EXACT)
@@ -31,7 +31,7 @@ def ask_for_exact_sums(options: Any) -> None:
 
 @cache
 def fast_sums_are_exact() -> bool:
-    """Say whether the product that onnxruntime takes here unless asked otherwise cuts nothing off."""
+    """Return whether the default product of onnxruntime on this processor is exact."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = 1
     session = onnxruntime.InferenceSession(str(LARGEST_PRODUCT), options, providers=["CPUExecutionProvider"])

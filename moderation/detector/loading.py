@@ -1,4 +1,4 @@
-"""From a bundle directory to a detector that has proved itself on its probes."""
+"""Loads a detector from a bundle directory and verifies it on the probe texts."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def load_detector(
     deadline_s: float | None = None,
     precision: Precision | None = None,
 ) -> OnnxDetector:
-    """Return the detector in the directory *bundle* (default: the shipped one), on CUDA where a device suits it.
+    """Return the detector in the directory *bundle* (default: the shipped one), on CUDA where a device is usable.
 
     Verifies the hash of every file and scores the probe texts of the manifest. *max_text_bytes* limits how much of a
     text is read, *threads* the CPU threads (default: all cores), *remembered_texts* the number of cached scores (at
@@ -43,14 +43,14 @@ def load_detector(
     cutter = cutter_of(directory, manifest, max_text_bytes)
     reader = _reader(directory, manifest, threads, deadline_s, precision)
     _check_tokenizer(directory, manifest, cutter)
-    # A probe proves the polarity however short it is.
+    # Short probes also verify the polarity, so that the minimum length does not apply.
     never_abstaining = manifest.model_copy(update={"least_tokens": 1, "scripts": ()})
     _check_polarity(directory, manifest, OnnxDetector(never_abstaining, manifest_hash, cutter, reader, 0))
     return OnnxDetector(manifest, manifest_hash, cutter, reader, remembered_texts)
 
 
 def cutter_of(directory: Path, manifest: Manifest, max_text_bytes: int = _MAX_TEXT_BYTES) -> Cutter:
-    """Return what cuts texts into the sections that the bundle in *directory* reads. Raises BundleError."""
+    """Return the cutter for the bundle in *directory*, which splits texts into sections. Raises BundleError."""
     if manifest.encoder is not None:
         tokenizer, special, max_tokens = manifest.encoder
         return SectionCutter(_tokenizer(directory / tokenizer), special, max_tokens, max_text_bytes)
@@ -80,7 +80,9 @@ def _tokenizer(path: Path) -> Tokenizer:
     try:
         return Tokenizer.from_file(str(path))
     except Exception as error:  # tokenizers raises bare Exception
-        raise BundleError(f"{path} is no tokenizer that this version of tokenizers reads ({error}).") from error
+        raise BundleError(
+            f"{path} is not a tokenizer for this version of tokenizers ({error}); export the bundle again."
+        ) from error
 
 
 def _runner(
@@ -121,8 +123,8 @@ def _check_tokenizer(directory: Path, manifest: Manifest, cutter: Cutter) -> Non
     for probe in manifest.probes:
         if cutter.token_ids(probe.text) != probe.token_ids:
             raise BundleError(
-                f"The tokenizer of {directory} cuts a probe text into other tokens than at its export: the "
-                "tokenizer, the tokenizers package or the normalisation has changed. Export the bundle again."
+                f"The tokenizer of {directory} gives other tokens of a probe text than at the export: the tokenizer, "
+                "the tokenizers package or the normalisation has changed. Export the bundle again."
             )
 
 
@@ -132,10 +134,10 @@ def _check_polarity(directory: Path, manifest: Manifest, detector: OnnxDetector)
     for probe, score in zip(manifest.probes, scores, strict=True):
         sides[probe.label].append(score.logit)
     if not sides[0] or not sides[1]:
-        raise BundleError(f"The bundle {directory} has no probe text of each side, so its polarity is unproved.")
-    # Written so that a NaN is refused too.
+        raise BundleError(f"The bundle {directory} lacks probe texts of a label: export it again with both.")
+    # `not >` also refuses NaN.
     if not min(sides[1]) > max(sides[0]):
         raise BundleError(
             f"The probes contradict the polarity of {directory}: a human text scores above a machine text. "
-            "Export it again with the right --machine-label."
+            "Export it again with the correct --machine-label."
         )

@@ -1,4 +1,4 @@
-"""What a bundle says about itself in ``manifest.json``."""
+"""The content of ``manifest.json`` of a detector bundle."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MAX_SECTION_CHARACTERS = 10_000
 
 Precision = Literal["fp32", "fp16", "int8"]
 NgramUnit = Literal["characters", "words"]
-"""What n-grams are of."""
+"""The unit of n-grams."""
 
 
 class _Part(BaseModel):
@@ -33,10 +33,10 @@ class SpecialTokens(_Part):
 
 
 class Parity(_Part):
-    """How far logits are from a reference, over *texts* texts.
+    """Differences of logits from a reference, over *texts* texts.
 
-    *auroc* and *auroc_of_fp32* are those of this precision and of the fp32 graph on all labelled texts of the export,
-    None where there were none.
+    *auroc* and *auroc_of_fp32* are the AUROC of this precision and of the fp32 graph on all labelled texts of the
+    export, None without such texts.
     """
 
     texts: int
@@ -47,9 +47,9 @@ class Parity(_Part):
 
 
 class Band(_Part):
-    """Platt scaling for texts of more than *over_tokens* and at most *up_to_tokens* tokens (None: of any more).
+    """Platt scaling for texts of more than *over_tokens* and at most *up_to_tokens* tokens (None: no upper limit).
 
-    *language* is the primary subtag of the declared language that it is for (None: any, or none declared).
+    *language* is the primary subtag of the declared language (None: any, or none declared).
     """
 
     over_tokens: int = Field(0, ge=0)
@@ -60,14 +60,14 @@ class Band(_Part):
     rows: int = 0
 
     def covers(self, n_tokens: int) -> bool:
-        """Say whether a text of *n_tokens* tokens is of this band's length."""
+        """Return whether the band covers texts of *n_tokens* tokens."""
         return self.over_tokens < n_tokens and (self.up_to_tokens is None or n_tokens <= self.up_to_tokens)
 
 
 class Calibration(_Part):
-    """How a logit becomes a probability; *fitted_on* names the texts in words.
+    """Calibration of logits to probabilities; *fitted_on* describes the texts.
 
-    *provider* is the onnxruntime provider that computed the scores it was fitted on, None where that is not known.
+    *provider* is the onnxruntime provider that computed the scores of the fit, None where unknown.
     """
 
     method: str
@@ -85,11 +85,11 @@ class Calibration(_Part):
 
 
 class PrecisionFile(_Part):
-    """One ONNX file; *batch_independent* says whether texts may share a batch without moving each other's score.
+    """One ONNX file; *batch_independent*: scores do not depend on the other texts of a batch.
 
-    *parity* is with the checkpoint in PyTorch, of which the fp32 graph is within 1e-3, else there would be no bundle.
-    *shipped_parity* compares the logits that the bundle gives whole texts, n-grams and pooling included, with those
-    that it would give at fp32; None where the export had no texts, or the bundle is older than this figure.
+    *parity* compares with the checkpoint in PyTorch; the export refuses an fp32 graph that differs by more than 1e-3.
+    *shipped_parity* compares the logits of the bundle for complete texts, n-grams and pooling included, with those at
+    fp32; None where the export had no texts, or for older bundles.
     """
 
     file: str
@@ -100,10 +100,11 @@ class PrecisionFile(_Part):
 
 
 class NgramFile(_Part):
-    """N-grams of characters or words, beside the encoder or instead of it.
+    """N-grams of characters or words, with the encoder or instead of it.
 
-    The logit of a section is ``weight_encoder`` × the encoder's + ``weight_ngrams`` × the n-grams' + ``offset``.
-    Without an encoder the first weight is 0 and a section has at most *max_characters*. *parity* is with scikit-learn.
+    The logit of a section is ``weight_encoder`` × that of the encoder + ``weight_ngrams`` × that of the n-grams +
+    ``offset``. Without an encoder the first weight is 0 and a section has at most *max_characters*. *parity* compares
+    with scikit-learn.
     """
 
     file: str
@@ -114,11 +115,11 @@ class NgramFile(_Part):
     max_characters: int = Field(ge=1, le=MAX_SECTION_CHARACTERS)
     parity: Parity
     calibration: Calibration | None = None
-    """Without an encoder that of the scores; beside one those of the precisions count."""
+    """Calibration without an encoder; with an encoder the precisions have the calibrations."""
 
 
 class Probe(_Part):
-    """A text whose side is known: it proves at every load which way the logit points and what the tokenizer does."""
+    """A labelled text that verifies the polarity of the logit and the tokenizer at every load."""
 
     text: str
     label: Literal[0, 1]
@@ -126,9 +127,9 @@ class Probe(_Part):
 
 
 class Pooling(_Part):
-    """How the logits of sections become one; *candidates* has the figure of each rule, *chosen_on* says what it is.
+    """How the logits of sections are pooled; *candidates* has the figure of each rule, described by *chosen_on*.
 
-    *on_texts_as_they_are* has what each rule is worth on texts of all lengths together, where that was measured.
+    *on_texts_as_they_are* has the AUROC of each rule on texts of all lengths, where it was measured.
     """
 
     rule: PoolingRule = DEFAULT_RULE
@@ -140,8 +141,8 @@ class Pooling(_Part):
 class LengthPoint(_Part):
     """The AUROC within sources of texts cut to their first *tokens* tokens, with its 95 % interval.
 
-    *humans* and *machines* reach that length, whether or not their source has enough of both sides to count. AUROC and
-    interval are None where there were too few texts to measure them.
+    *humans* and *machines* count the texts of at least that length, of all sources. AUROC and interval are None where
+    there were too few texts.
     """
 
     tokens: int
@@ -152,7 +153,7 @@ class LengthPoint(_Part):
 
 
 class EncoderParts(NamedTuple):
-    """What a bundle with an encoder says about it."""
+    """The parts of a manifest that describe the encoder."""
 
     tokenizer: str
     special_tokens: SpecialTokens
@@ -160,11 +161,11 @@ class EncoderParts(NamedTuple):
 
 
 class Manifest(_Part):
-    """The content of ``manifest.json``. ``files`` gives the SHA-256 of every other file of the bundle.
+    """The content of ``manifest.json``. ``files`` has the SHA-256 of every other file of the bundle.
 
-    A bundle of n-grams alone has no precisions and no tokenizer; the ``token_ids`` of its probes are code points. The
+    A bundle of n-grams only has no precisions and no tokenizer; the ``token_ids`` of its probes are code points. The
     detector abstains on a text of fewer than *least_tokens* tokens (chosen from *length_curve*) and on a text most of
-    whose letters are in none of *scripts*, Unicode script names such as LATIN; an empty *scripts* reads every script.
+    whose letters are in none of *scripts*, Unicode script names such as LATIN; with empty *scripts* all are scored.
     """
 
     format_version: int
@@ -185,13 +186,13 @@ class Manifest(_Part):
 
     @property
     def encoder(self) -> EncoderParts | None:
-        """What surrounds the encoder; None in a bundle without one."""
+        """The parts for the encoder; None in a bundle without one."""
         if not self.precisions or self.tokenizer is None or self.special_tokens is None or self.max_tokens is None:
             return None
         return EncoderParts(self.tokenizer, self.special_tokens, self.max_tokens)
 
     def calibration_at(self, precision: Precision | None) -> Calibration:
-        """Return the calibration of scores whose encoder runs at *precision*, or of n-grams that are read alone."""
+        """Return the calibration of scores whose encoder runs at *precision*, or of n-grams only."""
         if precision is not None:
             return self.precisions[precision].calibration
         assert self.ngrams is not None, "refused at reading"
@@ -204,19 +205,19 @@ class Manifest(_Part):
             raise ValueError("a bundle with precisions needs tokenizer, special_tokens and max_tokens")
         if self.ngrams is None:
             if not self.precisions:
-                raise ValueError("the bundle has neither precisions nor ngrams, so nothing scores")
+                raise ValueError("the bundle needs precisions or ngrams")
             return self
         if bool(self.precisions) != bool(self.ngrams.weight_encoder):
             raise ValueError("ngrams.weight_encoder must be above 0 with precisions, and 0 without")
         if bool(self.precisions) == bool(self.ngrams.calibration):
-            raise ValueError("n-grams need a calibration where they are read alone, and only there")
+            raise ValueError("ngrams.calibration is required without precisions, and not allowed with them")
         return self
 
 
 def read_manifest(bundle: Path) -> tuple[Manifest, str]:
     """Return the manifest of *bundle* and the SHA-256 of its bytes, after verifying the hash of every file.
 
-    Raises BundleError for a missing, damaged or contradictory bundle, or one of another format or kind.
+    Raises BundleError for a missing, damaged or inconsistent bundle, or one of another format or kind.
     """
     content = read_content(bundle, DETECTOR)
     manifest = validated(Manifest, content, DETECTOR)

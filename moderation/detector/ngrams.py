@@ -1,4 +1,4 @@
-"""What the n-grams of a bundle are of, and the session that counts and weighs them: no tokenizer and no GPU."""
+"""Runs the n-gram graph of a bundle, without a tokenizer and on the CPU."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from numpy.typing import NDArray
 
 from moderation.detector.manifest import NgramUnit
 from moderation.detector.sections import code_points
-from moderation.detector.sessions import AloneRunner, cores
+from moderation.detector.sessions import UnbatchedRunner, cores
 
-# scikit-learn's words, of 40 characters at most: a longer run is a line of a language that sets no blanks, and one such
-# would widen the array that a vocabulary is.
+# The words of scikit-learn, limited to 40 characters: a longer run is a line of a language without blanks, and would
+# widen the array of the vocabulary.
 WORD = r"\b\w{2,40}\b"
 _WORDS = re.compile(WORD)
 
 
 def words(text: str) -> NDArray[np.object_]:
-    """Return the words of normalised text in small letters, strings of shape (words,)."""
+    """Return the lower-case words of normalised text, strings of shape (words,)."""
     return np.array(_WORDS.findall(text.lower()), dtype=np.object_)
 
 
 UNITS_OF: dict[NgramUnit, Callable[[str], NDArray[Any]]] = {"characters": code_points, "words": words}
-"""What a graph of n-grams of each unit is given for a piece of normalised text, in an input of the unit's name."""
+"""Functions by unit that compute the input of the graph from normalised text; the input has the name of the unit."""
 
 
-class NgramRunner(AloneRunner):
-    """Runs a graph of n-grams on what `units_of` makes of pieces of normalised text, each alone.
+class NgramRunner(UnbatchedRunner):
+    """Runs a graph of n-grams on the result of `units_of`, each text separately.
 
-    The cost of one is that of a pass over the vocabulary, so a batch would spare nothing. Raises BundleError for a
+    The cost of one text is a pass over the vocabulary, so that a batch would save nothing. Raises BundleError for a
     graph that onnxruntime cannot run.
     """
 

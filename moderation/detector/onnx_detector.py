@@ -1,4 +1,4 @@
-"""The detector that runs an exported bundle with onnxruntime."""
+"""The detector: runs an exported bundle with onnxruntime."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from moderation.detector.calibration import probability
 from moderation.detector.manifest import Manifest
 from moderation.detector.pooling import pooled
 from moderation.detector.reading import Reader
-from moderation.detector.remembered import RememberedScores, content_key
+from moderation.detector.remembered import ScoreCache, content_key
 from moderation.detector.scores import ContentScore, RawScore, SectionScore
 from moderation.detector.sections import Cutter, CutText
 from moderation.text.scripts import letters_by_script
@@ -36,14 +36,14 @@ class OnnxDetector:
         self._cutter = cutter
         self._reader = reader
         self._calibration = manifest.calibration_at(reader.precision)
-        self._remembered = RememberedScores(remembered_texts)
+        self._cache = ScoreCache(remembered_texts)
 
     def score(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
-        """Return one score per text, in order; a text that occurs again, soon enough, is not computed again."""
+        """Return one score per text, in order; scores of recent texts are cached."""
         started_s = time.monotonic()
         keys = [content_key(text) for text in texts]
         distinct = dict(zip(keys, texts, strict=True))
-        raw = {key: score for key in distinct if (score := self._remembered.of(key)) is not None}
+        raw = {key: score for key in distinct if (score := self._cache.get(key)) is not None}
         cuts = {key: self._cutter.cut(text) for key, text in distinct.items() if key not in raw}
         other_script = {key for key, cut in cuts.items() if self._in_other_script(cut)}
         cuts = {key: self._unless_abstaining(cut, key in other_script) for key, cut in cuts.items()}
@@ -53,25 +53,25 @@ class OnnxDetector:
         for key, cut in cuts.items():
             end = begin + len(cut.sections)
             raw[key] = replace(self._joined(cut, logits[begin:end]), other_script=key in other_script)
-            self._remembered.remember(key, raw[key])
+            self._cache.put(key, raw[key])
             begin = end
         declared = languages if languages is not None else [None] * len(keys)
         return [self._calibrated(raw[key], language) for key, language in zip(keys, declared, strict=True)]
 
     def describe(self) -> str:
-        """Say in words which bundle runs, at which precision and where, and what that means for its scores."""
-        said = f"{self.manifest.name} ({self.manifest_hash[:12]}) at {self._reader.where}"
+        """Return one line on the bundle, its precision, its provider and the limits of its scores."""
+        description = f"{self.manifest.name} ({self.manifest_hash[:12]}) at {self._reader.where}"
         if self.manifest.least_tokens > 1:
-            said += f", abstains below {self.manifest.least_tokens} tokens"
+            description += f", abstains below {self.manifest.least_tokens} tokens"
         if self.manifest.scripts:
-            said += f", reads {' and '.join(name.capitalize() for name in self.manifest.scripts)} letters alone"
+            description += f", scores {' and '.join(name.capitalize() for name in self.manifest.scripts)} letters only"
         fitted_with = self._calibration.provider
         if fitted_with is not None and fitted_with != self._reader.provider:
-            said += f", calibrated on scores of {fitted_with}"
-        return said
+            description += f", calibrated on scores of {fitted_with}"
+        return description
 
     def _in_other_script(self, cut: CutText) -> bool:
-        """Say whether most letters are in scripts that the bundle does not read; without a letter nothing is."""
+        """Return whether most letters are in scripts that the bundle does not score; False without letters."""
         if not self.manifest.scripts:
             return False
         letters = letters_by_script(cut.text)

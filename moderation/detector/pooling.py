@@ -1,4 +1,4 @@
-"""From the logits of a text's sections to the logit of the text."""
+"""Pools the logits of the sections of a text."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ DEFAULT_RULE: PoolingRule = "token-weighted mean"
 
 
 def pooled(rule: PoolingRule, logits: NDArray[np.floating], tokens: NDArray[np.floating]) -> float:
-    """Return the logit, raw fp32, of a text whose sections have *logits* and *tokens*, both of shape (sections,).
+    """Return the raw fp32 logit of a text whose sections have *logits* and *tokens*, both of shape (sections,).
 
-    A text of one section has that section's logit by every rule.
+    For a text of one section every rule returns the logit of the section.
     """
     values = logits.astype(np.float64)
     if rule == "max":

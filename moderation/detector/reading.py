@@ -1,4 +1,4 @@
-"""What reads a section and gives its logit: the encoder, the n-grams, or both with weights."""
+"""Computes the logit of a section: by the encoder, the n-grams, or a weighted sum of both."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from moderation.detector.sessions import Runner
 
 
 class Reader(Protocol):
-    """Gives a raw fp32 logit for each section, in order, whatever the other sections are."""
+    """Computes a raw fp32 logit for each section, in order and independent of the other sections."""
 
     precision: Precision | None
-    """That of the encoder; None where none reads."""
+    """Precision of the encoder; None without one."""
     where: str
-    """In words: what reads and where it runs."""
+    """Description of the models and the device."""
     provider: str
-    """Onnxruntime's name for what computes; that of the encoder where there is one."""
+    """Name of the onnxruntime provider, that of the encoder where there is one."""
 
     def logits(self, sections: Sequence[Section], spent_s: float) -> NDArray[np.float32]:
-        """Return shape (sections,); *spent_s* of the batch's deadline have passed before."""
+        """Return the logits, shape (sections,); *spent_s* seconds of the deadline have passed already."""
 
 
 class EncoderReader:
-    """The encoder on the token ids of a section."""
+    """Runs the encoder on the token ids of a section."""
 
     def __init__(self, runner: Runner, precision: Precision) -> None:
         self._runner = runner
@@ -43,7 +43,7 @@ class EncoderReader:
 
 
 class NgramReader:
-    """The n-grams on the text of a section."""
+    """Runs the n-grams on the text of a section."""
 
     precision: Precision | None = None
 
@@ -57,7 +57,7 @@ class NgramReader:
 
 
 class WeightedReader:
-    """The weighted sum of what several readers say of the same section, and an offset."""
+    """Returns the weighted sum of the logits of several readers, and an offset."""
 
     def __init__(self, parts: Sequence[tuple[float, Reader]], offset: float) -> None:
         self._parts = parts

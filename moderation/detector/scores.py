@@ -35,13 +35,13 @@ class RawScore:
 
 @dataclass(frozen=True)
 class ContentScore:
-    """The score of one text; positive logits mean machine-written.
+    """The score of one text; positive logits mean machine text.
 
     *logit* is the raw fp32 logit, pooled over the sections by the rule of the bundle. *probability* is calibrated and
-    may depend on the declared language. Both are NaN and *sections* is empty when the detector abstains: no text is
-    left after normalisation, the text has fewer tokens than the bundle can score, or most of its letters are in a
-    script that the bundle does not read (*other_script*). *truncated* is true when only some sections of a very long
-    text were read. *tampering* reports characters that were hidden in the text; they do not change the score.
+    may depend on the declared language. Both are NaN and *sections* is empty when the detector abstains: the text is
+    empty after normalisation, has fewer tokens than the bundle can score, or has most of its letters in a script that
+    the bundle does not score (*other_script*). *truncated* is true when only some sections of a very long text were
+    scored. *tampering* counts characters that were hidden in the text; they do not change the score.
     """
 
     logit: float
@@ -54,7 +54,7 @@ class ContentScore:
 
     @property
     def abstained(self) -> Abstention | None:
-        """Why there is no score: ``empty``, ``short`` or ``script``; None where there is one."""
+        """Reason for the missing score: ``empty``, ``short`` or ``script``; None where there is a score."""
         if not math.isnan(self.logit):
             return None
         if self.other_script:
@@ -63,15 +63,15 @@ class ContentScore:
 
 
 class Detector(Protocol):
-    """Scores texts; the same text in the same language gets the same score alone or among any others."""
+    """Scores texts; a score depends only on the text and its declared language."""
 
     manifest_hash: str
 
     def score(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
         """Return one score per text, in order.
 
-        *languages* stand beside the texts: BCP 47 tags as their authors or platforms declare them, None where none
-        is declared. They decide between calibrations; logits do not depend on them.
+        *languages*, one per text, are BCP 47 tags as their authors or platforms declare them, None where none is
+        declared. They select the calibration; logits do not depend on them.
         """
 
     def describe(self) -> str:

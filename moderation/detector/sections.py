@@ -1,4 +1,4 @@
-"""From a text as it was posted to the sections that the model reads: of tokens, or of characters."""
+"""Splits posted texts into the sections that a model scores: of tokens, or of characters."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from moderation.detector.tokenizing import PlainIds, prepared
 from moderation.detector.windows import windows
 from moderation.text import Normalised, Tampering, normalise, normalised
 
-# Enough for 64 KiB of ordinary writing at 126 tokens a section; bounds the time that a hostile text can take.
+# Enough for 64 KiB of ordinary text at 126 tokens a section; bounds the time for a hostile text.
 MOST_SECTIONS = 160
-# Ordinary writing does not grow: not one of the training texts doubles.
+# Normalisation of ordinary text does not double its size: none of the training texts does.
 _MOST_GROWTH = 2
 _ALWAYS_READ_BYTES = 256
 _WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
@@ -27,7 +27,7 @@ _WORD_OR_SIGN = re.compile(r"\w+|[^\w\s]")
 class Section:
     """Token ids with special tokens, shape (tokens + 2,), or code points, shape (characters,).
 
-    *text* is the piece of the normalised text from *start* to *end*.
+    *text* is the part of the normalised text from *start* to *end*.
     """
 
     ids: NDArray[np.int64]
@@ -38,7 +38,7 @@ class Section:
 
 @dataclass(frozen=True)
 class CutText:
-    """All sections of one text; none when nothing was left after normalisation, which *text* is."""
+    """All sections of one text; none when *text*, the normalised text, is empty."""
 
     text: str
     sections: tuple[Section, ...]
@@ -48,20 +48,20 @@ class CutText:
 
 
 class Cutter(Protocol):
-    """Normalises and cuts texts as one bundle demands."""
+    """Normalises texts and splits them into sections, as a bundle requires."""
 
     def cut(self, text: str) -> CutText:
         """Return overlapping sections that cover the text, or a fixed set of them for a very long one."""
 
     def token_ids(self, text: str) -> tuple[int, ...]:
-        """Return what of the whole normalised text the model reads, without special tokens."""
+        """Return the model input for the complete normalised text, without special tokens."""
 
     def token_ends(self, clean: str) -> list[int]:
-        """Return where in the normalised text each of the tokens ends that are counted as its length."""
+        """Return the end of each token in the normalised text; their number is the length of the text."""
 
 
 class SectionCutter:
-    """Normalises, tokenises and cuts texts as one bundle demands."""
+    """Normalises and tokenises texts and splits them into sections, as a bundle requires."""
 
     def __init__(self, tokenizer: Tokenizer, special: SpecialTokens, max_tokens: int, max_text_bytes: int) -> None:
         self._tokenizer = prepared(tokenizer)
@@ -98,7 +98,7 @@ class SectionCutter:
 
 
 class CharacterCutter:
-    """Normalises and cuts texts for a bundle that has no tokenizer, by characters."""
+    """Normalises texts and splits them by characters, for a bundle without a tokenizer."""
 
     def __init__(self, max_characters: int, max_text_bytes: int) -> None:
         self._max_characters = max_characters
@@ -107,8 +107,8 @@ class CharacterCutter:
     def cut(self, text: str) -> CutText:
         """Return overlapping sections that cover every character, or a fixed set of them for a very long text.
 
-        Words and signs are counted as tokens: the count comes near to a tokenizer's, and bounds in tokens, such as
-        those of the calibration, keep their meaning.
+        Words and signs are counted as tokens. The count is close to that of a tokenizer, so that bounds in tokens, such
+        as those of the calibration, have the same meaning.
         """
         seen, cut = seen_of(text, self._max_text_bytes)
         clean = seen.text
@@ -131,7 +131,7 @@ def code_points(text: str) -> NDArray[np.int64]:
 
 
 def _spread(spans: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], bool]:
-    """Return at most MOST_SECTIONS of *spans*, evenly spread, and whether any were left out."""
+    """Return at most MOST_SECTIONS of *spans*, evenly spread, and whether any were dropped."""
     if len(spans) <= MOST_SECTIONS:
         return spans, False
     step = (len(spans) - 1) / (MOST_SECTIONS - 1)
@@ -139,10 +139,10 @@ def _spread(spans: list[tuple[int, int]]) -> tuple[list[tuple[int, int]], bool]:
 
 
 def seen_of(text: str, most_bytes: int) -> tuple[Normalised, bool]:
-    """Return what a model reads of *text*, at most *most_bytes* of it in UTF-8, and whether anything was cut off.
+    """Return the normalised form of *text*, of at most *most_bytes* in UTF-8, and whether it was truncated.
 
-    A sign that stands for a sentence is three bytes and becomes thirty. What a text costs may be bounded by its bytes
-    alone, so it may grow to twice its size and no more.
+    A sign that stands for a sentence grows from three bytes to thirty. The result has at most twice the size of the
+    text, so that the size of a text bounds its cost.
     """
     kept, cut_before = within_bytes(text, most_bytes)
     seen = normalised(kept)
@@ -152,7 +152,7 @@ def seen_of(text: str, most_bytes: int) -> tuple[Normalised, bool]:
 
 
 def within_bytes(text: str, most: int) -> tuple[str, bool]:
-    """Return *text*, or its beginning, middle and end in *most* UTF-8 bytes together, and whether it was cut."""
+    """Return *text*, or its beginning, middle and end in *most* UTF-8 bytes together, and whether it was truncated."""
     if len(text) * 4 <= most:
         return text, False
     raw = text.encode("utf-8", "replace")

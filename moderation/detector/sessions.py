@@ -1,4 +1,4 @@
-"""Where the sections run: each alone on a pool of single threads, or batched by length."""
+"""Runs sections with onnxruntime: each separately on a pool of threads, or batched by length."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from numpy.typing import NDArray
 
 from moderation.detector.batching import BatchRunner, bound_runs, plain_runs
 from moderation.detector.deadline import run_options
-from moderation.detector.exact_products import ask_for_exact_sums
+from moderation.detector.exact_products import require_exact_sums
 from moderation.errors import BundleError
 
-# The least padding: texts of one length fill a batch, a longer one runs almost alone (design §9).
+# Little padding: texts of one length fill a batch, a long text runs almost alone.
 _CPU_TOKENS_IN_A_BATCH = 512
-# On the CPU onnxruntime's fused SkipLayerNormalization is several times slower than Add and LayerNormalization are
-# apart: 9 % of a RoBERTa's time (onnxruntime 1.31).
+# On the CPU the fused SkipLayerNormalization of onnxruntime is several times slower than separate Add and
+# LayerNormalization: 9 % of the time of a RoBERTa (onnxruntime 1.31).
 _SLOWER_FUSED = ["SkipLayerNormFusion"]
 _CUDA_TOKENS_IN_A_BATCH = 16384
-# A device that meets few shapes chooses its kernels once; a text of 35 tokens is padded by 8 on average.
+# With few shapes a device selects its kernels once; a text of 35 tokens is padded by 8 on average.
 _CUDA_LENGTH_STEP = 16
 _WARM_UP_TOKENS = (16, 32, 48, 64, 96, 128)
 _CPU = "CPUExecutionProvider"
@@ -34,16 +34,19 @@ _NVIDIA_DRIVER = Path("/dev/nvidiactl")
 
 
 class Runner(Protocol):
-    """Gives a raw fp32 logit for each sequence of token ids, in order.
+    """Computes a raw fp32 logit for each sequence of token ids, in order.
 
-    *where* says in words what computes, *provider* is onnxruntime's name for it.
+    *where* describes the device, *provider* is the name of the onnxruntime provider.
     """
 
     where: str
     provider: str
 
     def logits(self, sequences: Sequence[NDArray[np.int64]], spent_s: float = 0.0) -> NDArray[np.float32]:
-        """Return shape (sequences,) for sequences of shape (tokens,); *spent_s* of the deadline have passed before."""
+        """Return the logits, shape (sequences,), of sequences of shape (tokens,).
+
+        *spent_s* seconds of the deadline have passed already.
+        """
 
 
 Inputs = dict[str, NDArray[Any]]
@@ -54,12 +57,12 @@ def _ids_and_mask(sequence: NDArray[np.int64]) -> Inputs:
     return {"input_ids": ids, "attention_mask": np.ones_like(ids)}
 
 
-class AloneRunner:
-    """Runs each sequence by itself, one thread per core.
+class UnbatchedRunner:
+    """Runs each sequence separately, one thread per core.
 
-    For precisions whose activations share one scale per batch: so a score cannot depend on its neighbours, and
-    nothing is padded. ``InferenceSession.run`` is thread-safe and computes in the calling thread here, so one
-    session serves every thread. *inputs* says what the graph is given for a sequence.
+    For precisions whose activations share one scale per batch: a score does not depend on its neighbours, and there is
+    no padding. ``InferenceSession.run`` is thread-safe and computes in the calling thread here, so that all threads
+    share one session. *inputs* returns the inputs of the graph for a sequence.
     """
 
     provider = _CPU
@@ -78,7 +81,7 @@ class AloneRunner:
         self.where = f"the CPU, each section alone on {_threads(threads)}"
 
     def logits(self, sequences: Sequence[NDArray[np.int64]], spent_s: float = 0.0) -> NDArray[np.float32]:
-        # Longest first, so that no thread is left with a long text at the end.
+        # Longest first, so that no thread begins a long text at the end.
         order = sorted(range(len(sequences)), key=lambda index: -len(sequences[index]))
         scores = np.empty(len(sequences), dtype=np.float32)
         with run_options(self._deadline_s, spent_s) as options:
@@ -95,10 +98,10 @@ class AloneRunner:
 def cpu_runner(
     model: Path, pad: int, threads: int | None, *, batch_independent: bool, deadline_s: float | None = None
 ) -> Runner:
-    """Return the runner that is fastest on the CPU among those that keep a score independent of its neighbours."""
+    """Return the fastest runner on the CPU that keeps a score independent of its neighbours."""
     count = threads or cores()
     if not batch_independent:
-        return AloneRunner(model, count, deadline_s)
+        return UnbatchedRunner(model, count, deadline_s)
     runs = plain_runs(_cpu_session(model, count))
     where = f"the CPU, batched by length on {_threads(count)}"
     return BatchRunner(runs, pad, _CPU_TOKENS_IN_A_BATCH, where, _CPU, deadline_s=deadline_s)
@@ -111,14 +114,14 @@ def cuda_runner(model: Path, pad: int, longest: int, deadline_s: float | None = 
     """
     if _CUDA not in onnxruntime.get_available_providers() or not _NVIDIA_DRIVER.exists():
         return None
-    # No loader finds the CUDA libraries of packages from PyPI: onnxruntime fetches them when asked, and prints on
-    # standard output, where scores may go, which it did not find.
+    # The CUDA libraries of PyPI packages must be preloaded; onnxruntime prints missing ones to standard output, which
+    # may be the output for scores.
     with redirect_stdout(io.StringIO()):
         onnxruntime.preload_dlls()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 4
     try:
-        # onnxruntime's own fallback to the CPU would announce itself on standard output too.
+        # The fallback of onnxruntime to the CPU also prints to standard output.
         session = onnxruntime.InferenceSession(str(model), options, providers=[_CUDA], enable_fallback=0)
         if _CUDA not in session.get_providers():
             return None
@@ -132,22 +135,22 @@ def cuda_runner(model: Path, pad: int, longest: int, deadline_s: float | None = 
             longest=longest,
             deadline_s=deadline_s,
         )
-        # A device without memory left, or one that lacks a library, raises only when it computes.
+        # A device without free memory, or without a library, raises only when it computes.
         runner.warm_up([*(tokens for tokens in _WARM_UP_TOKENS if tokens < longest), longest])
     except (
         Exception
-    ):  # onnxruntime's errors share no base class; the CPU is the documented fallback, and describe() says so
+    ):  # the errors of onnxruntime share no base class; the CPU is the documented fallback, which describe() reports
         return None
     return runner
 
 
 def cpu_options(threads: int) -> Any:
-    """Return the options of a session that computes on the CPU, the same numbers on every x86-64 processor."""
+    """Return the options of a CPU session with the same results on every x86-64 processor."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3
-    ask_for_exact_sums(options)
+    require_exact_sums(options)
     return options
 
 
@@ -163,7 +166,7 @@ def _cpu_session(model: Path, threads: int) -> Any:
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

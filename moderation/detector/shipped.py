@@ -8,7 +8,7 @@ from pathlib import Path
 from moderation.errors import SettingsError
 
 SHIPPED = Path(str(resources.files("moderation"))) / "bundles" / "detector-minilm"
-"""The bundle that is used where no other is named."""
+"""The default bundle."""
 
 _REMOVED_NAMES = ("fast", "thorough")
 

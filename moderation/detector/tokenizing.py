@@ -1,4 +1,4 @@
-"""How every tokenizer here reads a post: as the letters that stand there."""
+"""Configures tokenizers so that special tokens in posts are treated as plain text."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import numpy as np
 from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
-_COMMANDS = ("[CLS]", "[SEP]", "[PAD]", "[MASK]", "<s>", "</s>", "<pad>", "<mask>")
+_SPECIAL_TOKENS = ("[CLS]", "[SEP]", "[PAD]", "[MASK]", "<s>", "</s>", "<pad>", "<mask>")
 _UNKNOWN = ("[UNK]", "<unk>")
 
 
 def prepared(tokenizer: Tokenizer) -> Tokenizer:
-    """Return the tokenizer, set so that it cuts nothing off, pads nothing, and takes no word of a text for a command.
+    """Return the tokenizer, set to no truncation, no padding and no special tokens from text.
 
-    A post can say ``[MASK]`` or ``<|endoftext|>``; it is then read as the letters that it is.
+    A ``[MASK]`` or ``<|endoftext|>`` in a post is tokenised as letters.
     """
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -24,18 +24,18 @@ def prepared(tokenizer: Tokenizer) -> Tokenizer:
 
 
 class PlainIds:
-    """Ids of a post's tokens for an encoder that `prepared` may not suffice for.
+    """Replaces special tokens where `prepared` does not suffice.
 
-    A vocabulary of whole words or of unigrams holds its commands as words too, so that they come out of a text all
-    the same: the unknown word stands for them.
+    A vocabulary of words or unigrams includes its special tokens as words, so that a text can still contain them: they
+    are replaced by the unknown token.
     """
 
     def __init__(self, tokenizer: Tokenizer) -> None:
-        commands = [tokenizer.token_to_id(name) for name in _COMMANDS]
-        self._commands = np.array([number for number in commands if number is not None], dtype=np.int64)
+        ids = [tokenizer.token_to_id(name) for name in _SPECIAL_TOKENS]
+        self._special = np.array([number for number in ids if number is not None], dtype=np.int64)
         self._unknown = next((n for name in _UNKNOWN if (n := tokenizer.token_to_id(name)) is not None), None)
 
     def of(self, ids: Sequence[int]) -> NDArray[np.int64]:
-        """Return the ids, shape (tokens,), without commands."""
+        """Return the ids, shape (tokens,), without special tokens."""
         found = np.array(ids, dtype=np.int64)
-        return found if self._unknown is None else np.where(np.isin(found, self._commands), self._unknown, found)
+        return found if self._unknown is None else np.where(np.isin(found, self._special), self._unknown, found)

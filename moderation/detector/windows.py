@@ -1,4 +1,4 @@
-"""Where the sections of a long text begin and end."""
+"""Computes the bounds of the sections of a long text."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ _OVERLAP = 0.25
 def windows(n_tokens: int, most: int) -> list[tuple[int, int]]:
     """Return (begin, end) of the fewest sections of at most *most* tokens that cover every token.
 
-    Neighbours overlap by at least a quarter of a section, so that no sentence is only ever seen cut, and all
-    sections of a text have the same length to within a token. No tokens, no sections.
+    Neighbours overlap by at least a quarter of a section, so that every sentence is complete in one of them, and all
+    sections of a text have the same length to within a token. Returns an empty list for no tokens.
     """
     if n_tokens <= 0:
         return []

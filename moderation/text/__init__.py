@@ -1,4 +1,4 @@
-"""The room where a post's text is brought into the one form that is scored and compared."""
+"""Normalises the text of a post for scoring and comparison."""
 
 from moderation.text.normalise import Normalised, normalise, normalised
 from moderation.text.tampering import UNTOUCHED, Tampering

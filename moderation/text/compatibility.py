@@ -1,4 +1,4 @@
-"""Latin letters in fancy dress, which NFKC undresses."""
+"""Counts styled Latin letters, which NFKC replaces by plain ones."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ _NOT_ASCII_RUN = re.compile(r"[^\x00-\x7f]{2,}")
 _EAST_ASIAN = re.compile("[\u3041-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3]")
 
 
-def dressed_letters(text: str) -> int:
-    """Count the letters of *text* that NFKC turns into one Latin letter each and that stand in runs of two and more.
+def styled_letters(text: str) -> int:
+    """Return the number of letters of *text*, in runs of two and more, that NFKC replaces by one Latin letter each.
 
-    Mathematical, enclosed and full-width letters count; a single ℓ or ⓘ, ligatures, fractions, superscripts and
-    Roman numerals do not, nor full-width letters in a text with Chinese, Japanese or Korean letters.
+    Mathematical, enclosed and full-width letters are counted; a single ℓ or ⓘ, ligatures, fractions, superscripts and
+    Roman numerals are not, nor full-width letters in a text with Chinese, Japanese or Korean letters.
     """
     if unicodedata.is_normalized("NFKC", text):
         return 0
@@ -24,7 +24,7 @@ def dressed_letters(text: str) -> int:
     for run in _NOT_ASCII_RUN.findall(text):
         length = 0
         for character in (*run, ""):
-            dress = _dress(character)
+            dress = _plain(character)
             if dress and not (dress == "<wide>" and east_asian):
                 length += 1
             else:
@@ -34,7 +34,7 @@ def dressed_letters(text: str) -> int:
 
 
 @lru_cache(maxsize=1 << 12)
-def _dress(character: str) -> str:
+def _plain(character: str) -> str:
     if not character:
         return ""
     dress, _, letter = unicodedata.decomposition(character).partition(" ")

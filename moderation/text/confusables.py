@@ -1,4 +1,4 @@
-"""Letters of other scripts that stand for the Latin letters they look like."""
+"""Replaces letters of other scripts that imitate Latin letters."""
 
 from __future__ import annotations
 
@@ -15,22 +15,23 @@ from moderation.text.scripts import MARKS, script
 
 _WORD = re.compile(f"(?:[^\\W\\d_]|[{MARKS}])+")
 _LATIN = "LATIN"
-# Shorter mixes are as often formulas (ρV, αx) as spoofs.
+# Shorter mixed words are as often formulas (ρV, αx) as spoofs.
 _LETTERS_OF_A_SPOOF = 3
-# A script is at home where more than one letter in this many is of its own shape: Russian and Greek have one in two.
+# A script is native to a text where more than one letter in this many resembles no Latin letter: Russian and Greek have
+# one in two.
 _AT_HOME = 5
 _WHOLE_WORDS = 3
 _WHOLE_WORDS_LETTERS = 12
-# A folded word must not become an address that is masked only when the text is normalised once more.
+# A folded word must not become an address that only a second normalisation would mask.
 _ADDRESS_BEGINS = ("http", "https", "www")
-# Unicode's table reads the small palochka as i, although it is drawn as its capital, which reads l, and leaves out
-# the capital of a letter that it reads as q.
+# The table of Unicode maps the small palochka to i, although it looks like its capital, which is mapped to l, and lacks
+# the capital of a letter that it maps to q.
 _READ_OTHERWISE = {"\u04cf": "l", "\u051a": "Q"}
 
 
 @dataclass(frozen=True)
 class _Spelling:
-    """One word all of whose letters are or resemble Latin ones."""
+    """A word whose letters all are or resemble Latin letters."""
 
     folded: str
     foreign: frozenset[str]
@@ -40,14 +41,14 @@ class _Spelling:
 
 
 def folded(text: str) -> tuple[str, int]:
-    """Return *text*, which is in NFKC, with spoofed words in Latin letters, and how many letters were replaced.
+    """Return *text*, which is in NFKC, with spoofed words in Latin letters, and the number of replaced letters.
 
     A word of two scripts and three letters or more is spoofed where all its letters are or resemble Latin ones and
-    its foreign script is not at home in the text. A word wholly of resembling letters, or of two letters, is spoofed
+    its foreign script is not native to the text. A word only of resembling letters, or of two letters, is spoofed
     where the text has no letter of that script that resembles none, and either has a spoofed word of that script, or
     has three such different words with twelve letters among at least as many Latin-looking letters of other words.
-    Only cased letters resemble: ו, ഠ or 口 imitate nothing inside a word. Takes linear time; folding twice changes
-    nothing more, because what decides are counts that folding leaves as they are. Raises nothing.
+    Only cased letters are considered: ו, ഠ or 口 do not imitate letters inside a word. Runs in linear time and is
+    idempotent, because folding does not change the counts that decide. Never raises.
     """
     likenesses = _likenesses()
     letters = {character: count for character, count in Counter(text).items() if character.isalpha()}
@@ -96,7 +97,7 @@ def _spoofs(
 
 
 def _spelling(word: str) -> _Spelling | None:
-    """How *word* reads in Latin letters; None where it is Latin already or has a letter that resembles none."""
+    """Return *word* in Latin letters; None where it is Latin already or has a letter that resembles none."""
     likenesses = _likenesses()
     latin: list[str] = []
     foreign: set[str] = set()
@@ -120,9 +121,9 @@ def _spelling(word: str) -> _Spelling | None:
 
 @cache
 def _likenesses() -> dict[str, str]:
-    """Every cased letter outside Latin that looks like an ASCII letter, accents apart, with that letter.
+    """Return every cased non-Latin letter that looks like an ASCII letter, apart from accents, with that letter.
 
-    Read once from the data of the package confusable-homoglyphs: Unicode's confusables.txt, both ways, version 15.1.
+    Source: the data of the package confusable-homoglyphs, confusables.txt of Unicode 15.1 in both directions.
     """
     source = resources.files("confusable_homoglyphs").joinpath("confusables.json").read_text("utf-8")
     direct: dict[str, list[str]] = {
@@ -140,9 +141,9 @@ def _likenesses() -> dict[str, str]:
 
 
 def _ascii_letter(letter: str, direct: dict[str, list[str]]) -> str:
-    """The ASCII letter that *letter* looks like, of its own case where there is one; empty where there is none.
+    """Return the ASCII letter that *letter* looks like, of the same case where there is one; empty where there is none.
 
-    Unicode names one prototype for I, l and 1, so that the capital is one step further.
+    Unicode has one prototype for I, l and 1, so that the capital needs a second lookup.
     """
     near = [other for other in direct[letter] if len(other) == 1 and other.isascii() and other.isalpha()]
     further = [twin for other in near for twin in direct.get(other, ()) if len(twin) == 1 and twin.isascii()]
@@ -151,7 +152,7 @@ def _ascii_letter(letter: str, direct: dict[str, list[str]]) -> str:
 
 
 def _accented(plain: dict[str, str]) -> dict[str, str]:
-    """Letters that Unicode composes from a letter of *plain* and one mark, where Latin has the same composition."""
+    """Return letters that Unicode composes from a letter of *plain* and one mark, where Latin has the same."""
     found: dict[str, str] = {}
     scripts = {script(letter) for letter in plain}
     for code in range(0x370, 0x2000):

@@ -1,4 +1,4 @@
-"""The text that a reader sees of a post in HTML or Markdown."""
+"""Converts posts in HTML or Markdown to the text that a reader sees."""
 
 from __future__ import annotations
 
@@ -73,15 +73,15 @@ _BLOCKS = frozenset(
     ]
 )
 MOST_CHARACTERS = 100_000
-"""Markup beyond this length is left out: the parser needs time quadratic in the depth of elements."""
+"""Markup beyond this length is dropped, because the time of the parser is quadratic in the depth of elements."""
 
 
 def readable(text: str, text_format: TextFormat) -> str:
     """Return the text that a reader of a post in *text_format* sees, as plain text.
 
-    A quotation becomes lines that begin with ``> ``, a block of code a fence, code in a line is put in backticks, and
-    blocks stand on lines of their own. A link is its label, an image nothing, and hidden elements are left out. Markup
-    that is not well formed is read as browsers read it; what exceeds MOST_CHARACTERS is left out.
+    A quotation becomes lines that begin with ``> ``, a code block a fence, inline code text in backticks, and blocks
+    are separate lines. A link is replaced by its label; images and hidden elements are removed. Malformed markup is
+    parsed as in browsers; markup beyond MOST_CHARACTERS is dropped.
     """
     if text_format == "plain":
         return text
@@ -92,7 +92,7 @@ def readable(text: str, text_format: TextFormat) -> str:
 
 @cache
 def _markdown() -> MarkdownIt:
-    # HTML in Markdown is parsed with the rest; links are not made of bare addresses, which are text to a reader.
+    # HTML in Markdown is parsed with the rest; bare addresses are not links, because a reader sees them as text.
     return MarkdownIt("commonmark", {"html": True, "breaks": True, "maxNesting": 50}).enable(["table", "strikethrough"])
 
 
@@ -104,7 +104,7 @@ def _of_html(markup: str) -> str:
 
 
 class _Reader:
-    """Walks a tree of elements without recursion and collects the text that is shown."""
+    """Traverses a tree of elements without recursion and collects the displayed text."""
 
     def __init__(self) -> None:
         self._lines: list[str] = [""]
@@ -178,7 +178,7 @@ class _Reader:
         self._glue = False
 
     def _block(self) -> None:
-        """Begin a paragraph, unless nothing was written since the last one began."""
+        """Begin a paragraph, unless the current one is empty."""
         if self._lines[-1].strip("> "):
             self._lines[-1] = self._lines[-1].rstrip(" ")
             if not self._quotes:

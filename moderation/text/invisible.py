@@ -1,4 +1,4 @@
-"""Characters that no reader sees: which of them spell something, and which hide something."""
+"""Removes invisible characters, except those that belong to the spelling."""
 
 from __future__ import annotations
 
@@ -29,22 +29,22 @@ _OVERRIDE = re.compile("[\u202d\u202e]")
 _BLACK_FLAG = "\U0001f3f4"
 _REGION = re.compile("[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
 _KEYCAP = "\u20e3"
-# Editors leave one zero-width space in an empty line, translation services two before a word; typists double a joiner.
+# Editors leave one zero-width space in an empty line, translation services two before a word; users type joiners twice.
 _LEFT_OVER = 2
 _KEYS = "0123456789#*"
 
-# Where a joiner or non-joiner between two letters is spelling (Unicode 15.1, chapters 9, 12, 13 and 16).
+# Scripts whose spelling uses a joiner or non-joiner between two letters (Unicode 15.1, chapters 9, 12, 13 and 16).
 _JOINING = frozenset(
     {"ARABIC", "SYRIAC", "MONGOLIAN", "DEVANAGARI", "BENGALI", "GURMUKHI", "GUJARATI", "ORIYA", "TAMIL", "TELUGU"}
     | {"KANNADA", "MALAYALAM", "SINHALA", "KHMER", "MYANMAR", "TIBETAN"}
 )
-# Written without blanks, so that a zero-width space between words is where a line may break.
+# Scripts without blanks, in which a zero-width space between words permits a line break.
 _UNSPACED = frozenset({"THAI", "LAO", "KHMER", "MYANMAR", "TIBETAN"})
 
 
 @dataclass(frozen=True)
 class Swept:
-    """A text without its hidden characters, and how many of each kind hid something."""
+    """A text without its hidden characters, and the number of suspicious ones of each kind."""
 
     text: str
     invisible: int = 0
@@ -53,10 +53,10 @@ class Swept:
 
 
 def swept(text: str) -> Swept:
-    """Return *text* without the characters that no reader sees, unless they spell something.
+    """Return *text* without invisible characters, unless they belong to the spelling.
 
     Kept: selectors, joiners and flag tags of emoji; joiners between letters of one script that is spelled with them
-    (Arabic, Mongolian, Indic); Mongolian selectors. Takes time linear in the length of *text*. Raises nothing.
+    (Arabic, Mongolian, Indic); Mongolian selectors. Runs in time linear in the length of *text*. Never raises.
     """
     if not _INVISIBLE.search(text):
         return Swept(text)
@@ -84,7 +84,7 @@ def swept(text: str) -> Swept:
 
 
 def _spelled(before: str, run: str, after: str) -> int:
-    """How many characters at the beginning of an invisible run belong to what is read."""
+    """Return how many characters at the beginning of an invisible run belong to the spelling."""
     if not before:
         return 0
     if before == _BLACK_FLAG and (flag := _REGION.match(run)):
@@ -105,7 +105,7 @@ def _spelled(before: str, run: str, after: str) -> int:
 
 
 def _ends_in_virama(sign: str) -> bool:
-    """A joiner after a virama spells at a word's end too: Malayalam's older chillu letters."""
+    """Return whether *sign* is a virama, after which a joiner at the end of a word is spelling (Malayalam chillu)."""
     return unicodedata.combining(sign) == 9
 
 
@@ -114,7 +114,7 @@ def _at_an_edge(before: str, after: str) -> bool:
 
 
 def _harmless(before: str, run: str, after: str) -> bool:
-    """Whether these invisible characters hide nothing where they stand."""
+    """Return whether these invisible characters are common in genuine text at this position."""
     if _at_an_edge(before, after):
         return len(run) <= _LEFT_OVER
     if run == _ZWSP * len(run):
@@ -133,5 +133,5 @@ def _harmless(before: str, run: str, after: str) -> bool:
 
 
 def _pictured(character: str) -> bool:
-    """Whether it can be an emoji; what this Python's Unicode does not know yet may be one."""
+    """Return whether *character* can be an emoji; characters newer than the Unicode version of Python may be one."""
     return not character.isascii() and unicodedata.category(character) in ("So", "Sk", "Sm", "Cn")

@@ -1,4 +1,4 @@
-"""Combining marks: those a language writes stay, towers of them go."""
+"""Removes stacked combining marks; those that a language uses are kept."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import unicodedata
 
 from moderation.text.scripts import MARKS
 
-# UAX #15's stream-safe format allows 30 marks in a run, no living script needs more than a handful. Capping it first
-# also keeps NFKC linear: its canonical ordering is an insertion sort within one run.
+# The stream-safe format of UAX #15 allows 30 marks in a run; scripts in use need at most about five. The cap also keeps
+# NFKC linear, because its canonical ordering is an insertion sort within one run.
 _MARKS_IN_A_RUN = 8
-# Vietnamese and polytonic Greek reach 2 and 3 on single letters, far less over a word.
+# Vietnamese and polytonic Greek have 2 and 3 on single letters, far fewer on average over a word.
 _MARKS_PER_LETTER = 2
 
 _MARK = re.compile(f"[{MARKS}]")
@@ -24,7 +24,7 @@ def any_marks(text: str) -> bool:
 
 
 def capped(text: str) -> tuple[str, int]:
-    """Return *text* with every run of combining marks cut to its first eight, and how many were cut."""
+    """Return *text* with every run of combining marks truncated to eight, and the number of removed marks."""
     if not _NOT_WORDS.search(text):
         return text, 0
     kept: list[str] = []
@@ -40,8 +40,8 @@ def capped(text: str) -> tuple[str, int]:
 def unstacked(text: str) -> tuple[str, int]:
     """Return *text* in NFKC without the marks of words that carry more than two per letter, and their number.
 
-    *text* is in NFKC. Only marks of no script count, so points, harakat and vowel signs of Hebrew, Arabic and Indic
-    words stay however many they are. A word's own accents go with the tower: which of them came first is not known.
+    *text* is in NFKC. Only marks of no script are counted, so that points, harakat and vowel signs of Hebrew, Arabic
+    and Indic words always stay. All accents of such a word are removed, because the original ones cannot be identified.
     """
     if not any_marks(text):
         return text, 0

@@ -1,6 +1,7 @@
-"""Removes what surrounds a writer's prose: links, mentions, hashtags, emoji, tags, emphasis and list markers.
+"""Removes markup around prose: links, mentions, hashtags, emoji, tags, emphasis and list markers.
 
-Its presence must not change a score (see docs/decisions/0616-markup-is-removed.md), so nothing takes its place.
+Markup must not change a score (see docs/decisions/0616-markup-is-removed.md), so that it is removed without a
+placeholder.
 Every pattern is bounded, so that the time is linear in the length of the text.
 """
 
@@ -69,17 +70,17 @@ _BEFORE_PUNCTUATION = ".,!?;:)"
 
 
 def without_entities(text: str) -> str:
-    """Return *text* with the entities of HTML that escape its own signs as these signs."""
+    """Return *text* with the HTML entities of the special characters of HTML replaced by these characters."""
     return _ENTITY.sub(lambda entity: html.unescape(entity[0]), text) if "&" in text else text
 
 
 def without_tags(text: str) -> str:
-    """Return *text* without tags of HTML: an inline tag leaves nothing, another one a line break."""
+    """Return *text* without HTML tags: inline tags are removed, others replaced by a line break."""
     return _BLOCK_TAG.sub("\n", _INLINE_TAG.sub("", text)) if "<" in text else text
 
 
 def without_addresses(text: str) -> str:
-    """Return *text* without links, mentions and custom emoji; a link with a label leaves its label."""
+    """Return *text* without links, mentions and custom emoji; a link with a label is replaced by the label."""
     text = _SLACK_LINK.sub(r"\1", _MARKDOWN_LINK.sub(r"\1", text))
     spans = [
         match.span() for pattern in (_URL, _DOMAIN, _PLATFORM_TOKEN, _CUSTOM_EMOJI) for match in pattern.finditer(text)
@@ -89,7 +90,7 @@ def without_addresses(text: str) -> str:
 
 
 def _end_of_mention(text: str, position: int) -> int:
-    """Return where the name that continues at *position* ends, with its host and a colon or comma after it."""
+    """Return the end of the name that continues at *position*, with its host and a following colon or comma."""
     while position < len(text) and (
         text[position].isalnum() or text[position] in "_" + _JOINERS or unicodedata.category(text[position])[0] == "M"
     ):
@@ -100,7 +101,7 @@ def _end_of_mention(text: str, position: int) -> int:
 
 
 def _without(text: str, spans: list[tuple[int, int]]) -> str:
-    """Return *text* without *spans*; blanks before a punctuation mark that follows a span go too."""
+    """Return *text* without *spans* and without blanks between a span and a following punctuation mark."""
     pieces: list[str] = []
     done = 0
     for begin, end in sorted(spans):
@@ -116,7 +117,7 @@ def _without(text: str, spans: list[tuple[int, int]]) -> str:
 
 
 def without_line_marks(text: str) -> str:
-    """Return *text* without the signs that make a line a heading, a list item, a rule or the frame of a table."""
+    """Return *text* without the signs of headings, list items, rules and table frames."""
     return _LINE_MARKS.sub("", text)
 
 
@@ -128,10 +129,10 @@ def without_emphasis(text: str) -> str:
 
 
 def without_hashtags(text: str) -> str:
-    """Return *text*, on one line, without runs of hashtags at its ends; elsewhere a hashtag is the word in it.
+    """Return *text*, on one line, without runs of hashtags at its ends; other hashtags are replaced by their word.
 
-    A single tag at an end goes where it stands apart from a sentence. Where the tags hold more letters than the rest,
-    all of them stay as words: they are the text.
+    A single tag at an end is removed where it is not part of a sentence. Where the tags have more letters than the
+    rest, all of them are kept as words, because they are the text.
     """
     if "#" not in text:
         return text

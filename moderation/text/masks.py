@@ -1,4 +1,4 @@
-"""Removes quotations and code: they are not the writer's own prose."""
+"""Removes quotations and code, which are not prose of the author."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ _SHORT_CODE = 4
 _PARAGRAPHS = re.compile(r"(\n[^\S\n]*\n\s*)")
 _SIGNS_OF_CODE = frozenset(r"{}[]()<>=;|\$_*/+&^%#~")
 _WITHOUT_SIGNS = str.maketrans("", "", "".join(sorted(_SIGNS_OF_CODE)))
-# Prose has brackets, stars and faces; these it has not, or not among six signs of four kinds, one in nine characters.
+# Prose has brackets, stars and emoticons, but not these signs, or not six signs of four kinds, one in nine characters.
 _SURE_SIGNS = frozenset("{};=")
 _LEAST_SIGNS = 6
 _LEAST_KINDS = 4
 _MOST_CHARACTERS_PER_SIGN = 9
 _QUOTATION = re.compile(r"\s*>[>\s]*")
-# A post with fewer letters of its own, by this factor, publishes what it quotes: else a remark would hide any text.
+# A post with fewer letters of its own, by this factor, is scored with its quotation: else a remark would hide any text.
 _QUOTED_PER_OWN = 2
 _OPENS_A_QUOTE = "\"'“‘«‹„([*@#`"
 
@@ -27,8 +27,7 @@ _OPENS_A_QUOTE = "\"'“‘«‹„([*@#`"
 def without_quotes(text: str) -> str:
     """Return *text* without the lines that begin with ``>``.
 
-    Where the other lines have less than half the letters of the quotation, the quotation is what is published and
-    stays, without its signs.
+    Where the other lines have less than half the letters of the quotation, the quotation is kept without its signs.
     """
     if ">" not in text:
         return text
@@ -46,7 +45,7 @@ def without_code(text: str) -> str:
     """Return *text* without fenced blocks and without inline code of four characters and more.
 
     An opening fence that is never closed, and a backtick without a partner within 200 characters, are plain
-    characters. Where all else has less than half the letters of the code, the code stays without its signs.
+    characters. Where the rest has less than half the letters of the code, the code is kept without its signs.
     """
     if "`" not in text:
         return text
@@ -60,10 +59,10 @@ def without_code(text: str) -> str:
 
 
 def without_paragraphs_of_code(text: str) -> str:
-    """Return *text* without each paragraph that is thick with the signs of code.
+    """Return *text* without paragraphs that have many signs of code.
 
-    Paragraphs stand between blank lines. Such a paragraph goes even where nothing else is left: unlike a fence, the
-    signs cannot be put around prose, only into it, where every reader sees them.
+    Paragraphs are separated by blank lines. Such a paragraph is removed even where the result is empty: unlike a fence,
+    the signs cannot be put around prose, only into it, where every reader sees them.
     """
     return "".join("" if _is_code(piece) else piece for piece in _PARAGRAPHS.split(text))
 
@@ -84,7 +83,7 @@ def _is_quoted(line: str) -> bool:
     if not signs:
         return False
     said = line[signs.end() :]
-    # Arrows and faces such as >.< or >:( begin with the sign too.
+    # Arrows and emoticons such as >.< or >:( also begin with the sign.
     return not said or said[0].isalnum() or said[0] in _OPENS_A_QUOTE
 
 

@@ -1,4 +1,4 @@
-"""The normalisation that training, export and scoring share."""
+"""The normalisation of texts in training, export and scoring."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from moderation.text.compatibility import dressed_letters
+from moderation.text.compatibility import styled_letters
 from moderation.text.confusables import folded
 from moderation.text.invisible import swept
 from moderation.text.marks import any_marks, capped, unstacked
@@ -30,46 +30,46 @@ _LONG_RUN = re.compile(r"([^a-zA-Z0-9\s])\1{3,}")
 _UNDERSCORES = re.compile(r"(?<=[\w.,;:!?)'\"])_+(?=[\w('\"])")
 _LEAST_UNDERSCORES = 5
 _NO_ASCII_LETTER = bytes(code for code in range(256) if not chr(code).isalpha() or code > 127)
-# Each round takes something away; no text is known that needs a third.
+# Each round removes something; no known text needs a third.
 _MOST_ROUNDS = 4
-# Drawn as a blank; between other braille it is one.
+# Displayed as a blank; between other braille characters it is a blank.
 _BRAILLE_BLANK = re.compile("(?<![\u2801-\u28ff\u2800])\u2800+(?![\u2801-\u28ff\u2800])")
 
 
 @dataclass(frozen=True)
 class Normalised:
-    """The form of a text that is tokenised, and what had been hidden in it."""
+    """The form of a text that is tokenised, and the counts of hidden characters."""
 
     text: str
     tampering: Tampering
 
 
 def normalise(text: str) -> str:
-    """Return the form of *text* that is tokenised; as `normalised`, without the counts."""
+    """Return the form of *text* that is tokenised; see `normalised`."""
     return normalised(text).text
 
 
 def normalised(text: str) -> Normalised:
-    """Return the prose that a reader sees in *text*, in one form, and how much was hidden in the text.
+    """Return the prose that a reader sees in *text*, in a canonical form, and the counts of hidden characters.
 
     In this order: lone surrogates become U+FFFD, a braille blank outside braille a blank; text stored backwards is
-    put in display order; invisible characters are removed unless they spell something; NFKC; stacked combining marks
-    are removed; a punctuation mark repeated four times or more is kept three times; entities and tags of HTML, links,
+    put in display order; invisible characters outside spelling are removed; NFKC; stacked combining marks are removed;
+    a punctuation mark repeated four times or more is kept three times; entities and tags of HTML, links,
     mentions, custom emoji, quoted lines, code, list and heading marks, emphasis, hashtags and emoji are removed;
     quotation marks become straight ones and dashes commas; letters of other scripts in Latin words become Latin;
-    white space is collapsed. Repeated letters stay: they are spelling. The time is linear in the length of *text*.
+    white space is collapsed. Repeated letters are kept, as spelling. Runs in time linear in the length of *text*.
     """
     if text.isascii():
         seen = swept(text)
         n_letters = len(seen.text.encode("ascii").translate(None, _NO_ASCII_LETTER))
         return Normalised(_masked(seen.text), Tampering(n_letters, invisible=seen.invisible))
     seen = swept(as_displayed(_BRAILLE_BLANK.sub(" ", _SURROGATES.sub("\ufffd", text))))
-    dressed = dressed_letters(seen.text)
+    dressed = styled_letters(seen.text)
     clean, marks = _composed(unstyled(seen.text))
     clean = without_overlays(clean)
     final, confusables = folded(_masked(clean))
     for _ in range(_MOST_ROUNDS):
-        # A mark changes hands when the letter before it is masked or replaced; so marks are counted and composed again.
+        # A mark combines with another letter when the letter before it is removed, so marks are composed again.
         if not any_marks(final):
             break
         before = final
@@ -85,11 +85,11 @@ def normalised(text: str) -> Normalised:
 
 
 def _composed(text: str) -> tuple[str, int]:
-    """NFKC without stacked marks, and without what NFKC or their absence made superfluous; the marks that went."""
+    """Return NFKC of *text* without stacked marks, and the number of removed marks."""
     dropped = 0
     for _ in range(_MOST_ROUNDS):
         text, cut = capped(text)
-        # A half-width voicing sign is a mark only in NFKC, so that a run can be too long once more.
+        # A half-width voicing sign becomes a mark in NFKC, so that a run can be too long again.
         text, cut_again = capped(unicodedata.normalize("NFKC", text))
         text, unneeded = unstacked(text)
         dropped += cut + cut_again + unneeded
@@ -101,7 +101,7 @@ def _composed(text: str) -> tuple[str, int]:
 
 
 def _masked(text: str) -> str:
-    """Return the prose in *text*; removing one thing can uncover another, so it is repeated until nothing changes."""
+    """Return the prose in *text*; repeats until the text is stable, because a removal can uncover further markup."""
     for _ in range(_MOST_ROUNDS):
         before, text = text, _masked_once(text)
         if text == before:
@@ -119,7 +119,7 @@ def _masked_once(text: str) -> str:
 
 
 def _with_blanks(text: str) -> str:
-    """Return *text* with blanks for underscores where these separate its words."""
+    """Return *text* with blanks in place of underscores where these separate its words."""
     if text.count("_") < max(_LEAST_UNDERSCORES, len(text.split()) - 1):
         return text
     return _UNDERSCORES.sub(" ", text)

@@ -1,4 +1,4 @@
-"""Text that is stored backwards and shown forwards."""
+"""Reorders text that is stored backwards and displayed forwards."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ import unicodedata
 
 from moderation.text.scripts import MARKS
 
-# From a right-to-left override to where its force ends; another control inside makes the order a matter of levels.
+# From a right-to-left override to its end; with another control inside, the order depends on embedding levels.
 _OVERRIDDEN = re.compile("\u202e([^\u202a-\u202e\u2066-\u2069\n\r\u2029]+)")
 _CLUSTER = re.compile(f".[{MARKS}]*", re.DOTALL)
 _MIRRORED = str.maketrans("()[]{}<>«»‹›", ")(][}{><»«›‹")
 
 
 def as_displayed(text: str) -> str:
-    """Return *text* with each run under a right-to-left override (U+202E) in the order in which it is shown.
+    """Return *text* with each run under a right-to-left override (U+202E) in its display order.
 
-    Runs with letters that are written from right to left anyway stay as they are; so do the override and what ends it,
-    for counting. Source: Unicode Standard Annex 9, rules X4 and L2 to L4. Takes linear time. Raises nothing.
+    Runs with letters of right-to-left scripts are not changed; the override and its end are kept for counting. Source:
+    Unicode Standard Annex 9, rules X4 and L2 to L4. Runs in linear time. Never raises.
     """
     return _OVERRIDDEN.sub(_shown, text)
 

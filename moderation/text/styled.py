@@ -22,10 +22,10 @@ def without_overlays(text: str) -> str:
 
 
 def unstyled(text: str) -> str:
-    """Return *text* with these letters as plain ones.
+    """Return *text* with styled letters as plain ones.
 
-    Regional indicators in pairs are flags and stay, unless other runs of them show that they spell words. Small
-    capitals are plain letters in words that are mostly written in them; phonetic transcriptions use single ones.
+    Regional indicators in pairs are flags and are kept, unless other runs of them spell words. Small capitals become
+    plain letters in words that mostly consist of them, because phonetic transcriptions use single ones.
     """
     if text.isascii():
         return text

@@ -1,4 +1,4 @@
-"""How far a text differs from what its reader sees."""
+"""Counts characters that make a text differ from what its reader sees."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Tampering:
-    """What was hidden in one text, as counts of characters; all zero but *letters* for genuine writing.
+    """Counts of hidden characters in one text; all but *letters* are zero for genuine text.
 
     Not counted: emoji with their joiners, selectors and tags, joiners that spell Persian or Indic words, direction
     marks in a text with right-to-left letters, soft hyphens, a byte order mark, one or two invisible characters
@@ -15,32 +15,32 @@ class Tampering:
     """
 
     letters: int = 0
-    """Letters of the text as it is read, before anything is masked: what the counts are to be compared with."""
+    """Number of letters of the displayed text, before masking; the reference for the other counts."""
     invisible: int = 0
     """Zero-width characters, variation selectors, fillers and control characters that were removed."""
     bidi_controls: int = 0
-    """Directional marks, embeddings, isolates and overrides where none is needed, and overrides anywhere."""
+    """Directional marks, embeddings and isolates where none is needed, and all overrides."""
     tags: int = 0
-    """Tag characters (U+E0000 to U+E007F) outside the flags that are spelled with them."""
+    """Tag characters (U+E0000 to U+E007F) outside flags."""
     compatibility_letters: int = 0
-    """Mathematical, enclosed and full-width letters that stood for Latin ones, in runs of two and more."""
+    """Mathematical, enclosed and full-width letters in place of Latin ones, in runs of two and more."""
     confusables: int = 0
-    """Letters of other scripts that stood for Latin ones."""
+    """Letters of other scripts in place of Latin ones."""
     marks: int = 0
-    """Combining marks that were stacked beyond what any language writes."""
+    """Combining marks stacked beyond the use of any language."""
 
     @property
     def altered(self) -> int:
-        """All characters that were put there to be misread, of every kind."""
+        """Number of altered characters of all kinds."""
         return sum(self._counts())
 
     @property
     def share(self) -> float:
-        """Altered characters per letter: 0 for an untouched text, above 1 where more is hidden than is read."""
+        """Altered characters per letter: 0 for an unaltered text, above 1 with more hidden than visible characters."""
         return self.altered / max(self.letters, 1)
 
     def in_words(self) -> str:
-        """Return a sentence for reviewers about what was found; empty for an untouched text."""
+        """Return a sentence for reviewers on the altered characters; empty for an unaltered text."""
         found = [f"{count} {what}" for count, what in zip(self._counts(), _IN_WORDS, strict=True) if count]
         return f"Hidden in the text: {', '.join(found)}." if found else ""
 

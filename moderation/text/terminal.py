@@ -1,4 +1,4 @@
-"""Strangers' text for a terminal or a log: every character that could act instead of being read is spelled out."""
+"""Makes untrusted text safe for a terminal or a log: control and format characters are escaped."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ _ACTING = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def visible(text: str) -> str:
-    """The text with such characters as `\\u{1b}`. For eyes, not for programs: a backslash stays as it is."""
+    """Return *text* with such characters as `\\u{1b}`. Not reversible, because a backslash is not escaped."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(f"\\u{{{ord(sign):x}}}" if unicodedata.category(sign) in _ACTING else sign for sign in text)
 
 
 def visible_lines(text: str) -> str:
-    """As `visible`, but line feeds stay line feeds."""
+    """Return `visible` text with unescaped line feeds."""
     return "\n".join(visible(line) for line in text.split("\n"))
 
 
 def shortened(text: str, width: int) -> str:
-    """As `visible`, at most `width` characters on one line."""
+    """Return `visible` text on one line, of at most *width* characters."""
     shown = visible(text[: width + 1])
     return shown if len(shown) <= width else shown[: width - 1] + "…"

@@ -1,1 +1,1 @@
-"""Trained models as files, from which `export` makes bundles."""
+"""Files of trained models, the input of `export`."""

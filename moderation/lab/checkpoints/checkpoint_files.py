@@ -1,4 +1,4 @@
-"""The checkpoint at which a run starts."""
+"""Checks the initial checkpoint of a run."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from moderation.lab.checkpoints.vocabulary import check_fits, tokenizer_in
 
 
 def tokenizer_of(checkpoint: Path) -> Tokenizer:
-    """Return the tokenizer of *checkpoint*. Raises InputError when it has none."""
+    """Return the tokenizer of *checkpoint*. Raises InputError when there is none."""
     return tokenizer_in(checkpoint / "tokenizer.json")
 
 
 def check_checkpoint(directory: Path) -> None:
-    """Raise InputError unless *directory* configures an encoder with room for every id of the tokenizer beside it."""
+    """Raise InputError unless *directory* has an encoder whose vocabulary covers every id of its tokenizer."""
     tokenizer = tokenizer_of(directory)
     try:
         config = AutoConfig.from_pretrained(str(directory), local_files_only=True)
@@ -29,9 +29,9 @@ def check_checkpoint(directory: Path) -> None:
 
 
 def no_encoder(directory: Path, error: Exception) -> InputError:
-    """Return the error for a directory that transformers refused with *error*."""
+    """Return the InputError for a directory that transformers cannot load."""
     return InputError(
-        f"{directory} holds no encoder that transformers can load ({error}); name a Hugging Face "
+        f"{directory} has no encoder that transformers can load ({error}); name a Hugging Face "
         "checkpoint directory of a BERT- or RoBERTa-like model."
     )
 
@@ -43,6 +43,6 @@ def _check_encoder_alone(config: Any, file: Path) -> None:
         or getattr(config, "is_decoder", False)
     ):
         raise InputError(
-            f"{file} configures a {config.model_type}, which is no encoder alone here; name the configuration of one, "
-            "such as a bert or a roberta, with is_decoder false."
+            f"{file} configures a {config.model_type} that is not encoder-only; name the configuration of an encoder, "
+            "such as bert or roberta, with is_decoder false."
         )

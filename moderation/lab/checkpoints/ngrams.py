@@ -1,4 +1,4 @@
-"""The fitted n-grams as a file, and as scikit-learn computes them."""
+"""Saves, loads and scores fitted n-grams, the latter with scikit-learn."""
 
 from __future__ import annotations
 
@@ -26,27 +26,27 @@ class NgramModel:
     """A logistic regression on the TF-IDF (sublinear TF, L2 norm) of n-grams of 2 to 5 characters or 1 or 2 words."""
 
     ngrams: NDArray[Any]
-    """What each n-gram is of, shorter n-grams first: code points, int32 of shape (n-grams, 5), zeros after the last; or
-    words, strings of shape (n-grams, 2), empty ones after the last."""
+    """The units of each n-gram, shorter n-grams first: code points, int32 of shape (n-grams, 5), padded with 0; or
+    words, strings of shape (n-grams, 2), padded with ""."""
     idf: NDArray[np.float32]  # (n-grams,)
     weights: NDArray[np.float32]  # (n-grams,)
     bias: float
     max_characters: int
-    """The longest piece of text that it was fitted on."""
+    """Length of the longest text that it was fitted on."""
 
     @property
     def unit(self) -> NgramUnit:
-        """What the n-grams are of."""
+        """The unit of the n-grams."""
         return "words" if self.ngrams.dtype.kind == "U" else "characters"
 
     def lengths(self) -> NDArray[np.int64]:
-        """Return how many units each n-gram has, shape (n-grams,)."""
+        """Return the number of units of each n-gram, shape (n-grams,)."""
         nothing = self.ngrams.dtype.type()  # 0 or ""
         lengths: NDArray[np.int64] = np.sum(self.ngrams != nothing, axis=1)
         return lengths
 
     def logits(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Return one logit for each normalised text, from scikit-learn's own counts; 10⁵ characters a second or so."""
+        """Return one logit for each normalised text, from the counts of scikit-learn; about 10⁵ characters a second."""
         lengths = self.lengths()
         counter = CountVectorizer(
             analyzer="char" if self.unit == "characters" else "word",
@@ -68,7 +68,7 @@ class NgramModel:
 
 
 def save_ngrams(model: NgramModel, folder: Path) -> Path:
-    """Write *model* into *folder*, in one step, and return the file."""
+    """Write *model* into *folder* atomically and return the file."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NGRAMS_FILE
     fresh = path.with_name(f"{path.name}.new")
@@ -79,14 +79,14 @@ def save_ngrams(model: NgramModel, folder: Path) -> Path:
 
 
 def load_ngrams(folder: Path) -> NgramModel:
-    """Return the model that a training run left in *folder*. Raises InputError where there is none."""
+    """Return the model that a training run wrote into *folder*. Raises InputError where there is none."""
     path = folder / NGRAMS_FILE
     try:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as kept:
             content = {field.name: kept[field.name] for field in fields(NgramModel)}
     except (OSError, ValueError, KeyError, EOFError, BadZipFile) as error:
         raise InputError(
-            f"{path} is no file of fitted n-grams ({error}); name a folder that "
+            f"{path} is not a file of fitted n-grams ({error}); name a directory that "
             "`moderation detector train --kind ngrams` or `--kind words` wrote."
         ) from error
     whole = {"bias": float(content["bias"]), "max_characters": int(content["max_characters"])}

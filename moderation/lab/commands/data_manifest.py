@@ -1,4 +1,4 @@
-"""The option by which a command reads other text data than those that the package names."""
+"""The option that replaces the data manifest of the package."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ import typer
 
 DataManifest = Annotated[
     Path | None,
-    typer.Option(help="JSON file with the SHA-256 of your own data files, in place of those that the package names."),
+    typer.Option(help="JSON file with the SHA-256 of your data files; default: the manifest of the package."),
 ]

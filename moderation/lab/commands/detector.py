@@ -19,12 +19,12 @@ app.command()(train)
 
 @app.command()
 def heldout(
-    data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst.")],
-    out: Annotated[Path, typer.Option(help="JSONL to write; keep it out of the repository.")],
-    per_stratum: Annotated[int, typer.Option(min=1, help="Texts of each source and label.")] = 400,
+    data: Annotated[Path, typer.Option(help="Directory with text_train.jsonl.zst.")],
+    out: Annotated[Path, typer.Option(help="JSONL file to write; keep it out of the repository.")],
+    per_stratum: Annotated[int, typer.Option(min=1, help="Maximum number of texts of each source and label.")] = 400,
     data_manifest: DataManifest = None,
 ) -> None:
-    """Write the slice of part A that no training step sees, for `moderation export --texts`."""
+    """Write the held-out slice of part A, which no training step uses, for `moderation export --texts`."""
     import json
 
     from moderation.lab.textdata.partition import load_partition
@@ -60,7 +60,7 @@ def compare(
         Path | None, typer.Option(help="Directory for finished fits, to continue from; default: beside --out.")
     ] = None,
     all_rows: Annotated[
-        bool, typer.Option("--all-rows", help="Also read rows whose licence forbids publishing weights.")
+        bool, typer.Option("--all-rows", help="Also use rows whose licence forbids published weights.")
     ] = False,
     start_from: Annotated[
         Path | None, typer.Option("--from", help="Encoder checkpoint to start from; default: MiniLM.")
@@ -100,18 +100,18 @@ def compare(
 
 @app.command()
 def evaluate(
-    data: Annotated[Path, typer.Option(help="Folder with text_train.jsonl.zst and text_dev.jsonl.zst.")],
+    data: Annotated[Path, typer.Option(help="Directory with text_train.jsonl.zst and text_dev.jsonl.zst.")],
     out: Annotated[Path, typer.Option(help="JSON file for the figures.")] = Path("detector-figures.json"),
     bundle: Annotated[
         Path | None, typer.Option(help="Directory of the detector bundle to evaluate; default: the shipped one.")
     ] = None,
     data_manifest: DataManifest = None,
     report: Annotated[
-        Path | None, typer.Option(help="HTML page to write with plots of the figures (beside --out).")
+        Path | None, typer.Option(help="HTML page with plots of the figures; default: beside --out.")
     ] = None,
-    texts: Annotated[int, typer.Option(min=1, help="Texts of each source and label at most.")] = 600,
+    texts: Annotated[int, typer.Option(min=1, help="Maximum number of texts of each source and label.")] = 600,
     changed_texts: Annotated[int, typer.Option(min=1, help="Texts of a source that are attacked or changed.")] = 60,
-    seed: Annotated[int, typer.Option(help="Chooses these texts and their changes.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed that selects these texts and their changes.")] = 0,
 ) -> None:
     """Evaluate a bundle on the dev files: groups of people first, then machine texts, sources, length and attacks.
 

@@ -51,11 +51,11 @@ def train(
     start_from: Annotated[
         Path | None, typer.Option("--from", help="Encoder checkpoint to start from; default: MiniLM.")
     ] = None,
-    steps: Annotated[int, typer.Option(min=1, help="Steps of the whole run.")] = 2000,
-    batch_texts: Annotated[int, typer.Option(min=2, help="Texts in a step.")] = 64,
+    steps: Annotated[int, typer.Option(min=1, help="Number of steps of the run.")] = 2000,
+    batch_texts: Annotated[int, typer.Option(min=2, help="Number of texts in a step.")] = 64,
     learning_rate: Annotated[float, typer.Option(min=0.0, help="Highest learning rate.")] = 2e-4,
     attacked_share: Annotated[
-        float, typer.Option(min=0.0, max=1.0, help="Share of the texts that are read after an attack.")
+        float, typer.Option(min=0.0, max=1.0, help="Share of the texts that are used after an attack.")
     ] = 0.25,
     hard_negative_share: Annotated[
         float, typer.Option(min=0.0, max=1.0, help="Share of the human draws taken from human texts with high scores.")
@@ -64,7 +64,7 @@ def train(
         int, typer.Option(min=0, help="Step of the first search for such texts; may be set when a run is continued.")
     ] = 0,
     all_rows: Annotated[
-        bool, typer.Option("--all-rows", help="Also read rows whose licence forbids publishing weights.")
+        bool, typer.Option("--all-rows", help="Also use rows whose licence forbids published weights.")
     ] = False,
     bf16: Bf16 = False,
     seed: Annotated[
@@ -79,9 +79,7 @@ def train(
     Example:  moderation detector train --data DIR --out encoder-run --steps 1100
     """
     if kind in _NGRAM_UNITS:
-        given = [option for name, option in _ENCODER_OPTIONS.items() if was_given(context, name)]
-        if given:
-            raise SettingsError(f"{', '.join(given)} has no effect with --kind {kind}; leave it out.")
+        _refuse_encoder_options(context, kind)
         _train_ngrams(data, out, _NGRAM_UNITS[kind], seed, all_rows=all_rows, data_manifest=data_manifest)
         return
     if kind != "encoder":
@@ -90,8 +88,8 @@ def train(
         raise SettingsError("--hard-negative-from has no effect without a --hard-negative-share above 0.")
     try:
         from moderation.lab.checkpoints.minilm import minilm_directory
-        from moderation.lab.detector.loop import TrainingPlan
         from moderation.lab.detector.loop import train as run
+        from moderation.lab.detector.plans import TrainingPlan
     except ImportError as error:
         raise SettingsError(NEEDS_EXPORT) from error
     computing = device_with(threads, device)
@@ -110,21 +108,27 @@ def train(
         run(data, out, start_from or minilm_directory(), plan, computing, data_manifest)
 
 
+def _refuse_encoder_options(context: typer.Context, kind: str) -> None:
+    given = [option for name, option in _ENCODER_OPTIONS.items() if was_given(context, name)]
+    if given:
+        raise SettingsError(f"{', '.join(given)} has no effect with --kind {kind}; remove it.")
+
+
 def device_with(threads: int, device: str) -> torch.device:
-    """Return the device to compute on, after setting how many threads the CPU may take. Raises SettingsError."""
+    """Set the number of CPU threads and return the device to compute on. Raises SettingsError."""
     import torch
 
     if device not in ("cpu", "cuda"):
         raise SettingsError(f"--device must be cpu or cuda, got {device!r}.")
     if device == "cuda" and not torch.cuda.is_available():
-        raise SettingsError("No CUDA device was found; leave --device out to compute on the CPU.")
+        raise SettingsError("No CUDA device was found; remove --device to compute on the CPU.")
     if threads:
         torch.set_num_threads(threads)
     return torch.device(device)
 
 
 def was_given(context: typer.Context, name: str) -> bool:
-    """Return whether the user gave the option of that parameter, also where it equals the default."""
+    """Return whether the option of the parameter *name* was given, also where it equals the default."""
     source = context.get_parameter_source(name)
     return source is not None and source.name == "COMMANDLINE"
 

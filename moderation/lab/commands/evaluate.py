@@ -1,4 +1,4 @@
-"""`moderation evaluate`: what a risk bundle catches at which false-positive rate, on simulated accounts."""
+"""`moderation evaluate`: true-positive rates of a risk bundle at stated false-positive rates, on simulated accounts."""
 
 from __future__ import annotations
 
@@ -11,24 +11,26 @@ from moderation.lab.commands.data_manifest import DataManifest
 
 
 def evaluate_command(
-    data: Annotated[Path | None, typer.Option(help="folder with the text data")] = None,
+    data: Annotated[Path | None, typer.Option(help="Directory with the text data.")] = None,
     texts: Annotated[
-        Path | None, typer.Option(help="instead: JSON lines of texts with id, label, source, group, text")
+        Path | None, typer.Option(help="Instead of --data: JSON lines with id, label, source, group and text.")
     ] = None,
     bundle: Annotated[
-        Path | None, typer.Option(help="risk bundle; default: the one that ships with the detector")
+        Path | None, typer.Option(help="Directory of a risk bundle; default: the one shipped with the detector.")
     ] = None,
     detector: Annotated[
-        Path | None, typer.Option(help="directory of a detector bundle; default: the shipped one")
+        Path | None, typer.Option(help="Directory of a detector bundle; default: the shipped one.")
     ] = None,
-    out: Annotated[Path | None, typer.Option(help="where the figures go as JSON")] = None,
-    small: Annotated[bool, typer.Option("--small", help="a small simulation: seconds, and wide intervals")] = False,
+    out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
+    small: Annotated[
+        bool, typer.Option("--small", help="Run a small simulation: seconds, with wide intervals.")
+    ] = False,
     data_manifest: DataManifest = None,
 ) -> None:
     """Print true-positive rates at account-level false-positive rates of 1e-2, 1e-3 and 1e-4.
 
-    For content only, metadata only and both, gated and ungated, by strength of campaign and for a family never
-    trained on; then with each planted signature removed. Accounts, parameters and texts are new to the bundle.
+    For content only, metadata only and both, gated and ungated, by strength of campaign and for a family excluded
+    from training; then with each planted signature removed. No account, parameter or text was used in training.
     Every figure has its n and interval, or reads "not supported".
 
     Example:  moderation evaluate --data DIR --out figures.json
@@ -48,7 +50,7 @@ def evaluate_command(
     from moderation.risk import load_risk
 
     if out is not None and not out.parent.is_dir():
-        raise InputError(f"There is no folder {out.parent} for the figures; make it, or give another --out.")
+        raise InputError(f"The directory {out.parent} of --out does not exist; create it, or give another --out.")
     loaded = load_detector(detector)
     model = load_risk(bundle, detector_hash=loaded.manifest_hash)
     read = load_risk_texts(data, texts, data_manifest)
@@ -59,4 +61,4 @@ def evaluate_command(
         try:
             out.write_text(json.dumps(as_json(found, model), indent=1) + "\n", encoding="utf-8")
         except OSError as error:
-            raise InputError(f"Cannot write {out}: {error.strerror}. Name a file in a folder that exists.") from None
+            raise InputError(f"Cannot write {out}: {error.strerror}. Name a file in a directory that exists.") from None

@@ -1,4 +1,4 @@
-"""`moderation simulate`: a platform's event stream, with the truth in a file of its own."""
+"""`moderation simulate`: write the event stream of a simulated platform, and the truth to a separate file."""
 
 from __future__ import annotations
 
@@ -11,24 +11,31 @@ from moderation.lab.commands.data_manifest import DataManifest
 
 
 def simulate_command(
-    output: Annotated[Path, typer.Option("-o", "--output", help="where the events go, as JSON lines")],
+    output: Annotated[Path, typer.Option("-o", "--output", help="File for the events, as JSON lines.")],
     texts: Annotated[
-        Path | None, typer.Option(help="JSON lines of texts with id, label (1 machine), source, group, text")
+        Path | None, typer.Option(help="JSON lines with id, label (1: machine), source, group and text.")
     ] = None,
-    data: Annotated[Path | None, typer.Option(help="instead: folder with the text data (its evaluation part)")] = None,
-    accounts: Annotated[int, typer.Option(help="how many accounts, campaigns included")] = 1000,
-    days: Annotated[int, typer.Option(help="over how many days they post")] = 14,
-    seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same events")] = 1,
-    labels: Annotated[Path | None, typer.Option(help="where the truth about the accounts goes")] = None,
-    campaign_share: Annotated[float, typer.Option(help="share of accounts in campaigns")] = 0.1,
-    unseen_share: Annotated[float, typer.Option(help="of those, in the family nothing is trained on")] = 0.15,
-    held_out: Annotated[bool, typer.Option("--held-out", help="use the ranges kept for evaluation")] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="Instead of --texts: directory with the text data (its evaluation part).")
+    ] = None,
+    accounts: Annotated[int, typer.Option(help="Number of accounts, campaigns included.")] = 1000,
+    days: Annotated[int, typer.Option(help="Number of days in which they post.")] = 14,
+    seed: Annotated[int, typer.Option(min=0, help="Seed; the same seed gives the same events.")] = 1,
+    labels: Annotated[Path | None, typer.Option(help="File for the truth about the accounts.")] = None,
+    campaign_share: Annotated[float, typer.Option(help="Share of the accounts that belong to campaigns.")] = 0.1,
+    unseen_share: Annotated[
+        float, typer.Option(help="Share of these in the family that is excluded from training.")
+    ] = 0.15,
+    held_out: Annotated[
+        bool, typer.Option("--held-out", help="Use the parameter ranges held out for evaluation.")
+    ] = False,
     data_manifest: DataManifest = None,
 ) -> None:
-    """Write a simulated platform's posts, follows, deletions and labels in event-time order.
+    """Write the posts, follows, deletions and labels of a simulated platform in event-time order.
 
-    People of many kinds, look-alikes (campus, carrier NAT, dictation, templates, schedulers, a fan cluster) and
-    campaigns of three strengths. The events do not show which is which; --labels FILE writes it.
+    The platform has ordinary users of many kinds, users who resemble campaigns (campus, carrier NAT, dictation,
+    templates, schedulers, a fan cluster) and campaigns of three strengths. The truth is not part of the events;
+    --labels FILE writes it.
 
     Example:  moderation simulate --texts texts.jsonl --accounts 500 -o events.jsonl --labels truth.jsonl
 
@@ -59,7 +66,7 @@ def simulate_command(
             with labels.open("w", encoding="utf-8") as out:
                 write_truth(platform.truth, out)
     except OSError as error:
-        why = f"Cannot write {error.filename}: {error.strerror}. Name a file in a folder that exists."
+        why = f"Cannot write {error.filename}: {error.strerror}. Name a file in a directory that exists."
         raise InputError(why) from None
     campaigns = sum(not truth.genuine for truth in platform.truth)
     Console(stderr=True).print(f"{count} events of {accounts} accounts, {campaigns} of them in campaigns: {output}")

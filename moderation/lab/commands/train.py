@@ -1,4 +1,4 @@
-"""`moderation train`: from texts and a detector to a risk bundle with its certificate."""
+"""`moderation train`: train and certify a risk bundle from texts and a detector."""
 
 from __future__ import annotations
 
@@ -11,22 +11,26 @@ from moderation.lab.commands.data_manifest import DataManifest
 
 
 def train_command(
-    out: Annotated[Path, typer.Option("--out", help="directory for the risk bundle")],
-    data: Annotated[Path | None, typer.Option(help="folder with the text data")] = None,
+    out: Annotated[Path, typer.Option("--out", help="Directory for the risk bundle.")],
+    data: Annotated[Path | None, typer.Option(help="Directory with the text data.")] = None,
     texts: Annotated[
-        Path | None, typer.Option(help="instead: JSON lines of texts with id, label, source, group, text")
+        Path | None, typer.Option(help="Instead of --data: JSON lines with id, label, source, group and text.")
     ] = None,
     detector: Annotated[
-        Path | None, typer.Option(help="directory of a detector bundle; default: the shipped one")
+        Path | None, typer.Option(help="Directory of a detector bundle; default: the shipped one.")
     ] = None,
-    small: Annotated[bool, typer.Option("--small", help="a small simulation: seconds, and no certificate")] = False,
-    seed: Annotated[int | None, typer.Option(min=0, help="another seed than the recipe's")] = None,
+    small: Annotated[
+        bool, typer.Option("--small", help="Run a small simulation: seconds, without a supported certificate.")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option(min=0, help="Seed of the simulation; default: that of the recipe.")
+    ] = None,
     data_manifest: DataManifest = None,
 ) -> None:
     """Train a risk model on simulated accounts that write the given texts, and certify it.
 
-    Simulates four platforms that share no account, address or text: one to train on, one to choose on, one to set
-    the threshold and one to certify. The texts must be new to the detector.
+    Simulates four platforms that share no account, address or text: one for training, one for model selection, one
+    for the threshold and one for the certificate. The texts must not be training texts of the detector.
 
     Example:  moderation train --data DIR --out my-risk-bundle
 

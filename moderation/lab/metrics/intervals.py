@@ -1,4 +1,4 @@
-"""Figures with their n, groups and a bootstrap interval over whole groups, or "not supported"."""
+"""Computes figures with n, number of groups and a bootstrap interval over groups, or "not supported"."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from numpy.typing import NDArray
 
 _RESAMPLES = 500
 LEAST_GROUPS = 20
-# A threshold at a false-positive rate is read from at least this many human texts above it, on average.
+# A threshold at a false-positive rate needs at least this many human texts above it, on average.
 LEAST_EXPECTED_ABOVE = 5.0
 
 Scores = NDArray[np.floating]
 
 
 def weighted_auroc(scores: Scores, labels: NDArray[np.int64], weights: Scores) -> float:
-    """Return the AUROC where a text counts *weights* times; ties count half."""
+    """Return the AUROC with *weights*, shape (texts,); ties count half."""
     _, place = np.unique(scores, return_inverse=True)
     human = np.bincount(place, weights * (labels == 0))
     machine = np.bincount(place, weights * (labels == 1))
@@ -27,7 +27,7 @@ def weighted_auroc(scores: Scores, labels: NDArray[np.int64], weights: Scores) -
 
 
 def weighted_tpr(scores: Scores, labels: NDArray[np.int64], weights: Scores, fpr: float) -> float:
-    """Return the weighted share of machine texts strictly above the lowest threshold that keeps *fpr* on humans."""
+    """Return the weighted share of machine texts strictly above the lowest threshold with *fpr* at most on humans."""
     values, place = np.unique(scores, return_inverse=True)
     human = np.bincount(place, weights * (labels == 0), len(values))
     machine = np.bincount(place, weights * (labels == 1), len(values))
@@ -68,9 +68,9 @@ def figures_of(scores: Scores, labels: NDArray[np.int64], groups: Sequence[str],
 
 
 def resampled_weights(member: NDArray[np.intp], groups: int, seed: int) -> list[Scores]:
-    """Return for each resample of whole groups how often every text counts; none where there are too few groups.
+    """Return for each resample of groups the weight of every text; an empty list where there are too few groups.
 
-    *member* gives each text's group as a number below *groups*.
+    *member* is the group of each text, as a number below *groups*; shape (texts,).
     """
     rng = np.random.default_rng(seed)
     return [

@@ -1,4 +1,4 @@
-"""A share with its n and a 95 % interval that knows that texts of one group are alike."""
+"""Computes a share with its n and a 95 % interval that takes groups of similar texts into account."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from moderation.lab.metrics.intervals import LEAST_GROUPS, resampled_weights
 from moderation.risk.clopper_pearson import interval
 
 INTERVAL_METHOD = (
-    "95 %, Clopper-Pearson where every text is a group of its own; otherwise a bootstrap over whole groups, never "
-    f"narrower than Clopper-Pearson; not supported below {LEAST_GROUPS} groups"
+    "95 %, Clopper-Pearson where every text is a separate group; otherwise a bootstrap over groups, never narrower "
+    f"than Clopper-Pearson; not supported below {LEAST_GROUPS} groups"
 )
 
 
 def share_of(hits: NDArray[np.bool_], groups: Sequence[str] | NDArray[np.str_], seed: int = 0) -> dict[str, Any]:
     """Return n, groups, the share of *hits* and its interval by INTERVAL_METHOD; there must be at least one text.
 
-    The bootstrap alone would call a share of nought certain, Clopper-Pearson alone would take texts of one author
-    for independent.
+    The bootstrap alone gives an interval of width zero for a share of 0; Clopper-Pearson alone treats texts of one
+    author as independent.
     """
     names, member = np.unique(np.asarray(groups), return_inverse=True)
     result: dict[str, Any] = {"n": len(hits), "groups": len(names), "share": round(float(hits.mean()), 4)}

@@ -1,4 +1,4 @@
-"""Which accounts speak alike: a bot and the person it imitates must not be split."""
+"""Clusters accounts with similar words, because a bot and the person it imitates must not be split."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def words_of(text: str) -> set[str]:
 
 
 def imitation_clusters(words: Mapping[str, Counter[str]], machines: set[str]) -> dict[str, str]:
-    """Return for each account the name of its cluster: each bot with the accounts whose words it shares most.
+    """Return the name of the cluster of each account: each bot is joined with the accounts of the most similar words.
 
-    *words* counts, per account, the posts that contain a word. A bot is joined to its nearest account by TF-IDF
-    cosine, and to every person at least 0.8 times as near (some bots imitate two people).
+    *words* counts, per account, the posts that contain a word. A bot is joined to the account of the highest TF-IDF
+    cosine, and to every human account of at least 0.8 times that cosine (some bots imitate two people).
     """
     vectors = _tf_idf(words)
     clusters = UnionFind(vectors)

@@ -1,4 +1,4 @@
-"""Which files the text data are, and what is known of their sources."""
+"""The data manifest: the files of the text data, and the properties of their sources."""
 
 from __future__ import annotations
 
@@ -24,10 +24,10 @@ class Source(_Entry):
     register_name: str = Field("unknown", alias="register")
     """The kind of writing, such as tweet or news. Training balances labels within a register."""
     groups: Literal["clusters", "tasks", "imitators"] = "clusters"
-    """What a row's group is: texts that stay together; a task, which does not identify the author; an account, some of
-    which imitate others."""
+    """Meaning of the group of a row: texts that stay together; a task, which does not identify the author; an account,
+    which may imitate others."""
     groups_of: str | None = None
-    """Another source, whose groups the groups of this one belong to."""
+    """Another source with the same groups."""
 
 
 class DataManifest(_Entry):
@@ -39,10 +39,10 @@ class DataManifest(_Entry):
     dev: tuple[str, ...] = ("text_dev.jsonl.zst",)
     sources: dict[str, Source] = Field(default_factory=dict)
     other_licence_trained: frozenset[str] = frozenset()
-    """Sources whose rows of the licence ``other`` are trained on, because their register has no other rows."""
+    """Sources whose rows of the licence ``other`` are used in training, because their register has no other rows."""
 
     def source(self, name: str) -> Source:
-        """Return what is known of a source; the defaults for one that is not listed."""
+        """Return the properties of a source; the defaults for one that is not listed."""
         return self.sources.get(name, Source())
 
     def permits_weights(self, source: str, licence: str) -> bool:
@@ -52,7 +52,7 @@ class DataManifest(_Entry):
         return licence != "other" or source in self.other_licence_trained
 
     def checked(self, data_dir: Path, name: str) -> Path:
-        """Return the path of the file *name*. Raises InputError unless it is the file that the manifest lists."""
+        """Return the path of the file *name*. Raises InputError unless its hash is that of the manifest."""
         path = data_dir / name
         try:
             found = sha256_of(path)
@@ -73,7 +73,7 @@ class DataManifest(_Entry):
 def read_data_manifest(path: Path | None = None) -> DataManifest:
     """Return the manifest in the file *path*, by default that of the data of the shipped detector.
 
-    Raises InputError for a file that is no data manifest.
+    Raises InputError for an invalid data manifest.
     """
     committed = resources.files(__package__).joinpath("data_manifest.json")
     try:

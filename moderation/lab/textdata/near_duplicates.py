@@ -1,4 +1,4 @@
-"""Which texts are nearly the same, by MinHash over word trigrams."""
+"""Clusters near-duplicate texts by MinHash over word trigrams."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def band_keys(text: str) -> tuple[int, ...]:
 
 
 def near_duplicate_clusters(keys: Sequence[Key], bands: Iterable[tuple[int, ...]]) -> dict[Key, Key]:
-    """Return for each key the first key of its cluster; keys that share a band belong together."""
+    """Return the first key of the cluster of each key; keys that share a band are in one cluster."""
     clusters = UnionFind()
     first_with: dict[int, Key] = {}
     for key, key_bands in zip(keys, bands, strict=True):

@@ -1,7 +1,7 @@
-"""The partition of the training texts: part A trains the detector, part B everything about risk.
+"""Partitions the training texts: part A is for the detector, part B for the risk model.
 
-The detector never reads part B, so its scores there are those of unknown texts. Imports no torch: the risk models use
-this module too.
+The detector is not trained on part B, so that its scores there are those of unseen texts. This module does not import
+torch, because the training of risk models uses it.
 """
 
 from __future__ import annotations
@@ -29,8 +29,8 @@ def load_partition(data_dir: Path, part: Part, manifest_file: Path | None = None
     """Return the rows of the training files in *part*, the same on every machine, each with its cluster as group.
 
     A cluster (account with those it imitates, prompt, community, or near-duplicates) is in one part; B holds 30 % of
-    every source and label. Rows of B that are near duplicates of a row of A are left out. Raises InputError when the
-    data are missing or other than the manifest's.
+    every source and label. Rows of B that are near duplicates of a row of A are excluded. Raises InputError when the
+    data are missing or differ from the manifest.
     """
     manifest = read_data_manifest(manifest_file)
     rows = list(read_rows(data_dir, "train", manifest))
@@ -44,9 +44,9 @@ def load_partition(data_dir: Path, part: Part, manifest_file: Path | None = None
 
 
 def load_training_rows(data_dir: Path, manifest_file: Path | None = None, *, all_rows: bool = False) -> list[TextRow]:
-    """Return part A, with *all_rows* together with the rows whose licence forbids publishing weights.
+    """Return part A, with *all_rows* also the rows whose licence forbids published weights.
 
-    Raises InputError as `load_partition` does.
+    Raises InputError under the conditions of `load_partition`.
     """
     if all_rows:
         return _part_a_of_all_licences(data_dir, read_data_manifest(manifest_file))
@@ -54,7 +54,7 @@ def load_training_rows(data_dir: Path, manifest_file: Path | None = None, *, all
 
 
 def _part_a_of_all_licences(data_dir: Path, manifest: DataManifest) -> list[TextRow]:
-    """Part A as `load_partition` has it, and the other rows that no row of part B is related to."""
+    """Return part A of `load_partition`, and the other rows that share no cluster with part B."""
     rows = list(read_rows(data_dir, "train", manifest, all_licences=True))
     bands = [band_keys(row.text) for row in rows]
     permitted = [manifest.permits_weights(row.source, row.licence) for row in rows]
@@ -72,7 +72,7 @@ def _part_a_of_all_licences(data_dir: Path, manifest: DataManifest) -> list[Text
 
 
 def with_clusters(rows: Sequence[TextRow], bands: Iterable[tuple[int, ...]], manifest: DataManifest) -> list[TextRow]:
-    """Return the rows with their group replaced by the cluster that must stay together, never empty."""
+    """Return the rows with their group replaced by their cluster, which is never empty."""
     words: dict[str, Counter[str]] = defaultdict(Counter)
     machines = set()
     for row in rows:
@@ -101,9 +101,9 @@ def _cluster(row: TextRow, accounts: dict[str, str], duplicates: dict[str, str],
 
 
 def assign_parts(rows: Sequence[TextRow]) -> set[str]:
-    """Return the clusters of part B: both parts fill to their share of every source and label.
+    """Return the clusters of part B, so that both parts have their share of every source and label.
 
-    Largest clusters go first, those of one size in the order of their keyed hash.
+    Clusters are assigned from the largest to the smallest, those of one size in the order of their keyed hash.
     """
     strata: dict[str, Counter[tuple[str, int]]] = defaultdict(Counter)
     totals: Counter[tuple[str, int]] = Counter()

@@ -1,4 +1,4 @@
-"""Rows of the text data, read as a stream from files whose hashes are known."""
+"""Reads the rows of the text data as a stream, from files with known hashes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class TextRow:
     author: str = ""
     community: str = ""
     family: str = ""
-    """The family of the generator; empty where the data name none."""
+    """The family of the generator; empty where the data have none."""
     prompt_kind: str = ""
     second_language: bool = False
     first_language: str = ""
@@ -41,10 +41,10 @@ class TextRow:
 
 
 def read_rows(data_dir: Path, split: Split, manifest: DataManifest, *, all_licences: bool = False) -> Iterator[TextRow]:
-    """Yield the rows of the files of *split* whose licence permits weights to be published.
+    """Yield the rows of the files of *split* whose licence permits published weights.
 
     *all_licences* yields the others too, for measurements. The group is empty where the file has none. Raises
-    InputError when a file is missing, unreadable or not the one that the manifest lists.
+    InputError when a file is missing, unreadable or differs from the manifest.
     """
     seen: set[str] = set()
     for name in manifest.train if split == "train" else manifest.dev:
@@ -68,9 +68,9 @@ def read_rows(data_dir: Path, split: Split, manifest: DataManifest, *, all_licen
 def _row(row: dict[str, Any], manifest: DataManifest) -> TextRow:
     label, source = row["label"], str(row["source"])
     if not isinstance(label, int) or isinstance(label, bool) or label not in (0, 1):
-        raise ValueError(f"its label is {label!r}, not 0 (human) or 1 (machine)")
+        raise ValueError(f"label must be 0 (human) or 1 (machine), got {label!r}")
     if not source:
-        raise ValueError("its source is empty")
+        raise ValueError("source is empty")
     return TextRow(
         id=str(row["id"]),
         source=source,

@@ -117,8 +117,8 @@ def test_it_says_in_words_what_runs_where(bundle: Path, detector: Detector) -> N
         (lambda manifest: manifest["ngrams"].update(weight_ngrams=-1.0), "weight_ngrams"),
         (lambda manifest: manifest["ngrams"].update(offset=math.nan), "offset"),
         (lambda manifest: manifest["ngrams"].update(max_characters=0), "max_characters"),
-        (lambda manifest: manifest["files"].pop("ngrams.onnx"), "gives no hash"),
-        (lambda manifest: manifest["probes"].clear(), "unproved"),
+        (lambda manifest: manifest["files"].pop("ngrams.onnx"), "has no hash of"),
+        (lambda manifest: manifest["probes"].clear(), "lacks probe texts of a label"),
         (
             lambda manifest: [probe.update(label=1 - probe["label"]) for probe in manifest["probes"]],
             "contradict the polarity",

@@ -107,7 +107,7 @@ def test_a_text_mostly_in_letters_that_the_bundle_does_not_read_is_never_compute
         assert score.abstained == why
         assert math.isnan(score.logit) == math.isnan(score.probability) == (why is not None)
     assert reader.sections == (why is None)
-    assert "reads Latin letters alone" in detector.describe()
+    assert "scores Latin letters only" in detector.describe()
 
 
 def test_a_bundle_that_names_no_scripts_reads_every_one() -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from moderation.detector import load_detector
 from moderation.detector.onnx_detector import OnnxDetector
-from moderation.detector.remembered import RememberedScores
+from moderation.detector.remembered import ScoreCache
 from moderation.detector.scores import RawScore, SectionScore
 from moderation.detector.sections import Section
 from moderation.detector.shipped import SHIPPED
@@ -63,17 +63,17 @@ def _score(sections: int) -> RawScore:
 
 
 def test_the_longest_unused_is_forgotten_first() -> None:
-    remembered = RememberedScores(2)
+    cache = ScoreCache(2)
     for key in (b"a", b"b"):
-        remembered.remember(key, _score(1))
-    assert remembered.of(b"a") is not None
-    remembered.remember(b"c", _score(1))
-    assert remembered.of(b"b") is None
-    assert remembered.of(b"a") is not None
-    assert remembered.of(b"c") is not None
+        cache.put(key, _score(1))
+    assert cache.get(b"a") is not None
+    cache.put(b"c", _score(1))
+    assert cache.get(b"b") is None
+    assert cache.get(b"a") is not None
+    assert cache.get(b"c") is not None
 
 
 def test_a_text_of_many_sections_is_not_kept() -> None:
-    remembered = RememberedScores(2)
-    remembered.remember(b"long", _score(150))
-    assert remembered.of(b"long") is None
+    cache = ScoreCache(2)
+    cache.put(b"long", _score(150))
+    assert cache.get(b"long") is None

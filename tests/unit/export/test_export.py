@@ -193,14 +193,14 @@ def test_a_checkpoint_of_the_wrong_kind_is_refused(roberta: Path, tmp_path: Path
     copy = Path(shutil.copytree(roberta, tmp_path / "copy"))
     config = json.loads((copy / "config.json").read_text(encoding="utf-8"))
     (copy / "config.json").write_text(json.dumps(config | {"architectures": ["RobertaForMaskedLM"]}), encoding="utf-8")
-    with pytest.raises(InputError, match="no sequence classifier"):
+    with pytest.raises(InputError, match="not a sequence classifier"):
         write_bundle(copy, tmp_path / "out", BundleOrder("wrong", ("fp32",)))
 
 
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"vocab_size": 200}, "vocabulary of 200, but its tokenizer gives ids up to 299"),
+        ({"vocab_size": 200}, "vocabulary of 200, but its tokenizer has ids up to 299"),
         ({"hidden_size": 64}, "cannot load"),
     ],
 )
@@ -228,8 +228,8 @@ def test_a_place_whose_parent_is_a_file_is_refused(roberta: Path, tmp_path: Path
 @pytest.mark.parametrize(
     ("file", "content", "said"),
     [
-        ("config.json", b"{", "is no model's configuration"),
-        ("config.json", b"[]", "is no model's configuration"),
+        ("config.json", b"{", "is not a model configuration"),
+        ("config.json", b"[]", "is not a model configuration"),
         ("model.safetensors", b"\xff" * 64, "damaged"),
         ("model.safetensors", b"", "damaged"),
     ],

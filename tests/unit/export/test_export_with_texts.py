@@ -210,7 +210,7 @@ def test_a_graph_that_is_not_what_pytorch_computes_is_refused(
         _reversed_head(lambda _fp32, _out: None)(path, path)
 
     monkeypatch.setattr(bundle_module, "write_graph", broken)
-    with pytest.raises(InputError, match=r"against PyTorch, more than 0\.001"):
+    with pytest.raises(InputError, match=r"from PyTorch, more than 0\.001"):
         write_bundle(roberta, tmp_path / "out", _order(roberta, precisions=("fp32",)))
 
 
@@ -218,7 +218,7 @@ def test_a_graph_that_is_not_what_pytorch_computes_is_refused(
 def test_two_thousandths_of_auroc_are_the_bound_in_either_direction(own: float, refused: bool) -> None:
     found = Parity(texts=1, largest_logit_difference=0, mean_logit_difference=0, auroc=own, auroc_of_fp32=0.9)
     if refused:
-        with pytest.raises(InputError, match=r"differ by more than 0\.002"):
+        with pytest.raises(InputError, match=r"a difference of more than 0\.002"):
             refuse_auroc_loss("int8", found)
     else:
         refuse_auroc_loss("int8", found)
@@ -258,5 +258,5 @@ def test_texts_are_read_with_what_is_known_of_them(tmp_path: Path) -> None:
 @pytest.mark.parametrize("line", ['{"text": "a"}', '{"text": "a", "label": 2}', "[]", "3", "{", '{"label": 1}'])
 def test_a_line_without_text_and_side_is_refused(tmp_path: Path, line: str) -> None:
     (tmp_path / "texts.jsonl").write_text(line, encoding="utf-8")
-    with pytest.raises(InputError, match="no JSONL file"):
+    with pytest.raises(InputError, match="not JSONL of text and label"):
         read_labelled_texts(tmp_path / "texts.jsonl")

@@ -199,7 +199,7 @@ def test_a_mean_without_held_out_texts_is_refused(roberta: Path, run: Path, tmp_
     order = BundleOrder("mean", ("fp32",), probes=roberta / "probes.json", ngrams=run)
     with pytest.raises(InputError, match="needs --texts"):
         write_bundle(roberta, tmp_path / "out", order)
-    with pytest.raises(InputError, match="need 50 texts of people and of machines"):
+    with pytest.raises(InputError, match="need 50 human and machine texts each"):
         write_bundle(roberta, tmp_path / "out", replace(order, texts=_texts(60)))
     assert not (tmp_path / "out").exists()
 
@@ -208,7 +208,7 @@ def test_ngrams_that_point_the_wrong_way_are_refused(roberta: Path, run: Path, t
     model = load_ngrams(run)
     save_ngrams(replace(model, weights=-model.weights), tmp_path / "wrong")
     order = BundleOrder("mean", ("fp32",), probes=roberta / "probes.json", texts=_texts(), ngrams=tmp_path / "wrong")
-    with pytest.raises(InputError, match="point the wrong way"):
+    with pytest.raises(InputError, match="AUROC of the n-grams is at most 0.5"):
         write_bundle(roberta, tmp_path / "out", order)
     alone = BundleOrder("alone", ("int8",), probes=write_probes(tmp_path / "probes.json"))
     with pytest.raises(InputError, match="probes contradict"):
@@ -223,7 +223,7 @@ def test_options_of_an_encoder_are_refused_for_ngrams_alone(run: Path, tmp_path:
 
 def test_a_folder_without_ngrams_is_no_part_of_a_bundle(roberta: Path, tmp_path: Path) -> None:
     order = BundleOrder("x", ("fp32",), probes=roberta / "probes.json", texts=_texts(), ngrams=tmp_path)
-    with pytest.raises(InputError, match="no file of fitted n-grams"):
+    with pytest.raises(InputError, match="not a file of fitted n-grams"):
         write_bundle(roberta, tmp_path / "out", order)
 
 

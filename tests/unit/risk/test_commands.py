@@ -16,7 +16,7 @@ from moderation.lab.commands.train import train_command
 
 @pytest.mark.parametrize(
     ("command", "out", "said"),
-    [(train_command, "file", "not a directory"), (evaluate_command, "nowhere/figures.json", "no folder")],
+    [(train_command, "file", "not a directory"), (evaluate_command, "nowhere/figures.json", "does not exist")],
 )
 def test_it_is_told_before_anything_is_read(command: Callable[..., None], out: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()

@@ -84,7 +84,7 @@ def test_of_ones_own_data_part_b_is_read_in_the_sources_with_both_labels(tmp_pat
 
 def test_a_manifest_is_refused_where_nothing_reads_it(tmp_path: Path) -> None:
     for read in (load_risk_texts, simulation_texts):
-        with pytest.raises(InputError, match="with --texts leave it out"):
+        with pytest.raises(InputError, match="remove it when you use --texts"):
             read(None, tmp_path / "texts.jsonl", tmp_path / "manifest.json")
 
 
@@ -100,7 +100,7 @@ def test_texts_are_asked_for_once_and_read_with_a_sentence(tmp_path: Path) -> No
     with pytest.raises(InputError, match="Cannot read the texts"):
         load_risk_texts(None, tmp_path / "none.jsonl")
     (tmp_path / "bad.jsonl").write_text('{"id": 1}\n', encoding="utf-8")
-    with pytest.raises(InputError, match=r"Line 1 of .* is no text"):
+    with pytest.raises(InputError, match=r"Line 1 of .* is not a valid text"):
         load_risk_texts(None, tmp_path / "bad.jsonl")
     (tmp_path / "few.jsonl").write_text('{"id": 1, "source": "a", "label": 0, "text": "x"}\n', encoding="utf-8")
     with pytest.raises(InputError, match="No group of texts is left"):

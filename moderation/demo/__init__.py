@@ -1,1 +1,1 @@
-"""The room where the sidecar is shown at work on a laptop: texts fetched, a platform simulated, everything replayed."""
+"""Demonstrates the sidecar on one computer: fetches texts, simulates a platform and replays its events."""

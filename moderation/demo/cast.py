@@ -1,4 +1,4 @@
-"""The texts of the demo: human texts, and those of a generator fitted on human texts that are not posted."""
+"""The texts of the demo: human texts, and texts of a generator fitted on human texts that are not posted."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from moderation.demo.generator import NgramWriter
 from moderation.lab.simulation import TextPool
 
 CORPUS_SHARE = 0.5
-"""Share of each source that the machines learn from; the rest is what people post."""
+"""Share of each source that the generator is fitted on; the rest is posted."""
 MACHINE_TEXTS = 400
-"""Different texts that the machines write in the manner of each source."""
+"""Number of different machine texts for each source."""
 
 
 def cast(people: Mapping[str, Sequence[str]], seed: int) -> TextPool:
-    """Return both sides' texts by source: a person's never occurs in the corpus of the machine that imitates it."""
+    """Return human and machine texts by source; no human text is in the corpus of the generator."""
     return TextPool(
         row
         for number, source in enumerate(sorted(people))

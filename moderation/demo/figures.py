@@ -1,4 +1,4 @@
-"""Hits and wrong flags per account, each with the sample it rests on."""
+"""Computes true and false positives per account, with their sample sizes."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from moderation.lab.simulation import Truth
 from moderation.risk.clopper_pearson import lower_bound, upper_bound
 
 ASIDE_RATE = 0.01
-"""Share of the accounts set aside that lies above each of the compared thresholds; a small sample allows none."""
+"""Share of the accounts set aside above each compared threshold."""
 
 
 @dataclass(frozen=True)
 class Share:
-    """How many of how many."""
+    """A count and its sample size."""
 
     count: int
     n: int
@@ -35,7 +35,7 @@ class Share:
 
 @dataclass(frozen=True)
 class Way:
-    """One way to decide and how it fared."""
+    """One compared score with its true and false positives."""
 
     name: str
     hits: Share
@@ -44,7 +44,7 @@ class Way:
 
 @dataclass(frozen=True)
 class CampaignFate:
-    """One campaign: its strength and how many of its accounts were flagged."""
+    """One campaign: its strength and the number of its flagged accounts."""
 
     name: str
     strength: str
@@ -54,28 +54,28 @@ class CampaignFate:
 
 @dataclass(frozen=True)
 class Figures:
-    """Everything that the demo says about right and wrong."""
+    """The figures that the demo prints."""
 
     ways: tuple[Way, ...]
     by_strength: Mapping[str, Share]
     look_alikes: Mapping[str, Share]
-    """Genuine accounts by kind, all of them, judged by what ships."""
+    """False positives of the shipped decision on all genuine accounts, by kind."""
     campaigns: tuple[CampaignFate, ...]
-    """The least caught first."""
+    """Campaigns, those with the lowest share of flagged accounts first."""
     set_aside: int
-    """Genuine accounts that set thresholds and are counted nowhere in `ways`."""
+    """Number of genuine accounts that set the thresholds; they are not counted in `ways`."""
 
 
 def set_aside(account_id: str) -> bool:
-    """Whether a genuine account serves for the thresholds: half of them, by a hash that knows only the name."""
+    """Return whether a genuine account is used for the thresholds: half of them, by a hash of the id."""
     return hashlib.sha256(f"set aside {account_id}".encode()).digest()[0] < 128
 
 
 def figures(truth: Iterable[Truth], peaks: Mapping[str, AccountPeaks]) -> Figures:
-    """Count over the accounts that posted.
+    """Return the figures over the accounts that posted.
 
-    Content alone, metadata alone and both flag above the value that `ASIDE_RATE` of the genuine accounts set aside
-    exceeded; beside them stands the decision that ships.
+    Content only, metadata only and both flag above the value that `ASIDE_RATE` of the genuine accounts set aside
+    exceed; the shipped decision is listed as well.
     """
     posted = [(one, peaks[one.account_id]) for one in truth if one.account_id in peaks]
     genuine = [(one, peak) for one, peak in posted if one.genuine]

@@ -1,4 +1,4 @@
-"""A machine that writes: word trigrams counted by NLTK, drawn at a low temperature, with steps back to bigrams."""
+"""Generates machine text from word trigrams counted by NLTK, at a low temperature, with bigrams as fallback."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from nltk.util import everygrams
 
 ORDER = 3
 SHARPNESS = 3.0
-"""Power of the counted frequencies (inverse temperature): likely words are preferred, as generators in use do."""
+"""Power of the counted frequencies (inverse temperature): likely words are preferred, as in current generators."""
 BACK_OFF = 0.4
 """Probability that a word is drawn from the bigram although the trigram is known: breaks long copied runs."""
 REPEATS = 2
-"""How often in a row a word may stand."""
+"""Maximum number of repetitions of a word in a row."""
 MIN_WORDS = 4
 MAX_WORDS = 45
 TRIES = 12
@@ -26,17 +26,17 @@ _SPACES_BEFORE = re.compile(r"\s+([.,;:!?%)\]]|n't\b|'(?:s|re|ve|ll|d|m)\b)")
 
 
 class NgramWriter:
-    """Writes sentences in the manner of a corpus; the same seed writes the same sentences on every machine."""
+    """Generates sentences similar to a corpus; the same seed gives the same sentences on every machine."""
 
     def __init__(self, corpus: Sequence[str]) -> None:
-        """Count the words of *corpus*, one text an item, at least one of them not empty."""
+        """Count the words of *corpus*, one text per item, at least one of them not empty."""
         padded = (list(pad_both_ends(words, ORDER)) for text in corpus if (words := text.split()))
         self._counts = NgramCounter(everygrams(sentence, max_len=ORDER) for sentence in padded)
         self._draws: dict[tuple[str, ...], tuple[list[str], list[float]]] = {}
         self._corpus = "\n".join(sorted({_plain(text) for text in corpus}))
 
     def write(self, count: int, seed: int) -> list[str]:
-        """Return up to *count* different texts, none of which stands in the corpus, also not within another text."""
+        """Return up to *count* different texts, none of which is part of a text of the corpus."""
         draw = random.Random(seed)  # noqa: S311  # text for a demo, nothing secret
         written: dict[str, None] = {}
         for words in islice(self._sentences(draw), count * TRIES):
@@ -65,7 +65,7 @@ class NgramWriter:
             context = (*context[1:], word)
 
     def _known(self, context: tuple[str, ...]) -> tuple[list[str], list[float]]:
-        """The words seen after *context* with cumulated weights; after a shorter one where it was never seen."""
+        """Return the words after *context* with cumulative weights; for an unknown context those of a shorter one."""
         found = self._draws.get(context)
         if found is None:
             seen = self._counts[context]
@@ -78,5 +78,5 @@ class NgramWriter:
 
 
 def _plain(text: str) -> str:
-    """Return the text without what a copy could differ in: case and spacing."""
+    """Return the text in lower case with normalised spacing, to detect copies."""
     return " ".join(_SPACES_BEFORE.sub(r"\1", text.lower()).split())

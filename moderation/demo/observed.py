@@ -1,4 +1,4 @@
-"""What a run concluded about each post, kept until it is counted."""
+"""Collects the assessments of a run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Observed:
     dead_letters: int = 0
 
     def take(self, outcome: Outcome) -> int:
-        """Keep what one batch led to; how many posts it held."""
+        """Store the assessments of one batch; return its number of posts."""
         found = [assessment for assessment in outcome.assessments if assessment is not None]
         self.assessments += found
         self.flags += outcome.effects.flags
@@ -31,12 +31,12 @@ class Observed:
 
 @dataclass(frozen=True)
 class AccountPeaks:
-    """An account's largest score of each kind over its posts; -inf where it never had one."""
+    """The largest score of each kind over the posts of an account; -inf without one."""
 
     content: float
     metadata: float
     both: float
-    """Largest risk among its posts for which the gate opens."""
+    """Largest risk among the posts for which the gate opens."""
     flagged: bool
     """Whether the sidecar flagged at least one of its posts."""
     posts: int
@@ -46,7 +46,7 @@ NOTHING = AccountPeaks(-np.inf, -np.inf, -np.inf, flagged=False, posts=0)
 
 
 def peaks_by_account(assessments: list[Assessment], risk: BundledRiskModel) -> dict[str, AccountPeaks]:
-    """Return each account's peaks: the detector's logit, the risk from metadata alone, and the gated risk of both."""
+    """Return the peaks of each account: logit of the detector, risk from metadata only, and gated risk of both."""
     known = [a for a in assessments if a.account_id is not None and a.features]
     if not known:
         return {}

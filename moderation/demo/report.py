@@ -1,4 +1,4 @@
-"""What the demo shows at its end: flags with their reasons, then figures with everything one needs to doubt them."""
+"""Prints the result of the demo: flags with their reasons, and figures with samples and intervals."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ LOOK_ALIKES = {
     "non_native": "writes in a second language",
     "newcomer": "new accounts",
 }
-"""What genuine accounts look like campaigns by; kinds that are not named here are ordinary."""
+"""The property by which a kind of genuine account resembles campaigns; other kinds are ordinary."""
 
 STRENGTHS = {
     "weak": "fresh accounts on shared hosting addresses, in one burst, typed by a script",
     "medium": "behind a few VPN exits, some days old, posts spread over days",
-    "strong": "one residential address per account, a human's rhythm replayed, no ring",
-    "hijacked": "grown accounts taken over: a family that the model was never trained on",
+    "strong": "one residential address per account, replayed human typing, no ring",
+    "hijacked": "established accounts taken over: a family excluded from training",
 }
 
 
 def print_flags(console: Console, flags: Iterable[FlagRaised], stored: int) -> None:
-    """Print the highest risk flag of each of the first accounts, with text, reasons and families."""
+    """Print the flag of highest risk of each of the first accounts, with text, reasons and families."""
     chosen = one_per_account(_varied(one_per_account(flags))[:SHOWN_FLAGS])
     table = Table(
         title=f"Flags for a person to judge ({len(chosen)} of {stored} in the review database)",
@@ -55,7 +55,7 @@ def print_flags(console: Console, flags: Iterable[FlagRaised], stored: int) -> N
 
 
 def one_per_account(flags: Iterable[FlagRaised]) -> list[FlagRaised]:
-    """Return each account's flag of highest risk, the highest first."""
+    """Return the flag of highest risk of each account, the highest first."""
     best: dict[str, FlagRaised] = {}
     for flag in sorted(flags, key=lambda flag: (-(flag.assessment.risk or 0.0), flag.assessment.post_id)):
         best.setdefault(flag.assessment.account_id or "", flag)
@@ -63,7 +63,7 @@ def one_per_account(flags: Iterable[FlagRaised]) -> list[FlagRaised]:
 
 
 def _varied(flags: list[FlagRaised]) -> list[FlagRaised]:
-    """Each agreement of families once before any of them a second time."""
+    """Return the flags in an order in which every combination of families comes once before any is repeated."""
     rounds: dict[tuple[str, ...], int] = {}
     keyed = []
     for flag in flags:
@@ -86,7 +86,7 @@ def _text_and_why(flag: FlagRaised) -> Text:
 
 
 def print_figures(console: Console, found: Figures) -> None:
-    """Print hits and wrong flags of each way to decide, who was wrongly flagged, and what was missed."""
+    """Print true and false positives of each compared score, false positives by kind, and missed campaigns."""
     table = Table(title="Accounts flagged at least once", title_justify="left")
     for column in ("decided by", "campaign accounts hit", "genuine accounts wrongly flagged", "at most (95 %)"):
         table.add_column(column, justify="left" if column == "decided by" else "right")
@@ -95,22 +95,22 @@ def print_figures(console: Console, found: Figures) -> None:
     console.print(table)
     console.print(
         f"The first three flag above the value (detector score, metadata risk, gated risk) that {ASIDE_RATE:.0%} of "
-        f"{found.set_aside} genuine accounts set aside for it exceeded; those are not counted above. “As shipped” uses "
-        "the bundle's own stricter threshold, in which these accounts had no part. “At most” is the one-sided 95 % "
-        "Clopper–Pearson bound."
+        f"{found.set_aside} genuine accounts set aside for it exceed; those are not counted above. “As shipped” uses "
+        "the stricter threshold of the bundle, which does not depend on these accounts. “At most” is the one-sided "
+        "95 % Clopper–Pearson bound."
     )
     _, metadata, both, _ = found.ways
     if both.hits.count <= metadata.hits.count:
         console.print(
-            "On these texts the detector adds no hit to what metadata find: it is weak on this kind of writer."
+            "On these texts the detector adds no hit to those of the metadata: it is weak on this kind of generator."
         )
     _print_strengths(console, found)
     _print_look_alikes(console, found)
     console.print(_missed(found.campaigns), style="bold")
     console.print(
-        "\nThe texts are people's and an n-gram generator's. Accounts, addresses, typing and follows are SIMULATED, by "
-        "the same simulator that the model was trained with, though in ranges kept apart from training. These figures "
-        "show that the parts work together. They are no platform's rates: yours come from your own genuine accounts."
+        "\nThe texts are human texts and texts of an n-gram generator. Accounts, addresses, typing and follows are "
+        "SIMULATED, by the simulator of the training, with parameter ranges held out from training. These figures show "
+        "that the parts work together. They are not the rates of a platform: measure yours on your genuine accounts."
     )
 
 
@@ -143,7 +143,7 @@ def _missed(campaigns: tuple[CampaignFate, ...]) -> str:
     missed = sum(1 for one in campaigns if one.flagged.count == 0)
     if fate.flagged.count == 0:
         return (
-            f"Missed altogether: {missed} of {len(campaigns)} campaigns. The largest of them is {fate.name} "
+            f"Missed completely: {missed} of {len(campaigns)} campaigns. The largest of them is {fate.name} "
             f"({fate.flagged.n} accounts, {fate.posts} posts): {how}."
         )
     return (

@@ -1,4 +1,4 @@
-"""Metadata features: how a post came to be, as of its event time."""
+"""Computes the metadata features of posts, as of their event time."""
 
 from moderation.features.catalogue import FEATURES, FEATURES_VERSION, Feature
 from moderation.features.extractor import FeatureExtractor, FeatureVector

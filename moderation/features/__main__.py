@@ -1,4 +1,4 @@
-"""`python -m moderation.features` prints docs/features.md from the list that the models are bound to."""
+"""Prints docs/features.md from the catalogue of features: `python -m moderation.features`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from moderation.features.catalogue import FEATURES, FEATURES_VERSION
 
 
 def as_markdown() -> str:
-    """The page docs/features.md; a test holds the committed page against it."""
+    """Return the page docs/features.md; a test compares the committed page with it."""
     lines = [
         "# Metadata features",
         "",
-        f"Version `{FEATURES_VERSION}`: the order and names below. A risk model names each feature that it reads and",
-        "its version, and is refused if one of them is missing or has another version. Every value is as of the post's",
-        "event time; what is not known is missing (NaN), never zero. Ways of entering text that leave no rhythm (input",
-        "method editors, dictation, assistive technology, an API), and texts that were pasted as a whole, have no",
-        "typing features. This page is printed by `python -m moderation.features`.",
+        f"Version `{FEATURES_VERSION}`: the order and names below. A risk bundle lists the features that it uses with",
+        "their versions, and is refused if one of them is missing or has another version. Every value is as of the",
+        "event time of the post; an unknown value is missing (NaN), never zero. Input methods without key intervals",
+        "(input method editors, dictation, assistive technology, an API) and completely pasted texts have no typing",
+        "features.",
+        "`python -m moderation.features` prints this page.",
         "",
         "| feature | family | unit | meaning |",
         "|---|---|---|---|",

@@ -1,4 +1,4 @@
-"""An account's age, size and pace."""
+"""Account features: age, size and posting rate."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ MOST_POSTS = 32
 
 
 def observe_account(windows: WindowStore, post: Post, account_id: str, at_ms: int) -> None:
-    """Take a post into its account's windows: by identity, and by time."""
+    """Add a post to the windows of its account: by identity, and by time."""
     windows.add(f"posts:{account_id}", post.post_id, at_ms)
     windows.add(f"times:{account_id}", f"{at_ms}:{post.post_id}", at_ms)
 
 
 def account_features(reading: Reading, post: Post) -> dict[str, float]:
-    """Profile figures as the platform sent them, and pace from the posts and deletions seen."""
+    """Return profile figures as sent by the platform, and posting rates from the observed posts and deletions."""
     found = _profile(post, post.account) if post.account is not None else {}
     if reading.known(HOUR_MS):
         found["account_posts_1h"] = reading.count(f"posts:{post.account_id}", HOUR_MS, post.post_id)
@@ -54,7 +54,10 @@ def _profile(post: Post, account: Account) -> dict[str, float]:
 
 
 def _interval_cv(members: set[str]) -> float:
-    """A post that was revised stands there twice and counts once, from the first of its times there."""
+    """Return the coefficient of variation of the times between posts.
+
+    A revised post has two members and counts once, at the first of its times.
+    """
     first_seen: dict[str, int] = {}
     for member in members:
         at_ms, _, post_id = member.partition(":")

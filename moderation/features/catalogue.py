@@ -1,4 +1,4 @@
-"""The ordered list of metadata features. A risk model binds each by name and version."""
+"""The ordered list of metadata features. A risk bundle refers to each by name and version."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Family = Literal["typing", "network", "graph", "account"]
 
 @dataclass(frozen=True)
 class Feature:
-    """One metadata feature: NaN wherever it is not known."""
+    """One metadata feature; its value is NaN where unknown."""
 
     name: str
     family: Family
     unit: str
     meaning: str
     version: int = 1
-    """Raised when the values of the feature change meaning; a model trained on another version is refused."""
+    """Increased when the meaning of the values changes; a model trained with another version is refused."""
 
 
 def _typing(name: str, unit: str, meaning: str) -> Feature:

@@ -1,4 +1,4 @@
-"""From events to feature vectors, as of event time: a vector reads nothing later than its post."""
+"""Computes feature vectors from events, as of event time: a vector depends on no later event than its post."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Seen = Literal["new", "same", "revision"]
 
 @dataclass(frozen=True)
 class FeatureVector:
-    """Metadata features of one post, shape (len(FEATURES),), NaN where unknown, with what they were read from."""
+    """Metadata features of one post, shape (len(FEATURES),), NaN where unknown, and the state they were read from."""
 
     values: NDArray[np.float64]
     graph_epoch: int | None
@@ -35,13 +35,13 @@ class FeatureVector:
 
 
 class FeatureExtractor:
-    """Takes events in their order and turns judgeable posts into vectors. Taking an event twice changes nothing."""
+    """Applies events in order and computes the vectors of judgeable posts. Applying an event twice has no effect."""
 
     def __init__(self, state: PlatformState) -> None:
         self._state = state
 
     def seen_before(self, post: Post) -> Seen:
-        """Whether this post came before within 24 hours: with the same text, or with another."""
+        """Return whether this post was observed within 24 hours, with the same text or with another."""
         at_ms = _time(post)
         hashes = Reading(self._state, at_ms, late=False).members(f"post:{post.post_id}", DAY_MS)
         if _text_of(post) in hashes:
@@ -49,7 +49,7 @@ class FeatureExtractor:
         return "revision" if hashes else "new"
 
     def observe(self, event: Event) -> None:
-        """Take an event into the state and nothing else. Labels never become features of what they label."""
+        """Apply an event to the state only. Labels are never features of their subject."""
         if isinstance(event, Post):
             if event.account_id is not None and event.at_ms is not None:
                 self._take(event, event.account_id, event.at_ms)
@@ -62,7 +62,7 @@ class FeatureExtractor:
             self._state.windows.add(f"deleted:{event.account_id}", event.post_id, event.at_ms)
 
     def extract(self, post: Post) -> FeatureVector:
-        """Take a judgeable post into the state, then read its vector. Raises ValueError for one that is not."""
+        """Apply a judgeable post to the state and return its vector. Raises ValueError for any other post."""
         at_ms = _time(post)
         late = self._state.is_late(at_ms)
         senders = self._take(post, post.account_id or "", at_ms)
@@ -81,7 +81,7 @@ class FeatureExtractor:
         return FeatureVector(values, epoch, current.address, current.device, known, self._degraded(reading))
 
     def _take(self, post: Post, account_id: str, at_ms: int) -> dict[str, Sender]:
-        """Take a post into the state; its sender by key id."""
+        """Apply a post to the state; return its sender by key id."""
         self._state.advance(at_ms)
         windows = self._state.windows
         windows.add(f"post:{post.post_id}", _text_of(post), at_ms)
@@ -111,5 +111,5 @@ def _time(post: Post) -> int:
 
 
 def _text_of(post: Post) -> str:
-    """Which text a post has, in half the bits of its hash: 2⁶⁴ tries to find two that share them."""
+    """Return half the bits of the hash of the text: 2⁶⁴ trials are needed for a collision."""
     return post.content_hash[:TEXT_DIGITS]

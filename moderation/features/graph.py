@@ -1,4 +1,4 @@
-"""Where an account stands among those who follow each other."""
+"""Follow-graph features of an account."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from moderation.state import PlatformState
 
 
 def graph_features(state: PlatformState, post: Post, at_ms: int, *, late: bool) -> tuple[dict[str, float], int | None]:
-    """Graph features and the epoch whose closed graph was read (None: none yet).
+    """Return the graph features and the epoch of the closed graph that was read (None: none yet).
 
-    Degrees and reciprocity as of now; the others from the graph as closed two epochs before the post's. Empty where
-    the platform sends no follow events, or where those of the past are lost: zero would be a guess. A late post has
-    none either: the follows of now may be later than the post.
+    Degrees and reciprocity are current; the others come from the graph closed two epochs before that of the post. Empty
+    where the platform sends no follow events, or where past ones are lost, because zero would be a guess; empty for a
+    late post, because current follows may be later than the post.
     """
     account = post.account_id
     if account is None or late or not state.follows.known or state.graph_lost:

@@ -1,4 +1,4 @@
-"""How many share an address or a device, and whether that is unusual for such a network."""
+"""Network features: how many accounts share an address or a device, compared with the kind of network."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from moderation.state import Keyring, WindowStore
 
 NEW_ACCOUNT_DAYS = 7
 USUAL_ACCOUNTS = {"residential": 3.0, "mobile": 200.0, "campus": 500.0, "vpn": 100.0, "hosting": 3.0, "unknown": 10.0}
-"""Accounts a day that an address of this kind leads to without anything being wrong. A household has a few; carrier
+"""Usual number of accounts per day on an address of this kind. A household has a few; carrier
 NAT puts hundreds to thousands of people on one IPv4 address, a campus likewise. Orders of magnitude, not estimates."""
 
 

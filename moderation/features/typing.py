@@ -1,4 +1,4 @@
-"""How a text was entered. A way of writing that leaves no rhythm is missing here, never suspicious.
+"""Typing features. An input method without key intervals has missing values, which are neutral.
 
 Definitions follow Dhakal et al., "Observations on Typing from 136 Million Keystrokes" (CHI 2018): inter-key
 interval is press to press.
@@ -16,15 +16,15 @@ from numpy.typing import NDArray
 from moderation.events import Post, Typing
 
 WITHOUT_RHYTHM = frozenset({"ime", "dictation", "assistive", "api"})
-"""Input methods whose key presses, if there are any, do not stand for characters."""
+"""Input methods whose key presses, if any, do not correspond to characters."""
 LEAST_INTERVALS = 8
 BINS_PER_OCTAVE = 4
 
 
 def typing_features(post: Post) -> dict[str, float]:
-    """Typing features of one post; empty where nothing was sent or typed, or the input method has no rhythm.
+    """Return the typing features of one post; empty where nothing was sent or typed, or without key intervals.
 
-    A text that was pasted whole was written elsewhere, in a notebook or a translator, so its typing is unknown.
+    A completely pasted text was written elsewhere, such as in a notebook or a translator, so its typing is unknown.
     """
     typing = post.typing
     if typing is None or typing.input_method in WITHOUT_RHYTHM or (typing.pasted_chars or 0) >= max(1, len(post.text)):
@@ -41,7 +41,7 @@ def _aggregates(typing: Typing, length: int) -> dict[str, float]:
         found["typing_pastes"] = float(typing.pastes)
     typed = length - pasted
     seconds = (typing.duration_ms or 0) / 1000
-    # How much was typed is known only where a client that reports pastes also reports their length.
+    # The number of typed characters is known only where a client that reports pastes also reports their length.
     uncounted_paste = bool(typing.pastes) and typing.pasted_chars is None
     if typed > 0 and seconds > 0 and not uncounted_paste:
         found["typing_chars_per_s"] = typed / seconds
@@ -82,7 +82,7 @@ def _rhythm(typing: Typing, text: str) -> dict[str, float]:
 
 
 def _quartiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Linearly interpolated, as numpy.percentile does; it takes a third of a post's time for so few values."""
+    """Return the quartiles as numpy.percentile, which takes a third of the time of a post for so few values."""
     ordered = sorted(values.tolist())
     found = []
     for place in ((len(ordered) - 1) * quarter / 4 for quarter in (1, 2, 3)):
@@ -111,7 +111,7 @@ def _lag1(values: NDArray[np.float64]) -> float:
 
 
 def _boundaries(typing: Typing, text: str) -> Sequence[bool] | None:
-    """Which presses begin a word. From the classes where sent, from the text where presses match it exactly."""
+    """Return which presses begin a word, from the classes where sent, else from the text where presses match it."""
     intervals = typing.intervals_ms or ()
     classes = typing.interval_classes
     if classes is not None and len(classes) == len(intervals):

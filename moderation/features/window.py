@@ -1,4 +1,4 @@
-"""Reading windows as of one event's time."""
+"""Reads windows as of the time of an event."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DAY_MS = 24 * HOUR_MS
 
 @dataclass(frozen=True)
 class Reading:
-    """Windows that end at `at_ms`. A late event reads only minutes before its own, where nothing later can stand."""
+    """Windows that end at `at_ms`. A late event reads only minutes before its own, which contain no later event."""
 
     state: PlatformState
     at_ms: int
@@ -27,19 +27,19 @@ class Reading:
         return (self.at_ms - window_ms) // MINUTE_MS
 
     def members(self, key: str, window_ms: int) -> set[str]:
-        """Distinct members seen under a key within the window."""
+        """Return the distinct members of a key within the window."""
         return self.state.windows.members(
             key, after_minute=self._after_minute(window_ms), up_to_minute=self._up_to_minute
         )
 
     def latest(self, key: str, window_ms: int, at_least: int) -> set[str]:
-        """Members last seen under a key within the window: whole minutes, until there are `at_least`."""
+        """Return the latest members of a key within the window: complete minutes, until there are `at_least`."""
         return self.state.windows.latest(
             key, after_minute=self._after_minute(window_ms), up_to_minute=self._up_to_minute, at_least=at_least
         )
 
     def count(self, key: str, window_ms: int, including: str | None = None) -> int:
-        """How many distinct members were seen under a key within the window, with `including` among them."""
+        """Return the number of distinct members of a key within the window, `including` counted as one of them."""
         return self.state.windows.count(
             key,
             after_minute=self._after_minute(window_ms),
@@ -48,9 +48,9 @@ class Reading:
         )
 
     def known(self, window_ms: int) -> bool:
-        """Whether the window was seen whole; where not, its features are missing instead of small."""
+        """Return whether all events of the window were observed; else its features are missing instead of too small."""
         return self.state.window_is_known(self.at_ms, window_ms)
 
     def addresses_known(self, window_ms: int) -> bool:
-        """The same for windows of hashed addresses and devices."""
+        """Return the same for windows of hashed addresses and devices."""
         return self.state.address_window_is_known(self.at_ms, window_ms)

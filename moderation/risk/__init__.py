@@ -1,4 +1,4 @@
-"""The room where all signals about one post become one risk, a gate and a certified threshold."""
+"""Combines all signals about one post: risk, gate and certified threshold."""
 
 from moderation.risk.bundle import load_risk
 from moderation.risk.certificate import Certificate

@@ -1,4 +1,4 @@
-"""Risk bundles on disk: every file's hash is checked before anything is believed."""
+"""Reads and writes risk bundles; the hash of every file is verified before use."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ MANIFEST = "manifest.json"
 def load_risk(bundle: Path | None = None, *, detector_hash: str) -> BundledRiskModel:
     """Return the risk model in the directory *bundle* (default: the shipped one).
 
-    *detector_hash* is the manifest hash of the detector whose logits the model will read. Raises BundleError when a
-    file is missing, altered or of another format, when the model was trained on another detector, or when it reads a
-    feature that is not computed or has another meaning version.
+    *detector_hash* is the manifest hash of the detector whose logits are the input. Raises BundleError when a file is
+    missing, altered or of another format, when the model was trained with another detector, or when it uses a feature
+    that is not computed or has another meaning version.
     """
     bundle = bundle or SHIPPED
     model = read_bundle(bundle)
@@ -45,9 +45,9 @@ def load_risk(bundle: Path | None = None, *, detector_hash: str) -> BundledRiskM
 
 
 def read_bundle(bundle: Path, features: Sequence[Feature] = FEATURES) -> BundledRiskModel:
-    """Return the risk model in *bundle*, whatever its detector; *features* are those that are computed.
+    """Return the risk model in *bundle*, for any detector; *features* are those that are computed.
 
-    Raises BundleError as `load_risk` does.
+    Raises BundleError under the conditions of `load_risk`.
     """
     raw = _read(bundle, MANIFEST)
     manifest = _manifest(bundle, raw)
@@ -78,11 +78,11 @@ def read_bundle(bundle: Path, features: Sequence[Feature] = FEATURES) -> Bundled
             references={name: Reference(np.array(references[name], dtype=np.float64)) for name in names},
         )
     except (KeyError, ValueError, lgb.basic.LightGBMError) as error:
-        raise BundleError(f"The risk bundle in {bundle} contradicts itself ({error}); train it again.") from None
+        raise BundleError(f"The risk bundle in {bundle} is inconsistent ({error}); train it again.") from None
 
 
 def write_manifest(bundle: Path, manifest: Manifest) -> None:
-    """Write *manifest* into *bundle* in one step, its keys in a fixed order."""
+    """Write *manifest* into *bundle* atomically, with its keys in a fixed order."""
     waiting = bundle / f"{MANIFEST}.part"
     waiting.write_text(manifest.model_dump_json(indent=1) + "\n", encoding="utf-8")
     waiting.replace(bundle / MANIFEST)

@@ -1,4 +1,4 @@
-"""What has been shown about the false-positive rate, with everything one needs to doubt it."""
+"""The certificate of the false-positive rate, with its sample."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from moderation.risk.clopper_pearson import needed_sample, upper_bound
 
 
 class Certificate(BaseModel):
-    """k errors among n genuine accounts that neither trained nor set the threshold, and the bound that follows.
+    """Errors among n genuine accounts that were not used for training or the threshold, and the resulting bound.
 
     An error is a genuine account with at least one flag (the gated decision) in `horizon_days`, counting its first
-    `post_cap` posts. The bound takes accounts as independent; `address_clusters` and `unique_texts` say how many
-    groups there really are.
+    `post_cap` posts. The bound assumes independent accounts; `address_clusters` and `unique_texts` are the numbers of
+    independent groups.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -42,16 +42,16 @@ class Certificate(BaseModel):
 
     @property
     def supported(self) -> bool:
-        """Whether the sample supports the target at all."""
+        """Whether the sample is large enough for the target."""
         return self.accounts >= needed_sample(self.target, 0, self.confidence)
 
     @property
     def passed(self) -> bool:
-        """Whether the bound lies at or below the target."""
+        """Whether the bound is at or below the target."""
         return self.bound <= self.target
 
     def sentence(self) -> str:
-        """Say it in words; the word "simulated" is there whenever the accounts were."""
+        """Return the certificate in words, with the word "simulated" for simulated accounts."""
         sort = "simulated genuine accounts" if self.simulated else "genuine accounts"
         seen = (
             f"{self.errors} of {self.accounts} {sort} ({self.address_clusters} address clusters, "
@@ -60,12 +60,12 @@ class Certificate(BaseModel):
         )
         if not self.supported:
             need = needed_sample(self.target, 0, self.confidence)
-            return f"Not supported (n={self.accounts}): {seen}; {self.target:g} takes at least {need} accounts."
+            return f"Not supported (n={self.accounts}): {seen}; {self.target:g} needs at least {need} accounts."
         verdict = "certified" if self.passed else "NOT certified"
-        said = f"{verdict}: {seen}; with {self.confidence:.0%} confidence the rate is at most {self.bound:.2e}"
+        result = f"{verdict}: {seen}; with {self.confidence:.0%} confidence the rate is at most {self.bound:.2e}"
         note = (
             " This is a simulated certificate: it does not hold for a real platform's accounts."
             if self.simulated
             else ""
         )
-        return f"False-positive rate of {self.target:g} per account {said}.{note}"
+        return f"False-positive rate of {self.target:g} per account {result}.{note}"

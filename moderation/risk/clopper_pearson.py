@@ -1,4 +1,4 @@
-"""Exact binomial bounds: how many genuine accounts it takes to claim a false-positive rate.
+"""Computes exact binomial bounds, and the sample that a false-positive rate needs.
 
 Source: Clopper and Pearson, "The use of confidence or fiducial limits illustrated in the case of the binomial",
 Biometrika 26 (1934). The bounds are exact, hence conservative; they assume independent units.
@@ -30,10 +30,10 @@ def interval(successes: int, n: int, confidence: float = 0.95) -> tuple[float, f
 def needed_sample(rate: float, errors: int = 0, confidence: float = 0.95) -> int:
     """Return the smallest n for which *errors* among n still certify *rate* (one-sided).
 
-    The bound lies at or below *rate* exactly when P(Bin(n, rate) ≤ errors) ≤ 1 − confidence.
+    The bound is at or below *rate* exactly when P(Bin(n, rate) ≤ errors) ≤ 1 − confidence.
     """
     if not 0.0 < rate < 1.0:
-        raise ValueError(f"a rate lies between 0 and 1, not {rate}")
+        raise ValueError(f"a rate must be between 0 and 1, got {rate}")
     low, high = errors, errors + 1
     while binom.cdf(errors, high, rate) > 1.0 - confidence:
         low, high = high, high * 2
@@ -48,6 +48,6 @@ def needed_sample(rate: float, errors: int = 0, confidence: float = 0.95) -> int
 
 def _check(errors: int, n: int, confidence: float) -> None:
     if not 0 <= errors <= n:
-        raise ValueError(f"{errors} errors among {n} cannot be")
+        raise ValueError(f"errors must be from 0 to n, got {errors} of {n}")
     if not 0.0 < confidence < 1.0:
-        raise ValueError(f"a confidence lies between 0 and 1, not {confidence}")
+        raise ValueError(f"a confidence must be between 0 and 1, got {confidence}")

@@ -1,4 +1,4 @@
-"""Why a post was flagged, in sentences that a reviewer understands and can check."""
+"""Explains the risk of a post in sentences that a reviewer can verify."""
 
 from __future__ import annotations
 
@@ -30,10 +30,10 @@ def reasons_for(
     scores: NDArray[np.float64],
     p_values: NDArray[np.float64],
 ) -> tuple[Reason, ...]:
-    """Return the reasons of one post, strongest first: of each family that raised the risk, its strongest features.
+    """Return the reasons of one post, strongest first: the strongest features of each family that raised the risk.
 
-    Shapes: *features* (f,), *scores* and *p_values* (families,). A family's contribution to the log-odds of risk is
-    shared among its features in proportion to what they contribute to the family's own score (TreeSHAP, Lundberg et
+    Shapes: *features* (f,), *scores* and *p_values* (families,). The contribution of a family to the log-odds of risk
+    is distributed over its features in proportion to their contributions to the family score (TreeSHAP, Lundberg et
     al. 2020). Missing values are never a reason.
     """
     reasons: list[Reason] = []
@@ -50,9 +50,9 @@ def reasons_for(
 
 def _content_reason(logit: float, p_value: float, p_family: float, contribution: float) -> Reason:
     unusual = p_value <= p_family
-    reads = "reads as machine-written" if unusual else "alone is nothing unusual"
-    said = f"The text {reads}; {_rarity(p_value)} score this high."
-    return Reason(CONTENT, "synthetic_logit", float(logit), float(contribution), said)
+    finding = "has a high detector score" if unusual else "has a common detector score"
+    text = f"The text {finding}; {_rarity(p_value)} score this high."
+    return Reason(CONTENT, "synthetic_logit", float(logit), float(contribution), text)
 
 
 def _rarity(p_value: float) -> str:
@@ -78,20 +78,20 @@ def _family_reasons(
 
 
 def sentence(feature: NamedFeature, value: float) -> str:
-    """Return what *value* of *feature* is, beside what is usual among genuine accounts."""
+    """Return a sentence with *value* of *feature* and the usual values of genuine accounts."""
     meaning = feature.meaning.strip().rstrip(".")
-    said = f"{meaning[:1].upper()}{meaning[1:]}: {_said(value, feature.unit)}"
+    text = f"{meaning[:1].upper()}{meaning[1:]}: {_shown(value, feature.unit)}"
     if feature.genuine_median is None or feature.genuine_low is None or feature.genuine_high is None:
-        return f"{said}."
-    low, high = _said(feature.genuine_low, feature.unit), _said(feature.genuine_high, feature.unit)
+        return f"{text}."
+    low, high = _shown(feature.genuine_low, feature.unit), _shown(feature.genuine_high, feature.unit)
     if feature.unit == _YES_OR_NO and low != high:
-        return f"{said}; among genuine accounts both are usual."
+        return f"{text}; among genuine accounts both are usual."
     usual = f"nearly always {low}" if low == high else f"mostly {low} to {high}"
-    return f"{said}; among genuine accounts {usual}."
+    return f"{text}; among genuine accounts {usual}."
 
 
-def _said(value: float, unit: str) -> str:
-    """Return *value* as a reviewer would say it: logarithms as factors, shares in percent, 0 and 1 as no and yes."""
+def _shown(value: float, unit: str) -> str:
+    """Return *value* for a reviewer: logarithms as factors, shares in percent, 0 and 1 as no and yes."""
     if unit == _YES_OR_NO:
         return "yes" if value >= 0.5 else "no"
     if unit == "share":

@@ -1,4 +1,4 @@
-"""The small model of one metadata family: raw features to log-odds."""
+"""The model of one metadata family: computes log-odds from raw features."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 class FamilyModel:
     """A LightGBM model over the family's own columns of the feature vector.
 
-    A missing feature takes the genuine median, so that a value not sent can never look worse than a usual one.
+    A missing feature takes the genuine median, so that a missing value never scores higher than a usual one.
     """
 
     name: str
@@ -24,7 +24,7 @@ class FamilyModel:
     booster: lgb.Booster
 
     def present(self, features: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return for each row of *features*, shape (n, f), whether the family says anything at all."""
+        """Return for each row of *features*, shape (n, f), whether the family has any value; shape (n,)."""
         known: NDArray[np.bool_] = ~np.isnan(features[:, self.columns])
         return np.asarray(known.any(axis=1), dtype=np.bool_)
 
@@ -42,6 +42,6 @@ class FamilyModel:
         return np.where(np.isnan(own), self.medians, own)
 
     def contributions(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return each feature's share of one row's log-odds, shape (f,) to (columns,); slow (TreeSHAP)."""
+        """Return the contribution of each feature to the log-odds of one row, shape (f,) to (columns,); slow."""
         explained = self.booster.predict(self.filled(features[None, :]), pred_contrib=True, num_threads=1)
         return np.asarray(explained, dtype=np.float64)[0, :-1]

@@ -1,4 +1,4 @@
-"""From family scores to one risk, such that silence is neutral and no signal clears anyone by being absent."""
+"""Combines family scores to one risk, such that missing families are neutral."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from moderation.risk.slopes import Slopes
 
 TYPING = "typing"
 _LARGEST_LOG_ODDS = 30.0
-"""Beyond it a risk would round to 0 or 1."""
+"""Limit of the log-odds; beyond it a risk rounds to 0 or 1."""
 
 
 def with_neutral(
@@ -29,11 +29,11 @@ def with_neutral(
 
 @dataclass(frozen=True)
 class Fusion:
-    """A LightGBM model, on top of slopes for the text's score; neither ever falls as a family's score rises.
+    """A LightGBM model added to slopes for the text score; both are monotone in every family score.
 
-    A missing family takes its neutral score, which is at most a median genuine account's: by monotonicity, masking
-    a family never gives a higher risk than a median genuine account's values would. The typing score is clipped
-    from below at its neutral score: no timing gives a lower risk than timing missing.
+    A missing family takes its neutral score, which is at most that of a median genuine account: by monotonicity,
+    masking a family never gives a higher risk than the values of a median genuine account. The typing score is clipped
+    from below at its neutral score, so that no typing gives a lower risk than missing typing.
     """
 
     families: tuple[str, ...]
@@ -42,7 +42,7 @@ class Fusion:
     booster: lgb.Booster
     """Log-odds by trees, with monotone constraints on every column."""
     slopes: Slopes | None
-    """Log-odds by the text's score, to which the trees' are added; None for a fusion without content."""
+    """Log-odds from the text score, to which those of the trees are added; None for a fusion without content."""
 
     def filled(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return *scores*, shape (n, families), with neutral for missing and the typing score clipped."""
@@ -58,9 +58,9 @@ class Fusion:
         return np.asarray(1.0 / (1.0 + np.exp(-log_odds)), dtype=np.float64)
 
     def contributions(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return each family's share of one row's log-odds of risk, shape (families,) to (families,); slow.
+        """Return the contribution of each family to the log-odds of one row, shape (families,) to (families,); slow.
 
-        By the slopes what the row has over the neutral scores, by the trees what TreeSHAP gives.
+        The slopes contribute the difference from the neutral score, the trees the TreeSHAP value.
         """
         filled = self.filled(scores[None, :])
         trees = np.asarray(self.booster.predict(filled, pred_contrib=True, num_threads=1), dtype=np.float64)

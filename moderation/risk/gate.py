@@ -1,4 +1,4 @@
-"""Which agreement of families is enough to ask for a person's judgement."""
+"""The gate: the agreement of families that a flag needs."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ FAMILIES = (CONTENT, "typing", "network", "graph", "account")
 """Every family of signals, in the order of the fusion's columns."""
 
 NOT_ENOUGH_TOGETHER = frozenset({"typing", "network"})
-"""How a text was entered and from where: shared by dictation, assistive input, campuses and carrier NAT."""
+"""Typing and network, which dictation, assistive input, campuses and carrier NAT affect together."""
 
 
 def gate_opens(agreeing: Collection[str]) -> bool:
@@ -22,7 +22,7 @@ def gate_opens(agreeing: Collection[str]) -> bool:
 
 
 def gate_opens_for(agreement: NDArray[np.bool_], families: Sequence[str]) -> NDArray[np.bool_]:
-    """The same for many posts: *agreement* of shape (n, families) to (n,)."""
+    """Return `gate_opens` for many posts, *agreement* of shape (n, families) to (n,)."""
     patterns, which = np.unique(agreement, axis=0, return_inverse=True)
     opens = [
         gate_opens([name for name, agrees in zip(families, pattern, strict=True) if agrees]) for pattern in patterns

@@ -1,4 +1,4 @@
-"""What the risk model concludes about one post."""
+"""The result of the risk model for one post."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from moderation.effects import FamilyEvidence
 
 @dataclass(frozen=True)
 class Judgement:
-    """The risk, whether a person should look, and what each family said."""
+    """The risk, whether the gate opens, and the result of each family."""
 
     risk: float
     flagged: bool

@@ -17,7 +17,7 @@ class _Entry(BaseModel):
 
 
 class NamedFeature(_Entry):
-    """One column of the feature vector, with what is usual among genuine accounts (None: never seen)."""
+    """One column of the feature vector, with the usual values of genuine accounts (None: no value)."""
 
     name: str
     family: str
@@ -27,46 +27,46 @@ class NamedFeature(_Entry):
     meaning: str
     genuine_median: float | None
     genuine_low: float | None
-    """5 % quantile of genuine posts where the value is known."""
+    """5 % quantile of genuine posts with a value."""
     genuine_high: float | None
-    """95 % quantile of genuine posts where the value is known."""
+    """95 % quantile of genuine posts with a value."""
 
 
 class FamilyEntry(_Entry):
-    """One family: its model file (empty for content, whose score is the detector's logit) and its neutral score."""
+    """One family: its model file (empty for content, whose score is the logit of the detector) and neutral score."""
 
     name: str
     file: str
     neutral: float
-    """Score that stands for a missing family; never above a median genuine account's."""
+    """Score of a missing family; at most that of a median genuine account."""
     median_score: float
-    """Median over genuine accounts of the account's median score."""
+    """Median over genuine accounts of the median score of the account."""
 
 
 class Manifest(_Entry):
-    """Everything beside the models; read from manifest.json, whose hash is the bundle's version."""
+    """The content of manifest.json, whose hash is the version of the bundle."""
 
     format: int
     simulated: bool
     detector_hash: str
     features: tuple[NamedFeature, ...]
     families: tuple[FamilyEntry, ...]
-    """In the order of the fusion's columns."""
+    """Families in the order of the columns of the fusion."""
     content_slopes: Slopes
-    """The fusion's slopes over the text's score."""
+    """Slopes of the fusion over the text score."""
     fusion_file: str
     metadata_only_file: str
-    """A fusion without content, for comparison in evaluation; decides nothing."""
+    """File of a fusion without content, for comparison in evaluations only."""
     reference_file: str
     p_family: float
-    """A family agrees when its p-value is at most this."""
+    """Largest p-value at which a family agrees."""
     threshold: float
     threshold_rule: dict[str, Any]
-    """α, δ, n and rank of the umbrella by which the threshold was set."""
+    """α, δ, n and rank of the umbrella that set the threshold."""
     horizon_days: int
     post_cap: int
     certificate: Certificate
     training: dict[str, Any]
-    """Configuration and seeds that repeat this bundle, sizes of the sets, sources of texts with their licences."""
+    """Configuration and seeds of the training, sizes of the sets, sources of the texts with their licences."""
     files: dict[str, str]
     """SHA-256 in hex of every other file of the bundle."""

@@ -1,4 +1,4 @@
-"""The risk model as the sidecar uses it: features and logits in, judgements out."""
+"""The risk model of a bundle: computes judgements from features and logits."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ class BundledRiskModel:
     manifest: Manifest
     manifest_hash: str
     columns: NDArray[np.intp]
-    """Column of each of the bundle's features in the feature vectors that are computed, shape (features,)."""
+    """Column of each feature of the bundle in the computed feature vectors, shape (features,)."""
     width: int
-    """Number of columns of the feature vectors that are computed."""
+    """Number of columns of the computed feature vectors."""
     family_models: Mapping[str, FamilyModel]
-    """The metadata families' models; content has none."""
+    """Models of the metadata families; content has none."""
     fusion: Fusion
     metadata_only: Fusion
-    """The same without content, for comparison in evaluation; decides nothing."""
+    """The fusion without content, for comparison in evaluations only."""
     references: Mapping[str, Reference]
 
     @property
     def detector_hash(self) -> str:
-        """Manifest hash of the detector whose logits the model reads."""
+        """Manifest hash of the detector whose logits are the input."""
         return self.manifest.detector_hash
 
     @property
     def threshold(self) -> float:
-        """A flag needs a risk strictly above this."""
+        """The threshold; a flag needs a risk strictly above it."""
         return self.manifest.threshold
 
     def family_scores(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return each family's log-odds, shapes (n, f) and (n,) to (n, families); NaN where a family is missing."""
+        """Return the log-odds of each family, shapes (n, f) and (n,) to (n, families); NaN for a missing family."""
         own = self._own(features, len(logits))
         columns = [
             np.asarray(logits, dtype=np.float64) if name == CONTENT else self.family_models[name].scores(own)
@@ -55,7 +55,7 @@ class BundledRiskModel:
         return np.column_stack(columns)
 
     def _own(self, features: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
-        """Return the bundle's features in its own order, shape (n, f) to (n, features)."""
+        """Return the features of the bundle in its order, shape (n, f) to (n, features)."""
         if features.ndim != 2 or features.shape != (rows, self.width):
             raise ValueError(
                 f"features of shape {features.shape} and {rows} logits do not fit: "
@@ -74,7 +74,7 @@ class BundledRiskModel:
         return np.nan_to_num(p_values, nan=1.0) <= self.manifest.p_family
 
     def assess(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> list[Judgement]:
-        """Judge each post: *features* of shape (n, f) with NaN for missing, *logits* (n,) with NaN for abstained.
+        """Return the judgement of each post: *features* (n, f), NaN for missing, *logits* (n,), NaN for abstained.
 
         Raises ValueError when the shapes do not fit.
         """
@@ -100,14 +100,14 @@ class BundledRiskModel:
         return Judgement(risk, risk > self.threshold and gate_opens(agreeing), families, agreeing)
 
     def explain(self, features: NDArray[np.float64], logit: float) -> tuple[Reason, ...]:
-        """Say why in sentences, the strongest first; about 10 ms, so for flags only. *features* has shape (f,)."""
+        """Return the reasons of one post, strongest first; 10 ms, so for flags only. *features* has shape (f,)."""
         scores = self.family_scores(features[None, :], np.array([logit], dtype=np.float64))[0]
         p_values = self.p_values(scores[None, :])[0]
         return reasons_for(self.manifest, self.family_models, self.fusion, features[self.columns], scores, p_values)
 
     def describe(self) -> str:
-        """Say in words what this model is, where its threshold lies and what has been shown about it."""
-        sort = "simulated accounts" if self.manifest.simulated else "a platform's accounts"
+        """Return one sentence about the model, its threshold and its certificate."""
+        sort = "simulated accounts" if self.manifest.simulated else "the accounts of a platform"
         return (
             f"Risk model {self.manifest_hash[:12]}, trained on {sort}: a flag needs a risk above {self.threshold:.4f} "
             f"and two families of signals with p ≤ {self.manifest.p_family:g}, other than typing with network alone. "

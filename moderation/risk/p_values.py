@@ -1,4 +1,4 @@
-"""How rare a family's score is among genuine accounts' posts."""
+"""Computes how rare a family score is among posts of genuine accounts."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from numpy.typing import NDArray
 
 
 class Reference:
-    """A sorted sample of genuine scores of one family, against which a new score is ranked."""
+    """A sorted sample of genuine scores of one family, with which new scores are ranked."""
 
     def __init__(self, scores: NDArray[np.float64]) -> None:
-        """Take the genuine *scores*, shape (n,), n ≥ 1, in any order and without NaN."""
+        """Store the genuine *scores*, shape (n,), n ≥ 1, in any order. Raises ValueError for none, or for NaN."""
         if len(scores) == 0 or not np.isfinite(scores).all():
             raise ValueError("a reference needs at least one score and only finite ones")
         self.scores = np.sort(np.asarray(scores, dtype=np.float64))
@@ -26,7 +26,7 @@ class Reference:
 
 
 def thinned(scores: NDArray[np.float64], size: int) -> NDArray[np.float64]:
-    """Return at most *size* order statistics of *scores* that leave every rank as rare as it was or less rare.
+    """Return at most *size* order statistics of *scores*, shape (n,), that give no smaller p-values.
 
     Upper quantiles ("higher") of a regular grid: a p-value from them is never smaller than from a sample of that size.
     """

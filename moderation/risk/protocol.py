@@ -12,7 +12,7 @@ from moderation.risk.judgement import Judgement
 
 
 class RiskModel(Protocol):
-    """Turns feature vectors and content logits into judgements; each row is judged independently of the others."""
+    """Computes judgements from feature vectors and content logits; each row is independent of the others."""
 
     @property
     def manifest_hash(self) -> str:
@@ -20,10 +20,10 @@ class RiskModel(Protocol):
 
     @property
     def threshold(self) -> float:
-        """A flag needs a risk strictly above this."""
+        """The threshold; a flag needs a risk strictly above it."""
 
     def assess(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> list[Judgement]:
-        """Judge each post: *features* of shape (n, f) with NaN for missing, *logits* (n,) with NaN for abstained.
+        """Return the judgement of each post: *features* (n, f), NaN for missing, *logits* (n,), NaN for abstained.
 
         f is the number of features in the catalogue. Raises ValueError when the shapes do not fit.
         """

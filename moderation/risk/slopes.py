@@ -1,4 +1,4 @@
-"""The part of the fusion that goes on rising where trees have nothing left to split on."""
+"""The piecewise linear part of the fusion, which also rises beyond the last split of the trees."""
 
 from __future__ import annotations
 
@@ -12,18 +12,17 @@ _LARGEST_SCORE = 1e6
 
 @dataclass(frozen=True)
 class Slopes:
-    """Log-odds that rise piecewise linearly with one score and never fall.
+    """Log-odds that are piecewise linear and monotone in one score.
 
     intercept + slopes[0]·s + Σ slopes[k+1]·max(0, s − knots[k]), every slope at least 0, the knots in the tail of
-    genuine scores. Trees give every score beyond their last split the same value; here a rarer score counts for
-    more, however far out.
+    genuine scores. Trees return the same value for all scores beyond their last split; slopes continue to rise.
     """
 
     intercept: float
     knots: tuple[float, ...]
-    """Ascending."""
+    """Knots in ascending order."""
     slopes: tuple[float, ...]
-    """One more than knots."""
+    """Slopes; one more than knots."""
 
     def __post_init__(self) -> None:
         """Raise ValueError unless there is one slope more than knots and none is negative."""
@@ -35,12 +34,12 @@ class Slopes:
             raise ValueError("a number of the fusion's slopes is not finite")
 
     def log_odds(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return shape (n,) for *scores* of shape (n,).
+        """Return the log-odds of *scores*, both of shape (n,).
 
-        Element by element, so that a row's result does not depend on the rows beside it to the last bit.
+        Computed element by element, so that a result does not depend on other rows to the last bit.
         """
         total = np.full(len(scores), self.intercept)
-        # Beyond any logit there is: an infinite one times a slope of 0 would be no number.
+        # Clipped beyond all finite logits, because an infinite one times a slope of 0 is NaN.
         bounded = np.clip(scores, -_LARGEST_SCORE, _LARGEST_SCORE)
         for hinge, slope in zip(hinges(bounded, self.knots), self.slopes, strict=True):
             total += slope * hinge
@@ -48,5 +47,5 @@ class Slopes:
 
 
 def hinges(scores: NDArray[np.float64], knots: tuple[float, ...]) -> list[NDArray[np.float64]]:
-    """Return the scores, shape (n,), and how far each lies beyond each knot."""
+    """Return the scores and their distances beyond each knot, arrays of shape (n,)."""
     return [scores, *(np.maximum(scores - knot, 0.0) for knot in knots)]

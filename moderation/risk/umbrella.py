@@ -1,8 +1,8 @@
-"""A threshold whose false-positive rate exceeds α with probability at most δ, from held-out genuine scores alone.
+"""Computes a threshold whose false-positive rate exceeds α with probability at most δ, from held-out genuine scores.
 
 Source: Tong, Feng and Li, "Neyman-Pearson classification algorithms and NP receiver operating characteristics",
 Science Advances 4 (2018), proposition 1. It assumes exchangeable genuine units, here accounts; ties only make it
-stricter because a flag needs a score strictly above the threshold.
+stricter, because a flag needs a score strictly above the threshold.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from scipy.stats import binom
 
 
 def least_sample(alpha: float, delta: float = 0.05) -> int:
-    """Return the smallest number of genuine units with which α can be controlled at all: n ≥ ln δ / ln(1−α)."""
+    """Return the smallest number of genuine units that can control α: n ≥ ln δ / ln(1−α)."""
     _check(alpha, delta)
     return math.ceil(math.log(delta) / math.log1p(-alpha))
 
@@ -51,4 +51,4 @@ def umbrella_threshold(scores: NDArray[np.float64], alpha: float, delta: float =
 
 def _check(alpha: float, delta: float) -> None:
     if not (0.0 < alpha < 1.0 and 0.0 < delta < 1.0):
-        raise ValueError(f"alpha and delta lie between 0 and 1, not {alpha} and {delta}")
+        raise ValueError(f"alpha and delta must be between 0 and 1, got {alpha} and {delta}")

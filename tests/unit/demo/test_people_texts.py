@@ -75,7 +75,7 @@ def test_without_cache_and_connection_one_sentence_says_what_to_do(
 
 def test_a_download_that_does_not_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", endless_pip)
-    with pytest.raises(ConnectionLost, match="did not arrive in 300 s"):
+    with pytest.raises(ConnectionLost, match="were not downloaded within 300 s"):
         subject.people_texts(tmp_path)
 
 

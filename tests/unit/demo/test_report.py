@@ -46,7 +46,7 @@ def test_the_report_names_samples_bounds_the_missed_campaign_and_that_it_is_simu
     said = io.StringIO()
     print_figures(Console(file=said, width=160), figures(*crowd()))
     text = said.getvalue()
-    assert "Missed altogether: 1 of 2 campaigns. The largest of them is strong-1" in text
+    assert "Missed completely: 1 of 2 campaigns. The largest of them is strong-1" in text
     assert "SIMULATED" in text
     assert "no platform's rates" in " ".join(text.split())
     assert "At most" in text

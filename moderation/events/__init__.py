@@ -1,4 +1,4 @@
-"""The four kinds of event: how a record is decoded, what is valid, and the order among events."""
+"""The four kinds of event: decoding of records, validation and the order of events."""
 
 from moderation.events.decoding import BadRecord, Ignored, decode
 from moderation.events.fields import mappable_fields

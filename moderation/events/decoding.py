@@ -1,4 +1,4 @@
-"""Decodes a record into an event: the structure must hold, invalid optional values become missing and are named."""
+"""Decodes records into events: the structure must be valid, invalid optional values become missing and are listed."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _UNMAPPED = FieldMapping({})
 _NO_INFO = RecordInfo()
 
 OnMapped = Callable[[Kind, Mapped, "list[str]"], None]
-"""Takes the kind of a record, its mapped fields and the names of those that are invalid."""
+"""Called with the kind of a record, its mapped fields and the names of the invalid ones."""
 
 
 class BadRecord(Exception):
-    """A record that no retry can make readable; it becomes a dead letter. `stage` is where it failed."""
+    """A record that cannot be decoded and becomes a dead letter. `stage` is the failed step."""
 
     def __init__(self, stage: Literal["record", "decode", "time"], reason: str) -> None:
         super().__init__(reason)
@@ -46,20 +46,20 @@ def decode(
     info: RecordInfo = _NO_INFO,
     on_mapped: OnMapped | None = None,
 ) -> Event:
-    """Decode one record.
+    """Decode one record and return its event.
 
     Args:
         value: the record's bytes or text; None for a tombstone.
         arrival_ms: when the record reached the platform's log, in milliseconds since the epoch. An event may lie at
             most five minutes after it.
-        kind: what the topic holds; None where kinds share a topic and the conditions of *mapping*, or the record's
-            own `type`, decide.
-        mapping: where our fields are in the record; None where the record has our names.
+        kind: the kind of all records of the topic; None where the conditions of *mapping*, or the `type` of the
+            record, determine it.
+        mapping: paths of the fields in the record; None where the record has the names of docs/events.md.
         info: the record's key, headers and timestamp, for mappings and for a deletion without a time.
-        on_mapped: is called with what was found, before validation, and the names of what is invalid.
+        on_mapped: is called with the mapped fields before validation, and the names of the invalid ones.
 
     Raises:
-        BadRecord: the structure, an identity or the time cannot be used.
+        BadRecord: the structure, an id or the time is invalid.
         Ignored: a rule of the mapping skips the record.
     """
     mapping = mapping or _UNMAPPED
@@ -87,7 +87,7 @@ def decode(
 
 @dataclass(frozen=True)
 class _Context:
-    """What validation needs beside the record."""
+    """The context of validation, beside the record."""
 
     kind: Kind
     arrival_ms: int
@@ -96,7 +96,7 @@ class _Context:
     problems: Mapping[str, str] = field(default_factory=dict)
 
     def explain(self, error: ValidationError) -> str:
-        """Return the first problem, with the path that leads nowhere or the value that cannot be read."""
+        """Return the first problem, with the path without a value or the invalid value."""
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
         if where in self.problems:
@@ -159,7 +159,7 @@ def _record_time(info: RecordInfo) -> datetime:
 
 
 def _with_address(client: dict[str, Any], mapping: FieldMapping, invalid: list[str]) -> dict[str, Any]:
-    """The client with the address that identifies it, or none; *invalid* says why an address was left out."""
+    """Return the client with its address if that identifies it; else add the reason to *invalid*."""
     peer, forwarded = client.get("ip"), client.get(FORWARDED_FOR.partition(".")[2])
     if peer is None and forwarded is None:
         return client

@@ -1,4 +1,4 @@
-"""Which fields a mapping may fill, by kind of event."""
+"""The fields that a mapping may contain, by kind of event."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ MODELS: dict[Kind, type[BaseModel]] = {
     "label": Label,
 }
 FORWARDED_FOR = "client.forwarded_for"
-"""A source of `client.ip`; it is not kept."""
+"""An input of `client.ip`; it is not stored."""
 _PARTS: dict[str, type[BaseModel]] = {"client": Client, "typing": Typing, "account": Account}
 
 
 def mappable_fields(kind: Kind) -> frozenset[str]:
-    """Return the names that a mapping of this kind may contain; `client.ip` for the fields of a part."""
+    """Return the names that a mapping of this kind may contain; fields of a part as `client.ip`."""
     names = {*MODELS[kind].model_fields, WHEN} - {INVALID_KEY}
     if kind == "post":
         names -= _PARTS.keys()

@@ -1,4 +1,4 @@
-"""The four kinds of event: an invalid required value is an error, an invalid optional value is missing and named."""
+"""The four kinds of event: an invalid required value is an error, an invalid optional value is missing and listed."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _missing_if_invalid(value: Any, handler: Callable[[Any], Any], info: Validat
 
 
 def _rfc3339_only(value: Any) -> Any:
-    """Numbers and dates without a time are times to pydantic; the contract is RFC 3339 with an offset."""
+    """Refuse numbers and dates without a time, which pydantic accepts; the contract is RFC 3339 with an offset."""
     if isinstance(value, datetime):
         return value
     if not isinstance(value, str) or len(value) < 20 or value[10] not in "Tt ":
@@ -67,7 +67,7 @@ def _address(value: Any) -> str:
 
 def _device(value: str) -> str:
     if is_placeholder_device(value):
-        raise PydanticCustomError("device_id", "a placeholder that names no device")
+        raise PydanticCustomError("device_id", "a placeholder, not a device id")
     return value
 
 
@@ -95,7 +95,7 @@ class _Part(BaseModel):
 
 
 class Client(_Part):
-    """Where a post came from, as far as the platform sends it."""
+    """The client that sent a post, as far as the platform sends it."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True, title="client")
     ip: Address = None
@@ -106,7 +106,7 @@ class Client(_Part):
 
 
 class Typing(_Part):
-    """How a post was entered: aggregates and, optionally, intervals between key presses. Never which keys."""
+    """Typing telemetry of a post: aggregates and, optionally, intervals between key presses. Never includes keys."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", title="typing")
     duration_ms: Duration = None
@@ -133,7 +133,7 @@ class Typing(_Part):
 
 
 class Account(_Part):
-    """The author's public figures at the time of the post."""
+    """Public figures of the author at the time of the post."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", title="account")
     created_at: OptionalTime = None
@@ -149,7 +149,7 @@ class Account(_Part):
 class _Event(_Part):
     schema_version: int = SCHEMA_VERSION
     invalid: tuple[str, ...] = ()
-    """Names of the optional values that were invalid and are therefore missing."""
+    """Names of the optional values that are missing because they were invalid."""
 
     @property
     def at_ms(self) -> int | None:
@@ -188,12 +188,12 @@ class Post(_Event):
 
     @property
     def judgeable(self) -> bool:
-        """Whether metadata can be joined: an account and a time are known."""
+        """Whether the post has an account and a time, which metadata features need."""
         return self.account_id is not None and self.created_at is not None
 
 
 class Follow(_Event):
-    """One account follows another, or stops doing so."""
+    """One account follows or unfollows another."""
 
     account_id: Id
     target_account_id: Id
@@ -207,7 +207,7 @@ class Follow(_Event):
 
 
 class Deletion(_Event):
-    """A post is gone; its flag is marked and the retention clock starts. Some platforms do not send whose it was."""
+    """A post was deleted; its flag is marked and its retention begins. Some platforms send no account."""
 
     post_id: Id
     account_id: Id | None = None
@@ -220,7 +220,7 @@ class Deletion(_Event):
 
 
 class Label(_Event):
-    """A person's verdict on a post or an account; audits and trains, never a feature of its subject."""
+    """The verdict of a person on a post or an account, for audit and training; never a feature of its subject."""
 
     post_id: Id | None = None
     account_id: Id | None = None
@@ -245,7 +245,7 @@ Event = Post | Follow | Deletion | Label
 
 @dataclass(frozen=True)
 class EventKey:
-    """Total order among events: by time, then kind, then identity, so that ties fall the same way everywhere."""
+    """Total order of events: by time, then kind, then identity, so that ties are deterministic."""
 
     at_ms: int
     rank: int
@@ -253,7 +253,7 @@ class EventKey:
 
     @staticmethod
     def of(event: Event) -> EventKey:
-        """The key of an event that has a time."""
+        """Return the key of an event. Raises ValueError for a post without a time."""
         at = event.at_ms
         if at is None:
             raise ValueError("a post without a time has no place in the order")
@@ -266,5 +266,5 @@ class EventKey:
         return EventKey(at, 3, f"{event.post_id}\x00{event.content_hash}")
 
     def as_tuple(self) -> tuple[int, int, str]:
-        """For sorting and comparing."""
+        """Return the key as a tuple, for sorting and comparing."""
         return (self.at_ms, self.rank, self.identity)

@@ -18,7 +18,7 @@ def _now_ms() -> int:
 
 
 class RecordReader:
-    """Decodes the records of a source and counts which mapped fields they have."""
+    """Decodes the records of a source and counts the mapped fields with a value."""
 
     def __init__(
         self,
@@ -32,9 +32,9 @@ class RecordReader:
         self._latest_ms: dict[Partition, int] = {}
 
     def read(self, origin: Origin, kind: Kind | None = None) -> Event | BadRecord | Ignored:
-        """Return the event of a record, or why there is none. *kind* is what its topic holds, None for several.
+        """Return the event of a record, or the reason for none. *kind* is the kind of its topic, None for several.
 
-        A source without record timestamps, such as a file, counts a record as written at the latest event before it.
+        In a source without record timestamps, such as a file, the time of a record is that of the latest event before.
         """
         if origin.unreadable is not None:
             return BadRecord("record", origin.unreadable)

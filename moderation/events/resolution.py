@@ -1,4 +1,4 @@
-"""Which configured fields are found in the records: a mapping that resolves nowhere is reported early."""
+"""Counts which configured fields have values, so that a mapping that never resolves is reported early."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ JUDGED_BY = ("account_id", "created_at")
 
 @dataclass
 class FieldCounts:
-    """How many records of one kind were read, and in how many each field had a valid value."""
+    """Number of records of one kind, and of those with a valid value of each field."""
 
     records: int = 0
     found: Counter[str] = field(default_factory=Counter)
@@ -27,7 +27,7 @@ class FieldCounts:
 
 
 class Resolution:
-    """Counts which mapped fields resolve, and warns once per kind about those that never did."""
+    """Counts which mapped fields resolve, and warns once per kind about those that never do."""
 
     def __init__(
         self,
@@ -35,15 +35,15 @@ class Resolution:
         first_records: int = FIRST_RECORDS,
         needed: tuple[str, ...] = JUDGED_BY,
     ) -> None:
-        """*needed* are the fields of a post without a mapping that are watched as well: without them none is judged."""
+        """*needed* are fields of a post that are counted even without a mapping, because judgement requires them."""
         self._mapping = mapping
         self._first_records = first_records
         self._needed = needed
         self.kinds: dict[Kind, FieldCounts] = {}
 
     def note(self, kind: Kind, mapped: Mapped, invalid: Sequence[str]) -> None:
-        """Count one record; `decode` calls this. Does nothing once a kind has its first records."""
-        if not self._watched(kind):
+        """Count one record; has no effect after the first records of a kind. `decode` calls this."""
+        if not self._counted_fields(kind):
             return
         counts = self.kinds.setdefault(kind, FieldCounts())
         if counts.records >= self._first_records:
@@ -51,7 +51,7 @@ class Resolution:
         counts.records += 1
         wrong = {name.partition(":")[0] for name in invalid}
         counts.invalid.update(wrong)
-        for name in self._watched(kind):
+        for name in self._counted_fields(kind):
             value = mapped.values.get(name)
             if value is not None and name not in wrong:
                 counts.found[name] += 1
@@ -60,21 +60,21 @@ class Resolution:
             self._warn(kind)
 
     def finish(self) -> None:
-        """Warn about the kinds that had fewer records than are waited for."""
+        """Warn about the kinds with fewer than the first records."""
         for kind, counts in self.kinds.items():
             if 0 < counts.records < self._first_records:
                 self._warn(kind)
 
     def unresolved(self, kind: Kind) -> dict[str, str]:
-        """Return the mapped fields of a kind that no record had a valid value for, with what was found instead."""
+        """Return the mapped fields of a kind without a valid value in any record, with the reason."""
         counts = self.kinds.get(kind, FieldCounts())
         return {
             name: f"{path!r} cannot be used" if counts.invalid[name] else f"nothing found at {path!r}"
-            for name, path in self._watched(kind).items()
+            for name, path in self._counted_fields(kind).items()
             if not counts.found[name]
         }
 
-    def _watched(self, kind: Kind) -> dict[str, str]:
+    def _counted_fields(self, kind: Kind) -> dict[str, str]:
         if self._mapping.maps(kind):
             return self._mapping.paths(kind)
         return {name: name for name in self._needed} if kind == "post" else {}

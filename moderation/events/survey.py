@@ -1,4 +1,4 @@
-"""What a sample of records gives: each field's share and an example, and on what posts would be judged."""
+"""Summarises a sample of records: share and example of each field, and signals by family."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from moderation.text.terminal import shortened
 
 EXAMPLE_WIDTH = 48
 SHARED_ADDRESS = 0.5
-"""From this share of posts with one address on, the address is a proxy's and not a person's."""
+"""Share of posts with one address from which the address is assumed to be that of a proxy."""
 _SECRET = ("client.ip", "client.device_id", "client.forwarded_for")
 _NEEDS = {
     "content": "a text",
@@ -40,7 +40,7 @@ _NEEDS = {
 
 @dataclass(frozen=True)
 class FieldFigure:
-    """One field in the sample: where it is read, how often it had a valid value, and one value for display."""
+    """One field in the sample: its path, the number of valid values, and one value for display."""
 
     name: str
     source: str
@@ -51,7 +51,7 @@ class FieldFigure:
 
 @dataclass(frozen=True)
 class FamilyFigure:
-    """One family of signals: for how many posts it has at least one value, and what it needs."""
+    """One family of signals: the number of posts with at least one value, and the fields that it needs."""
 
     name: str
     posts: int
@@ -59,7 +59,7 @@ class FamilyFigure:
 
 
 class Survey:
-    """Reads a sample of records as the sidecar would and counts what it finds."""
+    """Decodes a sample of records as the sidecar does and counts their fields."""
 
     def __init__(self, mapping: FieldMapping) -> None:
         self._mapping = mapping
@@ -72,11 +72,11 @@ class Survey:
         self.kinds: Counter[Kind] = Counter()
         self.refused: Counter[str] = Counter()
         self.reasons: Counter[str] = Counter()
-        """Why optional values are missing, such as `client.ip:private`."""
+        """Reasons of missing optional values, such as `client.ip:private`."""
         self.ignored = 0
 
     def read(self, origins: Iterable[Origin], kind: Kind | None = None) -> None:
-        """Take in records."""
+        """Decode and count records."""
         for origin in origins:
             content = self._reader.read(origin, kind)
             if isinstance(content, Ignored):
@@ -97,7 +97,7 @@ class Survey:
             self._examples[kind].setdefault(name, value)
 
     def fields(self, kind: Kind) -> list[FieldFigure]:
-        """Return the figures of every field of a kind, those that are found first."""
+        """Return the figures of every field of a kind, those with values first."""
         mapped = self._resolution.kinds.get(kind)
         paths = self._mapping.paths(kind)
         found, invalid = self._found[kind], self._invalid[kind]
@@ -113,12 +113,12 @@ class Survey:
         return sorted(figures, key=lambda figure: (figure.found == 0, figure.name))
 
     def read_of(self, kind: Kind) -> int:
-        """Return how many records of a kind were read, those that were then refused included where it is mapped."""
+        """Return the number of records of a kind; for a mapped kind including invalid ones."""
         mapped = self._resolution.kinds.get(kind)
         return self.kinds[kind] if mapped is None else mapped.records
 
     def families(self) -> list[FamilyFigure]:
-        """Return for how many posts each family of signals has a value, computed on the sample itself."""
+        """Return the number of posts with a value for each family of signals, computed on the sample."""
         posts = Counter(dict.fromkeys(_NEEDS, 0))
         for event, values in self._vectors():
             posts["content"] += any(sign.isalpha() for sign in event.text)
@@ -140,7 +140,7 @@ class Survey:
                 yield event, None
 
     def shared_address(self) -> float:
-        """Return the largest share of posts, of those with an address, that come from one address."""
+        """Return the largest share of one address among the posts with an address."""
         addresses = Counter(e.client.ip for e in self._events if isinstance(e, Post) and e.client and e.client.ip)
         return max(addresses.values()) / addresses.total() if addresses.total() > 1 else 0.0
 

@@ -1,4 +1,4 @@
-"""From the bytes of a record to a JSON object, or an error that names what the bytes are instead."""
+"""Parses the bytes of a record as a JSON object, or raises an error with the format that was found."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _HALF = re.compile(rb"\\u[dD][89a-fA-F]")
 _UTF8_BOM = b"\xef\xbb\xbf"
 _RECORD_SEPARATOR = b"\x1e"  # RFC 7464, JSON text sequences
 _FRAME = 5
-"""Bytes before the payload in Confluent's wire format: a zero byte and the schema's id."""
+"""Number of bytes before the payload in the Confluent wire format: a zero byte and the schema id."""
 SIGNATURES = (
     (b"\x1f\x8b", "gzip"),
     (b"\x28\xb5\x2f\xfd", "zstd"),
@@ -29,14 +29,14 @@ SIGNATURES = (
 
 
 class NotAnObject(ValueError):
-    """A record that is not a JSON object; the message names what it is."""
+    """A record that is not a JSON object; the message contains the format that was found."""
 
 
 def read_object(value: bytes | str) -> dict[str, Any] | None:
-    """Return the JSON object in a record; None for JSON null, which a tombstone is written as in a file.
+    """Return the JSON object in a record; None for JSON null, which is a tombstone in a file.
 
     A byte-order mark, a record separator, the frame of a schema registry around JSON, and JSON inside a JSON string
-    are read through. Raises NotAnObject.
+    are accepted. Raises NotAnObject.
     """
     if isinstance(value, str):
         value = value.encode("utf-8", "surrogatepass")
@@ -49,7 +49,7 @@ def read_object(value: bytes | str) -> dict[str, Any] | None:
 
 
 def read_key(key: bytes | None) -> Any:
-    """Return a record's key: JSON where it is an object, a list or a quoted text, else text; None without a key."""
+    """Return the key of a record: parsed if it is a JSON object, list or string, else as text; None without a key."""
     if key is None:
         return None
     key = key[_FRAME:] if key[:1] == b"\x00" and len(key) > _FRAME else key
@@ -87,9 +87,9 @@ def _read(value: bytes) -> Any:
 
 
 def _with_halves(value: bytes) -> Any:
-    """JSON in which a text was cut within an emoji, which pydantic refuses and many clients write; else None.
+    """Return JSON with lone surrogates, which pydantic refuses and clients write that truncate an emoji; else None.
 
-    A text with half a character is judged as any other; an identity with one is refused.
+    A text with a lone surrogate is valid; an id with one is not.
     """
     if not _HALF.search(value):
         return None

@@ -1,4 +1,4 @@
-"""A platform's own record shapes: expressions that find our fields in them, and a first guess at these."""
+"""Maps the record formats of platforms by expressions, and proposes a mapping for unknown records."""
 
 from moderation.mapping.field_mapping import (
     KINDS,

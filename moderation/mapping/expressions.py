@@ -1,4 +1,4 @@
-"""JMESPath expressions over a platform's record: compiled once, plain paths into a short loop.
+"""JMESPath expressions on records: compiled once, plain paths to a short loop.
 
 Decision: docs/decisions/0701-jmespath-for-mappings.md.
 """
@@ -15,7 +15,7 @@ from jmespath import exceptions, functions
 from pydantic_core import from_json
 
 RECORD = "_record"
-"""The reserved name under which expressions find the record's key, headers and timestamp."""
+"""The reserved name of the record's key, headers and timestamp in expressions."""
 MAX_LENGTH = 4096
 
 
@@ -30,12 +30,12 @@ class Expression:
     text: str
     read: Callable[[Any], Any]
     uses_record: bool
-    """Whether it reads the record's key, headers or timestamp."""
+    """Whether it uses the record's key, headers or timestamp."""
     plain: bool
     """Whether it is a path of names and indexes only."""
 
     def holds(self, record: Any) -> bool:
-        """Return whether the value is true by JMESPath's rules; one that cannot be evaluated is not."""
+        """Return whether the value is true by the rules of JMESPath; False where it cannot be evaluated."""
         try:
             found = self.read(record)
         except EvaluationError:
@@ -44,14 +44,14 @@ class Expression:
 
 
 class _Functions(functions.Functions):
-    """What JMESPath lacks for the shapes in docs/events.md."""
+    """The functions that the formats in docs/events.md need beside those of JMESPath."""
 
     def __init__(self) -> None:
         self._parsed: tuple[str, Any] = ("null", None)
 
     @functions.signature({"types": ["string", "null"]})
     def _func_parse_json(self, text: str | None) -> Any:
-        """The value of JSON inside a string. Several fields read the same string, so the last one is kept."""
+        """Return the value of JSON inside a string. The last one is cached, because several fields read one string."""
         if text is None:
             return None
         known, value = self._parsed
@@ -62,7 +62,7 @@ class _Functions(functions.Functions):
 
     @functions.signature({"types": ["string"]}, {"types": [], "variadic": True})
     def _func_concat_ws(self, separator: str, *values: Any) -> str | None:
-        """The values as text, joined; missing and empty ones are left out, lists count by their items."""
+        """Return the values joined as text, without missing and empty ones; lists are flattened."""
         texts: list[str] = []
         for value in values:
             texts += [_as_text(item) for item in (value if isinstance(value, list) else [value])]
@@ -87,7 +87,7 @@ _OPTIONS = jmespath.Options(custom_functions=_FUNCTIONS)
 
 @lru_cache(maxsize=1024)
 def compile_expression(text: str) -> Expression:
-    """Compile an expression. Raises ValueError with the place of a mistake."""
+    """Return the compiled expression. Raises ValueError with the position of an error."""
     if len(text) > MAX_LENGTH:
         raise ValueError(f"an expression has at most {MAX_LENGTH} characters, got {len(text)}")
     try:
@@ -113,7 +113,7 @@ def compile_expression(text: str) -> Expression:
 
 
 def _check(text: str, node: Any) -> None:
-    """Refuse what compiles and never works: an unknown function, and `!a.b`, which JMESPath reads as `(!a).b`."""
+    """Raise ValueError for an unknown function, and for `!a.b`, which JMESPath parses as `(!a).b`."""
     if not isinstance(node, dict):
         return
     if node["type"] == "function_expression" and node["value"] not in _FUNCTIONS.FUNCTION_TABLE:
@@ -131,7 +131,7 @@ def _uses_record(node: Any) -> bool:
 
 
 def _steps(node: Any) -> tuple[str | int, ...] | None:
-    """The names and indexes of a plain path, None for any other expression."""
+    """Return the names and indexes of a plain path, None for any other expression."""
     if node["type"] == "field" or node["type"] == "index":
         return (node["value"],)
     if node["type"] not in ("subexpression", "index_expression"):

@@ -1,4 +1,4 @@
-"""A platform's own records, mapped onto our fields by one JMESPath expression per field."""
+"""Maps the records of a platform to event fields, with one JMESPath expression per field."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from moderation.values.times import DURATION_UNITS, DurationUnit, TimeUnit, read
 Kind = Literal["post", "follow", "deletion", "label"]
 KINDS: tuple[Kind, ...] = ("post", "follow", "deletion", "label")
 PRECEDENCE: tuple[Kind, ...] = ("deletion", "follow", "label", "post")
-"""Which kind a record is that the conditions of several match: a deleted post often still looks like a post."""
+"""Order of kinds for a record that matches several conditions, because a deleted post often looks like a post."""
 TYPE, VERSION, WHEN = "type", "schema_version", "when"
 TEXT = "text"
 TIMES = frozenset({"created_at", "at", "account.created_at"})
@@ -27,10 +27,10 @@ _BOOLEANS = frozenset({"true", "false", "yes", "no", "0", "1"})
 
 
 class FieldPath(BaseModel):
-    """Where a field is in the platform's record, and how it is written there.
+    """The path of a field in the record of a platform, and its format.
 
-    `path` is a JMESPath expression; `unit` how a time or a duration is written (default: `auto`, `ms`); `values`
-    translates the platform's words into ours; `text_format` (plain, html or markdown) how a post's text is written.
+    `path` is a JMESPath expression; `unit` the unit of a time or a duration (default: `auto`, `ms`); `values` maps
+    values of the platform to those of events; `text_format` (plain, html or markdown) is the format of the text.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,7 +46,7 @@ class FieldPath(BaseModel):
         return path
 
     def check_options(self, name: str) -> None:
-        """Raise ValueError where the unit or the text format does not suit the field *name*."""
+        """Raise ValueError where the unit or the text format does not apply to the field *name*."""
         if self.text_format != "plain" and name != TEXT:
             raise ValueError(f"{name!r} takes no text_format {self.text_format!r}, which is for {TEXT!r}")
         if self.unit is None:
@@ -59,15 +59,15 @@ class FieldPath(BaseModel):
 
 @dataclass(frozen=True)
 class RecordInfo:
-    """What a record carries beside its value: the sources `_record.key`, `_record.headers`, `_record.timestamp_ms`."""
+    """The metadata of a record: `_record.key`, `_record.headers` and `_record.timestamp_ms` in expressions."""
 
     key: Any = None
     headers: Mapping[str, str | None] = field(default_factory=dict)
     timestamp_ms: int | None = None
-    """When the record was written; None where that is unknown or not plausible."""
+    """Time of the record; None where unknown or implausible."""
 
     def as_source(self, *, tombstone: bool) -> dict[str, Any]:
-        """Return it as the object that expressions read."""
+        """Return the metadata as the object `_record`."""
         return {
             "key": self.key,
             "headers": self.headers,
@@ -78,13 +78,13 @@ class RecordInfo:
 
 @dataclass(frozen=True)
 class Mapped:
-    """The mapped fields of one record by our names, and why each of *problems* has no value."""
+    """The mapped fields of one record by name; *problems* has the reason of each field without a value."""
 
     values: dict[str, Any]
     problems: dict[str, str]
 
     def nested(self) -> dict[str, Any]:
-        """Return the fields as a record of our own shape, `client.ip` inside `client`."""
+        """Return the fields as a nested record, with `client.ip` inside `client`."""
         shaped: dict[str, Any] = {}
         for name, value in self.values.items():
             if value is None:
@@ -107,9 +107,9 @@ class _Source:
 
 
 class FieldMapping:
-    """How the records of a platform are read: which to ignore, what kind each is, where its fields are.
+    """The mapping of a platform: which records to ignore, the kind of each, and the paths of its fields.
 
-    A kind with a mapping has the mapped fields and no others; a kind without one is read by our own names.
+    A kind with a mapping has only the mapped fields; a kind without one is read by the field names of events.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class FieldMapping:
         time_zone: tzinfo | None = None,
         trusted_proxies: Sequence[IPNetwork] = (),
     ) -> None:
-        """*time_zone* is that of times written without an offset; None: such times are invalid."""
+        """*time_zone* applies to times without an offset; None: such times are invalid."""
         self.trusted_proxies = tuple(trusted_proxies)
         self._zone = time_zone
         self._ignore = [compile_expression(text) for text in ignore]
@@ -137,17 +137,17 @@ class FieldMapping:
         self.uses_record = any(expression.uses_record for expression in expressions)
 
     def with_record(self, record: dict[str, Any] | None, info: RecordInfo) -> dict[str, Any]:
-        """Return the record as expressions see it; *record* is None for a tombstone."""
+        """Return the record with its metadata, the input of expressions; *record* is None for a tombstone."""
         if not self.uses_record:
             return {} if record is None else record
         return {**(record or {}), RECORD: info.as_source(tombstone=record is None)}
 
     def ignores(self, record: dict[str, Any]) -> bool:
-        """Return whether a rule says that the record is of no interest."""
+        """Return whether a rule of `ignore` matches the record."""
         return any(rule.holds(record) for rule in self._ignore)
 
     def kind_of(self, record: dict[str, Any], only: Kind | None) -> Kind | None:
-        """Return the kind whose condition the record meets, among all or *only* this one; None where none does."""
+        """Return the kind whose condition matches the record, among all or *only* one; None where none matches."""
         for kind in PRECEDENCE if only is None else (only,):
             condition = self._conditions.get(kind)
             if condition is not None and condition.holds(record):
@@ -155,7 +155,7 @@ class FieldMapping:
         return None
 
     def has_condition(self, kind: Kind) -> bool:
-        """Return whether an expression decides which records are of this kind."""
+        """Return whether the kind has a condition (`when`)."""
         return kind in self._conditions
 
     def maps(self, kind: Kind) -> bool:
@@ -194,7 +194,7 @@ class FieldMapping:
         if source.name in DURATIONS:
             return read_duration(value, cast(DurationUnit, source.unit or "ms"))
         if source.name in FLAGS and isinstance(value, str) and value.lower() not in _BOOLEANS:
-            return bool(value.strip())  # a biography or the URL of a picture says that there is one
+            return bool(value.strip())  # a biography or the URL of a picture means that there is one
         return value
 
 
@@ -203,6 +203,6 @@ def _source(name: str, path: FieldPath) -> _Source:
 
 
 def _translated(value: Any, values: dict[str, Any]) -> Any:
-    """Our value for the platform's word; one that is not in the table stays, for validation to judge."""
+    """Return the value for that of the platform; a value outside the table is returned as it is, for validation."""
     word = ("true" if value else "false") if isinstance(value, bool) else value
     return values.get(str(word), value) if isinstance(word, (str, int)) else value

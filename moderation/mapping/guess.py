@@ -1,4 +1,4 @@
-"""Proposes a mapping for records of an unknown shape, by the names and values of their fields."""
+"""Proposes a mapping for records of an unknown format, by the names and values of their fields."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _HTML = re.compile(r"</?(?:p|br|a|div|span|blockquote|ul|pre)\b[^<>]*>", re.IGNO
 _KIND_NAMES = ("type", "event", "kind", "op", "t", "action", "operation", "collection", "subtype")
 _OWNER = r"(author|user|account|owner|actor|member|poster|creator)"
 
-# Our field: pattern of the platform's path with dots and without underscores, best first; a part in `owner` must match.
+# Field: patterns of paths with dots and without underscores, best first; a part in `owner` must match.
 _NAMES: dict[str, tuple[str, ...]] = {
     "post_id": (r"(post|status|message|comment|tweet|note)id$", r"(^|\.)(idstr|uuid)$", r"(^|\.)id$", r"(rkey|\$oid)$"),
     "text": (r"(fulltext|textoriginal|raw)$", r"(^|\.)(text|body|content|selftext)$", r"(message|comment|caption)$"),
@@ -70,7 +70,7 @@ class _Path:
 
 @dataclass(frozen=True)
 class Guess:
-    """One proposed line: our field, the expression, the share of records with a usable value, an example."""
+    """One proposed line: field, expression, share of records with a usable value, and an example."""
 
     name: str
     expression: str
@@ -99,7 +99,7 @@ def records_of(lines: Iterable[bytes], limit: int) -> list[dict[str, Any]]:
 
 
 def guess_fields(records: list[dict[str, Any]]) -> list[Guess]:
-    """Return the best expression for each of our fields that the records seem to have."""
+    """Return the best expression for each field that the records seem to have."""
     paths: dict[str, _Path] = {}
     for record in records:
         for expression, depth, value in _walk(record, "", 0):
@@ -116,7 +116,7 @@ def guess_fields(records: list[dict[str, Any]]) -> list[Guess]:
 
 
 def guess_kinds(records: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Return the values of each field that seems to say what a record is, most frequent first."""
+    """Return the values of each field that seems to contain the kind of a record, most frequent first."""
     found: dict[str, Counter[str]] = {}
     for record in records:
         for expression, _, value in _walk(record, "", 0):
@@ -172,7 +172,7 @@ def _best(name: str, patterns: tuple[str, ...], paths: list[_Path], records: int
 
 
 def _walk(value: Any, expression: str, depth: int) -> Iterator[tuple[str, int, Any]]:
-    """Every path of names and first items, with the values at its end; JSON inside a string is opened."""
+    """Yield every path of names and first items, with its depth and value; JSON inside a string is parsed."""
     if isinstance(value, str) and value[:1] == "{" and depth < MAX_DEPTH:
         with suppress(ValueError):
             yield from _walk(from_json(value), f"parse_json({expression})", depth + 1)
@@ -188,7 +188,7 @@ def _walk(value: Any, expression: str, depth: int) -> Iterator[tuple[str, int, A
 
 
 def _plain(expression: str) -> str:
-    """A path for comparison: without case, underscores, hyphens and functions."""
+    """Return a path for comparison: in lower case, without underscores, hyphens and functions."""
     return re.sub(r"parse_json\(|[_\-\") ]", "", expression).lower()
 
 

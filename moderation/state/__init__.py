@@ -1,4 +1,4 @@
-"""What the sidecar remembers between posts: windows, the follow graph, and how both survive a restart."""
+"""The state between posts: windows, the follow graph, and their snapshots."""
 
 from moderation.state.keyring import Keyring
 from moderation.state.memory_windows import MemoryWindowStore

@@ -1,8 +1,8 @@
-"""Whole-graph figures by event-time epoch: a post in epoch k reads the graph as closed with epoch k−2.
+"""Graph figures by event-time epoch: a post in epoch k reads the graph that was closed with epoch k−2.
 
-The refresh runs in the background and has a whole epoch of time for it. A reader that comes too early waits, so
-no result depends on how fast the machine is or what its clock says. Closing an epoch hands over only what changed
-in it, and a graph that no post can ask for any more is not computed: years of follows cost no more than the follows.
+The figures are computed in the background within an epoch. A reader that is early waits, so that no result depends on
+the speed or the clock of the machine. Closing an epoch passes only its changes, and a graph that no post can read any
+more is not computed.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class _Closing:
 
 @dataclass(frozen=True)
 class SavedEpochs:
-    """Epochs as a snapshot holds them; `pending` are the changes since the last epoch that closed."""
+    """Epochs in a snapshot; `pending` are the changes since the last closed epoch."""
 
     current: int | None
     pending: list[Change]
@@ -34,7 +34,7 @@ class SavedEpochs:
 
 
 class GraphEpochs:
-    """Keeps the closed graphs that posts can still ask for: the newest with epoch ≤ k−2 and everything after it."""
+    """Keeps the closed graphs that posts can still read: the newest with epoch ≤ k−2 and all later ones."""
 
     def __init__(self, graph: FollowGraph, epoch_ms: int) -> None:
         self._graph = graph
@@ -44,10 +44,10 @@ class GraphEpochs:
         self._edges: set[Edge] = set()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="graph-refresh")
         self.on_wait: Callable[[], None] = lambda: None
-        """Called every second while a reader waits: of millions of edges a graph takes longer than a watchdog waits."""
+        """Called every second while a reader waits, because a large graph takes longer than the limit of the watchdog."""
 
     def advance(self, at_ms: int) -> None:
-        """Note that an event of this time has come, before it changes the graph. Late events close nothing."""
+        """Close the epochs before an event of this time, before the event changes the graph. Ignores late events."""
         epoch = at_ms // self._epoch_ms
         if self._current is not None and epoch <= self._current:
             return
@@ -63,13 +63,13 @@ class GraphEpochs:
         closing.graph = self._worker.submit(self._refresh, closing, changes)
 
     def _refresh(self, closing: _Closing, changes: list[Change]) -> ClosedGraph | None:
-        """In the background, which alone uses `_edges`."""
+        """Compute the figures; runs in the background thread, the only user of `_edges`."""
         for follower, followed, follows in changes:
             (self._edges.add if follows else self._edges.discard)((follower, followed))
         return compute_figures(closing.epoch, sorted(self._edges)) if closing.wanted else None
 
     def read(self, at_ms: int) -> ClosedGraph | None:
-        """The graph that a post of this time reads, waited for where needed; None before any was closed for it."""
+        """Return the graph for a post of this time, after waiting for it where needed; None before the first one."""
         epoch = at_ms // self._epoch_ms
         fitting = [closing for closing in self._closed if closing.epoch <= epoch - 2]
         return self._awaited(fitting[-1]) if fitting else None
@@ -80,7 +80,7 @@ class GraphEpochs:
         return closing.graph.result()
 
     def dump(self) -> SavedEpochs:
-        """Everything a snapshot needs, the figures of closed graphs included."""
+        """Return the content of a snapshot, including the figures of closed graphs."""
         graphs = [graph for closing in self._closed if (graph := self._awaited(closing)) is not None]
         return SavedEpochs(
             current=self._current,
@@ -89,7 +89,7 @@ class GraphEpochs:
         )
 
     def load(self, saved: SavedEpochs) -> None:
-        """Put dumped epochs back, after the graph itself."""
+        """Restore dumped epochs, after the graph."""
         self._current = saved.current
         self._edges = set(self._graph.edges())
         for follower, followed, follows in reversed(saved.pending):
@@ -100,5 +100,5 @@ class GraphEpochs:
             self._closed.append(closing)
 
     def close(self) -> None:
-        """End the background thread."""
+        """Stop the background thread."""
         self._worker.shutdown(wait=True, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Who follows whom, as of the latest event: per edge the last word by event time, so that a replay cannot double."""
+"""The follow graph as of the latest event: the latest change per edge by event time, so that a replay is idempotent."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Edge = tuple[str, str]
 
 
 class Change(NamedTuple):
-    """An edge that appeared or went."""
+    """An edge that was added or removed."""
 
     follower: str
     followed: str
@@ -22,9 +22,8 @@ class Change(NamedTuple):
 class FollowGraph:
     """Directed edges from follower to followed, none to oneself.
 
-    Bounded: at most `max_edges` pairs are kept, present ones and those ended lately; further ones are counted in
-    `refused`, not kept, and no figure is whole from then on. A pair costs about 0.5 kB with the copy that the
-    whole-graph figures are computed from.
+    Bounded: at most `max_edges` pairs are kept, current ones and recently ended ones; further ones are counted in
+    `refused`, and figures are incomplete from then on. A pair takes about 0.5 kB with the copy for the graph figures.
     """
 
     def __init__(self, max_edges: int = 5_000_000) -> None:
@@ -39,7 +38,7 @@ class FollowGraph:
         self.refused = 0
 
     def apply(self, follower: str, followed: str, at_ms: int, *, follows: bool) -> None:
-        """Take note of a follow or unfollow; one that is older than the edge's last word changes nothing."""
+        """Apply a follow or unfollow; one older than the latest change of the edge has no effect."""
         if follower == followed or (self._forgotten_before_ms is not None and at_ms < self._forgotten_before_ms):
             return
         self._ever = True
@@ -70,7 +69,7 @@ class FollowGraph:
                 del sides[one]
 
     def forget_ended(self, before_ms: int) -> None:
-        """Drop the memory of edges that ended earlier; from now on, events from before then are not taken."""
+        """Forget edges that ended earlier; from now on, earlier events are ignored."""
         self._forgotten_before_ms = before_ms
         while self._ended and self._ended[0][0] < before_ms:
             at_ms, edge = self._ended.popleft()
@@ -78,41 +77,41 @@ class FollowGraph:
                 del self._last_word[edge]
 
     def take_changes(self) -> list[Change]:
-        """Changes since this was last asked."""
+        """Return the changes since the last call."""
         changes, self._changes = self._changes, []
         return changes
 
     @property
     def pending(self) -> tuple[Change, ...]:
-        """Changes that `take_changes` has not given out yet."""
+        """Return the changes that `take_changes` has not returned yet."""
         return tuple(self._changes)
 
     def following(self, account: str) -> set[str]:
-        """Whom an account follows; not to be changed."""
+        """Return the accounts that an account follows; do not modify the set."""
         return self._out.get(account, _NOBODY)
 
     def followers(self, account: str) -> set[str]:
-        """Who follows an account; not to be changed."""
+        """Return the followers of an account; do not modify the set."""
         return self._in.get(account, _NOBODY)
 
     @property
     def known(self) -> bool:
-        """Whether any follow event was ever seen: without one, a degree of zero would be a guess."""
+        """Whether there was any follow event; without one, a degree of zero would be a guess."""
         return self._ever
 
     def edges(self) -> Iterator[Edge]:
-        """The present edges."""
+        """Yield the current edges."""
         for follower, out in self._out.items():
             for followed in out:
                 yield follower, followed
 
     def dump(self) -> Iterator[tuple[str, str, int, bool]]:
-        """Every edge with its last word, for a snapshot."""
+        """Yield every edge with its latest change, for a snapshot."""
         for (follower, followed), (at_ms, follows) in self._last_word.items():
             yield follower, followed, at_ms, follows
 
     def load(self, words: Iterable[tuple[str, str, int, bool]], *, pending: Iterable[Change], ever: bool) -> None:
-        """Put dumped edges back into an empty graph."""
+        """Restore dumped edges into an empty graph."""
         for follower, followed, at_ms, follows in words:
             self.apply(follower, followed, at_ms, follows=follows)
         self._ended = deque(sorted(self._ended))

@@ -1,4 +1,4 @@
-"""Whole-graph figures of every account, with networkx."""
+"""Computes the graph figures of every account, with networkx."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from moderation.state.follows import Edge
 
 HUB_DEGREE = 200
-"""Clustering is left missing above this degree, where it costs most and says least."""
+"""Clustering is missing above this degree, where it is most expensive and least informative."""
 
 
 class NodeFigures(NamedTuple):
@@ -28,7 +28,7 @@ class NodeFigures(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class ClosedGraph:
-    """The figures of every account in the graph as it stood when `epoch` closed; `values` has shape (accounts, 4)."""
+    """The figures of every account in the graph at the end of `epoch`; `values` has shape (accounts, 4)."""
 
     epoch: int
     rows: dict[str, int]
@@ -36,18 +36,18 @@ class ClosedGraph:
 
     @classmethod
     def of(cls, epoch: int, accounts: Sequence[str], values: Iterable[Sequence[float]]) -> ClosedGraph:
-        """From accounts and their figures, in the same order."""
+        """Return the closed graph of accounts and their figures, in the same order."""
         rows = {account: row for row, account in enumerate(accounts)}
         return cls(epoch, rows, np.array(list(values), dtype=np.float64).reshape(len(rows), len(NodeFigures._fields)))
 
     def figures(self, account: str) -> NodeFigures | None:
-        """One account's figures; None for one that stands in no edge."""
+        """Return the figures of one account; None for one without an edge."""
         row = self.rows.get(account)
         return None if row is None else NodeFigures(*self.values[row].tolist())
 
 
 def compute_figures(epoch: int, edges: Sequence[Edge]) -> ClosedGraph:
-    """Figures of every account in these edges; the same edges in the same order give the same bits.
+    """Return the figures of every account in these edges; the same edges in the same order give identical results.
 
     Clustering and core number on the undirected graph, component share by weakly connected component, PageRank
     (damping 0.85) as the natural logarithm of its multiple of the mean.
@@ -75,7 +75,7 @@ def compute_figures(epoch: int, edges: Sequence[Edge]) -> ClosedGraph:
 
 
 def _clustering(node: str, neighbours: dict[str, set[str]]) -> float:
-    """As `networkx.clustering`, which would build the set of a hub's neighbours anew for each of them."""
+    """Return `networkx.clustering`, without building the set of a hub's neighbours for each of them."""
     own = neighbours[node]
     degree = len(own)
     if degree > HUB_DEGREE:

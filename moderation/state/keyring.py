@@ -1,6 +1,6 @@
-"""Keyed hashes of addresses and devices: the same one always meets itself, and nobody without the key meets it.
+"""Keyed hashes of addresses and devices: equal inputs have equal hashes, which cannot be computed without the key.
 
-Source: keyed BLAKE2b, RFC 7693; `person` keeps addresses and devices apart.
+Source: keyed BLAKE2b, RFC 7693; `person` separates addresses and devices.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ HASH_BYTES = 16
 
 @dataclass(frozen=True)
 class Keyring:
-    """One current key, and the one before while both are live. Each hash names its key."""
+    """The current key, and the previous one while both are live. Each hash contains its key id."""
 
     key_id: str
     _key: bytes
@@ -24,35 +24,35 @@ class Keyring:
 
     @classmethod
     def from_secrets(cls, current: tuple[str, bytes], previous: tuple[str, bytes] | None) -> Keyring:
-        """Hash with `current`; while `previous` is live too, windows are kept under both.
+        """Return a keyring that hashes with `current`; while `previous` is live, windows are kept for both.
 
-        Keep the previous key for 25 hours after a change: until then it is the one whose windows are whole. Raises
-        SettingsError for keys that cannot be told apart.
+        Keep the previous key for 25 hours after a change, because its windows are complete until then. Raises
+        SettingsError for keys with the same id.
         """
         for key_id in (current[0], previous[0] if previous is not None else "-"):
             if not key_id or ":" in key_id:
-                raise SettingsError(f"the address_key_id {key_id!r} must not be empty or hold a colon; name it anew")
+                raise SettingsError(f"address_key_id must be non-empty text without a colon, got {key_id!r}")
         if previous is None:
             return cls(*current)
         if previous[0] == current[0]:
-            raise SettingsError(f"both address keys are called {current[0]}; give the new one another address_key_id")
+            raise SettingsError(f"both address keys have the id {current[0]}; give the new one another address_key_id")
         return cls(*current, previous=cls(*previous))
 
     @property
     def live(self) -> tuple[Keyring, ...]:
-        """Each live key by itself, the current one first."""
+        """Return each live key as a separate keyring, the current one first."""
         return (self,) if self.previous is None else (self, self.previous)
 
     @property
     def known_key_ids(self) -> frozenset[str]:
-        """Names of the live keys."""
+        """Ids of the live keys."""
         return frozenset(key.key_id for key in self.live)
 
     def hash_address(self, ip: str) -> str:
-        """Hash of the person-sized unit of an address: an IPv4 address itself, the /64 of an IPv6 one.
+        """Return the hash of an IPv4 address, or of the /64 of an IPv6 address.
 
-        An IPv4 address mapped into IPv6 counts as the IPv4 address. Source for the /64: Li & Freeman, IMC 2020.
-        Raises ValueError for what is no address.
+        An IPv4-mapped address is hashed as IPv4. Source for the /64: Li & Freeman, IMC 2020. Raises ValueError for
+        text that is not an address.
         """
         address = ipaddress.ip_address(ip)
         if isinstance(address, ipaddress.IPv6Address):
@@ -62,7 +62,7 @@ class Keyring:
         return self._hash(b"ip4", address.packed)
 
     def hash_device(self, device_id: str) -> str:
-        """Hash of a device id."""
+        """Return the hash of a device id."""
         return self._hash(b"dev", device_id.encode("utf-8", "surrogatepass"))
 
     def _hash(self, kind: bytes, value: bytes) -> str:

@@ -1,4 +1,4 @@
-"""The window store in this process's memory."""
+"""The window store in memory."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from moderation.state.recency import Recency
 from moderation.state.windows import MINUTE_MS
 
 BUSY_ENTRIES = 256
-"""From this many entries on, a key's distinct members are counted from an index (about 150 bytes a member)."""
+"""Number of entries from which distinct members are counted from an index (about 150 bytes a member)."""
 
 
 class Entries(list[tuple[int, str]]):
-    """(minute, member) in ascending order without repeats, with the key they stand under."""
+    """(minute, member) in ascending order without repeats, with their key."""
 
     __slots__ = ("key", "recent")
 
@@ -25,7 +25,7 @@ class Entries(list[tuple[int, str]]):
 
 
 class MemoryWindowStore:
-    """Keeps each key's buckets as one sorted list.
+    """Stores the buckets of each key as one sorted list.
 
     Bounded: a bucket holds at most `max_members` members (the smallest; a count saturates there), and buckets older
     than the longest window are forgotten. Worst case: keys alive in 25 hours × minutes they were seen in ×
@@ -41,7 +41,7 @@ class MemoryWindowStore:
         self._horizon: int | None = None
 
     def add(self, key: str, member: str, at_ms: int) -> None:
-        """Put a member into the bucket of its minute; a full bucket keeps the smallest members."""
+        """Add a member to the bucket of its minute; a full bucket keeps the smallest members."""
         minute = at_ms // MINUTE_MS
         if self._horizon is not None and minute < self._horizon:
             return
@@ -79,7 +79,7 @@ class MemoryWindowStore:
             self._oldest = minute
 
     def members(self, key: str, *, after_minute: int, up_to_minute: int) -> set[str]:
-        """Distinct members in the buckets `after_minute` < minute ≤ `up_to_minute`."""
+        """Return the distinct members in the buckets `after_minute` < minute ≤ `up_to_minute`."""
         entries = self._entries.get(key)
         if entries is None:
             return set()
@@ -87,7 +87,7 @@ class MemoryWindowStore:
         return {member for _, member in entries[start:end]}
 
     def count(self, key: str, *, after_minute: int, up_to_minute: int, including: str | None = None) -> int:
-        """How many distinct members those buckets hold, with `including` among them."""
+        """Return the number of distinct members in those buckets, `including` counted as one of them."""
         entries = self._entries.get(key)
         if entries is None:
             return int(including is not None)
@@ -99,7 +99,7 @@ class MemoryWindowStore:
         return len(found) + (including is not None and including not in found)
 
     def latest(self, key: str, *, after_minute: int, up_to_minute: int, at_least: int) -> set[str]:
-        """Distinct members of the youngest of those buckets, as many whole buckets as hold `at_least` together."""
+        """Return the distinct members of the latest of those buckets: complete buckets, until there are `at_least`."""
         entries = self._entries.get(key)
         if entries is None:
             return set()
@@ -109,7 +109,7 @@ class MemoryWindowStore:
         return {member for _, member in entries[start:end]}
 
     def evict(self, before_minute: int) -> None:
-        """Forget every bucket of an earlier minute, and take none of them again."""
+        """Forget every bucket of an earlier minute, and ignore later additions to them."""
         self._horizon = before_minute if self._horizon is None else max(before_minute, self._horizon)
         if self._oldest is None or self._oldest >= before_minute:
             return
@@ -130,13 +130,13 @@ class MemoryWindowStore:
             entries.recent.forget(before_minute)
 
     def dump(self) -> Iterator[tuple[str, int, list[str]]]:
-        """Every bucket: key, minute, members in order."""
+        """Yield every bucket: key, minute, members in order."""
         for key, entries in self._entries.items():
             for minute, bucket in groupby(entries, key=lambda entry: entry[0]):
                 yield key, minute, [member for _, member in bucket]
 
     def load(self, buckets: Iterable[tuple[str, int, list[str]]]) -> None:
-        """Put dumped buckets back."""
+        """Restore dumped buckets."""
         for key, minute, members in buckets:
             for member in members:
                 self.add(key, member, minute * MINUTE_MS)
@@ -146,6 +146,6 @@ class MemoryWindowStore:
 
 
 def _span(entries: Entries, after_minute: int, up_to_minute: int) -> tuple[int, int]:
-    """Where the entries of after_minute < minute ≤ up_to_minute begin and end."""
+    """Return begin and end of the entries with after_minute < minute ≤ up_to_minute."""
     end = len(entries) if entries[-1][0] <= up_to_minute else bisect_left(entries, (up_to_minute + 1,))
     return bisect_left(entries, (after_minute + 1,)), end

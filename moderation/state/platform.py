@@ -1,4 +1,4 @@
-"""Everything remembered between posts, with its clock (the watermark of event time) and its gaps."""
+"""The complete state between posts, with its clock (the watermark of event time) and its gaps."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ from moderation.state.snapshot import Saved, read_snapshot, write_snapshot
 from moderation.state.windows import MINUTE_MS, WindowStore
 
 GRAPH_EPOCH_S = 86_400
-"""Length of an epoch of the follow graph unless told otherwise: the one that risk models are trained with."""
+"""Default length of an epoch of the follow graph, as in the training of risk models."""
 KEPT_MINUTES = 25 * 60
-"""Windows reach back 24 hours; the hour beyond is for late events."""
+"""Windows cover 24 hours; the additional hour is for late events."""
 
 
 class PlatformState:
@@ -45,10 +45,10 @@ class PlatformState:
         self._horizon_minute: int | None = None
         self._key_started_ms: dict[str, int | None] = dict.fromkeys(keyring.known_key_ids)
         self.address_key = keyring
-        """The live key whose windows reach back furthest: they are written under every live key and read under it."""
+        """The live key with the longest windows, which are read; windows are written for every live key."""
 
     def advance(self, at_ms: int) -> bool:
-        """Move the clock to an event's time, before the event changes anything; whether the event is late."""
+        """Advance the clock to the time of an event, before the event is applied; return whether the event is late."""
         if self.watermark_ms is not None and at_ms < self.watermark_ms:
             self.late_events += 1
             return True
@@ -64,43 +64,43 @@ class PlatformState:
             self.follows.forget_ended(before_minute * MINUTE_MS)
 
     def is_late(self, at_ms: int) -> bool:
-        """Whether an event of this time comes after a younger one."""
+        """Return whether an event of this time follows a later one."""
         return self.watermark_ms is not None and at_ms < self.watermark_ms
 
     @property
     def graph_lost(self) -> bool:
-        """Whether follows are missing that were lost with the log or were too many to keep: then none is counted."""
+        """Whether follows are missing, lost with the log or beyond the limit; then no graph feature has a value."""
         return self._graph_lost or self.follows.refused > 0
 
     def mark_degraded(self, since_ms: int | None, *, graph_lost: bool) -> None:
-        """What happened before this time is not known: windows that reach back so far are missing, not empty.
+        """Mark events before this time as unknown: windows that include them are missing, not empty.
 
-        `graph_lost`: follow events are among what is not known, so that the whole graph is not.
+        `graph_lost`: follow events are among them, so that the complete graph is unknown.
         """
         self.degraded_since_ms = since_ms
         self._graph_lost = self._graph_lost or graph_lost
 
     def window_is_known(self, at_ms: int, window_ms: int) -> bool:
-        """Whether everything in the window that ends at this time was seen, and none of it is forgotten yet."""
+        """Return whether all events of the window that ends at this time were observed and are not forgotten yet."""
         start_ms = at_ms - window_ms
         if self._horizon_minute is not None and start_ms < self._horizon_minute * MINUTE_MS:
             return False
         return self.degraded_since_ms is None or start_ms >= self.degraded_since_ms
 
     def address_window_is_known(self, at_ms: int, window_ms: int) -> bool:
-        """The same for windows of hashed addresses and devices, which a new key begins anew."""
+        """Return the same for windows of hashed addresses and devices, which begin again with a new key."""
         started_ms = self._key_started_ms[self.address_key.key_id]
         whole = started_ms is None or at_ms - window_ms >= started_ms
         return whole and self.window_is_known(at_ms, window_ms)
 
     def _resume_keys(self, started_ms: Mapping[str, int | None]) -> None:
-        """Go on with the keys of a snapshot; live ones that it does not name begin now."""
+        """Continue with the keys of a snapshot; live keys that it lacks begin now."""
         self._key_started_ms = {key.key_id: started_ms.get(key.key_id, self.watermark_ms) for key in self.keyring.live}
         named = [key for key in self.keyring.live if key.key_id in started_ms]
         self.address_key = min(named, key=lambda key: self._key_started_ms[key.key_id] or 0)
 
     def snapshot(self, path: Path, positions: Mapping[Partition, int]) -> None:
-        """Write the state with the positions it stands for, whole or not at all."""
+        """Write the state with its positions atomically."""
         saved = Saved(
             platform_id=self.platform_id,
             key_started_ms=dict(self._key_started_ms),
@@ -122,10 +122,10 @@ class PlatformState:
     def restore(
         cls, path: Path, *, keyring: Keyring, platform_id: str, graph_epoch_s: int, max_edges: int = 5_000_000
     ) -> tuple[PlatformState, dict[Partition, int]]:
-        """The state as it was written, and its positions.
+        """Return the state in the file, and its positions.
 
-        Raises InputError with a sentence when the file is damaged, of another version or platform, or hashed with
-        a key that is not live any more.
+        Raises InputError when the file is damaged, of another version or platform, or hashed with a key that is not
+        live any more.
         """
         saved = read_snapshot(path)
         _refuse(path, saved.platform_id != platform_id, f"it belongs to the platform {saved.platform_id!r}")

@@ -1,4 +1,4 @@
-"""The state on disk: compressed JSON with a checksum, written whole or not at all."""
+"""Snapshots of the state: compressed JSON with a checksum, written atomically."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MAGIC = b"moderation state\n"
 
 @dataclass(frozen=True)
 class Saved:
-    """What a snapshot holds. JSON turns tuples into lists; the readers of each part expect that."""
+    """The content of a snapshot. JSON converts tuples to lists, which the readers of each part expect."""
 
     platform_id: str
     key_started_ms: dict[str, int | None]
@@ -38,10 +38,10 @@ class Saved:
 
 
 def write_snapshot(path: Path, saved: Saved) -> None:
-    """Write beside the file, flush to disk, then rename: a crash leaves the old one or the new one.
+    """Write a snapshot: beside the file, flushed to disk, then renamed, so that a crash leaves the old or the new one.
 
-    Only the sidecar's user may read it: it holds account ids and who follows whom. Raises ConnectionLost when it cannot
-    be written; space and rights come back.
+    Only the user of the sidecar may read it, because it contains account ids and follows. Raises ConnectionLost when it
+    cannot be written, because disk space and permissions can be restored.
     """
     body: dict[str, Any] = {**vars(saved), "format": FORMAT, "epochs": vars(saved.epochs)}
     body["positions"] = [[*vars(partition).values(), offset] for partition, offset in saved.positions.items()]
@@ -57,12 +57,12 @@ def write_snapshot(path: Path, saved: Saved) -> None:
         partial.replace(path)
     except OSError as error:
         with suppress(OSError):
-            partial.unlink(missing_ok=True)  # half a file is no use, and its space may be
+            partial.unlink(missing_ok=True)  # an incomplete file is useless and takes space
         raise ConnectionLost(f"the snapshot {path} cannot be written: {error.strerror}") from None
 
 
 def read_snapshot(path: Path) -> Saved:
-    """Read a snapshot back. Raises InputError when it is damaged or of another version."""
+    """Return a snapshot. Raises InputError when it is damaged or of another version."""
     try:
         raw = path.read_bytes()
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Which addresses identify somebody's connection, and which address in a chain of proxies is the client's."""
+"""Determines which addresses identify a connection, and the client address in a chain of proxies."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ IPAddress = IPv4Address | IPv6Address
 IPNetwork = IPv4Network | IPv6Network
 MAX_HOPS = 64
 
-# IANA's special-purpose address registries: many people, or nobody, are behind an address in one of these.
+# The special-purpose address registries of IANA: addresses in these ranges have many users or none.
 _IPV4 = {
     "unspecified": ["0.0.0.0/8"],
     "private": ["10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16"],
@@ -40,7 +40,7 @@ _GLOBAL_UNICAST = ip_network("2000::/3")
 
 
 class _Ranges:
-    """Reason by address, found by bisection."""
+    """Looks up the reason for an address by bisection."""
 
     def __init__(self, table: dict[str, list[str]]) -> None:
         networks = [(ip_network(text), reason) for reason, texts in table.items() for text in texts]
@@ -61,7 +61,7 @@ _RANGES_4, _RANGES_6 = _Ranges(_IPV4), _Ranges(_IPV6)
 
 @dataclass(frozen=True)
 class ClientAddress:
-    """The address of a client: *text* where it identifies a connection, else None with the *reason*."""
+    """The address of a client: *text* if it identifies a connection, else None with the *reason*."""
 
     text: str | None
     reason: str | None = None
@@ -69,7 +69,7 @@ class ClientAddress:
 
 
 def parse_address(value: Any) -> IPAddress:
-    """Return an address; one mapped into IPv6 as IPv4, a port and a zone left out. Raises ValueError."""
+    """Return an address, IPv4-mapped ones as IPv4, without port and zone. Raises ValueError."""
     if not isinstance(value, str):
         raise ValueError("an address is text")
     text = value.strip()
@@ -83,18 +83,18 @@ def parse_address(value: Any) -> IPAddress:
 
 
 def why_impersonal(address: IPAddress) -> str | None:
-    """Return why an address identifies nobody, such as `private` or `nat64`; None where it identifies somebody."""
+    """Return why an address does not identify a connection, such as `private` or `nat64`; None where it does."""
     if isinstance(address, IPv4Address):
         return _RANGES_4.reason(int(address))
     return _RANGES_6.reason(int(address)) or (None if address in _GLOBAL_UNICAST else "reserved")
 
 
 def client_address(peer: Any, forwarded_for: Any, trusted: Sequence[IPNetwork]) -> ClientAddress:
-    """Return the client's address from the connection's peer and the `X-Forwarded-For` chain.
+    """Return the client address from the peer of the connection and the `X-Forwarded-For` chain.
 
-    Each proxy appends the address it saw, so the chain is read from right to left, *peer* first: the first address
-    that is not a trusted proxy is the client's. What stands left of it is whatever the client claimed. Raises
-    ValueError where an entry that must be read is not an address.
+    Each proxy appends the address of its peer, so that the chain is read from right to left, *peer* first: the first
+    address that is not a trusted proxy is the client. Entries to the left of it are not verified. Raises ValueError
+    where an entry that must be read is not an address.
     """
     chain = [*_entries(forwarded_for), *([] if peer is None else [peer])]
     for entry in reversed(chain[-MAX_HOPS:]):

@@ -1,4 +1,4 @@
-"""What a plausible time is: one place for the bounds of events, accounts and record timestamps."""
+"""The bounds of plausible times of events, accounts and records."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 EARLIEST_MS = int(EARLIEST.timestamp() * 1000)
 LATEST_MS = int(LATEST.timestamp() * 1000)
 MAX_AHEAD_MS = 5 * 60 * 1000
-"""How far an event may lie after its arrival: producers' clocks differ."""
+"""Maximum time of an event after its arrival, because the clocks of producers differ."""
 
 
 def milliseconds(at: datetime) -> int:
@@ -20,8 +20,8 @@ def milliseconds(at: datetime) -> int:
 def record_time(timestamp_ms: int | None, now_ms: int) -> int | None:
     """Return the timestamp of a record where it is plausible, else None.
 
-    A producer may stamp seconds or microseconds by mistake. Such a stamp lies before 2000 or far in the future, and
-    says nothing about when the record arrived. A clock that is at most five minutes ahead counts as now.
+    A producer may write seconds or microseconds by mistake. Such a timestamp is before 2000 or far in the future and is
+    unrelated to the arrival of the record. A timestamp at most five minutes in the future is replaced by now.
     """
     if timestamp_ms is None or not EARLIEST_MS <= timestamp_ms <= now_ms + MAX_AHEAD_MS:
         return None
@@ -29,5 +29,5 @@ def record_time(timestamp_ms: int | None, now_ms: int) -> int | None:
 
 
 def account_time(at: datetime, arrival_ms: int) -> datetime | None:
-    """Return when an account was created, or None for a placeholder (year 1, 1970, 9999) or a time in the future."""
+    """Return the creation time of an account; None for a placeholder (year 1, 1970, 9999) or a time in the future."""
     return at if at >= EARLIEST and milliseconds(at) <= arrival_ms + MAX_AHEAD_MS else None

@@ -1,4 +1,4 @@
-"""What an id is: text, or a whole number that JSON carried without loss."""
+"""Validates ids: text, or integers that JSON represents without loss."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import Any
 
 MAX_LENGTH = 512
 _MOST_BITS = 1_700
-"""Bits of the largest whole number of 512 digits."""
+"""Bits of the largest integer of 512 digits."""
 _EXACT = 2**53
-"""Whole numbers beyond this lose digits once they were a floating-point number."""
+"""Integers beyond this lose digits as a floating-point number."""
 
 
 def identifier(value: Any) -> str:
@@ -17,7 +17,7 @@ def identifier(value: Any) -> str:
     if isinstance(value, str):
         if not value.strip():
             raise ValueError("an id must not be empty")
-        value.encode("utf-8")  # UnicodeEncodeError is a ValueError: half of a character is no id
+        value.encode("utf-8")  # a lone surrogate raises UnicodeEncodeError, a ValueError
         return value
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError("an id is text or a whole number")
@@ -31,5 +31,5 @@ def identifier(value: Any) -> str:
 
 
 def is_placeholder_device(device_id: str) -> bool:
-    """Return whether a device id names no device: all zeros, as clients send without permission to read it."""
+    """Return whether a device id is a placeholder: all zeros, as clients send without permission to read it."""
     return not device_id.strip("0-: ")

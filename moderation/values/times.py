@@ -1,4 +1,4 @@
-"""Times and durations as platforms write them, read as UTC times and milliseconds."""
+"""Parses times and durations of platforms as UTC times and milliseconds."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ DURATION_UNITS: tuple[str, ...] = get_args(DurationUnit)
 MAX_TEXT = 80
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _PER_SECOND = {"epoch_s": 1, "epoch_ms": 10**3, "epoch_us": 10**6, "epoch_ns": 10**9}
-# Milliseconds since 1970 at which the ids of each platform begin.
+# Epoch of the ids of each platform, in milliseconds since 1970.
 _SNOWFLAKE_EPOCH_MS = {"snowflake_discord": 1_420_070_400_000, "snowflake_twitter": 1_288_834_974_657}
 _MILLISECONDS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "min": 60_000.0}
 _NUMBER = re.compile(r"[+-]?\d{1,24}(\.\d{1,24})?\Z", re.ASCII)
@@ -41,11 +41,11 @@ _JAVA_ZONE = re.compile(r"\[[\w/+-]{1,64}\]\Z", re.ASCII)
 
 
 def read_time(value: Any, unit: TimeUnit, zone: tzinfo | None) -> datetime:
-    """Return the time that *value* stands for, in UTC.
+    """Return the time of *value*, in UTC.
 
     `auto` recognises RFC 3339, HTTP and Twitter dates by their form, and seconds, milliseconds, microseconds and
-    nanoseconds since 1970 by their size: between 2000 and 2100 no two of them overlap. Ids that carry a time need
-    their unit. *zone* is the time zone of times that carry none; None refuses these. Raises ValueError.
+    nanoseconds since 1970 by their size: between 2000 and 2100 they do not overlap. Ids that contain a time need their
+    unit. *zone* is the time zone of times without one; None refuses these. Raises ValueError.
     """
     try:
         if unit in _PER_SECOND:
@@ -98,7 +98,7 @@ def _by_form(text: str, zone: tzinfo | None) -> datetime:
 
 
 def _rfc3339(text: str, zone: tzinfo | None) -> datetime:
-    """RFC 3339, and what databases print for it: ' UTC' or a bracketed zone behind it, or no offset at all."""
+    """Parse RFC 3339 and the variants of databases: with ' UTC' or a bracketed zone at the end, or without offset."""
     text = _JAVA_ZONE.sub("", text)
     if text.endswith((" UTC", " GMT")):
         text = f"{text[:-4]}+00:00"
@@ -112,7 +112,7 @@ def _rfc3339(text: str, zone: tzinfo | None) -> datetime:
     return found
 
 
-def _http(text: str, zone: tzinfo | None) -> datetime:  # noqa: ARG001  # the signature that all forms share
+def _http(text: str, zone: tzinfo | None) -> datetime:  # noqa: ARG001  # the common signature of all forms
     found = parsedate_to_datetime(text)
     if found.tzinfo is None:
         raise ValueError("a date without a zone")

@@ -40,12 +40,12 @@ def test_a_hash_depends_on_its_key_and_names_it() -> None:
 
 @pytest.mark.parametrize("key_id", ["", "a:b"])
 def test_a_key_needs_a_name_that_a_hash_can_carry(key_id: str) -> None:
-    with pytest.raises(SettingsError, match="must not be empty or hold a colon"):
+    with pytest.raises(SettingsError, match="non-empty text without a colon"):
         Keyring.from_secrets((key_id, b"a" * 32), None)
 
 
 def test_two_keys_of_one_name_are_refused() -> None:
-    with pytest.raises(SettingsError, match="both address keys are called k1"):
+    with pytest.raises(SettingsError, match="both address keys have the id k1"):
         Keyring.from_secrets(OLD, ("k1", b"b" * 32))
 
 

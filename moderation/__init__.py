@@ -1,1 +1,1 @@
-"""The domain of the sidecar: what a post says joined with how it came to be."""
+"""The sidecar: content and metadata signals of posts, combined in one risk."""

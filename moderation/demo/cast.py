@@ -28,6 +28,6 @@ def _both_sides(source: str, texts: Sequence[str], seed: int) -> list[tuple[str,
     random.Random(seed).shuffle(shuffled)  # noqa: S311  # a demo's cast, nothing secret
     cut = int(len(shuffled) * CORPUS_SHARE)
     corpus, posted = shuffled[:cut], shuffled[cut:]
-    said = set(texts)
-    machine = [text for text in NgramWriter(corpus).write(MACHINE_TEXTS, seed) if text not in said]
+    known_texts = set(texts)
+    machine = [text for text in NgramWriter(corpus).write(MACHINE_TEXTS, seed) if text not in known_texts]
     return [(source, False, text) for text in posted] + [(source, True, text) for text in machine]

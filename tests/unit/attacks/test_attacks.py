@@ -38,7 +38,7 @@ def test_a_result_is_the_same_on_another_machine() -> None:
 
 
 @pytest.mark.parametrize("attack", [a for a in CHANGES if a.rate < 1], ids=name_of)
-def test_another_seed_changes_other_places(attack: Attack) -> None:
+def test_another_seed_changes_other_spans(attack: Attack) -> None:
     assert len({attack.apply(PARAGRAPH, seed) for seed in range(5)}) > 1
 
 
@@ -48,7 +48,7 @@ def test_prose_is_changed(attack: Attack) -> None:
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
-def test_no_text_makes_a_change_fail(text: str) -> None:
+def test_attacks_accept_any_text(text: str) -> None:
     for attack in CHANGES:
         # No change adds more than a few characters a place: linear, whatever the text.
         assert len(attack.apply(text, 1)) <= 4 * len(text) + 100, attack.name
@@ -58,7 +58,7 @@ def test_no_text_makes_a_change_fail(text: str) -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.text(st.characters(codec=None), max_size=60), st.sampled_from(CHANGES), st.integers())
-def test_no_short_text_makes_a_change_fail(text: str, attack: Attack, seed: int) -> None:
+def test_attacks_accept_short_texts(text: str, attack: Attack, seed: int) -> None:
     assert attack.apply(text, seed) == attack.apply(text, seed)
 
 
@@ -121,7 +121,7 @@ def test_the_documented_rate_is_the_measured_one(attack: Attack) -> None:
     assert share == pytest.approx(attack.rate, abs=0.01)
 
 
-def test_every_rate_is_measured_but_those_of_whole_texts_and_tables() -> None:
+def test_every_partial_rate_is_measured() -> None:
     unmeasured = {attack.name for attack in ATTACKS if attack.unit != "text"} - MEASURED.keys()
     assert unmeasured == {"synonyms", "american_spelling"}
 
@@ -132,33 +132,33 @@ def test_synonyms_change_their_share_of_the_words_in_the_table() -> None:
 
 
 @pytest.mark.parametrize("attack", [a for a in ATTACKS if a.unit != "text"], ids=name_of)
-def test_a_rate_of_next_to_nothing_still_changes_one_place(attack: Attack) -> None:
+def test_tiny_rate_changes_one_unit(attack: Attack) -> None:
     text = "The colour gray costs 3 pounds. We bought it because it was colourful."
     changed = attack.change(text, random.Random(1), 0.0001)
     assert changed != text
 
 
 @pytest.mark.parametrize("attack", [a for a in ATTACKS if a.unit != "text"], ids=name_of)
-def test_links_and_mentions_still_work(attack: Attack) -> None:
+def test_links_and_mentions_are_unchanged(attack: Attack) -> None:
     text = "The color 3 https://example.org/The/color/3?a=the and @The_Color3 https://example.org/colour"
     changed = attack.apply(text, 2)
     for link in ("https://example.org/The/color/3?a=the", "@The_Color3", "https://example.org/colour"):
         assert link in changed
 
 
-def test_what_training_uses_is_an_attack_that_outlives_unicode_normalisation() -> None:
+def test_training_attacks_remain_after_normalisation() -> None:
     for name in TRAINING_ATTACKS:
         text = LONG_TEXT.replace("color", "colour")
         changed = attack_named(name).apply(text, 1)
         assert unicodedata.normalize("NFKC", changed) != text, name
 
 
-def test_names_are_given_once_and_found() -> None:
+def test_attack_names_are_unique_and_found() -> None:
     names = [attack.name for attack in CHANGES]
     assert len(set(names)) == len(names)
     assert [attack_named(name) for name in names] == list(CHANGES)
 
 
-def test_an_unknown_name_is_answered_with_those_there_are() -> None:
+def test_unknown_name_raises_with_valid_names() -> None:
     with pytest.raises(InputError, match="homoglyphs_sparse"):
         attack_named("homoglyph")

@@ -16,7 +16,7 @@ def name_of(suite: BenignSuite) -> str:
 
 
 @pytest.mark.parametrize("suite", BENIGN, ids=name_of)
-def test_a_bank_gives_different_texts_the_same_each_time(suite: BenignSuite) -> None:
+def test_bank_is_distinct_and_deterministic(suite: BenignSuite) -> None:
     texts = suite.texts(1, 300)
     assert len(set(texts)) == 300
     assert texts == suite.texts(1, 300)
@@ -24,11 +24,11 @@ def test_a_bank_gives_different_texts_the_same_each_time(suite: BenignSuite) -> 
 
 
 @pytest.mark.parametrize("suite", BENIGN, ids=name_of)
-def test_no_slot_of_a_template_stays_open(suite: BenignSuite) -> None:
+def test_template_slots_are_filled(suite: BenignSuite) -> None:
     assert all(text.strip() and "«" not in text for text in suite.texts(3, 300))
 
 
-def test_a_bank_that_is_too_small_says_so() -> None:
+def test_too_small_bank_raises() -> None:
     coin = BenignSuite("coin", "Heads or tails.", lambda rng: rng.choice(("heads", "tails")))
     assert sorted(coin.texts(1, 2)) == ["heads", "tails"]
     assert coin.texts(1, 0) == []
@@ -36,7 +36,7 @@ def test_a_bank_that_is_too_small_says_so() -> None:
         coin.texts(1, 3)
 
 
-def test_a_refrain_comes_back_word_for_word() -> None:
+def test_verses_repeat_the_refrain() -> None:
     (suite,) = [suite for suite in BENIGN if suite.name == "verses"]
     for song in suite.texts(1, 40):
         parts = song.split("\n\n")
@@ -45,7 +45,7 @@ def test_a_refrain_comes_back_word_for_word() -> None:
         assert len(set(parts[::2])) == len(parts) // 2
 
 
-def test_a_name_is_the_same_wherever_it_stands_in_a_snippet() -> None:
+def test_names_in_a_snippet_are_consistent() -> None:
     (suite,) = [suite for suite in BENIGN if suite.name == "code_snippets"]
     indexes = [text for text in suite.texts(1, 300) if "CREATE INDEX" in text]
     assert indexes
@@ -56,7 +56,7 @@ def test_a_name_is_the_same_wherever_it_stands_in_a_snippet() -> None:
         assert (index, indexed, first) == (f"{table}_{column}", table, column)
 
 
-def test_dictated_text_has_neither_capitals_nor_marks() -> None:
+def test_dictated_text_has_no_capitals_or_punctuation() -> None:
     said = attack_named("dictation").apply(PARAGRAPH, 1)
     assert said == said.lower()
     assert not set(said) & set(".,!?;:")

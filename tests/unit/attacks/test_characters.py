@@ -16,7 +16,7 @@ PROSE = PARAGRAPH.strip()
 
 
 @pytest.mark.parametrize("name", ["homoglyphs", "homoglyphs_sparse"])
-def test_look_alikes_fold_back(name: str) -> None:
+def test_look_alikes_are_reversible(name: str) -> None:
     back = str.maketrans({other: latin for latin, other in LOOK_ALIKES.items()})
     assert attack_named(name).apply(PROSE, 1).translate(back) == PROSE
 
@@ -31,18 +31,18 @@ def test_every_look_alike_is_one_letter_of_the_same_case_and_of_another_script()
 @pytest.mark.parametrize(
     "name", ["zero_width", "bidi_controls", "tag_characters", "full_width", "mathematical_letters"]
 )
-def test_what_nobody_sees_is_gone_in_a_reader_s_form(name: str) -> None:
+def test_invisible_characters_are_removed_by_normalisation(name: str) -> None:
     changed = attack_named(name).apply(PROSE, 1)
     assert changed != PROSE
     assert normalise(changed) == PROSE
 
 
-def test_words_stored_backwards_are_shown_forwards() -> None:
+def test_reversed_words_are_restored() -> None:
     changed = attack_named("bidi_reversed").apply(PROSE, 1)
     assert re.sub("\u202e([^\u202c]*)\u202c", lambda word: word[1][::-1], changed) == PROSE
 
 
-def test_without_its_accents_the_text_is_as_it_was() -> None:
+def test_removing_accents_restores_the_text() -> None:
     changed = unicodedata.normalize("NFD", attack_named("combining_marks").apply(PROSE, 1))
     assert "".join(a for a in changed if not unicodedata.combining(a)) == PROSE
 

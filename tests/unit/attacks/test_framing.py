@@ -12,7 +12,7 @@ from tests.unit.attacks.prose import LONG_TEXT, PARAGRAPH
 
 
 @pytest.mark.parametrize("split", SPLITS, ids=lambda split: split.name)
-def test_the_posts_together_are_the_text(split: Split) -> None:
+def test_split_posts_contain_the_text(split: Split) -> None:
     posts = split.apply(LONG_TEXT, 1)
     assert len(posts) == split.pieces
     assert " ".join(posts).split() == LONG_TEXT.split()
@@ -39,7 +39,7 @@ def test_a_text_without_words_is_the_only_post() -> None:
     assert split_over_posts(" \n ", random.Random(1), 4) == (" \n ",)
 
 
-def test_remarks_stand_before_and_after_the_text() -> None:
+def test_remarks_are_added_around_the_text() -> None:
     assert min(len(set(OPENINGS)), len(set(CLOSINGS))) >= 40
     before = attack_named("human_prefix").apply(PARAGRAPH, 1)
     after = attack_named("human_suffix").apply(PARAGRAPH, 1)
@@ -64,7 +64,7 @@ def test_quotation_marks_enclose_the_text() -> None:
     assert quoted == {'"hi"', "“hi”", "«hi»", "'hi'", "‘hi’"}
 
 
-def test_paragraphs_break_between_sentences_alone() -> None:
+def test_paragraph_breaks_are_between_sentences() -> None:
     changed = attack_named("paragraph_breaks").apply("It is 3.5 km. Go on! Why?", 1)
     assert changed.replace("\n\n", " ") == "It is 3.5 km. Go on! Why?"
     assert "\n\n" in changed

@@ -13,7 +13,7 @@ from moderation.lab.attacks.words import misspelt
 from tests.unit.attacks.prose import LONG_TEXT
 
 
-def test_british_and_american_lead_back_to_each_other() -> None:
+def test_spelling_changes_are_inverse() -> None:
     british = attack_named("british_spelling").apply(LONG_TEXT, 1)
     assert "neighbour has a grey fence" in british
     assert attack_named("american_spelling").apply(british, 1) == LONG_TEXT
@@ -38,7 +38,7 @@ def test_no_synonym_is_the_word_itself() -> None:
         assert all(others), word
 
 
-def test_a_misspelling_is_one_slip_away() -> None:
+def test_misspelling_has_one_error() -> None:
     rng = random.Random(1)
     slips = {misspelt("letter", rng) for _ in range(500)}
     assert "letter" not in slips
@@ -62,7 +62,7 @@ def test_examples(name: str, text: str, changed: str) -> None:
     assert attack_named(name).apply(text, 1) == changed
 
 
-def test_another_number_has_the_same_shape_and_no_digit_in_its_place() -> None:
+def test_changed_number_has_the_same_format() -> None:
     text = "In 1987 it cost $5, at 10:30 it was 45.50 and 7%"
     changed = attack_named("number_swap").apply(text, 1)
     assert "".join("0" if a.isdigit() else a for a in changed) == "".join("0" if a.isdigit() else a for a in text)

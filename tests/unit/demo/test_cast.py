@@ -15,7 +15,7 @@ CORPUS = [
 ]
 
 
-def test_no_generated_sentence_stands_in_the_corpus() -> None:
+def test_generated_sentences_are_not_in_the_corpus() -> None:
     written = NgramWriter(CORPUS).write(30, seed=1)
     assert len(written) >= 10
     everything = "\n".join(CORPUS)
@@ -23,13 +23,13 @@ def test_no_generated_sentence_stands_in_the_corpus() -> None:
     assert all(len(text.split()) <= MAX_WORDS for text in written)
 
 
-def test_the_same_seed_writes_the_same_and_another_does_not() -> None:
+def test_generator_is_deterministic_per_seed() -> None:
     first, again = (NgramWriter(CORPUS).write(20, seed=5) for _ in range(2))
     assert first == again
     assert first != NgramWriter(CORPUS).write(20, seed=6)
 
 
-def test_every_source_has_both_sides_and_people_post_nothing_that_a_machine_learned_from() -> None:
+def test_cast_has_both_labels_and_separate_corpora() -> None:
     pool = cast({"a": CORPUS, "b": [text.upper() for text in CORPUS]}, seed=3)
     assert set(pool.sources()) == {"a", "b"}
     people = {pool.text("a", False, index) for index in range(pool.size("a", False))}

@@ -48,9 +48,7 @@ def run_demo(out: Path, seed: int = 3) -> None:
     demo_command(accounts=200, seed=seed, out=out, cache=None)
 
 
-def test_the_demo_leaves_flags_in_its_database_and_says_what_they_are_worth(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_demo_stores_flags_and_prints_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_demo(tmp_path / "out")
     said = " ".join(capsys.readouterr().out.split())
     with sqlite3.connect(tmp_path / "out" / DATABASE) as database:
@@ -67,7 +65,7 @@ def test_the_demo_leaves_flags_in_its_database_and_says_what_they_are_worth(
     assert {"post", "follow"} <= kinds
 
 
-def test_no_variable_sends_the_demos_flags_anywhere_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_demo_ignores_settings_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     elsewhere = tmp_path / "production.sqlite"
     monkeypatch.setenv("MODERATION_DATABASE_URL", f"sqlite:///{elsewhere}")
     run_demo(tmp_path / "out")

@@ -65,15 +65,13 @@ def test_reading_writes_nothing_to_disk(cached: Path) -> None:
     assert sorted(cached.rglob("*")) == before
 
 
-def test_without_cache_and_connection_one_sentence_says_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_connection_and_cache_raises(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", no_pip)
     with pytest.raises(ConnectionLost, match=r"run the demo once with a connection.*no network here"):
         subject.people_texts(tmp_path)
 
 
-def test_a_download_that_does_not_end_is_given_up(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endless_download_times_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(subprocess, "run", endless_pip)
     with pytest.raises(ConnectionLost, match="were not downloaded within 300 s"):
         subject.people_texts(tmp_path)
@@ -91,7 +89,7 @@ def test_a_download_with_another_hash_is_refused(tmp_path: Path, monkeypatch: py
     assert not list(tmp_path.iterdir())
 
 
-def test_a_damaged_cache_is_fetched_anew(cached: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_damaged_cache_is_downloaded_again(cached: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = cached / f"{subject.PACKAGE}-{subject.VERSION}.tar.gz"
     path.write_bytes(path.read_bytes()[:-10])
     monkeypatch.setattr(subprocess, "run", no_pip)

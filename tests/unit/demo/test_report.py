@@ -42,7 +42,7 @@ def test_accounts_that_set_a_threshold_are_not_counted_against_it() -> None:
     assert shipped.wrong.upper == pytest.approx(1 - 0.05 ** (1 / shipped.wrong.n))
 
 
-def test_the_report_names_samples_bounds_the_missed_campaign_and_that_it_is_simulated() -> None:
+def test_report_has_samples_bounds_and_simulated_note() -> None:
     said = io.StringIO()
     print_figures(Console(file=said, width=160), figures(*crowd()))
     text = said.getvalue()
@@ -53,6 +53,6 @@ def test_the_report_names_samples_bounds_the_missed_campaign_and_that_it_is_simu
     assert "campus network" in text
 
 
-def test_every_simulated_kind_of_campaign_has_words() -> None:
+def test_every_campaign_strength_has_a_description() -> None:
     assert {strength for ranges in CAMPAIGNS.values() for strength in ranges} <= set(STRENGTHS)
     assert set(LOOK_ALIKES) <= set(KINDS)

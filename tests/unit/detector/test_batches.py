@@ -46,13 +46,13 @@ def _crops(words: range, steps: int, token_dropout: float) -> list[list[int]]:
     return crops
 
 
-def test_crops_are_of_every_length_from_the_least_to_the_most() -> None:
+def test_crops_have_every_permitted_length() -> None:
     lengths = [len(crop) for crop in _crops(range(4, _WORDS), 64, 0.0)]
     assert (min(lengths), max(lengths)) == (CROP_MIN_TOKENS, CROP_MAX_TOKENS)
     assert np.mean(lengths) == pytest.approx((CROP_MIN_TOKENS + CROP_MAX_TOKENS) / 2, abs=2)
 
 
-def test_crops_are_stretches_that_begin_anywhere() -> None:
+def test_crops_begin_anywhere() -> None:
     crops = _crops(range(4, _WORDS), 64, 0.0)
     assert all(crop == list(range(crop[0], crop[0] + len(crop))) for crop in crops)
     assert min(crop[0] for crop in crops) < 4 + 10
@@ -61,17 +61,17 @@ def test_crops_are_stretches_that_begin_anywhere() -> None:
     assert np.histogram(begins, bins=4, range=(0, 1))[0].min() > 0.2 * len(crops)
 
 
-def test_a_text_shorter_than_the_least_crop_is_read_as_a_whole() -> None:
+def test_text_shorter_than_a_crop_is_used_completely() -> None:
     words = range(4, 4 + CROP_MIN_TOKENS - 3)
     assert {tuple(crop) for crop in _crops(words, 4, 0.0)} == {tuple(words)}
 
 
-def test_a_twentieth_of_the_tokens_becomes_unknown() -> None:
+def test_token_dropout_replaces_a_twentieth() -> None:
     tokens = [token for crop in _crops(range(4, _WORDS), 64, TOKEN_DROPOUT) for token in crop]
     assert np.mean([token == _SPECIAL.unknown for token in tokens]) == pytest.approx(TOKEN_DROPOUT, abs=0.003)
 
 
-def test_a_source_is_drawn_as_often_for_its_size_and_labels_as_the_card_says() -> None:
+def test_source_is_drawn_by_size_and_labels() -> None:
     sizes = {("large", 0): 3000, ("large", 1): 1200, ("small", 0): 150, ("small", 1): 900, ("people", 0): 2000}
     rows = [
         _row(number, source, label, range(4, 20))

@@ -57,19 +57,19 @@ class Device:
         return (ids * mask).sum(axis=1).astype(np.float32)
 
 
-def test_scores_stand_in_the_order_of_their_texts(adding: onnxruntime.InferenceSession) -> None:
+def test_scores_are_in_the_order_of_texts(adding: onnxruntime.InferenceSession) -> None:
     for runs in (plain_runs(adding), bound_runs(adding, "cpu")):
         assert BatchRunner(runs, PAD, 64, "here", "none").logits(SEQUENCES).tolist() == SUMS
         assert BatchRunner(runs, PAD, 64, "here", "none", length_step=16, longest=41).logits(SEQUENCES).tolist() == SUMS
 
 
-def test_a_device_meets_few_lengths_and_none_beyond_the_longest() -> None:
+def test_padding_gives_few_lengths_up_to_the_longest() -> None:
     device = Device(1000)
     BatchRunner(device, PAD, 100, "here", "none", length_step=16, longest=41).logits(SEQUENCES)
     assert {tokens for _, tokens in device.shapes} == {16, 41}
 
 
-def test_a_batch_that_memory_refuses_is_halved_and_the_next_ones_stay_small() -> None:
+def test_out_of_memory_batch_is_halved_and_stays_small() -> None:
     device = Device(100)
     runner = BatchRunner(device, PAD, 1000, "here", "none")
     assert runner.logits(SEQUENCES).tolist() == SUMS
@@ -82,7 +82,7 @@ def test_a_batch_that_memory_refuses_is_halved_and_the_next_ones_stay_small() ->
     assert all(texts * tokens <= 100 for texts, tokens in device.shapes)
 
 
-def test_one_text_that_memory_refuses_is_an_error_and_so_is_any_other_failure() -> None:
+def test_out_of_memory_for_one_text_raises() -> None:
     with pytest.raises(RuntimeError, match="allocate"):
         BatchRunner(Device(20), PAD, 1000, "here", "none").logits(SEQUENCES)
 
@@ -101,7 +101,7 @@ def test_one_text_that_memory_refuses_is_an_error_and_so_is_any_other_failure() 
         "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0",
     ],
 )
-def test_every_way_to_say_that_memory_is_full_halves_the_batch(said: str) -> None:
+def test_every_out_of_memory_message_halves_the_batch(said: str) -> None:
     def full(ids: NDArray[np.int64], mask: NDArray[np.int64], _options: Any, /) -> NDArray[np.float32]:
         if len(ids) > 1:
             raise RuntimeError(said)
@@ -123,7 +123,7 @@ def test_no_batch_exceeds_its_budget_and_every_text_is_in_one() -> None:
     assert all(len(members) == 1 or len(members) * max(lengths[i] for i in members) <= 100 for members in batches)
 
 
-def test_a_run_that_goes_on_for_ever_is_ended_at_its_deadline(tmp_path: Path) -> None:
+def test_endless_run_is_stopped_at_its_deadline(tmp_path: Path) -> None:
     body = helper.make_graph(
         [
             helper.make_node("Identity", ["going"], ["going_on"]),
@@ -159,6 +159,6 @@ def test_a_run_that_goes_on_for_ever_is_ended_at_its_deadline(tmp_path: Path) ->
     assert time.monotonic() - began >= 0.5
 
 
-def test_what_fails_before_its_deadline_keeps_its_error(adding: onnxruntime.InferenceSession) -> None:
+def test_failure_before_deadline_keeps_its_error(adding: onnxruntime.InferenceSession) -> None:
     with pytest.raises(ValueError, match="input_ids"), run_options(60) as options:
         adding.run(["logits"], {}, options)

@@ -25,7 +25,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory
 
 
-def test_at_fp16_both_ways_give_the_same_logits_for_the_same_texts(checkpoint: Path, tmp_path: Path) -> None:
+def test_fp16_paths_give_the_same_logits(checkpoint: Path, tmp_path: Path) -> None:
     found = measured_at_fp16(checkpoint, tmp_path, texts(6), 1, "cpu")
     assert found["tokens"] == sum(map(tokens_of, texts(6)))
     assert found["largest_logit_difference_from_torch"] < 0.01
@@ -33,7 +33,7 @@ def test_at_fp16_both_ways_give_the_same_logits_for_the_same_texts(checkpoint: P
     assert set(found["tokens_per_s"]) == set(found["share_of_matmul_ceiling"]) == {"ours", "torch"}
 
 
-def test_on_the_cpu_each_text_is_scored_alone_and_as_pytorch_scores_it(checkpoint: Path, tmp_path: Path) -> None:
+def test_cpu_path_scores_as_pytorch(checkpoint: Path, tmp_path: Path) -> None:
     found = measured_on_cpu(checkpoint, tmp_path, texts(17), 1)
     assert found["largest_difference_alone_or_among_others"] == 0.0
     assert found["largest_logit_difference_from_torch"] < 0.1
@@ -46,7 +46,7 @@ def test_a_token_is_counted_as_the_tokenizer_counts_it(checkpoint: Path) -> None
     assert [tokens_of(text) for text in texts(20)] == [len(ids) for ids in tokenizer(texts(20))["input_ids"]]
 
 
-def test_the_operations_are_those_of_the_layers_matrices(checkpoint: Path) -> None:
+def test_operations_are_counted_from_layer_matrices(checkpoint: Path) -> None:
     model, _ = network_of(checkpoint)
     width, inner, layers = 64, 128, 2
     of_a_layer = 4 * width * width + 2 * width * inner
@@ -60,7 +60,7 @@ def test_the_ceiling_is_measured_at_each_precision_of_the_cpu(precision: str) ->
     assert most_operations_per_s("cpu", precision, rounds=1) > 1e9  # type: ignore[arg-type]
 
 
-def test_the_best_round_of_each_way_counts() -> None:
+def test_best_round_of_each_path_is_reported() -> None:
     waits = iter([0.2, 0.0, 0.0, 0.2])
 
     def work() -> list[float]:
@@ -73,7 +73,7 @@ def test_the_best_round_of_each_way_counts() -> None:
 
 
 @pytest.mark.skipif(gpu_missing() is None, reason="there is a GPU")
-def test_without_a_gpu_it_says_what_is_missing() -> None:
+def test_missing_gpu_is_reported() -> None:
     ran = subprocess.run(
         [sys.executable, "-m", "tests.bench.detector", "--device", "cuda"], capture_output=True, text=True, check=False
     )
@@ -83,18 +83,18 @@ def test_without_a_gpu_it_says_what_is_missing() -> None:
 
 
 @pytest.mark.skipif(gpu_missing() is None, reason="there is a GPU")
-def test_a_ceiling_is_never_measured_on_another_device_than_asked_for() -> None:
+def test_ceiling_on_another_device_is_refused() -> None:
     with pytest.raises(SettingsError, match="cannot use the device cuda"):
         most_operations_per_s("cuda", "fp16", rounds=1)
 
 
 @pytest.mark.skipif(gpu_missing() is None, reason="there is a GPU")
-def test_a_detector_that_fell_back_to_the_cpu_is_not_reported_as_one_on_a_gpu(checkpoint: Path, tmp_path: Path) -> None:
+def test_cpu_fallback_is_not_reported_as_gpu(checkpoint: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match=r"on the CPU.*--device cpu"):
         measured_at_fp16(checkpoint, tmp_path, texts(6), 1, "cuda")
 
 
-def test_what_is_printed_tells_speeds_shares_and_what_was_taken_as_the_ceiling(tmp_path: Path) -> None:
+def test_output_has_speeds_shares_and_ceiling(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.bench.detector", "--device", "cpu", "--small", "--posts", "17"]
     out = tmp_path / "figures.json"
     ran = subprocess.run([*command, "--rounds", "1", "--out", str(out)], capture_output=True, text=True, check=True)
@@ -114,7 +114,7 @@ def test_what_is_printed_tells_speeds_shares_and_what_was_taken_as_the_ceiling(t
         (["--out", "{}/nowhere/figures.json"], "name a file in an existing directory"),
     ],
 )
-def test_what_the_bench_cannot_do_is_told_before_it_measures(options: list[str], said: str, tmp_path: Path) -> None:
+def test_invalid_benchmark_is_refused_before_measuring(options: list[str], said: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.bench.detector", "--device", "cpu", "--small"]
     given = [option.format(tmp_path) for option in options]
     ran = subprocess.run([*command, *given], capture_output=True, text=True, check=False)

@@ -37,9 +37,7 @@ _TABLE = Calibration(
         (100_000, "de", 0.0, 1 / 4),
     ],
 )
-def test_length_and_language_come_first_then_length_then_all_lengths(
-    n_tokens: int, language: str | None, logit: float, by_hand: float
-) -> None:
+def test_narrowest_band_is_used(n_tokens: int, language: str | None, logit: float, by_hand: float) -> None:
     assert probability(_TABLE, logit, n_tokens, language) == pytest.approx(by_hand)
 
 
@@ -56,7 +54,7 @@ def test_the_primary_subtag_of_a_tag_is_its_language(tag: str | None, language: 
     assert primary_subtag(tag) == language
 
 
-def test_a_calibration_that_leaves_a_length_out_is_refused() -> None:
+def test_calibration_without_a_length_is_refused() -> None:
     with pytest.raises(ValueError, match="no band for texts of 21 tokens"):
         Calibration(method="", fitted_on="", bands=(Band(up_to_tokens=20, slope=1.0, intercept=0.0),))
     with pytest.raises(ValueError, match="no band for texts of 1 tokens"):

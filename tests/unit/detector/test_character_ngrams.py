@@ -49,7 +49,7 @@ def test_counts_are_those_of_scikit_learn() -> None:
     assert set(_names(vocabulary)) == set(everything.get_feature_names_out())
 
 
-def test_the_vocabulary_is_the_ngrams_that_stand_in_most_texts() -> None:
+def test_vocabulary_has_the_ngrams_of_most_texts() -> None:
     counter = CountVectorizer(analyzer="char", ngram_range=(2, 5), lowercase=False, binary=True)
     frequencies = np.asarray(counter.fit_transform(_TEXTS).sum(axis=0))[0]
     frequency_of = dict(zip(counter.get_feature_names_out(), frequencies, strict=True))
@@ -61,7 +61,7 @@ def test_the_vocabulary_is_the_ngrams_that_stand_in_most_texts() -> None:
     assert min(frequency_of[name] for name in few) >= sorted(frequencies)[-12]
 
 
-def test_a_crop_depends_on_the_seed_and_the_row_alone() -> None:
+def test_crop_depends_on_seed_and_row_only() -> None:
     text = " ".join(f"word{number}" for number in range(400))
     long = row(1, "forum", 0, text)
     whole, crop = whole_and_crop(long, 1)
@@ -74,7 +74,7 @@ def test_a_crop_depends_on_the_seed_and_the_row_alone() -> None:
     assert np.median(lengths) < 220, "short crops are as common as long ones on a scale of ratios"
 
 
-def test_a_quarter_of_the_crops_is_of_the_attacked_text() -> None:
+def test_quarter_of_crops_is_attacked() -> None:
     text = " ".join(f"the ferry number {number} left early and nobody noticed," for number in range(60))
     pairs = [whole_and_crop(replace(row(1, "forum", n % 2, text), id=f"r{n}"), 1) for n in range(300)]
     changed = np.array([crop.text not in text for _, crop in pairs])  # type: ignore[misc]
@@ -84,11 +84,11 @@ def test_a_quarter_of_the_crops_is_of_the_attacked_text() -> None:
     assert min(changed[::2].mean(), changed[1::2].mean()) > 0.08, "people's texts like machines'"
 
 
-def test_nothing_is_fitted_on_a_text_of_which_nothing_is_left() -> None:
+def test_empty_text_gives_no_crops() -> None:
     assert whole_and_crop(row(1, "forum", 0, "\u200b\u200c"), 1) == ()
 
 
-def test_a_run_leaves_the_model_and_its_figures(tmp_path: Path) -> None:
+def test_run_writes_model_and_figures(tmp_path: Path) -> None:
     figures = fit_written_ngrams(tmp_path / "run")
     assert figures["forum"]["auroc"] > 0.95
     (line,) = (tmp_path / "run" / "log.jsonl").read_text(encoding="utf-8").splitlines()
@@ -108,7 +108,7 @@ def test_the_same_rows_and_seed_give_the_same_model(tmp_path: Path) -> None:
     assert one.weights.shape != other.weights.shape or not np.array_equal(one.weights, other.weights)
 
 
-def test_rows_that_teach_nothing_are_refused(tmp_path: Path) -> None:
+def test_rows_of_one_label_are_refused(tmp_path: Path) -> None:
     people = [each for each in written_rows() if each.label == 0]
     with pytest.raises(InputError, match="both labels"):
         fit.train_ngrams_on(people, (), tmp_path, PLAN, lambda _: None)
@@ -151,7 +151,7 @@ def test_the_command_fits_on_the_rows_of_the_encoder_and_prints_the_figures(
         (("--kind", "trees"), "trees"),
     ],
 )
-def test_options_that_would_change_nothing_are_refused(tmp_path: Path, options: tuple[str, ...], told: str) -> None:
+def test_options_without_effect_are_refused(tmp_path: Path, options: tuple[str, ...], told: str) -> None:
     done = _detector_train(tmp_path, *options)
     assert isinstance(done.exception, SettingsError)
     assert told in str(done.exception)

@@ -59,7 +59,7 @@ def _quiet(done: int, total: int, fold: str, name: str) -> None:
     """Progress that nobody watches."""
 
 
-def test_a_candidate_scores_from_texts_alone(tmp_path: Path) -> None:
+def test_candidate_receives_only_texts(tmp_path: Path) -> None:
     counting, cheater = _Counting(), _Counting()
     known: dict[str, Candidate] = {"words": counting, "other": cheater}
     compare(source_folds(written_rows(), 20), ["other"], known, tmp_path, _quiet)
@@ -92,7 +92,7 @@ def test_scores_of_other_rows_or_settings_are_not_reused(tmp_path: Path) -> None
     assert first.fits == other.fits == changed.fits == 2
 
 
-def test_scores_under_another_normalisation_are_not_reused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scores_of_another_normalisation_are_not_reused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     first, other = _Counting(), _Counting()
     compare(source_folds(written_rows(), 20), ["words"], {"words": first}, tmp_path, _quiet)
     monkeypatch.setattr(folds, "normalise", str.upper)
@@ -100,7 +100,7 @@ def test_scores_under_another_normalisation_are_not_reused(tmp_path: Path, monke
     assert first.fits == other.fits == 2
 
 
-def test_what_differs_after_the_training_alone_is_scored_anew_from_the_same_state(tmp_path: Path) -> None:
+def test_change_after_training_reuses_the_fitted_state(tmp_path: Path) -> None:
     first, other = _Counting(), _Counting()
     other.description = "length, read otherwise"
     for candidate in (first, other):
@@ -109,7 +109,7 @@ def test_what_differs_after_the_training_alone_is_scored_anew_from_the_same_stat
     assert other.folders == first.folders
 
 
-def test_what_was_trained_on_the_same_rows_is_found_again_where_more_texts_are_tested(tmp_path: Path) -> None:
+def test_more_test_texts_reuse_the_fitted_state(tmp_path: Path) -> None:
     folders = []
     for texts in (20, 21):
         candidate = _Counting()
@@ -119,7 +119,7 @@ def test_what_was_trained_on_the_same_rows_is_found_again_where_more_texts_are_t
     assert len(set(folders[0])) == 2
 
 
-def test_a_half_written_file_of_scores_is_computed_again(tmp_path: Path) -> None:
+def test_incomplete_score_file_is_recomputed(tmp_path: Path) -> None:
     found, first, second = source_folds(written_rows(), 20), _Counting(), _Counting()
     compare(found, ["words"], {"words": first}, tmp_path, _quiet)
     for kept in tmp_path.glob("*/*.npz"):
@@ -148,7 +148,7 @@ class _Opposite(_Counting):
         return lambda texts: -score(texts)
 
 
-def test_a_part_of_a_mean_can_count_several_times(tmp_path: Path) -> None:
+def test_mean_accepts_weights(tmp_path: Path) -> None:
     known: dict[str, Candidate] = {"words": _Counting(), "other": _Opposite()}
     names = ["words+other", "2*words+other", "words+3*other", "other"]
     report = compare(source_folds(written_rows(), 20), names, known, tmp_path, _quiet)
@@ -159,7 +159,7 @@ def test_a_part_of_a_mean_can_count_several_times(tmp_path: Path) -> None:
     assert "words (which counts 2 times) and other" in report["candidates"]["2*words+other"]
 
 
-def test_a_candidate_as_good_as_the_baseline_gains_exactly_nothing(tmp_path: Path) -> None:
+def test_candidate_equal_to_baseline_has_zero_gain(tmp_path: Path) -> None:
     known: dict[str, Candidate] = {"words": _Counting(), "other": _Counting()}
     mean = compare(
         [*source_folds(written_rows(), 200), *generator_folds(written_rows(), 200)], ["other"], known, tmp_path, _quiet
@@ -169,7 +169,7 @@ def test_a_candidate_as_good_as_the_baseline_gains_exactly_nothing(tmp_path: Pat
     assert low <= mean["auroc"] <= high
 
 
-def test_the_interval_of_a_difference_is_that_of_the_same_resamples_of_both() -> None:
+def test_difference_interval_uses_paired_resamples() -> None:
     rng = np.random.default_rng(4)
     labels = np.arange(400) % 2
     noise = rng.normal(size=400)
@@ -182,7 +182,7 @@ def test_the_interval_of_a_difference_is_that_of_the_same_resamples_of_both() ->
     assert most - least < (high - low) / 5
 
 
-def test_folds_count_once_however_many_sources_they_test() -> None:
+def test_folds_have_equal_weight() -> None:
     labels = np.arange(100) % 2
     groups = np.array([f"g{number}" for number in range(100)])
     perfect, wrong = ({"words": sign * labels.astype(float)} for sign in (1, -1))
@@ -191,7 +191,7 @@ def test_folds_count_once_however_many_sources_they_test() -> None:
     assert mean_figures([one, two], ["words"])["words"]["auroc"] == 0.5
 
 
-def test_balanced_counts_of_a_text_do_not_depend_on_what_was_counted_before(tmp_path: Path) -> None:
+def test_counts_do_not_depend_on_earlier_texts(tmp_path: Path) -> None:
     first, second = source_folds(written_rows(), 20)
     kept = balanced_words()
     kept.fit(first.train, tmp_path)
@@ -214,7 +214,7 @@ def _small_encoder(folder: Path, seed: int = 0) -> Path:
     return folder
 
 
-def test_an_encoder_is_trained_in_its_folder_and_answers_an_empty_text_with_even_odds(tmp_path: Path) -> None:
+def test_encoder_candidate_scores_empty_text_as_zero(tmp_path: Path) -> None:
     plan = TrainingPlan(steps=3, batch_texts=8, warmup_steps=1, attacked_share=0.0)
     candidate = Encoder(plan, _small_encoder(tmp_path / "start"), torch.device("cpu"))
     scorer = candidate.fit(source_folds(written_rows(), 20)[0].train, tmp_path / "run")
@@ -226,7 +226,7 @@ def test_an_encoder_is_trained_in_its_folder_and_answers_an_empty_text_with_even
     assert "attacked_share 0.0" in candidate.description
 
 
-def test_another_encoder_to_start_from_is_another_candidate(tmp_path: Path) -> None:
+def test_initial_checkpoint_is_part_of_the_description(tmp_path: Path) -> None:
     plan, cpu = TrainingPlan(steps=3), torch.device("cpu")
     first = Encoder(plan, _small_encoder(tmp_path / "one" / "model"), cpu)
     same = Encoder(plan, _small_encoder(tmp_path / "two" / "model"), cpu)
@@ -267,7 +267,7 @@ def _with_forbidden_rows() -> list[TextRow]:
     ]
 
 
-def test_all_rows_leave_the_cut_as_it_is_and_take_nothing_of_part_b(tmp_path: Path) -> None:
+def test_all_rows_do_not_change_the_partition(tmp_path: Path) -> None:
     manifest = _write(tmp_path, _with_forbidden_rows())
     part_a, part_b = ({row.id for row in load_partition(tmp_path, part, manifest)} for part in ("A", "B"))
     found = load_training_rows(tmp_path, manifest, all_rows=True)
@@ -278,7 +278,7 @@ def test_all_rows_leave_the_cut_as_it_is_and_take_nothing_of_part_b(tmp_path: Pa
     assert len(essays) < 100, "some are near duplicates of part B"
 
 
-def test_some_folds_can_be_asked_for_by_what_they_leave_out(tmp_path: Path) -> None:
+def test_only_option_selects_folds(tmp_path: Path) -> None:
     manifest = _write(tmp_path, _with_forbidden_rows())
     out = tmp_path / "figures.json"
     arguments = ["compare", "--data", str(tmp_path), "--out", str(out), "--data-manifest", str(manifest)]
@@ -293,7 +293,7 @@ def test_some_folds_can_be_asked_for_by_what_they_leave_out(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("all_rows", [False, True])
-def test_the_command_writes_every_fold_and_the_means(tmp_path: Path, all_rows: bool) -> None:
+def test_compare_command_writes_folds_and_means(tmp_path: Path, all_rows: bool) -> None:
     manifest = _write(tmp_path, _with_forbidden_rows())
     out = tmp_path / "figures.json"
     arguments = ["compare", "--data", str(tmp_path), "--out", str(out), "--data-manifest", str(manifest)]
@@ -326,14 +326,12 @@ def test_the_command_writes_every_fold_and_the_means(tmp_path: Path, all_rows: b
         (["--out", "nowhere/figures.json"], "Cannot write nowhere/figures.json"),
     ],
 )
-def test_arguments_that_cannot_be_used_are_refused_with_a_sentence(
-    tmp_path: Path, arguments: list[str], sentence: str
-) -> None:
+def test_invalid_arguments_are_refused(tmp_path: Path, arguments: list[str], sentence: str) -> None:
     command = ["compare", "--data", str(tmp_path), "--out", str(tmp_path / "figures.json"), *arguments]
     with pytest.raises(InputError, match=sentence):
         CliRunner().invoke(app, command, catch_exceptions=False)
 
 
-def test_every_candidate_has_another_description(tmp_path: Path) -> None:
+def test_candidate_descriptions_are_unique(tmp_path: Path) -> None:
     known = catalogue(4, tmp_path, torch.device("cpu"))
     assert len({candidate.description for candidate in known.values()}) == len(known)

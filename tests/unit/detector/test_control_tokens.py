@@ -31,26 +31,26 @@ def _cutter() -> Cutter:
 
 
 @pytest.mark.parametrize("command", _COMMANDS)
-def test_a_command_in_a_post_is_read_as_its_letters(command: str) -> None:
+def test_special_token_in_a_post_is_tokenised_as_text(command: str) -> None:
     assert _tokenizer().token_to_id(command) is not None
     commanded, spelt = (_TEXT.replace(" ", f" {word} ") for word in (command, command.lower()))
     assert _cutter().token_ids(commanded) == _cutter().token_ids(spelt)
     assert len(_cutter().token_ids(commanded)) > 2 * len(_cutter().token_ids(_TEXT))
 
 
-def test_a_post_cannot_blank_its_own_words() -> None:
+def test_mask_token_in_a_post_hides_no_words() -> None:
     """Blanked, this text had a logit of −3: what no word is left of looks like a person's."""
     (score,) = load_detector(SHIPPED, threads=1).score([_TEXT.replace(" ", " [MASK] ")])
     assert score.logit > 0
 
 
-def test_training_reads_it_as_scoring_does() -> None:
+def test_training_and_scoring_tokenise_alike() -> None:
     text = f"one {' '.join(_COMMANDS)} two"
     tokens = tokenise([TextRow("1", "ours", 0, "g", text, "", "permissive")], _tokenizer()).tokens
     assert tuple(tokens.of(0).tolist()) == _cutter().token_ids(text)
 
 
-def test_a_vocabulary_that_has_its_commands_as_words_gives_none_either() -> None:
+def test_special_tokens_in_the_vocabulary_are_replaced() -> None:
     pieces = [(name, 0.0) for name in ("<s>", "<pad>", "</s>", "<unk>")] + [("\u2581", -2.0), ("\u2581word", -3.0)]
     tokenizer = Tokenizer(models.Unigram(pieces, unk_id=3))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
@@ -61,5 +61,5 @@ def test_a_vocabulary_that_has_its_commands_as_words_gives_none_either() -> None
     assert len(section.ids) == len(cutter.token_ids("word </s> word <pad> word")) + 2
 
 
-def test_export_reads_it_as_letters(tmp_path: Path) -> None:
+def test_export_tokenises_special_tokens_as_text(tmp_path: Path) -> None:
     assert load_checkpoint(write_checkpoint(tmp_path / "bert", "bert")).tokenizer.encode_special_tokens

@@ -42,7 +42,7 @@ class _Slow:
         return np.zeros(len(sections), dtype=np.float32)
 
 
-def test_what_one_part_took_counts_against_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_time_of_one_part_counts_for_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = _Clock()
     monkeypatch.setattr(reading, "time", clock)
     first, second = _Slow(clock), _Slow(clock)
@@ -50,7 +50,7 @@ def test_what_one_part_took_counts_against_the_next(monkeypatch: pytest.MonkeyPa
     assert (first.spent_s, second.spent_s) == (7.0, 9.0)
 
 
-def test_a_batch_that_outlasts_its_deadline_is_ended_and_the_detector_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batch_beyond_deadline_is_stopped_and_detector_continues(monkeypatch: pytest.MonkeyPatch) -> None:
     texts = [f"The tram was late for the {number}th time, and nobody told us why it was so." for number in range(400)]
     detector = load_detector(threads=1, remembered_texts=0, deadline_s=240.0)
     deadline_s = 0.001  # no machine scores 400 texts in this time

@@ -54,7 +54,7 @@ def _arguments(tmp_path: Path) -> list[str]:
     return ["evaluate", *data, "--out", str(tmp_path / "figures.json"), "--changed-texts", "5"]
 
 
-def test_evaluate_prints_and_writes_figures_with_their_n(tmp_path: Path) -> None:
+def test_evaluate_prints_and_writes_figures(tmp_path: Path) -> None:
     page = tmp_path / "figures.html"  # beside the figures, where --report says nothing else
     result = CliRunner().invoke(app, _arguments(tmp_path), catch_exceptions=False)
     assert result.exit_code == 0
@@ -72,9 +72,7 @@ def test_evaluate_prints_and_writes_figures_with_their_n(tmp_path: Path) -> None
     assert page.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
 
 
-def test_rows_whose_licence_forbids_weights_are_measured_and_not_trained_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_rows_with_restrictive_licence_are_evaluated_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     trained: list[set[str]] = []
 
     def baseline(training: list[TextRow], texts: list[str]) -> np.ndarray:
@@ -88,7 +86,7 @@ def test_rows_whose_licence_forbids_weights_are_measured_and_not_trained_on(
     assert (report["rows"], trained) == (160, [{"ours"}])
 
 
-def test_a_page_that_cannot_be_written_is_refused_before_any_text_is_read(tmp_path: Path) -> None:
+def test_unwritable_report_is_refused_first(tmp_path: Path) -> None:
     page = tmp_path / "nowhere" / "page.html"
     arguments = ["evaluate", "--data", str(tmp_path), "--out", str(tmp_path / "figures.json"), "--report", str(page)]
     with pytest.raises(InputError, match=r"Cannot write .*page\.html .*; name a file in an existing directory"):
@@ -96,7 +94,7 @@ def test_a_page_that_cannot_be_written_is_refused_before_any_text_is_read(tmp_pa
     assert not list(tmp_path.iterdir())
 
 
-def test_training_rows_that_are_missing_are_told_before_any_text_is_scored(tmp_path: Path) -> None:
+def test_missing_training_rows_are_refused_first(tmp_path: Path) -> None:
     manifest, detector = write_data(tmp_path, "forum"), RuleDetector(len)
     (tmp_path / "text_train.jsonl.zst").unlink()
     with pytest.raises(InputError, match=r"Cannot read .*text_train\.jsonl\.zst"):
@@ -105,9 +103,7 @@ def test_training_rows_that_are_missing_are_told_before_any_text_is_scored(tmp_p
 
 
 @pytest.mark.parametrize("abstains", [False, True])
-def test_data_without_a_source_of_both_labels_are_refused_at_once_unless_abstentions_make_them_so(
-    tmp_path: Path, abstains: bool
-) -> None:
+def test_data_without_both_labels_are_refused(tmp_path: Path, abstains: bool) -> None:
     manifest = write_data(tmp_path, "forum", machines=30 if abstains else 0, humans=30)
     detector = RuleDetector(lambda text: float("nan") if "The end of" in text else 0.0)
     with pytest.raises(InputError, match="has texts of both labels"):

@@ -56,7 +56,7 @@ def _numbers(value: Any) -> Iterator[float]:
         yield float(value)
 
 
-def test_every_figure_of_the_tables_is_in_the_json(evaluated: Evaluated) -> None:
+def test_table_figures_are_in_the_json(evaluated: Evaluated) -> None:
     known = set(_numbers(evaluated.figures))
     number = r'<data value="([^"]+)">([^<]+)</data>'
     intervals = re.findall(f"{number}–{number}( %)?", evaluated.page)
@@ -69,14 +69,14 @@ def test_every_figure_of_the_tables_is_in_the_json(evaluated: Evaluated) -> None
         assert told == pytest.approx(float(value), abs=0.0051 if text.endswith("%") else 0.051)
 
 
-def test_no_cell_has_a_number_of_its_own(evaluated: Evaluated) -> None:
+def test_cells_have_only_json_numbers(evaluated: Evaluated) -> None:
     strings = json.dumps(evaluated.figures, ensure_ascii=False)
     for cell in re.findall(r"<td>(.*?)</td>", evaluated.page):
         own = re.sub(r"TPR at [\d.]+ %", "", unescape(re.sub(r"<data .*?</data>|</?(?:br|small)>", "", cell)))
         assert not re.search(r"\d", own) or own in strings
 
 
-def test_the_page_refers_to_nothing_outside_itself(evaluated: Evaluated) -> None:
+def test_page_has_no_external_references(evaluated: Evaluated) -> None:
     style = re.findall(r"<style>.*?</style>", evaluated.page, re.DOTALL)
     tags = re.findall(r"<[^>]*>", re.sub(r'aria-label="[^"]*"', "", evaluated.page))
     page = "".join([*style, *tags])
@@ -85,7 +85,7 @@ def test_the_page_refers_to_nothing_outside_itself(evaluated: Evaluated) -> None
     assert set(re.findall(r"url\((.)", page)) <= {"#"}
 
 
-def test_a_hostile_name_is_text_and_nothing_else(evaluated: Evaluated) -> None:
+def test_hostile_name_is_escaped(evaluated: Evaluated) -> None:
     assert "<script" not in evaluated.page
     assert "<b>parrot" not in evaluated.page
     assert "&lt;script src=" in evaluated.page
@@ -98,7 +98,7 @@ def test_no_text_of_the_data_is_in_page_or_json(evaluated: Evaluated) -> None:
     assert not [text for text in evaluated.texts if text in written]
 
 
-def test_every_drawing_is_described_and_takes_its_colours_from_the_page(evaluated: Evaluated) -> None:
+def test_plots_have_labels_and_page_colours(evaluated: Evaluated) -> None:
     drawings = re.findall(r"<svg.*?</svg>", evaluated.page, re.DOTALL)
     assert len(drawings) == 6
     for drawing in drawings:

@@ -44,7 +44,7 @@ def _hidden(text: str) -> bool:
     return any(unicodedata.category(character) == "Cf" for character in text)
 
 
-def test_a_repeated_text_is_scored_once_and_the_bar_comes_to_its_end() -> None:
+def test_repeated_text_is_scored_once_and_progress_completes() -> None:
     told: list[tuple[int, int]] = []
     detector = RuleDetector(lambda text: float(len(text)))
     logits = score_once(detector, ["a", "bb", "a"] * 200, lambda done, all_: told.append((done, all_)))
@@ -53,7 +53,7 @@ def test_a_repeated_text_is_scored_once_and_the_bar_comes_to_its_end() -> None:
     assert logits.of(["bb", "a"]).tolist() == [2, 1]
 
 
-def test_the_thresholds_keep_what_they_promise() -> None:
+def test_thresholds_keep_their_false_positive_rate() -> None:
     humans = np.arange(1000, dtype=np.float64)
     assert (humans > threshold_at(humans, 0.01)).sum() == 10
     assert threshold_at(np.zeros(3), 0.01) == 0
@@ -61,7 +61,7 @@ def test_the_thresholds_keep_what_they_promise() -> None:
     assert balanced_threshold(scores, labels) == 1.5
 
 
-def test_pools_have_the_rates_and_intervals_of_a_hand_made_example() -> None:
+def test_pools_match_a_worked_example() -> None:
     rows = [row(number, "quiet", 0, "low") for number in range(300)]
     rows += [row(number, "loud", 0, "high" if number < 4 else "low") for number in range(100)]
     answers = scored(rows, lambda text: float(text == "high"))
@@ -71,7 +71,7 @@ def test_pools_have_the_rates_and_intervals_of_a_hand_made_example() -> None:
     assert worst_pool(pools)["pool"] == "loud"
 
 
-def test_texts_of_one_author_do_not_count_as_independent() -> None:
+def test_texts_of_one_author_widen_the_interval() -> None:
     hits = np.arange(100) < 4
     alone = share_of(hits, [f"author {number}" for number in range(100)])
     together = share_of(hits, [f"author {number // 4}" for number in range(100)])
@@ -82,7 +82,7 @@ def test_texts_of_one_author_do_not_count_as_independent() -> None:
     )
 
 
-def test_accuracy_is_given_by_length_with_its_n() -> None:
+def test_accuracy_by_length_has_its_n() -> None:
     rows = [row(number, "ours", number % 2, "word " * 5 + str(number)) for number in range(80)]
     rows += [row(number, "theirs", number % 2, "word " * 50 + str(number)) for number in range(60)]
     rows += [row(number, "people", 0, "word " * 50 + str(number)) for number in range(30)]
@@ -109,7 +109,7 @@ def test_the_clean_column_of_the_attack_table_is_the_clean_figure() -> None:
         assert line["n"] == 40
 
 
-def test_a_detector_that_hidden_characters_blind_loses_all_and_nothing_once_texts_are_normalised() -> None:
+def test_attack_with_hidden_characters_loses_nothing_after_normalisation() -> None:
     rows = _rows()
 
     def rule(text: str) -> float:
@@ -124,7 +124,7 @@ def test_a_detector_that_hidden_characters_blind_loses_all_and_nothing_once_text
         assert clean[name]["same_after_normalisation_share"] == clean[name]["changed_share"] == 1
 
 
-def test_of_a_text_over_several_posts_the_highest_counts() -> None:
+def test_split_text_counts_its_highest_score() -> None:
     rows = _rows()
     first = _table(RuleDetector(lambda text: float(text.startswith(("It is", "In con", "Moreover", "As a")))), rows)
     assert first["split_in_four"]["loss_points"] == 0
@@ -132,13 +132,13 @@ def test_of_a_text_over_several_posts_the_highest_counts() -> None:
     assert whole["split_in_four"]["loss_points"] == 100
 
 
-def test_who_abstains_on_an_attacked_text_does_not_catch_it() -> None:
+def test_abstention_on_an_attacked_text_counts_as_missed() -> None:
     rows = _rows()
     detector = RuleDetector(lambda text: float("nan") if _hidden(text) else float("The end of" in text))
     assert _table(detector, rows)["zero_width"]["attacked_tpr"] == 0
 
 
-def test_a_loss_has_an_interval_over_groups_where_there_are_enough_of_them() -> None:
+def test_loss_with_enough_groups_has_an_interval() -> None:
     rows = _rows()
 
     def rule(text: str) -> float:
@@ -156,7 +156,7 @@ def test_a_loss_has_an_interval_over_groups_where_there_are_enough_of_them() -> 
     assert _table(half, few)["zero_width"]["loss_points_interval"] == "not supported (groups=5)"
 
 
-def test_without_enough_humans_there_is_no_loss_but_an_auroc() -> None:
+def test_too_few_human_texts_give_auroc_but_no_loss() -> None:
     rows = _rows(humans=80)
     attacked = attacked_texts(rows, 5, seed=0)
     logits = score_once(
@@ -170,7 +170,7 @@ def test_without_enough_humans_there_is_no_loss_but_an_auroc() -> None:
     assert (line["n"], line["loss_points"], line["clean_auroc"]) == (5, None, 1.0)
 
 
-def test_honest_texts_are_counted_beside_their_clean_side() -> None:
+def test_benign_changes_are_compared_with_the_original_texts() -> None:
     rows = _rows()
     honest = honest_texts(rows, 50, seed=0)
     detector = RuleDetector(lambda text: float(text == text.lower()))
@@ -183,7 +183,7 @@ def test_honest_texts_are_counted_beside_their_clean_side() -> None:
     assert all(line["n"] == 200 for line in table["banks"])
 
 
-def test_what_is_learned_from_one_generator_need_not_carry_to_another() -> None:
+def test_transfer_matrix_shows_missing_transfer() -> None:
     def of(number: int, generator: str) -> TextRow:
         habit = {"human": "", "A": " moreover", "A rare": " moreover", "B": " crucially"}[generator]
         label = int(generator != "human")
@@ -200,7 +200,7 @@ def test_what_is_learned_from_one_generator_need_not_carry_to_another() -> None:
     assert max(a_on_b, b_on_a) < 0.9
 
 
-def test_generators_that_nobody_can_be_read_on_give_a_matrix_without_columns() -> None:
+def test_transfer_without_test_generators_has_no_columns() -> None:
     train = [*(row(n, "ours", 0, f"our coach sang {n}") for n in range(200))]
     train += [row(n, "ours", 1, f"moreover the ferry left {n}", generator="A") for n in range(200)]
     found = transfer_matrix(train, [row(1, "ours", 0, "nobody left early"), row(2, "ours", 1, "moreover")], 0)
@@ -209,7 +209,7 @@ def test_generators_that_nobody_can_be_read_on_give_a_matrix_without_columns() -
     assert "Transfer between generators" in transfer_section({"transfer": found})
 
 
-def test_the_roc_has_the_points_that_the_humans_support() -> None:
+def test_roc_has_only_supported_points() -> None:
     rows = _rows()
     rng = np.random.default_rng(1)
     answers = ScoredRows(rows, rng.normal(size=len(rows)) + [each.label for each in rows])

@@ -26,12 +26,12 @@ def _sums(options: Any, rows: int) -> set[int]:
 
 
 @pytest.mark.parametrize("rows", [1, 2, 7, 16, 64, 254])
-def test_sums_of_8_bit_products_are_not_cut_off(rows: int) -> None:
+def test_sums_of_8_bit_products_are_exact(rows: int) -> None:
     assert _sums(cpu_options(threads=1), rows) == {_INNER * 255 * 127}
 
 
 @pytest.mark.parametrize(("exact_anyway", "asked"), [(True, False), (False, True)])
-def test_the_slower_product_is_asked_for_only_where_the_fast_one_cuts_off(
+def test_slow_product_is_set_only_where_needed(
     exact_anyway: bool, asked: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exact_products, "fast_sums_are_exact", lambda: exact_anyway)
@@ -43,7 +43,7 @@ def test_the_slower_product_is_asked_for_only_where_the_fast_one_cuts_off(
             options.get_session_config_entry(_OPTION)
 
 
-def test_one_term_too_many_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_saturating_sum_is_detected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(exact_products, "_products", lambda _session, rows: np.full((rows, 16), _INNER * 32767 // 2))
     fast_sums_are_exact.cache_clear()
     try:
@@ -52,5 +52,5 @@ def test_one_term_too_many_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
         fast_sums_are_exact.cache_clear()
 
 
-def test_the_graph_is_the_one_that_the_export_writes() -> None:
+def test_graph_equals_the_exported_one() -> None:
     assert onnx.load(str(LARGEST_PRODUCT)) == onnx.load_from_string(largest_product())

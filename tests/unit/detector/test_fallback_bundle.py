@@ -55,7 +55,7 @@ def _changed(bundle: Path, folder: Path, change: Callable[[dict[str, Any]], obje
     return copy
 
 
-def test_texts_are_scored_end_to_end_without_encoder_and_tokenizer(bundle: Path, detector: Detector) -> None:
+def test_ngram_bundle_scores_texts(bundle: Path, detector: Detector) -> None:
     assert {path.name for path in bundle.iterdir()} == {"manifest.json", "ngrams.onnx"}
     human, machine = detector.score(_POSTS[:2])
     assert machine.logit > human.logit
@@ -70,7 +70,7 @@ def test_a_score_does_not_depend_on_its_neighbours(detector: Detector) -> None:
     assert together == alone
 
 
-def test_a_long_text_is_read_to_its_end_in_overlapping_sections_of_600_characters(detector: Detector) -> None:
+def test_long_text_is_split_into_sections_of_600_characters(detector: Detector) -> None:
     (score,) = detector.score([_POSTS[2]])
     sections = score.sections
     assert sections[0].start == 0
@@ -81,7 +81,7 @@ def test_a_long_text_is_read_to_its_end_in_overlapping_sections_of_600_character
 
 
 @pytest.mark.parametrize("text", ["", " \n", "\u200b\u2060", "\x00\x00"])
-def test_a_text_of_which_nothing_is_left_abstains(detector: Detector, text: str) -> None:
+def test_text_empty_after_normalisation_abstains(detector: Detector, text: str) -> None:
     (score,) = detector.score([text])
     assert math.isnan(score.logit)
     assert score.sections == ()
@@ -99,7 +99,7 @@ def test_hostile_text_is_scored_in_bounded_time(detector: Detector, text: str) -
     assert score.abstained in ("short", "empty") or (math.isfinite(score.logit) and 0 <= score.probability <= 1)
 
 
-def test_it_says_in_words_what_runs_where(bundle: Path, detector: Detector) -> None:
+def test_description_has_precision_and_device(bundle: Path, detector: Detector) -> None:
     part = read_manifest(bundle)[0].ngrams
     assert part is not None
     kind = {"characters": "character", "words": "word"}[part.unit]
@@ -139,7 +139,7 @@ def test_it_says_in_words_what_runs_where(bundle: Path, detector: Detector) -> N
         ),
     ],
 )
-def test_a_damaged_newer_or_contradictory_manifest_is_refused(
+def test_invalid_manifest_is_refused(
     bundle: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object], told: str
 ) -> None:
     with pytest.raises(BundleError, match=told):

@@ -69,7 +69,7 @@ def _round(
     return *find_hard_texts(model, rows, texts, _SPECIAL, plan, step, _CPU), model
 
 
-def test_a_round_keeps_the_hardest_tenth_of_every_human_source(encoder: Path) -> None:
+def test_round_keeps_hardest_tenth_of_every_source(encoder: Path) -> None:
     rows = rows_of(_SOURCES)
     hard, counts, model = _round(encoder, rows, pool=10_000)
     logits = logits_of(model, tokenise(rows, tokenizer_with(BERT_TOKENS)), _SPECIAL, _CPU)
@@ -82,14 +82,14 @@ def test_a_round_keeps_the_hardest_tenth_of_every_human_source(encoder: Path) ->
         assert kept == set(sorted(humans, key=lambda text: -logits[text])[: len(humans) // 10])
 
 
-def test_the_pool_is_dealt_to_the_human_sources_as_they_weigh(encoder: Path) -> None:
+def test_pool_is_divided_by_source_weight(encoder: Path) -> None:
     counts = _round(encoder, rows_of(_SOURCES), pool=480)[1]
     weights = {"forum": 1.0, "mail": 1.0, "people": 0.4}  # 600 human rows each, people with one label
     for source, count in counts.items():
         assert count["scored"] == pytest.approx(480 * weights[source] / sum(weights.values()), abs=1)
 
 
-def test_a_round_is_the_same_for_the_same_seed_step_and_weights(encoder: Path) -> None:
+def test_round_is_deterministic(encoder: Path) -> None:
     rows = rows_of(_SOURCES)
     one, same, later = (_round(encoder, rows, pool=300, step=step)[0] for step in (3, 3, 7))
     for stratum, queue in one.queues.items():
@@ -97,7 +97,7 @@ def test_a_round_is_the_same_for_the_same_seed_step_and_weights(encoder: Path) -
         assert not np.array_equal(queue, later.queues[stratum])
 
 
-def test_a_group_gives_at_most_three_hard_texts(encoder: Path) -> None:
+def test_group_has_at_most_three_hard_texts(encoder: Path) -> None:
     rows = [replace(row, group=f"{row.source}/{number % 2}") for number, row in enumerate(rows_of(_SOURCES))]
     hard, counts, _ = _round(encoder, rows)
     for queue in hard.queues.values():
@@ -106,7 +106,7 @@ def test_a_group_gives_at_most_three_hard_texts(encoder: Path) -> None:
     assert {count["kept"] for count in counts.values()} == {6}
 
 
-def test_near_duplicates_of_different_groups_give_at_most_three_hard_texts(encoder: Path) -> None:
+def test_near_duplicates_have_at_most_three_hard_texts(encoder: Path) -> None:
     rows = rows_of(_SOURCES)
     hardest = rows[_round(encoder, rows)[0].queues[0][0]]
     copies = [replace(hardest, id=f"copy{number}", group=f"copy{number}") for number in range(30)]
@@ -115,7 +115,7 @@ def test_near_duplicates_of_different_groups_give_at_most_three_hard_texts(encod
     assert sum([*rows, *copies][text].text == hardest.text for text in texts) == 3
 
 
-def test_no_text_is_drawn_more_than_a_few_times_in_a_round_and_the_very_hardest_less(encoder: Path) -> None:
+def test_hard_texts_have_a_limit_of_draws(encoder: Path) -> None:
     rows = rows_of(_SOURCES)
     hard, _, model = _round(encoder, rows, pool=10_000, step=3)
     texts = tokenise(rows, tokenizer_with(BERT_TOKENS))
@@ -134,7 +134,7 @@ def test_no_text_is_drawn_more_than_a_few_times_in_a_round_and_the_very_hardest_
         assert [times[text] for text in order[:4]] == [SUSPECT_DRAWS_IN_A_ROUND] * 3 + [DRAWS_IN_A_ROUND]
 
 
-def test_hard_texts_take_the_asked_share_of_the_human_draws_and_no_machine_draw(encoder: Path) -> None:
+def test_hard_texts_replace_their_share_of_human_draws_only(encoder: Path) -> None:
     rows = rows_of(_SOURCES)
     hard = _round(encoder, rows, pool=10_000)[0]
     plan = replace(_plan(100), hard_negative_every=8, hard_negative_share=0.3)
@@ -151,13 +151,13 @@ def test_hard_texts_take_the_asked_share_of_the_human_draws_and_no_machine_draw(
     assert machines[0] == machines[1]
 
 
-def test_rounds_are_held_from_their_first_step_on_and_never_without_a_share() -> None:
+def test_rounds_begin_at_first_step_and_need_a_share() -> None:
     plan = _plan(20)
     assert [step for step in range(20) if begins_round(plan, step)] == [3, 7, 11, 15, 19]
     assert not any(begins_round(replace(plan, hard_negative_share=0.0), step) for step in range(20))
 
 
-def test_a_run_with_hard_texts_is_the_same_twice_and_other_than_without(encoder: Path, tmp_path: Path) -> None:
+def test_run_with_hard_texts_is_deterministic_and_differs(encoder: Path, tmp_path: Path) -> None:
     rows = rows_of(_FEW)
     for name in ("one", "two"):
         train_on(rows, (), tmp_path / name, encoder, _plan(8), _CPU)
@@ -168,9 +168,7 @@ def test_a_run_with_hard_texts_is_the_same_twice_and_other_than_without(encoder:
     assert rounds == [4, 8]
 
 
-def test_a_run_that_died_after_a_round_has_it_in_its_log_once(
-    encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_run_killed_after_a_round_logs_it_once(encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def dying(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -185,9 +183,7 @@ def test_a_run_that_died_after_a_round_has_it_in_its_log_once(
 
 
 @pytest.mark.parametrize("stopped", [2, 3, 5, 7])
-def test_a_run_interrupted_between_or_at_rounds_continues_as_if_never_stopped(
-    encoder: Path, tmp_path: Path, stopped: int
-) -> None:
+def test_run_interrupted_around_rounds_gives_the_same_result(encoder: Path, tmp_path: Path, stopped: int) -> None:
     rows = rows_of(_FEW)
     train_on(rows, (), tmp_path / "whole", encoder, _plan(9), _CPU)
     train_on(rows, (), tmp_path / "parts", encoder, _plan(stopped), _CPU)
@@ -195,7 +191,7 @@ def test_a_run_interrupted_between_or_at_rounds_continues_as_if_never_stopped(
     assert_same(weights_of(tmp_path / "whole"), weights_of(tmp_path / "parts"))
 
 
-def test_a_continued_run_may_search_for_hard_texts_in_later_steps(encoder: Path, tmp_path: Path) -> None:
+def test_continued_run_may_enable_hard_texts_later(encoder: Path, tmp_path: Path) -> None:
     rows = rows_of(_FEW)
     train_on(rows, (), tmp_path / "whole", encoder, _plan(8, hard_negative_from=4), _CPU)
     train_on(rows, (), tmp_path / "parts", encoder, _plan(4, hard_negative_share=0.0), _CPU)
@@ -204,14 +200,14 @@ def test_a_continued_run_may_search_for_hard_texts_in_later_steps(encoder: Path,
     assert_same(weights_of(tmp_path / "whole"), weights_of(tmp_path / "parts"))
 
 
-def test_hard_texts_that_would_have_begun_earlier_are_refused(encoder: Path, tmp_path: Path) -> None:
+def test_hard_texts_before_current_step_are_refused(encoder: Path, tmp_path: Path) -> None:
     rows = rows_of(_FEW)
     train_on(rows, (), tmp_path / "run", encoder, _plan(4, hard_negative_share=0.0), _CPU)
     with pytest.raises(SettingsError, match="use --hard-negative-from 4 or later"):
         train_on(rows, (), tmp_path / "run", encoder, _plan(8, hard_negative_from=3), _CPU)
 
 
-def test_hard_texts_may_be_switched_off_at_any_step(encoder: Path, tmp_path: Path) -> None:
+def test_hard_texts_can_be_disabled_at_any_step(encoder: Path, tmp_path: Path) -> None:
     rows = rows_of(_FEW)
     train_on(rows, (), tmp_path / "run", encoder, _plan(6), _CPU)
     off = _plan(8, hard_negative_share=0.0, hard_negative_from=0)

@@ -21,9 +21,7 @@ _ROWS = [
 ]
 
 
-def test_each_held_out_text_has_source_and_group_and_a_language_where_one_is_known(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_held_out_text_has_source_group_and_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(partition, "load_partition", lambda _data, _part, _manifest: _ROWS)
     monkeypatch.setattr(slices, "in_validation", lambda row: row.group != "letters/g3")
     out = tmp_path / "heldout.jsonl"
@@ -35,7 +33,7 @@ def test_each_held_out_text_has_source_and_group_and_a_language_where_one_is_kno
     ]
 
 
-def test_a_missing_folder_is_told_before_anything_is_read(tmp_path: Path) -> None:
+def test_missing_output_directory_is_refused_first(tmp_path: Path) -> None:
     done = CliRunner().invoke(
         app, ["heldout", "--data", str(tmp_path / "no data"), "--out", str(tmp_path / "nowhere" / "heldout.jsonl")]
     )
@@ -43,7 +41,7 @@ def test_a_missing_folder_is_told_before_anything_is_read(tmp_path: Path) -> Non
     assert "Cannot write" in str(done.exception)
 
 
-def test_an_interrupted_run_leaves_no_file_that_looks_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_interrupted_run_leaves_no_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_arguments: object) -> Iterator[TextRow]:
         yield _ROWS[0]
         raise KeyboardInterrupt

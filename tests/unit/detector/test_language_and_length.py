@@ -51,7 +51,7 @@ def _detector(
     return OnnxDetector(manifest, "0" * 64, cutter, reader, remembered_texts=10), reader
 
 
-def test_a_declared_language_moves_the_probability_and_not_the_logit() -> None:
+def test_declared_language_changes_probability_only() -> None:
     detector, reader = _detector()
     none, german, austrian, french = detector.score([_TEXT] * 4, [None, "de", "de-AT", "fr"])
     assert {none.logit, german.logit, austrian.logit, french.logit} == {none.logit}
@@ -60,7 +60,7 @@ def test_a_declared_language_moves_the_probability_and_not_the_logit() -> None:
     assert reader.sections == 1
 
 
-def test_a_text_that_is_remembered_in_one_language_is_calibrated_anew_in_another() -> None:
+def test_cached_score_is_calibrated_per_language() -> None:
     detector, reader = _detector()
     (german,) = detector.score([_TEXT], ["de"])
     (undeclared,) = detector.score([_TEXT])
@@ -71,13 +71,13 @@ def test_a_text_that_is_remembered_in_one_language_is_calibrated_anew_in_another
     assert undeclared.sections == german.sections
 
 
-def test_languages_stand_beside_the_texts_one_for_one() -> None:
+def test_languages_need_one_entry_per_text() -> None:
     detector, _ = _detector()
     with pytest.raises(ValueError, match="zip"):
         detector.score([_TEXT, _TEXT], ["de"])
 
 
-def test_a_text_below_the_least_length_is_abstained_from_and_never_computed() -> None:
+def test_text_below_minimum_length_is_not_scored() -> None:
     detector, reader = _detector(least_tokens=5)
     short, enough, empty = detector.score(["one two three four", "one two three four five", ""])
     assert reader.sections == 1
@@ -100,7 +100,7 @@ def test_a_text_below_the_least_length_is_abstained_from_and_never_computed() ->
         ("", "empty"),
     ],
 )
-def test_a_text_mostly_in_letters_that_the_bundle_does_not_read_is_never_computed(text: str, why: str | None) -> None:
+def test_text_in_another_script_is_not_scored(text: str, why: str | None) -> None:
     detector, reader = _detector(scripts=("LATIN",))
     for _ in range(2):  # the second time from memory
         (score,) = detector.score([text], ["ru"])
@@ -110,20 +110,20 @@ def test_a_text_mostly_in_letters_that_the_bundle_does_not_read_is_never_compute
     assert "scores Latin letters only" in detector.describe()
 
 
-def test_a_bundle_that_names_no_scripts_reads_every_one() -> None:
+def test_bundle_without_scripts_scores_every_script() -> None:
     detector, _ = _detector()
     assert detector.score(["Автобус опять опоздал"])[0].abstained is None
     assert "letters" not in detector.describe()
 
 
-def test_a_remembered_abstention_stays_one() -> None:
+def test_cached_abstention_stays_an_abstention() -> None:
     detector, _ = _detector(least_tokens=5)
     detector.score(["one two"])
     (again,) = detector.score(["one two"], ["de"])
     assert again.abstained == "short"
 
 
-def test_it_says_below_what_length_it_abstains_and_where_its_calibration_comes_from() -> None:
+def test_description_has_minimum_length_and_calibration() -> None:
     assert "abstains below 5 tokens" in _detector(least_tokens=5)[0].describe()
     assert "abstains" not in _detector()[0].describe()
     assert "calibrated on scores of Another" in _detector(provider="Another")[0].describe()

@@ -21,13 +21,13 @@ def _folds() -> list[Fold]:
 
 
 @pytest.mark.parametrize("fold", _folds(), ids=lambda fold: fold.name)
-def test_no_test_row_and_no_row_of_its_cluster_is_trained_on(fold: Fold) -> None:
+def test_folds_share_no_cluster_between_training_and_test(fold: Fold) -> None:
     assert {row.id for row in fold.test}.isdisjoint(row.id for row in fold.train)
     assert {row.group for row in fold.test}.isdisjoint(row.group for row in fold.train)
     assert {row.label for row in fold.train} == {row.label for row in fold.test} == {0, 1}
 
 
-def test_every_source_with_both_labels_is_left_out_once_and_is_nowhere_in_its_training() -> None:
+def test_every_source_with_both_labels_is_left_out_once() -> None:
     found = source_folds(written_rows(), 200)
     assert [fold.left_out for fold in found] == ["forum", "mail"]
     for fold in found:
@@ -38,12 +38,12 @@ def test_every_source_with_both_labels_is_left_out_once_and_is_nowhere_in_its_tr
         }
 
 
-def test_rows_elsewhere_that_share_a_cluster_with_the_left_out_source_are_left_out_too() -> None:
+def test_rows_in_a_cluster_of_the_left_out_source_are_excluded() -> None:
     fold = next(fold for fold in source_folds(written_rows(), 10) if fold.left_out == "forum")
     assert sum(row.source == "people" for row in fold.train) == 160
 
 
-def test_every_generator_is_left_out_in_all_its_sizes_and_only_it_is_tested_against_people() -> None:
+def test_generator_is_left_out_in_all_sizes() -> None:
     found = generator_folds(written_rows(), 200)
     assert [fold.left_out for fold in found] == ["gpt-neo", "gpt2", "opt"]
     for fold in found:
@@ -53,13 +53,13 @@ def test_every_generator_is_left_out_in_all_its_sizes_and_only_it_is_tested_agai
     assert sources == {"gpt-neo": {"forum", "mail"}, "gpt2": {"forum"}, "opt": {"mail"}}
 
 
-def test_a_generator_is_tested_on_the_texts_of_at_least_300_people_and_150_machines_of_each_source() -> None:
+def test_generator_fold_has_enough_test_texts() -> None:
     for fold in generator_folds(written_rows(), 5000):
         counts = Counter((row.source, row.label) for row in fold.test)
         assert all(count >= (150 if label else 300) for (_, label), count in counts.items())
 
 
-def test_a_text_that_may_be_of_the_left_out_generator_is_neither_trained_on_nor_tested() -> None:
+def test_text_of_ambiguous_generator_is_excluded() -> None:
     doubtful = TextRow("d", "forum", 1, "d", "whose words are these", "gpt2|opt", "mit")
     for fold in generator_folds([*written_rows(), doubtful], 5000):
         assert doubtful not in fold.test
@@ -77,7 +77,7 @@ def test_a_text_that_may_be_of_the_left_out_generator_is_neither_trained_on_nor_
         ("gpt-3.5-turbo", {"gpt-3.5-turbo"}),
     ],
 )
-def test_sizes_of_one_model_are_one_family(generator: str, families: set[str]) -> None:
+def test_sizes_of_a_model_are_one_family(generator: str, families: set[str]) -> None:
     assert families_of(generator) == families
 
 
@@ -87,7 +87,7 @@ def test_training_rows_are_capped_for_each_source_and_label(monkeypatch: pytest.
         assert max(Counter((row.source, row.label) for row in fold.train).values()) == 50
 
 
-def test_data_in_which_nothing_can_be_left_out_are_refused() -> None:
+def test_data_without_a_fold_are_refused() -> None:
     people = [row for row in written_rows() if row.source == "people"]
     with pytest.raises(InputError, match="none can be left out"):
         source_folds(people, 10)

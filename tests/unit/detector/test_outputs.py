@@ -27,7 +27,7 @@ def _in_an_own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(("app", "command"), _COMMANDS.values(), ids=_COMMANDS)
 @pytest.mark.parametrize("out", [".", "folder", "nowhere/figures.json"])
-def test_an_output_that_cannot_be_written_is_told_first(app: typer.Typer, command: list[str], out: str) -> None:
+def test_unwritable_output_is_refused_first(app: typer.Typer, command: list[str], out: str) -> None:
     Path("folder").mkdir()
     with pytest.raises(InputError, match=f"Cannot write {out} .*; name a file"):
         CliRunner().invoke(app, [*command, "--out", out], catch_exceptions=False)
@@ -42,7 +42,7 @@ def test_an_output_that_cannot_be_written_is_told_first(app: typer.Typer, comman
         (["compare", "--out", "a.work"], "a.work is given twice"),
     ],
 )
-def test_figures_and_what_stands_beside_them_are_not_one(command: list[str], both: str) -> None:
+def test_outputs_with_the_same_path_are_refused(command: list[str], both: str) -> None:
     with pytest.raises(InputError, match=both):
         CliRunner().invoke(detector.app, [*command, *_DATA], catch_exceptions=False)
     assert not list(Path().iterdir())

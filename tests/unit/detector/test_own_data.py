@@ -29,18 +29,18 @@ def _run(manifest: Path, *words: str) -> None:
     assert done.exit_code == 0, done.output
 
 
-def test_an_encoder_is_trained_and_its_log_names_the_sources_of_the_data(manifest: Path, tmp_path: Path) -> None:
+def test_encoder_trains_on_own_data(manifest: Path, tmp_path: Path) -> None:
     encoder = small_bert(tmp_path / "encoder")
     _run(manifest, "train", "--from", str(encoder), "--steps", "2", "--out", str(tmp_path / "run"))
     assert "forum" in log_of(tmp_path / "run")[-1]["validation"]
 
 
-def test_ngrams_are_fitted(manifest: Path, tmp_path: Path) -> None:
+def test_ngrams_train_on_own_data(manifest: Path, tmp_path: Path) -> None:
     _run(manifest, "train", "--kind", "words", "--out", str(tmp_path / "words"))
     assert "forum" in log_of(tmp_path / "words")[-1]["validation"]
 
 
-def test_the_slice_that_no_training_sees_is_written(manifest: Path, tmp_path: Path) -> None:
+def test_held_out_slice_is_written(manifest: Path, tmp_path: Path) -> None:
     out = tmp_path / "heldout.jsonl"
     _run(manifest, "heldout", "--out", str(out))
     rows = [json.loads(line) for line in out.read_text(encoding="utf-8").splitlines()]
@@ -49,7 +49,7 @@ def test_the_slice_that_no_training_sees_is_written(manifest: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize(("licence", "permitted"), [("cc-by-nc-sa", False), ("CC-BY-NC-4.0", False), ("", True)])
-def test_a_licence_that_forbids_commercial_use_is_known_however_it_is_written(licence: str, permitted: bool) -> None:
+def test_non_commercial_licence_is_recognised_in_all_spellings(licence: str, permitted: bool) -> None:
     assert DataManifest(files={}).permits_weights("forum", licence) is permitted
 
 
@@ -62,7 +62,7 @@ def test_a_licence_that_forbids_commercial_use_is_known_however_it_is_written(li
     ],
     ids=["train", "ngrams", "heldout"],
 )
-def test_without_the_manifest_the_refusal_names_the_option(
+def test_own_data_without_manifest_name_the_option(
     manifest: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, words: list[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

@@ -29,7 +29,7 @@ def test_near_duplicates_are_one_cluster() -> None:
     assert clusters["a"] == clusters["b"] != clusters["c"]
 
 
-def test_a_bot_stays_with_the_person_it_imitates() -> None:
+def test_bot_and_imitated_person_are_one_cluster() -> None:
     words = {
         "baker": Counter(bread=9, oven=7, flour=5),
         "bread_bot": Counter(bread=8, oven=3, dough=1),
@@ -40,7 +40,7 @@ def test_a_bot_stays_with_the_person_it_imitates() -> None:
     assert clusters["baker"] == clusters["bread_bot"] != clusters["sailor"] == clusters["sail_bot"]
 
 
-def test_b_gets_three_tenths_of_every_source_and_label_and_no_group_is_split() -> None:
+def test_part_b_has_30_percent_and_complete_groups() -> None:
     rows = [_row(number, "both", number % 2, f"group {number // 4}") for number in range(800)]
     rows += [_row(number, "people", 0, f"group {number // 4}") for number in range(800)]
     rows = with_clusters(rows, [band_keys(row.id + row.text) for row in rows], DataManifest(files={}))
@@ -57,11 +57,11 @@ def test_every_row_has_a_group() -> None:
     assert all(row.group for row in with_clusters(rows, [band_keys(row.text) for row in rows], DataManifest(files={})))
 
 
-def test_the_keyed_hash_never_changes() -> None:
+def test_keyed_hash_is_stable() -> None:
     assert keyed_fraction("a name", "part") == pytest.approx(0.46609101831691047, abs=1e-12)
 
 
-def test_other_data_are_refused(tmp_path: Path) -> None:
+def test_data_with_another_hash_are_refused(tmp_path: Path) -> None:
     (tmp_path / "text_train.jsonl.zst").write_bytes(b"other")
     with pytest.raises(InputError, match="the data manifest lists"):
         next(read_rows(tmp_path, "train", read_data_manifest()))

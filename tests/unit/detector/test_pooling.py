@@ -25,12 +25,12 @@ _TOKENS = np.array([10.0, 30.0, 10.0])
         ),
     ],
 )
-def test_a_rule_gives_what_is_reckoned_by_hand(rule: PoolingRule, by_hand: float) -> None:
+def test_rule_matches_a_worked_example(rule: PoolingRule, by_hand: float) -> None:
     assert pooled(rule, _LOGITS, _TOKENS) == pytest.approx(by_hand, abs=1e-6)
 
 
 @pytest.mark.parametrize("rule", POOLING_RULES)
-def test_a_text_of_one_section_has_its_logit_by_every_rule(rule: PoolingRule) -> None:
+def test_single_section_keeps_its_logit(rule: PoolingRule) -> None:
     assert pooled(rule, np.array([-700.25], dtype=np.float32), np.array([5.0])) == -700.25
 
 

@@ -75,7 +75,7 @@ def test_a_damaged_manifest_is_refused(bundle: Path, content: str) -> None:
         load_detector(bundle)
 
 
-def test_a_polarity_that_the_probes_contradict_is_refused(bundle: Path) -> None:
+def test_wrong_polarity_is_refused(bundle: Path) -> None:
     def swap(manifest: dict[str, Any]) -> None:
         for probe in manifest["probes"]:
             probe["label"] = 1 - probe["label"]

@@ -43,7 +43,7 @@ def _counted(monkeypatch: pytest.MonkeyPatch, remembered_texts: int) -> tuple[On
     return detector, reader
 
 
-def test_a_text_that_comes_again_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repeated_text_is_computed_once(monkeypatch: pytest.MonkeyPatch) -> None:
     detector, reader = _counted(monkeypatch, 10)
     first = detector.score([_CAMPAIGN, _OTHER, _CAMPAIGN])
     again = detector.score([_OTHER, _CAMPAIGN])
@@ -51,7 +51,7 @@ def test_a_text_that_comes_again_is_computed_once(monkeypatch: pytest.MonkeyPatc
     assert again == [first[1], first[0]]
 
 
-def test_nothing_is_remembered_where_none_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cache_of_size_zero_stores_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     detector, reader = _counted(monkeypatch, 0)
     detector.score([_CAMPAIGN])
     detector.score([_CAMPAIGN])
@@ -62,7 +62,7 @@ def _score(sections: int) -> RawScore:
     return RawScore(0.5, tuple(SectionScore(0, 1, 0.5) for _ in range(sections)), sections, False)
 
 
-def test_the_longest_unused_is_forgotten_first() -> None:
+def test_least_recently_used_score_is_evicted() -> None:
     cache = ScoreCache(2)
     for key in (b"a", b"b"):
         cache.put(key, _score(1))
@@ -73,7 +73,7 @@ def test_the_longest_unused_is_forgotten_first() -> None:
     assert cache.get(b"c") is not None
 
 
-def test_a_text_of_many_sections_is_not_kept() -> None:
+def test_score_with_many_sections_is_not_cached() -> None:
     cache = ScoreCache(2)
     cache.put(b"long", _score(150))
     assert cache.get(b"long") is None

@@ -29,13 +29,13 @@ def _written(folder: Path, content: bytes) -> tuple[Path, Split, DataManifest]:
     return folder, "train", read_data_manifest(manifest)
 
 
-def test_several_frames_and_a_last_line_without_its_end_are_read(tmp_path: Path) -> None:
+def test_several_frames_and_unterminated_line_are_read(tmp_path: Path) -> None:
     frames = [_lines(_ROW | {"id": name}) for name in "ab"] + [_lines(_ROW | {"id": "c"})[:-1]]
     content = b"".join(zstandard.compress(frame) for frame in frames)
     assert [row.id for row in read_rows(*_written(tmp_path, content))] == ["a", "b", "c"]
 
 
-def test_a_line_may_go_over_the_end_of_a_frame(tmp_path: Path) -> None:
+def test_line_may_cross_frames(tmp_path: Path) -> None:
     whole = _lines(_ROW)
     content = zstandard.compress(whole[:20]) + zstandard.compress(whole[20:])
     assert [row.text for row in read_rows(*_written(tmp_path, content))] == [_ROW["text"]]
@@ -59,6 +59,6 @@ _MANY = zstandard.compress(_lines(*(_ROW | {"id": str(number), "text": f"{number
     ],
     ids=["plain", "cut", "bytes", "nested", "fields", "two", "fraction", "words", "twice"],
 )
-def test_what_is_no_text_data_is_refused(tmp_path: Path, content: bytes, told: str) -> None:
+def test_invalid_text_data_are_refused(tmp_path: Path, content: bytes, told: str) -> None:
     with pytest.raises(InputError, match=told):
         list(read_rows(*_written(tmp_path, content)))

@@ -27,7 +27,7 @@ def _loads_nothing() -> None:
 
 
 @pytest.mark.usefixtures("driver")
-def test_a_device_that_fails_leaves_the_cpu_and_a_clean_output(
+def test_failing_device_falls_back_to_cpu_without_output(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     def fails(*_arguments: object) -> None:
@@ -40,7 +40,7 @@ def test_a_device_that_fails_leaves_the_cpu_and_a_clean_output(
 
 
 @pytest.mark.usefixtures("driver")
-def test_the_libraries_of_cuda_are_asked_for_before_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cuda_libraries_are_loaded_before_the_session(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
     def session(*_arguments: object, **_options: object) -> None:
@@ -55,6 +55,6 @@ def test_the_libraries_of_cuda_are_asked_for_before_the_session(monkeypatch: pyt
 
 @pytest.mark.skipif(Path("/dev/nvidiactl").exists(), reason="there is a device")
 @pytest.mark.usefixtures("driver")
-def test_a_wheel_for_cuda_without_a_device_leaves_the_cpu(capfd: pytest.CaptureFixture[str]) -> None:
+def test_cuda_wheel_without_device_uses_cpu(capfd: pytest.CaptureFixture[str]) -> None:
     assert sessions.cuda_runner(MODEL, 0, 128) is None
     assert capfd.readouterr().out == ""

@@ -36,7 +36,7 @@ def detector() -> Detector:
     return load_detector(threads=2, remembered_texts=0)
 
 
-def test_the_same_post_scores_the_same_alone_or_among_others(detector: Detector) -> None:
+def test_score_is_independent_of_the_batch(detector: Detector) -> None:
     together = detector.score(_POSTS)
     backwards = detector.score(_POSTS[::-1])[::-1]
     for post, one, other in zip(_POSTS, together, backwards, strict=True):
@@ -60,7 +60,7 @@ def test_an_empty_text_abstains(detector: Detector, text: str) -> None:
     assert score.sections == ()
 
 
-def test_the_memory_that_a_call_takes_is_seen_though_it_is_given_back() -> None:
+def test_peak_memory_includes_freed_memory() -> None:
     large = peak_of(lambda: np.ones(64 << 20, dtype=np.uint8).sum())[1]
     small = peak_of(lambda: np.ones(1 << 20, dtype=np.uint8).sum())[1]
     assert small < 32 << 20 <= 60 << 20 < large
@@ -78,7 +78,7 @@ def test_hostile_text_is_scored_in_bounded_time_and_memory(detector: Detector, t
 
 
 @pytest.mark.parametrize("bank", BENIGN, ids=lambda bank: bank.name)
-def test_unusual_honest_texts_stay_as_low_as_the_card_says(detector: Detector, bank: BenignSuite) -> None:
+def test_unusual_human_texts_score_as_in_the_card(detector: Detector, bank: BenignSuite) -> None:
     figures = json.loads(_FIGURES.read_text(encoding="utf-8"))
     assert figures["manifest_sha256"] == detector.manifest_hash
     (told,) = (row for row in figures["benign"]["banks"] if row["name"] == bank.name)
@@ -89,11 +89,11 @@ def test_unusual_honest_texts_stay_as_low_as_the_card_says(detector: Detector, b
     assert share < 0.1
 
 
-def test_no_texts_no_scores(detector: Detector) -> None:
+def test_no_texts_give_no_scores(detector: Detector) -> None:
     assert detector.score([]) == []
 
 
-def test_the_sections_tell_where_they_stand_and_make_up_the_score(detector: Detector) -> None:
+def test_sections_have_offsets_and_give_the_score(detector: Detector) -> None:
     (score,) = detector.score([_POSTS[1]])
     assert len(score.sections) >= 2
     assert score.sections[0].start == 0
@@ -105,7 +105,7 @@ def test_the_sections_tell_where_they_stand_and_make_up_the_score(detector: Dete
     assert not score.truncated
 
 
-def test_the_manifest_says_what_a_user_must_know() -> None:
+def test_manifest_has_required_information() -> None:
     manifest, manifest_hash = read_manifest(SHIPPED)
     assert load_detector(threads=1).manifest_hash == manifest_hash
     assert manifest.licence == "Apache-2.0"
@@ -115,11 +115,11 @@ def test_the_manifest_says_what_a_user_must_know() -> None:
     assert manifest.precisions["int8"].calibration.bands[-1].up_to_tokens is None
 
 
-def test_the_bundle_fits_the_repository() -> None:
+def test_bundle_size_is_bounded() -> None:
     assert sum(path.stat().st_size for path in SHIPPED.iterdir()) <= 28_000_000
 
 
-def test_it_says_in_words_what_runs_where(detector: Detector) -> None:
+def test_description_has_precision_and_device(detector: Detector) -> None:
     assert "int8 on the CPU, each section alone on 2 threads" in detector.describe()
 
 

@@ -79,7 +79,7 @@ def _losses(out: Path) -> list[float]:
     return [entry["loss"] for entry in entries if "loss" in entry]
 
 
-def test_a_run_in_bfloat16_is_as_deterministic_and_keeps_its_weights_in_fp32(encoder: Path, tmp_path: Path) -> None:
+def test_bfloat16_run_is_deterministic_with_fp32_weights(encoder: Path, tmp_path: Path) -> None:
     plan = replace(_plan(6), bf16=True)
     for out in ("one", "two"):
         train(tmp_path, tmp_path / out, encoder, plan, _CPU)
@@ -95,7 +95,7 @@ def test_a_run_in_bfloat16_is_as_deterministic_and_keeps_its_weights_in_fp32(enc
         train(tmp_path, tmp_path / "one", encoder, replace(plan, steps=8, bf16=False), _CPU)
 
 
-def test_an_interrupted_run_continues_as_if_never_stopped(encoder: Path, tmp_path: Path) -> None:
+def test_interrupted_run_gives_the_same_result(encoder: Path, tmp_path: Path) -> None:
     train(tmp_path, tmp_path / "whole", encoder, _plan(6), _CPU)
     train(tmp_path, tmp_path / "parts", encoder, _plan(4), _CPU)
     train(tmp_path, tmp_path / "parts", encoder, _plan(6), _CPU)
@@ -106,7 +106,7 @@ def test_an_interrupted_run_continues_as_if_never_stopped(encoder: Path, tmp_pat
     assert "validation" in entries[-1]
 
 
-def test_a_run_killed_while_it_saved_goes_on_from_the_save_before(encoder: Path, tmp_path: Path) -> None:
+def test_run_killed_during_save_continues_from_previous_save(encoder: Path, tmp_path: Path) -> None:
     train(tmp_path, tmp_path / "whole", encoder, _plan(6), _CPU)
     train(tmp_path, tmp_path / "run", encoder, _plan(4), _CPU)
     (tmp_path / "run" / "checkpoint").rename(tmp_path / "run" / ".checkpoint.old")
@@ -116,7 +116,7 @@ def test_a_run_killed_while_it_saved_goes_on_from_the_save_before(encoder: Path,
         np.testing.assert_allclose(_weights(tmp_path / "run")[name], value, atol=1e-6)
 
 
-def test_a_run_stopped_while_it_judged_judges_then_and_its_log_is_that_of_a_run_never_stopped(
+def test_run_stopped_during_validation_repeats_it(
     encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     plan = replace(_plan(8), validate_every=4)  # when it is saved, too
@@ -150,7 +150,7 @@ def test_a_run_stopped_while_it_judged_judges_then_and_its_log_is_that_of_a_run_
         ("training_state.pt", lambda path: path.write_bytes(path.read_bytes()[:900]), "damaged"),
     ],
 )
-def test_a_damaged_run_is_refused_and_does_not_begin_anew(
+def test_damaged_run_is_refused_and_not_restarted(
     file: str, damage: Callable[[Path], object], said: str, encoder: Path, tmp_path: Path
 ) -> None:
     train(tmp_path, tmp_path / "run", encoder, _plan(2), _CPU)
@@ -160,13 +160,13 @@ def test_a_damaged_run_is_refused_and_does_not_begin_anew(
     assert len(_losses(tmp_path / "run")) == 2
 
 
-def test_another_seed_does_not_continue_a_run(encoder: Path, tmp_path: Path) -> None:
+def test_run_with_another_seed_is_refused(encoder: Path, tmp_path: Path) -> None:
     train(tmp_path, tmp_path / "run", encoder, _plan(2), _CPU)
     with pytest.raises(SettingsError, match="begun with seed=1"):
         train(tmp_path, tmp_path / "run", encoder, _plan(4, seed=2), _CPU)
 
 
-def test_rows_whose_licence_forbids_weights_are_read_on_request_only(
+def test_rows_with_restrictive_licence_need_all_rows(
     encoder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     more = [replace(row, id=f"n{row.id}", source="theirs", licence="cc-by-nc-sa") for row in _rows()]
@@ -198,7 +198,7 @@ def test_batches_are_balanced_cropped_and_the_same_for_the_same_step() -> None:
     assert all((batch.ids[:, 0] == 2).all() for batch in batches)
 
 
-def test_the_asked_share_of_texts_is_seen_after_an_attack_and_its_label_stays() -> None:
+def test_attacked_share_is_applied_and_labels_stay() -> None:
     rows, special = _rows(), SpecialTokens(2, 3, 0, 1)
     texts = tokenise(rows, _tokenizer(), attacked=True)
     assert texts.attacked is not None
@@ -213,7 +213,7 @@ def test_the_asked_share_of_texts_is_seen_after_an_attack_and_its_label_stays() 
     assert unknown[0] < unknown[1] < unknown[2], "attacked words are new to the vocabulary of the test"
 
 
-def test_the_rate_rises_stays_and_falls_to_nothing() -> None:
+def test_learning_rate_warms_up_and_cools_down() -> None:
     plan = TrainingPlan(steps=1000, warmup_steps=100, peak_learning_rate=1.0, cooldown_share=0.2)
     assert learning_rate(plan, 0) == pytest.approx(0.01)
     assert learning_rate(plan, 500) == 1.0
@@ -221,7 +221,7 @@ def test_the_rate_rises_stays_and_falls_to_nothing() -> None:
     assert learning_rate(plan, 1000) == 0.0
 
 
-def test_weighted_figures_agree_with_repeated_texts() -> None:
+def test_weighted_figures_equal_those_of_repeated_texts() -> None:
     scores = np.array([0.1, 0.4, 0.35, 0.8, 0.4])
     labels = np.array([0, 0, 1, 1, 1])
     weights = np.array([2.0, 1.0, 1.0, 3.0, 1.0])
@@ -233,7 +233,7 @@ def test_weighted_figures_agree_with_repeated_texts() -> None:
     assert weighted_tpr(scores, labels, np.ones(5), 0.01) == pytest.approx(1 / 3)
 
 
-def test_a_figure_that_the_sample_cannot_support_is_not_given() -> None:
+def test_unsupported_figure_is_not_reported() -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], 300)
     figures = figures_of(rng.normal(labels), labels, ["one group"] * 600)

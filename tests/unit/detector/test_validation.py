@@ -16,7 +16,7 @@ def _rows(source: str, humans: int, machines: int) -> list[TextRow]:
     ]
 
 
-def test_a_rate_is_given_where_five_people_are_expected_above_its_threshold() -> None:
+def test_rate_with_five_expected_human_texts_is_supported() -> None:
     rows = [*_rows("large", 500, 40), *_rows("middle", 100, 40), *_rows("small", 99, 40)]
     # Half of the machines stand above everybody, half below.
     numbers = [int(row.id.split("-")[1]) for row in rows]
@@ -32,7 +32,7 @@ def test_a_rate_is_given_where_five_people_are_expected_above_its_threshold() ->
     assert {figures[name]["auroc"] for name in ("large", "middle", "small", "mean")} == {0.5}
 
 
-def test_texts_without_a_logit_and_sources_of_few_texts_do_not_count() -> None:
+def test_texts_without_logit_and_small_sources_are_excluded() -> None:
     rows = [*_rows("ours", 30, 30), *_rows("few", 30, 19)]
     logits = np.array([float(row.label) for row in rows], dtype=np.float32)
     logits[:5] = np.nan
@@ -42,5 +42,5 @@ def test_texts_without_a_logit_and_sources_of_few_texts_do_not_count() -> None:
     assert figures["mean"] == {"auroc": 1.0}
 
 
-def test_nothing_held_out_gives_no_figures() -> None:
+def test_no_held_out_texts_give_no_figures() -> None:
     assert within_source([], np.zeros(0, np.float32)) == {}

@@ -12,7 +12,7 @@ from moderation.detector.windows import windows
 
 
 @given(st.integers(0, 5000), st.integers(1, 510))
-def test_sections_cover_every_token_and_keep_the_limit(n_tokens: int, most: int) -> None:
+def test_sections_cover_every_token_within_the_limit(n_tokens: int, most: int) -> None:
     covered: set[int] = set()
     for begin, end in windows(n_tokens, most):
         assert 0 < end - begin <= most
@@ -27,25 +27,25 @@ def test_neighbouring_sections_overlap_by_about_a_quarter(n_tokens: int) -> None
 
 
 @given(st.text(max_size=300), st.integers(9, 200))
-def test_a_cut_text_fits_its_bytes(text: str, most: int) -> None:
+def test_truncated_text_fits_its_bytes(text: str, most: int) -> None:
     kept, cut = within_bytes(text, most)
     assert cut == (len(text.encode("utf-8", "replace")) > most)
     assert len(kept.encode("utf-8")) <= most + 2
 
 
-def test_signs_that_stand_for_sentences_cost_no_more_than_their_bytes_twice() -> None:
+def test_expanding_characters_at_most_double_the_size() -> None:
     text = "\ufdfa" * 1000
     seen, cut = seen_of(text, 65536)
     assert cut
     assert len(seen.text.encode()) <= 2 * len(text.encode()) + 2
 
 
-def test_a_few_such_signs_are_read_whole() -> None:
+def test_few_expanding_characters_are_kept() -> None:
     assert not seen_of("\ufdfa said \ufdfa", 65536)[1]
 
 
 @given(st.text(max_size=2000))
-def test_what_is_read_of_a_text_is_bounded_by_what_was_posted(text: str) -> None:
+def test_normalised_size_is_bounded_by_posted_size(text: str) -> None:
     seen, _ = seen_of(text, 1000)
     assert len(seen.text.encode("utf-8", "replace")) <= max(256, 2 * len(text.encode("utf-8", "replace"))) + 2
     assert len(seen.text.encode("utf-8", "replace")) <= 1002

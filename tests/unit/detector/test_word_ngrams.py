@@ -44,7 +44,7 @@ def test_words_and_their_counts_are_those_of_scikit_learn() -> None:
     np.testing.assert_array_equal(vocabulary.counts(_TEXTS).toarray(), reference.transform(_TEXTS).toarray())
 
 
-def test_the_vocabulary_is_the_ngrams_that_stand_in_most_texts() -> None:
+def test_vocabulary_has_the_ngrams_of_most_texts() -> None:
     counter = _scikit_learns_own()
     frequencies = np.asarray(counter.fit_transform(_TEXTS).sum(axis=0))[0]
     frequency_of = dict(zip(counter.get_feature_names_out(), frequencies, strict=True))
@@ -58,11 +58,11 @@ def test_the_vocabulary_is_the_ngrams_that_stand_in_most_texts() -> None:
 @pytest.mark.parametrize(
     "text", ["x" * 41, "x" * 1_000_000, "日" * 100_000, "\u0301" * 100_000, "\U0001f642" * 100_000]
 )
-def test_what_no_one_calls_a_word_is_none(text: str) -> None:
+def test_text_without_words_has_no_words(text: str) -> None:
     assert words(f"before {text} after").tolist() == ["before", "after"]
 
 
-def test_a_run_leaves_the_model_and_its_figures(tmp_path: Path) -> None:
+def test_run_writes_model_and_figures(tmp_path: Path) -> None:
     figures = fit_written_ngrams(tmp_path / "run", WORD_PLAN)
     assert figures["forum"]["auroc"] > 0.95
     (line,) = (tmp_path / "run" / "log.jsonl").read_text(encoding="utf-8").splitlines()
@@ -75,7 +75,7 @@ def test_a_run_leaves_the_model_and_its_figures(tmp_path: Path) -> None:
     assert machine > human
 
 
-def test_a_run_becomes_a_bundle_that_the_score_command_runs(tmp_path: Path) -> None:
+def test_exported_run_scores_with_the_score_command(tmp_path: Path) -> None:
     fit_written_ngrams(tmp_path / "run", WORD_PLAN)
     probes = write_probes(tmp_path / "probes.json")
     exported = ("export", str(tmp_path / "run"), str(tmp_path / "bundle"), "--probes", str(probes))

@@ -13,30 +13,30 @@ def _texts(count: int, label: int, source: str, group: str = "") -> list[Labelle
     return [LabelledText("t", label, source=source, group=group and f"{group}{number}") for number in range(count)]
 
 
-def test_every_source_of_a_side_counts_alike_however_many_texts_it_has() -> None:
+def test_sources_have_equal_weight() -> None:
     texts = [*_texts(20, 0, "a"), *_texts(80, 0, "b"), *_texts(20, 1, "a")]
     # Machine texts lie above the humans of a and below those of b.
     scores = np.array([0.0] * 20 + [2.0] * 80 + [1.0] * 20)
     assert balanced_auroc(scores, texts) == pytest.approx(0.5)
 
 
-def test_a_source_of_fewer_than_20_texts_of_a_side_does_not_count_beside_a_larger_one() -> None:
+def test_small_source_is_excluded() -> None:
     texts = [*_texts(20, 0, "a"), *_texts(19, 0, "b"), *_texts(20, 1, "a")]
     scores = np.array([0.0] * 20 + [2.0] * 19 + [1.0] * 20)
     assert balanced_auroc(scores, texts) == 1.0
 
 
-def test_where_no_source_is_large_all_texts_count_and_ties_count_half() -> None:
+def test_only_small_sources_use_all_texts() -> None:
     texts = [*_texts(1, 0, "a"), *_texts(1, 0, "b"), *_texts(1, 1, "c"), *_texts(1, 1, "d")]
     assert balanced_auroc(np.array([0.0, 1.0, 1.0, 2.0]), texts) == pytest.approx(3.5 / 4)
 
 
-def test_one_side_alone_has_no_auroc() -> None:
+def test_one_label_has_no_auroc() -> None:
     assert balanced_auroc(np.ones(30), _texts(30, 1, "a")) is None
     assert balanced_auroc(np.ones(0), []) is None
 
 
-def test_an_interval_over_few_groups_is_wider_than_one_over_many_and_fewer_than_20_have_none() -> None:
+def test_fewer_groups_widen_the_interval() -> None:
     rng = np.random.default_rng(5)
     labels = [number // 10 % 2 for number in range(400)]
     # Ten texts of a group share most of their score, so that they tell little more than one.
@@ -54,7 +54,7 @@ def test_an_interval_over_few_groups_is_wider_than_one_over_many_and_fewer_than_
     assert within_source_auroc(scores, few) == (value, None)
 
 
-def test_within_sources_it_does_not_pay_to_tell_them_apart() -> None:
+def test_within_source_auroc_ignores_source_differences() -> None:
     texts = [entry for name in "ab" for label in (0, 1) for entry in _texts(20, label, name)]
     texts += [*_texts(40, 1, "c"), *_texts(19, 0, "c")]
     # In a half of the machines lie above all humans, in b all machines; c is human at 19 texts only.
@@ -64,7 +64,7 @@ def test_within_sources_it_does_not_pay_to_tell_them_apart() -> None:
     assert interval is not None
 
 
-def test_where_no_source_has_both_sides_all_texts_are_compared() -> None:
+def test_no_source_with_both_labels_compares_all_texts() -> None:
     texts = [*_texts(30, 0, "a"), *_texts(30, 1, "b")]
     scores = np.array([0.0] * 30 + [1.0] * 30)
     assert within_source_auroc(scores, texts)[0] == balanced_auroc(scores, texts) == 1.0

@@ -27,7 +27,7 @@ def _fitted(*strata: tuple[int, str | None, Side, Side]) -> Calibration:
     return calibrate(logits, labels, tokens_of, "made up", [row[3] for row in rows], "Paper")
 
 
-def test_the_fit_is_the_counted_odds_with_both_sides_weighted_alike() -> None:
+def test_fit_equals_balanced_odds() -> None:
     # Of equally many humans and machines, 3 of 4 at +1 would be machines: slope ln 3, and nothing beside it.
     calibration = _fitted((10, None, (300, 100), (25, 75)))
     band = band_for(calibration, 10)
@@ -38,7 +38,7 @@ def test_the_fit_is_the_counted_odds_with_both_sides_weighted_alike() -> None:
     assert calibration.provider == "Paper"
 
 
-def test_a_language_with_enough_texts_of_a_length_has_its_own_band_and_one_with_too_few_has_none() -> None:
+def test_language_with_enough_texts_has_a_band() -> None:
     calibration = _fitted(
         (10, "en-GB", (300, 100), (100, 300)),
         (10, "de", (90, 10), (10, 90)),
@@ -61,16 +61,16 @@ def test_a_language_with_enough_texts_of_a_length_has_its_own_band_and_one_with_
 
 
 @pytest.mark.parametrize(("humans", "has_band"), [(50, True), (49, False)])
-def test_fewer_than_50_texts_of_a_side_back_off(humans: int, has_band: bool) -> None:
+def test_stratum_with_few_texts_has_no_band(humans: int, has_band: bool) -> None:
     calibration = _fitted((10, None, (60, 40), (40, 60)), (30, None, (humans - 10, 10), (20, 80)))
     assert any(band.up_to_tokens == 40 for band in calibration.bands) == has_band
 
 
-def test_a_stratum_whose_logits_point_the_wrong_way_backs_off() -> None:
+def test_stratum_with_negative_slope_has_no_band() -> None:
     calibration = _fitted((10, None, (400, 100), (100, 400)), (30, None, (40, 60), (60, 40)))
     assert {band.up_to_tokens for band in calibration.bands} == {20, None}
 
 
-def test_too_few_texts_altogether_calibrate_nothing() -> None:
+def test_too_few_texts_give_no_calibration() -> None:
     assert _fitted((10, None, (40, 9), (100, 100))) is UNCALIBRATED
     assert probability(UNCALIBRATED, math.log(3), 10, "de") == pytest.approx(0.75)

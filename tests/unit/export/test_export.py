@@ -110,7 +110,7 @@ class _Bessel(nn.Module):
         return torch.special.bessel_j0(hidden)
 
 
-def test_an_operator_that_onnx_has_not_is_told_in_a_sentence(roberta: Path, tmp_path: Path) -> None:
+def test_unsupported_operator_is_refused(roberta: Path, tmp_path: Path) -> None:
     checkpoint = load_checkpoint(roberta)
     network: Any = checkpoint.network
     classifier = next(part for part in network.modules() if hasattr(part, "roberta"))
@@ -119,7 +119,7 @@ def test_an_operator_that_onnx_has_not_is_told_in_a_sentence(roberta: Path, tmp_
         write_graph(checkpoint, tmp_path / "model.onnx")
 
 
-def test_a_bundle_carries_no_path_of_the_machine_that_exported_it(bundle: Path) -> None:
+def test_bundle_has_no_local_path(bundle: Path) -> None:
     for file in (*bundle.iterdir(), *SHIPPED.iterdir()):
         assert b'.py", line' not in file.read_bytes(), f"a stack trace in {file.name}"
 
@@ -140,12 +140,12 @@ def test_a_score_does_not_depend_on_its_neighbours(bundle: Path, tmp_path: Path,
     assert np.abs(np.subtract(together, alone)).max() <= 1e-4
 
 
-def test_int8_weights_are_used_where_they_count(bundle: Path) -> None:
+def test_large_weights_are_int8(bundle: Path) -> None:
     operators = {node.op_type for node in onnx.load(str(bundle / "model.int8.onnx")).graph.node}
     assert "MatMulInteger" in operators
 
 
-def test_a_long_text_is_read_to_its_end_in_sections_of_at_most_510_tokens(bundle: Path) -> None:
+def test_long_text_is_split_into_sections_of_510_tokens(bundle: Path) -> None:
     manifest, _ = read_manifest(bundle)
     assert manifest.max_tokens == 510
     (score,) = load_detector(bundle).score([_TEXTS[-1]])
@@ -164,7 +164,7 @@ def test_other_encoders_export_by_the_same_code(tmp_path: Path, kind: str) -> No
     assert math.isfinite(load_detector(out).score(["w9 w10"])[0].logit)
 
 
-def test_a_link_to_a_bundle_leads_to_the_new_one_and_a_file_is_refused(roberta: Path, tmp_path: Path) -> None:
+def test_link_to_a_bundle_is_followed_and_file_refused(roberta: Path, tmp_path: Path) -> None:
     order = BundleOrder("one", ("fp32",), probes=roberta / "probes.json")
     write_bundle(roberta, tmp_path / "v1", order)
     (tmp_path / "current").symlink_to(tmp_path / "v1")
@@ -177,7 +177,7 @@ def test_a_link_to_a_bundle_leads_to_the_new_one_and_a_file_is_refused(roberta: 
         write_bundle(roberta, tmp_path / "file", order)
 
 
-def test_the_wrong_label_is_refused_by_the_probes(roberta: Path, tmp_path: Path) -> None:
+def test_probes_refuse_the_wrong_label(roberta: Path, tmp_path: Path) -> None:
     order = BundleOrder("wrong", ("fp32",), machine_label="human", probes=roberta / "probes.json")
     with pytest.raises(InputError, match="contradict"):
         write_bundle(roberta, tmp_path / "out", order)
@@ -204,9 +204,7 @@ def test_a_checkpoint_of_the_wrong_kind_is_refused(roberta: Path, tmp_path: Path
         ({"hidden_size": 64}, "cannot load"),
     ],
 )
-def test_a_checkpoint_whose_parts_do_not_fit_is_refused(
-    roberta: Path, tmp_path: Path, changes: dict[str, Any], said: str
-) -> None:
+def test_inconsistent_checkpoint_is_refused(roberta: Path, tmp_path: Path, changes: dict[str, Any], said: str) -> None:
     copy = Path(shutil.copytree(roberta, tmp_path / "copy"))
     model = RobertaForSequenceClassification.from_pretrained(roberta)
     if "vocab_size" in changes:
@@ -219,7 +217,7 @@ def test_a_checkpoint_whose_parts_do_not_fit_is_refused(
         load_checkpoint(copy)
 
 
-def test_a_place_whose_parent_is_a_file_is_refused(roberta: Path, tmp_path: Path) -> None:
+def test_output_below_a_file_is_refused(roberta: Path, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
         write_bundle(roberta, tmp_path / "file" / "out", BundleOrder("small", ("fp32",)))
@@ -234,9 +232,7 @@ def test_a_place_whose_parent_is_a_file_is_refused(roberta: Path, tmp_path: Path
         ("model.safetensors", b"", "damaged"),
     ],
 )
-def test_a_damaged_checkpoint_is_told_in_a_sentence(
-    roberta: Path, tmp_path: Path, file: str, content: bytes, said: str
-) -> None:
+def test_damaged_checkpoint_is_refused(roberta: Path, tmp_path: Path, file: str, content: bytes, said: str) -> None:
     copy = Path(shutil.copytree(roberta, tmp_path / "copy"))
     assert (copy / file).is_file()
     (copy / file).write_bytes(content)
@@ -251,7 +247,7 @@ def test_a_checkpoint_without_a_tokenizer_is_refused(roberta: Path, tmp_path: Pa
         write_bundle(copy, tmp_path / "out", BundleOrder("none", ("fp32",)))
 
 
-def test_a_directory_with_other_things_is_not_overwritten(roberta: Path, tmp_path: Path) -> None:
+def test_directory_with_other_files_is_not_replaced(roberta: Path, tmp_path: Path) -> None:
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "thesis.txt").write_text("mine", encoding="utf-8")
     with pytest.raises(InputError, match="not empty"):

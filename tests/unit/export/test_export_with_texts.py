@@ -49,7 +49,7 @@ def _order(checkpoint: Path, **changes: Any) -> BundleOrder:
     return BundleOrder(probes=checkpoint / "probes.json", **(chosen | changes))
 
 
-def test_a_line_ends_where_json_lines_end(tmp_path: Path) -> None:
+def test_only_line_feeds_end_a_json_line(tmp_path: Path) -> None:
     path = tmp_path / "texts.jsonl"
     text = "one\u2028two\x85three"
     path.write_text(json.dumps({"text": text, "label": 0}, ensure_ascii=False) + "\r\n", encoding="utf-8", newline="")
@@ -102,12 +102,12 @@ def test_every_precision_is_calibrated_on_its_own_scores(
         assert likelihoods[1] == max(likelihoods)
 
 
-def test_declared_languages_have_bands_of_their_own(manifest: Manifest) -> None:
+def test_declared_languages_have_separate_bands(manifest: Manifest) -> None:
     languages = {band.language for band in manifest.precisions["int8"].calibration.bands}
     assert languages == {"de", "en", None}
 
 
-def test_the_length_curve_and_what_it_decides_are_kept(decided: Path, manifest: Manifest) -> None:
+def test_length_curve_and_minimum_length_are_recorded(decided: Path, manifest: Manifest) -> None:
     assert [point.tokens for point in manifest.length_curve] == list(LENGTHS)
     assert all(point.interval is not None for point in manifest.length_curve)
     assert 2 <= manifest.least_tokens <= 21
@@ -116,12 +116,12 @@ def test_the_length_curve_and_what_it_decides_are_kept(decided: Path, manifest: 
     assert (short.abstained, enough.abstained) == ("short", None)
 
 
-def test_scripts_in_which_enough_people_wrote_are_read_and_no_others(decided: Path, manifest: Manifest) -> None:
+def test_scripts_need_enough_human_texts(decided: Path, manifest: Manifest) -> None:
     assert (manifest.format_version, manifest.scripts) == (FORMAT_VERSION, ("LATIN",))
     assert load_detector(decided).score(["слово " * 30])[0].abstained == "script"
 
 
-def test_machines_alone_and_a_few_people_open_no_script() -> None:
+def test_scripts_ignore_machine_texts() -> None:
     def written(text: str, label: int, count: int) -> list[LabelledText]:
         return [LabelledText(f"{text} {number}", label, None, "", str(number)) for number in range(count)]
 
@@ -132,7 +132,7 @@ def test_machines_alone_and_a_few_people_open_no_script() -> None:
     assert scripts_of(written("スーパーでコーヒーを買った、姉と", 0, 60)) == ("CJK",)
 
 
-def test_probes_shorter_than_the_least_length_still_prove_the_polarity(decided: Path, manifest: Manifest) -> None:
+def test_short_probes_verify_the_polarity(decided: Path, manifest: Manifest) -> None:
     content = json.loads((decided / "manifest.json").read_text(encoding="utf-8"))
     (decided / "manifest.json").write_text(json.dumps(content | {"least_tokens": 30}), encoding="utf-8")
     try:
@@ -142,13 +142,13 @@ def test_probes_shorter_than_the_least_length_still_prove_the_polarity(decided: 
         (decided / "manifest.json").write_text(json.dumps(content), encoding="utf-8")
 
 
-def test_the_aurocs_of_a_precision_and_of_fp32_are_kept(manifest: Manifest) -> None:
+def test_aurocs_are_recorded(manifest: Manifest) -> None:
     aurocs = {kind: (entry.parity.auroc, entry.parity.auroc_of_fp32) for kind, entry in manifest.precisions.items()}
     assert aurocs["fp32"][0] == aurocs["fp32"][1] == aurocs["int8"][1] == aurocs["fp16"][1]
     assert all(own is not None and own > 0.8 for own, _ in aurocs.values())
 
 
-def test_what_a_precision_moves_in_whole_scores_is_measured_against_the_same_bundle_at_fp32(
+def test_shipped_parity_compares_with_fp32(
     decided: Path, manifest: Manifest, roberta: Path, sided: tuple[LabelledText, ...], tmp_path: Path
 ) -> None:
     texts = [entry.text for entry in sided]
@@ -168,7 +168,7 @@ def test_what_a_precision_moves_in_whole_scores_is_measured_against_the_same_bun
     assert alone.precisions["int8"].shipped_parity == told
 
 
-def test_without_texts_nothing_is_decided(roberta: Path, tmp_path: Path) -> None:
+def test_export_without_texts_uses_defaults(roberta: Path, tmp_path: Path) -> None:
     manifest, _ = read_manifest(write_bundle(roberta, tmp_path / "out", _order(roberta, precisions=("fp32",))))
     assert (manifest.format_version, manifest.least_tokens, manifest.length_curve) == (FORMAT_VERSION, 1, ())
     assert manifest.pooling.candidates == {}
@@ -191,7 +191,7 @@ def _reversed_head(write: Callable[[Path, Path], object]) -> Callable[[Path, Pat
     return broken
 
 
-def test_a_precision_that_loses_auroc_is_refused_unless_it_is_accepted(
+def test_auroc_loss_is_refused_unless_accepted(
     roberta: Path, sided: tuple[LabelledText, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(bundle_module._WRITERS, "int8", _reversed_head(bundle_module._WRITERS["int8"]))
@@ -200,7 +200,7 @@ def test_a_precision_that_loses_auroc_is_refused_unless_it_is_accepted(
     assert not (tmp_path / "out").exists()
 
 
-def test_a_graph_that_is_not_what_pytorch_computes_is_refused(
+def test_graph_that_differs_from_pytorch_is_refused(
     roberta: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write = bundle_module.write_graph
@@ -215,7 +215,7 @@ def test_a_graph_that_is_not_what_pytorch_computes_is_refused(
 
 
 @pytest.mark.parametrize(("own", "refused"), [(0.9019, False), (0.8981, False), (0.9021, True), (0.8979, True)])
-def test_two_thousandths_of_auroc_are_the_bound_in_either_direction(own: float, refused: bool) -> None:
+def test_auroc_bound_is_symmetric(own: float, refused: bool) -> None:
     found = Parity(texts=1, largest_logit_difference=0, mean_logit_difference=0, auroc=own, auroc_of_fp32=0.9)
     if refused:
         with pytest.raises(InputError, match=r"a difference of more than 0\.002"):
@@ -225,13 +225,13 @@ def test_two_thousandths_of_auroc_are_the_bound_in_either_direction(own: float, 
 
 
 @pytest.mark.parametrize("difference", [0.0011, float("nan")])
-def test_a_thousandth_of_a_logit_is_the_bound_of_the_fp32_graph(difference: float) -> None:
+def test_fp32_bound_is_a_thousandth(difference: float) -> None:
     refuse_other_graph(Parity(texts=1, largest_logit_difference=0.001, mean_logit_difference=0))
     with pytest.raises(InputError, match="upgrade torch"):
         refuse_other_graph(Parity(texts=1, largest_logit_difference=difference, mean_logit_difference=0))
 
 
-def test_the_command_tells_aurocs_pooling_and_the_least_length(
+def test_command_prints_aurocs_pooling_and_minimum_length(
     roberta: Path, sided: tuple[LabelledText, ...], tmp_path: Path
 ) -> None:
     lines = [json.dumps({"text": entry.text, "label": entry.label}) for entry in sided]
@@ -245,7 +245,7 @@ def test_the_command_tells_aurocs_pooling_and_the_least_length(
     assert f"fewer than {manifest.least_tokens} tokens" in said
 
 
-def test_texts_are_read_with_what_is_known_of_them(tmp_path: Path) -> None:
+def test_labelled_texts_have_optional_fields(tmp_path: Path) -> None:
     path = tmp_path / "texts.jsonl"
     path.write_text(
         '{"text": "a", "label": 1, "lang": "de", "source": "s", "group": "g", "other": 3}\n\n'
@@ -256,7 +256,7 @@ def test_texts_are_read_with_what_is_known_of_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("line", ['{"text": "a"}', '{"text": "a", "label": 2}', "[]", "3", "{", '{"label": 1}'])
-def test_a_line_without_text_and_side_is_refused(tmp_path: Path, line: str) -> None:
+def test_line_without_text_or_label_is_refused(tmp_path: Path, line: str) -> None:
     (tmp_path / "texts.jsonl").write_text(line, encoding="utf-8")
     with pytest.raises(InputError, match="not JSONL of text and label"):
         read_labelled_texts(tmp_path / "texts.jsonl")

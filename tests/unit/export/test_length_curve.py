@@ -35,13 +35,13 @@ def _curve(*lows: tuple[int, float | None]) -> list[LengthPoint]:
         ([], 1),
     ],
 )
-def test_the_least_length_is_the_first_from_which_every_interval_lies_at_60_percent(
+def test_minimum_length_is_the_first_with_intervals_above_60_percent(
     lows: list[tuple[int, float | None]], least: int
 ) -> None:
     assert least_tokens(_curve(*lows)) == least
 
 
-def test_a_text_is_cut_where_its_tokens_end_and_only_at_lengths_that_it_reaches() -> None:
+def test_beginnings_end_at_token_ends() -> None:
     assert beginnings(words_cutter(), "one  two\nthree", (2, 3, 4)) == {2: "one two", 3: "one two three"}
 
 
@@ -49,7 +49,7 @@ def _sixth_word_tells(words: Sequence[str]) -> float:
     return float(words[5] == "hence") if len(words) > 5 else float(len(words[0]))
 
 
-def test_a_detector_that_reads_the_sixth_word_is_silent_below_six_tokens() -> None:
+def test_minimum_length_of_a_sixth_word_detector_is_six() -> None:
     texts = [
         LabelledText(f"{'a' * (1 + number % 7)} b c d e {'hence' if label else 'so'} g h", label)
         for label in (0, 1)

@@ -71,7 +71,7 @@ def _sklearn_model(unit: NgramUnit) -> tuple[NgramModel, TfidfVectorizer, Logist
 
 
 @pytest.mark.parametrize("unit", ["characters", "words"])
-def test_the_graph_gives_the_numbers_of_scikit_learn(tmp_path: Path, unit: NgramUnit) -> None:
+def test_graph_equals_scikit_learn(tmp_path: Path, unit: NgramUnit) -> None:
     model, vectorizer, regression = _sklearn_model(unit)
     write_ngram_graph(model, tmp_path / "ngrams.onnx")
     expected = regression.decision_function(vectorizer.transform(_WRITTEN))
@@ -85,9 +85,7 @@ def test_the_graph_gives_the_numbers_of_scikit_learn(tmp_path: Path, unit: Ngram
 @pytest.mark.parametrize(
     ("unit", "elements"), [("characters", onnx.TensorProto.INT64), ("words", onnx.TensorProto.STRING)]
 )
-def test_the_graph_has_standard_operators_only_and_reads_characters_without_strings(
-    tmp_path: Path, unit: NgramUnit, elements: int
-) -> None:
+def test_graph_has_standard_operators_only(tmp_path: Path, unit: NgramUnit, elements: int) -> None:
     write_ngram_graph(_sklearn_model(unit)[0], tmp_path / "ngrams.onnx")
     graph = onnx.load(str(tmp_path / "ngrams.onnx")).graph
     assert {node.domain for node in graph.node} == {""}
@@ -147,7 +145,7 @@ def mean(roberta: Path, beside: Path, tmp_path_factory: pytest.TempPathFactory) 
     return write_bundle(roberta, tmp_path_factory.mktemp("mean") / "bundle", order)
 
 
-def test_the_logit_of_a_mean_bundle_is_the_formula_of_its_manifest(mean: Path, beside: Path, tmp_path: Path) -> None:
+def test_ensemble_logit_equals_the_formula(mean: Path, beside: Path, tmp_path: Path) -> None:
     part = read_manifest(mean)[0].ngrams
     assert part is not None
     alone = Path(shutil.copytree(mean, tmp_path / "alone"))
@@ -168,14 +166,14 @@ def test_the_logit_of_a_mean_bundle_is_the_formula_of_its_manifest(mean: Path, b
             assert both.logit == pytest.approx(expected, abs=1e-4)
 
 
-def test_the_score_of_a_mean_does_not_depend_on_its_neighbours(mean: Path) -> None:
+def test_ensemble_score_is_independent_of_the_batch(mean: Path) -> None:
     detector = load_detector(mean, threads=2, remembered_texts=0)
     texts = [entry.text for entry in _texts(12)]
     together = [score.logit for score in detector.score(texts)]
     assert np.abs(np.subtract(together, [detector.score([text])[0].logit for text in texts])).max() <= 1e-4
 
 
-def test_both_parts_say_as_much_and_the_mean_has_the_encoders_scale() -> None:
+def test_ensemble_parts_have_equal_spread() -> None:
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], [900, 100])
     encoder = 3.0 * (labels + rng.normal(size=1000)) + 5.0
@@ -195,7 +193,7 @@ def test_both_parts_say_as_much_and_the_mean_has_the_encoders_scale() -> None:
     assert spread(less[0] * encoder + less[1] * ngrams) == pytest.approx(spread(encoder))
 
 
-def test_a_mean_without_held_out_texts_is_refused(roberta: Path, run: Path, tmp_path: Path) -> None:
+def test_ensemble_without_texts_is_refused(roberta: Path, run: Path, tmp_path: Path) -> None:
     order = BundleOrder("mean", ("fp32",), probes=roberta / "probes.json", ngrams=run)
     with pytest.raises(InputError, match="needs --texts"):
         write_bundle(roberta, tmp_path / "out", order)
@@ -204,30 +202,30 @@ def test_a_mean_without_held_out_texts_is_refused(roberta: Path, run: Path, tmp_
     assert not (tmp_path / "out").exists()
 
 
-def test_ngrams_that_point_the_wrong_way_are_refused(roberta: Path, run: Path, tmp_path: Path) -> None:
+def test_ngrams_with_low_auroc_are_refused(roberta: Path, run: Path, tmp_path: Path) -> None:
     model = load_ngrams(run)
     save_ngrams(replace(model, weights=-model.weights), tmp_path / "wrong")
     order = BundleOrder("mean", ("fp32",), probes=roberta / "probes.json", texts=_texts(), ngrams=tmp_path / "wrong")
-    with pytest.raises(InputError, match="AUROC of the n-grams is at most 0.5"):
+    with pytest.raises(InputError, match=r"AUROC of the n-grams is at most 0\.5"):
         write_bundle(roberta, tmp_path / "out", order)
     alone = BundleOrder("alone", ("int8",), probes=write_probes(tmp_path / "probes.json"))
     with pytest.raises(InputError, match="probes contradict"):
         write_bundle(tmp_path / "wrong", tmp_path / "out", alone)
 
 
-def test_options_of_an_encoder_are_refused_for_ngrams_alone(run: Path, tmp_path: Path) -> None:
+def test_encoder_options_are_refused_for_ngrams(run: Path, tmp_path: Path) -> None:
     for order in (BundleOrder("x", ("int8",), ngrams=run), BundleOrder("x", ("int8",), max_tokens=9)):
         with pytest.raises(InputError, match="no encoder"):
             write_bundle(run, tmp_path / "out", order)
 
 
-def test_a_folder_without_ngrams_is_no_part_of_a_bundle(roberta: Path, tmp_path: Path) -> None:
+def test_directory_without_ngrams_is_refused(roberta: Path, tmp_path: Path) -> None:
     order = BundleOrder("x", ("fp32",), probes=roberta / "probes.json", texts=_texts(), ngrams=tmp_path)
     with pytest.raises(InputError, match="not a file of fitted n-grams"):
         write_bundle(roberta, tmp_path / "out", order)
 
 
-def test_the_command_makes_a_bundle_of_a_run_of_ngrams(run: Path, tmp_path: Path) -> None:
+def test_command_exports_ngrams(run: Path, tmp_path: Path) -> None:
     probes = write_probes(tmp_path / "probes.json")
     texts = tmp_path / "texts.jsonl"
     lines = [json.dumps({"text": entry.text, "label": entry.label, "source": "mail"}) for entry in _texts()]

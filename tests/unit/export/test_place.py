@@ -31,14 +31,14 @@ def _with_manifest(folder: Path, content: str) -> Path:
 
 
 @pytest.mark.parametrize("content", _OTHER.values(), ids=_OTHER)
-def test_what_has_a_manifest_of_something_else_is_not_replaced(content: str, tmp_path: Path) -> None:
+def test_directory_with_another_manifest_is_not_replaced(content: str, tmp_path: Path) -> None:
     place = _with_manifest(tmp_path / "out", content)
     with pytest.raises(InputError, match=r"out is not empty and not a detector bundle, .* name a new directory"):
         check_place(place, DETECTOR)
 
 
 @pytest.mark.parametrize("version", [1, 99])
-def test_a_bundle_of_any_version_is_replaced_as_is_an_empty_folder(version: int, tmp_path: Path) -> None:
+def test_bundle_of_any_version_is_replaced(version: int, tmp_path: Path) -> None:
     manifest = json.loads((SHIPPED / "manifest.json").read_text(encoding="utf-8"))
     check_place(_with_manifest(tmp_path / "old", json.dumps(manifest | {"format_version": version})), DETECTOR)
     (tmp_path / "empty").mkdir()
@@ -46,14 +46,14 @@ def test_a_bundle_of_any_version_is_replaced_as_is_an_empty_folder(version: int,
     check_place(tmp_path / "nothing", DETECTOR)
 
 
-def test_the_export_looks_at_the_place_before_the_checkpoint(tmp_path: Path) -> None:
+def test_output_is_checked_before_the_checkpoint(tmp_path: Path) -> None:
     place = _with_manifest(tmp_path / "out", _OTHER["risk"])
     with pytest.raises(InputError, match="not a detector bundle"):
         write_bundle(tmp_path / "no checkpoint", place, BundleOrder("none", ("fp32",)))
     assert (place / "manifest.json").read_text(encoding="utf-8") == _OTHER["risk"]
 
 
-def test_a_notice_that_is_missing_is_told_before_anything_is_computed(tmp_path: Path) -> None:
+def test_missing_notice_is_refused_first(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"The notice .*missing does not exist"):
         write_bundle(
             tmp_path / "no checkpoint", tmp_path / "out", BundleOrder("none", ("fp32",), notice=tmp_path / "missing")

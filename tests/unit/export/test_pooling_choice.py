@@ -32,7 +32,7 @@ def _texts(per_side: int, sources: Sequence[str] = ("letters", "notes")) -> list
     return made
 
 
-def test_long_texts_are_joined_of_one_source_and_side_and_first_of_one_group() -> None:
+def test_long_texts_join_one_source_and_label() -> None:
     made = long_texts(words_cutter(), _texts(60), _TOKENS, np.random.default_rng(0))
     assert {(entry.source, entry.label) for entry in made} == {
         ("letters", 0),
@@ -49,12 +49,12 @@ def test_long_texts_are_joined_of_one_source_and_side_and_first_of_one_group() -
     assert np.mean(one_group) > 0.5
 
 
-def test_the_same_seed_makes_the_same_texts() -> None:
+def test_same_seed_gives_the_same_long_texts() -> None:
     once, again = (long_texts(words_cutter(), _texts(30), _TOKENS, np.random.default_rng(4)) for _ in range(2))
     assert once == again
 
 
-def test_a_human_text_gets_a_machine_section_and_a_human_one_at_the_same_end() -> None:
+def test_embedded_sections_are_at_the_same_end() -> None:
     rng = np.random.default_rng(0)
     documents = long_texts(words_cutter(), _texts(60), _TOKENS, rng)
     pairs = embedded(words_cutter(), documents, _TOKENS, rng)
@@ -74,7 +74,7 @@ def test_a_human_text_gets_a_machine_section_and_a_human_one_at_the_same_end() -
     assert places == {True, False}
 
 
-def test_a_source_of_one_side_embeds_nothing() -> None:
+def test_source_with_one_label_is_not_embedded() -> None:
     humans = [entry for entry in _texts(60) if entry.label == 0]
     rng = np.random.default_rng(0)
     assert embedded(words_cutter(), long_texts(words_cutter(), humans, _TOKENS, rng), _TOKENS, rng) == []
@@ -90,7 +90,7 @@ def _loud_machines(words: Sequence[str]) -> float:
     return 4.0 if machine else _noise(words, 1.0) - 5.0 * (len(words[0]) % 2)
 
 
-def test_where_one_section_tells_the_highest_one_is_taken() -> None:
+def test_single_informative_section_selects_max() -> None:
     detector = WordsDetector(_loud_machines, _TOKENS)
     pooling = choose_pooling(detector, words_cutter(), _texts(300), _TOKENS)
     assert pooling.rule == "max"
@@ -113,7 +113,7 @@ class _MisledByLongHumans(WordsDetector):
         return replace(score, sections=(replace(first, logit=9.0), *(replace(one, logit=-9.0) for one in others)))
 
 
-def test_a_rule_that_lifts_long_human_texts_as_they_are_is_not_taken() -> None:
+def test_rule_that_raises_long_human_texts_is_rejected() -> None:
     texts = _texts(300)
     long = [replace(entry, text=" ".join([entry.text] * 3)) for entry in texts[::3]]
     pooling = choose_pooling(_MisledByLongHumans(_loud_machines, _TOKENS), words_cutter(), [*texts, *long], _TOKENS)
@@ -123,21 +123,21 @@ def test_a_rule_that_lifts_long_human_texts_as_they_are_is_not_taken() -> None:
     assert "1600 texts as they are" in pooling.chosen_on
 
 
-def test_rules_that_do_equally_well_give_way_to_the_mean() -> None:
+def test_tied_rules_select_the_mean() -> None:
     same = WordsDetector(lambda words: float(sum("-1-" in word for word in words) > 0), _TOKENS)
     pooling = choose_pooling(same, words_cutter(), _texts(300), _TOKENS)
     assert pooling.candidates["max"] == pytest.approx(pooling.candidates["token-weighted mean"], abs=0.005)
     assert pooling.rule == "token-weighted mean"
 
 
-def test_fewer_than_100_long_texts_of_a_side_choose_nothing_and_the_manifest_says_so() -> None:
+def test_too_few_long_texts_select_the_default() -> None:
     pooling = choose_pooling(WordsDetector(_loud_machines, _TOKENS), words_cutter(), _texts(60), _TOKENS)
     assert pooling.rule == "token-weighted mean"
     assert pooling.candidates == {}
     assert "100 are needed" in pooling.chosen_on
 
 
-def test_without_a_source_of_both_sides_nothing_is_chosen() -> None:
+def test_no_source_with_both_labels_selects_the_default() -> None:
     texts = [entry for entry in _texts(700) if (entry.source == "notes") == (entry.label == 1)]
     pooling = choose_pooling(WordsDetector(_loud_machines, _TOKENS), words_cutter(), texts, _TOKENS)
     assert pooling.rule == "token-weighted mean"

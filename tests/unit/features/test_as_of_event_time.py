@@ -45,13 +45,13 @@ def same(one: list[object], other: list[object]) -> None:
 
 
 @given(streams(), st.integers(0, 25))
-def test_what_comes_later_changes_nothing(events: list[Event], cut: int) -> None:
+def test_later_events_do_not_change_a_vector(events: list[Event], cut: int) -> None:
     whole = extract_all(new_state(), events)
     same(whole[: len(extract_all(new_state(), events[:cut]))], extract_all(new_state(), events[:cut]))
 
 
 @given(streams(), st.integers(0, 25))
-def test_a_snapshot_and_a_restart_are_as_if_nothing_had_happened(
+def test_restart_from_snapshot_gives_the_same_state(
     tmp_path_factory: pytest.TempPathFactory, events: list[Event], cut: int
 ) -> None:
     path = tmp_path_factory.mktemp("state") / "snapshot"
@@ -195,7 +195,7 @@ def test_a_silence_of_years_closes_one_epoch() -> None:
     assert extract_all(state, events)[-1].graph_epoch == int(at(0).timestamp()) // 600
 
 
-def test_an_unfollow_removes_and_an_older_word_does_not_bring_it_back() -> None:
+def test_older_follow_does_not_undo_an_unfollow() -> None:
     events = [follow("a", "b", 10), follow("a", "b", 20, undo=True), follow("a", "b", 15), post("p", "a", 30)]
     assert named(extract_all(new_state(), events)[-1])["graph_out_degree"] == 0
 
@@ -204,7 +204,7 @@ def test_without_follow_events_the_graph_is_missing_not_empty() -> None:
     assert not [name for name in named(extract_all(new_state(), [post("p", "a", 0)])[0]) if name.startswith("graph")]
 
 
-def test_a_snapshot_is_for_its_owner_alone(tmp_path: Path) -> None:
+def test_snapshot_is_readable_by_owner_only(tmp_path: Path) -> None:
     path = tmp_path / "snapshot"
     (tmp_path / "snapshot.partial").write_bytes(b"left by a crash")
     new_state().snapshot(path, {})
@@ -212,7 +212,7 @@ def test_a_snapshot_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["snapshot"]
 
 
-def test_a_full_disk_leaves_the_old_snapshot_and_can_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_keeps_the_old_snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
@@ -226,7 +226,7 @@ def test_a_full_disk_leaves_the_old_snapshot_and_can_pass(tmp_path: Path, monkey
     assert [file.name for file in tmp_path.iterdir()] == ["snapshot"]
 
 
-def test_a_snapshot_that_cannot_be_trusted_is_refused(tmp_path: Path) -> None:
+def test_damaged_snapshot_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "snapshot"
     new_state().snapshot(path, {})
     other_key = Keyring.from_secrets(("k9", b"c" * 32), None)

@@ -13,7 +13,7 @@ def test_the_page_of_features_is_the_list() -> None:
     assert page.read_text(encoding="utf-8") == as_markdown()
 
 
-def test_names_are_unique_and_say_their_family() -> None:
+def test_feature_names_are_unique_with_family_prefix() -> None:
     names = [feature.name for feature in FEATURES]
     assert len(set(names)) == len(names)
     assert all(feature.name.startswith(f"{feature.family}_") for feature in FEATURES)

@@ -48,7 +48,7 @@ def test_clustering_is_missing_at_hubs() -> None:
     assert leaf.clustering == 0
 
 
-def test_nobody_follows_themselves() -> None:
+def test_self_follow_is_ignored() -> None:
     graph = FollowGraph()
     graph.apply("a", "a", 1, follows=True)
     assert not graph.following("a")
@@ -62,7 +62,7 @@ def test_edges_beyond_the_bound_are_counted_not_kept() -> None:
     assert (graph.following("a"), graph.refused) == ({"b", "c"}, 2)
 
 
-def test_ended_edges_are_forgotten_in_time_and_nothing_older_brings_them_back() -> None:
+def test_ended_edges_are_forgotten_and_older_events_ignored() -> None:
     graph = FollowGraph(max_edges=1)
     graph.apply("a", "b", 1, follows=True)
     graph.apply("a", "b", 2, follows=False)
@@ -80,7 +80,7 @@ def test_a_follow_that_comes_late_counts_from_the_next_closed_graph_on() -> None
     assert named(vectors[2])["graph_core_number"] == 1
 
 
-def test_graphs_that_no_post_can_ask_for_are_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreadable_graphs_are_not_computed(monkeypatch: pytest.MonkeyPatch) -> None:
     computed: list[int] = []
     may_go_on = threading.Event()
 
@@ -119,7 +119,7 @@ def test_a_restart_within_an_epoch_closes_the_same_graph(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize("waiter", ["a post", "a snapshot"])
-def test_whoever_waits_for_a_slow_refresh_says_so(waiter: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_waiting_reader_calls_on_wait(waiter: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     told: list[str] = []
     may_go_on = threading.Event()
 
@@ -146,7 +146,7 @@ def test_whoever_waits_for_a_slow_refresh_says_so(waiter: str, monkeypatch: pyte
     assert len(told) >= 3
 
 
-def test_a_failed_refresh_is_not_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_failed_refresh_raises(monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(epoch: int, edges: object) -> ClosedGraph:
         raise MemoryError("no room")
 

@@ -39,17 +39,17 @@ def test_a_hash_depends_on_its_key_and_names_it() -> None:
 
 
 @pytest.mark.parametrize("key_id", ["", "a:b"])
-def test_a_key_needs_a_name_that_a_hash_can_carry(key_id: str) -> None:
+def test_invalid_key_id_is_refused(key_id: str) -> None:
     with pytest.raises(SettingsError, match="non-empty text without a colon"):
         Keyring.from_secrets((key_id, b"a" * 32), None)
 
 
-def test_two_keys_of_one_name_are_refused() -> None:
+def test_two_keys_with_the_same_id_are_refused() -> None:
     with pytest.raises(SettingsError, match="both address keys have the id k1"):
         Keyring.from_secrets(OLD, ("k1", b"b" * 32))
 
 
-def test_a_change_of_keys_goes_on_with_the_windows_of_before(tmp_path: Path) -> None:
+def test_key_rotation_keeps_the_windows(tmp_path: Path) -> None:
     state = new_state()
     extract_all(state, [post(f"p{n}", f"a{n}", n, ip="192.0.2.1") for n in range(5)])
     both = reopened(state, tmp_path / "a", Keyring.from_secrets(NEW, OLD))

@@ -19,11 +19,11 @@ def features(text: str = TEXT, **typing: Any) -> dict[str, float]:
 
 
 @pytest.mark.parametrize("method", ["ime", "dictation", "assistive", "api"])
-def test_ways_of_writing_without_a_rhythm_are_missing(method: str) -> None:
+def test_input_methods_without_intervals_are_missing(method: str) -> None:
     assert features(input_method=method, duration_ms=100, keystrokes=2, intervals_ms=(1.0,) * 40) == {}
 
 
-def test_nothing_sent_is_nothing_known() -> None:
+def test_missing_telemetry_gives_missing_features() -> None:
     assert typing_features(post("p", "a", 0)) == {}
     assert features() == {}
 
@@ -37,17 +37,17 @@ def test_speed_counts_what_was_typed_not_what_was_pasted() -> None:
 
 
 @pytest.mark.parametrize("pasted", [len(TEXT), len(TEXT) + 3])
-def test_a_text_that_was_pasted_whole_was_written_elsewhere(pasted: int) -> None:
+def test_completely_pasted_text_has_no_typing_features(pasted: int) -> None:
     assert features(duration_ms=400, keystrokes=1, pastes=1, pasted_chars=pasted, focus_losses=0) == {}
     assert features("", duration_ms=400, keystrokes=1) != {}
 
 
-def test_pastes_of_unknown_size_leave_unknown_how_much_was_typed() -> None:
+def test_pastes_of_unknown_size_give_missing_speed() -> None:
     found = features(duration_ms=10_000, keystrokes=3, pastes=1)
     assert not {"typing_keystrokes_per_char", "typing_chars_per_s", "typing_pasted_share"} & set(found)
 
 
-def test_an_even_machine_rhythm_has_no_spread_and_repeats_itself() -> None:
+def test_constant_intervals_have_no_spread() -> None:
     found = features(intervals_ms=(100.0,) * 30)
     assert found["typing_interval_cv"] == 0
     assert found["typing_interval_entropy_bits"] == 0
@@ -55,7 +55,7 @@ def test_an_even_machine_rhythm_has_no_spread_and_repeats_itself() -> None:
     assert "typing_interval_lag1" not in found
 
 
-def test_too_few_intervals_say_nothing() -> None:
+def test_too_few_intervals_give_missing_features() -> None:
     assert features(intervals_ms=(100.0,) * 7) == {}
 
 

@@ -45,7 +45,7 @@ def test_the_shipped_bundle_was_trained_with_the_shipped_detector() -> None:
     assert found.detector_hash == detector_hash
 
 
-def test_a_detector_that_no_shipped_bundle_was_trained_with_is_told() -> None:
+def test_unknown_detector_is_refused() -> None:
     with pytest.raises(BundleError, match=r"the loaded one is another: use that detector, or train again"):
         load_risk(detector_hash="another")
 
@@ -70,7 +70,7 @@ def test_an_added_and_a_moved_feature_leave_the_judgements_unchanged(copy: Path)
     assert read_bundle(copy, (added, *FEATURES[::-1])).assess(wider, logits) == before
 
 
-def test_another_detector_is_refused(copy: Path) -> None:
+def test_bundle_of_another_detector_is_refused(copy: Path) -> None:
     with pytest.raises(BundleError, match=r"was trained on detector made-up.*use that detector, or train again"):
         load(copy, detector_hash="another")
 

@@ -18,7 +18,7 @@ from moderation.lab.commands.train import train_command
     ("command", "out", "said"),
     [(train_command, "file", "not a directory"), (evaluate_command, "nowhere/figures.json", "does not exist")],
 )
-def test_it_is_told_before_anything_is_read(command: Callable[..., None], out: str, said: str, tmp_path: Path) -> None:
+def test_unusable_output_is_refused_first(command: Callable[..., None], out: str, said: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     app = typer.Typer()
     app.command()(command)

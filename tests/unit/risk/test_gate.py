@@ -18,11 +18,11 @@ def test_gate_opens_exactly_for_two_families_other_than_typing_with_network(agre
     assert gate_opens(agreeing) is expected
 
 
-def test_gate_for_many_posts_says_the_same() -> None:
+def test_gate_for_many_posts_equals_single_posts() -> None:
     rows = np.array([[name in agreeing for name in FAMILIES] for agreeing in EVERY_AGREEMENT])
     expected = [gate_opens(agreeing) for agreeing in EVERY_AGREEMENT]
     assert gate_opens_for(rows, FAMILIES).tolist() == expected
 
 
-def test_one_family_named_twice_is_still_one() -> None:
+def test_repeated_family_counts_once() -> None:
     assert not gate_opens(["content", "content"])

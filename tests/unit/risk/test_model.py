@@ -22,7 +22,7 @@ def test_a_flag_needs_a_risk_above_the_threshold_and_an_open_gate(model: Bundled
             assert judged.agreeing == agreeing
 
 
-def test_a_post_is_judged_the_same_alone_or_among_others(model: BundledRiskModel) -> None:
+def test_judgement_is_independent_of_the_batch(model: BundledRiskModel) -> None:
     features, logits = any_posts(model, 3)
     together = model.assess(features, logits)
     alone = [model.assess(features[n : n + 1], logits[n : n + 1])[0] for n in range(len(logits))]
@@ -35,7 +35,7 @@ def test_wrong_shapes_are_refused(model: BundledRiskModel) -> None:
         model.assess(np.zeros((1, 3)), np.zeros(1))
 
 
-def test_reasons_are_sentences_about_known_values_only(model: BundledRiskModel) -> None:
+def test_reasons_exclude_missing_values(model: BundledRiskModel) -> None:
     features, logits = any_posts(model, 4)
     found = 0
     for row, logit in zip(features[:8], logits[:8], strict=True):
@@ -64,7 +64,7 @@ def test_reasons_are_sentences_about_known_values_only(model: BundledRiskModel) 
         ("ms", 40.0, "40 ms"),
     ],
 )
-def test_a_reason_says_its_value_as_a_reviewer_would(unit: str, value: float, said: str) -> None:
+def test_reason_formats_its_value(unit: str, value: float, said: str) -> None:
     feature = NamedFeature(
         version=1,
         name="f",
@@ -78,7 +78,7 @@ def test_a_reason_says_its_value_as_a_reviewer_would(unit: str, value: float, sa
     assert sentence(feature, value).startswith(f"What it is: {said}; among genuine accounts nearly always ")
 
 
-def test_a_property_that_people_have_and_have_not_is_said_to_be_both() -> None:
+def test_common_binary_feature_is_described_as_both() -> None:
     feature = NamedFeature(
         version=1,
         name="f",
@@ -92,7 +92,7 @@ def test_a_property_that_people_have_and_have_not_is_said_to_be_both() -> None:
     assert sentence(feature, 0.0) == "It is: no; among genuine accounts both are usual."
 
 
-def test_an_ordinary_text_is_not_said_to_read_as_a_machine_s(model: BundledRiskModel) -> None:
+def test_common_score_is_described_as_common(model: BundledRiskModel) -> None:
     features, _ = any_posts(model, 4)
     for logit in (float(model.references["content"].scores.mean()), 40.0):
         p_value = float(model.references["content"].p_values(np.array([logit]))[0])
@@ -102,6 +102,6 @@ def test_an_ordinary_text_is_not_said_to_read_as_a_machine_s(model: BundledRiskM
                     assert ("machine" in reason.sentence) == (p_value <= model.manifest.p_family)
 
 
-def test_description_says_simulated(model: BundledRiskModel) -> None:
+def test_description_has_the_word_simulated(model: BundledRiskModel) -> None:
     assert "simulated" in model.describe()
     assert "simulated" in model.manifest.certificate.sentence().lower()

@@ -67,7 +67,7 @@ def test_masking_any_family_never_gives_a_higher_risk_than_a_median_genuine_scor
 
 @SOME
 @given(seed=SEEDS)
-def test_no_typing_value_gives_a_lower_risk_than_typing_missing(model: BundledRiskModel, seed: int) -> None:
+def test_typing_never_lowers_the_risk_below_missing(model: BundledRiskModel, seed: int) -> None:
     features, logits = any_posts(model, seed)
     masked = features.copy()
     masked[:, columns(model, "typing")] = np.nan
@@ -76,7 +76,7 @@ def test_no_typing_value_gives_a_lower_risk_than_typing_missing(model: BundledRi
 
 @SOME
 @given(seed=SEEDS)
-def test_a_single_missing_value_is_worth_the_genuine_median(model: BundledRiskModel, seed: int) -> None:
+def test_missing_value_equals_the_genuine_median(model: BundledRiskModel, seed: int) -> None:
     features, logits = any_posts(model, seed)
     column = seed % features.shape[1]
     family = columns(model, model.manifest.features[column].family)
@@ -90,12 +90,12 @@ def test_a_single_missing_value_is_worth_the_genuine_median(model: BundledRiskMo
 
 @SOME
 @given(seed=SEEDS)
-def test_a_more_machine_like_text_never_lowers_the_risk(model: BundledRiskModel, seed: int) -> None:
+def test_risk_is_monotone_in_the_text_score(model: BundledRiskModel, seed: int) -> None:
     features, logits = any_posts(model, seed)
     assert (risks(model, features, logits + 1.5) >= risks(model, features, logits))[~np.isnan(logits)].all()
 
 
-def test_a_post_of_which_nothing_is_known_is_never_flagged(model: BundledRiskModel) -> None:
+def test_post_without_values_is_never_flagged(model: BundledRiskModel) -> None:
     nothing = np.full((1, len(model.manifest.features)), np.nan)
     for logit in (np.nan, -50.0, 50.0):
         judged = model.assess(nothing, np.array([logit]))[0]

@@ -39,7 +39,7 @@ def test_an_infinite_score_has_finite_log_odds_and_an_infinite_slope_is_refused(
         Slopes(0.0, (), (float("nan"),))
 
 
-def test_slopes_are_as_steep_as_the_score_tells() -> None:
+def test_fitted_slopes_follow_the_score() -> None:
     telling, silent = (fit_slopes(*_scores(apart), np.ones(4000)) for apart in (3.0, 0.0))
     assert telling.slopes[0] > 1.0
     assert sum(silent.slopes[:2]) < 0.1
@@ -49,19 +49,19 @@ def test_slopes_are_as_steep_as_the_score_tells() -> None:
 
 
 @given(step=st.floats(0.01, 50.0))
-def test_a_score_rarer_than_any_seen_counts_for_more(step: float) -> None:
+def test_rarer_score_has_higher_log_odds(step: float) -> None:
     scores, label = _scores(3.0)
     beyond = float(scores.max())
     odds = fit_slopes(scores, label, np.ones(4000)).log_odds(np.array([beyond, beyond + step]))
     assert odds[1] > odds[0]
 
 
-def test_scores_of_one_value_have_no_slope_to_give() -> None:
+def test_constant_scores_have_zero_slope() -> None:
     _, label = _scores(3.0)
     assert set(fit_slopes(np.full(4000, 7.0), label, np.ones(4000)).slopes) == {0.0}
 
 
-def test_the_risk_still_rises_beyond_the_highest_genuine_text(model: BundledRiskModel) -> None:
+def test_risk_rises_beyond_the_highest_genuine_score(model: BundledRiskModel) -> None:
     highest = float(model.references["content"].scores.max())
     scores = np.tile(model.fusion.neutral, (3, 1))
     scores[:, model.fusion.families.index("content")] = highest + np.array([0.0, 0.2, 0.4])

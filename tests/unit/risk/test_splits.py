@@ -34,7 +34,7 @@ def test_no_text_is_in_two_roles(trained_here: tuple[Path, RiskTexts]) -> None:
         assert pools[one].isdisjoint(pools[other])
 
 
-def test_a_group_is_never_cut_and_one_that_were_is_noticed() -> None:
+def test_group_is_never_split() -> None:
     texts = by_role(rows(200, 4), None)
     role_of_group: dict[str, set[str]] = {}
     for role, pool in texts.pools.items():
@@ -66,13 +66,13 @@ def test_the_steps_share_no_account_and_no_seed() -> None:
         assert ids[one].isdisjoint(ids[other])
 
 
-def test_the_manifest_says_how_many_texts_and_licences(trained_here: tuple[Path, RiskTexts]) -> None:
+def test_summary_has_texts_and_licences(trained_here: tuple[Path, RiskTexts]) -> None:
     said = json.loads((trained_here[0] / "manifest.json").read_text(encoding="utf-8"))["training"]["texts"]
     assert said["licences"] == {"notes": ["ours"], "replies": ["ours"]}
     assert sum(said["texts"].values()) == 600
 
 
-def test_of_ones_own_data_part_b_is_read_in_the_sources_with_both_labels(tmp_path: Path) -> None:
+def test_own_data_use_part_b_of_sources_with_both_labels(tmp_path: Path) -> None:
     manifest = write_data(tmp_path, "forum", humans=600, machines=600, alone=400)
     read = load_risk_texts(tmp_path, None, manifest)
     assert read.summary["licences"] == {"forum": ["permissive"]}
@@ -82,19 +82,19 @@ def test_of_ones_own_data_part_b_is_read_in_the_sources_with_both_labels(tmp_pat
         load_risk_texts(tmp_path, None)
 
 
-def test_a_manifest_is_refused_where_nothing_reads_it(tmp_path: Path) -> None:
+def test_manifest_with_texts_is_refused(tmp_path: Path) -> None:
     for read in (load_risk_texts, simulation_texts):
         with pytest.raises(InputError, match="remove it when you use --texts"):
             read(None, tmp_path / "texts.jsonl", tmp_path / "manifest.json")
 
 
-def test_data_without_a_source_of_both_labels_are_refused_in_a_sentence(tmp_path: Path) -> None:
+def test_data_without_both_labels_are_refused(tmp_path: Path) -> None:
     manifest = write_data(tmp_path, "forum", humans=60, machines=0)
     with pytest.raises(InputError, match="No source of part B has both human and machine texts"):
         load_risk_texts(tmp_path, None, manifest)
 
 
-def test_texts_are_asked_for_once_and_read_with_a_sentence(tmp_path: Path) -> None:
+def test_texts_option_errors_are_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="either --data DIR"):
         load_risk_texts(None, None)
     with pytest.raises(InputError, match="Cannot read the texts"):

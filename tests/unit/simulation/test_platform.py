@@ -76,7 +76,7 @@ def _parts(said: dict[str, object]) -> list[dict[str, object]]:
     return [value for value in said.values() if isinstance(value, dict)]
 
 
-def test_people_paste_whole_texts_as_scripts_do() -> None:
+def test_people_and_scripts_paste_complete_texts() -> None:
     platform = build_platform(config(accounts=900), pool())
     genuine = {truth.account_id: truth.genuine for truth in platform.truth}
     whole = {True: 0, False: 0}
@@ -92,7 +92,7 @@ def test_people_paste_whole_texts_as_scripts_do() -> None:
     assert whole[False] > 20
 
 
-def test_truth_goes_to_a_file_of_its_own() -> None:
+def test_truth_is_in_a_separate_file() -> None:
     platform = build_platform(config(accounts=2000), pool())
     events, truth = io.StringIO(), io.StringIO()
     write_events(platform.events(), events)
@@ -103,7 +103,7 @@ def test_truth_goes_to_a_file_of_its_own() -> None:
     assert '"strength"' not in events.getvalue()
 
 
-def test_both_sides_draw_their_source_from_the_same_distribution() -> None:
+def test_labels_have_the_same_source_distribution() -> None:
     texts = [
         (source, machine, f"{source} {machine} {n}") for source in "ab" for machine in (False, True) for n in range(9)
     ]
@@ -120,7 +120,7 @@ def test_people_write_no_machine_texts() -> None:
 
 
 @pytest.mark.parametrize("signature", SIGNATURES)
-def test_a_signature_can_be_taken_away(signature: str) -> None:
+def test_signature_can_be_removed(signature: str) -> None:
     bare = build_platform(config(planted=frozenset(SIGNATURES) - {signature}), pool())
     campaign = [plan for plan in bare.plans if plan.truth.strength in ("weak", "medium")]
     assert campaign
@@ -132,7 +132,7 @@ def test_a_signature_can_be_taken_away(signature: str) -> None:
         assert {plan.manner.pattern for plan in campaign} == {"human"}
 
 
-def test_a_source_with_one_side_is_left_out_and_none_left_is_refused() -> None:
+def test_source_with_one_label_is_excluded() -> None:
     mixed = TextPool([("both", False, "a"), ("both", True, "b"), ("people", False, "c")])
     assert list(mixed.sources()) == ["both"]
     with pytest.raises(InputError, match="No source of the texts has both labels"):
@@ -146,7 +146,7 @@ def test_impossible_platforms_are_refused() -> None:
         SimulationConfig(seed=1, accounts=5, campaign_share=1.5)
 
 
-def test_strong_campaigns_have_the_audience_and_figures_of_people() -> None:
+def test_strong_campaigns_have_ordinary_figures() -> None:
     platform = build_platform(config(accounts=4000, campaign_share=0.5, unseen_share=0.3), pool())
     followers = [0] * len(platform.plans)
     for _, followed in platform.edges:

@@ -23,11 +23,11 @@ LOOKING_LATIN = "асеорхуіѕАВСЕНКМОРТХονΑΒЅÅéabcxyz "
         ("ԁօ it ոօԝ", "do it now", 5),
     ],
 )
-def test_a_spoofed_word_is_read_in_latin(text: str, clean: str, replaced: int) -> None:
+def test_spoofed_word_becomes_latin(text: str, clean: str, replaced: int) -> None:
     assert folded(text) == (clean, replaced)
 
 
-def test_words_wholly_of_look_alikes_are_read_in_latin_among_latin_words() -> None:
+def test_words_of_look_alikes_become_latin_among_latin_words() -> None:
     text = "They said хоре was near, a сосоа or реаре, then some other things happened there"
     assert folded(text) == ("They said xope was near, a cocoa or peape, then some other things happened there", 14)
 
@@ -46,12 +46,12 @@ def test_words_wholly_of_look_alikes_are_read_in_latin_among_latin_words() -> No
     ],
     ids=["two words", "no latin", "a russian letter", "at home", "formulas", "hebrew", "own shape", "an address"],
 )
-def test_what_somebody_may_have_meant_stays(text: str) -> None:
+def test_plausible_foreign_words_are_unchanged(text: str) -> None:
     assert folded(text) == (text, 0)
 
 
 @given(st.text(st.sampled_from(LOOKING_LATIN + "ждλω'-"), max_size=60))
-def test_folding_twice_changes_nothing_and_keeps_the_form(text: str) -> None:
+def test_folding_is_idempotent(text: str) -> None:
     composed = unicodedata.normalize("NFKC", text)
     once, replaced = folded(composed)
     assert folded(once) == (once, 0)

@@ -47,16 +47,16 @@ def test_quotations_and_code_of_a_post_with_its_own_prose_are_removed(text: str,
         ("¯\\_(ツ)_/¯", "¯\\_(ツ)_/¯"),
     ],
 )
-def test_paragraphs_thick_with_the_signs_of_code_are_removed(text: str, clean: str) -> None:
+def test_paragraphs_with_many_code_signs_are_removed(text: str, clean: str) -> None:
     assert normalise(text) == normalise(clean) == normalise(normalise(text))
 
 
-def test_a_few_signs_around_prose_hide_none_of_it() -> None:
+def test_few_code_signs_hide_no_prose() -> None:
     prose = "It is a long story about nothing much, told by somebody who liked to talk. "
     assert normalise("{[<" + prose * 3 + ">]};=") == " ".join(("{[<" + prose * 3 + ">]};=").split())
 
 
-def test_a_blank_of_braille_hides_no_words_behind_an_address() -> None:
+def test_braille_blank_hides_no_words() -> None:
     assert normalise("http://so\u2800this\u2800is\u2800read") == "this is read"
     assert normalise("\u2813\u2800\u2811") == "\u2813\u2800\u2811"
 
@@ -80,5 +80,5 @@ def test_a_blank_of_braille_hides_no_words_behind_an_address() -> None:
         ),
     ],
 )
-def test_a_post_that_is_little_else_keeps_its_text(text: str, clean: str) -> None:
+def test_post_of_mostly_quotation_or_code_is_kept(text: str, clean: str) -> None:
     assert normalise(text) == clean

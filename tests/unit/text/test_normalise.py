@@ -37,7 +37,7 @@ from moderation.text import normalise, normalised
         ("@ک\u200cت hello", "hello"),
     ],
 )
-def test_a_reader_s_form(text: str, clean: str) -> None:
+def test_normalise_examples(text: str, clean: str) -> None:
     assert normalise(text) == clean
 
 
@@ -71,14 +71,14 @@ HOSTILE = st.lists(
 @example("e\u0301 \u200b@a\u200bb")
 @example("ﬁne\u200bprint")
 @example("x" + "\u0301" * 50)
-def test_normalising_twice_changes_nothing(text: str) -> None:
+def test_normalise_is_idempotent(text: str) -> None:
     once = normalised(text)
     assert normalise(once.text) == once.text
     assert 0 <= once.tampering.altered <= len(text) * 3
 
 
 @given(st.text(st.characters(max_codepoint=126, exclude_characters="`>{};="), max_size=80))
-def test_ascii_takes_the_short_way_to_the_same_form(text: str) -> None:
+def test_ascii_shortcut_gives_the_same_form(text: str) -> None:
     short, long = normalised(text), normalised(text + "\ufeff")
     assert short.text == long.text
     assert short.tampering.letters == long.tampering.letters == sum(map(str.isalpha, text))

@@ -21,7 +21,7 @@ CIRCLED = {code: 0x24D0 + code - 97 for code in range(97, 123)}
 
 
 @pytest.mark.parametrize("text", GENUINE.values(), ids=GENUINE.keys())
-def test_genuine_writing_is_neither_changed_nor_suspected(text: str) -> None:
+def test_genuine_text_is_unchanged_and_not_counted(text: str) -> None:
     seen = normalised(text)
     assert seen.text == UNDECORATED.get(text, text)
     assert seen.tampering.altered == 0
@@ -59,9 +59,7 @@ def between(hidden: str) -> Callable[[str], str]:
         (between("\u0301\u0316" * 20), "marks"),
     ],
 )
-def test_a_hidden_character_attack_gives_back_the_clean_text_and_is_counted(
-    attack: Callable[[str], str], kind: str
-) -> None:
+def test_hidden_characters_are_removed_and_counted(attack: Callable[[str], str], kind: str) -> None:
     attacked = attack(CLEAN)
     assert attacked != CLEAN
     seen = normalised(attacked)
@@ -71,12 +69,12 @@ def test_a_hidden_character_attack_gives_back_the_clean_text_and_is_counted(
     assert seen.tampering.altered == counts[kind]
 
 
-def test_circled_letters_are_read_and_counted() -> None:
+def test_circled_letters_are_replaced_and_counted() -> None:
     seen = normalised("see it here".translate(CIRCLED))
     assert seen == Normalised("see it here", Tampering(9, compatibility_letters=9))
 
 
-def test_every_replaced_letter_is_counted_and_compared_with_the_letters() -> None:
+def test_replaced_letters_are_counted() -> None:
     tampering = normalised("sаfе tаlk").tampering
     assert tampering == Tampering(letters=8, confusables=3)
     assert tampering.share == 3 / 8
@@ -103,17 +101,17 @@ def test_every_replaced_letter_is_counted_and_compared_with_the_letters() -> Non
         ("１２３！", "123!"),
     ],
 )
-def test_what_is_removed_or_composed_in_genuine_writing_is_no_tampering(text: str, clean: str) -> None:
+def test_removals_in_genuine_text_are_not_counted(text: str, clean: str) -> None:
     seen = normalised(text)
     assert seen.text == clean
     assert seen.tampering.altered == 0
 
 
-def test_an_override_counts_even_among_right_to_left_letters() -> None:
+def test_override_in_right_to_left_text_is_counted() -> None:
     assert normalised("שלום \u202eabc\u202c").tampering.bidi_controls == 1
 
 
-def test_a_second_selector_after_an_emoji_hides_something() -> None:
+def test_second_selector_after_an_emoji_is_counted() -> None:
     seen = normalised("fine 😀" + "\ufe0f" + "\U000e0110" * 5)
     assert seen.text == "fine"
     assert seen.tampering.invisible == 5

@@ -1,4 +1,4 @@
-"""A long English text that we wrote, in American spelling, with what each attack looks for in it."""
+"""A long English text in American spelling, with units for every attack."""
 
 from __future__ import annotations
 

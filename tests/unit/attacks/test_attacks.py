@@ -1,4 +1,4 @@
-"""What every attack promises: the same result each time, any text, the documented share of it."""
+"""Properties of all attacks: deterministic, for any text, at the documented rate."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Honest texts come in numbers, each once, and honest changes do what the tools they stand for do."""
+"""Banks of human texts are distinct, and benign changes imitate common tools."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ def test_names_in_a_snippet_are_consistent() -> None:
 
 
 def test_dictated_text_has_no_capitals_or_punctuation() -> None:
-    said = attack_named("dictation").apply(PARAGRAPH, 1)
-    assert said == said.lower()
-    assert not set(said) & set(".,!?;:")
-    assert any(filler in said for filler in (" um ", " uh ", " you know ", " er "))
+    dictated = attack_named("dictation").apply(PARAGRAPH, 1)
+    assert dictated == dictated.lower()
+    assert not set(dictated) & set(".,!?;:")
+    assert any(filler in dictated for filler in (" um ", " uh ", " you know ", " er "))
 
 
 @pytest.mark.parametrize(

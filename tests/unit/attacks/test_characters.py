@@ -1,4 +1,4 @@
-"""Changed characters look like what they were, and can be led back to it."""
+"""Character attacks keep the appearance of a text and are reversible."""
 
 from __future__ import annotations
 

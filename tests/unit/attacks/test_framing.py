@@ -1,4 +1,4 @@
-"""Texts that are framed, cut short or spread over posts keep their words in order."""
+"""Framing, truncation and splitting keep the order of words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/attacks.md is the list of what there is."""
+"""docs/attacks.md equals the printed lists."""
 
 from __future__ import annotations
 

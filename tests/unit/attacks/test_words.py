@@ -1,4 +1,4 @@
-"""Changed words are the words of the tables, in the case they stood in."""
+"""Word attacks use the tables and keep the case."""
 
 from __future__ import annotations
 

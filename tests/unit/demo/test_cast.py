@@ -1,4 +1,4 @@
-"""The demo's machines: no copies, the same on every run, never fitted on what a person posts."""
+"""The generated texts of the demo: no copies, deterministic, not fitted on posted texts."""
 
 from __future__ import annotations
 

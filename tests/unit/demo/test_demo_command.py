@@ -1,4 +1,4 @@
-"""`moderation demo` from texts to figures, with texts of our own in place of the download."""
+"""`moderation demo` from texts to figures, with local texts in place of the download."""
 
 from __future__ import annotations
 
@@ -50,17 +50,17 @@ def run_demo(out: Path, seed: int = 3) -> None:
 
 def test_demo_stores_flags_and_prints_figures(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run_demo(tmp_path / "out")
-    said = " ".join(capsys.readouterr().out.split())
+    output = " ".join(capsys.readouterr().out.split())
     with sqlite3.connect(tmp_path / "out" / DATABASE) as database:
         (stored,) = database.execute("select count(*) from flags").fetchone()
         detectors = database.execute("select distinct detector_version from assessments").fetchall()
     database.close()
-    assert re.search(rf"of {stored} in the review database", said)
+    assert re.search(rf"of {stored} in the review database", output)
     assert detectors == [(sha256_of(SHIPPED / "manifest.json"),)]
     for way in ("content only", "metadata only", "both, as shipped"):
-        assert way in said
-    assert "SIMULATED" in said
-    assert "What to run next" in said
+        assert way in output
+    assert "SIMULATED" in output
+    assert "What to run next" in output
     kinds = {json.loads(line)["type"] for line in (tmp_path / "out" / EVENTS).read_text("utf-8").splitlines()}
     assert {"post", "follow"} <= kinds
 

@@ -1,4 +1,4 @@
-"""The demo's texts: only the pinned package, read in memory, one sentence where it cannot be had."""
+"""The texts of the demo come from the pinned package, or an error message explains why not."""
 
 from __future__ import annotations
 

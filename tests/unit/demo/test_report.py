@@ -1,4 +1,4 @@
-"""What the demo says at its end: figures that rest on named samples, and no stranger's text obeyed."""
+"""The report of the demo: figures with samples, and escaped texts."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def test_accounts_that_set_a_threshold_are_not_counted_against_it() -> None:
 
 
 def test_report_has_samples_bounds_and_simulated_note() -> None:
-    said = io.StringIO()
-    print_figures(Console(file=said, width=160), figures(*crowd()))
-    text = said.getvalue()
+    output = io.StringIO()
+    print_figures(Console(file=output, width=160), figures(*crowd()))
+    text = output.getvalue()
     assert "Missed completely: 1 of 2 campaigns. The largest of them is strong-1" in text
     assert "SIMULATED" in text
     assert "no platform's rates" in " ".join(text.split())

@@ -1,4 +1,4 @@
-"""Small detectors of n-grams, fitted on texts that we wrote."""
+"""Small n-gram detectors, fitted on texts written for the tests."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts that were written to break or to stall whoever reads them."""
+"""Texts that are written to break or to stall a parser."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How much memory one call takes at its peak, whatever the process has taken before."""
+"""Measures the peak memory of one call, independent of earlier allocations."""
 
 from __future__ import annotations
 

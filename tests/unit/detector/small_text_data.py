@@ -1,4 +1,4 @@
-"""Text rows, data folders and detectors small enough to reckon by hand."""
+"""Text rows, data directories and detectors with results that are easy to compute."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ class RuleDetector:
 def row(
     number: int, source: str, label: int, text: str, *, group: str = "", generator: str = "", sampling: str = ""
 ) -> TextRow:
-    """A row that is its own group unless *group* says otherwise."""
+    """Return a row, by default with a separate group."""
     name = f"{source}-{generator}-{label}-{number}"
     return TextRow(name, source, label, group or name, text, generator, "permissive", sampling)
 
 
 def scored(rows: Sequence[TextRow], rule: Callable[[str], float]) -> ScoredRows:
-    """The rows with what *rule* says of them."""
+    """Return the rows with the scores of *rule*."""
     return ScoredRows(rows, np.array([rule(each.text) for each in rows], dtype=np.float64))
 
 

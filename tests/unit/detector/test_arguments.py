@@ -1,4 +1,4 @@
-"""A seed or a device that no run can have is refused before any work."""
+"""Invalid arguments of detector commands are refused before any work."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a training step sees: crops from anywhere in a text, thinned, and every source as often as it should be."""
+"""Batches of a training step: crops, token dropout and draws by source."""
 
 from __future__ import annotations
 

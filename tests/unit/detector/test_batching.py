@@ -1,4 +1,4 @@
-"""Batches fit the memory and the time there is, and every text keeps its place."""
+"""Batches keep limits of memory and time and the order of texts."""
 
 from __future__ import annotations
 
@@ -94,17 +94,17 @@ def test_out_of_memory_for_one_text_raises() -> None:
 
 
 @pytest.mark.parametrize(
-    "said",
+    "message",
     [
         "BFCArena::AllocateRawInternal Failed to allocate memory for requested buffer of size 9",
         "CUDA failure 2: out of memory ; GPU=0",
         "CUBLAS failure 3: CUBLAS_STATUS_ALLOC_FAILED ; GPU=0",
     ],
 )
-def test_every_out_of_memory_message_halves_the_batch(said: str) -> None:
+def test_every_out_of_memory_message_halves_the_batch(message: str) -> None:
     def full(ids: NDArray[np.int64], mask: NDArray[np.int64], _options: Any, /) -> NDArray[np.float32]:
         if len(ids) > 1:
-            raise RuntimeError(said)
+            raise RuntimeError(message)
         return (ids * mask).sum(axis=1).astype(np.float32)
 
     assert BatchRunner(full, PAD, 1000, "here", "none").logits(SEQUENCES).tolist() == SUMS

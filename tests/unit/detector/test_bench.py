@@ -1,4 +1,4 @@
-"""The bench runs the detector's own paths; where there is no GPU, the path for one runs on the CPU."""
+"""The benchmark runs the code paths of the detector; without a GPU, the GPU path runs on the CPU."""
 
 from __future__ import annotations
 
@@ -108,16 +108,16 @@ def test_output_has_speeds_shares_and_ceiling(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--rounds", "0"], "must be 1 or more"),
         (["--out", "{}/nowhere/figures.json"], "name a file in an existing directory"),
     ],
 )
-def test_invalid_benchmark_is_refused_before_measuring(options: list[str], said: str, tmp_path: Path) -> None:
+def test_invalid_benchmark_is_refused_before_measuring(options: list[str], message: str, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tests.bench.detector", "--device", "cpu", "--small"]
     given = [option.format(tmp_path) for option in options]
     ran = subprocess.run([*command, *given], capture_output=True, text=True, check=False)
     assert ran.returncode == 2
-    assert said in ran.stderr
+    assert message in ran.stderr
     assert "Traceback" not in ran.stderr

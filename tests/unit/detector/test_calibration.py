@@ -1,4 +1,4 @@
-"""From a logit to a probability: the band that fits best, by length and by declared language."""
+"""Calibration by the narrowest band of length and declared language."""
 
 from __future__ import annotations
 

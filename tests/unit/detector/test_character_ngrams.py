@@ -1,4 +1,4 @@
-"""The fit of character n-grams: what is counted, on what, and what a run leaves behind."""
+"""Fitting of character n-grams: counts, crops and the files of a run."""
 
 from __future__ import annotations
 
@@ -144,17 +144,17 @@ def test_the_command_fits_on_the_rows_of_the_encoder_and_prints_the_figures(
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (("--kind", "ngrams", "--steps", "5", "--device", "cpu"), "--steps, --device"),
         (("--kind", "words", "--steps", "5"), "--steps has no effect with --kind words"),
         (("--kind", "trees"), "trees"),
     ],
 )
-def test_options_without_effect_are_refused(tmp_path: Path, options: tuple[str, ...], told: str) -> None:
+def test_options_without_effect_are_refused(tmp_path: Path, options: tuple[str, ...], message: str) -> None:
     done = _detector_train(tmp_path, *options)
     assert isinstance(done.exception, SettingsError)
-    assert told in str(done.exception)
+    assert message in str(done.exception)
 
 
 def _detector_train(folder: Path, *options: str) -> Any:

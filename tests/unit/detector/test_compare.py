@@ -1,4 +1,4 @@
-"""Candidates are compared on what they were not trained on, and nothing of it leaks into training."""
+"""Comparison of candidates on held-out rows."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.slow
 
 
 class _Counting:
-    """A candidate that tells texts by their length, and counts how often it is fitted and what it is asked."""
+    """A candidate that scores texts by their length, and records its fits and inputs."""
 
     description = training = "length"
 
@@ -56,7 +56,7 @@ class _Counting:
 
 
 def _quiet(done: int, total: int, fold: str, name: str) -> None:
-    """Progress that nobody watches."""
+    """Progress without output."""
 
 
 def test_candidate_receives_only_texts(tmp_path: Path) -> None:

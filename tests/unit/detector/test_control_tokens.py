@@ -1,4 +1,4 @@
-"""What a post says is text, also where it says what a tokenizer would take for a command."""
+"""Special tokens in a post are treated as text."""
 
 from __future__ import annotations
 

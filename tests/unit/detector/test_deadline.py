@@ -1,4 +1,4 @@
-"""A batch has one deadline, whatever reads in it."""
+"""A batch has one deadline for all its parts."""
 
 from __future__ import annotations
 

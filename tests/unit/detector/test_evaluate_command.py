@@ -1,4 +1,4 @@
-"""The evaluation that prints the released figures runs the same way on small data that we wrote."""
+"""The evaluation command on small data written for the tests."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def _arguments(tmp_path: Path) -> list[str]:
 
 
 def test_evaluate_prints_and_writes_figures(tmp_path: Path) -> None:
-    page = tmp_path / "figures.html"  # beside the figures, where --report says nothing else
+    page = tmp_path / "figures.html"  # beside the figures by default
     result = CliRunner().invoke(app, _arguments(tmp_path), catch_exceptions=False)
     assert result.exit_code == 0
     assert result.output.index("False-positive rate") < result.output.index("Within each source")

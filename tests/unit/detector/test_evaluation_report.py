@@ -1,4 +1,4 @@
-"""The page of an evaluation stands alone, shows what the JSON has, and nothing that the data could smuggle in."""
+"""The report is self-contained, shows the figures of the JSON file and escapes names from the data."""
 
 from __future__ import annotations
 
@@ -65,8 +65,8 @@ def test_table_figures_are_in_the_json(evaluated: Evaluated) -> None:
     assert len(shown) > 300
     for value, text in shown:
         assert float(value) in known
-        told = float(text.removesuffix(" %")) / (100 if text.endswith("%") else 1)
-        assert told == pytest.approx(float(value), abs=0.0051 if text.endswith("%") else 0.051)
+        shown = float(text.removesuffix(" %")) / (100 if text.endswith("%") else 1)
+        assert shown == pytest.approx(float(value), abs=0.0051 if text.endswith("%") else 0.051)
 
 
 def test_cells_have_only_json_numbers(evaluated: Evaluated) -> None:

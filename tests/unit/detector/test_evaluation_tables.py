@@ -1,4 +1,4 @@
-"""Every table of the evaluation says what it says it says, on examples that can be reckoned by hand."""
+"""Tables of the evaluation, on examples with known results."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ def _hidden(text: str) -> bool:
 
 
 def test_repeated_text_is_scored_once_and_progress_completes() -> None:
-    told: list[tuple[int, int]] = []
+    steps: list[tuple[int, int]] = []
     detector = RuleDetector(lambda text: float(len(text)))
-    logits = score_once(detector, ["a", "bb", "a"] * 200, lambda done, all_: told.append((done, all_)))
+    logits = score_once(detector, ["a", "bb", "a"] * 200, lambda done, all_: steps.append((done, all_)))
     assert detector.asked == ["a", "bb"]
-    assert told == [(2, 2)]
+    assert steps == [(2, 2)]
     assert logits.of(["bb", "a"]).tolist() == [2, 1]
 
 

@@ -1,4 +1,4 @@
-"""An 8-bit product is the same number on every processor, also where a sum of two terms exceeds 16 bits."""
+"""8-bit products are exact on every processor, also where a sum of two terms exceeds 16 bits."""
 
 from __future__ import annotations
 

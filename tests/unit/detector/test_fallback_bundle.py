@@ -1,4 +1,4 @@
-"""A bundle of n-grams alone scores texts without an encoder, and keeps every promise of a detector."""
+"""A bundle of n-grams only scores texts without an encoder and has all properties of a detector."""
 
 from __future__ import annotations
 
@@ -107,7 +107,7 @@ def test_description_has_precision_and_device(bundle: Path, detector: Detector) 
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "message"),
     [
         (lambda manifest: manifest.update(ngrams=None), "neither precisions nor ngrams"),
         (lambda manifest: manifest["ngrams"].update(calibration=None), "need a calibration"),
@@ -140,9 +140,9 @@ def test_description_has_precision_and_device(bundle: Path, detector: Detector) 
     ],
 )
 def test_invalid_manifest_is_refused(
-    bundle: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object], told: str
+    bundle: Path, tmp_path: Path, change: Callable[[dict[str, Any]], object], message: str
 ) -> None:
-    with pytest.raises(BundleError, match=told):
+    with pytest.raises(BundleError, match=message):
         load_detector(_changed(bundle, tmp_path, change))
 
 

@@ -1,4 +1,4 @@
-"""People's texts that the model takes for a machine's are seen more often, and never so often that they take over."""
+"""Human texts with high scores are drawn more often, within limits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The held-out slice says of each text what the export can use."""
+"""The held-out slice has the fields that the export uses."""
 
 from __future__ import annotations
 

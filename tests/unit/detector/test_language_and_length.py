@@ -1,4 +1,4 @@
-"""A declared language moves the probability alone; a text too short, or in other letters, gets no score at all."""
+"""Declared languages change the probability only; the detector abstains on short texts and other scripts."""
 
 from __future__ import annotations
 

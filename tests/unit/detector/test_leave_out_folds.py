@@ -1,4 +1,4 @@
-"""What is left out of training is not in it, nor anything that belongs to the same cluster."""
+"""Folds exclude the left-out source or generator and its clusters from training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where figures cannot stand, or would overwrite each other, is told before any work."""
+"""Unusable output paths are refused before any work."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 from moderation.errors import InputError
 from moderation.lab.commands import detector
 
-# None of these has data or texts to read, so that a command which looks at them first says another sentence.
+# No data exist here, so that a command that reads them first raises another error.
 _DATA = ["--data", "no data"]
 _COMMANDS = {
     "heldout": (detector.app, ["heldout", *_DATA]),

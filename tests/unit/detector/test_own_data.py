@@ -1,4 +1,4 @@
-"""Whoever names their own data with its hash trains on it; data that are none of the package's are refused without."""
+"""Own data need a data manifest with their hashes; other data are refused."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The cut of the data keeps together what belongs together, and is the same everywhere."""
+"""The partition of the data never splits a cluster and is deterministic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What each rule makes of the logits of sections."""
+"""Pooling rules for the logits of sections."""
 
 from __future__ import annotations
 

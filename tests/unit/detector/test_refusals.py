@@ -1,4 +1,4 @@
-"""A bundle that cannot be trusted is refused with a sentence that says what to do."""
+"""Invalid bundles are refused with an error message."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A text that comes again is not computed again, and memory for that is bounded."""
+"""Scores of repeated texts come from a bounded cache."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The text data are read whole or refused in a sentence that says what is wrong with them."""
+"""Text data are read completely or refused with an error message."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _MANY = zstandard.compress(_lines(*(_ROW | {"id": str(number), "text": f"{number
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (_lines(_ROW), "cannot be decompressed"),
         (_MANY[: len(_MANY) // 2], "ends in the middle"),
@@ -59,6 +59,6 @@ _MANY = zstandard.compress(_lines(*(_ROW | {"id": str(number), "text": f"{number
     ],
     ids=["plain", "cut", "bytes", "nested", "fields", "two", "fraction", "words", "twice"],
 )
-def test_invalid_text_data_are_refused(tmp_path: Path, content: bytes, told: str) -> None:
-    with pytest.raises(InputError, match=told):
+def test_invalid_text_data_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         list(read_rows(*_written(tmp_path, content)))

@@ -1,4 +1,4 @@
-"""Where a device cannot be used the CPU is, and nothing is written where scores may go."""
+"""Fallback to the CPU without output on standard output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the shipped detector promises about any text."""
+"""Properties of the shipped detector for any text."""
 
 from __future__ import annotations
 
@@ -81,11 +81,11 @@ def test_hostile_text_is_scored_in_bounded_time_and_memory(detector: Detector, t
 def test_unusual_human_texts_score_as_in_the_card(detector: Detector, bank: BenignSuite) -> None:
     figures = json.loads(_FIGURES.read_text(encoding="utf-8"))
     assert figures["manifest_sha256"] == detector.manifest_hash
-    (told,) = (row for row in figures["benign"]["banks"] if row["name"] == bank.name)
-    scores = detector.score(bank.texts(figures["seed"], told["n"]))
+    (published,) = (row for row in figures["benign"]["banks"] if row["name"] == bank.name)
+    scores = detector.score(bank.texts(figures["seed"], published["n"]))
     threshold = figures["results"]["detector"]["threshold_for_1_percent_of_all_humans"]
-    share = sum(score.abstained is None and score.logit > threshold for score in scores) / told["n"]
-    assert share == pytest.approx(told["share"], abs=0.02)  # another processor rounds int8 otherwise
+    share = sum(score.abstained is None and score.logit > threshold for score in scores) / published["n"]
+    assert share == pytest.approx(published["share"], abs=0.02)  # another processor rounds int8 otherwise
     assert share < 0.1
 
 

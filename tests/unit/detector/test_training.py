@@ -1,4 +1,4 @@
-"""A training run depends on its seed and plan alone, not on where it was interrupted."""
+"""A training run depends only on its seed and plan, not on interruptions."""
 
 from __future__ import annotations
 
@@ -142,7 +142,7 @@ def test_run_stopped_during_validation_repeats_it(
 
 
 @pytest.mark.parametrize(
-    ("file", "damage", "said"),
+    ("file", "damage", "message"),
     [
         ("cls_mean_head.safetensors", Path.unlink, "lacks cls_mean_head.safetensors"),
         ("cls_mean_head.safetensors", lambda path: path.write_bytes(b"{"), "damaged"),
@@ -151,11 +151,11 @@ def test_run_stopped_during_validation_repeats_it(
     ],
 )
 def test_damaged_run_is_refused_and_not_restarted(
-    file: str, damage: Callable[[Path], object], said: str, encoder: Path, tmp_path: Path
+    file: str, damage: Callable[[Path], object], message: str, encoder: Path, tmp_path: Path
 ) -> None:
     train(tmp_path, tmp_path / "run", encoder, _plan(2), _CPU)
     damage(tmp_path / "run" / "checkpoint" / file)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         train(tmp_path, tmp_path / "run", encoder, _plan(4), _CPU)
     assert len(_losses(tmp_path / "run")) == 2
 

@@ -1,4 +1,4 @@
-"""What the log says of a run: rates within a source that the texts held out can carry, and no others."""
+"""Validation figures within a source, only where the held-out texts support them."""
 
 from __future__ import annotations
 

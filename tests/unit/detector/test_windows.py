@@ -1,4 +1,4 @@
-"""Sections cover every token and are never longer than the model reads."""
+"""Bounds of sections and truncation of texts."""
 
 from __future__ import annotations
 

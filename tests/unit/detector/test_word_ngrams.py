@@ -1,4 +1,4 @@
-"""The fit of word n-grams: what a word is, what is counted, and the way from a run to scores."""
+"""Fitting of word n-grams: words, counts, and export to a bundle."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Texts that we wrote, as rows of sources, prompts and generators."""
+"""Texts written for the tests, as rows of sources, prompts and generators."""
 
 from __future__ import annotations
 

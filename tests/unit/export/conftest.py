@@ -1,4 +1,4 @@
-"""A small RoBERTa and a small BERT of random weights, as ordinary checkpoint directories."""
+"""A small RoBERTa and a small BERT with random weights, as checkpoint directories."""
 
 from __future__ import annotations
 

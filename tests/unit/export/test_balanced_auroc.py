@@ -1,4 +1,4 @@
-"""Sources count alike, and an interval resamples whole groups."""
+"""AUROC with equal weights of sources and an interval over groups."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_one_label_has_no_auroc() -> None:
 def test_fewer_groups_widen_the_interval() -> None:
     rng = np.random.default_rng(5)
     labels = [number // 10 % 2 for number in range(400)]
-    # Ten texts of a group share most of their score, so that they tell little more than one.
+    # Ten texts of a group share most of their score, so that they have little more information than one.
     shared = np.repeat(rng.normal(size=40), 10)
     scores = shared + np.array(labels) * 0.5 + 0.01 * rng.normal(size=400)
     alone = [LabelledText("t", label) for label in labels]

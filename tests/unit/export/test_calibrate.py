@@ -1,4 +1,4 @@
-"""Calibration is fitted where there is enough to fit it on, and checked against odds that are counted by hand."""
+"""Calibration is fitted where there are enough texts, and equals counted odds."""
 
 from __future__ import annotations
 

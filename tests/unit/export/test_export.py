@@ -1,4 +1,4 @@
-"""Any checkpoint of the family becomes a bundle that scores as PyTorch does."""
+"""Export of checkpoints to bundles whose scores equal those of PyTorch."""
 
 from __future__ import annotations
 
@@ -198,13 +198,15 @@ def test_a_checkpoint_of_the_wrong_kind_is_refused(roberta: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"vocab_size": 200}, "vocabulary of 200, but its tokenizer has ids up to 299"),
         ({"hidden_size": 64}, "cannot load"),
     ],
 )
-def test_inconsistent_checkpoint_is_refused(roberta: Path, tmp_path: Path, changes: dict[str, Any], said: str) -> None:
+def test_inconsistent_checkpoint_is_refused(
+    roberta: Path, tmp_path: Path, changes: dict[str, Any], message: str
+) -> None:
     copy = Path(shutil.copytree(roberta, tmp_path / "copy"))
     model = RobertaForSequenceClassification.from_pretrained(roberta)
     if "vocab_size" in changes:
@@ -213,7 +215,7 @@ def test_inconsistent_checkpoint_is_refused(roberta: Path, tmp_path: Path, chang
     else:
         config = json.loads((copy / "config.json").read_text(encoding="utf-8"))
         (copy / "config.json").write_text(json.dumps(config | changes), encoding="utf-8")
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         load_checkpoint(copy)
 
 
@@ -224,7 +226,7 @@ def test_output_below_a_file_is_refused(roberta: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("file", "content", "said"),
+    ("file", "content", "message"),
     [
         ("config.json", b"{", "is not a model configuration"),
         ("config.json", b"[]", "is not a model configuration"),
@@ -232,11 +234,11 @@ def test_output_below_a_file_is_refused(roberta: Path, tmp_path: Path) -> None:
         ("model.safetensors", b"", "damaged"),
     ],
 )
-def test_damaged_checkpoint_is_refused(roberta: Path, tmp_path: Path, file: str, content: bytes, said: str) -> None:
+def test_damaged_checkpoint_is_refused(roberta: Path, tmp_path: Path, file: str, content: bytes, message: str) -> None:
     copy = Path(shutil.copytree(roberta, tmp_path / "copy"))
     assert (copy / file).is_file()
     (copy / file).write_bytes(content)
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         load_checkpoint(copy)
 
 

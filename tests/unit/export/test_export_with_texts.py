@@ -1,4 +1,4 @@
-"""What held-out texts decide at export stands in the manifest, and a precision that loses too much is refused."""
+"""Export with held-out texts: calibration, pooling, minimum length and parity."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def sided(roberta: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Labe
 
 @pytest.fixture(scope="module")
 def decided(roberta: Path, sided: tuple[LabelledText, ...], tmp_path_factory: pytest.TempPathFactory) -> Path:
-    order = _order(roberta, texts=sided, texts_are="made up", accept_auroc_loss=True)
+    order = _order(roberta, texts=sided, texts_description="made up", accept_auroc_loss=True)
     return write_bundle(roberta, tmp_path_factory.mktemp("decided") / "out", order)
 
 
@@ -154,18 +154,18 @@ def test_shipped_parity_compares_with_fp32(
     texts = [entry.text for entry in sided]
     int8, exact = (load_detector(decided, precision=kind).score(texts) for kind in ("int8", "fp32"))
     moved = [abs(own.logit - other.logit) for own, other in zip(int8, exact, strict=True) if other.abstained is None]
-    told = manifest.precisions["int8"].shipped_parity
-    assert told is not None
-    assert (told.texts, told.largest_logit_difference) == (len(moved), pytest.approx(max(moved)))
-    assert told.largest_logit_difference > 0
+    found = manifest.precisions["int8"].shipped_parity
+    assert found is not None
+    assert (found.texts, found.largest_logit_difference) == (len(moved), pytest.approx(max(moved)))
+    assert found.largest_logit_difference > 0
     of_fp32 = manifest.precisions["fp32"].shipped_parity
     assert of_fp32 is not None
-    assert (of_fp32.largest_logit_difference, of_fp32.auroc) == (0.0, told.auroc_of_fp32)
+    assert (of_fp32.largest_logit_difference, of_fp32.auroc) == (0.0, found.auroc_of_fp32)
     # A bundle that ships without its fp32 graph is compared with it all the same.
-    order = _order(roberta, precisions=("int8",), texts=sided, texts_are="made up", accept_auroc_loss=True)
+    order = _order(roberta, precisions=("int8",), texts=sided, texts_description="made up", accept_auroc_loss=True)
     alone, _ = read_manifest(write_bundle(roberta, tmp_path / "out", order))
     assert alone.pooling.rule == manifest.pooling.rule
-    assert alone.precisions["int8"].shipped_parity == told
+    assert alone.precisions["int8"].shipped_parity == found
 
 
 def test_export_without_texts_uses_defaults(roberta: Path, tmp_path: Path) -> None:
@@ -238,11 +238,11 @@ def test_command_prints_aurocs_pooling_and_minimum_length(
     (tmp_path / "texts.jsonl").write_text("\n".join(lines), encoding="utf-8")
     arguments = [str(roberta), str(tmp_path / "out"), "--precision", "fp32", "--max-tokens", "16"]
     arguments += ["--probes", str(roberta / "probes.json"), "--texts", str(tmp_path / "texts.jsonl")]
-    said = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"}).output
+    output = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"}).output
     manifest, _ = read_manifest(tmp_path / "out")
-    assert f"{manifest.precisions['fp32'].parity.auroc:.4f}" in said
-    assert "joined by the" in said
-    assert f"fewer than {manifest.least_tokens} tokens" in said
+    assert f"{manifest.precisions['fp32'].parity.auroc:.4f}" in output
+    assert "pooled by the" in output
+    assert f"fewer than {manifest.least_tokens} tokens" in output
 
 
 def test_labelled_texts_have_optional_fields(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The shortest text that is judged is the shortest that the detector was shown to tell apart."""
+"""The minimum length of scored texts comes from the length curve."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""N-grams become a graph that computes what scikit-learn does, and a mean that is its formula."""
+"""Export of n-grams: the graph equals scikit-learn, and the ensemble equals its formula."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_graph_equals_scikit_learn(tmp_path: Path, unit: NgramUnit) -> None:
     found = ngram_logits(NgramRunner(tmp_path / "ngrams.onnx", unit, 1), _WRITTEN)
     assert np.abs(found - expected).max() < 1e-4
     assert np.abs(model.logits(_WRITTEN) - expected).max() < 1e-4
-    assert len(set(found.round(4))) > 5, "the texts are told apart"
+    assert len(set(found.round(4))) > 5, "the texts have different scores"
     assert found[7] == pytest.approx(model.bias, abs=1e-6), "an empty text gets the bias"
 
 

@@ -1,4 +1,4 @@
-"""An export replaces an older bundle of its own kind and nothing else that has a manifest."""
+"""An export replaces only older bundles of its kind."""
 
 from __future__ import annotations
 

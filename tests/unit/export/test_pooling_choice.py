@@ -1,4 +1,4 @@
-"""How sections are joined is chosen on texts, and only where there are enough of them."""
+"""Choice of the pooling rule on held-out texts."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _TOKENS = 20
 
 
 def _texts(per_side: int, sources: Sequence[str] = ("letters", "notes")) -> list[LabelledText]:
-    """Texts of 10 words in groups of 6; a human's word says in which text it stands."""
+    """Texts of 10 words in groups of 6; words of human texts contain the number of the text."""
     made = []
     for source in sources:
         for label in (0, 1):

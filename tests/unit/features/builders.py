@@ -1,4 +1,4 @@
-"""Events for feature tests: one clock, short ways to say a post or a follow."""
+"""Events for feature tests: one clock, and short constructors for posts and follows."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def restored(path: Path, epoch_s: int = 600) -> PlatformState:
 
 
 def post(post_id: str, account: str, seconds: float, **fields: Any) -> Post:
-    """A post by an account at a time; `ip` is a short way to say a client."""
+    """Return a post by an account at a time; `ip` is the address of the client."""
     ip = fields.pop("ip", None)
     if ip is not None:
         fields["client"] = Client(ip=ip, network_kind="residential")

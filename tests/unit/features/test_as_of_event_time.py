@@ -1,4 +1,4 @@
-"""A feature reads nothing later than its post, a replay changes nothing, and a gap is missing instead of zero."""
+"""Features depend on no later event, replays are idempotent, and gaps are missing instead of zero."""
 
 from __future__ import annotations
 

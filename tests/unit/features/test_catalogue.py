@@ -1,4 +1,4 @@
-"""The feature list and its page are one."""
+"""The page of features equals the catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The follow graph keeps the last word of each edge, stays bounded, and is computed only where a post can ask."""
+"""The follow graph: latest change per edge, bounded size, figures only for readable epochs."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def test_a_restart_within_an_epoch_closes_the_same_graph(tmp_path: Path) -> None
 
 @pytest.mark.parametrize("waiter", ["a post", "a snapshot"])
 def test_waiting_reader_calls_on_wait(waiter: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    told: list[str] = []
+    waiting: list[str] = []
     may_go_on = threading.Event()
 
     def slowly(epoch: int, edges: list[tuple[str, str]]) -> ClosedGraph:
@@ -128,8 +128,8 @@ def test_waiting_reader_calls_on_wait(waiter: str, monkeypatch: pytest.MonkeyPat
         return compute_figures(epoch, edges)
 
     def on_wait() -> None:
-        told.append(waiter)
-        if len(told) == 3:
+        waiting.append(waiter)
+        if len(waiting) == 3:
             may_go_on.set()
 
     monkeypatch.setattr(epochs, "compute_figures", slowly)
@@ -143,7 +143,7 @@ def test_waiting_reader_calls_on_wait(waiter: str, monkeypatch: pytest.MonkeyPat
         assert named(extractor.extract(post("p", "a", 2 * EPOCH + 1)))["graph_core_number"] == 1
     else:
         state.snapshot(tmp_path / "snapshot", {})
-    assert len(told) >= 3
+    assert len(waiting) >= 3
 
 
 def test_failed_refresh_raises(monkeypatch: pytest.MonkeyPatch) -> None:

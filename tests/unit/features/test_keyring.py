@@ -1,4 +1,4 @@
-"""Addresses are hashed by the person-sized unit, each hash names its key, and a change of keys loses no window."""
+"""Address hashes: unit of hashing, key ids, and key rotation without loss of windows."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Typing features say what was measured, and nothing where nothing was."""
+"""Typing features, missing where nothing was measured."""
 
 from __future__ import annotations
 

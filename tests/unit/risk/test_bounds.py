@@ -1,4 +1,4 @@
-"""The exact bounds give the published check values."""
+"""Exact bounds equal published values."""
 
 from __future__ import annotations
 

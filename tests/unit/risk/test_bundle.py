@@ -1,4 +1,4 @@
-"""A bundle that does not fit, or is not what its manifest says, is refused with what to do about it."""
+"""Risk bundles that are damaged or do not match detector and features are refused."""
 
 from __future__ import annotations
 
@@ -114,5 +114,5 @@ def test_a_file_outside_the_bundle_is_refused(copy: Path) -> None:
 
 def change(bundle: Path, field: str, value: object) -> None:
     path = bundle / "manifest.json"
-    said = json.loads(path.read_text(encoding="utf-8"))
-    path.write_text(json.dumps({**said, field: value}), encoding="utf-8")
+    content = json.loads(path.read_text(encoding="utf-8"))
+    path.write_text(json.dumps({**content, field: value}), encoding="utf-8")

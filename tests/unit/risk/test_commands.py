@@ -1,4 +1,4 @@
-"""A place for the results that cannot be used is told before the minutes that they take."""
+"""Unusable output paths are refused before the work begins."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from moderation.lab.commands.train import train_command
 
 
 @pytest.mark.parametrize(
-    ("command", "out", "said"),
+    ("command", "out", "message"),
     [(train_command, "file", "not a directory"), (evaluate_command, "nowhere/figures.json", "does not exist")],
 )
-def test_unusable_output_is_refused_first(command: Callable[..., None], out: str, said: str, tmp_path: Path) -> None:
+def test_unusable_output_is_refused_first(command: Callable[..., None], out: str, message: str, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     app = typer.Typer()
     app.command()(command)
     done = CliRunner().invoke(app, ["--data", str(tmp_path / "none"), "--out", str(tmp_path / out)])
     assert isinstance(done.exception, InputError)
-    assert said in str(done.exception)
+    assert message in str(done.exception)

@@ -1,4 +1,4 @@
-"""No flag from text alone, and none from typing and address alone, whatever else agrees or not."""
+"""The gate is closed for one family, and for typing with network."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a judgement promises: the gate holds, rows are judged alone, and flags are explained in words."""
+"""Judgements: the gate, independence of rows and explanations."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def test_a_flag_needs_a_risk_above_the_threshold_and_an_open_gate(model: Bundled
         for judged in model.assess(*any_posts(model, seed)):
             assert judged.flagged == (judged.risk > model.threshold and gate_opens(judged.agreeing))
             assert 0.0 < judged.risk < 1.0
-            said = {f.family: f.p_value for f in judged.families if f.p_value is not None}
-            agreeing = tuple(name for name, p_value in said.items() if p_value <= model.manifest.p_family)
+            p_values = {f.family: f.p_value for f in judged.families if f.p_value is not None}
+            agreeing = tuple(name for name, p_value in p_values.items() if p_value <= model.manifest.p_family)
             assert judged.agreeing == agreeing
 
 
@@ -52,7 +52,7 @@ def test_reasons_exclude_missing_values(model: BundledRiskModel) -> None:
 
 
 @pytest.mark.parametrize(
-    ("unit", "value", "said"),
+    ("unit", "value", "shown"),
     [
         ("ln", -1.74, "0.176 times"),
         ("log2", 3.0, "8 times"),
@@ -64,7 +64,7 @@ def test_reasons_exclude_missing_values(model: BundledRiskModel) -> None:
         ("ms", 40.0, "40 ms"),
     ],
 )
-def test_reason_formats_its_value(unit: str, value: float, said: str) -> None:
+def test_reason_formats_its_value(unit: str, value: float, shown: str) -> None:
     feature = NamedFeature(
         version=1,
         name="f",
@@ -75,7 +75,7 @@ def test_reason_formats_its_value(unit: str, value: float, said: str) -> None:
         genuine_low=0,
         genuine_high=0,
     )
-    assert sentence(feature, value).startswith(f"What it is: {said}; among genuine accounts nearly always ")
+    assert sentence(feature, value).startswith(f"What it is: {shown}; among genuine accounts nearly always ")
 
 
 def test_common_binary_feature_is_described_as_both() -> None:

@@ -1,4 +1,4 @@
-"""Missing is neutral, and no timing clears anyone: for any values whatever, on the shipped bundle too."""
+"""Missing values are neutral, and no typing lowers the risk; also for the shipped bundle."""
 
 from __future__ import annotations
 

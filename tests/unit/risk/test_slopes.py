@@ -1,4 +1,4 @@
-"""The risk goes on rising with the text's score beyond everything it was trained on, and never falls."""
+"""The risk is monotone in the text score, also beyond the training scores."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What trains, tunes, sets the threshold, certifies and tests has nothing in common."""
+"""The steps of training, threshold, certificate and test share no data."""
 
 from __future__ import annotations
 
@@ -67,9 +67,9 @@ def test_the_steps_share_no_account_and_no_seed() -> None:
 
 
 def test_summary_has_texts_and_licences(trained_here: tuple[Path, RiskTexts]) -> None:
-    said = json.loads((trained_here[0] / "manifest.json").read_text(encoding="utf-8"))["training"]["texts"]
-    assert said["licences"] == {"notes": ["ours"], "replies": ["ours"]}
-    assert sum(said["texts"].values()) == 600
+    summary = json.loads((trained_here[0] / "manifest.json").read_text(encoding="utf-8"))["training"]["texts"]
+    assert summary["licences"] == {"notes": ["ours"], "replies": ["ours"]}
+    assert sum(summary["texts"].values()) == 600
 
 
 def test_own_data_use_part_b_of_sources_with_both_labels(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""A risk bundle trained on texts and accounts made up here, in seconds and without a detector."""
+"""A risk bundle trained in seconds on invented texts and accounts, without a detector."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORDS = ["river", "bridge", "morning", "quiet", "train", "letter", "window", "ga
 
 
 class Silent:
-    """Progress that nobody sees."""
+    """Progress without output."""
 
     def step(self, what: str, total: int) -> None:
         """Nothing."""
@@ -28,7 +28,7 @@ class Silent:
 
 
 class MadeUpDetector:
-    """Scores a text by how often it says "indeed", with noise that depends on the text alone."""
+    """Scores a text by its number of "indeed", with noise that depends only on the text."""
 
     manifest_hash = "made-up"
 
@@ -52,13 +52,13 @@ def write_texts(path: Path) -> Path:
     lines = []
     for number in range(600):
         label = number % 2
-        said = [str(word) for word in rng.choice(WORDS, 14)] + (["indeed"] * int(rng.integers(0, 3)) if label else [])
+        words = [str(word) for word in rng.choice(WORDS, 14)] + (["indeed"] * int(rng.integers(0, 3)) if label else [])
         row = {
             "id": f"t{number}",
             "source": "notes" if number % 4 < 2 else "replies",
             "label": label,
             "group": f"g{number // 6}-{label}",
-            "text": " ".join(said) + f" {number}.",
+            "text": " ".join(words) + f" {number}.",
             "licence": "ours",
         }
         lines.append(json.dumps(row))

@@ -1,4 +1,4 @@
-"""Simulated streams: the same for the same seed, readable as events, and silent about the truth."""
+"""Simulated streams are deterministic, decode as events and do not contain the truth."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def pool() -> TextPool:
     words = ["river", "bridge", "morning", "quiet", "train", "letter", "window", "garden", "winter", "copper"]
     texts = []
     for number in range(60):
-        said = " ".join(words[(number * step) % len(words)] for step in range(1, 12))
-        texts.append(("notes", number % 2 == 1, f"{said} {number}, she said."))
+        text = " ".join(words[(number * step) % len(words)] for step in range(1, 12))
+        texts.append(("notes", number % 2 == 1, f"{text} {number}, she said."))
     return TextPool(texts)
 
 
@@ -60,11 +60,17 @@ def test_truth_is_never_in_the_events() -> None:
     platform = build_platform(config(), pool())
     words = {truth.kind for truth in platform.truth} | {"weak", "medium", "strong", "hijacked"}
     words |= {truth.campaign for truth in platform.truth if truth.campaign}
-    allowed = {"mobile", "campus", "ime", "dictation", "assistive"}  # kinds of network and input, said by any client
+    allowed = {
+        "mobile",
+        "campus",
+        "ime",
+        "dictation",
+        "assistive",
+    }  # kinds of network and input, which any client can send
     for event in platform.events():
         if isinstance(event, Post):
-            said = event.model_dump(mode="json", exclude={"text"})
-            values = {str(value) for part in (said, *_parts(said)) for value in part.values()}
+            sent = event.model_dump(mode="json", exclude={"text"})
+            values = {str(value) for part in (sent, *_parts(sent)) for value in part.values()}
             assert not values & (words - allowed)
     ids = sorted(truth.account_id for truth in platform.truth if not truth.genuine)
     everyone = sorted(truth.account_id for truth in platform.truth)
@@ -72,8 +78,8 @@ def test_truth_is_never_in_the_events() -> None:
     assert ids != everyone[-len(ids) :]
 
 
-def _parts(said: dict[str, object]) -> list[dict[str, object]]:
-    return [value for value in said.values() if isinstance(value, dict)]
+def _parts(sent: dict[str, object]) -> list[dict[str, object]]:
+    return [value for value in sent.values() if isinstance(value, dict)]
 
 
 def test_people_and_scripts_paste_complete_texts() -> None:

@@ -1,4 +1,4 @@
-"""Letters of other scripts are read as Latin only where nobody could have meant them."""
+"""Letters of other scripts become Latin only in spoofed words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Quotes, code and addresses are not the writer's prose, unless there is nothing else."""
+"""Quotations, code and addresses are removed, unless the post has little else."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is tokenised is what a reader sees, in bounded time."""
+"""Normalisation returns the text that a reader sees, in bounded time."""
 
 from __future__ import annotations
 

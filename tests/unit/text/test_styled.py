@@ -1,4 +1,4 @@
-"""Styled Latin letters are read as plain ones, and flags and phonetic letters are not."""
+"""Styled Latin letters become plain ones; flags and phonetic letters do not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Hidden characters are taken out and counted; genuine writing is neither changed nor suspected."""
+"""Hidden characters are removed and counted; genuine text is neither changed nor counted."""
 
 from __future__ import annotations
 

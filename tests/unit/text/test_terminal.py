@@ -1,4 +1,4 @@
-"""Nothing that a stranger wrote acts on a reviewer's terminal."""
+"""Untrusted text is escaped for a terminal."""
 
 from __future__ import annotations
 

@@ -1,33 +1,35 @@
-# What a clone can do. `make` alone lists it.
+# Targets for a clone of the repository; `make` alone lists them.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-# What bytecode and bundles need to be found without building a wheel: an editable install into the environment.
+# An editable install: bytecode and bundles are found without building a wheel.
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench cards lock lowest clean tools
+.PHONY: help demo test test-slow check bench bundles cards lock lowest clean tools
 
-help: ## Say what there is
-	@echo "make demo    watch the sidecar judge a stream of posts (first run: about a minute of downloads)"
-	@echo "make test    install what the tests need, start real servers, run all tests"
-	@echo "make check   formatter, linter, strict types, import contracts, docs against settings"
-	@echo "make bench   measure the detector against PyTorch"
-	@echo "make cards   write the tables of the model cards from the committed figures"
-	@echo "make lock    write the lock files anew; UPGRADE=1 takes newer versions"
-	@echo "make lowest  run the unit tests on the oldest versions that pyproject.toml allows"
-	@echo "make clean   remove what the other targets made here"
+help: ## List the targets
+	@echo "make demo       replay a simulated stream of posts (first run: about a minute of downloads)"
+	@echo "make test       install what the tests need, start real servers, run the tests (15 minutes)"
+	@echo "make test-slow  run the slow tests too: training runs and exports"
+	@echo "make check      formatter, linter, strict types, import contracts, docs against settings"
+	@echo "make bench      measure the detector against PyTorch"
+	@echo "make bundles    train, export and certify the shipped bundles again; needs DATA=DIR, takes hours"
+	@echo "make cards      write the tables of the model cards from the committed figures"
+	@echo "make lock       rewrite the lock files; UPGRADE=1 takes newer versions"
+	@echo "make lowest     run the unit tests on the oldest versions that pyproject.toml allows"
+	@echo "make clean      remove what the other targets made here"
 
 tools:
 	@command -v git >/dev/null || { echo "git is missing: apt-get install git"; exit 1; }
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is missing: apt-get install python3 python3-venv"; exit 1; }
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-		{ echo "Python 3.11 or newer is needed, $(PYTHON) is older: name another one with make PYTHON=python3.12"; exit 1; }
+		{ echo "Python 3.11 or newer is needed, $(PYTHON) is older: use another one with make PYTHON=python3.12"; exit 1; }
 	@$(PYTHON) -c 'import venv, ensurepip' 2>/dev/null || \
 		{ echo "Python's venv module is missing: apt-get install python3-venv"; exit 1; }
 
-# The environment remembers which lock it was made from; another lock is installed over it.
+# The environment is installed again when the lock file changes.
 $(VENV)/run: requirements/run.txt pyproject.toml | tools
 	@test -x $(BIN)/python || { echo "Making a virtual environment in $(VENV)"; $(PYTHON) -m venv $(VENV); }
 	@echo "Installing what sidecar and demo need (about 0.8 GB, once)"
@@ -40,12 +42,16 @@ $(VENV)/test: requirements/test.txt pyproject.toml $(VENV)/run | tools
 	@$(INSTALL) --require-hashes -r requirements/test.txt
 	@touch $@
 
-demo: $(VENV)/run ## Watch it work
+demo: $(VENV)/run ## Replay a simulated stream
 	@$(BIN)/moderation demo $(DEMO)
 
-test: $(VENV)/test ## All tests against real servers
+test: $(VENV)/test ## Tests against real servers
 	@$(BIN)/python -m tests.services install
 	@$(BIN)/python -m pytest $(TESTS)
+
+test-slow: $(VENV)/test ## Training runs and exports
+	@$(BIN)/python -m tests.services install
+	@$(BIN)/python -m pytest -m slow $(TESTS)
 
 check: $(VENV)/test ## Everything that needs no server
 	$(BIN)/ruff format --check .
@@ -59,6 +65,23 @@ check: $(VENV)/test ## Everything that needs no server
 bench: $(VENV)/test ## The detector against PyTorch
 	@$(BIN)/python -m tests.bench.detector $(BENCH)
 
+BUNDLES = moderation/bundles
+ENCODER = --steps 2400 --batch-texts 48 --attacked-share 0.2 --hard-negative-share 0.3 --hard-negative-from 1200 --bf16 --threads 1
+RUN ?= bundles-run
+bundles: $(VENV)/test ## The shipped bundles from the text data in DATA
+	@test -n "$(DATA)" || { echo "DATA is not set: make bundles DATA=DIR, the directory with the text data"; exit 2; }
+	@mkdir -p $(RUN)
+	$(BIN)/moderation detector train --data $(DATA) --out $(RUN)/encoder $(ENCODER)
+	$(BIN)/moderation detector train --kind words --data $(DATA) --out $(RUN)/words
+	$(BIN)/moderation detector heldout --data $(DATA) --out $(RUN)/heldout.jsonl
+	$(BIN)/moderation export $(RUN)/encoder/checkpoint $(BUNDLES)/detector-minilm --name detector-minilm \
+		--ngrams $(RUN)/words --texts $(RUN)/heldout.jsonl --licence Apache-2.0 \
+		--training export/shipped/training.json --notice export/shipped/NOTICE --max-tokens 126 --ngrams-share 0.33
+	$(BIN)/moderation detector evaluate --data $(DATA) --out docs/benchmarks/detector-dev.json --report $(RUN)/detector.html
+	$(BIN)/moderation train --data $(DATA) --out $(BUNDLES)/risk-simulated
+	$(BIN)/moderation evaluate --data $(DATA) --out docs/benchmarks/risk-simulated.json
+	$(BIN)/python -m tests.cards
+
 cards: $(VENV)/test ## The tables of docs/cards
 	@$(BIN)/python -m tests.cards
 
@@ -66,14 +89,14 @@ UV = $(VENV)-lock/bin/uv --system-certs
 LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
 	$(if $(UPGRADE),--upgrade) pyproject.toml
 
-lock: | tools ## Lock files from pyproject.toml
+lock: | tools ## Lock files
 	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet 'uv>=0.13'; }
 	@$(LOCK) --extra export --extra test -o requirements/test.txt
 	@cp requirements/test.txt requirements/run.txt
 	@$(LOCK) $(if $(UPGRADE),--constraint requirements/test.txt) -o requirements/run.txt
 	@echo "Locked; run make check test before you commit requirements/"
 
-# Old libraries beside the newest ones below them warn of each other: here that is no error.
+# Old versions emit warnings about newer dependencies; here they are no errors.
 lowest: | tools ## The lower bounds, tested
 	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet 'uv>=0.13'; }
 	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)-lowest
@@ -81,6 +104,6 @@ lowest: | tools ## The lower bounds, tested
 	@$(VENV)-lowest/bin/python -m pytest -q -W default tests/unit $(TESTS)
 
 clean: ## Remove environments, caches and the demo's output
-	rm -rf $(VENV) $(VENV)-lock $(VENV)-lowest demo-out build *.egg-info .cache .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf $(VENV) $(VENV)-lock $(VENV)-lowest demo-out bundles-run build *.egg-info .cache .mypy_cache .ruff_cache .pytest_cache \
 		.hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from moderation.cli import assemble
+from moderation import app
 from moderation.settings import Settings
 from tests.unit.core.doubles import ContentRisk, WordDetector
 
@@ -21,7 +21,7 @@ def test_load_models_keeps_the_deadline_below_the_watchdog(
         given.update(options)
         return WordDetector()
 
-    monkeypatch.setattr(assemble, "load_detector", load_detector)
-    monkeypatch.setattr(assemble, "load_risk", lambda *_, **__: ContentRisk())
-    assemble.load_models(Settings(detector_deadline_s=deadline_s, watchdog_s=watchdog_s))
+    monkeypatch.setattr(app, "load_detector", load_detector)
+    monkeypatch.setattr(app, "load_risk", lambda *_, **__: ContentRisk())
+    app.load_models(Settings(detector_deadline_s=deadline_s, watchdog_s=watchdog_s))
     assert given["deadline_s"] == pytest.approx(used_s)

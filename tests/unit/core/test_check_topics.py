@@ -9,6 +9,7 @@ import pytest
 from moderation.cli.check_topics import describe_records
 from moderation.effects import Origin, Partition
 from moderation.errors import InputError
+from moderation.mapping import FieldMapping
 from moderation.stream.sidecar import Decoder
 
 WHERE = Partition("c", "events", "t", 0)
@@ -44,7 +45,7 @@ FOLLOW = {
 def test_describe_records_counts_kinds_and_dead_letters_with_the_first_reason() -> None:
     damaged = Origin(WHERE, 9, None, None, b"x", unreadable="the checksum does not match")
     text = describe_records(
-        Decoder({}, None), [damaged, *records(post(1, "8.8.8.8"), FOLLOW, b"\xff", post(2, "8.8.4.4"))]
+        Decoder({}, FieldMapping({})), [damaged, *records(post(1, "8.8.8.8"), FOLLOW, b"\xff", post(2, "8.8.4.4"))]
     )
     assert "latest 5 records, 4 readable" in text
     assert "1 as follow, 2 as post, 2 dead letters, the first: the checksum does not match" in text
@@ -53,18 +54,18 @@ def test_describe_records_counts_kinds_and_dead_letters_with_the_first_reason() 
 
 def test_describe_records_of_dead_letters_only_raises_with_the_reason() -> None:
     with pytest.raises(InputError, match=r"2 dead letters, the first: not JSON.*Correct the topic or its mapping"):
-        describe_records(Decoder({}, None), records(b"<xml/>", b"<xml/>"))
+        describe_records(Decoder({}, FieldMapping({})), records(b"<xml/>", b"<xml/>"))
 
 
 @pytest.mark.parametrize(("shared", "warned"), [(20, False), (21, True)])
 def test_describe_records_with_most_posts_on_one_address_warns_of_a_proxy(shared: int, warned: bool) -> None:
     own = [f"8.8.{number}.1" for number in range(40 - shared)]
     posts = [post(number, address) for number, address in enumerate(["9.9.9.9"] * shared + own)]
-    text = describe_records(Decoder({}, None), records(*posts))
+    text = describe_records(Decoder({}, FieldMapping({})), records(*posts))
     assert ("21 of 40 posts share one address" in text) == warned
     assert "9.9.9.9" not in text
 
 
 def test_describe_records_with_few_posts_on_one_address_does_not_warn() -> None:
     posts = [post(number, "9.9.9.9") for number in range(19)]
-    assert "warning" not in describe_records(Decoder({}, None), records(*posts))
+    assert "warning" not in describe_records(Decoder({}, FieldMapping({})), records(*posts))

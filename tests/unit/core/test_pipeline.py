@@ -49,7 +49,7 @@ def test_a_producer_whose_clock_runs_ahead_moves_no_window() -> None:
 def test_record_that_the_client_could_not_read_is_a_dead_letter_of_stage_record() -> None:
     raw = json.dumps(robot("p1")).encode()
     origin = Origin(LANE, 4, 1_790_000_000_000, None, raw, unreadable="the header key b'\\xe9' is not UTF-8")
-    found = new_pipeline(new_state()).process([Decoder({}, None, {}).item(origin)])
+    found = new_pipeline(new_state()).process([Decoder({}, FieldMapping({}), {}).item(origin)])
     (letter,) = found.effects.dead_letters
     assert (letter.stage, letter.reason) == ("record", "the header key b'\\xe9' is not UTF-8")
     assert letter.origin.value == raw

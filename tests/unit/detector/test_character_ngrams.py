@@ -22,6 +22,8 @@ from tests.unit.detector.fitted_ngrams import PLAN, fit_written_ngrams
 from tests.unit.detector.small_text_data import row
 from tests.unit.detector.written_rows import written_rows
 
+pytestmark = pytest.mark.slow
+
 _TEXTS = (
     "the ferry came back, the ferry sang",
     "The Ferry came back 🙂🙂🙂 late",

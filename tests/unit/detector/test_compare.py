@@ -31,6 +31,8 @@ from moderation.lab.textdata.partition import load_partition, load_training_rows
 from moderation.lab.textdata.rows import TextRow
 from tests.unit.detector.written_rows import written_rows, written_text
 
+pytestmark = pytest.mark.slow
+
 
 class _Counting:
     """A candidate that tells texts by their length, and counts how often it is fitted and what it is asked."""

@@ -18,6 +18,8 @@ from moderation.lab.evaluation.detector.run import evaluate
 from moderation.lab.textdata.rows import TextRow
 from tests.unit.detector.small_text_data import RuleDetector, write_data
 
+pytestmark = pytest.mark.slow
+
 _SUBJECTS = ("my neighbour", "the old tram", "our coach", "this kettle", "the ferry")
 _VERBS = ("broke down", "sang", "left early", "cost a fortune", "came back")
 _TAILS = ("again lol", "and nobody noticed", "during the storm", "so we walked home", "before breakfast")

@@ -19,6 +19,8 @@ from moderation.lab.textdata.manifest import read_data_manifest
 from moderation.lab.textdata.rows import read_rows
 from tests.unit.detector.small_text_data import RuleDetector, write_data
 
+pytestmark = pytest.mark.slow
+
 HOSTILE = '_--><script src="https://evil.example/x.js">$_{\\frac</script>\u202e"&\ud800'
 
 

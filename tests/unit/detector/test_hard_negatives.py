@@ -37,6 +37,8 @@ from tests.unit.detector.small_encoders import (
     weights_of,
 )
 
+pytestmark = pytest.mark.slow
+
 _CPU = torch.device("cpu")
 _SPECIAL = SpecialTokens(2, 3, 0, 1)
 _SOURCES = {"forum": (600, 300), "mail": (600, 300), "people": (600, 0)}

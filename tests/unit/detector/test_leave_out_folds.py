@@ -13,6 +13,8 @@ from moderation.lab.detector.leave_out.generators import families_of
 from moderation.lab.textdata.rows import TextRow
 from tests.unit.detector.written_rows import written_rows
 
+pytestmark = pytest.mark.slow
+
 
 def _folds() -> list[Fold]:
     return [*source_folds(written_rows(), 200), *generator_folds(written_rows(), 200)]

@@ -14,6 +14,8 @@ from moderation.lab.textdata.manifest import DataManifest
 from tests.unit.detector.small_encoders import log_of, small_bert
 from tests.unit.detector.small_text_data import write_data
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def manifest(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -21,6 +21,8 @@ from moderation.lab.detector.loop import TrainingPlan, learning_rate, train
 from moderation.lab.metrics.intervals import figures_of, weighted_auroc, weighted_tpr
 from moderation.lab.textdata.rows import TextRow
 
+pytestmark = pytest.mark.slow
+
 _CPU = torch.device("cpu")
 
 

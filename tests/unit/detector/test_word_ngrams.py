@@ -16,6 +16,8 @@ from moderation.lab.checkpoints.ngrams import load_ngrams
 from moderation.lab.detector.ngrams.counting import Vocabulary, commonest_ngrams
 from tests.unit.detector.fitted_ngrams import WORD_PLAN, fit_written_ngrams, write_probes
 
+pytestmark = pytest.mark.slow
+
 _TEXTS = (
     "the ferry came back, the ferry sang",
     "The Ferry came back \U0001f642\U0001f642\U0001f642 late",

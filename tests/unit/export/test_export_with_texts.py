@@ -24,6 +24,8 @@ from moderation.detector import load_detector
 from moderation.detector.manifest import FORMAT_VERSION, Manifest, Parity, Precision, read_manifest
 from moderation.errors import InputError
 
+pytestmark = pytest.mark.slow
+
 _PRECISIONS: tuple[Precision, ...] = ("fp32", "fp16", "int8")
 
 
@@ -168,7 +170,7 @@ def test_what_a_precision_moves_in_whole_scores_is_measured_against_the_same_bun
 
 def test_without_texts_nothing_is_decided(roberta: Path, tmp_path: Path) -> None:
     manifest, _ = read_manifest(write_bundle(roberta, tmp_path / "out", _order(roberta, precisions=("fp32",))))
-    assert (manifest.format_version, manifest.least_tokens, manifest.length_curve) == (2, 1, ())
+    assert (manifest.format_version, manifest.least_tokens, manifest.length_curve) == (FORMAT_VERSION, 1, ())
     assert manifest.pooling.candidates == {}
     assert manifest.precisions["fp32"].calibration.fitted_on == "nothing"
     assert manifest.precisions["fp32"].parity.auroc is None

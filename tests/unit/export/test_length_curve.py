@@ -11,6 +11,8 @@ from export.length_curve import LENGTHS, beginnings, least_tokens, length_curve
 from moderation.detector.manifest import LengthPoint
 from tests.unit.export.counted_words import WordsDetector, words_cutter
 
+pytestmark = pytest.mark.slow
+
 
 def _curve(*lows: tuple[int, float | None]) -> list[LengthPoint]:
     return [

@@ -21,11 +21,13 @@ from export.ngram_part import ngram_logits, weights_beside
 from moderation.detector import load_detector
 from moderation.detector.manifest import NgramUnit, read_manifest
 from moderation.detector.ngrams import WORD, NgramRunner
-from moderation.errors import BundleError, InputError
+from moderation.errors import InputError
 from moderation.lab.checkpoints.ngrams import NgramModel, load_ngrams, save_ngrams
 from moderation.text import normalise
 from tests.unit.detector.fitted_ngrams import WORD_PLAN, fit_written_ngrams, write_probes
 from tests.unit.detector.written_rows import written_text
+
+pytestmark = pytest.mark.slow
 
 _WRITTEN = (
     "the old tram sang before breakfast",
@@ -238,16 +240,3 @@ def test_the_command_makes_a_bundle_of_a_run_of_ngrams(run: Path, tmp_path: Path
     assert part is not None
     assert part.parity.largest_logit_difference < 1e-4
     assert part.parity.texts == 140
-
-
-def test_only_a_bundle_with_words_is_of_the_format_that_older_programs_refuse(
-    run: Path, run_of_words: Path, tmp_path: Path
-) -> None:
-    order = BundleOrder("alone", ("int8",), probes=write_probes(tmp_path / "probes.json"))
-    of_characters, _ = read_manifest(write_bundle(run, tmp_path / "characters", order))
-    of_words, _ = read_manifest(write_bundle(run_of_words, tmp_path / "words", order))
-    assert (of_characters.format_version, of_words.format_version) == (2, 3)
-    content = json.loads((tmp_path / "words" / "manifest.json").read_text(encoding="utf-8"))
-    (tmp_path / "words" / "manifest.json").write_text(json.dumps(content | {"format_version": 2}), encoding="utf-8")
-    with pytest.raises(BundleError, match="format version 2 knows no ngrams of words"):
-        read_manifest(tmp_path / "words")

@@ -14,6 +14,8 @@ from moderation.detector import ContentScore
 from moderation.detector.pooling import POOLING_RULES
 from tests.unit.export.counted_words import WordsDetector, words_cutter
 
+pytestmark = pytest.mark.slow
+
 _TOKENS = 20
 
 

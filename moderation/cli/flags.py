@@ -164,14 +164,16 @@ def erase(
     database: Database = None,
     config: Config = None,
 ) -> None:
-    """Erase what is kept of an account's writing and whereabouts: texts, address and device hashes, feature vectors.
+    """Erase an account's evidence: texts, address and device hashes, feature vectors, and its dead letters.
 
-    Flags with their scores and reasons, and people's decisions, stay: they show what was judged and why.
+    Evidence of its posts until now is not stored again. Flags with their scores and reasons, and people's decisions,
+    stay: they show what was judged and why. docs/privacy.md lists what remains outside the database, and how long.
 
     Example:  moderation flags erase --account a17 --config sidecar.toml
 
     Exit codes: 0 done, also when nothing was kept; 1 not confirmed; 2 wrong arguments; 4 the database does not answer.
     """
+    from connectors.reviewdb.places import STATE
     from connectors.reviewdb.retention import erase_account
     from moderation.settings import load_settings
     from moderation.text.terminal import visible
@@ -181,10 +183,12 @@ def erase(
     with _reviews(database, config) as engine:
         if not yes:
             typer.confirm(
-                f"Erase texts, hashes and feature vectors of {whose}? They cannot be brought back.", abort=True
+                f"Erase texts, hashes, feature vectors and dead letters of {whose}? They cannot be restored.",
+                abort=True,
             )
-        count = erase_account(engine, platform_id, account)
-    typer.echo(f"erased the evidence of {count} assessments of {whose}")
+        erased = erase_account(engine, platform_id, account)
+    typer.echo(f"erased the evidence of {erased.assessments} assessments and {erased.letters} dead letters of {whose}")
+    typer.echo(f"{STATE.name}: {STATE.holds} remain for {STATE.kept}")
 
 
 def parse_since(text: str) -> datetime:

@@ -47,6 +47,10 @@ def connection_config(settings: KafkaSettings) -> dict[str, Any]:
         "bootstrap_timeout_ms": TIMEOUT_MS,
     }
     if settings.ssl_cafile is not None:
+        if not settings.ssl_cafile.is_file():
+            raise SettingsError(
+                f"kafka.ssl_cafile {settings.ssl_cafile} is not a file; name a file of certificates (PEM)"
+            )
         config["ssl_cafile"] = str(settings.ssl_cafile)
     if settings.sasl_mechanism is not None:
         password = settings.sasl_password

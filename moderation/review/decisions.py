@@ -73,8 +73,8 @@ def require_allowed(proposed: ProposedDecision, history: Sequence[PastDecision])
     """Raise DecisionRefused unless the rules let this person decide.
 
     An undecided flag is open to every role but appeals: there is nothing to appeal yet. A reviewer may correct
-    their own last decision; another's takes a senior. What was decided on appeal only the role appeals decides again. An
-    appeal needs a person who has not decided about the flag before; names are compared as `compared_name` returns them.
+    their own last decision; another's takes a senior. Only the role appeals decides again what was decided on appeal.
+    An appeal needs a person who has not decided about the flag before; `compared_name` returns what is compared.
     """
     if not history:
         if proposed.role == "appeals":

@@ -46,31 +46,6 @@ def free_port() -> Iterator[int]:
         yield probe.getsockname()[1]
 
 
-def test_an_unknown_file_is_named(tmp_path: Path) -> None:
-    assert "none.jsonl cannot be read" in sentence(moderation("score", "none.jsonl", cwd=tmp_path), 2)
-
-
-def test_a_folder_instead_of_a_file_is_named(tmp_path: Path) -> None:
-    assert "cannot be read" in sentence(moderation("score", tmp_path, cwd=tmp_path), 2)
-
-
-def test_a_wrong_toml_key_is_named(tmp_path: Path) -> None:
-    (tmp_path / "s.toml").write_text("[kafka]\ntopik = 'x'\n")
-    said = sentence(moderation("run", "--config", "s.toml", cwd=tmp_path, **KEY), 2)
-    assert "kafka.topik is no setting" in said
-
-
-def test_a_run_without_an_address_key_says_how_to_make_one(tmp_path: Path) -> None:
-    assert "secrets.token_hex" in sentence(moderation("run", cwd=tmp_path), 2)
-
-
-def test_a_database_without_tables_says_which_command_makes_them(tmp_path: Path) -> None:
-    (tmp_path / "in.jsonl").write_text(json.dumps(POST) + "\n")
-    done = moderation("run", "--input", "in.jsonl", cwd=tmp_path, **KEY)
-    assert "moderation db upgrade" in sentence(done, done.returncode)
-    assert done.returncode != 0
-
-
 def test_no_database_is_a_connection_lost(tmp_path: Path, free_port: int) -> None:
     (tmp_path / "in.jsonl").write_text(json.dumps(POST) + "\n")
     url = f"postgresql://nobody@127.0.0.1:{free_port}/none"

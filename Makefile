@@ -66,7 +66,7 @@ bench: $(VENV)/test ## The detector against PyTorch
 	@$(BIN)/python -m tests.bench.detector $(BENCH)
 
 BUNDLES = moderation/bundles
-ENCODER = --steps 2400 --batch-texts 48 --attacked-share 0.2 --hard-negative-share 0.3 --hard-negative-from 1200 --bf16 --threads 1
+ENCODER = --steps 1800 --batch-texts 48 --attacked-share 0.2 --hard-negative-share 0.3 --hard-negative-from 1200 --bf16 --threads 1
 RUN ?= bundles-run
 bundles: $(VENV)/test ## The shipped bundles from the text data in DATA
 	@test -n "$(DATA)" || { echo "DATA is not set: make bundles DATA=DIR, the directory with the text data"; exit 2; }

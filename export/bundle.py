@@ -63,7 +63,7 @@ class BundleOrder:
     ngrams: Path | None = None
     """The training run of n-grams that read beside the encoder."""
     ngrams_share: float = 0.5
-    """How much of the say is theirs, above 0 and below 1."""
+    """Their weight, above 0 and below 1."""
     texts_are: str = "texts that the exporter was given"
     training: Path | None = None
     notice: Path | None = None
@@ -223,7 +223,7 @@ def _training(path: Path | None) -> dict[str, Any]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise InputError(f"{path} is no JSON file that tells the training data ({error}).") from error
+        raise InputError(f"{path} is no JSON file that describes the training data ({error}).") from error
     if not isinstance(content, dict):
-        raise InputError(f"{path} must be a JSON object that tells the training data and recipe.")
+        raise InputError(f"{path} must be a JSON object that describes the training data and recipe.")
     return content

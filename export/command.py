@@ -42,7 +42,7 @@ def export(
         Path | None, typer.Option(help="Training run of n-grams to read beside the encoder; needs --texts.")
     ] = None,
     ngrams_share: Annotated[
-        float, typer.Option(min=0.01, max=0.99, help="How much of the say is the n-grams'; the rest is the encoder's.")
+        float, typer.Option(min=0.01, max=0.99, help="Weight of the n-grams; the rest is the encoder's.")
     ] = 0.5,
     training: Annotated[Path | None, typer.Option(help="JSON object: training data, recipe.")] = None,
     notice: Annotated[Path | None, typer.Option(help="NOTICE file that goes into the bundle.")] = None,

@@ -1,4 +1,4 @@
-"""From how many tokens on the detector tells anything: its AUROC on the beginnings of texts."""
+"""The least length of a text that is scored: the AUROC on the beginnings of texts."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def beginnings(cutter: Cutter, text: str, lengths: Sequence[int]) -> dict[int, s
 def length_curve(detector: Detector, cutter: Cutter, texts: Sequence[LabelledText]) -> tuple[LengthPoint, ...]:
     """Return the AUROC within sources of *texts* cut to each of `LENGTHS`, with its 95 % interval.
 
-    A text counts at the lengths that it reaches, so that a point tells of texts of just that length. *detector* must
+    A text counts at the lengths that it reaches, so that a point is the AUROC of texts of that length. *detector* must
     abstain from none of them.
     """
     cut = [beginnings(cutter, entry.text, LENGTHS) for entry in texts]

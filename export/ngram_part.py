@@ -65,7 +65,7 @@ def character_probes(path: Path, part: NgramFile, runner: NgramRunner) -> tuple[
 
 
 def prove_on_texts(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> None:
-    """Raise InputError unless the n-grams tell the held-out texts of machines from people's better than a coin."""
+    """Raise InputError unless the n-grams have an AUROC above 0.5 on the held-out texts."""
     if len(set(labels.tolist())) == 2 and not auroc(logits[labels == 0], logits[labels == 1]) > 0.5:
         raise InputError(
             "On the texts of --texts these n-grams point the wrong way or nowhere (AUROC at most 0.5): check the "
@@ -81,7 +81,7 @@ def ngram_logits(runner: NgramRunner, pieces: Sequence[str]) -> NDArray[np.float
 def weights_beside(
     encoder: NDArray[np.float64], ngrams: NDArray[np.float64], labels: NDArray[np.int64], share: float
 ) -> tuple[float, float]:
-    """Return the weights of encoder and n-grams that give the n-grams *share* of the say, at the encoder's scale.
+    """Return the weights of encoder and n-grams that give the n-grams the weight *share*, at the encoder's scale.
 
     Each is divided by its standard deviation over the texts, both labels counting alike, and the weighted mean of the
     two is brought to the standard deviation of the encoder. Nothing is fitted to the labels: a regression would follow

@@ -1,4 +1,4 @@
-"""Who says what in the demo: people's own texts, and machines that learned from texts nobody in the demo posts."""
+"""The texts of the demo: human texts, and those of a generator fitted on human texts that are not posted."""
 
 from __future__ import annotations
 

@@ -81,7 +81,7 @@ def _prepare(console: Console, accounts: int, seed: int, out: Path, cache: Path 
     with console.status("Fetching people's texts (vaderSentiment 3.3.2 from PyPI, once)"):
         people = people_texts(cache or default_cache())
     console.print(f"Texts of people, written by 2014: {sum(map(len, people.values()))} ({', '.join(people)})")
-    with console.status("Fitting an n-gram generator on texts that nobody in the demo posts"):
+    with console.status("Fitting an n-gram generator on texts that are not posted"):
         pool = cast(people, seed)
     config = SimulationConfig(
         seed=seed,

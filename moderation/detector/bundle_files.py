@@ -1,4 +1,4 @@
-"""What bundles of every kind share: a manifest with a version and a kind, and files that are known by their hashes."""
+"""Reading a bundle: a manifest with a version and a kind, and files with their hashes."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Manifest = TypeVar("_Manifest", bound=BaseModel)
 
 @dataclass(frozen=True)
 class BundleKind:
-    """A kind of bundle: how its manifest tells it, the newest format that is read, and the words of its errors."""
+    """A kind of bundle: the value of `kind` in its manifest, the format that is read, and the terms of its errors."""
 
     kind: str | None
     """What the manifest's ``kind`` says; detector bundles, the oldest, have none."""
@@ -41,7 +41,7 @@ class ManifestContent:
 
 
 def manifest_values(bundle: Path) -> dict[str, Any]:
-    """Return what the manifest in *bundle* holds, whoever wrote it; nothing where there is none that can be read."""
+    """Return the content of the manifest in *bundle*, unchecked; empty where there is none that can be read."""
     try:
         values = json.loads((bundle / MANIFEST_FILE).read_bytes())
     except (OSError, ValueError, RecursionError):

@@ -33,7 +33,7 @@ def sigmoid(log_odds: float) -> float:
 def band_for(calibration: Calibration, n_tokens: int, language: str | None = None) -> Band:
     """Return the band of this length and language, else of this length and any language, else of all lengths.
 
-    *language* is a BCP 47 tag, of which the primary subtag counts; None where nobody declared one.
+    *language* is a BCP 47 tag, of which the primary subtag counts; None where none is declared.
     """
     spoken = primary_subtag(language)
     covering = [band for band in calibration.bands if band.covers(n_tokens) and band.language in (None, spoken)]

@@ -70,9 +70,9 @@ class Detector(Protocol):
     def score(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
         """Return one score per text, in order.
 
-        *languages* stand beside the texts: BCP 47 tags as their authors or platforms declare them, None where nobody
-        did. They decide between calibrations; logits do not depend on them.
+        *languages* stand beside the texts: BCP 47 tags as their authors or platforms declare them, None where none
+        is declared. They decide between calibrations; logits do not depend on them.
         """
 
     def describe(self) -> str:
-        """Say in words which bundle runs, at which precision and where."""
+        """Return which bundle runs, at which precision and where."""

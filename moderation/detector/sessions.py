@@ -111,7 +111,7 @@ def cuda_runner(model: Path, pad: int, longest: int, deadline_s: float | None = 
     """
     if _CUDA not in onnxruntime.get_available_providers() or not _NVIDIA_DRIVER.exists():
         return None
-    # No loader finds the CUDA libraries of packages from PyPI: onnxruntime fetches them when asked, and says on
+    # No loader finds the CUDA libraries of packages from PyPI: onnxruntime fetches them when asked, and prints on
     # standard output, where scores may go, which it did not find.
     with redirect_stdout(io.StringIO()):
         onnxruntime.preload_dlls()
@@ -132,7 +132,7 @@ def cuda_runner(model: Path, pad: int, longest: int, deadline_s: float | None = 
             longest=longest,
             deadline_s=deadline_s,
         )
-        # A device without memory left, or one that misses a library, tells only when it computes.
+        # A device without memory left, or one that lacks a library, raises only when it computes.
         runner.warm_up([*(tokens for tokens in _WARM_UP_TOKENS if tokens < longest), longest])
     except (
         Exception

@@ -24,7 +24,7 @@ BINS_PER_OCTAVE = 4
 def typing_features(post: Post) -> dict[str, float]:
     """Typing features of one post; empty where nothing was sent or typed, or the input method has no rhythm.
 
-    A text that was pasted whole was written elsewhere, in a notebook or a translator, and nobody saw how.
+    A text that was pasted whole was written elsewhere, in a notebook or a translator, so its typing is unknown.
     """
     typing = post.typing
     if typing is None or typing.input_method in WITHOUT_RHYTHM or (typing.pasted_chars or 0) >= max(1, len(post.text)):
@@ -41,7 +41,7 @@ def _aggregates(typing: Typing, length: int) -> dict[str, float]:
         found["typing_pastes"] = float(typing.pastes)
     typed = length - pasted
     seconds = (typing.duration_ms or 0) / 1000
-    # How much was typed is known only where a client that tells of pastes tells how much they brought.
+    # How much was typed is known only where a client that reports pastes also reports their length.
     uncounted_paste = bool(typing.pastes) and typing.pasted_chars is None
     if typed > 0 and seconds > 0 and not uncounted_paste:
         found["typing_chars_per_s"] = typed / seconds

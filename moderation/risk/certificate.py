@@ -64,7 +64,7 @@ class Certificate(BaseModel):
         verdict = "certified" if self.passed else "NOT certified"
         said = f"{verdict}: {seen}; with {self.confidence:.0%} confidence the rate is at most {self.bound:.2e}"
         note = (
-            " This is a simulated certificate: it says nothing about a real platform's accounts."
+            " This is a simulated certificate: it does not hold for a real platform's accounts."
             if self.simulated
             else ""
         )

@@ -12,7 +12,7 @@ _CAMOUFLAGE = "".join(
     (
         "\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f",
         "\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f\ufeff\uffa0\ufff0-\ufffb",
-        "\U0001d173-\U0001d17a\U000e0000-\U000e0fff",
+        "\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff",
     )
 )
 _INVISIBLE = re.compile(f"[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f{_CAMOUFLAGE}]+")

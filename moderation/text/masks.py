@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 
 _FENCED = re.compile(r"```.*?```", re.DOTALL)
-# A backtick after a letter is somebody's apostrophe, one beside a blank inside is a quotation mark.
+# A backtick after a letter is an apostrophe, one beside a blank inside is a quotation mark.
 _INLINE = re.compile(r"(?<![\w`])`(?!\s)([^`]{1,200})(?<!\s)`(?!`)")
 _EMPTY = re.compile(r"(?<!`)`\s{1,9}`(?!`)")
+_WHOLE = re.compile(r"^\s*`([^`]*)`\s*$")
 _SHORT_CODE = 4
 _PARAGRAPHS = re.compile(r"(\n[^\S\n]*\n\s*)")
 _SIGNS_OF_CODE = frozenset(r"{}[]()<>=;|\$_*/+&^%#~")
@@ -45,7 +46,7 @@ def without_code(text: str) -> str:
     """Return *text* without fenced blocks and without inline code of four characters and more.
 
     An opening fence that is never closed, and a backtick without a partner within 200 characters, are plain
-    characters. Where all else has less than half the letters of the code, the code stays.
+    characters. Where all else has less than half the letters of the code, the code stays without its signs.
     """
     if "`" not in text:
         return text
@@ -53,7 +54,9 @@ def without_code(text: str) -> str:
         lambda code: code[0] if len(code[1]) < _SHORT_CODE else " ", _FENCED.sub(" ", _EMPTY.sub(" ", text))
     )
     letters = _letters(rest)
-    return rest if _has_its_own(letters, _letters(text) - letters) else text
+    if _has_its_own(letters, _letters(text) - letters):
+        return rest
+    return _WHOLE.sub(r"\1", _INLINE.sub(r"\1", text.replace("```", " ")))
 
 
 def without_paragraphs_of_code(text: str) -> str:

@@ -22,10 +22,13 @@ from moderation.text.markup import (
 )
 from moderation.text.masks import without_code, without_paragraphs_of_code, without_quotes
 from moderation.text.overrides import as_displayed
+from moderation.text.styled import unstyled, without_overlays
 from moderation.text.tampering import Tampering
 
 _SURROGATES = re.compile("[\ud800-\udfff]")
 _LONG_RUN = re.compile(r"([^a-zA-Z0-9\s])\1{3,}")
+_UNDERSCORES = re.compile(r"(?<=[\w.,;:!?)'\"])_+(?=[\w('\"])")
+_LEAST_UNDERSCORES = 5
 _NO_ASCII_LETTER = bytes(code for code in range(256) if not chr(code).isalpha() or code > 127)
 # Each round takes something away; no text is known that needs a third.
 _MOST_ROUNDS = 4
@@ -62,7 +65,8 @@ def normalised(text: str) -> Normalised:
         return Normalised(_masked(seen.text), Tampering(n_letters, invisible=seen.invisible))
     seen = swept(as_displayed(_BRAILLE_BLANK.sub(" ", _SURROGATES.sub("\ufffd", text))))
     dressed = dressed_letters(seen.text)
-    clean, marks = _composed(seen.text)
+    clean, marks = _composed(unstyled(seen.text))
+    clean = without_overlays(clean)
     final, confusables = folded(_masked(clean))
     for _ in range(_MOST_ROUNDS):
         # A mark changes hands when the letter before it is masked or replaced; so marks are counted and composed again.
@@ -107,11 +111,18 @@ def _masked(text: str) -> str:
 
 def _masked_once(text: str) -> str:
     text = without_tags(without_entities(_LONG_RUN.sub(_three, text)))
-    text = without_paragraphs_of_code(without_quotes(without_addresses(text)))
+    text = without_paragraphs_of_code(without_quotes(without_addresses(_with_blanks(text))))
     text = " ".join(without_line_marks(text).split())
     text = without_emphasis(" ".join(without_code(text).split()))
     text = " ".join(without_pictures(without_hashtags(text)).split())
     return with_plain_punctuation(text)
+
+
+def _with_blanks(text: str) -> str:
+    """Return *text* with blanks for underscores where these separate its words."""
+    if text.count("_") < max(_LEAST_UNDERSCORES, len(text.split()) - 1):
+        return text
+    return _UNDERSCORES.sub(" ", text)
 
 
 def _three(run: re.Match[str]) -> str:

@@ -17,7 +17,7 @@ def as_displayed(text: str) -> str:
     """Return *text* with each run under a right-to-left override (U+202E) in the order in which it is shown.
 
     Runs with letters that are written from right to left anyway stay as they are; so do the override and what ends it,
-    for whoever counts them. Source: Unicode Standard Annex 9, rules X4 and L2 to L4. Takes linear time. Raises nothing.
+    for counting. Source: Unicode Standard Annex 9, rules X4 and L2 to L4. Takes linear time. Raises nothing.
     """
     return _OVERRIDDEN.sub(_shown, text)
 

@@ -17,8 +17,8 @@ _WITH_CJK = frozenset({"HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA", "IDEOGRAPHIC
 def script(character: str) -> str:
     """Return the first word of the character's Unicode name, which is the script for letters and their signs.
 
-    Unlike the property Script, it tells a Hebrew point or an Arabic vowel sign from a mark of no script, which is
-    COMBINING. Empty for what has no name, and for modifier letters, which are written in every script.
+    Unlike the property Script, it distinguishes a Hebrew point or an Arabic vowel sign from a mark of no script, which
+    is COMBINING. Empty for what has no name, and for modifier letters, which are written in every script.
     """
     name = unicodedata.name(character, "").partition(" ")[0]
     return "" if name == "MODIFIER" else name

@@ -40,7 +40,7 @@ class Tampering:
         return self.altered / max(self.letters, 1)
 
     def in_words(self) -> str:
-        """Return a sentence that tells a reviewer what was found; empty for an untouched text."""
+        """Return a sentence for reviewers about what was found; empty for an untouched text."""
         found = [f"{count} {what}" for count, what in zip(self._counts(), _IN_WORDS, strict=True) if count]
         return f"Hidden in the text: {', '.join(found)}." if found else ""
 

@@ -15,7 +15,7 @@ class Attack:
     """A named change of a text, with the share of its units that it changes.
 
     *rate* counts among the units that the change can touch at all: letters with a look-alike, words with a
-    synonym, the articles. Links and mentions are not among them: whoever posts them needs them to work. Of the
+    synonym, the articles. Links and mentions are not among them: they must keep working. Of the
     units there are, ``round(rate * units)`` are changed, and never fewer than one. A change of the whole text
     has the unit "text" and the rate 1.0. *what* is one plain sentence for a report.
     """

@@ -13,5 +13,5 @@ Slots = Mapping[str, Sequence[object]]
 
 
 def filled(template: str, slots: Slots, rng: random.Random) -> str:
-    """Return *template* with each «name» replaced by one of ``slots[name]``, drawn anew at each place."""
+    """Return *template* with each «name» replaced by one of ``slots[name]``, drawn independently at each place."""
     return _SLOT.sub(lambda slot: str(rng.choice(slots[slot[1]])), template)

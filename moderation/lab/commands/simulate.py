@@ -28,7 +28,7 @@ def simulate_command(
     """Write a simulated platform's posts, follows, deletions and labels in event-time order.
 
     People of many kinds, look-alikes (campus, carrier NAT, dictation, templates, schedulers, a fan cluster) and
-    campaigns of three strengths. Nothing in the events tells which is which; --labels FILE does.
+    campaigns of three strengths. The events do not show which is which; --labels FILE writes it.
 
     Example:  moderation simulate --texts texts.jsonl --accounts 500 -o events.jsonl --labels truth.jsonl
 

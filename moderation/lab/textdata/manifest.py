@@ -24,7 +24,7 @@ class Source(_Entry):
     register_name: str = Field("unknown", alias="register")
     """The kind of writing, such as tweet or news. Training balances labels within a register."""
     groups: Literal["clusters", "tasks", "imitators"] = "clusters"
-    """What a row's group is: texts that stay together; a task, which says nothing of the author; an account, some of
+    """What a row's group is: texts that stay together; a task, which does not identify the author; an account, some of
     which imitate others."""
     groups_of: str | None = None
     """Another source, whose groups the groups of this one belong to."""

@@ -53,9 +53,10 @@ GENUINE = {
     "a struck-out word": "that is n\u0336o\u0336t\u0336 right",
 }
 
-WITHOUT_EMOJI = {
+UNDECORATED = {
     GENUINE["emoji"]: "",
     GENUINE["a flag spelled with tags"]: "!",
     GENUINE["emoji repeated"]: "soooooo good",
+    GENUINE["a struck-out word"]: "that is not right",
 }
-"""What normalisation leaves of the texts with emoji."""
+"""What normalisation leaves of the texts with emoji and strike-through."""

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from moderation.text import Normalised, Tampering, normalised
-from tests.unit.text.genuine import GENUINE, WITHOUT_EMOJI
+from tests.unit.text.genuine import GENUINE, UNDECORATED
 
 CLEAN = "We should copy the whole page once more because people always ask about prices"
 CYRILLIC = str.maketrans("aceopxyABCEHKMOPTX", "асеорхуАВСЕНКМОРТХ")
@@ -23,7 +23,7 @@ CIRCLED = {code: 0x24D0 + code - 97 for code in range(97, 123)}
 @pytest.mark.parametrize("text", GENUINE.values(), ids=GENUINE.keys())
 def test_genuine_writing_is_neither_changed_nor_suspected(text: str) -> None:
     seen = normalised(text)
-    assert seen.text == WITHOUT_EMOJI.get(text, text)
+    assert seen.text == UNDECORATED.get(text, text)
     assert seen.tampering.altered == 0
 
 

@@ -123,8 +123,8 @@ def _description(name: str, known: Mapping[str, Candidate]) -> str:
     parts = parts_of(name)
     if len(parts) == 1:
         return known[name].description
-    told = [f"{part} (which counts {times} times)" if times > 1 else part for part, times in Counter(parts).items()]
-    return f"mean of the scores of {' and '.join(told)}, each in standard deviations of its training scores"
+    named = [f"{part} (which counts {times} times)" if times > 1 else part for part, times in Counter(parts).items()]
+    return f"mean of the scores of {' and '.join(named)}, each in standard deviations of its training scores"
 
 
 def _with_rates(means: dict[str, Any], entries: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def figures_within(cell: Cell) -> dict[str, Any]:
 def mean_figures(folds: Sequence[Sequence[Cell]], names: Sequence[str], reference: str = REFERENCE) -> dict[str, Any]:
     """Return each candidate's mean AUROC over *folds*, and how far it is from *reference*'s, with 95 % intervals.
 
-    A fold counts once, however many sources it tests. In a resample the groups of each source are drawn anew, once for
+    A fold counts once, however many sources it tests. In a resample the groups of each source are drawn again, once for
     all candidates and for all folds that test the source, which share people's texts (a paired bootstrap of clusters,
     Efron & Tibshirani 1993, §8). A source of few groups makes the interval a rough one.
     """

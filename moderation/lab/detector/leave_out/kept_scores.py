@@ -14,7 +14,7 @@ from moderation.lab.detector.leave_out.candidates import Candidate
 from moderation.lab.detector.leave_out.folds import Fold
 from moderation.lab.textdata.slices import sample_per_stratum
 
-# Of each source and label trained on, this many texts tell the scale of a candidate's scores.
+# Texts of each source and label trained on from which the scale of a candidate's scores is estimated.
 _SCALE_TEXTS_PER_STRATUM = 150
 
 

@@ -27,8 +27,8 @@ from moderation.text import normalise
 _LOG = "log.jsonl"
 
 Figures = dict[str, dict[str, Any]]
-Told = Callable[[str], object]
-"""Told in words what is being done."""
+Report = Callable[[str], object]
+"""Called with a description of each step."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ def train_ngrams(
     data_dir: Path,
     out: Path,
     plan: NgramPlan,
-    tell: Told,
+    report: Report,
     data_manifest: Path | None = None,
 ) -> Figures:
     """Fit on part A of *data_dir* into ``out/ngrams.npz`` and return the figures within each source held out.
@@ -59,14 +59,14 @@ def train_ngrams(
     The rows are those that the encoder is trained on. *data_manifest* names other data than the package does. Raises
     InputError for data that cannot be used.
     """
-    tell("reading and cutting the data")
+    report("reading and cutting the data")
     rows = load_training_rows(data_dir, data_manifest, all_rows=plan.all_rows)
     held_out = validation_sample(rows, plan.validation_per_stratum)
-    return train_ngrams_on([row for row in rows if not in_validation(row)], held_out, out, plan, tell)
+    return train_ngrams_on([row for row in rows if not in_validation(row)], held_out, out, plan, report)
 
 
 def train_ngrams_on(
-    rows: Sequence[TextRow], held_out: Sequence[TextRow], out: Path, plan: NgramPlan, tell: Told
+    rows: Sequence[TextRow], held_out: Sequence[TextRow], out: Path, plan: NgramPlan, report: Report
 ) -> Figures:
     """Fit on *rows* into ``out/ngrams.npz``; the figures on *held_out* go to ``out/log.jsonl`` and choose nothing.
 
@@ -74,14 +74,14 @@ def train_ngrams_on(
     """
     if {row.label for row in rows} != {0, 1}:
         raise InputError("The n-grams need texts of people and of machines to be fitted on; use data with both labels.")
-    tell(f"normalising and cropping {len(rows)} texts")
+    report(f"normalising and cropping {len(rows)} texts")
     crops = [crop for row in rows for crop in whole_and_crop(row, plan.seed)]
-    tell(f"choosing the n-grams of {plan.unit}")
+    report(f"choosing the n-grams of {plan.unit}")
     # Every second one is a text's beginning: a text counts once for how common an n-gram is.
     vocabulary = commonest_ngrams([crop.text for crop in crops[::2]], plan.unit, plan.most_ngrams, plan.least_texts)
     if not len(vocabulary.keys):
         raise InputError(f"No n-gram stands in {plan.least_texts} texts: there are too few texts to fit on.")
-    tell(f"fitting {len(vocabulary.keys)} n-grams on {len(crops)} texts and crops")
+    report(f"fitting {len(vocabulary.keys)} n-grams on {len(crops)} texts and crops")
     fitted = fit_regression(crops, vocabulary.counts(crop.text for crop in crops))
     figures = within_source(held_out, _logits_of(fitted, vocabulary, [row.text for row in held_out]))
     save_ngrams(

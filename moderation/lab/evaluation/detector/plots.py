@@ -12,7 +12,7 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from moderation.lab.evaluation.detector.svg import ALARM, FAINT, INK, MARKERS, SERIES, drawn, printable
 
 _PERCENT = FuncFormatter(lambda value, _: f"{100 * value:g} %")
-# Strong enough to tell the shades apart, faint enough for the page's ink to be read on it, light or dark.
+# Strong enough to distinguish the shades, faint enough for the page's ink to be read on it, light or dark.
 _STRONGEST_SHADE = 0.7
 
 
@@ -47,8 +47,8 @@ def length_plot(by_length: Mapping[str, Any]) -> str:
         axes.set_xlim(-0.5, len(bins) - 0.5)
         axes.legend(loc="lower right")
 
-    told = "; ".join(f"{row['words']} words {_told(row['balanced_accuracy'])}" for row in bins)
-    return drawn("length", f"Line chart of balanced accuracy by length: {told}.", (8, 4), draw)
+    figures = "; ".join(f"{row['words']} words {_described(row['balanced_accuracy'])}" for row in bins)
+    return drawn("length", f"Line chart of balanced accuracy by length: {figures}.", (8, 4), draw)
 
 
 def roc_plot(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> str:
@@ -101,8 +101,8 @@ def loss_plot(attacks: Sequence[Mapping[str, Any]]) -> str:
         axes.set_xlabel("points that the attack takes away")
         axes.legend(loc="lower right")
 
-    told = ", ".join(f"{row['attack']} {row[shown[0][0]]:.1f}" for row in rows[:3])
-    alt = f"Bars of the loss of {shown[0][1]} by attack in points; the greatest: {told}."
+    worst = ", ".join(f"{row['attack']} {row[shown[0][0]]:.1f}" for row in rows[:3])
+    alt = f"Bars of the loss of {shown[0][1]} by attack in points; the greatest: {worst}."
     return drawn("attacks", alt, (8, 0.36 * len(rows) + 1), draw)
 
 
@@ -125,8 +125,8 @@ def share_plot(name: str, shares: Mapping[str, Mapping[str, Any]], mark: float, 
         axes.grid(visible=False, axis="y")
         axes.set_xlabel(axis)
 
-    told = "; ".join(f"{printable(label)} {_told(value)}" for label, value, _ in rows)
-    return drawn(name, f"Dots with intervals, {axis}: {told}.", (8, 0.36 * len(rows) + 1.1), draw)
+    figures = "; ".join(f"{printable(label)} {_described(value)}" for label, value, _ in rows)
+    return drawn(name, f"Dots with intervals, {axis}: {figures}.", (8, 0.36 * len(rows) + 1.1), draw)
 
 
 def transfer_plot(transfer: Mapping[str, Any]) -> str:
@@ -163,5 +163,5 @@ def stratum_name(stratum: Mapping[str, Any]) -> str:
     return f"{stratum['source']}: {stratum['generator'] or 'unnamed'}{sampling}"
 
 
-def _told(value: float | str) -> str:
+def _described(value: float | str) -> str:
     return value if isinstance(value, str) else f"{100 * value:.1f} %"

@@ -122,7 +122,7 @@ def attacks_section(report: Mapping[str, Any]) -> str:
         for row in attacks["attacks"]
     ]
     header = ("attack", "TPR loss in points", "TPR clean", "attacked", "AUROC loss", "AUROC clean", "attacked")
-    sources = ", ".join(attacks["tpr_over_sources"]) or "no source, so no loss can be told"
+    sources = ", ".join(attacks["tpr_over_sources"]) or "no source supports a loss"
     table = table_html((*header, "texts changed", "same after normalisation", "n", "what"), rows)
     return section(
         "What an adversary gains",

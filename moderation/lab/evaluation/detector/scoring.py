@@ -15,7 +15,7 @@ Progress = Callable[[int, int], None]
 
 
 class Logits:
-    """What a detector said of the texts it was asked about."""
+    """The logits of the texts that were scored."""
 
     def __init__(self, known: dict[str, float]) -> None:
         self._known = known
@@ -25,12 +25,12 @@ class Logits:
         return np.array([self._known[text] for text in texts], dtype=np.float64)
 
     def flaggable(self, texts: Sequence[str]) -> NDArray[np.float64]:
-        """Return the logits with an abstention as minus infinity: who abstains never flags."""
+        """Return the logits with an abstention as minus infinity: a text without a score is never flagged."""
         return np.nan_to_num(self.of(texts), nan=-np.inf)
 
 
 def score_once(detector: Detector, texts: Iterable[str], progress: Progress) -> Logits:
-    """Return the logits of the distinct ones among *texts*; *progress* is told (done, all) of these."""
+    """Return the logits of the distinct ones among *texts*; *progress* is called with (done, all) of these."""
     distinct = list(dict.fromkeys(texts))
     known: dict[str, float] = {}
     for begin in range(0, len(distinct), _TEXTS_IN_A_CALL):

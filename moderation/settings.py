@@ -84,15 +84,6 @@ class KafkaSettings(_Section):
         "stop", description="records that expired unread: exit with an error message, or go on after the gap"
     )
 
-    @model_validator(mode="after")
-    def _sasl_is_complete(self) -> KafkaSettings:
-        if not self.security_protocol.startswith("SASL_"):
-            return self
-        missing = [name for name in ("sasl_mechanism", "sasl_username", "sasl_password") if not getattr(self, name)]
-        if missing:
-            raise ValueError(f"security_protocol {self.security_protocol} needs {' and '.join(missing)}")
-        return self
-
     def topics(self) -> dict[str, str]:
         """Topic by kind of event, those that are set."""
         named = {"post": self.posts, "follow": self.follows, "deletion": self.deletions, "label": self.labels}

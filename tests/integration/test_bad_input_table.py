@@ -143,7 +143,13 @@ ROWS = [
     setting("KAFKA__BOOTSTRAP_SERVERS", "http://127.0.0.1:9092", "got 'http://127.0.0.1:9092'", "run"),
     setting("KAFKA__BOOTSTRAP_SERVERS", "127.0.0.1:1,", "must be host:port of each broker", "run"),
     setting("KAFKA__BOOTSTRAP_SERVERS", f"u:{SECRET}@broker:9092", "got an entry with '@'", "run"),
-    setting("KAFKA__SECURITY_PROTOCOL", "SASL_SSL", "needs sasl_mechanism and sasl_username and sasl_password", "run"),
+    Bad(
+        "username and password missing",
+        "run",
+        "kafka.security_protocol SASL_SSL needs kafka.sasl_mechanism and kafka.sasl_username and kafka.sasl_password",
+        env={"MODERATION_KAFKA__SECURITY_PROTOCOL": "SASL_SSL", "MODERATION_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"},
+        shell=True,
+    ),
     Bad("short address key", "run", "address_key is 5 bytes", env={"MODERATION_ADDRESS_KEY": "short"}, shell=True),
     Bad(
         "certificates missing",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -189,6 +190,8 @@ def erase(
     whose = f"the account {visible(account)} on the platform {visible(platform_id)}"
     with _reviews(database, config) as engine:
         if not yes:
+            if sys.stdin is None:
+                raise SettingsError("standard input is closed; confirm with --yes")
             typer.confirm(
                 f"Erase texts, hashes, feature vectors and dead letters of {whose}? They cannot be restored.",
                 abort=True,

@@ -105,6 +105,7 @@ ROWS = [
     Bad("full disk as standard output", "score day.jsonl --content-only > /dev/full", FULL, shell=True),
     Bad("full disk, settings", "settings --markdown > /dev/full", FULL, shell=True),
     Bad("standard input closed", "score - <&-", "standard input is closed; name a file instead of -", shell=True),
+    Bad("no one to ask", "flags erase --account a <&-", "standard input is closed; confirm with --yes", shell=True),
     Bad("standard output closed", "score day.jsonl >&-", "standard output is closed; name a file", shell=True),
     Bad("directory as input of run", "run --input .", ". is not a file", shell=True),
     # settings files

@@ -83,7 +83,7 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     "deleted_posts": frozenset({"post_key", "platform_id", "post_id", "account_id", "deleted_at", "recorded_at"}),
     "erased_accounts": frozenset({"key", "erased_at"}),
     "accounts_in_review": frozenset({"key", "platform_id", "account_id", "opened_at"}),
-    # The ground is a reviewer's own words; docs/guides/operating.md asks reviewers to quote no texts there.
+    # The ground is a reviewer's own words; docs/guides/operating.md asks reviewers not to quote texts there.
     "decisions": frozenset(
         {"id", "flag_id", "version", "who", "role", "decided_at", "verdict", "ground", "supersedes"}
     ),

@@ -85,6 +85,7 @@ Duration = Annotated[Annotated[float, Field(ge=0, le=10**10, allow_inf_nan=False
 Address = Annotated[Annotated[str, BeforeValidator(_address)] | None, LENIENT]
 NetworkKind = Literal["residential", "mobile", "hosting", "vpn", "campus", "unknown"]
 InputMethod = Literal["keyboard", "mobile", "ime", "dictation", "assistive", "api"]
+LabelVerdict = Literal["confirmed", "not_a_violation", "uncertain"]
 IntervalClass = Literal["letter", "space", "punctuation", "delete", "other"]
 Interval = Annotated[float, Field(ge=0, le=10**8, allow_inf_nan=False)]
 
@@ -223,7 +224,7 @@ class Label(_Event):
 
     post_id: Id | None = None
     account_id: Id | None = None
-    verdict: Literal["confirmed", "not_a_violation", "uncertain"]
+    verdict: LabelVerdict
     at: Time
     source: Annotated[str, StringConstraints(min_length=1, max_length=MAX_LENGTH)]
 

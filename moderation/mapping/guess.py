@@ -23,6 +23,7 @@ from moderation.values.times import read_time
 MAX_DEPTH = 6
 MAX_PATHS = 2_000
 _IDENTIFIER = re.compile(r"[A-Za-z_]\w*\Z", re.ASCII)
+_HTML = re.compile(r"</?(?:p|br|a|div|span|blockquote|ul|pre)\b[^<>]*>", re.IGNORECASE)
 _KIND_NAMES = ("type", "event", "kind", "op", "t", "action", "operation", "collection", "subtype")
 _OWNER = r"(author|user|account|owner|actor|member|poster|creator)"
 
@@ -75,6 +76,13 @@ class Guess:
     expression: str
     share: float
     example: str
+    html: bool = False
+    """Whether most of the values are HTML."""
+
+    def as_value(self) -> str:
+        """Return the right-hand side of the line."""
+        path = json.dumps(self.expression)
+        return f'{{ path = {path}, text_format = "html" }}' if self.html else path
 
 
 def records_of(lines: Iterable[bytes], limit: int) -> list[dict[str, Any]]:
@@ -136,7 +144,7 @@ def as_toml(guesses: list[Guess], kinds: dict[str, list[str]]) -> str:
     lines += ["", "[mapping.post]"]
     for guess in guesses:
         key = guess.name if "." not in guess.name else json.dumps(guess.name)
-        lines.append(f"{key} = {json.dumps(guess.expression)}  # {guess.share:.0%}, such as {guess.example}")
+        lines.append(f"{key} = {guess.as_value()}  # {guess.share:.0%}, such as {guess.example}")
     for name in ("post_id", "text"):
         if all(guess.name != name for guess in guesses):
             lines.append(f'# {name} = "…"  # required; nothing looks like it')
@@ -158,7 +166,8 @@ def _best(name: str, patterns: tuple[str, ...], paths: list[_Path], records: int
         score = share + distinct - 0.15 * rank - 0.05 * path.depth
         if name == "text":
             score += min(1.0, sum(map(len, good)) / len(good) / 100)
-        scored.append((score, Guess(name, path.expression, share, shown(name, good[0]))))
+        html = name == "text" and 2 * sum(bool(_HTML.search(text)) for text in good) > len(good)
+        scored.append((score, Guess(name, path.expression, share, shown(name, good[0]), html)))
     return max(scored, key=lambda pair: pair[0])[1] if scored else None
 
 

@@ -110,7 +110,7 @@ def evaluate(
         Path | None, typer.Option(help="HTML page to write with plots of the figures (beside --out).")
     ] = None,
     texts: Annotated[int, typer.Option(min=1, help="Texts of each source and label at most.")] = 600,
-    changed_texts: Annotated[int, typer.Option(min=1, help="Texts of a source that are attacked or changed.")] = 60,
+    changed_texts: Annotated[int, typer.Option(min=1, help="Texts of a source that are attacked or changed.")] = 20,
     seed: Annotated[int, typer.Option(help="Chooses these texts and their changes.")] = 0,
 ) -> None:
     """Evaluate a bundle on the dev files: groups of people first, then machine texts, sources, length and attacks.

@@ -8,8 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from moderation.effects import Verdict
-from moderation.events import Account, Client, Deletion, Event, EventKey, Follow, Label, Post
+from moderation.events import Account, Client, Deletion, Event, EventKey, Follow, Label, LabelVerdict, Post
 from moderation.lab.simulation.account_plan import AccountPlan
 from moderation.lab.simulation.addresses import AddressBook
 from moderation.lab.simulation.campaign_accounts import campaign_accounts
@@ -91,7 +90,7 @@ class Platform:
 
     def _reviewed(self, rng: np.random.Generator, plan: AccountPlan, post_id: str, when: datetime) -> Label:
         """A reviewer's verdict, right in four of five cases and undecided in the others."""
-        verdict: Verdict = "not_a_violation" if plan.truth.genuine else "confirmed"
+        verdict: LabelVerdict = "not_a_violation" if plan.truth.genuine else "confirmed"
         if rng.random() > 0.8:
             verdict = "uncertain"
         return Label.model_construct(post_id=post_id, account_id=None, verdict=verdict, at=when, source="reviewers")

@@ -137,6 +137,12 @@ def test_events_guess_quotes_keys_that_are_no_identifiers() -> None:
     assert found == {"post_id": '"post.id"', "text": '"full text"'}
 
 
+def test_events_guess_of_html_texts_proposes_their_format() -> None:
+    records = [{"id": n, "content": f"<p>A walk in the park, number {n}</p>"} for n in range(3)]
+    mapping = tomllib.loads(as_toml(guess_fields(records), {}))
+    assert mapping["mapping"]["post"]["text"] == {"path": "content", "text_format": "html"}
+
+
 def test_events_guess_without_records_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text("post_id,text\n1,hello\n")
     done = CliRunner().invoke(app, ["guess", str(tmp_path / "empty.csv")])

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
+import importlib.util
 import re
+import textwrap
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -24,6 +27,18 @@ def test_the_list_of_places_with_evidence_is_in_the_privacy_page() -> None:
 
 
 README = ROOT / "README.md"
+MADE_BY_THE_READER = {
+    "connectors/reviewdb/migrations/versions/r0099_assigned.py",
+    "connectors/sqlite_table.py",
+    "docs/events/example-forum.jsonl",
+    "docs/events/example-forum.toml",
+    "docs/events/example-forum.expected.jsonl",
+    "moderation/review/assignments.py",
+    "tests/contract/test_assignments.py",
+    "tests/unit/connectors/test_sqlite_table.py",
+    "tests/unit/features/test_listed_ratio.py",
+}
+"""Files that the how-to guides create."""
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +70,7 @@ def test_every_command_on_a_page_exists_with_its_options(page: Path, command: An
 
 @pytest.mark.parametrize("page", PAGES, ids=describe)
 def test_every_make_target_on_a_page_exists(page: Path) -> None:
-    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
     for words in commands(page, "make"):
         named = [word for word in words if "=" not in word]
         assert set(named) <= targets, f"`make {' '.join(words)}`"
@@ -63,7 +78,8 @@ def test_every_make_target_on_a_page_exists(page: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=describe)
 def test_every_link_to_a_file_or_a_heading_leads_somewhere(page: Path) -> None:
-    links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", page.read_text(encoding="utf-8"))
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    links = re.findall(r"\]\((?!https?://)([^)#]*)(?:#([^)]*))?\)", text)
     missing = [link for link, _ in links if not (page.parent / link).exists()]
     assert not missing
     headed = [(page.parent / link if link else page, anchor) for link, anchor in links if anchor]
@@ -120,6 +136,45 @@ def errors() -> list[type[ModerationError]]:
     for error in found:
         found += [sub for sub in error.__subclasses__() if sub.__module__.startswith("moderation.errors")]
     return found
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.parent.name != "cards"], ids=describe)
+def test_every_path_on_a_page_exists(page: Path) -> None:
+    named = re.findall(
+        r"`((?:moderation|connectors|export|tests|docs|deploy|requirements)/[\w./-]+)`",
+        page.read_text(encoding="utf-8"),
+    )
+    missing = [path for path in named if path not in MADE_BY_THE_READER and not (ROOT / path).exists()]
+    assert not missing
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "how-to").glob("*.md")), ids=describe)
+def test_imports_in_the_python_of_a_how_to_page_exist(page: Path) -> None:
+    trees = [ast.parse(textwrap.dedent(example)) for example in blocks(page, "python")]
+    found = [node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module]
+    for node in found:
+        if f"{str(node.module).replace('.', '/')}.py" not in MADE_BY_THE_READER:
+            module = importlib.import_module(str(node.module))
+            for name in node.names:
+                submodule = f"{node.module}.{name.name}"
+                assert hasattr(module, name.name) or importlib.util.find_spec(submodule), submodule
+
+
+def test_the_glossary_has_at_most_40_terms() -> None:
+    page = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    terms = re.findall(r"^\| (\w[^|]*) \|", page, re.MULTILINE)[1:]
+    assert 20 < len(terms) <= 40
+    assert terms == sorted(terms)
+
+
+@pytest.mark.parametrize("page", ["docs/python-api.md", "docs/how-to/add-a-detector.md"])
+def test_python_of_a_page_runs_from_top_to_bottom(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    scope: dict[str, object] = {}
+    for example in blocks(ROOT / page, "python"):
+        exec(compile(example, page, "exec"), scope)
+    assert scope["short"].abstained == "short"  # type: ignore[attr-defined]
+    printed = capsys.readouterr().out
+    assert page != "docs/python-api.md" or "skipped by a rule" in printed
 
 
 def test_the_readmes_lines_of_python_run() -> None:

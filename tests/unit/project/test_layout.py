@@ -50,6 +50,8 @@ def test_every_module_of_the_core_is_in_the_import_contracts() -> None:
         if (path.suffix == ".py" and not path.stem.startswith("__")) or (path / "__init__.py").exists()
     }
     assert core == there - {"moderation.app", "moderation.cli", "moderation.demo", "moderation.review"}
+    behind_the_command_line = set(contracts[-1]["source_modules"])
+    assert behind_the_command_line >= there - {"moderation.cli"}
 
 
 @pytest.mark.parametrize(

@@ -40,7 +40,7 @@ class EvaluationPlan:
 
     texts_per_stratum: int = 600
     """Texts of each source and label at most."""
-    changed_texts: int = 60
+    changed_texts: int = 20
     """Texts of a source at most that are attacked, and as many that are changed as honest writers do."""
     seed: int = 0
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from moderation.detector import shipped_detector
+from moderation.detector.shipped import SHIPPED
 
 KEY = {"MODERATION_ADDRESS_KEY": "k" * 64}
 POST = {"post_id": "p1", "text": "We walked home.", "account_id": "a1", "created_at": "2026-01-05T10:00:00Z"}
@@ -63,7 +63,7 @@ def test_no_broker_is_a_connection_lost(tmp_path: Path, free_port: int) -> None:
 def test_a_missing_bundle_and_a_changed_one_are_refused(tmp_path: Path) -> None:
     (tmp_path / "missing.toml").write_text("detector = 'nowhere'\n")
     assert "nowhere" in sentence(moderation("score", "-", "--config", "missing.toml", cwd=tmp_path), 3)
-    changed = shutil.copytree(shipped_detector(), tmp_path / "changed")
+    changed = shutil.copytree(SHIPPED, tmp_path / "changed")
     tokenizer = changed / "tokenizer.json"
     tokenizer.write_bytes(tokenizer.read_bytes() + b" ")
     (tmp_path / "changed.toml").write_text("detector = 'changed'\n")
@@ -117,7 +117,7 @@ def test_a_platforms_own_type_is_read_with_a_kind(tmp_path: Path) -> None:
     assert "--kind takes one of" in sentence(moderation("score", "-", "--kind", "pots", cwd=tmp_path), 2)
 
 
-MAPPING = 'detector = "fast"\n[mapping.post]\npost_id = "id"\ntext = "body"\naccount_id = "by"\n'
+MAPPING = '[mapping.post]\npost_id = "id"\ntext = "body"\naccount_id = "by"\n'
 
 
 def test_score_text_epoch_in_a_mapping_is_judged(tmp_path: Path) -> None:
@@ -140,7 +140,7 @@ def test_score_without_a_usable_time_in_any_post_exits_with_8_and_the_reason(tmp
 
 
 def test_run_rewritten_file_is_refused_and_a_grown_one_is_read_on(tmp_path: Path) -> None:
-    env = {"MODERATION_DATABASE_URL": "sqlite:///m.sqlite", "MODERATION_DETECTOR": "fast", **KEY}
+    env = {"MODERATION_DATABASE_URL": "sqlite:///m.sqlite", **KEY}
     assert moderation("db", "upgrade", cwd=tmp_path, **env).returncode == 0
     day = tmp_path / "day.jsonl"
 

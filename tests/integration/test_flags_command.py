@@ -69,7 +69,7 @@ def test_filters_find_what_they_name() -> None:
     assert listed() == [HOSTILE, "p2", "p1"]
     assert listed("--min-risk", "0.95") == ["p2", "p1"]
     assert listed("--family", "network") == ["p2"]
-    assert listed("--family", "net") == listed("--family", "%") == []
+    assert listed("--family", "account") == []
     assert listed("--account", "a2") == listed("--deleted") == ["p2"]
     assert listed("--not-deleted", "--limit", "1") == [HOSTILE]
     assert listed("--after", "2") == ["p1"]
@@ -88,7 +88,7 @@ def test_a_flag_is_shown_with_all_that_led_to_it() -> None:
         "flagged above 0.9",
         "typed 41.5 characters a second",
         "hello",
-        "logit of the trained detector +2.50",
+        "logit +2.50",
         "label on the account: confirmed from moderators",
         "version 0",
         "kept until",
@@ -161,10 +161,8 @@ def test_of_two_people_who_decide_at_once_one_is_refused(database: ReviewStore) 
     [
         ["list"],
         ["show", "3"],
-        ["show", "3", "--words"],
         ["list", "--json"],
         ["show", "3", "--json"],
-        ["show", "3", "--words", "--json"],
     ],
 )
 @pytest.mark.parametrize("columns", [60, 200])
@@ -173,8 +171,6 @@ def test_hostile_text_cannot_act_on_the_terminal(command: list[str], columns: in
     output = run(flags.app, *command, columns=columns).output
     acting = {sign for sign in output if unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}}
     assert acting <= {"\n"}
-    if "--words" in command:
-        assert ('"tokens": [' if "--json" in command else "least expected") in output
     if columns == 200 and command == ["show", "3"]:
         assert "\\u{1b}[31mred" in output
         assert "[bold]markup[/bold]" in output

@@ -43,7 +43,7 @@ def test_a_section_is_named_by_its_words_not_by_places_in_another_text(
     page = _page(_detail(*_TWO), capsys, monkeypatch)
     assert _POST in page, "the post stands there as it was written"
     first, second = (line.strip() for line in page.splitlines() if "logit" in line)
-    assert first == "section 1 of 2, “http The ferry left early and nobody noticed.”: logit +2.50"
+    assert first == "section 1 of 2, “The ferry left early and nobody noticed.”: logit +2.50"
     assert second.startswith("section 2 of 2, “My neighbour sang during the s…” to “…we went home before breakfast.”:")
     assert "as the detector read it" in page
 

@@ -25,7 +25,12 @@ OnMapped = Callable[[Kind, Mapped, "list[str]"], None]
 
 
 class BadRecord(Exception):
-    """A record that no retry can make readable; it becomes a dead letter. `stage` is where it failed."""
+    """A record that no retry can make readable; it becomes a dead letter.
+
+    `stage` is where it failed, `account_id` whose record it is, None where that could not be read.
+    """
+
+    account_id: str | None = None
 
     def __init__(self, stage: Literal["record", "decode", "time"], reason: str) -> None:
         super().__init__(reason)

@@ -85,7 +85,7 @@ def test_graphs_that_no_post_can_ask_for_are_not_computed(monkeypatch: pytest.Mo
     may_go_on = threading.Event()
 
     def slowly(epoch: int, edges: list[tuple[str, str]]) -> ClosedGraph:
-        may_go_on.wait(10)
+        may_go_on.wait(120)
         computed.append(epoch)
         return compute_figures(epoch, edges)
 
@@ -124,7 +124,7 @@ def test_whoever_waits_for_a_slow_refresh_says_so(waiter: str, monkeypatch: pyte
     may_go_on = threading.Event()
 
     def slowly(epoch: int, edges: list[tuple[str, str]]) -> ClosedGraph:
-        assert may_go_on.wait(10)
+        assert may_go_on.wait(120)
         return compute_figures(epoch, edges)
 
     def on_wait() -> None:

@@ -47,7 +47,16 @@ def connection_config(settings: KafkaSettings) -> dict[str, Any]:
         "bootstrap_timeout_ms": TIMEOUT_MS,
     }
     if settings.ssl_cafile is not None:
+        if not settings.ssl_cafile.is_file():
+            raise SettingsError(
+                f"kafka.ssl_cafile {settings.ssl_cafile} is not a file; name a file of certificates (PEM)"
+            )
         config["ssl_cafile"] = str(settings.ssl_cafile)
+    if settings.security_protocol.startswith("SASL_"):
+        needed = ("sasl_mechanism", "sasl_username", "sasl_password")
+        missing = [f"kafka.{name}" for name in needed if not getattr(settings, name)]
+        if missing:
+            raise SettingsError(f"kafka.security_protocol {settings.security_protocol} needs {' and '.join(missing)}")
     if settings.sasl_mechanism is not None:
         password = settings.sasl_password
         config |= {

@@ -38,7 +38,11 @@ def file_or_standard_input(path: str) -> AbstractContextManager[BinaryIO]:
 
     Raises InputError.
     """
-    return nullcontext(sys.stdin.buffer) if path == "-" else open_file(path)
+    if path != "-":
+        return open_file(path)
+    if sys.stdin is None:
+        raise InputError("standard input is closed; name a file instead of -")
+    return nullcontext(sys.stdin.buffer)
 
 
 def numbered_records(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:

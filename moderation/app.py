@@ -211,7 +211,7 @@ def _connectors(
     if input_file is not None:
         from connectors.deadletters import FileRelay
 
-        rejects = rejects or input_file.with_suffix(".rejects.jsonl")
+        rejects = rejects or input_file.parent / f"{input_file.stem}.rejects.jsonl"
         check_apart(input_file, rejects)
         lines = _file_source(settings, store, input_file)
         return lines, FileRelay(store, rejects, partitions=lines.partitions()), {}

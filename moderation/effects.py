@@ -37,12 +37,22 @@ class Origin:
 
 
 @dataclass(frozen=True)
+class AccountRef:
+    """An account: its id counts within its platform."""
+
+    platform_id: str
+    account_id: str
+
+
+@dataclass(frozen=True)
 class DeadLetter:
     """A record that can never be processed, with the reason; relayed to `<topic>-dlt` through the outbox."""
 
     origin: Origin
     stage: Literal["record", "decode", "time", "text"]
     reason: str
+    account: AccountRef | None = field(default=None, compare=False)
+    """Whose record it is, where that could be read; erasing the account erases the letter."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +134,10 @@ class Evidence:
 
 @dataclass(frozen=True)
 class FlagRaised:
-    """A request for a person's judgement. Identity: (platform_id, post_id, content_hash); the first one wins."""
+    """A request for a person's judgement; the first one wins.
+
+    Identity: (platform_id, account_id, post_id, content_hash).
+    """
 
     assessment: Assessment
     evidence: Evidence
@@ -132,7 +145,7 @@ class FlagRaised:
 
 @dataclass(frozen=True)
 class AuditSample:
-    """A post drawn for audit by a keyed hash of its id, with its inclusion probability and stratum."""
+    """A post drawn for audit by a keyed hash of its account and id, with its inclusion probability and stratum."""
 
     assessment: Assessment
     evidence: Evidence

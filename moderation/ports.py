@@ -47,8 +47,10 @@ class Store(Protocol):
     def begin(self, claim: Claim, positions: Mapping[Partition, int]) -> None:
         """Set the position of partitions that have none; one that has a position keeps it. Raises FencedError."""
 
-    def commit(self, claim: Claim, effects: Effects) -> None:
+    def commit(self, claim: Claim, effects: Effects) -> Mapping[str, int]:
         """Write everything in one transaction, moving each position by compare-and-set on its epoch.
+
+        Return counters of what was found out only there, such as deletions without an account that match several posts.
 
         Applying the same effects twice changes nothing. Raises FencedError when an epoch is no longer ours (and
         nothing was written), ConnectionLost when the database does not answer.
@@ -73,7 +75,7 @@ class Store(Protocol):
         """Let refused letters from these pairs of cluster and topic wait again; return how many."""
 
     def expire(self) -> int:
-        """Delete evidence whose time has come; how many rows went."""
+        """Delete evidence and records of dead letters whose time has come; return how many rows that were."""
 
     def flag_counts(self) -> dict[str, int]:
         """Rows by table, for `moderation check` and the end of a run."""

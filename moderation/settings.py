@@ -7,7 +7,7 @@ import re
 import tomllib
 from datetime import tzinfo
 from pathlib import Path
-from typing import Annotated, Any, Literal, cast
+from typing import Any, Literal, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
@@ -29,9 +29,19 @@ from moderation.events import mappable_fields
 from moderation.mapping import KINDS, FieldMapping, FieldPath, Kind
 from moderation.mapping.expressions import compile_expression
 from moderation.state import GRAPH_EPOCH_S
+from moderation.values.setting_types import (
+    GROUP_TIMEOUT_MS,
+    YEAR_S,
+    Name,
+    OptionalTopic,
+    Seconds,
+    Servers,
+    Share,
+    Topic,
+    Whole,
+)
 
 PREFIX = "MODERATION_"
-Positive = Annotated[float, Field(gt=0)]
 Fields = dict[str, FieldPath]
 
 
@@ -42,20 +52,22 @@ class _Section(BaseModel):
 class KafkaSettings(_Section):
     """Where the events come from."""
 
-    bootstrap_servers: str = Field("", description="host:port of one or more brokers, joined by commas")
-    group_id: str = Field("moderation", description="consumer group; its offsets only show lag, the ledger decides")
-    posts: str = Field("posts", description="topic of posts")
-    follows: str = Field("", description="topic of follow events; empty: none")
-    deletions: str = Field("", description="topic of deletion events; empty: none")
-    labels: str = Field("", description="topic of label events; empty: none")
+    bootstrap_servers: Servers = Field("", description="host:port of one or more brokers, joined by commas")
+    group_id: Name = Field("moderation", description="consumer group; its offsets only show lag, the ledger decides")
+    posts: Topic = Field("posts", description="topic of posts")
+    follows: OptionalTopic = Field("", description="topic of follow events; empty: none")
+    deletions: OptionalTopic = Field("", description="topic of deletion events; empty: none")
+    labels: OptionalTopic = Field("", description="topic of label events; empty: none")
     isolation_level: Literal["read_committed", "read_uncommitted"] = Field(
         "read_committed",
         description="records of transactions: committed ones only, or also those of open and aborted transactions",
     )
-    max_idle_ms: int = Field(500, ge=0, description="how long an empty partition holds up the event-time order")
-    session_timeout_ms: int = Field(45_000, ge=1000, description="the group forgets a silent consumer after this")
-    max_poll_records: int = Field(2_000, ge=1, description="records taken from the client at a time")
-    buffer_records: int = Field(10_000, ge=1, description="records held per partition while others catch up")
+    max_idle_ms: Whole = Field(500, ge=0, description="how long an empty partition holds up the event-time order")
+    session_timeout_ms: int = Field(
+        45_000, ge=1000, le=GROUP_TIMEOUT_MS, description="the group forgets a silent consumer after this"
+    )
+    max_poll_records: Whole = Field(2_000, ge=1, description="records taken from the client at a time")
+    buffer_records: Whole = Field(10_000, ge=1, description="records held per partition while others catch up")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="protocol of the connection to the brokers"
     )
@@ -81,29 +93,32 @@ class KafkaSettings(_Section):
 class BatchSettings(_Section):
     """How much is done at a time."""
 
-    max_records: int = Field(256, ge=1, description="records judged and committed together, if so many are there")
-    max_bytes: int = Field(131_072, ge=1, description="and no more bytes than this, so that long texts hold up nothing")
+    max_records: Whole = Field(256, ge=1, description="records judged and committed together, if so many are there")
+    max_bytes: Whole = Field(
+        131_072, ge=1, description="and no more bytes than this, so that long texts hold up nothing"
+    )
 
 
 class StateSettings(_Section):
     """What is remembered between posts."""
 
     snapshot: Path | None = Field(None, description="file for the state's snapshot; none: rebuild from the log")
-    snapshot_every_s: Positive = Field(60.0, description="seconds between snapshots")
+    snapshot_every_s: Seconds = Field(60.0, description="seconds between snapshots")
     graph_epoch_s: int = Field(
         GRAPH_EPOCH_S,
         ge=1,
+        le=YEAR_S,
         description="event-time length of an epoch of the follow graph, in seconds; the risk model that ships was "
         "trained with the default, another length needs a model of its own",
     )
-    lateness_s: Positive = Field(300.0, description="offline: how far back in time a line may step")
+    lateness_s: Seconds = Field(300.0, description="offline: how far back in time a line may step")
 
 
 class AuditSettings(_Section):
     """The random sample by which error rates are measured in operation."""
 
-    rate: float = Field(0.001, ge=0, le=1, description="probability that an unflagged post is kept for audit")
-    flagged_rate: float = Field(0.1, ge=0, le=1, description="probability that a flagged post is kept for audit")
+    rate: Share = Field(0.001, description="probability that an unflagged post is kept for audit")
+    flagged_rate: Share = Field(0.1, description="probability that a flagged post is kept for audit")
 
 
 class MappingSettings(_Section):
@@ -179,8 +194,8 @@ class Settings(BaseSettings):
         env_prefix=PREFIX, env_nested_delimiter="__", frozen=True, extra="forbid", env_ignore_empty=True
     )
 
-    platform_id: str = Field("platform", min_length=1, description="scope of every id, so that platforms never mix")
-    pipeline: str = Field("moderation", min_length=1, description="name of this job in the ledger")
+    platform_id: Name = Field("platform", description="scope of every id, so that platforms never mix")
+    pipeline: Name = Field("moderation", description="name of this job in the ledger")
     database_url: SecretStr = Field(
         SecretStr("sqlite:///moderation.sqlite"), description="review database (sqlite:///… or postgresql://…)"
     )
@@ -202,16 +217,18 @@ class Settings(BaseSettings):
     )
     previous_address_key_file: Path | None = Field(None, description="file that holds the secret before instead")
     previous_address_key_id: str | None = Field(None, description="name of the secret before")
-    max_text_bytes: int = Field(65_536, ge=64, description="text beyond this is scored in part and marked truncated")
-    detector_threads: int | None = Field(None, ge=1, description="processor cores for the detector; none: all")
-    detector_deadline_s: Positive = Field(
+    max_text_bytes: Whole = Field(65_536, ge=64, description="text beyond this is scored in part and marked truncated")
+    detector_threads: int | None = Field(
+        None, ge=1, le=1_024, description="processor cores for the detector; none: all"
+    )
+    detector_deadline_s: Seconds = Field(
         240.0,
         description="a batch that takes longer to score is split; a single post that does ends the process. At most "
         "0.8 of watchdog_s is used",
     )
     evidence_days: int = Field(90, ge=1, le=36_500, description="texts and address hashes are kept this long")
-    lease_ttl_s: Positive = Field(20.0, description="a dead sidecar's place is free after this many seconds")
-    watchdog_s: Positive = Field(300.0, description="no progress for this long ends the process")
+    lease_ttl_s: Seconds = Field(20.0, description="a dead sidecar's place is free after this many seconds")
+    watchdog_s: Seconds = Field(300.0, description="no progress for this long ends the process")
     log_format: Literal["json", "text"] = Field("json", description="form of the log lines on standard error")
     kafka: KafkaSettings = KafkaSettings()
     batch: BatchSettings = BatchSettings()
@@ -305,8 +322,9 @@ def _read_toml(file: Path) -> dict[str, Any]:
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
         raise SettingsError(f"the settings file {file} cannot be read: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(f"the settings file {file} is not valid TOML: {error}") from None
+    except (ValueError, RecursionError) as error:  # not only TOMLDecodeError: also bytes and numbers without end
+        reason = "too deeply nested" if isinstance(error, RecursionError) else error
+        raise SettingsError(f"the settings file {file} is not valid TOML: {reason}") from None
 
 
 def _refuse_unknown_variables() -> None:

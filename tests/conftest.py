@@ -7,12 +7,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from kafka import KafkaAdminClient
 from kafka.errors import UnknownTopicOrPartitionError
 
 from tests.services.broker import KafkaBroker
 from tests.services.postgresql import PostgresServer
 from tests.services.redis import RedisServer
+
+# Property tests also run on loaded machines with two cores, where slow generation is not a fault.
+settings.register_profile("shared-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("shared-machine")
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from moderation.errors import ConnectionLost, InputError, SettingsError
@@ -37,6 +38,13 @@ _SQLITE_TRANSIENT = frozenset(
     }
 )
 _SQLITE_UNUSABLE = frozenset({sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_READONLY})
+_SHOWN_OPTIONS = frozenset(
+    {"application_name", "channel_binding", "client_encoding", "connect_timeout", "dbname", "gssencmode", "host"}
+    | {"hostaddr", "keepalives", "load_balance_hosts", "port", "requirepeer", "sslcert", "sslkey", "sslmode"}
+    | {"sslrootcert", "target_session_attrs", "tcp_user_timeout", "uri", "user"}
+)
+"""Options of a database URL whose values are shown in messages; all others can be secrets."""
+_HIDDEN = "***"
 _POSTGRESQL_PERMANENT = ("54", "0A", "42", "22", "23")
 """SQLSTATE classes that a second try cannot help, although psycopg calls some of them operational."""
 _NO_PRIVILEGE = "42501"
@@ -54,11 +62,24 @@ def parse_url(text: str) -> URL:
         ) from None
     if url.drivername in ("postgresql", "postgres"):
         url = url.set(drivername="postgresql+psycopg")
+    _refuse_unusable(url)
+    return url
+
+
+def _refuse_unusable(url: URL) -> None:
+    """No message shows a value that can be a secret or a part of one."""
     if url.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
         raise SettingsError(
             f"the database {url.drivername} is not supported; use sqlite:///… or postgresql+psycopg://…"
         )
-    return url
+    if url.get_backend_name() == "sqlite" and url.query and "uri" not in url.query:
+        raise SettingsError(
+            f"the SQLite URL has the options {', '.join(sorted(url.query))}, which have no effect; leave them out"
+        )
+    if url.get_backend_name() == "postgresql" and "@" in f"{url.host}{url.database}":
+        raise SettingsError(
+            "the database URL has more than one '@'; write '@' in a username or password as %40, '/' as %2F, ':' as %3A"
+        )
 
 
 def open_engine(text: str) -> Engine:
@@ -130,7 +151,7 @@ def at_edge(engine: Engine) -> Iterator[None]:
 
 def _meaning(engine: Engine, error: DBAPIError) -> ConnectionLost | InputError | SettingsError | None:
     cause = error.orig
-    detail = _first_line(cause)
+    detail = _without_secrets(engine.url, _first_line(cause))
     if isinstance(cause, sqlite3.Error):
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         if code in _SQLITE_TRANSIENT:
@@ -154,6 +175,8 @@ def _meaning(engine: Engine, error: DBAPIError) -> ConnectionLost | InputError |
             f"the database {describe(engine)} takes no writes now ({detail}); after a failover this is the standby: "
             "name the primary, such as by several hosts and target_session_attrs=read-write in the URL"
         )
+    if isinstance(error, ProgrammingError) and not state:
+        return SettingsError(f"the database URL cannot be used: {detail} (MODERATION_DATABASE_URL)")
     transient = error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
     if not transient or state.startswith(_POSTGRESQL_PERMANENT):
         return None
@@ -168,5 +191,19 @@ def _first_line(error: BaseException | None) -> str:
 
 
 def describe(engine: Engine) -> str:
-    """The URL without its password."""
-    return engine.url.difference_update_query(["password"]).render_as_string(hide_password=True)
+    """Return the URL for a message, with every value hidden that can be a secret."""
+    url = engine.url
+    hidden = {name: _HIDDEN for name in url.query if name not in _SHOWN_OPTIONS}
+    shown = url.update_query_dict(hidden).render_as_string(hide_password=True)
+    return shown.replace(quote(_HIDDEN), _HIDDEN)
+
+
+def _without_secrets(url: URL, text: str) -> str:
+    """Return a message of the driver without the values that `describe` hides."""
+    secrets = [url.password] if url.password else []
+    for name, value in url.query.items():
+        if name not in _SHOWN_OPTIONS:
+            secrets += [value] if isinstance(value, str) else value
+    for secret in filter(None, secrets):
+        text = text.replace(secret, _HIDDEN)
+    return text

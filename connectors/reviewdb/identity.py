@@ -23,9 +23,14 @@ def digest(*parts: str | int) -> str:
     return state.hexdigest()
 
 
-def post_key(platform_id: str, post_id: str) -> str:
-    """Identity of a post, whatever its text."""
-    return digest("post", platform_id, post_id)
+def post_key(platform_id: str, account_id: str | None, post_id: str) -> str:
+    """Identity of a post, whatever its text. A post id names a post only within its account."""
+    return digest("post", platform_id, *_parts(account_id), post_id)
+
+
+def post_id_key(platform_id: str, post_id: str) -> str:
+    """Identity of a post id on a platform, which posts of several accounts can share."""
+    return digest("post id", platform_id, post_id)
 
 
 def account_key(platform_id: str, account_id: str) -> str:
@@ -33,9 +38,9 @@ def account_key(platform_id: str, account_id: str) -> str:
     return digest("account", platform_id, account_id)
 
 
-def flag_key(platform_id: str, post_id: str, content_hash: str) -> str:
+def flag_key(platform_id: str, account_id: str | None, post_id: str, content_hash: str) -> str:
     """Identity of a flag: one post with one text."""
-    return digest("flag", platform_id, post_id, content_hash)
+    return digest("flag", platform_id, *_parts(account_id), post_id, content_hash)
 
 
 def assessment_key(assessment: Assessment) -> str:
@@ -43,6 +48,7 @@ def assessment_key(assessment: Assessment) -> str:
     return digest(
         "assessment",
         assessment.platform_id,
+        *_parts(assessment.account_id),
         assessment.post_id,
         assessment.content_hash,
         assessment.features_version,
@@ -60,3 +66,8 @@ def origin_key(origin: Origin) -> str:
     """Identity of a record in a log."""
     where = origin.partition
     return digest("origin", where.cluster_id, where.topic, where.topic_id, where.partition, origin.offset)
+
+
+def _parts(account_id: str | None) -> tuple[str, ...]:
+    """The account as parts of a digest: none and an empty id differ in their number."""
+    return () if account_id is None else (account_id,)

@@ -16,6 +16,7 @@ from sqlalchemy import (
     String,
     UniqueConstraint,
     and_,
+    text,
 )
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -45,6 +46,7 @@ class AssessmentRow(Base):
     __tablename__ = "assessments"
     key: Mapped[str] = mapped_column(Digest, primary_key=True)
     flag_key: Mapped[str] = mapped_column(Digest, index=True)
+    post_id_key: Mapped[str] = mapped_column(Digest, index=True, server_default=text("''"))
     platform_id: Mapped[str] = mapped_column(KeptText)
     post_id: Mapped[str] = mapped_column(KeptText)
     content_hash: Mapped[str] = mapped_column(KeptText)
@@ -105,15 +107,26 @@ class FlagRow(Base):
 
 
 class DeletedPostRow(Base):
-    """A post that is gone, remembered so that a flag raised later is marked too."""
+    """A post that is gone, remembered so that a flag raised later is marked too.
+
+    Without an account it counts for the one account that is known to have a post with this id.
+    """
 
     __tablename__ = "deleted_posts"
     post_key: Mapped[str] = mapped_column(Digest, primary_key=True)
     platform_id: Mapped[str] = mapped_column(KeptText)
     post_id: Mapped[str] = mapped_column(KeptText)
-    account_id: Mapped[str] = mapped_column(KeptText)
+    account_id: Mapped[str | None] = mapped_column(KeptText)
     deleted_at: Mapped[datetime] = mapped_column(UtcTime)
     recorded_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class ErasedAccountRow(Base):
+    """An account whose evidence was erased: evidence of its posts up to this time is never stored again."""
+
+    __tablename__ = "erased_accounts"
+    key: Mapped[str] = mapped_column(Digest, primary_key=True)
+    erased_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
 class AccountInReviewRow(Base):
@@ -196,9 +209,10 @@ class LeaseRow(Base):
 
 
 class OutboxRecord(Base):
-    """A dead letter that waits to be relayed, was refused by its topic, or was relayed.
+    """A dead letter that waits to be relayed, was refused by its topic, was relayed, or was erased.
 
-    Once it is relayed, its bytes are dropped and its origin stays.
+    Once it is relayed, its bytes are dropped. Once it is erased, by account or by age, its reason is dropped too. Its
+    origin stays, so that it is never sent again.
     """
 
     __tablename__ = "outbox"
@@ -219,11 +233,9 @@ class OutboxRecord(Base):
     relayed_at: Mapped[datetime | None] = mapped_column(UtcTime)
     refused_at: Mapped[datetime | None] = mapped_column(UtcTime)
     refused_reason: Mapped[str | None] = mapped_column(KeptText)
+    account_key: Mapped[str | None] = mapped_column(Digest, index=True)
+    erased_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
-Index(
-    "ix_outbox_waiting",
-    OutboxRecord.id,
-    sqlite_where=and_(OutboxRecord.relayed_at.is_(None), OutboxRecord.refused_at.is_(None)),
-    postgresql_where=and_(OutboxRecord.relayed_at.is_(None), OutboxRecord.refused_at.is_(None)),
-)
+_WAITING = and_(OutboxRecord.relayed_at.is_(None), OutboxRecord.refused_at.is_(None), OutboxRecord.erased_at.is_(None))
+Index("ix_outbox_waiting", OutboxRecord.id, sqlite_where=_WAITING, postgresql_where=_WAITING)

@@ -7,18 +7,23 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, false, func, null, or_, select, true, update
 
+from connectors.reviewdb.account_search import mentions
 from connectors.reviewdb.models import OutboxRecord
-from connectors.reviewdb.rows import letter_of
+from connectors.reviewdb.rows import headers_of, letter_of
 from connectors.reviewdb.statements import table_of
 from moderation.ports import OutboxRow
 
 OUTBOX = table_of(OutboxRecord)
 DEAD_LETTER_SUFFIX = "-dlt"
+CHUNK = 1_000
+ROWS_SEARCHED = 20
+"""Rows loaded at a time when letters are searched for an account; their records can be large."""
 MAX_BYTES = 16 * 1024 * 1024
 """Records loaded at a time; one that is larger is loaded alone."""
 
-_WAITING = and_(OUTBOX.c.relayed_at.is_(None), OUTBOX.c.refused_at.is_(None))
-_REFUSED = and_(OUTBOX.c.relayed_at.is_(None), OUTBOX.c.refused_at.is_not(None))
+_KEPT = OUTBOX.c.erased_at.is_(None)
+_WAITING = and_(OUTBOX.c.relayed_at.is_(None), OUTBOX.c.refused_at.is_(None), _KEPT)
+_REFUSED = and_(OUTBOX.c.relayed_at.is_(None), OUTBOX.c.refused_at.is_not(None), _KEPT)
 _KEY, _VALUE, _HEADERS = (
     func.coalesce(func.length(OUTBOX.c[name]), 0) for name in ("record_key", "record_value", "record_headers")
 )
@@ -85,6 +90,38 @@ def unsent(connection: Connection) -> tuple[int, dict[str, int]]:
     count = connection.scalar(select(func.count()).select_from(OUTBOX).where(_WAITING))
     reasons = select(OUTBOX.c.refused_reason, func.count()).where(_REFUSED).group_by(OUTBOX.c.refused_reason)
     return count or 0, {row[0]: row[1] for row in connection.execute(reasons)}
+
+
+def erase_account(connection: Connection, key: str, account_id: str, now: datetime) -> int:
+    """Erase the letters of an account; return how many.
+
+    A letter whose account is not known is erased where its bytes contain the account's id.
+    """
+    count = _erase(connection, OUTBOX.c.account_key == key, now)
+    contains = mentions(account_id)
+    columns = (OUTBOX.c.record_key, OUTBOX.c.record_value, OUTBOX.c.record_headers, OUTBOX.c.reason)
+    query = select(OUTBOX.c.id, *columns).where(_KEPT, OUTBOX.c.account_key.is_(None)).order_by(OUTBOX.c.id)
+    found = []
+    for row in connection.execute(query.execution_options(yield_per=ROWS_SEARCHED)):
+        headers = [value for _, value in headers_of(row.record_headers)]
+        if contains([row.record_key, row.record_value, *headers, row.reason.encode("utf-8", "surrogatepass")]):
+            found.append(row.id)
+    for start in range(0, len(found), CHUNK):
+        count += _erase(connection, OUTBOX.c.id.in_(found[start : start + CHUNK]), now)
+    return count
+
+
+def expire(connection: Connection, before: datetime, now: datetime) -> tuple[int, int]:
+    """Erase the letters recorded before a time; return how many had not been relayed, and how many had."""
+    old = OUTBOX.c.recorded_at <= before
+    unsent = _erase(connection, and_(old, OUTBOX.c.relayed_at.is_(None)), now)
+    return unsent, _erase(connection, old, now)
+
+
+def _erase(connection: Connection, which: ColumnElement[bool], now: datetime) -> int:
+    """Delete what records and reasons say; where the records came from stays."""
+    emptied = {"record_key": null(), "record_value": null(), "record_headers": null(), "reason": ""}
+    return connection.execute(update(OUTBOX).where(_KEPT, which).values(**emptied, erased_at=now)).rowcount
 
 
 def _from(logs: Collection[tuple[str, str]] | None) -> ColumnElement[bool]:

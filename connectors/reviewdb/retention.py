@@ -1,59 +1,95 @@
-"""What must go again: evidence that has expired, evidence of an account, flags whose post was deleted."""
+"""What must be deleted again: evidence that has expired, and evidence of an account that was erased.
+
+All places that hold evidence are listed in `places.py`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, bindparam, delete, select, update
+from sqlalchemy import Connection, Engine, delete, select, text
 
+from connectors.reviewdb import outbox
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.identity import account_key
-from connectors.reviewdb.models import DeletedPostRow, EvidenceRow, FlagRow
-from connectors.reviewdb.statements import table_of
+from connectors.reviewdb.models import ErasedAccountRow, EvidenceRow
+from connectors.reviewdb.rows import Row
+from connectors.reviewdb.statements import chunks, database_now, insert_into, table_of
 
-CHUNK = 1_000
-DELETED, EVIDENCE, FLAGS = table_of(DeletedPostRow), table_of(EvidenceRow), table_of(FlagRow)
+ERASED, EVIDENCE = table_of(ErasedAccountRow), table_of(EvidenceRow)
+
+log = logging.getLogger(__name__)
 
 
-def mark_deleted(connection: Connection, post_keys: Iterable[str], keep: timedelta) -> None:
-    """Mark flags of deleted posts and start their clock: `keep` from the deletion, never later than it was.
+@dataclass(frozen=True)
+class Erased:
+    """How many assessments lost their evidence and how many dead letters were erased."""
 
-    Called with every post that a batch flags or deletes, so that it does not matter which of the two came first.
+    assessments: int
+    letters: int
+
+
+def erase_account(engine: Engine, platform_id: str, account_id: str) -> Erased:
+    """Delete the evidence of an account: texts, hashes, vectors and dead letters. Raises ConnectionLost.
+
+    The account is remembered as a digest with the time, so that evidence of its posts until now is not stored again.
     """
-    keys = sorted(set(post_keys))
-    if not keys:
-        return
-    found: list[tuple[str, datetime]] = []
-    for start in range(0, len(keys), CHUNK):
-        wanted = DELETED.c.post_key.in_(keys[start : start + CHUNK])
-        rows = connection.execute(select(DELETED.c.post_key, DELETED.c.deleted_at).where(wanted))
-        found.extend((row.post_key, row.deleted_at) for row in rows)
-    if not found:
-        return
-    clocks = [{"at_key": key, "deleted_at": at, "until": at + keep} for key, at in found]
-    connection.execute(
-        update(FLAGS)
-        .where(FLAGS.c.post_key == bindparam("at_key"), FLAGS.c.deleted_at.is_(None))
-        .values(deleted_at=bindparam("deleted_at"), retain_until=bindparam("until")),
-        clocks,
-    )
-    connection.execute(
-        update(EVIDENCE)
-        .where(EVIDENCE.c.post_key == bindparam("at_key"), EVIDENCE.c.expires_at > bindparam("until"))
-        .values(expires_at=bindparam("until")),
-        [{"at_key": clock["at_key"], "until": clock["until"]} for clock in clocks],
-    )
-
-
-def erase_account(engine: Engine, platform_id: str, account_id: str) -> int:
-    """Delete the evidence of an account: texts, hashes and vectors. How many rows went. Raises ConnectionLost."""
+    key = account_key(platform_id, account_id)
     with at_edge(engine), engine.begin() as connection:
-        key = account_key(platform_id, account_id)
-        return connection.execute(delete(EVIDENCE).where(EVIDENCE.c.account_key == key)).rowcount
+        _exclude_commits(connection)
+        now = database_now(connection)
+        remember = insert_into(connection, ErasedAccountRow).values(key=key, erased_at=now)
+        connection.execute(remember.on_conflict_do_update(index_elements=[ERASED.c.key], set_={"erased_at": now}))
+        assessments = connection.execute(delete(EVIDENCE).where(EVIDENCE.c.account_key == key)).rowcount
+        return Erased(assessments, outbox.erase_account(connection, key, account_id, now))
 
 
-def expire(engine: Engine, now: datetime) -> int:
-    """Delete the evidence whose time has come. How many rows went. Raises ConnectionLost."""
+def _exclude_commits(connection: Connection) -> None:
+    """Wait for commits that may have read the erased accounts before this one, and hold up others meanwhile.
+
+    SQLite has one writer at a time anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        connection.execute(text(f"LOCK TABLE {ERASED.name} IN EXCLUSIVE MODE"))
+
+
+def erasures(connection: Connection, account_keys: Iterable[str | None]) -> dict[str, datetime]:
+    """Return when accounts were erased, for those among *account_keys* that were.
+
+    The shared lock that `FOR SHARE` takes on the table keeps erasures out until this transaction ends.
+    """
+    found: dict[str, datetime] = {}
+    for keys in chunks({key for key in account_keys if key is not None}):
+        query = select(ERASED.c.key, ERASED.c.erased_at).where(ERASED.c.key.in_(keys)).with_for_update(read=True)
+        found.update((row.key, row.erased_at) for row in connection.execute(query))
+    return found
+
+
+def is_erased(account: str | None, at: datetime | None, erased: Mapping[str, datetime]) -> bool:
+    """Return whether what an account wrote at a time was erased; what has no time counts as written before."""
+    if account is None or account not in erased:
+        return False
+    return at is None or at <= erased[account]
+
+
+def without_erased_bytes(row: Row, at: datetime | None, erased: Mapping[str, datetime], now: datetime) -> Row:
+    """Return the row of a dead letter, emptied where its account was erased after the record was written."""
+    if not is_erased(row["account_key"], at, erased):
+        return {**row, "erased_at": None}
+    return {**row, "record_key": None, "record_value": None, "record_headers": None, "reason": "", "erased_at": now}
+
+
+def expire(engine: Engine, now: datetime, keep: timedelta) -> int:
+    """Delete evidence whose time has come, and the records of dead letters older than *keep*. Raises ConnectionLost.
+
+    Returns how many rows that were. A letter that was not relayed in that time is lost, which is logged.
+    """
     with at_edge(engine), engine.begin() as connection:
-        return connection.execute(delete(EVIDENCE).where(EVIDENCE.c.expires_at <= now)).rowcount
+        count = connection.execute(delete(EVIDENCE).where(EVIDENCE.c.expires_at <= now)).rowcount
+        unsent, relayed = outbox.expire(connection, now - keep, now)
+    if unsent:
+        log.warning("%d dead letters were not relayed within %d days; their records were deleted", unsent, keep.days)
+    return count + unsent + relayed

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from connectors.reviewdb.identity import account_key, assessment_key, flag_key, origin_key, post_key
+from connectors.reviewdb.identity import account_key, assessment_key, flag_key, origin_key, post_id_key, post_key
 from moderation.effects import (
     Assessment,
     AuditSample,
@@ -28,7 +28,8 @@ def assessment_row(assessment: Assessment, now: datetime) -> Row:
     """One row of `assessments`."""
     return {
         "key": assessment_key(assessment),
-        "flag_key": flag_key(assessment.platform_id, assessment.post_id, assessment.content_hash),
+        "flag_key": _flag_key(assessment),
+        "post_id_key": post_id_key(assessment.platform_id, assessment.post_id),
         "platform_id": assessment.platform_id,
         "post_id": assessment.post_id,
         "content_hash": assessment.content_hash,
@@ -58,7 +59,7 @@ def evidence_row(assessment: Assessment, evidence: Evidence, expires_at: datetim
     """One row of `evidence`."""
     return {
         "assessment_key": assessment_key(assessment),
-        "post_key": post_key(assessment.platform_id, assessment.post_id),
+        "post_key": post_key(assessment.platform_id, assessment.account_id, assessment.post_id),
         "account_key": _account_key(assessment.platform_id, assessment.account_id),
         "text": evidence.text,
         "features": list(assessment.features),
@@ -73,8 +74,8 @@ def flag_row(flag: FlagRaised, now: datetime) -> Row:
     """One row of `flags`."""
     found = flag.assessment
     return {
-        "key": flag_key(found.platform_id, found.post_id, found.content_hash),
-        "post_key": post_key(found.platform_id, found.post_id),
+        "key": _flag_key(found),
+        "post_key": post_key(found.platform_id, found.account_id, found.post_id),
         "account_key": _account_key(found.platform_id, found.account_id),
         "assessment_key": assessment_key(found),
         "platform_id": found.platform_id,
@@ -99,7 +100,7 @@ def account_rows(flags: Iterable[FlagRaised], now: datetime) -> list[Row]:
 def deletion_row(deletion: PostDeleted, now: datetime) -> Row:
     """One row of `deleted_posts`."""
     return {
-        "post_key": post_key(deletion.platform_id, deletion.post_id),
+        "post_key": post_key(deletion.platform_id, deletion.account_id, deletion.post_id),
         "platform_id": deletion.platform_id,
         "post_id": deletion.post_id,
         "account_id": deletion.account_id,
@@ -110,12 +111,13 @@ def deletion_row(deletion: PostDeleted, now: datetime) -> Row:
 
 def label_row(label: LabelGiven, now: datetime) -> Row:
     """One row of `labels`."""
+    post = None if label.post_id is None else post_key(label.platform_id, label.account_id, label.post_id)
     return {
         "event_key": label.event_key,
         "platform_id": label.platform_id,
         "post_id": label.post_id,
         "account_id": label.account_id,
-        "post_key": None if label.post_id is None else post_key(label.platform_id, label.post_id),
+        "post_key": post,
         "account_key": _account_key(label.platform_id, label.account_id),
         "verdict": label.verdict,
         "given_at": label.at,
@@ -128,7 +130,7 @@ def audit_row(sample: AuditSample, now: datetime) -> Row:
     """One row of `audit_samples`."""
     found = sample.assessment
     return {
-        "flag_key": flag_key(found.platform_id, found.post_id, found.content_hash),
+        "flag_key": _flag_key(found),
         "assessment_key": assessment_key(found),
         "probability": sample.probability,
         "stratum": sample.stratum,
@@ -153,24 +155,34 @@ def outbox_row(letter: DeadLetter, now: datetime) -> Row:
         "stage": letter.stage,
         "reason": letter.reason,
         "recorded_at": now,
+        "account_key": letter_account_key(letter),
     }
+
+
+def letter_account_key(letter: DeadLetter) -> str | None:
+    """Return the identity of the account that a letter belongs to, None where that is not known."""
+    return None if letter.account is None else account_key(letter.account.platform_id, letter.account.account_id)
 
 
 def letter_of(row: Any) -> DeadLetter:
     """The dead letter that `outbox_row` wrote, from a row of `outbox`."""
-    headers = tuple((str(name), _decoded(value)) for name, value in row.record_headers or ())
+    headers = headers_of(row.record_headers)
     partition = Partition(row.cluster_id, row.topic, row.topic_id, row.partition)
     origin = Origin(partition, row.offset, row.timestamp_ms, row.record_key, row.record_value, headers)
     return DeadLetter(origin, row.stage, row.reason)
+
+
+def headers_of(stored: list[Any] | None) -> tuple[tuple[str, bytes | None], ...]:
+    """Return the headers of a record as `outbox_row` stored them."""
+    return tuple((str(name), None if value is None else base64.b64decode(value)) for name, value in stored or ())
 
 
 def _encoded(value: bytes | None) -> str | None:
     return None if value is None else base64.b64encode(value).decode("ascii")
 
 
-def _decoded(value: str | None) -> bytes:
-    """Kafka allows null header values, which `Origin` does not name; they travel on as they came."""
-    return None if value is None else base64.b64decode(value)  # type: ignore[return-value]
+def _flag_key(assessment: Assessment) -> str:
+    return flag_key(assessment.platform_id, assessment.account_id, assessment.post_id, assessment.content_hash)
 
 
 def _account_key(platform_id: str, account_id: str | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -30,6 +30,13 @@ def insert_new(connection: Connection, model: type[DeclarativeBase], rows: Seque
     """Insert rows in bulk, leaving alone those that are already there, also within `rows`: the first one wins."""
     if rows:
         connection.execute(insert_into(connection, model).on_conflict_do_nothing(), list(rows))
+
+
+def chunks(values: Iterable[str], size: int = 1_000) -> Iterator[list[str]]:
+    """Yield the values in order, so many at a time that a statement can name them."""
+    ordered = sorted(values)
+    for start in range(0, len(ordered), size):
+        yield ordered[start : start + size]
 
 
 def database_now(connection: Connection) -> datetime:

@@ -1,4 +1,4 @@
-"""The sidecar's one door to the review database: flags, positions and dead letters in one transaction."""
+"""The sidecar's store: flags, positions and dead letters in one transaction."""
 
 from __future__ import annotations
 
@@ -8,23 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
-from connectors.reviewdb import leases, ledger, outbox, retention, rows
+from connectors.reviewdb import applying, leases, ledger, outbox, retention
 from connectors.reviewdb.engine import at_edge, open_engine
-from connectors.reviewdb.identity import post_key
-from connectors.reviewdb.models import (
-    AccountInReviewRow,
-    AssessmentRow,
-    AuditSampleRow,
-    Base,
-    DeletedPostRow,
-    EvidenceRow,
-    FlagRow,
-    LabelRow,
-    OutboxRecord,
-)
+from connectors.reviewdb.models import Base
 from connectors.reviewdb.schema import require_head
-from connectors.reviewdb.statements import insert_new
-from moderation.effects import AuditSample, Effects, FlagRaised, Partition
+from moderation.effects import Effects, Partition
 from moderation.errors import ModerationError
 from moderation.ports import Claim, OutboxRow
 
@@ -69,35 +57,18 @@ class ReviewStore:
             ledger.hold(connection, claim, list(positions))
             ledger.begin(connection, claim, positions, _now())
 
-    def commit(self, claim: Claim, effects: Effects) -> None:
-        """Write the whole batch in one transaction; raises FencedError, with nothing written, when we are replaced.
+    def commit(self, claim: Claim, effects: Effects) -> dict[str, int]:
+        """Write the whole batch in one transaction and return what was counted there.
 
-        A ConnectionLost leaves open whether the transaction arrived: commit the same effects again.
+        Raises FencedError, with nothing written, when another sidecar has taken over. A ConnectionLost leaves open
+        whether the transaction arrived: commit the same effects again.
         """
         now = _now()
         with self._writing() as connection:
             ledger.hold(connection, claim, list(effects.positions or claim.epochs))
-            self._apply(connection, effects, now)
+            counted = applying.apply(connection, effects, now, self._keep)
             ledger.advance(connection, claim, effects.positions, now)
-
-    def _apply(self, connection: Connection, effects: Effects, now: datetime) -> None:
-        kept: list[FlagRaised | AuditSample] = [*effects.flags, *effects.audit_samples]
-        expires_at = now + self._keep
-        insert_new(connection, AssessmentRow, [rows.assessment_row(item.assessment, now) for item in kept])
-        insert_new(
-            connection, EvidenceRow, [rows.evidence_row(item.assessment, item.evidence, expires_at) for item in kept]
-        )
-        insert_new(connection, FlagRow, [rows.flag_row(flag, now) for flag in effects.flags])
-        insert_new(connection, AccountInReviewRow, rows.account_rows(effects.flags, now))
-        insert_new(connection, AuditSampleRow, [rows.audit_row(sample, now) for sample in effects.audit_samples])
-        insert_new(connection, LabelRow, [rows.label_row(label, now) for label in effects.labels])
-        # A deletion without an account cannot be kept yet; the pipeline has counted it.
-        owned = [deletion for deletion in effects.deletions if deletion.account_id is not None]
-        insert_new(connection, DeletedPostRow, [rows.deletion_row(deletion, now) for deletion in owned])
-        touched = [post_key(item.assessment.platform_id, item.assessment.post_id) for item in kept]
-        touched += [post_key(deletion.platform_id, deletion.post_id) for deletion in effects.deletions]
-        retention.mark_deleted(connection, touched, self._keep)
-        insert_new(connection, OutboxRecord, [rows.outbox_row(letter, now) for letter in effects.dead_letters])
+        return counted
 
     def outbox(self, limit: int, logs: Collection[tuple[str, str]] | None = None) -> list[OutboxRow]:
         """Return the oldest rows that wait, few enough for memory.
@@ -133,9 +104,9 @@ class ReviewStore:
             return outbox.unsent(connection)
 
     def expire(self) -> int:
-        """Delete evidence whose time has come; how many rows went."""
+        """Delete evidence and records of dead letters whose time has come; return how many rows that were."""
         self._require_schema()
-        return retention.expire(self.engine, _now())
+        return retention.expire(self.engine, _now(), self._keep)
 
     def flag_counts(self) -> dict[str, int]:
         """Rows by table."""

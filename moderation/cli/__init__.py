@@ -1,15 +1,19 @@
-"""The command `moderation`: every sub-command is a file here; a user's mistake ends in one sentence."""
+"""The command `moderation`: each sub-command is a file here; an error is one line on standard error."""
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
 from moderation.errors import ModerationError
 from moderation.text.terminal import visible_lines
+
+NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 HELP = """Flags machine-written campaigns for human review, from what a post says and how it came to be.
 
@@ -49,16 +53,44 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Entry point. Ends with the error's exit code and its sentence; a defect of ours still shows its traceback."""
+    """Run the command. Exits with the error's message and exit code; a defect of ours still shows its traceback."""
+    _open_standard_streams()
     try:
-        build_app()()
+        try:
+            build_app()()
+        finally:
+            if sys.stdout is not None:
+                sys.stdout.flush()  # a full disk is noticed here at the latest
     except ModerationError as error:
-        sys.stderr.write(f"moderation: {visible_lines(str(error))}\n")
-        sys.exit(error.exit_code)
+        _fail(visible_lines(str(error)), error.exit_code)
     except KeyboardInterrupt:
-        sys.stderr.write("moderation: interrupted\n")
-        sys.exit(130)
+        _fail("interrupted", 130)
     except BrokenPipeError:
-        # The reader of a pipe has gone away, as `head` does; there is nothing to say to it.
-        sys.stderr.close()
+        _discard_output()  # the reader of a pipe has ended, as `head` does
         sys.exit(141)
+    except OSError as error:
+        if error.errno not in NO_SPACE:
+            raise
+        _discard_output()
+        _fail(f"the output cannot be written: {error.strerror}; free some space or name another file", 2)
+
+
+def _open_standard_streams() -> None:
+    """Open what was closed: otherwise a database or model would get its number, and messages would go into it."""
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
+def _fail(message: str, exit_code: int) -> NoReturn:
+    if sys.stderr is not None:
+        sys.stderr.write(f"moderation: {message}\n")
+    sys.exit(exit_code)
+
+
+def _discard_output() -> None:
+    """Let Python flush what is left of the output nowhere: at exit it would fail again."""
+    if sys.stdout is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

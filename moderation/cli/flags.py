@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -58,9 +59,11 @@ def list_command(
     status: Annotated[str | None, typer.Option(help="open, confirmed, not_a_violation or uncertain")] = None,
     account: Annotated[str | None, typer.Option(help="account id")] = None,
     post: Annotated[str | None, typer.Option(help="post id")] = None,
-    min_risk: Annotated[float | None, typer.Option(help="risk from this value on")] = None,
+    min_risk: Annotated[float | None, typer.Option(help="risk from this value on, 0 to 1")] = None,
     since: Annotated[str | None, typer.Option(help="raised from this time on: 2026-11-21 or RFC 3339")] = None,
-    family: Annotated[str | None, typer.Option(help="a family that agreed, such as typing or network")] = None,
+    family: Annotated[
+        str | None, typer.Option(help="a family that agreed: content, typing, network, graph or account")
+    ] = None,
     deleted: Annotated[
         bool | None, typer.Option("--deleted/--not-deleted", help="posts that are gone, or that are still there")
     ] = None,
@@ -75,9 +78,14 @@ def list_command(
     Exit codes: 0 done, also when nothing matches; 2 wrong arguments; 4 the database does not answer.
     """
     from moderation.review.queries import STATUSES, FlagFilter, list_flags
+    from moderation.risk.gate import FAMILIES
 
     if status is not None and status not in STATUSES:
-        raise SettingsError(f"the status {status!r} is unknown; it is one of {', '.join(STATUSES)}")
+        raise SettingsError(f"--status must be one of {', '.join(STATUSES)}, got {status!r}")
+    if family is not None and family not in FAMILIES:
+        raise SettingsError(f"--family must be one of {', '.join(FAMILIES)}, got {family!r}")
+    if min_risk is not None and not 0 <= min_risk <= 1:
+        raise SettingsError(f"--min-risk must be a number from 0 to 1, got {min_risk}")
     wanted = FlagFilter(
         status=status,
         account_id=account,
@@ -99,7 +107,7 @@ def list_command(
 
 @app.command()
 def show(
-    flag: Annotated[int, typer.Argument(max=LARGEST, help="number of the flag, from `moderation flags list`")],
+    flag: Annotated[int, typer.Argument(help="number of the flag, from `moderation flags list`")],
     database: Database = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -125,7 +133,7 @@ def show(
 
 @app.command()
 def decide(
-    flag: Annotated[int, typer.Argument(max=LARGEST, help="number of the flag")],
+    flag: Annotated[int, typer.Argument(help="number of the flag")],
     who: Annotated[str, typer.Option(help="the person who decides")],
     role: Annotated[str, typer.Option(help="reviewer, senior or appeals")],
     verdict: Annotated[str, typer.Option(help="confirmed, not_a_violation or uncertain")],
@@ -164,14 +172,16 @@ def erase(
     database: Database = None,
     config: Config = None,
 ) -> None:
-    """Erase what is kept of an account's writing and whereabouts: texts, address and device hashes, feature vectors.
+    """Erase an account's evidence: texts, address and device hashes, feature vectors, and its dead letters.
 
-    Flags with their scores and reasons, and people's decisions, stay: they show what was judged and why.
+    Evidence of its posts until now is not stored again. Flags with their scores and reasons, and people's decisions,
+    stay: they show what was judged and why. docs/privacy.md lists what remains outside the database, and how long.
 
     Example:  moderation flags erase --account a17 --config sidecar.toml
 
     Exit codes: 0 done, also when nothing was kept; 1 not confirmed; 2 wrong arguments; 4 the database does not answer.
     """
+    from connectors.reviewdb.places import STATE
     from connectors.reviewdb.retention import erase_account
     from moderation.settings import load_settings
     from moderation.text.terminal import visible
@@ -180,11 +190,15 @@ def erase(
     whose = f"the account {visible(account)} on the platform {visible(platform_id)}"
     with _reviews(database, config) as engine:
         if not yes:
+            if sys.stdin is None:
+                raise SettingsError("standard input is closed; confirm with --yes")
             typer.confirm(
-                f"Erase texts, hashes and feature vectors of {whose}? They cannot be brought back.", abort=True
+                f"Erase texts, hashes, feature vectors and dead letters of {whose}? They cannot be restored.",
+                abort=True,
             )
-        count = erase_account(engine, platform_id, account)
-    typer.echo(f"erased the evidence of {count} assessments of {whose}")
+        erased = erase_account(engine, platform_id, account)
+    typer.echo(f"erased the evidence of {erased.assessments} assessments and {erased.letters} dead letters of {whose}")
+    typer.echo(f"{STATE.name}: {STATE.holds} remain for {STATE.kept}")
 
 
 def parse_since(text: str) -> datetime:

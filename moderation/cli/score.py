@@ -178,6 +178,8 @@ def _number(value: float) -> float | None:
 def writer(stack: ExitStack, path: Path | None) -> TextIO:
     """The file at *path*, open until *stack* ends, or standard output. Raises InputError."""
     if path is None:
+        if sys.stdout is None:
+            raise InputError("standard output is closed; name a file with --output")
         return sys.stdout
     try:
         return stack.enter_context(path.open("w", encoding="utf-8"))

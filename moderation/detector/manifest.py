@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from moderation.detector.bundle_files import BundleKind, read_content, validated, verify_files
 from moderation.detector.pooling import DEFAULT_RULE, PoolingRule
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 DETECTOR = BundleKind(None, FORMAT_VERSION, "detector bundle", "`moderation export`")
 MAX_SECTION_TOKENS = 510
 MAX_SECTION_CHARACTERS = 10_000

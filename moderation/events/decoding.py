@@ -25,7 +25,12 @@ OnMapped = Callable[[Kind, Mapped, "list[str]"], None]
 
 
 class BadRecord(Exception):
-    """A record that cannot be decoded and becomes a dead letter. `stage` is the failed step."""
+    """A record that cannot be decoded and becomes a dead letter.
+
+    `stage` is the failed step, `account_id` the account of the record, None where that could not be read.
+    """
+
+    account_id: str | None = None
 
     def __init__(self, stage: Literal["record", "decode", "time"], reason: str) -> None:
         super().__init__(reason)

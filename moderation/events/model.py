@@ -260,10 +260,10 @@ class EventKey:
         if isinstance(event, Follow):
             return EventKey(at, 0, f"{event.account_id}\x00{event.target_account_id}\x00{event.action}")
         if isinstance(event, Deletion):
-            return EventKey(at, 1, event.post_id)
+            return EventKey(at, 1, f"{event.post_id}\x00{event.account_id}")
         if isinstance(event, Label):
             return EventKey(at, 2, f"{event.post_id}\x00{event.account_id}\x00{event.source}\x00{event.verdict}")
-        return EventKey(at, 3, f"{event.post_id}\x00{event.content_hash}")
+        return EventKey(at, 3, f"{event.post_id}\x00{event.account_id}\x00{event.content_hash}")
 
     def as_tuple(self) -> tuple[int, int, str]:
         """Return the key as a tuple, for sorting and comparing."""

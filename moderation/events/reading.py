@@ -9,12 +9,20 @@ from moderation.effects import Origin, Partition
 from moderation.events import BadRecord, Event, Ignored, decode
 from moderation.events.resolution import Resolution
 from moderation.events.wire import read_key
-from moderation.mapping import FieldMapping, Kind, RecordInfo
+from moderation.mapping import FieldMapping, Kind, Mapped, RecordInfo
 from moderation.values.bounds import record_time
+from moderation.values.identifiers import identifier
 
 
 def _now_ms() -> int:
     return int(time.time() * 1000)
+
+
+def _account_of(value: object) -> str | None:
+    try:
+        return identifier(value)
+    except ValueError:
+        return None
 
 
 class RecordReader:
@@ -30,6 +38,7 @@ class RecordReader:
         self.resolution = resolution or Resolution(mapping)
         self._now_ms = now_ms
         self._latest_ms: dict[Partition, int] = {}
+        self._account: object = None
 
     def read(self, origin: Origin, kind: Kind | None = None) -> Event | BadRecord | Ignored:
         """Return the event of a record, or the reason for none. *kind* is the kind of its topic, None for several.
@@ -38,6 +47,7 @@ class RecordReader:
         """
         if origin.unreadable is not None:
             return BadRecord("record", origin.unreadable)
+        self._account = None
         now_ms = self._now_ms()
         stamp_ms = record_time(origin.timestamp_ms, now_ms)
         try:
@@ -47,14 +57,21 @@ class RecordReader:
                 kind=kind,
                 mapping=self.mapping,
                 info=self._info(origin, stamp_ms),
-                on_mapped=self.resolution.note,
+                on_mapped=self._note,
             )
-        except (BadRecord, Ignored) as refused:
-            return refused
+        except Ignored as ignored:
+            return ignored
+        except BadRecord as bad:
+            bad.account_id = _account_of(self._account)
+            return bad
         if stamp_ms is None and event.at_ms is not None:
             latest = self._latest_ms.get(origin.partition, event.at_ms)
             self._latest_ms[origin.partition] = max(latest, event.at_ms)
         return event
+
+    def _note(self, kind: Kind, mapped: Mapped, invalid: list[str]) -> None:
+        self._account = mapped.values.get("account_id")
+        self.resolution.note(kind, mapped, invalid)
 
     def _info(self, origin: Origin, stamp_ms: int | None) -> RecordInfo:
         written_ms = self._latest_ms.get(origin.partition) if stamp_ms is None else stamp_ms

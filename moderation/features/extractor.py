@@ -15,7 +15,7 @@ from moderation.features.catalogue import COLUMN, FEATURES
 from moderation.features.graph import graph_features
 from moderation.features.network import Sender, network_features, observe_network
 from moderation.features.typing import typing_features
-from moderation.features.window import DAY_MS, HOUR_MS, Reading
+from moderation.features.window import DAY_MS, HOUR_MS, Reading, post_identity
 from moderation.state import PlatformState
 
 TEXT_DIGITS = 32
@@ -43,7 +43,9 @@ class FeatureExtractor:
     def seen_before(self, post: Post) -> Seen:
         """Return whether this post was observed within 24 hours, with the same text or with another."""
         at_ms = _time(post)
-        hashes = Reading(self._state, at_ms, late=False).members(f"post:{post.post_id}", DAY_MS)
+        hashes = Reading(self._state, at_ms, late=False).members(
+            f"post:{post_identity(post.account_id or '', post.post_id)}", DAY_MS
+        )
         if _text_of(post) in hashes:
             return "same"
         return "revision" if hashes else "new"
@@ -84,7 +86,7 @@ class FeatureExtractor:
         """Apply a post to the state; return its sender by key id."""
         self._state.advance(at_ms)
         windows = self._state.windows
-        windows.add(f"post:{post.post_id}", _text_of(post), at_ms)
+        windows.add(f"post:{post_identity(account_id, post.post_id)}", _text_of(post), at_ms)
         observe_account(windows, post, account_id, at_ms)
         senders = {key.key_id: Sender.of(post, key) for key in self._state.keyring.live}
         for sender in senders.values():

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from moderation.events import Post
-from moderation.features.window import DAY_MS, HOUR_MS, Reading
+from moderation.features.window import DAY_MS, HOUR_MS, Reading, post_identity
 from moderation.state import Keyring, WindowStore
 
 NEW_ACCOUNT_DAYS = 7
@@ -41,7 +41,7 @@ def observe_network(windows: WindowStore, post: Post, account_id: str, at_ms: in
     address, device = sender.address, sender.device
     if address is not None:
         windows.add(f"address:{address}", account_id, at_ms)
-        windows.add(f"address-posts:{address}", post.post_id, at_ms)
+        windows.add(f"address-posts:{address}", post_identity(account_id, post.post_id), at_ms)
         windows.add(f"addresses:{sender.key_id}:{account_id}", address, at_ms)
         age_days = _age_days(post)
         if age_days is not None:
@@ -60,7 +60,9 @@ def network_features(reading: Reading, post: Post, sender: Sender) -> dict[str, 
     whole_day = reading.addresses_known(DAY_MS)
     if address is not None and reading.addresses_known(HOUR_MS):
         found["network_accounts_1h"] = reading.count(f"address:{address}", HOUR_MS, account_id)
-        found["network_posts_1h"] = reading.count(f"address-posts:{address}", HOUR_MS, post.post_id)
+        found["network_posts_1h"] = reading.count(
+            f"address-posts:{address}", HOUR_MS, post_identity(account_id, post.post_id)
+        )
     if address is not None and whole_day:
         accounts = reading.count(f"address:{address}", DAY_MS, account_id)
         usual = USUAL_ACCOUNTS[post.client.network_kind or "unknown"]

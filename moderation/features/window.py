@@ -11,6 +11,11 @@ HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
 
 
+def post_identity(account_id: str, post_id: str) -> str:
+    """Return a post's name among those of all accounts. The length of the account id keeps different pairs apart."""
+    return f"{len(account_id)}:{account_id}:{post_id}"
+
+
 @dataclass(frozen=True)
 class Reading:
     """Windows that end at `at_ms`. A late event reads only minutes before its own, which contain no later event."""

@@ -1,4 +1,4 @@
-"""Who may decide what about a flag, and how a decision is written so that nobody overwrites another unseen."""
+"""Who may decide what about a flag, and how a decision is written so that it overwrites no other unseen."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from sqlalchemy import Engine, insert, select, update
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.models import DecisionRow, FlagRow
 from moderation.effects import Verdict
-from moderation.errors import InputError, ModerationError, SettingsError
-from moderation.review.queries import RecordedDecision
+from moderation.errors import ModerationError, SettingsError
+from moderation.review.names import compared_name
+from moderation.review.queries import RecordedDecision, no_flag, require_number
 
 Role = Literal["reviewer", "senior", "appeals"]
 ROLES: tuple[str, ...] = get_args(Role)
@@ -46,11 +47,12 @@ class ProposedDecision:
 
     def __post_init__(self) -> None:
         """Raises SettingsError for a decision without who, why or a known role and verdict."""
+        object.__setattr__(self, "role", compared_name(self.role))
         if self.role not in ROLES:
             raise SettingsError(f"the role {self.role!r} is unknown; it is one of {', '.join(ROLES)}")
         if self.verdict not in VERDICTS:
             raise SettingsError(f"the verdict {self.verdict!r} is unknown; it is one of {', '.join(VERDICTS)}")
-        if not self.who.strip():
+        if not compared_name(self.who):
             raise SettingsError("a decision needs the name of the person who makes it (--who)")
         if not self.ground.strip():
             raise SettingsError("a decision needs its ground: what was seen and which rule it meets (--ground)")
@@ -60,7 +62,7 @@ class ProposedDecision:
 
 @dataclass(frozen=True)
 class PastDecision:
-    """What the rules need to know of an earlier decision."""
+    """What the rules need of an earlier decision."""
 
     id: int
     who: str
@@ -68,25 +70,25 @@ class PastDecision:
 
 
 def require_allowed(proposed: ProposedDecision, history: Sequence[PastDecision]) -> None:
-    """Raises DecisionRefused unless the rules let this person decide.
+    """Raise DecisionRefused unless the rules let this person decide.
 
     An undecided flag is open to every role but appeals: there is nothing to appeal yet. A reviewer may correct
-    their own last decision; another's takes a senior. What appeals have decided only appeals decide again, and never
-    somebody who has decided about the flag before: whoever asks for a second look gets a second person.
+    their own last decision; another's takes a senior. Only the role appeals decides again what was decided on appeal.
+    An appeal needs a person who has not decided about the flag before; `compared_name` returns what is compared.
     """
     if not history:
         if proposed.role == "appeals":
             raise DecisionRefused(f"flag {proposed.flag_id} has no decision yet, so there is nothing to appeal")
         return
-    last = history[-1]
+    last, who = history[-1], compared_name(proposed.who)
     if proposed.role == "appeals":
-        if any(past.who == proposed.who for past in history):
+        if any(compared_name(past.who) == who for past in history):
             raise DecisionRefused(
                 f"{proposed.who} has decided about flag {proposed.flag_id} before; an appeal needs another person"
             )
     elif last.role == "appeals":
         raise DecisionRefused(f"flag {proposed.flag_id} was decided on appeal; only the role appeals decides it again")
-    elif proposed.role == "reviewer" and last.who != proposed.who:
+    elif proposed.role == "reviewer" and compared_name(last.who) != who:
         raise DecisionRefused(
             f"flag {proposed.flag_id} was decided by {last.who}; changing another person's decision takes the role "
             "senior or appeals"
@@ -100,12 +102,13 @@ def decide(engine: Engine, proposed: ProposedDecision) -> RecordedDecision:
 
     Raises InputError (no such flag), StaleDecision (its version is another one now), DecisionRefused, ConnectionLost.
     """
+    require_number(proposed.flag_id)
     now = datetime.now(UTC)
     flags, decisions = FlagRow.__table__, DecisionRow.__table__
     with at_edge(engine), engine.begin() as connection:
         version = connection.scalar(select(flags.c.version).where(flags.c.id == proposed.flag_id).with_for_update())
         if version is None:
-            raise InputError(f"there is no flag {proposed.flag_id}; `moderation flags list` shows those there are")
+            raise no_flag(proposed.flag_id)
         if version != proposed.version:
             raise _stale(proposed, version)
         query = select(decisions.c.id, decisions.c.who, decisions.c.role)

@@ -14,6 +14,7 @@ from connectors.reviewdb.models import AssessmentRow, DecisionRow, EvidenceRow, 
 from moderation.effects import FamilyEvidence, Reason, SectionEvidence, Verdict
 from moderation.errors import InputError
 
+LARGEST_ID = 2**63 - 1
 STATUSES: tuple[str, ...] = ("open", *get_args(Verdict))
 
 
@@ -129,10 +130,11 @@ def list_flags(
 
 def show_flag(engine: Engine, flag_id: int) -> FlagDetail:
     """One flag with evidence, families, reasons, sections and history. Raises InputError when there is none."""
+    require_number(flag_id)
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
         row = connection.execute(_matching(FlagFilter()).where(FlagRow.id == flag_id)).one_or_none()
         if row is None:
-            raise InputError(f"there is no flag {flag_id}; `moderation flags list` shows those there are")
+            raise no_flag(flag_id)
         assessment = connection.execute(
             select(AssessmentRow.__table__).where(AssessmentRow.key == row.assessment_key)
         ).one()
@@ -165,6 +167,17 @@ def show_flag(engine: Engine, flag_id: int) -> FlagDetail:
         decisions=tuple(_decision(decision) for decision in decisions),
         labels=tuple(_label(label, row) for label in labels),
     )
+
+
+def require_number(flag_id: int) -> None:
+    """Raise InputError unless a flag can have this number; a database refuses a larger one."""
+    if not 0 < flag_id <= LARGEST_ID:
+        raise no_flag(flag_id)
+
+
+def no_flag(flag_id: int) -> InputError:
+    """Return the error for a number that no flag has."""
+    return InputError(f"there is no flag {flag_id}; `moderation flags list` prints the numbers of all flags")
 
 
 def _matching(wanted: FlagFilter) -> Select[Any]:

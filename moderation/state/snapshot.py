@@ -14,7 +14,7 @@ from moderation.effects import Partition
 from moderation.errors import ConnectionLost, InputError
 from moderation.state.epochs import SavedEpochs
 
-FORMAT = 1
+FORMAT = 2
 MAGIC = b"moderation state\n"
 
 

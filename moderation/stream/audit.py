@@ -1,7 +1,7 @@
-"""The random sample by which error rates are measured in operation, drawn by a keyed hash of the post's id.
+"""The random sample by which error rates are measured in operation, drawn by a keyed hash of the post's identity.
 
-A draw depends on the key and the id alone: a replay draws the same posts, and nobody without the key can tell
-which posts will be looked at.
+A draw depends on the key, the platform, the account and the post id alone: a replay draws the same posts, and the draw
+cannot be predicted without the key.
 """
 
 from __future__ import annotations
@@ -32,11 +32,16 @@ class AuditSampling:
     def draw(self, platform_id: str, post: Post, *, flagged: bool) -> Draw | None:
         """The draw for this post, None when it is not sampled."""
         probability = self.flagged_rate if flagged else self.rate
-        message = b"audit\x00" + platform_id.encode() + b"\x00" + post.post_id.encode("utf-8", "surrogatepass")
-        digest = hmac.digest(self.key, message, hashlib.sha256)
+        digest = hmac.digest(self.key, _message(platform_id, post), hashlib.sha256)
         if int.from_bytes(digest[:8], "big") >= probability * 2**64:
             return None
         return Draw(probability, stratum_of(post, flagged=flagged))
+
+
+def _message(platform_id: str, post: Post) -> bytes:
+    """The post's identity, each part with its length in front, so that different posts never share their bytes."""
+    parts = [part.encode("utf-8", "surrogatepass") for part in (platform_id, post.account_id or "", post.post_id)]
+    return b"audit" + b"".join(len(part).to_bytes(8, "big") + part for part in parts)
 
 
 def stratum_of(post: Post, *, flagged: bool) -> str:

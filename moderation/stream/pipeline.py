@@ -11,6 +11,7 @@ import numpy as np
 
 from moderation.detector import ContentScore, Detector
 from moderation.effects import (
+    AccountRef,
     Assessment,
     AuditSample,
     DeadLetter,
@@ -18,6 +19,7 @@ from moderation.effects import (
     Evidence,
     FlagRaised,
     LabelGiven,
+    Origin,
     PostDeleted,
     Reason,
     SectionEvidence,
@@ -108,7 +110,7 @@ class Pipeline:
             origin, content = item.origin, item.content
             effects.positions[origin.partition] = max(effects.positions.get(origin.partition, 0), origin.offset + 1)
             if isinstance(content, BadRecord):
-                effects.dead_letters.append(DeadLetter(origin, content.stage, content.reason))
+                effects.dead_letters.append(self._letter(origin, content))
                 effects.count("dead_letters")
             elif isinstance(content, Ignored):
                 effects.count("ignored")
@@ -132,6 +134,10 @@ class Pipeline:
         if self._extractor.seen_before(post) == "same":
             return _Candidate(index, post, None, repeated=True)
         return _Candidate(index, post, self._extractor.extract(post), repeated=False)
+
+    def _letter(self, origin: Origin, bad: BadRecord) -> DeadLetter:
+        account = None if bad.account_id is None else AccountRef(self._platform_id, bad.account_id)
+        return DeadLetter(origin, bad.stage, bad.reason, account)
 
     def _note(self, effects: Effects, event: Follow | Deletion | Label) -> None:
         if isinstance(event, Follow):

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
 from moderation.effects import Effects, Origin, Partition
 from moderation.errors import ConnectionLost, PositionError, RecordsExpired
@@ -28,6 +28,8 @@ from moderation.stream.pipeline import Outcome, Pipeline
 from moderation.stream.recovery import StartPlan, plan_start
 
 log = logging.getLogger(__name__)
+
+_Done = TypeVar("_Done")
 
 POLL_MS = 100
 BUSY_POLL_MS = 20
@@ -316,20 +318,20 @@ class Sidecar:
 
     def _persist(self, claim: Claim, effects: Effects) -> None:
         """Database first, broker second: the order that a crash between the two cannot turn into a loss."""
-        self._wait_out(lambda: self._store.commit(claim, effects))
+        for name, count in self._wait_out(lambda: self._store.commit(claim, effects)).items():
+            effects.count(name, count)
         self._on_step("committed")
         self._source.commit(effects.positions)
         self._on_step("hinted")
         if effects.dead_letters:
             self._relay_letters()
 
-    def _wait_out(self, work: Callable[[], object]) -> None:
+    def _wait_out(self, work: Callable[[], _Done]) -> _Done:
         """Do `work` again until the server answers; it must be harmless to repeat."""
         pause_s = RETRY_FIRST_S
         while True:
             try:
-                work()
-                return
+                return work()
             except ConnectionLost as lost:
                 log.warning("%s; trying again in %.1f s", lost, pause_s)
                 self._beat()
@@ -376,7 +378,7 @@ class _Every:
         self._every_s = every_s
         self._last = time.monotonic() if last is None else last
 
-    def run(self, work: Callable[[], None]) -> None:
+    def run(self, work: Callable[[], object]) -> None:
         """Do the work where it is due."""
         if time.monotonic() - self._last > self._every_s:
             work()

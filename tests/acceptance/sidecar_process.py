@@ -42,10 +42,11 @@ def trace_commits(trace: TextIO) -> None:
     """Note the positions of every transaction that the database has committed."""
     commit = ReviewStore.commit
 
-    def traced(self: ReviewStore, claim: Claim, effects: Effects) -> None:
-        commit(self, claim, effects)
+    def traced(self: ReviewStore, claim: Claim, effects: Effects) -> dict[str, int]:
+        counted = commit(self, claim, effects)
         positions = [[p.topic, p.partition, offset] for p, offset in effects.positions.items()]
         trace.write(json.dumps({"committed": positions}) + "\n")
+        return counted
 
     ReviewStore.commit = traced  # type: ignore[method-assign]
 

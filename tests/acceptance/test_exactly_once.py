@@ -120,7 +120,9 @@ snapshot_every_s = 2
         encoding="utf-8",
     )
     subprocess.run(
-        [sys.executable, "-m", "moderation", "db", "upgrade", "--database", postgres_url], check=True, timeout=60
+        [sys.executable, "-m", "moderation", "db", "upgrade", "--database", postgres_url],
+        check=True,
+        timeout=RUN_TIMEOUT_S,
     )
     run = Run(settings, postgres_url, kafka_broker, named, produced, f"{named.posts}-group")
     yield run
@@ -139,7 +141,7 @@ def run_to_the_end(run: Run, *arguments: str) -> None:
         assert time.monotonic() < deadline, f"{run.ledger()} of {run.produced.records} records: {run.said()}"
         time.sleep(0.3)
     process.terminate()
-    assert process.wait(timeout=60) == 0, run.said()
+    assert process.wait(timeout=RUN_TIMEOUT_S) == 0, run.said()
 
 
 def run_until_killed(run: Run, *arguments: str) -> None:
@@ -211,7 +213,7 @@ def test_a_restart_at_the_end_rebuilds_silently_and_changes_nothing(deploy: Run,
     assert f"{deploy.produced.records} records to rebuild" in deploy.said()
     time.sleep(3)
     process.terminate()
-    assert process.wait(timeout=60) == 0, deploy.said()
+    assert process.wait(timeout=RUN_TIMEOUT_S) == 0, deploy.said()
     assert deploy.query("SELECT count(*) FROM assessments") == first
     assert deploy.flags() == sorted(scenario.expected_flags)
 

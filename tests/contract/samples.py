@@ -81,14 +81,14 @@ def sample(post_id: str = "p2", *, flagged: bool = False) -> AuditSample:
     return AuditSample(assessment(post_id, flagged=flagged), evidence("sampled"), 0.001, "unflagged|short|en|keyboard")
 
 
-def deletion(post_id: str = "p1", at: datetime = WRITTEN) -> PostDeleted:
+def deletion(post_id: str = "p1", at: datetime = WRITTEN, account_id: str | None = "a1") -> PostDeleted:
     """A deletion."""
-    return PostDeleted(PLATFORM, post_id, "a1", at)
+    return PostDeleted(PLATFORM, post_id, account_id, at)
 
 
-def label(event_key: str = "e1", post_id: str | None = "p1") -> LabelGiven:
+def label(event_key: str = "e1", post_id: str | None = "p1", account_id: str | None = "a1") -> LabelGiven:
     """A label."""
-    return LabelGiven(PLATFORM, post_id, "a1", "confirmed", WRITTEN, "moderators", event_key)
+    return LabelGiven(PLATFORM, post_id, account_id, "confirmed", WRITTEN, "moderators", event_key)
 
 
 def letter(offset: int = 5, where: Partition | None = None, **changes: Any) -> DeadLetter:

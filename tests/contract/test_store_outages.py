@@ -60,10 +60,10 @@ def test_a_server_that_dies_within_a_transaction_leaves_nothing(own_postgres_ser
 def test_a_sidecar_that_vanishes_within_a_transaction_holds_its_rows_no_longer_than_the_bound(
     postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    patience = {"options": "-c lock_timeout=30s"}
+    patience = {"options": "-c lock_timeout=120s"}
     successor = ReviewStore(parse_url(postgres_url).set(query=patience).render_as_string(hide_password=False))
     upgrade(successor.engine)
-    monkeypatch.setattr("connectors.reviewdb.engine.IDLE_IN_TRANSACTION_MS", 500)
+    monkeypatch.setattr("connectors.reviewdb.engine.IDLE_IN_TRANSACTION_MS", 2_000)
     vanished = ReviewStore(postgres_url)
     claim = vanished.claim("main", "one", [partition()])
     connection = vanished.engine.connect()

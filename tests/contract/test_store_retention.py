@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connectors.reviewdb.retention import erase_account, expire
+from connectors.reviewdb.retention import Erased, erase_account, expire
 from connectors.reviewdb.schema import upgrade
 from connectors.reviewdb.store import ReviewStore
 from moderation.effects import Effects
@@ -71,8 +71,8 @@ def test_a_deletion_never_keeps_evidence_longer(store: ReviewStore) -> None:
 def test_expired_evidence_goes_and_the_flag_stays(store: ReviewStore) -> None:
     claim = store.claim("main", "one", [partition()])
     store.commit(claim, Effects(flags=[flag("p1"), flag("p2")], deletions=[deletion("p1", GONE)]))
-    assert expire(store.engine, GONE + KEEP - timedelta(seconds=1)) == 0
-    assert expire(store.engine, GONE + KEEP) == 1
+    assert expire(store.engine, GONE + KEEP - timedelta(seconds=1), KEEP) == 0
+    assert expire(store.engine, GONE + KEEP, KEEP) == 1
     assert only_flag(store, "p1").evidence is None
     assert only_flag(store, "p2").evidence is not None
 
@@ -81,7 +81,7 @@ def test_an_account_is_erased_and_no_other(store: ReviewStore) -> None:
     claim = store.claim("main", "one", [partition()])
     flags = [flag("p1"), flag("p2"), flag("p3", account_id="a2"), flag("p4", platform_id="other")]
     store.commit(claim, Effects(flags=flags))
-    assert erase_account(store.engine, PLATFORM, "a1") == 2
+    assert erase_account(store.engine, PLATFORM, "a1") == Erased(assessments=2, letters=0)
     kept = {
         flag.post_id for flag in list_flags(store.engine, FlagFilter()) if show_flag(store.engine, flag.id).evidence
     }

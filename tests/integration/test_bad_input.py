@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from moderation.detector import shipped_detector
+from moderation.detector.shipped import SHIPPED
 
 KEY = {"MODERATION_ADDRESS_KEY": "k" * 64}
 POST = {"post_id": "p1", "text": "We walked home.", "account_id": "a1", "created_at": "2026-01-05T10:00:00Z"}
@@ -46,31 +46,6 @@ def free_port() -> Iterator[int]:
         yield probe.getsockname()[1]
 
 
-def test_an_unknown_file_is_named(tmp_path: Path) -> None:
-    assert "none.jsonl cannot be read" in sentence(moderation("score", "none.jsonl", cwd=tmp_path), 2)
-
-
-def test_a_folder_instead_of_a_file_is_named(tmp_path: Path) -> None:
-    assert "cannot be read" in sentence(moderation("score", tmp_path, cwd=tmp_path), 2)
-
-
-def test_a_wrong_toml_key_is_named(tmp_path: Path) -> None:
-    (tmp_path / "s.toml").write_text("[kafka]\ntopik = 'x'\n")
-    said = sentence(moderation("run", "--config", "s.toml", cwd=tmp_path, **KEY), 2)
-    assert "kafka.topik is no setting" in said
-
-
-def test_a_run_without_an_address_key_says_how_to_make_one(tmp_path: Path) -> None:
-    assert "secrets.token_hex" in sentence(moderation("run", cwd=tmp_path), 2)
-
-
-def test_a_database_without_tables_says_which_command_makes_them(tmp_path: Path) -> None:
-    (tmp_path / "in.jsonl").write_text(json.dumps(POST) + "\n")
-    done = moderation("run", "--input", "in.jsonl", cwd=tmp_path, **KEY)
-    assert "moderation db upgrade" in sentence(done, done.returncode)
-    assert done.returncode != 0
-
-
 def test_no_database_is_a_connection_lost(tmp_path: Path, free_port: int) -> None:
     (tmp_path / "in.jsonl").write_text(json.dumps(POST) + "\n")
     url = f"postgresql://nobody@127.0.0.1:{free_port}/none"
@@ -88,7 +63,7 @@ def test_no_broker_is_a_connection_lost(tmp_path: Path, free_port: int) -> None:
 def test_a_missing_bundle_and_a_changed_one_are_refused(tmp_path: Path) -> None:
     (tmp_path / "missing.toml").write_text("detector = 'nowhere'\n")
     assert "nowhere" in sentence(moderation("score", "-", "--config", "missing.toml", cwd=tmp_path), 3)
-    changed = shutil.copytree(shipped_detector(), tmp_path / "changed")
+    changed = shutil.copytree(SHIPPED, tmp_path / "changed")
     tokenizer = changed / "tokenizer.json"
     tokenizer.write_bytes(tokenizer.read_bytes() + b" ")
     (tmp_path / "changed.toml").write_text("detector = 'changed'\n")
@@ -142,7 +117,7 @@ def test_a_platforms_own_type_is_read_with_a_kind(tmp_path: Path) -> None:
     assert "--kind takes one of" in sentence(moderation("score", "-", "--kind", "pots", cwd=tmp_path), 2)
 
 
-MAPPING = 'detector = "fast"\n[mapping.post]\npost_id = "id"\ntext = "body"\naccount_id = "by"\n'
+MAPPING = '[mapping.post]\npost_id = "id"\ntext = "body"\naccount_id = "by"\n'
 
 
 def test_score_text_epoch_in_a_mapping_is_judged(tmp_path: Path) -> None:
@@ -165,7 +140,7 @@ def test_score_without_a_usable_time_in_any_post_exits_with_8_and_the_reason(tmp
 
 
 def test_run_rewritten_file_is_refused_and_a_grown_one_is_read_on(tmp_path: Path) -> None:
-    env = {"MODERATION_DATABASE_URL": "sqlite:///m.sqlite", "MODERATION_DETECTOR": "fast", **KEY}
+    env = {"MODERATION_DATABASE_URL": "sqlite:///m.sqlite", **KEY}
     assert moderation("db", "upgrade", cwd=tmp_path, **env).returncode == 0
     day = tmp_path / "day.jsonl"
 

@@ -228,14 +228,14 @@ def test_a_broker_that_freezes_holds_the_letters_up_and_leaves_nothing_behind(
     begun = time.monotonic()
     with pytest.raises(ConnectionLost):
         relay.run_once()
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 90  # about 7 s; the client's own default is 120 s for each letter
     own_kafka_broker.process.thaw()
     assert [row.letter.origin.offset for row in store.outbox(10)] == [2]
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while store.outbox(10):
         with suppress(ConnectionLost):  # a broker that has just woken may need longer than this relay's patience
             relay.run_once()
-        assert time.monotonic() < deadline, "the letter did not go in a minute"
+        assert time.monotonic() < deadline, "the letter was not sent in five minutes"
     relay.close()
     found = {errors_of(record)["offset"] for record in read_all(own_kafka_broker.address, "posts-dlt")}
     assert found == {"1", "2"}

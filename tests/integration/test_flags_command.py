@@ -34,14 +34,14 @@ def run(app: Any, *arguments: str, columns: int = 200) -> Result:
 def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReviewStore]:
     """Three flags: one plain, one of a deleted post, one whose author wrote all of it to do harm."""
     monkeypatch.setenv("MODERATION_DATABASE_URL", database_url)
-    assert "empty -> 0003" in run(db.app, "upgrade").output
+    assert "empty -> 0004" in run(db.app, "upgrade").output
     store = ReviewStore(database_url)
     raised = [
         flag("p1", risk=0.95),
         flag("p2", risk=0.99, account_id="a2", agreeing=("graph", "network")),
         flag(HOSTILE, text=HOSTILE, account_id=HOSTILE, risk=0.91, missing=(HOSTILE,)),
     ]
-    effects = Effects(flags=raised, deletions=[deletion("p2")], labels=[label("e1", None)])
+    effects = Effects(flags=raised, deletions=[deletion("p2", account_id="a2")], labels=[label("e1", None)])
     store.commit(store.claim("main", "one", [partition()]), effects)
     yield store
     store.close()
@@ -69,7 +69,7 @@ def test_filters_find_what_they_name() -> None:
     assert listed() == [HOSTILE, "p2", "p1"]
     assert listed("--min-risk", "0.95") == ["p2", "p1"]
     assert listed("--family", "network") == ["p2"]
-    assert listed("--family", "net") == listed("--family", "%") == []
+    assert listed("--family", "account") == []
     assert listed("--account", "a2") == listed("--deleted") == ["p2"]
     assert listed("--not-deleted", "--limit", "1") == [HOSTILE]
     assert listed("--after", "2") == ["p1"]
@@ -88,7 +88,7 @@ def test_a_flag_is_shown_with_all_that_led_to_it() -> None:
         "flagged above 0.9",
         "typed 41.5 characters a second",
         "hello",
-        "logit of the trained detector +2.50",
+        "logit +2.50",
         "label on the account: confirmed from moderators",
         "version 0",
         "kept until",
@@ -161,10 +161,8 @@ def test_of_two_people_who_decide_at_once_one_is_refused(database: ReviewStore) 
     [
         ["list"],
         ["show", "3"],
-        ["show", "3", "--words"],
         ["list", "--json"],
         ["show", "3", "--json"],
-        ["show", "3", "--words", "--json"],
     ],
 )
 @pytest.mark.parametrize("columns", [60, 200])
@@ -173,8 +171,6 @@ def test_hostile_text_cannot_act_on_the_terminal(command: list[str], columns: in
     output = run(flags.app, *command, columns=columns).output
     acting = {sign for sign in output if unicodedata.category(sign) in {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}}
     assert acting <= {"\n"}
-    if "--words" in command:
-        assert ('"tokens": [' if "--json" in command else "least expected") in output
     if columns == 200 and command == ["show", "3"]:
         assert "\\u{1b}[31mred" in output
         assert "[bold]markup[/bold]" in output
@@ -203,10 +199,10 @@ def test_a_database_without_tables_says_what_to_run(database_url: str) -> None:
 def test_the_tables_go_up_and_down(database_url: str) -> None:
     option = ("--database", database_url)
     assert run(db.app, "upgrade", "0001", *option).output == "schema empty -> 0001\n"
-    assert run(db.app, "upgrade", *option).output == "schema 0001 -> 0003\n"
-    assert run(db.app, "upgrade", *option).output == "schema 0003 -> 0003\n"
-    assert run(db.app, "current", *option).output == "schema 0003, this version needs 0003\n"
-    assert run(db.app, "downgrade", "base", *option).output == "schema 0003 -> empty\n"
+    assert run(db.app, "upgrade", *option).output == "schema 0001 -> 0004\n"
+    assert run(db.app, "upgrade", *option).output == "schema 0004 -> 0004\n"
+    assert run(db.app, "current", *option).output == "schema 0004, this version needs 0004\n"
+    assert run(db.app, "downgrade", "base", *option).output == "schema 0004 -> empty\n"
 
 
 def test_an_empty_list_says_so(database_url: str) -> None:
@@ -274,9 +270,12 @@ def test_an_account_is_erased_once_somebody_said_yes() -> None:
     asked = RUNNER.invoke(flags.app, erase, input="n\n")
     assert asked.exit_code == 1
     assert json.loads(run(flags.app, "show", "1", "--json").output)["evidence"] is not None
-    assert run(flags.app, "erase", "--account", "a1", "--yes").output.startswith("erased the evidence of 0 ")
+    nothing = run(flags.app, "erase", "--account", "a1", "--yes").output
+    assert nothing.startswith("erased the evidence of 0 assessments and 0 dead letters ")
+    assert "25 hours" in nothing
     assert RUNNER.invoke(flags.app, erase, input="y\n").exit_code == 0
-    assert "no longer kept" in run(flags.app, "show", "1", "--words").output
-    assert json.loads(run(flags.app, "show", "1", "--words", "--json").output)["words"] is None
-    assert run(flags.app, *erase, "--yes").output.startswith("erased the evidence of 0 assessments of the account a1")
+    assert json.loads(run(flags.app, "show", "1", "--json").output)["evidence"] is None
+    assert run(flags.app, *erase, "--yes").output.startswith(
+        "erased the evidence of 0 assessments and 0 dead letters of the account a1"
+    )
     assert json.loads(run(flags.app, "show", "2", "--json").output)["evidence"] is not None

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Engine, bindparam, event, insert, text
+from sqlalchemy import Connection, Engine, bindparam, event, text
+from sqlalchemy.orm import DeclarativeBase
 
 from connectors.reviewdb import rows, schema
 from connectors.reviewdb.engine import open_engine
+from connectors.reviewdb.identity import digest
 from connectors.reviewdb.models import (
     AssessmentRow,
     Base,
@@ -23,12 +26,15 @@ from connectors.reviewdb.models import (
 )
 from connectors.reviewdb.statements import table_of
 from connectors.reviewdb.store import ReviewStore
+from moderation.effects import Assessment, AuditSample, Effects
 from moderation.errors import SettingsError
 from moderation.review.queries import FlagFilter, list_flags
-from tests.contract.samples import HOSTILE, WRITTEN, assessment, deletion, everything, evidence, flag, letter, partition
+from tests.contract.samples import HOSTILE, WRITTEN, deletion, everything, flag, label, letter, partition
 
-LATER_COLUMNS = ("status", "version", "refused_at", "refused_reason")
+LATER_COLUMNS = ("status", "version", "refused_at", "refused_reason", "post_id_key", "erased_at")
 FIRST_TABLES = ("assessments", "evidence", "flags", "deleted_posts", "ledger", "outbox")
+DIGESTS = ("key", "flag_key", "post_key", "assessment_key")
+"""Columns whose digests revision 0004 computes with the account."""
 
 
 @pytest.fixture
@@ -39,63 +45,115 @@ def engine(database_url: str) -> Iterator[Engine]:
     engine.dispose()
 
 
-def contents(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
+def contents(engine: Engine, *, without: Collection[str] = ()) -> dict[str, list[tuple[Any, ...]]]:
     """Rows of the tables of the first revision, without the columns that came later."""
     found: dict[str, list[tuple[Any, ...]]] = {}
     with engine.connect().execution_options(reading=True) as connection:
         for table in FIRST_TABLES:
             result = connection.execute(text(f"SELECT * FROM {table}"))
             names: list[str] = list(result.keys())
-            kept = [name for name in names if name not in LATER_COLUMNS]
+            later = {*LATER_COLUMNS, *without, *(("account_key",) if table == "outbox" else ())}
+            kept = [name for name in names if name not in later]
             found[table] = sorted((tuple(getattr(row, name) for name in kept) for row in result), key=repr)
     return found
 
 
-def fill_first_revision(engine: Engine) -> None:
-    """One row in every table that revision 0001 knows, written without the models' later columns."""
-    flags = rows.flag_row(flag(HOSTILE), WRITTEN)
+def digests_without_account(found: Assessment) -> dict[str, str]:
+    """The digests of an assessment before revision 0004."""
+    versions = (found.features_version, found.detector_version, found.risk_version)
+    ids = (found.platform_id, found.post_id)
+    assessment_key = digest("assessment", *ids, found.content_hash, *versions)
+    flag_key = digest("flag", *ids, found.content_hash)
+    return {"assessment_key": assessment_key, "flag_key": flag_key, "post_key": digest("post", *ids)}
+
+
+def insert_row(connection: Connection, model: type[DeclarativeBase], row: dict[str, Any], **changes: Any) -> None:
+    """Insert a row as revision 0001 knew it: without the columns that came later, with *changes*."""
+    later = {*LATER_COLUMNS, *(("account_key",) if model is OutboxRecord else ())}
+    values = {name: value for name, value in (row | changes).items() if name not in later}
+    table = table_of(model)
+    columns = ", ".join(f'"{name}"' for name in values)
+    statement = text(f"INSERT INTO {table.name} ({columns}) VALUES ({', '.join(':' + name for name in values)})")
+    connection.execute(statement.bindparams(*(bindparam(name, type_=table.c[name].type) for name in values)), values)
+
+
+def fill_first_revision(engine: Engine, *accounts: str) -> None:
+    """One row in every table that revision 0001 knows, and a flag for each of *accounts*, with its own post."""
     with engine.begin() as connection:
-        connection.execute(insert(AssessmentRow), [rows.assessment_row(assessment(HOSTILE), WRITTEN)])
-        connection.execute(insert(EvidenceRow), [rows.evidence_row(assessment(HOSTILE), evidence(HOSTILE), WRITTEN)])
-        # Columns that came later are left out; the models' types write the others.
-        table = table_of(FlagRow)
-        statement = text(f"INSERT INTO flags ({', '.join(flags)}) VALUES ({', '.join(':' + name for name in flags)})")
-        typed = statement.bindparams(*(bindparam(name, type_=table.c[name].type) for name in flags))
-        connection.execute(typed, flags)
-        connection.execute(insert(DeletedPostRow), [rows.deletion_row(deletion(), WRITTEN)])
-        connection.execute(insert(OutboxRecord), [rows.outbox_row(letter(), WRITTEN)])
-        connection.execute(
-            insert(LedgerRow),
-            [
-                {
-                    "key": "k",
-                    "pipeline": "main",
-                    "cluster_id": "c",
-                    "topic": "t",
-                    "topic_id": "i",
-                    "partition": 0,
-                    "position": 2**40,
-                    "epoch": 1,
-                    "owner": "one",
-                    "updated_at": WRITTEN,
-                }
-            ],
-        )
+        for number, account_id in enumerate(accounts or ("a1",)):
+            raised = flag(HOSTILE + str(number or ""), account_id=account_id)
+            old = digests_without_account(raised.assessment)
+            keys, post_key = {"assessment_key": old["assessment_key"]}, {"post_key": old["post_key"]}
+            row = rows.assessment_row(raised.assessment, WRITTEN)
+            insert_row(connection, AssessmentRow, row, key=old["assessment_key"], flag_key=old["flag_key"])
+            row = rows.evidence_row(raised.assessment, raised.evidence, WRITTEN)
+            insert_row(connection, EvidenceRow, row, **keys, **post_key)
+            insert_row(connection, FlagRow, rows.flag_row(raised, WRITTEN), key=old["flag_key"], **keys, **post_key)
+        gone = deletion()
+        row = rows.deletion_row(gone, WRITTEN)
+        insert_row(connection, DeletedPostRow, row, post_key=digest("post", gone.platform_id, gone.post_id))
+        insert_row(connection, OutboxRecord, rows.outbox_row(letter(), WRITTEN))
+        ledger = {"key": "k", "pipeline": "main", "cluster_id": "c", "topic": "t", "topic_id": "i", "partition": 0}
+        ledger |= {"position": 2**40, "epoch": 1, "owner": "one", "updated_at": WRITTEN}
+        insert_row(connection, LedgerRow, ledger)
 
 
 def test_up_down_and_up_again_keeps_what_the_tables_hold(engine: Engine) -> None:
     schema.upgrade(engine, "0001")
     fill_first_revision(engine)
-    before = contents(engine)
+    before, plain = contents(engine), contents(engine, without=DIGESTS)
     assert all(before.values())
     schema.upgrade(engine)
-    assert contents(engine) == before
+    after = contents(engine)
+    assert contents(engine, without=DIGESTS) == plain
     schema.downgrade(engine, "0001")
     assert contents(engine) == before
     schema.upgrade(engine)
-    assert contents(engine) == before
+    assert contents(engine) == after
     (found,) = list_flags(engine, FlagFilter())
     assert (found.post_id, found.status, found.version) == (HOSTILE, "open", 0)
+
+
+def test_upgrade_computes_the_digests_that_new_rows_get(database_url: str, engine: Engine) -> None:
+    schema.upgrade(engine, "0001")
+    fill_first_revision(engine, "a1", "a2")
+    schema.upgrade(engine)
+    before = contents(engine)
+    store = ReviewStore(database_url)
+    flags = [flag(HOSTILE, account_id="a1"), flag(HOSTILE + "1", account_id="a2")]
+    store.commit(store.claim("main", "one", [partition()]), Effects(flags=flags, deletions=[deletion()]))
+    store.close()
+    after = contents(engine)
+    assert after["flags"] == before["flags"]
+    assert after["assessments"] == before["assessments"]
+    assert after["evidence"] == before["evidence"]
+    assert after["deleted_posts"] == before["deleted_posts"]
+
+
+def test_downgrade_with_one_post_id_of_two_accounts_loses_no_flag(database_url: str, engine: Engine) -> None:
+    schema.upgrade(engine)
+    store = ReviewStore(database_url)
+    flags = [flag("same", account_id=account) for account in ("a1", "a2")]
+    samples = [AuditSample(item.assessment, item.evidence, 0.1, "s") for item in flags]
+    unowned = dataclasses.replace(deletion("gone"), account_id=None)
+    deletions = [deletion("same"), dataclasses.replace(deletion("same"), account_id="a2"), unowned]
+    effects = Effects(flags=flags, audit_samples=samples, deletions=deletions, labels=[label(post_id="same")])
+    store.commit(store.claim("main", "one", [partition()]), effects)
+    store.close()
+    before = contents(engine)
+    schema.downgrade(engine, "0003")
+    assert {table: len(found) for table, found in contents(engine).items()} == {
+        table: len(found) - (table == "deleted_posts") for table, found in before.items()
+    }
+    old = digests_without_account(flags[0].assessment)
+    with engine.connect().execution_options(reading=True) as connection:
+        keys = connection.execute(text("SELECT key FROM flags ORDER BY id")).scalars().all()
+        assert keys[0] == old["flag_key"]
+        assert keys[1] not in old.values()
+    schema.upgrade(engine)
+    after = contents(engine)
+    assert [row for row in before["deleted_posts"] if "gone" not in row] == after.pop("deleted_posts")
+    assert after == {table: found for table, found in before.items() if table != "deleted_posts"}
 
 
 def test_flags_raised_before_people_had_tables_are_in_review_afterwards(engine: Engine) -> None:
@@ -127,7 +185,7 @@ def test_the_models_are_what_the_migrations_make(engine: Engine) -> None:
 def test_an_upgrade_that_fails_midway_leaves_the_revision_before(engine: Engine) -> None:
     schema.upgrade(engine, "0001")
     fill_first_revision(engine)
-    before = contents(engine)
+    before, plain = contents(engine), contents(engine, without=DIGESTS)
 
     class Injected(Exception):
         pass
@@ -143,7 +201,7 @@ def test_an_upgrade_that_fails_midway_leaves_the_revision_before(engine: Engine)
     assert schema.current(engine) == "0001"
     assert contents(engine) == before
     schema.upgrade(engine)
-    assert contents(engine) == before
+    assert contents(engine, without=DIGESTS) == plain
 
 
 def test_refused_letters_wait_again_after_a_downgrade(database_url: str, engine: Engine) -> None:

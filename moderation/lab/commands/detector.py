@@ -109,8 +109,8 @@ def evaluate(
     report: Annotated[
         Path | None, typer.Option(help="HTML page with plots of the figures; default: beside --out.")
     ] = None,
-    texts: Annotated[int, typer.Option(min=1, help="Maximum number of texts of each source and label.")] = 600,
-    changed_texts: Annotated[int, typer.Option(min=1, help="Texts of a source that are attacked or changed.")] = 60,
+    texts: Annotated[int, typer.Option(min=1, help="Maximum number of texts of each source and label.")] = 200,
+    changed_texts: Annotated[int, typer.Option(min=1, help="Texts of a source that are attacked or changed.")] = 20,
     seed: Annotated[int, typer.Option(help="Seed that selects these texts and their changes.")] = 0,
 ) -> None:
     """Evaluate a bundle on the dev files: groups of people first, then machine texts, sources, length and attacks.

@@ -183,7 +183,7 @@ class MemoryStore:
     def begin(self, claim: Claim, positions: Mapping[Partition, int]) -> None:
         self.positions = {**positions, **self.positions}
 
-    def commit(self, claim: Claim, effects: Effects) -> None:
+    def commit(self, claim: Claim, effects: Effects) -> dict[str, int]:
         if self.outages:
             self.outages -= 1
             raise ConnectionLost("the review database does not answer")
@@ -197,6 +197,7 @@ class MemoryStore:
         for letter in effects.dead_letters:
             key = (letter.origin.partition, letter.origin.offset)
             self.letters.setdefault(key, OutboxRow(len(self.letters), f"{key[0].topic}-dlt", letter))
+        return {}
 
     def outbox(self, limit: int, logs: Collection[tuple[str, str]] | None = None) -> list[OutboxRow]:
         waiting = [row for row in self.letters.values() if row not in self.sent]

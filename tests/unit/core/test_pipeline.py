@@ -6,7 +6,7 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from moderation.cli.score import as_json
-from moderation.effects import Assessment, Origin, Partition
+from moderation.effects import AccountRef, Assessment, Origin, Partition
 from moderation.events import BadRecord, Ignored
 from moderation.features.catalogue import FEATURES
 from moderation.mapping import FieldMapping
@@ -126,7 +126,35 @@ def test_invalid_values_are_counted_by_name() -> None:
     assert assessed(found)[0].missing == ("client.ip",)
 
 
-def test_the_audit_sample_depends_on_key_and_id_alone() -> None:
+def test_process_one_text_and_post_id_of_forty_accounts_judges_all() -> None:
+    accounts = [f"a{number}" for number in range(40)]
+    found = outcome(*(robot("3lrk0", account_id=account) for account in accounts))
+    assert [flag.assessment.account_id for flag in found.effects.flags] == accounts
+    assert "posts_repeated" not in found.effects.counters
+    (repeated,) = outcome(*(robot("3lrk0") for _ in range(2))).effects.flags
+    assert repeated.assessment.post_id == "3lrk0"
+
+
+def test_process_one_post_id_of_many_accounts_counts_each_post_of_the_address() -> None:
+    posts = [robot("same", account_id=f"a{number}") for number in range(12)]
+    vector = dict(zip((feature.name for feature in FEATURES), assessed(outcome(*posts))[-1].features, strict=True))
+    assert vector["network_posts_1h"] == 12
+
+
+def test_audit_sample_of_one_post_id_of_many_accounts_draws_some_of_them() -> None:
+    sampling = AuditSampling(b"k" * 32, rate=0.3, flagged_rate=0.3)
+    posts = [item(number, robot("same", account_id=f"a{number}")) for number in range(200)]
+    drawn = new_pipeline(new_state(), sampling).process(posts).effects.audit_samples
+    assert 30 <= len(drawn) <= 95
+
+
+def test_process_refused_record_with_an_account_names_it_in_the_dead_letter() -> None:
+    found = outcome({"post_id": "", "account_id": 17, "text": "x"}, {"post_id": "", "text": "x"}, b"not JSON")
+    accounts = [letter.account for letter in found.effects.dead_letters]
+    assert accounts == [AccountRef("p", "17"), None, None]
+
+
+def test_the_audit_sample_depends_on_key_and_identity_alone() -> None:
     sampling = AuditSampling(b"k" * 32, rate=0.3, flagged_rate=1.0)
     posts = [item(n, {"post_id": f"p{n}", "text": "A walk.", **FULL}) for n in range(200)]
     first = new_pipeline(new_state(), sampling).process(posts).effects.audit_samples

@@ -32,6 +32,12 @@ def test_record_time_in_another_unit_does_not_refuse_a_good_post(stamp_ms: int |
     assert isinstance(reader(post=PATHS).read(origin(POST, stamp_ms)), Post)
 
 
+def test_refused_record_with_a_mapped_account_names_it() -> None:
+    mapped = reader(post=PATHS)
+    refused = [mapped.read(origin({**POST, "id": "", "user": user})) for user in ("a", 9, None, ["a"])]
+    assert [bad.account_id for bad in refused if isinstance(bad, BadRecord)] == ["a", "9", None, None]
+
+
 def test_record_key_and_headers_are_sources() -> None:
     mapped = reader(post={**PATHS, "post_id": "_record.key.id", "lang": "_record.headers.lang"})
     framed = b"\x00\x00\x00\x00\x07" + b'{"id": 9}'

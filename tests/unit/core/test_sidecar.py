@@ -10,9 +10,10 @@ from typing import Literal
 
 import pytest
 
-from moderation.effects import Partition
+from moderation.effects import Effects, Partition
 from moderation.errors import FencedError, PositionError
 from moderation.mapping import FieldMapping
+from moderation.ports import Claim
 from moderation.state import PlatformState
 from moderation.state.epochs import GraphEpochs
 from moderation.stream.sidecar import Decoder, LoopConfig, Sidecar
@@ -99,6 +100,18 @@ def test_a_clean_run_flags_what_it_should_and_moves_the_ledger_to_the_end() -> N
     assert store.positions == dict.fromkeys(LANES, 30) == log.hinted
     assert len(store.letters) == len(store.sent) == 6
     assert store.lease is None
+
+
+def test_run_adds_what_the_store_counted_to_the_totals() -> None:
+    class Counting(MemoryStore):
+        def commit(self, claim: Claim, effects: Effects) -> dict[str, int]:
+            return {**super().commit(claim, effects), "deletions_ambiguous": len(effects.dead_letters)}
+
+    log, store = records(60), Counting()
+    running = sidecar(log, store)
+    store.outages = 1
+    running.run()
+    assert running.totals["deletions_ambiguous"] == len(store.letters) == 6
 
 
 def test_the_watchdog_still_watches_while_what_was_held_is_given_back() -> None:

@@ -24,7 +24,7 @@ def test_an_error_of_the_lease_renewal_ends_the_sidecar(caplog: pytest.LogCaptur
             return super().acquire_lease(pipeline, owner, ttl_s)
 
     def wait_for_error(_step: str) -> None:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 120
         while "the lease can no longer be renewed" not in caplog.text:
             assert time.monotonic() < deadline
             time.sleep(0.01)

@@ -159,6 +159,7 @@ def test_a_revision_counts_once_and_a_repeat_is_recognised() -> None:
     assert extractor.seen_before(revised) == "revision"
     assert named(extractor.extract(revised))["account_posts_24h"] == 1
     assert extractor.seen_before(post("q", "a", 60)) == "new"
+    assert extractor.seen_before(post("p", "b", 60, text="one")) == "new"
 
 
 def test_degraded_windows_are_missing_by_name_until_they_have_filled() -> None:

@@ -85,7 +85,7 @@ def test_unreadable_graphs_are_not_computed(monkeypatch: pytest.MonkeyPatch) -> 
     may_go_on = threading.Event()
 
     def slowly(epoch: int, edges: list[tuple[str, str]]) -> ClosedGraph:
-        may_go_on.wait(10)
+        may_go_on.wait(120)
         computed.append(epoch)
         return compute_figures(epoch, edges)
 
@@ -124,7 +124,7 @@ def test_waiting_reader_calls_on_wait(waiter: str, monkeypatch: pytest.MonkeyPat
     may_go_on = threading.Event()
 
     def slowly(epoch: int, edges: list[tuple[str, str]]) -> ClosedGraph:
-        assert may_go_on.wait(10)
+        assert may_go_on.wait(120)
         return compute_figures(epoch, edges)
 
     def on_wait() -> None:

@@ -13,12 +13,18 @@ from typing import Any
 import pytest
 import typer.main
 
+from connectors.reviewdb import places
 from moderation.app import FROZEN
 from moderation.cli import COMMANDS, build_app
 from moderation.cli.settings import as_markdown
 from moderation.errors import ModerationError
 from moderation.settings import Settings
 from tests.unit.project.pages import PAGES, ROOT, anchors, blocks, commands
+
+
+def test_the_list_of_places_with_evidence_is_in_the_privacy_page() -> None:
+    assert places.as_markdown() in (ROOT / "docs" / "privacy.md").read_text(encoding="utf-8")
+
 
 README = ROOT / "README.md"
 MADE_BY_THE_READER = {

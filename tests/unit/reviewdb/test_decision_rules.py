@@ -8,6 +8,7 @@ import pytest
 
 from moderation.errors import SettingsError
 from moderation.review.decisions import DecisionRefused, PastDecision, ProposedDecision, require_allowed
+from moderation.review.names import compared_name
 
 
 def proposed(who: str, role: Any, **changes: Any) -> ProposedDecision:
@@ -55,8 +56,47 @@ def test_these_may_not(who: str, role: str, history: list[PastDecision], why: st
 
 
 @pytest.mark.parametrize(
+    "who",
+    [
+        "ana ",
+        " Ana",
+        "ＡＮＡ",
+        "a\u200bna",
+        "ana\u00a0",
+        "\u202eana",
+        "an\u00ada",
+        "ana\ufe0f",
+        "ana\u3164",
+        "ana\u2800",
+    ],
+)
+def test_appeal_by_another_spelling_of_the_same_name_is_refused(who: str) -> None:
+    with pytest.raises(DecisionRefused, match="another person"):
+        require_allowed(proposed(who, "appeals"), [ANA])
+    require_allowed(proposed(who, "reviewer"), [ANA])
+
+
+def test_compared_name_collapses_white_space_and_keeps_different_people_apart() -> None:
+    assert compared_name(" Ana\t Maria ") == compared_name("ana maria") == "ana maria"
+    assert compared_name("Straße") == compared_name("STRASSE")
+    assert len({compared_name(name) for name in ("ana", "anna", "ána", "an a", "李", "Аня")}) == 6
+
+
+def test_role_in_another_spelling_is_the_role() -> None:
+    assert proposed("ida", " Appeals").role == "appeals"
+
+
+@pytest.mark.parametrize(
     "changes",
-    [{"ground": "  "}, {"verdict": "guilty"}, {"who": " "}, {"role": "admin"}, {"ground": "x" * 10_001}],
+    [
+        {"ground": "  "},
+        {"verdict": "guilty"},
+        {"who": " "},
+        {"who": "\u200b\u3164"},
+        {"who": ""},
+        {"role": "admin"},
+        {"ground": "x" * 10_001},
+    ],
 )
 def test_a_decision_without_its_parts_is_refused(changes: dict[str, Any]) -> None:
     with pytest.raises(SettingsError):

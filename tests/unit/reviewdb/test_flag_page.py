@@ -42,10 +42,8 @@ def test_a_section_is_named_by_its_words_not_by_places_in_another_text(
 ) -> None:
     page = _page(_detail(*_TWO), capsys, monkeypatch)
     assert _POST in page, "the post stands there as it was written"
-    first, second = (line.strip() for line in page.splitlines() if "logit of the trained detector" in line)
-    assert (
-        first == "section 1 of 2, “http The ferry left early and nobody noticed.”: logit of the trained detector +2.50"
-    )
+    first, second = (line.strip() for line in page.splitlines() if "logit" in line)
+    assert first == "section 1 of 2, “The ferry left early and nobody noticed.”: logit +2.50"
     assert second.startswith("section 2 of 2, “My neighbour sang during the s…” to “…we went home before breakfast.”:")
     assert "as the detector read it" in page
 
@@ -55,7 +53,7 @@ def test_where_it_is_not_known_what_a_section_held_nothing_is_quoted(
     detail: FlagDetail, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = _page(detail, capsys, monkeypatch)
-    assert "  section 2 of 2: logit of the trained detector -0.25" in page
+    assert "  section 2 of 2: logit -0.25" in page
     assert "as the detector read it" not in page
 
 

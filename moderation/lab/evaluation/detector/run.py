@@ -40,7 +40,7 @@ class EvaluationPlan:
 
     texts_per_stratum: int = 600
     """Maximum number of texts of each source and label."""
-    changed_texts: int = 60
+    changed_texts: int = 20
     """Maximum number of texts of a source that are attacked, and that get a benign change."""
     seed: int = 0
 

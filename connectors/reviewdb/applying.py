@@ -1,0 +1,97 @@
+"""Writes the effects of one batch, within the transaction that moves its positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import Connection, select
+
+from connectors.reviewdb import attribution, retention, rows
+from connectors.reviewdb.attribution import PostRef
+from connectors.reviewdb.models import (
+    AccountInReviewRow,
+    AssessmentRow,
+    AuditSampleRow,
+    DeletedPostRow,
+    EvidenceRow,
+    FlagRow,
+    LabelRow,
+    OutboxRecord,
+)
+from connectors.reviewdb.rows import Row
+from connectors.reviewdb.statements import chunks, insert_new, table_of
+from moderation.effects import AuditSample, DeadLetter, Effects, FlagRaised
+
+ASSESSMENTS = table_of(AssessmentRow)
+Kept = Sequence[FlagRaised | AuditSample]
+
+
+def apply(connection: Connection, effects: Effects, now: datetime, keep: timedelta) -> dict[str, int]:
+    """Write all effects but the positions; applying the same ones twice changes nothing.
+
+    Returns counters of deletions and labels without an account that match no post, or posts of several accounts.
+    """
+    kept: Kept = [*effects.flags, *effects.audit_samples]
+    assessments = [rows.assessment_row(item.assessment, now) for item in kept]
+    evidence = [rows.evidence_row(item.assessment, item.evidence, now + keep) for item in kept]
+    letters = [rows.outbox_row(letter, now) for letter in effects.dead_letters]
+    erased = retention.erasures(connection, [row["account_key"] for row in (*evidence, *letters)])
+    evidence = _storable(connection, kept, evidence, erased)
+    insert_new(connection, AssessmentRow, assessments)
+    insert_new(connection, EvidenceRow, evidence)
+    insert_new(connection, FlagRow, [rows.flag_row(flag, now) for flag in effects.flags])
+    insert_new(connection, AccountInReviewRow, rows.account_rows(effects.flags, now))
+    insert_new(connection, AuditSampleRow, [rows.audit_row(sample, now) for sample in effects.audit_samples])
+    insert_new(connection, LabelRow, [rows.label_row(label, now) for label in effects.labels])
+    insert_new(connection, DeletedPostRow, [rows.deletion_row(deletion, now) for deletion in effects.deletions])
+    letters = [
+        retention.without_erased_bytes(row, _written_at(letter), erased, now)
+        for row, letter in zip(letters, effects.dead_letters, strict=True)
+    ]
+    insert_new(connection, OutboxRecord, letters)
+    return _attribute(connection, effects, kept, keep)
+
+
+def _storable(connection: Connection, kept: Kept, evidence: list[Row], erased: Mapping[str, datetime]) -> list[Row]:
+    """Leave out evidence of erased accounts and of assessments that are already there.
+
+    These had their evidence written with them: where it is gone, it has expired or was erased.
+    """
+    known: set[str] = set()
+    for keys in chunks({row["assessment_key"] for row in evidence}):
+        found = connection.execute(select(ASSESSMENTS.c.key).where(ASSESSMENTS.c.key.in_(keys)))
+        known.update(row.key for row in found)
+    return [
+        row
+        for row, item in zip(evidence, kept, strict=True)
+        if row["assessment_key"] not in known
+        and not retention.is_erased(row["account_key"], item.assessment.event_time, erased)
+    ]
+
+
+def _attribute(connection: Connection, effects: Effects, kept: Kept, keep: timedelta) -> dict[str, int]:
+    judged = [
+        PostRef(item.assessment.platform_id, item.assessment.account_id, item.assessment.post_id) for item in kept
+    ]
+    deleted = [PostRef(deletion.platform_id, deletion.account_id, deletion.post_id) for deletion in effects.deletions]
+    labelled = [
+        PostRef(label.platform_id, label.account_id, label.post_id)
+        for label in effects.labels
+        if label.post_id is not None
+    ]
+    attribution.mark_deleted(connection, [*judged, *deleted], keep)
+    attribution.attach_labels(connection, [*judged, *labelled])
+    return {
+        **attribution.outcomes(connection, deleted, "deletions"),
+        **attribution.outcomes(connection, labelled, "labels"),
+    }
+
+
+def _written_at(letter: DeadLetter) -> datetime | None:
+    if letter.origin.timestamp_ms is None:
+        return None
+    try:
+        return datetime.fromtimestamp(letter.origin.timestamp_ms / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return None

@@ -1,0 +1,119 @@
+"""All places that hold evidence: what people wrote, where they wrote from, and what was computed from it.
+
+Every column of the review database is either in one of these places or in `NO_EVIDENCE`; a test refuses a column that
+is in neither, and looks for an erased account's evidence in every table. docs/privacy.md prints the list.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Place:
+    """One place: a table of the review database, or something outside it."""
+
+    name: str
+    columns: tuple[str, ...]
+    """Columns of the table, or fields of the state's snapshot; empty for places of another form."""
+    holds: str
+    erasure: str
+    """What `moderation flags erase` does."""
+    kept: str
+    """How long it is kept otherwise."""
+
+
+EVIDENCE_TABLES = (
+    Place(
+        "evidence",
+        ("text", "features", "address_hash", "device_hash", "key_id"),
+        "texts, feature vectors, keyed hashes of addresses and devices",
+        "deletes the rows; evidence of posts up to the erasure is never stored again",
+        "`evidence_days`, counted from a deletion of the post where that is earlier",
+    ),
+    Place(
+        "outbox",
+        ("record_key", "record_value", "record_headers", "reason"),
+        "complete records that could not be decoded, until they are relayed",
+        "empties letters of the account, and letters of unknown accounts that contain its id",
+        "until relayed, at most `evidence_days`",
+    ),
+)
+"""Tables with evidence. Erasure and expiry reach all of these."""
+
+STATE = Place(
+    "state and its snapshot",
+    ("buckets", "edges", "epochs"),
+    "account ids with keyed hashes of addresses, devices and texts; who follows whom",
+    "nothing",
+    "25 hours of event time for hashes, in the snapshot until it is next written; follows until they end",
+)
+
+OUTSIDE = (
+    STATE,
+    Place(
+        "scores in memory",
+        (),
+        "hashes and scores of the texts that were scored last, without accounts",
+        "nothing",
+        "until the process ends or newer texts take their place",
+    ),
+    Place("topics of dead letters", (), "relayed records", "nothing", "`retention.ms` of the topic"),
+    Place("files of rejected lines", (), "rejected records of `run --input` and `score`", "nothing", "until deleted"),
+    Place("files that `score` writes", (), "post ids, scores and reasons", "nothing", "until deleted"),
+    Place("your Kafka topics", (), "the events themselves", "nothing", "`retention.ms` of the topics"),
+)
+"""Places outside the review database: what remains there after an erasure, and for how long."""
+
+PLACES = (*EVIDENCE_TABLES, *OUTSIDE)
+
+NO_EVIDENCE: dict[str, frozenset[str]] = {
+    # Judgements: ids, the hash of the text, scores, and reasons with values of features. They show what was judged.
+    "assessments": frozenset(
+        {"key", "flag_key", "post_id_key", "platform_id", "post_id", "content_hash", "account_id", "event_time"}
+        | {"synthetic_logit", "synthetic_score", "sections", "truncated", "risk", "threshold", "flagged", "families"}
+        | {"agreeing", "reasons", "features_version", "detector_version", "risk_version", "graph_epoch", "degraded"}
+        | {"missing", "recorded_at"}
+    ),
+    "evidence": frozenset({"assessment_key", "post_key", "account_key", "expires_at"}),
+    "flags": frozenset(
+        {"id", "key", "post_key", "account_key", "assessment_key", "platform_id", "post_id", "content_hash"}
+        | {"account_id", "raised_at", "deleted_at", "retain_until", "status", "version"}
+    ),
+    "deleted_posts": frozenset({"post_key", "platform_id", "post_id", "account_id", "deleted_at", "recorded_at"}),
+    "erased_accounts": frozenset({"key", "erased_at"}),
+    "accounts_in_review": frozenset({"key", "platform_id", "account_id", "opened_at"}),
+    # The ground is a reviewer's own words; docs/guides/operating.md asks reviewers not to quote texts there.
+    "decisions": frozenset(
+        {"id", "flag_id", "version", "who", "role", "decided_at", "verdict", "ground", "supersedes"}
+    ),
+    "labels": frozenset(
+        {"event_key", "platform_id", "post_id", "account_id", "post_key", "account_key", "verdict", "given_at"}
+        | {"source", "recorded_at"}
+    ),
+    "audit_samples": frozenset({"flag_key", "assessment_key", "probability", "stratum", "drawn_at"}),
+    "ledger": frozenset(
+        {"key", "pipeline", "cluster_id", "topic", "topic_id", "partition", "position", "epoch", "owner", "updated_at"}
+    ),
+    "leases": frozenset({"key", "pipeline", "owner", "expires_at"}),
+    "outbox": frozenset(
+        {"id", "origin_key", "cluster_id", "topic", "topic_id", "partition", "offset", "timestamp_ms", "stage"}
+        | {"recorded_at", "relayed_at", "refused_at", "refused_reason", "account_key", "erased_at"}
+    ),
+}
+"""Columns that hold no evidence: identities, judgements, people's decisions and positions."""
+
+STATE_WITHOUT_EVIDENCE = frozenset(
+    {"platform_id", "key_started_ms", "graph_epoch_s", "watermark_ms", "late_events", "degraded_since_ms", "graph_lost"}
+    | {"follows_known", "follows_refused", "positions"}
+)
+"""Fields of the snapshot that hold no evidence."""
+
+
+def as_markdown() -> str:
+    """Return the table of docs/privacy.md."""
+    lines = ["| place | holds | `moderation flags erase` | kept |", "|---|---|---|---|"]
+    for place in PLACES:
+        name = f"table `{place.name}`" if place in EVIDENCE_TABLES else place.name
+        lines.append(f"| {name} | {place.holds} | {place.erasure} | {place.kept} |")
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,52 @@
+"""What a setting can be: bounded numbers, names that are not empty, topics and brokers."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated
+
+from pydantic import AfterValidator, Field
+
+LARGEST_INT = 2**31 - 1
+YEAR_S = 366 * 86_400
+GROUP_TIMEOUT_MS = 1_800_000
+"""The largest session timeout that a broker with default settings accepts (group.max.session.timeout.ms)."""
+
+_TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_SERVER = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:/@\[\]]+):([0-9]{1,5})")
+
+
+def _named(value: str) -> str:
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+def _topic(value: str) -> str:
+    if not _TOPIC.fullmatch(value) or value in (".", ".."):
+        allowed = "1 to 249 letters, digits, dots, underscores or hyphens"
+        raise ValueError(f"must be the name of a Kafka topic ({allowed}), got {value!r:.60}")
+    return value
+
+
+def _topic_or_none(value: str) -> str:
+    return _topic(value) if value else value
+
+
+def _servers(value: str) -> str:
+    """The message shows no entry with an @, which can contain a password."""
+    for entry in value.split(",") if value else ():
+        match = _SERVER.fullmatch(entry.strip())
+        if match is None or not 0 < int(match[1]) < 65_536:
+            shown = "an entry with '@'" if "@" in entry else f"{entry.strip()!r:.80}"
+            raise ValueError(f"must be host:port of each broker, separated by commas, got {shown}")
+    return value
+
+
+Name = Annotated[str, AfterValidator(_named)]
+Topic = Annotated[str, AfterValidator(_topic)]
+OptionalTopic = Annotated[str, AfterValidator(_topic_or_none)]
+Servers = Annotated[str, AfterValidator(_servers)]
+Seconds = Annotated[float, Field(gt=0, le=YEAR_S, allow_inf_nan=False)]
+Whole = Annotated[int, Field(le=LARGEST_INT)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]

@@ -23,9 +23,10 @@ from moderation.risk import RiskModel, load_risk
 from moderation.risk.model import BundledRiskModel
 from moderation.settings import Settings
 from moderation.state import Keyring, PlatformState
+from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
 from moderation.stream.audit import AuditSampling
 from moderation.stream.pipeline import Outcome, Pipeline
-from moderation.stream.sidecar import Decoder, LoopConfig, Sidecar
+from moderation.stream.sidecar import Sidecar
 from moderation.stream.summary import nothing_judged, summary
 
 if TYPE_CHECKING:
@@ -40,44 +41,44 @@ MAKE_A_KEY = 'python3 -c "import secrets; print(secrets.token_hex(32))"'
 
 
 def load_models(settings: Settings) -> tuple[Detector, BundledRiskModel]:
-    """Detector and risk model, each verified and matched with the other. Raises BundleError with a sentence."""
+    """Return detector and risk model, verified and matched with each other. Raises BundleError."""
     detector = load_detector(
         settings.detector,
         max_text_bytes=settings.max_text_bytes,
         threads=settings.detector_threads,
-        # The watchdog would end the process before the batch is split, and a restart would form the same batch again.
+        # Else the watchdog would end the process before the batch is split, and a restart would form the same batch.
         deadline_s=min(settings.detector_deadline_s, 0.8 * settings.watchdog_s),
     )
     return detector, load_risk(settings.risk, detector_hash=detector.manifest_hash)
 
 
 def required_secret(settings: Settings) -> bytes:
-    """The address key. Raises SettingsError where none is set: hashes made without a secret can be reversed."""
+    """Return the address key. Raises SettingsError where none is set, because unkeyed hashes are reversible."""
     secret = settings.address_secret()
     if secret is None:
         raise SettingsError(
-            "no address key is set, and addresses are never kept unhashed. Make one and keep it: "
+            "no address key is set, and addresses are never stored unhashed. Create one and keep it: "
             f"export MODERATION_ADDRESS_KEY=$({MAKE_A_KEY}), or name a file in address_key_file"
         )
     return secret
 
 
 def keyring_of(settings: Settings, secret: bytes) -> Keyring:
-    """Current and, while two are live, previous address key."""
+    """Return the keyring of the current and, while it is live, the previous address key."""
     old_id, old = settings.previous_address_key_id, settings.previous_address_secret()
     previous = (old_id, old) if old_id is not None and old is not None else None
     return Keyring.from_secrets((settings.address_key_id, secret), previous)
 
 
 def open_store(settings: Settings) -> ReviewStore:
-    """The review database. Raises ConnectionLost or SettingsError with a sentence."""
+    """Return the review database. Raises ConnectionLost or SettingsError."""
     from connectors.reviewdb.store import ReviewStore
 
     return ReviewStore(settings.database_url.get_secret_value(), evidence_days=settings.evidence_days)
 
 
 def topic_kinds(settings: Settings) -> dict[str, Kind | None]:
-    """What each topic holds; None where kinds share a topic and `type` tells them apart."""
+    """Return the kind of event in each topic; None where kinds share a topic and `type` determines them."""
     topics = settings.kafka.topics()
     kinds: dict[str, Kind | None] = {}
     for kind in KINDS:
@@ -87,45 +88,18 @@ def topic_kinds(settings: Settings) -> dict[str, Kind | None]:
 
 
 def owner_name() -> str:
-    """A name for this process, in leases and the ledger."""
+    """Return a unique name of this process for leases and the ledger."""
     return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 def build_sidecar(
     settings: Settings,
-    *,
-    source: Source,
-    store: Store,
-    relay: Relay,
-    models: tuple[Detector, RiskModel],
-    secret: bytes,
+    connectors: Connectors,
     decoder: Decoder,
-    on_step: Callable[[str], None] = lambda _step: None,
-    on_batch: Callable[[Outcome], None] = lambda _outcome: None,
+    models: tuple[Detector, RiskModel],
+    callbacks: Callbacks,
 ) -> Sidecar:
-    """The loop with everything it needs, not yet started."""
-    detector, risk = models
-    keyring = keyring_of(settings, secret)
-
-    def new_state() -> PlatformState:
-        return PlatformState(
-            platform_id=settings.platform_id, keyring=keyring, graph_epoch_s=settings.state.graph_epoch_s
-        )
-
-    def load_state(path: Path) -> tuple[PlatformState, dict[Partition, int]]:
-        return PlatformState.restore(
-            path, keyring=keyring, platform_id=settings.platform_id, graph_epoch_s=settings.state.graph_epoch_s
-        )
-
-    def build(state: PlatformState) -> Pipeline:
-        return Pipeline(
-            platform_id=settings.platform_id,
-            extractor=FeatureExtractor(state),
-            detector=detector,
-            risk=risk,
-            audit=AuditSampling(secret, settings.audit.rate, settings.audit.flagged_rate),
-        )
-
+    """Return the sidecar, not yet started."""
     config = LoopConfig(
         pipeline=settings.pipeline,
         owner=owner_name(),
@@ -139,18 +113,31 @@ def build_sidecar(
         on_recreated_topic=settings.kafka.on_recreated_topic,
         on_lost_records=settings.kafka.on_lost_records,
     )
-    return Sidecar(
-        config,
-        source=source,
-        store=store,
-        relay=relay,
-        decoder=decoder,
-        build=build,
-        new_state=new_state,
-        load_state=load_state,
-        on_step=on_step,
-        on_batch=on_batch,
-    )
+    return Sidecar(config, connectors, decoder, _builders(settings, models), callbacks)
+
+
+def _builders(settings: Settings, models: tuple[Detector, RiskModel]) -> Builders:
+    detector, risk = models
+    secret = required_secret(settings)
+    keyring = keyring_of(settings, secret)
+    epoch_s = settings.state.graph_epoch_s
+
+    def new_state() -> PlatformState:
+        return PlatformState(platform_id=settings.platform_id, keyring=keyring, graph_epoch_s=epoch_s)
+
+    def load_state(path: Path) -> tuple[PlatformState, dict[Partition, int]]:
+        return PlatformState.restore(path, keyring=keyring, platform_id=settings.platform_id, graph_epoch_s=epoch_s)
+
+    def pipeline(state: PlatformState) -> Pipeline:
+        return Pipeline(
+            platform_id=settings.platform_id,
+            extractor=FeatureExtractor(state),
+            detector=detector,
+            risk=risk,
+            audit=AuditSampling(secret, settings.audit.rate, settings.audit.flagged_rate),
+        )
+
+    return Builders(pipeline, new_state, load_state)
 
 
 def run_sidecar(
@@ -164,7 +151,7 @@ def run_sidecar(
     """Run the sidecar until the end of the input or a signal, and return the counters."""
     if input_file is not None:
         settings = _for_a_file(settings)
-    secret = required_secret(settings)
+    required_secret(settings)
     models = load_models(settings)
     for model in models:
         log.info("%s", model.describe())
@@ -173,17 +160,8 @@ def run_sidecar(
         source, relay, kinds = _connectors(settings, store, input_file, rejects)
         try:
             decoder = Decoder(kinds, settings.field_mapping())
-            sidecar = build_sidecar(
-                settings,
-                source=source,
-                store=store,
-                relay=relay,
-                models=models,
-                secret=secret,
-                decoder=decoder,
-                on_step=on_step,
-                on_batch=on_batch or _log_batch,
-            )
+            callbacks = Callbacks(on_step, on_batch or _log_batch)
+            sidecar = build_sidecar(settings, Connectors(source, store, relay), decoder, models, callbacks)
             _end_on_signals(sidecar)
             _watch(sidecar, settings.watchdog_s)
             sidecar.run()
@@ -199,7 +177,7 @@ def run_sidecar(
 
 
 def _for_a_file(settings: Settings) -> Settings:
-    """Return settings with a ledger entry and a lease of the file's own, and without the snapshot of the stream."""
+    """Return settings with a separate pipeline name for the file, and without the snapshot of the stream."""
     state = settings.state.model_copy(update={"snapshot": None})
     return settings.model_copy(update={"pipeline": f"{settings.pipeline} (file)", "state": state})
 
@@ -224,7 +202,7 @@ def _connectors(
 
 
 def _file_source(settings: Settings, store: Store, path: Path) -> JsonlSource:
-    """The file as a source. Raises PositionError where the ledger knows another file of this name."""
+    """Return the file as a source. Raises PositionError where the ledger has another file of this name."""
     from connectors.jsonl import JsonlSource
 
     known = store.known_topic_ids(settings.pipeline, "", str(path.resolve()))
@@ -252,16 +230,16 @@ def _end_on_signals(sidecar: Sidecar) -> None:
 
 
 def _watch(sidecar: Sidecar, bound_s: float) -> None:
-    """End the process when the loop has stood still for too long: a frozen server may never let a call return.
+    """End the process when the loop makes no progress for too long, because a frozen server can block a call forever.
 
-    `os._exit` because a clean end would wait for the very call that hangs; the ledger makes a hard end safe.
+    Uses `os._exit`, because a clean exit would wait for the blocked call; the ledger makes this safe.
     """
 
     def watch() -> None:
         while sidecar.seconds_without_progress < bound_s:
             if sidecar.ended.wait(min(1.0, bound_s / 4)):
                 return
-        log.error("no progress for %.0f s: a server is frozen. Ending so that a restart can go on.", bound_s)
+        log.error("no progress for %.0f s: a server is frozen. Exiting so that a restart can continue.", bound_s)
         os._exit(FROZEN)
 
     threading.Thread(target=watch, name="watchdog", daemon=True).start()

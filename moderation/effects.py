@@ -1,4 +1,4 @@
-"""What one batch wants to do, as data: collected by the pipeline, applied by the store in one transaction."""
+"""The effects of one batch as data: collected by the pipeline, applied by the store in one transaction."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Verdict = Literal["confirmed", "not_a_violation", "uncertain"]
 
 @dataclass(frozen=True, order=True)
 class Partition:
-    """One partition of one topic of one cluster; the topic id tells a recreated topic from the one before.
+    """One partition of one topic of one cluster; the topic id distinguishes a recreated topic.
 
     A file has its absolute path as topic, an empty cluster and topic id, and partition 0.
     """
@@ -24,7 +24,7 @@ class Partition:
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a record came from: enough to recognise it again and to send it on untouched."""
+    """The origin of a record: its identity, and its content for relaying it unchanged."""
 
     partition: Partition
     offset: int
@@ -33,12 +33,12 @@ class Origin:
     value: bytes | None = None
     headers: tuple[tuple[str, bytes | None], ...] = ()
     unreadable: str | None = field(default=None, compare=False)
-    """Why the client could not read the record as it was sent; None where it could."""
+    """Reason why the client could not parse the record; None where it could."""
 
 
 @dataclass(frozen=True)
 class AccountRef:
-    """An account: its id counts within its platform."""
+    """An account; its id is unique within its platform."""
 
     platform_id: str
     account_id: str
@@ -46,13 +46,13 @@ class AccountRef:
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A record that can never be processed, with the reason; relayed to `<topic>-dlt` through the outbox."""
+    """A record that cannot be processed, with the reason; relayed to `<topic>-dlt` through the outbox."""
 
     origin: Origin
     stage: Literal["record", "decode", "time", "text"]
     reason: str
     account: AccountRef | None = field(default=None, compare=False)
-    """Whose record it is, where that could be read; erasing the account erases the letter."""
+    """The account of the record, where it could be read; erasing the account erases the letter."""
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,9 @@ class SectionEvidence:
 
 @dataclass(frozen=True)
 class FamilyEvidence:
-    """What one family says: its score (log-odds, larger is more suspicious) and p-value among genuine accounts.
+    """The result of one family: its score (log-odds, larger is more suspicious) and p-value among genuine accounts.
 
-    Both are None where the family's signals are missing.
+    Both are None where the signals of the family are missing.
     """
 
     family: str
@@ -78,7 +78,7 @@ class FamilyEvidence:
 
 @dataclass(frozen=True)
 class Reason:
-    """One line a reviewer reads: the family, the feature, its value and what pushed the risk (log-odds)."""
+    """One reason for a reviewer: the family, the feature, its value and its contribution to the risk (log-odds)."""
 
     family: str
     feature: str
@@ -89,11 +89,10 @@ class Reason:
 
 @dataclass(frozen=True)
 class Assessment:
-    """All that was concluded about one post, with the versions that make it reproducible.
+    """The result for one post, with the versions that make it reproducible.
 
-    *content_abstained* says why the text has no score: ``empty``, ``short`` or ``script``; None where it has one.
-    *tampered_share* is how many characters had been put into the text to be misread, per letter of it; no model reads
-    it.
+    *content_abstained* is the reason for a missing score: ``empty``, ``short`` or ``script``; None where there is one.
+    *tampered_share* is the number of hidden or replaced characters per letter; no model uses it.
     """
 
     platform_id: str
@@ -124,7 +123,7 @@ class Assessment:
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a reviewer needs to see beside a flag; kept apart because it expires and can be erased by account."""
+    """The evidence for a reviewer; stored separately because it expires and can be erased by account."""
 
     text: str
     address_hash: str | None
@@ -145,7 +144,7 @@ class FlagRaised:
 
 @dataclass(frozen=True)
 class AuditSample:
-    """A post drawn for audit by a keyed hash of its account and id, with its inclusion probability and stratum."""
+    """A post sampled for audit by a keyed hash of its account and id, with its inclusion probability and stratum."""
 
     assessment: Assessment
     evidence: Evidence
@@ -155,18 +154,18 @@ class AuditSample:
 
 @dataclass(frozen=True)
 class PostDeleted:
-    """The author or the platform deleted a post: the flag is marked and its retention clock starts."""
+    """The author or the platform deleted a post: the flag is marked and its retention begins."""
 
     platform_id: str
     post_id: str
     account_id: str | None
-    """None where the platform sends only which post was deleted."""
+    """None where the platform sends no account."""
     at: datetime
 
 
 @dataclass(frozen=True)
 class LabelGiven:
-    """A verdict from outside, on a post or an account. It audits and trains; it is never a feature of its subject."""
+    """An external verdict on a post or an account, for audit and training; never a feature of its subject."""
 
     platform_id: str
     post_id: str | None
@@ -175,12 +174,12 @@ class LabelGiven:
     at: datetime
     source: str
     event_key: str
-    """Identity for idempotence: a hash of the label's own fields."""
+    """Identity for idempotence: a hash of the fields of the label."""
 
 
 @dataclass
 class Effects:
-    """Everything that one batch wants to do; `positions` are the next offsets to read once it is committed."""
+    """All effects of one batch; `positions` are the next offsets to read after its commit."""
 
     flags: list[FlagRaised] = field(default_factory=list)
     audit_samples: list[AuditSample] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""The two doors of the sidecar as protocols: where records come from and where effects go."""
+"""The ports of the sidecar as protocols: the source of records, the store of effects and the relay."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from moderation.effects import DeadLetter, Effects, Origin, Partition
 
 @dataclass(frozen=True)
 class Claim:
-    """The right to write for some partitions until somebody else claims them; `epochs` are the fencing tokens."""
+    """The right to write for some partitions until another owner claims them; `epochs` are the fencing tokens."""
 
     pipeline: str
     owner: str
     epochs: Mapping[Partition, int]
     positions: Mapping[Partition, int | None]
-    """Next offset by partition as committed; None where the ledger does not know the partition yet."""
+    """Next offset by partition as committed; None for partitions that are not in the ledger yet."""
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Store(Protocol):
         """Take or renew the pipeline's lease; False while another owner's lease has not lapsed (database clock)."""
 
     def release_lease(self, pipeline: str, owner: str) -> None:
-        """Give the lease back; nothing happens when it is not ours."""
+        """Release the lease; no effect when *owner* does not hold it."""
 
     def known_topic_ids(self, pipeline: str, cluster_id: str, topic: str) -> set[str]:
-        """Topic ids the ledger has positions for: another one than now means the topic was recreated."""
+        """Return the topic ids with positions in the ledger; a different current one means a recreated topic."""
 
     def claim(self, pipeline: str, owner: str, partitions: Sequence[Partition]) -> Claim:
         """Raise the fencing epoch of each partition and return it with the committed position."""
@@ -50,10 +50,9 @@ class Store(Protocol):
     def commit(self, claim: Claim, effects: Effects) -> Mapping[str, int]:
         """Write everything in one transaction, moving each position by compare-and-set on its epoch.
 
-        Return counters of what was found out only there, such as deletions without an account that match several posts.
-
-        Applying the same effects twice changes nothing. Raises FencedError when an epoch is no longer ours (and
-        nothing was written), ConnectionLost when the database does not answer.
+        Returns counters of events that only the store can count, such as deletions without an account that match
+        several posts. Applying the same effects twice has no effect. Raises FencedError, with nothing written, when
+        another owner has claimed a partition, ConnectionLost when the database does not answer.
         """
 
     def outbox(self, limit: int, logs: Collection[tuple[str, str]] | None = None) -> list[OutboxRow]:
@@ -75,46 +74,47 @@ class Store(Protocol):
         """Let refused letters from these pairs of cluster and topic wait again; return how many."""
 
     def expire(self) -> int:
-        """Delete evidence and records of dead letters whose time has come; return how many rows that were."""
+        """Delete expired evidence and records of dead letters; return the number of rows."""
 
     def flag_counts(self) -> dict[str, int]:
-        """Rows by table, for `moderation check` and the end of a run."""
+        """Return the number of rows by table, for `moderation check` and the end of a run."""
 
     def close(self) -> None:
-        """Give back what is held. Safe to call twice."""
+        """Release all resources. Safe to call twice."""
 
 
 class Relay(Protocol):
-    """Sends outbox rows to where operators look for dead letters."""
+    """Sends outbox rows to dead-letter topics or a rejects file."""
 
     def run_once(self, limit: int = 500, *, on_wait: Callable[[], None] = lambda: None) -> int:
         """Send waiting rows and mark them, up to *limit* of each topic; return how many were sent or refused.
 
-        *on_wait* is called often, as a sign of progress. Raises ConnectionLost after the letters of other topics went.
+        *on_wait* is called often, as a sign of progress. Raises ConnectionLost after sending the letters of the other
+        topics.
         """
 
     def close(self) -> None:
-        """Give back what is held. Safe to call twice."""
+        """Release all resources. Safe to call twice."""
 
 
 class Source(Protocol):
-    """Somewhere records come from, by partition and offset."""
+    """A source of records, by partition and offset."""
 
     def partitions(self) -> list[Partition]:
-        """All partitions that this source reads now."""
+        """Return all partitions of this source."""
 
     def bounds(self) -> dict[Partition, tuple[int, int]]:
-        """First offset still there and the end offset, by partition."""
+        """Return the first available offset and the end offset, by partition."""
 
     def seek(self, positions: Mapping[Partition, int]) -> None:
-        """Read on from these offsets."""
+        """Continue reading from these offsets."""
 
     @property
     def ended(self) -> bool:
-        """Whether no record will ever come again, as at the end of a file."""
+        """Whether there will be no further record, as at the end of a file."""
 
     def poll(self, timeout_ms: int) -> Sequence[Origin]:
-        """Records fetched since the last call, in offset order within each partition; may be empty."""
+        """Return the records fetched since the last call, in offset order within each partition; may be empty."""
 
     def positions(self) -> dict[Partition, int]:
         """Return where partitions are read next, beyond offsets that hold no record; partitions can be missing.
@@ -123,16 +123,16 @@ class Source(Protocol):
         """
 
     def await_assignment(self, timeout_s: float) -> None:
-        """Wait until every partition is ours to read. Raises PositionError when somebody else holds one."""
+        """Wait until every partition is assigned. Raises PositionError when another member holds one."""
 
     def pause(self, partitions: Iterable[Partition]) -> None:
-        """Fetch nothing more from these until `resume`."""
+        """Stop fetching from these until `resume`."""
 
     def resume(self, partitions: Iterable[Partition]) -> None:
-        """Fetch from these again."""
+        """Resume fetching from these."""
 
     def commit(self, positions: Mapping[Partition, int]) -> None:
-        """A hint for lag displays; the ledger is the truth. A lost hint is counted, not raised."""
+        """Commit offsets for lag displays only; the ledger is authoritative. A failure is counted, not raised."""
 
     def close(self) -> None:
-        """Give back what is held. Safe to call twice."""
+        """Release all resources. Safe to call twice."""

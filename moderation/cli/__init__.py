@@ -1,4 +1,4 @@
-"""The command `moderation`: each sub-command is a file here; an error is one line on standard error."""
+"""The command `moderation`: one file per sub-command; an error is one line on standard error."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from moderation.text.terminal import visible_lines
 
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
-HELP = """Flags machine-written campaigns for human review, from what a post says and how it came to be.
+HELP = """Flags machine-written campaigns for human review, from the text and the metadata of posts.
 
-Try it on your own events:  moderation score events.jsonl -o scores.jsonl
-Run it beside a stream:     moderation run --config sidecar.toml
-See what it flagged:        moderation flags list
+Score a file of events:  moderation score events.jsonl -o scores.jsonl
+Run it on a stream:      moderation run --config sidecar.toml
+List the flags:          moderation flags list
 """
 
-# Sub-command -> module and object; looked up when the command starts, so that `score` never waits for training code.
+# Sub-command -> module and object; imported when the command starts, so that `score` does not import training code.
 COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("demo", "moderation.demo.command", "demo_command"),
     ("run", "moderation.cli.run", "run_command"),
@@ -41,7 +41,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
 
 
 def build_app() -> typer.Typer:
-    """The command with all its sub-commands."""
+    """Return the command with all its sub-commands."""
     app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
     for name, module, attribute in COMMANDS:
         found: Any = getattr(importlib.import_module(module), attribute)
@@ -53,20 +53,20 @@ def build_app() -> typer.Typer:
 
 
 def main() -> None:
-    """Run the command. Exits with the error's message and exit code; a defect of ours still shows its traceback."""
+    """Run the command. Exits with the message and exit code of an error; a defect shows its traceback."""
     _open_standard_streams()
     try:
         try:
             build_app()()
         finally:
             if sys.stdout is not None:
-                sys.stdout.flush()  # a full disk is noticed here at the latest
+                sys.stdout.flush()  # detects a full disk
     except ModerationError as error:
         _fail(visible_lines(str(error)), error.exit_code)
     except KeyboardInterrupt:
         _fail("interrupted", 130)
     except BrokenPipeError:
-        _discard_output()  # the reader of a pipe has ended, as `head` does
+        _discard_output()  # the reader of a pipe, such as `head`, has ended
         sys.exit(141)
     except OSError as error:
         if error.errno not in NO_SPACE:
@@ -76,7 +76,7 @@ def main() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Open what was closed: otherwise a database or model would get its number, and messages would go into it."""
+    """Open closed standard streams: else a database or model gets their file number, and messages are written to it."""
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
@@ -91,6 +91,6 @@ def _fail(message: str, exit_code: int) -> NoReturn:
 
 
 def _discard_output() -> None:
-    """Let Python flush what is left of the output nowhere: at exit it would fail again."""
+    """Redirect the remaining output to null, because flushing it at exit would fail again."""
     if sys.stdout is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

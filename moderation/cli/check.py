@@ -1,4 +1,4 @@
-"""`moderation check`: tries every connection and model and reports what is wrong."""
+"""`moderation check`: test every connection and model."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from moderation.settings import Settings
 
 
 def check_command(
-    config: Annotated[Path | None, typer.Option(help="TOML file with settings; variables win over it")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings; variables override it.")] = None,
 ) -> None:
-    """Try the settings, the bundles, the database and the broker, and report what is wrong with each.
+    """Check the settings, the bundles, the database and the broker, and report the problems of each.
 
-    Reads some of the latest records of each topic, without joining the consumer group, and reports what they decode to.
-    Exit code 0 when the sidecar can run as it is set up, 1 otherwise.
+    Reads some of the latest records of each topic, without joining the consumer group, and reports their events.
+    Exit code 0 when the sidecar can run with these settings, 1 otherwise.
     """
     from rich.console import Console
     from rich.table import Table
@@ -43,7 +43,7 @@ def check_command(
 
 
 def parts(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
-    """Yield each part with a function that returns what it found, or raises ModerationError with what is wrong."""
+    """Yield each part with a function that returns its description or raises ModerationError."""
     yield "address key", lambda: _address_key(settings)
     yield "models", lambda: _models(settings)
     yield "review database", lambda: _database(settings)

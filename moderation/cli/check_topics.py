@@ -1,4 +1,4 @@
-"""What `moderation check` finds in the topics: some real records, decoded as the sidecar decodes them."""
+"""The topics in `moderation check`: decodes some real records as the sidecar does."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from moderation.events import BadRecord, Post
 if TYPE_CHECKING:
     from moderation.effects import Origin
     from moderation.settings import Settings
-    from moderation.stream.sidecar import Decoder
+    from moderation.stream.assembly import Decoder
 
 RECORDS = 100
 TIMEOUT_S = 10.0
 LEAST_POSTS = 20
-"""With fewer posts a shared address says little."""
+"""Minimum number of posts for a warning about a shared address."""
 SHARED = 0.5
 
 
@@ -26,7 +26,7 @@ def describe_topic(settings: Settings, topic: str) -> str:
     from connectors.kafka import describe_partitions
     from connectors.kafka_sample import sample_topic
     from moderation.app import topic_kinds
-    from moderation.stream.sidecar import Decoder
+    from moderation.stream.assembly import Decoder
 
     partitions = describe_partitions(settings.kafka, [topic])
     sample = sample_topic(settings.kafka, partitions, records=RECORDS, timeout_s=TIMEOUT_S)
@@ -38,7 +38,7 @@ def describe_topic(settings: Settings, topic: str) -> str:
 
 
 def describe_records(decoder: Decoder, records: Sequence[Origin]) -> str:
-    """Describe what records decode to. Raises InputError where all become dead letters."""
+    """Return a description of the decoded records. Raises InputError where all become dead letters."""
     contents = [decoder.item(origin).content for origin in records]
     bad = [content for content in contents if isinstance(content, BadRecord)]
     kinds = Counter(type(content).__name__.lower() for content in contents if not isinstance(content, BadRecord))
@@ -54,7 +54,7 @@ def describe_records(decoder: Decoder, records: Sequence[Origin]) -> str:
 
 
 def shared_address(posts: Sequence[Post]) -> str | None:
-    """Return a warning where most posts have the same address, which then is a proxy's rather than a person's."""
+    """Return a warning where most posts have the same address, which is probably that of a proxy."""
     addresses = Counter(str(post.client.ip) for post in posts if post.client is not None and post.client.ip is not None)
     if addresses.total() < LEAST_POSTS:
         return None

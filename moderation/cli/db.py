@@ -1,4 +1,4 @@
-"""`moderation db`: bring the review database's tables up or down and say where they stand."""
+"""`moderation db`: upgrade or downgrade the tables of the review database, and show their revision."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from moderation.errors import SettingsError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-HELP = """The tables of the review database.
+HELP = """Manage the tables of the review database.
 
 Before the first run, and after every new version:  moderation db upgrade
 
 Example:  moderation db upgrade --config sidecar.toml
 
-The database: --database, else MODERATION_DATABASE_URL, else --config's, else
-moderation.sqlite in this folder. Passwords belong into the variable, the
+The database: --database, else MODERATION_DATABASE_URL, else that of --config, else
+moderation.sqlite in this directory. Passwords belong into the variable, the
 settings file or ~/.pgpass, not on the command line.
 """
 
@@ -32,17 +32,17 @@ Database = Annotated[
     typer.Option(
         "--database",
         metavar="URL",
-        help="sqlite:///FILE or postgresql://USER@HOST:PORT/NAME; else MODERATION_DATABASE_URL, else --config decides",
+        help="sqlite:///FILE or postgresql://USER@HOST:PORT/NAME; default: MODERATION_DATABASE_URL, then --config.",
     ),
 ]
 Config = Annotated[
-    Path | None, typer.Option("--config", metavar="FILE", help="TOML file with settings; variables win over it")
+    Path | None, typer.Option("--config", metavar="FILE", help="TOML file with settings; variables override it.")
 ]
 
 
 @contextmanager
 def opened(database: str | None, config: Path | None = None, *, make: bool = False) -> Iterator[Engine]:
-    """An engine that is closed again. Raises SettingsError for a SQLite file that is not there, unless `make`."""
+    """Yield an engine, closed at the end. Raises SettingsError for a missing SQLite file, unless `make`."""
     from connectors.reviewdb.engine import open_engine
     from moderation.settings import load_settings
 
@@ -51,8 +51,8 @@ def opened(database: str | None, config: Path | None = None, *, make: bool = Fal
         file = engine.url.database if engine.url.get_backend_name() == "sqlite" else None
         if not make and file and file != ":memory:" and not file.startswith("file:") and not Path(file).exists():
             raise SettingsError(
-                f"there is no SQLite file {file}; name the database with --database or --config, or make its tables: "
-                "run `moderation db upgrade`"
+                f"there is no SQLite file {file}; name the database with --database or --config, or create its tables "
+                "with `moderation db upgrade`"
             )
         yield engine
     finally:
@@ -61,13 +61,13 @@ def opened(database: str | None, config: Path | None = None, *, make: bool = Fal
 
 @app.command()
 def upgrade(
-    revision: Annotated[str, typer.Argument(help="revision to go up to")] = "head",
+    revision: Annotated[str, typer.Argument(help="Revision to upgrade to.")] = "head",
     database: Database = None,
     config: Config = None,
 ) -> None:
-    """Create the tables or bring them up to this version; what they hold is kept.
+    """Create the tables or upgrade them to this version; their content is kept.
 
-    It is safe to repeat. Exit codes: 0 done; 2 the URL or revision cannot be used; 4 the database does not answer.
+    Safe to repeat. Exit codes: 0 done; 2 the URL or revision is invalid; 4 the database does not answer.
     """
     from connectors.reviewdb import schema
 
@@ -79,11 +79,11 @@ def upgrade(
 
 @app.command()
 def downgrade(
-    revision: Annotated[str, typer.Argument(help="revision to go back to; `base` drops every table")],
+    revision: Annotated[str, typer.Argument(help="Revision to downgrade to; `base` drops every table.")],
     database: Database = None,
     config: Config = None,
 ) -> None:
-    """Take the tables back to an older version. What only the newer one can hold is lost: make a backup first."""
+    """Downgrade the tables to an older version. Content that only the newer one supports is lost: make a backup first."""
     from connectors.reviewdb import schema
 
     with opened(database, config) as engine:
@@ -94,7 +94,7 @@ def downgrade(
 
 @app.command()
 def current(database: Database = None, config: Config = None) -> None:
-    """Say which revision the tables have and which one this version needs. Exit code 2 when they differ."""
+    """Show the revision of the tables and the one that this version needs. Exit code 2 when they differ."""
     from connectors.reviewdb import schema
 
     with opened(database, config) as engine:

@@ -1,4 +1,4 @@
-"""`moderation events`: what the sidecar makes of a platform's records, and a first mapping for them."""
+"""`moderation events`: check how records are decoded, and propose a mapping."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from moderation.cli.kinds import kind_named
 from moderation.errors import SettingsError
 from moderation.mapping import KINDS, Kind
 
@@ -23,20 +24,22 @@ if TYPE_CHECKING:
 UNUSABLE = 1
 SAMPLE_TIMEOUT_S = 30.0
 
-app = typer.Typer(help="Show what is read from your records, and propose a mapping.", no_args_is_help=True)
+app = typer.Typer(help="Check how your records are decoded, and propose a mapping.", no_args_is_help=True)
 
 
 @app.command()
 def check(
-    source: Annotated[str | None, typer.Argument(metavar="[FILE|-]", help="records; - for standard input")] = None,
-    topic: Annotated[str | None, typer.Option(help="read the latest records of this Kafka topic instead")] = None,
-    config: Annotated[Path | None, typer.Option(help="TOML file with settings (mapping, kafka)")] = None,
-    kind: Annotated[str | None, typer.Option(help="what every record is; default: mapping or `type` decides")] = None,
-    limit: Annotated[int, typer.Option(min=1, help="number of records to read")] = 1_000,
+    source: Annotated[
+        str | None, typer.Argument(metavar="[FILE|-]", help="File of records; - for standard input.")
+    ] = None,
+    topic: Annotated[str | None, typer.Option(help="Read the latest records of this Kafka topic instead.")] = None,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings (mapping, kafka).")] = None,
+    kind: Annotated[str | None, typer.Option(help="Kind of all records; default: by the mapping or `type`.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="Number of records to read.")] = 1_000,
 ) -> None:
-    """Show for a sample of records which fields are found, an example of each, and on what posts would be judged.
+    """Show for a sample of records the share and an example of each field, and the signals that posts have.
 
-    Texts are shortened, addresses and device ids are masked. Nothing is written anywhere.
+    Texts are shortened, addresses and device ids are masked. Nothing is stored.
 
     Example:  moderation events check records.jsonl --config sidecar.toml
 
@@ -50,7 +53,7 @@ def check(
     if (source is None) == (topic is None):
         raise SettingsError("name either a file (or - for standard input) or a topic with --topic")
     settings = load_settings(config)
-    chosen = _kind(kind)
+    chosen = kind_named(kind)
     survey = Survey(settings.field_mapping())
     if source is not None:
         _read_file(survey, source, chosen, limit)
@@ -70,12 +73,12 @@ def check(
 
 @app.command()
 def guess(
-    source: Annotated[str, typer.Argument(metavar="FILE|-", help="file of records; - for standard input")],
-    limit: Annotated[int, typer.Option(min=1, help="number of records to read")] = 1_000,
+    source: Annotated[str, typer.Argument(metavar="FILE|-", help="File of records; - for standard input.")],
+    limit: Annotated[int, typer.Option(min=1, help="Number of records to read.")] = 1_000,
 ) -> None:
-    """Propose a mapping for records of an unknown shape, as a settings file on standard output.
+    """Propose a mapping for records of an unknown format, as a settings file on standard output.
 
-    It goes by the names and values of fields, so check what it proposes.
+    The proposal is based on the names and values of fields; check each line.
 
     Example:  moderation events guess records.jsonl > mapping.toml
     """
@@ -85,15 +88,8 @@ def guess(
     with file_or_standard_input(source) as stream:
         records = records_of((value for _, value in numbered_records(stream, source)), limit)
     if not records:
-        raise SettingsError(f"{source} holds no JSON object to guess from")
+        raise SettingsError(f"{source} contains no JSON object; name a file of JSON records")
     sys.stdout.write(as_toml(guess_fields(records), guess_kinds(records)))
-
-
-def _kind(name: str | None) -> Kind | None:
-    chosen = next((known for known in KINDS if known == name), None)
-    if name is not None and chosen is None:
-        raise SettingsError(f"--kind takes one of {', '.join(KINDS)}, not {name!r}")
-    return chosen
 
 
 def _read_file(survey: Survey, source: str, kind: Kind | None, limit: int) -> None:
@@ -155,7 +151,7 @@ def _print_families(console: Console, survey: Survey, settings: Settings) -> Non
     share = survey.shared_address()
     if share > SHARED_ADDRESS:
         console.print(
-            f"{share:.0%} of the posts with an address have the same one: it is probably your proxy's. Map "
+            f"{share:.0%} of the posts with an address have the same one, probably that of your proxy. Map "
             "client.forwarded_for and set mapping.trusted_proxies (docs/events.md).",
             style="bold red",
             highlight=False,

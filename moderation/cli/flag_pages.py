@@ -1,4 +1,4 @@
-"""How flags look on a terminal. Whatever strangers wrote is spelled out, never obeyed, and never markup."""
+"""Prints flags on a terminal. Untrusted text is escaped and never interpreted as markup."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ STATUS_STYLES = {"open": "bold yellow", "confirmed": "red", "not_a_violation": "
 ID_WIDTH = 24
 QUOTED_WIDTH = 30
 TABLE_WIDTH = 140
-"""A terminal narrower than this gets a few lines for each flag: the table's columns would be broken up."""
+"""On a narrower terminal each flag is printed in a few lines instead of a table."""
 
 
 def print_list(flags: Sequence[FlagSummary], limit: int) -> None:
-    """A table, one flag a line, or a few lines for each where there is no room; and what to do next."""
+    """Print flags as a table, or in a few lines each on a narrow terminal, and the next command."""
     console = Console(highlight=False)
     if not flags:
         console.print(Text("no flags match"))
@@ -75,7 +75,7 @@ def _print_table(console: Console, flags: Sequence[FlagSummary]) -> None:
 
 
 def print_flag(detail: FlagDetail) -> None:
-    """Print everything about one flag, in the order in which a person judges it."""
+    """Print one flag in the order in which a reviewer needs its parts."""
     console = Console(highlight=False)
     flag = detail.summary
     console.print(Text(f"flag {flag.id}  ", style="bold"), _status(flag), Text(f"  version {flag.version}"))
@@ -108,10 +108,10 @@ def _facts(detail: FlagDetail) -> list[tuple[str, str]]:
         ("models", f"detector {detail.detector_version[:12]}, risk {detail.risk_version[:12]}"),
     ]
     if flag.deleted_at is not None:
-        until = "" if flag.retain_until is None else f"; its text and hashes go by {_time(flag.retain_until)}"
+        until = "" if flag.retain_until is None else f"; text and hashes are deleted by {_time(flag.retain_until)}"
         facts.append(("post deleted", _time(flag.deleted_at) + until))
     if detail.truncated:
-        facts.append(("text", "too long to be scored whole; a fixed set of sections was"))
+        facts.append(("text", "too long to be scored completely; a fixed set of sections was scored"))
     if detail.missing:
         facts.append(("invalid, so missing", ", ".join(detail.missing)))
     if detail.degraded:
@@ -120,7 +120,7 @@ def _facts(detail: FlagDetail) -> list[tuple[str, str]]:
 
 
 def _print_families(console: Console, detail: FlagDetail) -> None:
-    table = Table("family", "p-value", "score", title="what each family says", title_justify="left")
+    table = Table("family", "p-value", "score", title="signal families", title_justify="left")
     for family in detail.families:
         agreeing = family.family in detail.summary.agreeing
         table.add_row(
@@ -132,7 +132,7 @@ def _print_families(console: Console, detail: FlagDetail) -> None:
 
 
 def _print_reasons(console: Console, detail: FlagDetail) -> None:
-    table = Table("family", "why", "weight", title="what pushed the risk", title_justify="left")
+    table = Table("family", "why", "weight", title="reasons for the risk", title_justify="left")
     for reason in sorted(detail.reasons, key=lambda reason: -reason.contribution):
         table.add_row(Text(visible(reason.family)), Text(visible(reason.sentence)), Text(f"{reason.contribution:+.2f}"))
     console.print(table)
@@ -148,24 +148,24 @@ def _print_text(console: Console, detail: FlagDetail) -> None:
 
 
 def _print_sections(console: Console, detail: FlagDetail, read: str) -> None:
-    """What the detector said of each section, which its words name: its offsets are in *read*, not in the post.
+    """Print the logit of each section with its words; offsets are in *read*, the normalised text, not in the post.
 
-    Of a text that was cut they are in what the settings of that time left of it, so that only a number can name it.
+    Sections of a truncated text have only numbers, because their offsets depend on the settings at that time.
     """
     sections = detail.sections
-    # The sections of a whole text reach its end: else it is normalised otherwise today.
+    # The sections of a complete text reach its end; else the normalisation has changed since.
     known = bool(sections) and not detail.truncated and max(section.end for section in sections) == len(read)
     if known:
-        told = "as the detector read it, with links, mentions, quotations and code masked:"
-        console.print(Text(told, style="dim"))
+        text = "as the detector read it, with links, mentions, quotations and code masked:"
+        console.print(Text(text, style="dim"))
     for number, section in enumerate(sections, start=1):
         words = f", {_quoted(read[section.start : section.end])}" if known else ""
-        told = f"  section {number} of {len(sections)}{words}: logit {section.logit:+.2f}"
-        console.print(Text(told, style="dim"))
+        text = f"  section {number} of {len(sections)}{words}: logit {section.logit:+.2f}"
+        console.print(Text(text, style="dim"))
 
 
 def _quoted(passage: str) -> str:
-    """The passage in quotation marks; of a long one where it begins and where it ends."""
+    """Return the passage in quotation marks; of a long one its beginning and end."""
     passage = passage.strip()
     if len(passage) <= 2 * QUOTED_WIDTH:
         return f"“{visible(passage)}”"

@@ -1,4 +1,4 @@
-"""`moderation flags`: find flags, see why they were raised, decide."""
+"""`moderation flags`: list flags, show their reasons, record decisions."""
 
 from __future__ import annotations
 
@@ -19,32 +19,32 @@ from moderation.errors import SettingsError
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
-HELP = """Work the flags: requests for a person's judgement, never a verdict by themselves.
+HELP = """Review flags: requests for the judgement of a person, never verdicts.
 
 \b
-What waits for a person:                 moderation flags list --status open
-Why one was raised:                      moderation flags show 17
-Your judgement, with its ground:
+List open flags:                         moderation flags list --status open
+Show the reasons of a flag:              moderation flags show 17
+Record a decision with its ground:
   moderation flags decide 17 --verdict not_a_violation --version 0 --who ana --role reviewer \\
       --ground "campus address, ordinary typing; nothing but the text is conspicuous"
-An account whose data has to go:         moderation flags erase --account a17
+Erase the data of an account:            moderation flags erase --account a17
 
 \b
-The version is what `list` and `show` print: 0 until somebody has decided.
-The database: --database, else MODERATION_DATABASE_URL, else --config's, else
-moderation.sqlite in this folder.
+The version is the number that `list` and `show` print: 0 until the first decision.
+The database: --database, else MODERATION_DATABASE_URL, else that of --config, else
+moderation.sqlite in this directory.
 """
 
 app = typer.Typer(help=HELP, no_args_is_help=True, rich_markup_mode=None)
 
 LARGEST = 2**63 - 1
-"""The largest number that a database keeps."""
-AsJson = Annotated[bool, typer.Option("--json", help="JSON instead of a table, for programs")]
+"""The largest number that a database stores."""
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
 
 @contextmanager
 def _reviews(database: str | None, config: Path | None) -> Iterator[Engine]:
-    """The database, refused with a sentence unless its tables are those of this version."""
+    """Yield the database. Raises SettingsError unless its tables are those of this version."""
     from connectors.reviewdb.schema import require_head
 
     with opened(database, config) as engine:
@@ -56,19 +56,21 @@ def _reviews(database: str | None, config: Path | None) -> Iterator[Engine]:
 def list_command(
     database: Database = None,
     config: Config = None,
-    status: Annotated[str | None, typer.Option(help="open, confirmed, not_a_violation or uncertain")] = None,
-    account: Annotated[str | None, typer.Option(help="account id")] = None,
-    post: Annotated[str | None, typer.Option(help="post id")] = None,
-    min_risk: Annotated[float | None, typer.Option(help="risk from this value on, 0 to 1")] = None,
-    since: Annotated[str | None, typer.Option(help="raised from this time on: 2026-11-21 or RFC 3339")] = None,
+    status: Annotated[str | None, typer.Option(help="Status: open, confirmed, not_a_violation or uncertain.")] = None,
+    account: Annotated[str | None, typer.Option(help="Account id.")] = None,
+    post: Annotated[str | None, typer.Option(help="Post id.")] = None,
+    min_risk: Annotated[float | None, typer.Option(help="Minimum risk, 0 to 1.")] = None,
+    since: Annotated[str | None, typer.Option(help="Earliest time: 2026-11-21 or RFC 3339.")] = None,
     family: Annotated[
-        str | None, typer.Option(help="a family that agreed: content, typing, network, graph or account")
+        str | None, typer.Option(help="A family that agreed: content, typing, network, graph or account.")
     ] = None,
     deleted: Annotated[
-        bool | None, typer.Option("--deleted/--not-deleted", help="posts that are gone, or that are still there")
+        bool | None, typer.Option("--deleted/--not-deleted", help="Only deleted posts, or only others.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=LARGEST, help="at most so many")] = 50,
-    after: Annotated[int | None, typer.Option(min=0, max=LARGEST, help="go on below this flag's number")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=LARGEST, help="Maximum number of flags.")] = 50,
+    after: Annotated[
+        int | None, typer.Option(min=0, max=LARGEST, help="Continue after the flag of this number.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List flags, newest first.
@@ -107,17 +109,17 @@ def list_command(
 
 @app.command()
 def show(
-    flag: Annotated[int, typer.Argument(help="number of the flag, from `moderation flags list`")],
+    flag: Annotated[int, typer.Argument(help="Number of the flag, from `moderation flags list`.")],
     database: Database = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Show one flag: its evidence, the text while it is kept, and the decisions.
+    """Show one flag: its evidence, the text until it expires, and the decisions.
 
     Example:  moderation flags show 17
 
-    With --json, start and end of a section are characters of the text as the detector read it, not of the post:
-    normalised, and of one beyond max_text_bytes its beginning, middle and end joined.
+    With --json, start and end of a section are characters of the normalised text, not of the post; of a text beyond
+    max_text_bytes, of its beginning, middle and end joined.
     """
     from moderation.review.queries import show_flag
 
@@ -133,24 +135,22 @@ def show(
 
 @app.command()
 def decide(
-    flag: Annotated[int, typer.Argument(help="number of the flag")],
-    who: Annotated[str, typer.Option(help="the person who decides")],
-    role: Annotated[str, typer.Option(help="reviewer, senior or appeals")],
-    verdict: Annotated[str, typer.Option(help="confirmed, not_a_violation or uncertain")],
-    ground: Annotated[str, typer.Option(help="why: what was seen and which rule it meets")],
-    version: Annotated[
-        int, typer.Option(help="the version `list` and `show` print; refused if somebody decided since")
-    ],
+    flag: Annotated[int, typer.Argument(help="Number of the flag.")],
+    who: Annotated[str, typer.Option(help="Name of the person who decides.")],
+    role: Annotated[str, typer.Option(help="Role: reviewer, senior or appeals.")],
+    verdict: Annotated[str, typer.Option(help="Verdict: confirmed, not_a_violation or uncertain.")],
+    ground: Annotated[str, typer.Option(help="Ground: the observation and the rule that it meets.")],
+    version: Annotated[int, typer.Option(help="Version that `list` and `show` print; refused after another decision.")],
     database: Database = None,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
-    """Record a person's decision about a flag. Decisions are never changed, only superseded.
+    """Record the decision of a person about a flag. Decisions are never changed, only superseded.
 
     Example:  moderation flags decide 17 --who ana --role reviewer --verdict confirmed --version 0 --ground "..."
 
-    Exit codes: 0 recorded; 2 wrong arguments or no such flag; 4 the database does not answer; 8 somebody decided in
-    the meantime, or the role may not decide this.
+    Exit codes: 0 recorded; 2 wrong arguments or no such flag; 4 the database does not answer; 8 another decision was
+    recorded meanwhile, or the role may not decide this.
     """
     from moderation.review.decisions import ProposedDecision
     from moderation.review.decisions import decide as record
@@ -166,20 +166,20 @@ def decide(
 
 @app.command()
 def erase(
-    account: Annotated[str, typer.Option(help="account id")],
-    platform: Annotated[str | None, typer.Option(help="platform id; none: platform_id of the settings")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    account: Annotated[str, typer.Option(help="Account id.")],
+    platform: Annotated[str | None, typer.Option(help="Platform id; default: platform_id of the settings.")] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
     database: Database = None,
     config: Config = None,
 ) -> None:
-    """Erase an account's evidence: texts, address and device hashes, feature vectors, and its dead letters.
+    """Erase the evidence of an account: texts, address and device hashes, feature vectors, and its dead letters.
 
-    Evidence of its posts until now is not stored again. Flags with their scores and reasons, and people's decisions,
-    stay: they show what was judged and why. docs/privacy.md lists what remains outside the database, and how long.
+    Evidence of its posts until now is not stored again. Flags with scores and reasons, and decisions, are kept, as the
+    record of what was judged and why. docs/privacy.md lists what remains outside the database, and how long.
 
     Example:  moderation flags erase --account a17 --config sidecar.toml
 
-    Exit codes: 0 done, also when nothing was kept; 1 not confirmed; 2 wrong arguments; 4 the database does not answer.
+    Exit codes: 0 done, also without evidence; 1 not confirmed; 2 wrong arguments; 4 the database does not answer.
     """
     from connectors.reviewdb.places import STATE
     from connectors.reviewdb.retention import erase_account
@@ -202,21 +202,21 @@ def erase(
 
 
 def parse_since(text: str) -> datetime:
-    """A day or a time as a moment; without an offset it is UTC. Raises SettingsError."""
+    """Return the time of a day or a time; without an offset it is UTC. Raises SettingsError."""
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
-        raise SettingsError(f"--since {text!r} is no time; write 2026-11-21 or 2026-11-21T14:00:00+01:00") from None
+        raise SettingsError(f"--since {text!r} is not a time; write 2026-11-21 or 2026-11-21T14:00:00+01:00") from None
     try:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:
         raise SettingsError(
-            f"--since {text!r} lies outside the years 1 to 9999 in UTC; name a later or earlier time"
+            f"--since {text!r} is outside the years 1 to 9999 in UTC; give a later or earlier time"
         ) from None
 
 
 def as_json_text(value: Any) -> str:
-    """JSON in ASCII with times in RFC 3339: whatever strangers wrote, it is inert on a terminal."""
+    """Return JSON in ASCII with times in RFC 3339, which is safe on a terminal."""
     return json.dumps(value, indent=2, default=_plain).replace("\x7f", "\\u007f")
 
 

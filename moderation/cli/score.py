@@ -1,4 +1,4 @@
-"""`moderation score`: events from a file or standard input, one JSON line per post out."""
+"""`moderation score`: judge events of a file or standard input, with one JSON line per post as output."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated, TextIO
 
 import typer
 
-from moderation.errors import InputError, SettingsError
-from moderation.mapping import KINDS
+from moderation.cli.kinds import kind_named
+from moderation.errors import InputError
 from moderation.output_paths import check_apart
 from moderation.text.terminal import visible
 
@@ -27,24 +27,26 @@ NOTHING_JUDGED = 8
 
 def score_command(
     source: Annotated[
-        str, typer.Argument(metavar="FILE|-", help="file of events, one JSON object a line; - for standard input")
+        str, typer.Argument(metavar="FILE|-", help="File of events, one JSON object per line; - for standard input.")
     ],
     output: Annotated[
-        Path | None, typer.Option("-o", "--output", help="where to write; default: standard output")
+        Path | None, typer.Option("-o", "--output", help="File for the output; default: standard output.")
     ] = None,
-    rejects: Annotated[Path | None, typer.Option(help="where bad lines go; default: standard error, by number")] = None,
-    sort: Annotated[bool, typer.Option("--sort", help="sort the events by time first (holds them in memory)")] = False,
+    rejects: Annotated[
+        Path | None, typer.Option(help="File for rejected lines; default: their numbers on standard error.")
+    ] = None,
+    sort: Annotated[bool, typer.Option("--sort", help="Sort the events by time first, in memory.")] = False,
     kind: Annotated[
-        str | None, typer.Option(help="what every line is (post, follow, deletion, label); default: `type` decides")
+        str | None, typer.Option(help="Kind of all lines (post, follow, deletion, label); default: by `type`.")
     ] = None,
-    content_only: Annotated[bool, typer.Option("--content-only", help="score the texts and nothing else")] = False,
-    config: Annotated[Path | None, typer.Option(help="TOML file with settings (bundles, mapping, lateness)")] = None,
+    content_only: Annotated[bool, typer.Option("--content-only", help="Score only the texts.")] = False,
+    config: Annotated[Path | None, typer.Option(help="TOML file with settings (bundles, mapping, lateness).")] = None,
 ) -> None:
     """Judge events from a file with the same core as the sidecar.
 
-    Reads posts, follows, deletions and labels, told apart by `type` (`post` when absent) or by --kind, in event-time
-    order, and writes one JSON line per post in input order. A post with only post_id and text gets its content score
-    and is never flagged.
+    Reads posts, follows, deletions and labels in event-time order, with the kind in `type` (default `post`) or --kind,
+    and writes one JSON line per post in input order. A post with only post_id and text gets a content score and is
+    never flagged.
 
     Example:  moderation score events.jsonl -o scores.jsonl --rejects bad.jsonl
 
@@ -57,9 +59,7 @@ def score_command(
     from moderation.offline import read_items
     from moderation.settings import load_settings
 
-    chosen = next((known for known in KINDS if known == kind), None)
-    if kind is not None and chosen is None:
-        raise SettingsError(f"--kind takes one of {', '.join(KINDS)}, not {kind!r}")
+    only = kind_named(kind)
     settings = load_settings(config)
     with ExitStack() as stack:
         stream = stack.enter_context(file_or_standard_input(source))
@@ -67,23 +67,21 @@ def score_command(
         out = writer(stack, output)
         bad = Rejects(writer(stack, rejects) if rejects is not None else None)
         mapping = settings.field_mapping()
-        needed = () if content_only else JUDGED_BY
-        reader = RecordReader(mapping, resolution=Resolution(mapping, needed=needed))
-        items: Iterable[Item] = read_items(numbered_records(stream, source), reader, kind=chosen)
-        totals = None
+        reader = RecordReader(mapping, resolution=Resolution(mapping, needed=() if content_only else JUDGED_BY))
+        items = read_items(numbered_records(stream, source), reader, kind=only)
         if content_only:
             _content_only(items, out, bad, settings)
+            reader.resolution.finish()
         else:
             totals = _judge(items, out, bad, settings, sort=sort)
-        reader.resolution.finish()
-        if totals is not None:
+            reader.resolution.finish()
             _conclude({**totals, "dead_letters": bad.count})
     if bad.count:
         raise typer.Exit(SOME_REJECTED)
 
 
 def _judge(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Settings, *, sort: bool) -> dict[str, int]:
-    """Write one line per post in the order of the input, and return what was counted."""
+    """Write one line per post in input order, and return the counters."""
     from moderation.offline import Moderator, batched_in_order, sorted_by_time, within_lateness
 
     moderator = Moderator.load(
@@ -106,13 +104,13 @@ def _judge(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Settings,
 
 
 def _conclude(totals: dict[str, int]) -> None:
-    """Print the counts on standard error, and end with an exit code of its own where nothing was judged."""
+    """Print the counters on standard error, and exit with NOTHING_JUDGED where nothing was judged."""
     from moderation.stream.summary import nothing_judged, summary
 
     sys.stderr.write(summary(totals) + "\n")
     why = nothing_judged(totals)
     if why is not None:
-        sys.stderr.write(f"{why}. To score texts alone, use --content-only.\n")
+        sys.stderr.write(f"{why}. To score only the texts, use --content-only.\n")
         if not totals["dead_letters"]:
             raise typer.Exit(NOTHING_JUDGED)
 
@@ -149,7 +147,7 @@ def _content_only(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Se
 
 
 def as_json(assessment: Assessment) -> str:
-    """One assessment as the line that `score` writes, in ASCII: nothing that a post says acts on a terminal."""
+    """Return one assessment as the output line of `score`, in ASCII, which is safe on a terminal."""
     return json.dumps(
         {
             "post_id": assessment.post_id,
@@ -176,7 +174,7 @@ def _number(value: float) -> float | None:
 
 
 def writer(stack: ExitStack, path: Path | None) -> TextIO:
-    """The file at *path*, open until *stack* ends, or standard output. Raises InputError."""
+    """Return the file *path*, open until *stack* ends, or standard output. Raises InputError."""
     if path is None:
         if sys.stdout is None:
             raise InputError("standard output is closed; name a file with --output")
@@ -188,14 +186,14 @@ def writer(stack: ExitStack, path: Path | None) -> TextIO:
 
 
 class Rejects:
-    """Lines that could not be used, each with its number and the reason."""
+    """Writes rejected lines, each with its number and the reason."""
 
     def __init__(self, file: TextIO | None) -> None:
         self._file = file
         self.count = 0
 
     def taken_from(self, items: Iterable[Item]) -> Iterator[Item]:
-        """The items that are events; the others are written down."""
+        """Yield the items that are events; write the others."""
         from moderation.events import BadRecord
 
         for item in items:

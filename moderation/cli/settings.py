@@ -1,4 +1,4 @@
-"""`moderation settings`: every setting with its default and meaning, as a table for people or for the docs."""
+"""`moderation settings`: list every setting with its default and meaning, as a table or as Markdown."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from moderation.settings import PREFIX, Settings
 
 
 def settings_command(
-    markdown: Annotated[bool, typer.Option("--markdown", help="print docs/settings.md instead of a table")] = False,
+    markdown: Annotated[bool, typer.Option("--markdown", help="Print docs/settings.md instead of a table.")] = False,
 ) -> None:
-    """List every setting: its name in the TOML file, its variable, its default and what it does."""
+    """List every setting with its name, variable, default and meaning."""
     if markdown:
         typer.echo(as_markdown(), nl=False)
         return
@@ -29,7 +29,7 @@ def settings_command(
 
 
 def rows() -> Iterator[tuple[str, str, str]]:
-    """Dotted name, default in TOML's spelling and meaning of every setting, in the model's order."""
+    """Yield dotted name, default in TOML and meaning of every setting, in the order of the model."""
     for name, info in Settings.model_fields.items():
         default = info.get_default(call_default_factory=True)
         if isinstance(default, BaseModel):
@@ -49,13 +49,13 @@ def _spelled(info: FieldInfo) -> str:
 
 
 def as_markdown() -> str:
-    """The page docs/settings.md; `make check` holds the committed page against it."""
+    """Return the page docs/settings.md; a test compares the committed page with it."""
     lines = [
         "# Settings",
         "",
-        "One TOML file (`moderation run --config sidecar.toml`), and variables that win over it: the name in capitals",
-        f"behind `{PREFIX}`, with `__` for each dot, as in `{PREFIX}KAFKA__BOOTSTRAP_SERVERS`. Secrets belong in",
-        "variables or files, never in a repository. This page is printed by `moderation settings --markdown`.",
+        "One TOML file (`moderation run --config sidecar.toml`), and variables that override it: the name in capitals",
+        f"after `{PREFIX}`, with `__` for each dot, as in `{PREFIX}KAFKA__BOOTSTRAP_SERVERS`. Secrets belong in",
+        "variables or files, never in a repository. `moderation settings --markdown` prints this page.",
         "",
         "| setting | default | meaning |",
         "|---|---|---|",

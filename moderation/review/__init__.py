@@ -1,1 +1,1 @@
-"""What people do with flags: find them, see why they were raised, decide."""
+"""Review of flags: list them, show their reasons, record decisions."""

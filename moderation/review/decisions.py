@@ -1,4 +1,4 @@
-"""Who may decide what about a flag, and how a decision is written so that it overwrites no other unseen."""
+"""The rules of decisions about flags, and their storage with optimistic locking."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ MAX_GROUND_CHARS = 10_000
 
 
 class StaleDecision(ModerationError):
-    """Somebody else decided in the meantime; the decision was not written."""
+    """Another person decided in the meantime; the decision was not written."""
 
     exit_code = 8
 
 
 class DecisionRefused(ModerationError):
-    """The rules of review do not let this person decide this."""
+    """The rules of review do not permit this decision by this person."""
 
     exit_code = 8
 
 
 @dataclass(frozen=True)
 class ProposedDecision:
-    """What a person wants to decide. `version` is the flag's version that they looked at, `ground` why, in words."""
+    """A proposed decision. `version` is the version of the flag that the person saw, `ground` the reason in words."""
 
     flag_id: int
     who: str
@@ -46,12 +46,12 @@ class ProposedDecision:
     version: int
 
     def __post_init__(self) -> None:
-        """Raises SettingsError for a decision without who, why or a known role and verdict."""
+        """Raise SettingsError for a decision without who, ground or a valid role and verdict."""
         object.__setattr__(self, "role", compared_name(self.role))
         if self.role not in ROLES:
-            raise SettingsError(f"the role {self.role!r} is unknown; it is one of {', '.join(ROLES)}")
+            raise SettingsError(f"the role must be one of {', '.join(ROLES)}, got {self.role!r}")
         if self.verdict not in VERDICTS:
-            raise SettingsError(f"the verdict {self.verdict!r} is unknown; it is one of {', '.join(VERDICTS)}")
+            raise SettingsError(f"the verdict must be one of {', '.join(VERDICTS)}, got {self.verdict!r}")
         if not compared_name(self.who):
             raise SettingsError("a decision needs the name of the person who makes it (--who)")
         if not self.ground.strip():
@@ -62,7 +62,7 @@ class ProposedDecision:
 
 @dataclass(frozen=True)
 class PastDecision:
-    """What the rules need of an earlier decision."""
+    """The parts of an earlier decision that the rules use."""
 
     id: int
     who: str
@@ -70,11 +70,11 @@ class PastDecision:
 
 
 def require_allowed(proposed: ProposedDecision, history: Sequence[PastDecision]) -> None:
-    """Raise DecisionRefused unless the rules let this person decide.
+    """Raise DecisionRefused unless the rules permit the decision.
 
-    An undecided flag is open to every role but appeals: there is nothing to appeal yet. A reviewer may correct
-    their own last decision; another's takes a senior. Only the role appeals decides again what was decided on appeal.
-    An appeal needs a person who has not decided about the flag before; `compared_name` returns what is compared.
+    An undecided flag is open to every role but appeals. A reviewer may correct their own last decision; that of another
+    person needs a senior. Only the role appeals may change a decision on appeal. An appeal needs a person who has not
+    decided about the flag before; names are compared by `compared_name`.
     """
     if not history:
         if proposed.role == "appeals":
@@ -96,9 +96,9 @@ def require_allowed(proposed: ProposedDecision, history: Sequence[PastDecision])
 
 
 def decide(engine: Engine, proposed: ProposedDecision) -> RecordedDecision:
-    """Append a decision and move the flag's status and version, or raise and leave everything as it was.
+    """Append a decision and update status and version of the flag, or raise without a change.
 
-    The flag's row is locked from the first read on: of two people who looked at the same version, one is refused.
+    The row of the flag is locked from the first read: of two people who saw the same version, one is refused.
 
     Raises InputError (no such flag), StaleDecision (its version is another one now), DecisionRefused, ConnectionLost.
     """
@@ -149,7 +149,7 @@ def decide(engine: Engine, proposed: ProposedDecision) -> RecordedDecision:
 
 def _stale(proposed: ProposedDecision, version: int) -> StaleDecision:
     return StaleDecision(
-        f"flag {proposed.flag_id} has version {version} now, not {proposed.version}: somebody decided in the meantime. "
-        f"Look again with `moderation flags show {proposed.flag_id}` and repeat with the version it names; "
-        "nothing was written."
+        f"flag {proposed.flag_id} has version {version} now, not {proposed.version}: another decision was recorded. "
+        f"Check `moderation flags show {proposed.flag_id}` and repeat with the version that it prints; nothing was "
+        "written."
     )

@@ -1,4 +1,4 @@
-"""Find flags and show one with everything that led to it and everything decided since."""
+"""Lists flags, and returns one flag with its evidence and history."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ STATUSES: tuple[str, ...] = ("open", *get_args(Verdict))
 
 @dataclass(frozen=True)
 class FlagFilter:
-    """Which flags are wanted; what is None does not matter."""
+    """A filter for flags; None matches all."""
 
     status: str | None = None
     account_id: str | None = None
@@ -33,7 +33,7 @@ class FlagFilter:
 
 @dataclass(frozen=True)
 class FlagSummary:
-    """A flag as one line of a list. `version` is what a decision has to name; `leading_reason` the heaviest one."""
+    """A flag as one line of a list. A decision needs its `version`; `leading_reason` has the largest contribution."""
 
     id: int
     platform_id: str
@@ -67,7 +67,7 @@ class RecordedDecision:
 
 @dataclass(frozen=True)
 class RecordedLabel:
-    """A verdict from outside on the flag's post or account."""
+    """An external verdict on the post or account of the flag."""
 
     verdict: str
     given_at: datetime
@@ -77,7 +77,7 @@ class RecordedLabel:
 
 @dataclass(frozen=True)
 class ShownEvidence:
-    """What was kept beside the assessment. Gone once it has expired or was erased."""
+    """The evidence of the assessment, until it expires or is erased."""
 
     text: str
     features: tuple[float | None, ...]
@@ -89,10 +89,10 @@ class ShownEvidence:
 
 @dataclass(frozen=True)
 class FlagDetail:
-    """Everything about one flag.
+    """One flag with its evidence and history.
 
-    Section offsets are characters of the text as the detector read it, not of the post: normalised, and of one beyond
-    ``max_text_bytes`` its beginning, middle and end joined.
+    Section offsets are characters of the normalised text, not of the post; of a text beyond ``max_text_bytes``, of its
+    beginning, middle and end joined.
     """
 
     summary: FlagSummary
@@ -117,7 +117,7 @@ class FlagDetail:
 def list_flags(
     engine: Engine, wanted: FlagFilter, *, limit: int = 50, after_id: int | None = None
 ) -> list[FlagSummary]:
-    """Flags in the order they were raised, newest first, at most `limit`; `after_id` goes on below that one.
+    """Return at most `limit` flags, newest first; `after_id` continues after that one.
 
     Raises ConnectionLost.
     """
@@ -129,7 +129,7 @@ def list_flags(
 
 
 def show_flag(engine: Engine, flag_id: int) -> FlagDetail:
-    """One flag with evidence, families, reasons, sections and history. Raises InputError when there is none."""
+    """Return one flag with evidence, families, reasons, sections and history. Raises InputError if there is none."""
     require_number(flag_id)
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
         row = connection.execute(_matching(FlagFilter()).where(FlagRow.id == flag_id)).one_or_none()
@@ -170,13 +170,13 @@ def show_flag(engine: Engine, flag_id: int) -> FlagDetail:
 
 
 def require_number(flag_id: int) -> None:
-    """Raise InputError unless a flag can have this number; a database refuses a larger one."""
+    """Raise InputError unless a flag can have this number, because a database refuses a larger one."""
     if not 0 < flag_id <= LARGEST_ID:
         raise no_flag(flag_id)
 
 
 def no_flag(flag_id: int) -> InputError:
-    """Return the error for a number that no flag has."""
+    """Return the error for an unknown number."""
     return InputError(f"there is no flag {flag_id}; `moderation flags list` prints the numbers of all flags")
 
 
@@ -200,7 +200,7 @@ def _matching(wanted: FlagFilter) -> Select[Any]:
     if wanted.since is not None:
         query = query.where(FlagRow.raised_at >= wanted.since)
     if wanted.family is not None:
-        # The column is a JSON list of names in quotes; a quote inside a name would stand there escaped.
+        # The column is a JSON list of quoted names; a quote inside a name would be escaped.
         names = type_coerce(AssessmentRow.agreeing, Text)
         query = query.where(names.contains(json.dumps(wanted.family), autoescape=True))
     if wanted.deleted is not None:

@@ -1,4 +1,4 @@
-"""What a start with a lost past may claim to know: nothing before every affected partition has shown its beginning."""
+"""Keeps windows unknown after lost records, until every affected partition has an event."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from moderation.stream.ordering import Item
 from moderation.values.bounds import record_time
 
 NEVER_MS = 2**62
-"""Later than any event: no window is known yet."""
+"""A time after any event: no window is known yet."""
 
 
 class GapWatch:
-    """Keeps the state degraded until the first event of each partition with a gap has come.
+    """Keeps the state degraded until the first event of each partition with a gap.
 
-    Windows are known from the latest of those first events on, by when they reached the log: an event can tell of a
-    time long past. Where follow events may be among what was lost, the graph is lost too, and stays so.
+    Windows are known from the latest of these first events, by their time in the log, because event times can lie far
+    in the past. Where follow events may be among the lost records, the graph stays unknown.
     """
 
     def __init__(
@@ -30,7 +30,7 @@ class GapWatch:
         kinds: Mapping[str, Kind | None],
         now_ms: Callable[[], int] = lambda: int(time.time() * 1000),
     ) -> None:
-        """Wait for those of the partitions with *gaps* whose log is not empty: *holding* has the end of each."""
+        """Wait for the partitions with *gaps* whose log is not empty; *holding* has the end of each."""
         self._now_ms = now_ms
         self._state = state
         self._waiting = dict(holding)
@@ -42,11 +42,11 @@ class GapWatch:
 
     @property
     def open(self) -> bool:
-        """Whether the state is not yet known from any time on, so that a snapshot of it would never be."""
+        """Whether no window is known yet; a snapshot would make this permanent."""
         return bool(self._waiting)
 
     def note(self, items: Sequence[Item]) -> None:
-        """Take note of items before they are judged."""
+        """Record items before they are judged."""
         if not self._waiting:
             return
         for item in items:
@@ -58,9 +58,9 @@ class GapWatch:
             self._state.mark_degraded(self._latest_ms, graph_lost=False)
 
     def note_read(self, positions: Mapping[Partition, int]) -> None:
-        """Stop waiting for partitions that were read to the end of their log and held no event.
+        """Stop waiting for partitions that were read to the end of their log without an event.
 
-        Control records, records of aborted transactions and dead letters are no events.
+        Control records, records of aborted transactions and dead letters are not events.
         """
         ended = [partition for partition, end in self._waiting.items() if positions.get(partition, -1) >= end]
         for partition in ended:

@@ -1,4 +1,4 @@
-"""Holds the lease of a pipeline: taken at the start, renewed in a thread of its own, given back at the end."""
+"""Holds the lease of a pipeline: acquired at the start, renewed in a separate thread, released at the end."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 class Lease:
     """The right of one owner to run a pipeline.
 
-    It is renewed in a thread of its own, so that long scoring, a slow start or a snapshot do not cost the lease.
+    It is renewed in a separate thread, so that long scoring, a slow start or a snapshot do not lose the lease.
     """
 
     def __init__(self, store: Store, pipeline: str, owner: str, ttl_s: float) -> None:
@@ -30,7 +30,7 @@ class Lease:
         self._keeper = threading.Thread(target=self._keep, name="lease", daemon=True)
 
     def take(self, stop: threading.Event, on_wait: Callable[[], None]) -> None:
-        """Wait for the lease until it is ours or *stop* is set. Raises FencedError when its owner is alive."""
+        """Wait until the lease is acquired or *stop* is set. Raises FencedError when its owner is alive."""
         deadline = time.monotonic() + 1.5 * self._ttl_s
         while not self._renew():
             if time.monotonic() > deadline:
@@ -60,17 +60,17 @@ class Lease:
             raise FencedError("another sidecar took the lease of this pipeline; this one ends without writing more")
 
     def end(self) -> None:
-        """Stop renewing; a renewal in progress goes on until `release`."""
+        """Stop renewing; a renewal in progress continues until `release`."""
         self._ended.set()
 
     def release(self) -> None:
-        """Give the lease back; one that cannot be given back expires."""
+        """Release the lease; if that fails, it expires."""
         if self._keeper.is_alive():
             self._keeper.join(self._ttl_s)  # a renewal in progress must not outlive the release
         try:
             self._store.release_lease(self._pipeline, self._owner)
         except ConnectionLost:
-            log.warning("the lease could not be given back; it expires by itself")
+            log.warning("the lease could not be released; it expires by itself")
 
     def _renew(self) -> bool:
         return self._store.acquire_lease(self._pipeline, self._owner, self._ttl_s)

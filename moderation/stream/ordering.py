@@ -1,4 +1,4 @@
-"""Event-time order across partitions: a merge that waits a bounded time for a partition that has nothing to show.
+"""Event-time order across partitions: a merge that waits a bounded time for an empty partition.
 
 The idea is Kafka Streams' `max.task.idle.ms` (KIP-353): as long as every partition has something buffered, or has
 been empty for `max_idle_ms`, the smallest event time is next, whatever partition it came from.
@@ -14,19 +14,19 @@ from dataclasses import dataclass, field
 from moderation.effects import Origin, Partition
 from moderation.events import BadRecord, Event, EventKey, Ignored
 
-# A batch has a deadline, so whatever is judged together is bounded.
+# A batch has a deadline, so that its size is bounded.
 _LARGEST_TIE = 256
 _LARGEST_TIE_BYTES = 128 * 1024
 
 
 @dataclass(frozen=True)
 class Item:
-    """One record on its way: decoded, refused or ignored, with the place it came from."""
+    """One record in processing: decoded, refused or ignored, with its origin."""
 
     origin: Origin
     content: Event | BadRecord | Ignored
     silent: bool = False
-    """Part of a rebuild: it restores state and has no other effect."""
+    """Part of a rebuild: restores state and has no other effect."""
 
     @property
     def event(self) -> Event | None:
@@ -35,7 +35,7 @@ class Item:
 
     @property
     def at_ms(self) -> int | None:
-        """Event time in milliseconds, None where there is none: such an item goes as soon as its turn comes."""
+        """Event time in milliseconds, None without one: such an item is next when it is first in its partition."""
         return None if isinstance(self.content, (BadRecord, Ignored)) else self.content.at_ms
 
 
@@ -46,7 +46,7 @@ class _Lane:
 
 
 class EventTimeMerge:
-    """Items of several partitions in event-time order, each partition's own order kept.
+    """Items of several partitions in event-time order; the order within each partition is kept.
 
     Items with the same event time come out together, ordered by kind and identity, so that the order does not
     depend on how records are spread over partitions.
@@ -61,18 +61,18 @@ class EventTimeMerge:
         self._lanes[item.origin.partition].items.append(item)
 
     def buffered(self, partition: Partition) -> int:
-        """How many items of a partition wait."""
+        """Return the number of waiting items of a partition."""
         return len(self._lanes[partition].items)
 
     def __len__(self) -> int:
         return sum(len(lane.items) for lane in self._lanes.values())
 
     def take(self, limit: int, now_ms: float, *, max_bytes: float = math.inf, flush: bool = False) -> list[Item]:
-        """Ready items until there are `limit` of them or their records hold `max_bytes`, else all that are ready.
+        """Return ready items up to `limit` items or `max_bytes` of records.
 
-        A tie is not cut by these: within one, the offsets of a partition stand in another order, so that only what is
-        taken whole may be committed. One of more than 256 records or 128 KiB, as of an import whose times are days,
-        comes in several parts, each in the order of the log. `flush` treats every partition as ended.
+        These limits do not split a tie, because the offsets of a partition are in another order within it, so that only
+        a complete tie may be committed. A tie of more than 256 records or 128 KiB, such as in an import whose times are
+        days, is returned in several parts, each in the order of the log. `flush` treats every partition as ended.
         """
         taken: list[Item] = []
         size = 0
@@ -101,8 +101,8 @@ class EventTimeMerge:
         return sorted(group, key=_tie_key)
 
     def _settled(self, lane: _Lane, at_ms: int, now_ms: float) -> bool:
-        """Whether nothing at or before `at_ms` can still come from this lane, or it has been waited for."""
-        # The last one tells at once, except in the middle of a tie.
+        """Return whether nothing at or before `at_ms` can still come from this lane, or the wait is over."""
+        # The last item decides, except in the middle of a tie.
         if any(item.at_ms is not None and item.at_ms != at_ms for item in reversed(lane.items)):
             return True
         return now_ms - lane.empty_since_ms >= self._max_idle_ms
@@ -115,7 +115,7 @@ class EventTimeMerge:
         return item
 
     def note_arrivals(self, partitions: Iterable[Partition], now_ms: float) -> None:
-        """The idle clock of these partitions starts anew: they have just delivered."""
+        """Restart the idle clock of these partitions, which have just delivered records."""
         for partition in partitions:
             self._lanes[partition].empty_since_ms = now_ms
 
@@ -125,7 +125,7 @@ def _bytes(item: Item) -> int:
 
 
 def _next_time(lane: _Lane) -> int | None:
-    """Event time of the first item that has one."""
+    """Return the event time of the first item with one."""
     return next((item.at_ms for item in lane.items if item.at_ms is not None), None)
 
 

@@ -1,4 +1,4 @@
-"""From events in order to effects: features, scores, judgements and what follows from them. Pure: no I/O."""
+"""Computes the effects of ordered events: features, scores and judgements. Pure: no I/O."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from moderation.stream.split_scoring import SplitScoring
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one batch led to. `assessments` stands beside the batch: None where an item was no post to assess.
+    """The outcome of one batch. `assessments` has one entry per item: None where an item is not a post to assess.
 
     Where `overdue` is set, the detector did not finish one post before its deadline: effects and assessments are those
     of the items before that post, and the positions pass no item after it.
@@ -56,7 +56,7 @@ class _Candidate:
 
 
 class Pipeline:
-    """The whole judgement of a batch. The same items in the same order lead to the same outcome, on any day.
+    """The judgement of a batch. The same items in the same order give the same outcome at any time.
 
     `scoring` calls the detector; its `on_wait` is called between two calls.
     """
@@ -78,7 +78,7 @@ class Pipeline:
         self.scoring = SplitScoring(detector)
 
     def process(self, items: Sequence[Item]) -> Outcome:
-        """Judge items in their order. Silent ones restore state and leave no trace in the effects."""
+        """Judge items in their order. Silent ones restore state and have no effects."""
         candidates: list[_Candidate] = []
         for index, item in enumerate(items):
             if isinstance(item.content, Post):
@@ -116,7 +116,7 @@ class Pipeline:
                 effects.count("ignored")
             elif not isinstance(content, Post):
                 self._note(effects, content)
-        for item in left:  # posts of the same time are not in the order of their offsets
+        for item in left:  # posts of the same time are not in offset order
             if item.origin.partition in effects.positions:
                 effects.positions[item.origin.partition] = min(
                     effects.positions[item.origin.partition], item.origin.offset
@@ -124,7 +124,7 @@ class Pipeline:
         return effects
 
     def _candidate(self, index: int, post: Post, *, silent: bool) -> _Candidate | None:
-        """Take a post into the state; a candidate for assessment unless it only restores state."""
+        """Apply a post to the state; return a candidate for assessment unless it only restores state."""
         if silent:
             if post.judgeable and self._extractor.seen_before(post) != "same":
                 self._extractor.observe(post)
@@ -219,7 +219,7 @@ class Pipeline:
         )
 
     def _reasons(self, vector: FeatureVector, content: ContentScore) -> tuple[Reason, ...]:
-        """Return what raised the risk; last, with no contribution, what was hidden in the text."""
+        """Return the reasons for the risk; last, without a contribution, the hidden characters of the text."""
         reasons = list(self._risk.explain(vector.values, content.logit))
         if hidden := content.tampering.in_words():
             reasons.append(Reason(CONTENT, "tampered_share", content.tampering.share, 0.0, hidden))
@@ -250,7 +250,7 @@ class Pipeline:
 
 
 def _named(item: Item) -> str:
-    """Where a record came from: topic or file, partition and offset."""
+    """Return the origin of a record: topic or file, partition and offset."""
     origin = item.origin
     return f"{origin.partition.topic}/{origin.partition.partition} at offset {origin.offset}"
 

@@ -1,4 +1,4 @@
-"""Where to start reading: from a snapshot or the log, silently up to the ledger's position, live from there."""
+"""Plans where to start reading: from a snapshot or the log, silent up to the position of the ledger, then live."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from moderation.errors import PositionError
 
 @dataclass(frozen=True)
 class StartPlan:
-    """`read_from` is where each partition is read from; records before `live_from` only restore state."""
+    """`read_from` is the start of each partition; records before `live_from` only restore state."""
 
     read_from: Mapping[Partition, int]
     live_from: Mapping[Partition, int]
     use_snapshot: bool
     gaps: Mapping[Partition, str]
-    """Partitions whose past is lost, each with the reason; empty when the state is whole."""
+    """Partitions with lost records, each with the reason; empty when the state is complete."""
 
 
 def plan_start(
@@ -33,11 +33,10 @@ def plan_start(
 
     `bounds` are the first offset still in the log and its end; `recreated` are partitions of recreated topics. A
     partition without a position in the ledger is read from its first record, unless the snapshot shows that earlier
-    records have expired. Raises PositionError when the ledger points outside the log and the operator has not chosen
-    to go on after the gap.
+    records have expired. Raises PositionError when the ledger points outside the log and *on_lost_records* is "stop".
     """
     live_from: dict[Partition, int] = {}
-    gaps = dict.fromkeys(recreated, "the topic was made again")
+    gaps = dict.fromkeys(recreated, "the topic was recreated")
     for partition, (first, end) in bounds.items():
         known = ledger.get(partition)
         if known is None and snapshot is not None and snapshot.get(partition, first) < first:
@@ -59,10 +58,10 @@ def _usable(
     begin: Mapping[Partition, int],
     live_from: Mapping[Partition, int],
 ) -> bool:
-    """Whether the log continues the snapshot.
+    """Return whether the log continues the snapshot.
 
-    Each partition of the snapshot still reaches back; of the others no record has been committed, so that each is read
-    from its first record.
+    The log of each partition of the snapshot must begin at or before its position; the other partitions have no
+    committed record, so that each is read from its first record.
     """
     return all(
         first <= snapshot[partition] <= live_from[partition] if partition in snapshot else live_from[partition] == first
@@ -83,11 +82,11 @@ def _beyond(partition: Partition, known: int, first: int, end: int, on_lost_reco
     if known > end:
         raise PositionError(
             f"the ledger is at offset {known} of {place}, but the log ends at {end}: the log was cut or replaced. "
-            "Find out why before going on; to start over, use another pipeline name."
+            "Find the cause first; to start over, use another pipeline name."
         )
     if on_lost_records == "stop":
         raise PositionError(
             f"{place} begins at offset {first}, but was read up to {known}: {first - known} records expired unread. "
-            'Set kafka.on_lost_records = "skip" to go on after the gap.'
+            'Set kafka.on_lost_records = "skip" to continue after the gap.'
         )
     return first

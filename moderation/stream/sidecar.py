@@ -1,7 +1,7 @@
-"""The loop: poll, order, judge, commit everything at once, tell the broker; and how it starts and ends.
+"""The loop: poll, order, judge, commit in one transaction, commit offsets to the broker; its start and its end.
 
-It knows the doors only as protocols. A crash at any point is mended by starting again: the ledger, moved in the
-same transaction as the flags, says what is done, and everything after it is done anew.
+It uses connectors only through protocols. After a crash at any point a restart recovers: the ledger, which moves in the
+same transaction as the flags, has the committed positions, and everything after them is processed again.
 """
 
 from __future__ import annotations
@@ -11,20 +11,17 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
-from moderation.effects import Effects, Origin, Partition
+from moderation.effects import Effects, Partition
 from moderation.errors import ConnectionLost, PositionError, RecordsExpired
-from moderation.events.reading import RecordReader
-from moderation.mapping import FieldMapping, Kind
-from moderation.ports import Claim, Relay, Source, Store
+from moderation.ports import Claim
 from moderation.state import PlatformState
+from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
 from moderation.stream.gaps import GapWatch
 from moderation.stream.lease import Lease
 from moderation.stream.ordering import EventTimeMerge, Item
-from moderation.stream.pipeline import Outcome, Pipeline
+from moderation.stream.pipeline import Pipeline
 from moderation.stream.recovery import StartPlan, plan_start
 
 log = logging.getLogger(__name__)
@@ -33,66 +30,17 @@ _Done = TypeVar("_Done")
 
 POLL_MS = 100
 BUSY_POLL_MS = 20
-"""Never zero, even with a full buffer: the group's rejoin only moves on while the client is given time."""
+"""Never zero, even with a full buffer, because a rejoin of the group only proceeds within a poll."""
 ASSIGNMENT_TIMEOUT_S = 60.0
 EXPIRY_EVERY_S = 3600.0
 PASS_EVERY_S = 5.0
 RELAY_EVERY_S = 30.0
 RELAY_FOR_S = 20.0
-"""The consumer group forgets a member that does not poll for five minutes, and posts wait meanwhile."""
+"""Limit of relaying at a time: the consumer group removes a member that does not poll for five minutes."""
 RETRY_FIRST_S = 0.2
 RETRY_MAX_S = 10.0
 STEPS = ("polled", "scoring", "before_commit", "committed", "hinted", "snapshot")
-"""Names that `on_step` hears, in the order of a round."""
-
-
-@dataclass(frozen=True)
-class LoopConfig:
-    """What the loop needs to know from the settings."""
-
-    pipeline: str
-    owner: str
-    lease_ttl_s: float
-    max_records: int
-    max_bytes: int
-    buffer_records: int
-    max_idle_ms: float
-    snapshot: Path | None
-    snapshot_every_s: float
-    on_recreated_topic: Literal["stop", "restart"] = "stop"
-    on_lost_records: Literal["stop", "skip"] = "stop"
-
-
-@dataclass
-class Decoder:
-    """Turns a record into an item. The topic decides the kind, the ledger whether the record only rebuilds state."""
-
-    kinds: dict[str, Kind | None]
-    mapping: FieldMapping
-    live_from: dict[Partition, int] = field(default_factory=dict)
-
-    def __post_init__(self) -> None:
-        self._reader = RecordReader(self.mapping)
-
-    def item(self, origin: Origin) -> Item:
-        """Return the record as an item; one that cannot be read carries the reason."""
-        silent = origin.offset < self.live_from.get(origin.partition, 0)
-        return Item(origin, self._reader.read(origin, self.kinds.get(origin.partition.topic)), silent)
-
-    def finish(self) -> None:
-        """Warn about mapped fields that no record had."""
-        self._reader.resolution.finish()
-
-
-def restore_state(
-    make: Callable[[], PlatformState],
-    restore: Callable[[Path], tuple[PlatformState, dict[Partition, int]]],
-    snapshot: Path | None,
-) -> tuple[PlatformState, dict[Partition, int] | None]:
-    """The state of the snapshot with its positions, or a new one where there is no snapshot yet."""
-    if snapshot is None or not snapshot.exists():
-        return make(), None
-    return restore(snapshot)
+"""Arguments of `on_step`, in the order of a round."""
 
 
 class Sidecar:
@@ -101,31 +49,21 @@ class Sidecar:
     def __init__(
         self,
         config: LoopConfig,
-        *,
-        source: Source,
-        store: Store,
-        relay: Relay,
+        connectors: Connectors,
         decoder: Decoder,
-        build: Callable[[PlatformState], Pipeline],
-        new_state: Callable[[], PlatformState],
-        load_state: Callable[[Path], tuple[PlatformState, dict[Partition, int]]],
-        on_step: Callable[[str], None] = lambda _step: None,
-        on_batch: Callable[[Outcome], None] = lambda _outcome: None,
+        builders: Builders,
+        callbacks: Callbacks,
     ) -> None:
         self._config = config
-        self._source = source
-        self._store = store
-        self._relay = relay
+        self._source, self._store, self._relay = connectors
         self._decoder = decoder
-        self._build = build
-        self._new_state = new_state
-        self._load_state = load_state
-        self._on_step = on_step
-        self._on_batch = on_batch
+        self._builders = builders
+        self._on_step = callbacks.on_step
+        self._on_batch = callbacks.on_batch
         self._stop = threading.Event()
         self.ended = threading.Event()
-        """Set when `run` has returned or raised, and given back what it held."""
-        self._lease = Lease(store, config.pipeline, config.owner, config.lease_ttl_s)
+        """Set when `run` has returned or raised, and released its resources."""
+        self._lease = Lease(self._store, config.pipeline, config.owner, config.lease_ttl_s)
         self._last_beat = time.monotonic()
         self._positions: dict[Partition, int] = {}
         self._paused: set[Partition] = set()
@@ -134,31 +72,31 @@ class Sidecar:
         self._late_seen = 0
 
     def stop(self) -> None:
-        """End after the batch in hand. May be called from a signal handler."""
+        """Stop after the current batch. May be called from a signal handler."""
         self._stop.set()
 
     @property
     def seconds_without_progress(self) -> float:
-        """How long ago the loop last went round; for a watchdog in another thread."""
+        """Seconds since the last progress of the loop, for a watchdog in another thread."""
         return time.monotonic() - self._last_beat
 
     def run(self) -> None:
-        """Work until stopped or the source has ended.
+        """Run until stopped or until the source has ended.
 
-        Raises FencedError when another sidecar took over, PositionError when the log is not the one the ledger
-        knows, DetectorOverdue when one post cannot be scored before the deadline, ConnectionLost when a server is
-        missing at the start; later outages are waited out.
+        Raises FencedError when another sidecar has taken over, PositionError when the log does not match the ledger,
+        DetectorOverdue when one post cannot be scored before the deadline, ConnectionLost when a server is unavailable
+        at the start; later outages are retried.
         """
         try:
             self._lease.take(self._stop, self._beat)
             if not self._stop.is_set():
                 self._lease.keep()
-                while not self._worked_to_the_end():
+                while not self._run_until_end_or_gap():
                     self._stop.wait(RETRY_FIRST_S)
         except ConnectionLost:
             if not self._stop.is_set():
                 raise
-            log.warning("stopped while a server was away; what was not committed is done at the next start")
+            log.warning("stopped while a server was unavailable; uncommitted records are processed at the next start")
         finally:
             self._lease.end()
             self._beat()
@@ -166,12 +104,12 @@ class Sidecar:
                 self._source.close()
                 self._lease.release()
             finally:
-                self.ended.set()  # last: a frozen server can hold these up too, and the watchdog must see it
+                self.ended.set()  # last: a frozen server can block these too, which the watchdog must detect
 
-    def _worked_to_the_end(self) -> bool:
-        """False where records expired before they were read: what is in memory stands before a gap.
+    def _run_until_end_or_gap(self) -> bool:
+        """Return False where records expired before they were read, so that the state in memory lies before a gap.
 
-        A new start then decides as after a stop: it goes on after the gap, or says what the operator can choose.
+        A new start then handles the gap as after a stop: it continues after the gap, or raises PositionError.
         """
         try:
             self._work(*self._start())
@@ -184,7 +122,7 @@ class Sidecar:
         partitions = self._source.partitions()
         recreated = self._recreated(partitions)
         claim = self._store.claim(self._config.pipeline, self._config.owner, partitions)
-        state, positions = restore_state(self._new_state, self._load_state, self._config.snapshot)
+        state, positions = self._builders.restore(self._config.snapshot)
         bounds = self._source.bounds()
         plan = plan_start(
             ledger=claim.positions,
@@ -195,8 +133,8 @@ class Sidecar:
         )
         if positions is not None and not plan.use_snapshot:
             log.warning("the snapshot does not fit the log and the ledger; the state is rebuilt from the log")
-            state = self._new_state()
-        # From now on the ledger knows each partition, so that records which expire unread are missed.
+            state = self._builders.new_state()
+        # From now on the ledger has every partition, so that records which expire unread are detected.
         self._store.begin(claim, {p: plan.live_from[p] for p, known in claim.positions.items() if known is None})
         self.degraded = tuple(f"{p.topic}/{p.partition}: {reason}" for p, reason in sorted(plan.gaps.items()))
         self._begin(plan)
@@ -211,10 +149,12 @@ class Sidecar:
         self._source.seek(plan.read_from)
         self._source.await_assignment(ASSIGNMENT_TIMEOUT_S)
         rebuild = sum(max(0, plan.live_from[p] - offset) for p, offset in plan.read_from.items())
-        log.info("start: %d records to rebuild the state from, %s", rebuild, "; ".join(self.degraded) or "state whole")
+        log.info(
+            "start: %d records to rebuild the state from, %s", rebuild, "; ".join(self.degraded) or "state complete"
+        )
 
     def _recreated(self, partitions: Sequence[Partition]) -> frozenset[Partition]:
-        """Partitions of topics that are not the ones the ledger knows. Raises PositionError unless that was chosen."""
+        """Return partitions of recreated topics. Raises PositionError unless *on_recreated_topic* permits them."""
         found: set[Partition] = set()
         for cluster_id, topic, topic_id in sorted({(p.cluster_id, p.topic, p.topic_id) for p in partitions}):
             known = self._store.known_topic_ids(self._config.pipeline, cluster_id, topic)
@@ -222,14 +162,14 @@ class Sidecar:
                 continue
             if self._config.on_recreated_topic == "stop":
                 raise PositionError(
-                    f"the topic {topic} was deleted and made again: the ledger knows the one before. "
+                    f"the topic {topic} was recreated: the positions in the ledger are of the previous one. "
                     'Set kafka.on_recreated_topic = "restart" to read the new one from its start.'
                 )
             found.update(partition for partition in partitions if partition.topic_id == topic_id)
         return frozenset(found)
 
     def _work(self, claim: Claim, state: PlatformState, gaps: GapWatch) -> None:
-        pipeline = self._build(state)
+        pipeline = self._builders.pipeline(state)
         state.epochs.on_wait = self._beat
         pipeline.scoring.on_wait = self._beat
         self._late_seen = state.late_events
@@ -238,7 +178,7 @@ class Sidecar:
         expiry, relay = _Every(EXPIRY_EVERY_S, last=-math.inf), _Every(RELAY_EVERY_S, last=-math.inf)
 
         def handled(*, flush: bool) -> bool:
-            """Say whether a batch of what was read was there to be handled; all that was read is there to *flush*."""
+            """Handle one batch and return whether there was one; with *flush* all read records are ready."""
             items = merge.take(self._config.max_records, _now_ms(), max_bytes=self._config.max_bytes, flush=flush)
             if items:
                 gaps.note(items)
@@ -251,7 +191,7 @@ class Sidecar:
             try:
                 self._fill(merge)
             except RecordsExpired:
-                # What was read before the gap may be gone from the log as well: it is done before the new start.
+                # Records read before the gap may have expired too, so they are handled before the new start.
                 while not self._stop.is_set() and handled(flush=True):
                     self._beat()
                     self._lease.check()
@@ -266,7 +206,7 @@ class Sidecar:
         self._snapshot(state, gaps)
 
     def _fill(self, merge: EventTimeMerge) -> None:
-        """Take in what was fetched; a partition that is far ahead is paused until the others have caught up."""
+        """Buffer fetched records; a partition that is far ahead is paused until the others have caught up."""
         try:
             records = self._source.poll(BUSY_POLL_MS if len(merge) > self._config.max_records else POLL_MS)
         except ConnectionLost as lost:
@@ -279,7 +219,7 @@ class Sidecar:
             merge.note_arrivals({record.partition for record in records}, _now_ms())
             self._on_step("polled")
         full = {p for p in self._source.partitions() if merge.buffered(p) >= self._config.buffer_records}
-        self._source.pause(full)  # all of them: a client forgets what was paused when its group rebalances
+        self._source.pause(full)  # all of them, because a client loses its paused partitions in a rebalance
         self._source.resume(self._paused - full)
         self._paused = full
 
@@ -302,7 +242,7 @@ class Sidecar:
             raise outcome.overdue
 
     def _pass_over(self, claim: Claim, merge: EventTimeMerge, gaps: GapWatch) -> None:
-        """Commit positions beyond offsets that hold no record for us, as control records and aborted transactions do.
+        """Commit positions beyond offsets without a record, such as control records and aborted transactions.
 
         Otherwise they would count as records that expired unread, and as lag.
         """
@@ -317,7 +257,7 @@ class Sidecar:
             self._positions.update(passed)
 
     def _persist(self, claim: Claim, effects: Effects) -> None:
-        """Database first, broker second: the order that a crash between the two cannot turn into a loss."""
+        """Commit to the database first, then to the broker, so that a crash between the two loses nothing."""
         for name, count in self._wait_out(lambda: self._store.commit(claim, effects)).items():
             effects.count(name, count)
         self._on_step("committed")
@@ -327,22 +267,22 @@ class Sidecar:
             self._relay_letters()
 
     def _wait_out(self, work: Callable[[], _Done]) -> _Done:
-        """Do `work` again until the server answers; it must be harmless to repeat."""
+        """Repeat `work` until the server answers; it must be idempotent."""
         pause_s = RETRY_FIRST_S
         while True:
             try:
                 return work()
             except ConnectionLost as lost:
-                log.warning("%s; trying again in %.1f s", lost, pause_s)
+                log.warning("%s; retrying in %.1f s", lost, pause_s)
                 self._beat()
                 if self._stop.wait(pause_s):
                     raise
                 pause_s = min(2 * pause_s, RETRY_MAX_S)
 
     def _relay_letters(self) -> None:
-        """Send dead letters for a while; those that wait longer, or cannot go now, go with a later batch.
+        """Send dead letters for a limited time; the others are sent with a later batch.
 
-        A source that has ended has no later batch: then all go.
+        After the end of the source all are sent, because there is no later batch.
         """
         until = time.monotonic() + RELAY_FOR_S
         try:
@@ -354,9 +294,9 @@ class Sidecar:
             log.warning("dead letters wait in the outbox: %s", lost)
 
     def _snapshot(self, state: PlatformState, gaps: GapWatch) -> None:
-        """A snapshot only shortens the next start, so one that cannot be written is said and not fatal.
+        """Write a snapshot. A failure is logged and not fatal, because a snapshot only shortens the next start.
 
-        While a gap is open there is none: a start from it would not know that it still has to wait.
+        No snapshot is written while a gap is open, because it would lose the information about the gap.
         """
         if self._config.snapshot is None or gaps.open:
             return
@@ -372,14 +312,14 @@ class Sidecar:
 
 
 class _Every:
-    """Work that is done again once so many seconds have passed since it was last done."""
+    """Runs work at most once in a number of seconds."""
 
     def __init__(self, every_s: float, *, last: float | None = None) -> None:
         self._every_s = every_s
         self._last = time.monotonic() if last is None else last
 
     def run(self, work: Callable[[], object]) -> None:
-        """Do the work where it is due."""
+        """Run the work if it is due."""
         if time.monotonic() - self._last > self._every_s:
             work()
             self._last = time.monotonic()

@@ -1,4 +1,4 @@
-"""Scores texts in as many calls as the detector's deadline asks for."""
+"""Scores texts in several calls where the deadline of the detector requires it."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ log = logging.getLogger(__name__)
 
 
 class SplitScoring:
-    """Calls the detector on fewer texts at once where it did not finish before its deadline.
+    """Calls the detector on fewer texts at a time where it did not finish before its deadline.
 
-    A call that outlasts the deadline is repeated on half of its texts, down to one. The size that fitted is kept for
-    the next batch and doubled after it, so that a slow phase does not cost a deadline for each batch.
+    A call beyond the deadline is repeated on half of its texts, down to one. The size that succeeded is used for the
+    next batch and doubled after it, so that a slow phase does not take a deadline for each batch.
     """
 
     def __init__(self, detector: Detector) -> None:
@@ -27,7 +27,7 @@ class SplitScoring:
     def score(
         self, texts: Sequence[str], languages: Sequence[str | None]
     ) -> tuple[list[ContentScore], DetectorOverdue | None]:
-        """Return the scores in order, and the error of the one text where they end early."""
+        """Return the scores in order, and the error of the text where they end early."""
         scores: list[ContentScore] = []
         while len(scores) < len(texts):
             begin = len(scores)

@@ -1,4 +1,4 @@
-"""What a run or a scoring came to, in one or two lines; loud where nothing could be judged."""
+"""Summarises a run or a scoring in one or two lines, with a warning where nothing could be judged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _WHY = (
 
 
 def judged(totals: Mapping[str, int]) -> int:
-    """Return how many posts were judged: those with an account and a time that were not repeats."""
+    """Return the number of judged posts: those with an account and a time that were not repeats."""
     unjudged = totals.get("posts_without_metadata", 0) + totals.get("posts_repeated", 0)
     return totals.get("posts", 0) - unjudged
 

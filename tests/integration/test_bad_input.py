@@ -114,7 +114,7 @@ def test_a_platforms_own_type_is_read_with_a_kind(tmp_path: Path) -> None:
     assert moderation("score", "-", cwd=tmp_path, stdin=line).returncode == 7
     done = moderation("score", "-", "--kind", "post", cwd=tmp_path, stdin=line)
     assert json.loads(done.stdout)["post_id"] == "p1"
-    assert "--kind takes one of" in sentence(moderation("score", "-", "--kind", "pots", cwd=tmp_path), 2)
+    assert "--kind must be one of" in sentence(moderation("score", "-", "--kind", "pots", cwd=tmp_path), 2)
 
 
 MAPPING = '[mapping.post]\npost_id = "id"\ntext = "body"\naccount_id = "by"\n'

@@ -98,7 +98,7 @@ ROWS = [
     Bad("no such input", "score none.jsonl", "none.jsonl cannot be read: No such file or directory"),
     Bad("directory as input", "score .", ". cannot be read: Is a directory"),
     Bad("directory as output", "score day.jsonl -o .", ". cannot be written: Is a directory"),
-    Bad("kind unknown", "score day.jsonl --kind pots", "--kind takes one of"),
+    Bad("kind unknown", "score day.jsonl --kind pots", "--kind must be one of"),
     Bad("full disk, content only", "score day.jsonl --content-only -o /dev/full", FULL, shell=True),
     Bad("full disk, risk", "score day.jsonl -o /dev/full", FULL, shell=True),
     Bad("full disk, rejects", "score bad.jsonl --rejects /dev/full", FULL, shell=True),

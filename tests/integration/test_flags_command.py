@@ -124,7 +124,7 @@ def test_decisions_are_appended_and_superseded() -> None:
 @pytest.mark.usefixtures("database")
 def test_a_stale_version_is_refused_and_nothing_is_written() -> None:
     decide(1)
-    with pytest.raises(StaleDecision, match=r"has version 1 now, not 0.*Look again") as stale:
+    with pytest.raises(StaleDecision, match=r"has version 1 now, not 0.*Check") as stale:
         decide(1, who="sam", role="senior", verdict="not_a_violation")
     assert stale.value.exit_code == 8
     with pytest.raises(DecisionRefused):

@@ -10,7 +10,7 @@ from moderation.cli.check_topics import describe_records
 from moderation.effects import Origin, Partition
 from moderation.errors import InputError
 from moderation.mapping import FieldMapping
-from moderation.stream.sidecar import Decoder
+from moderation.stream.assembly import Decoder
 
 WHERE = Partition("c", "events", "t", 0)
 

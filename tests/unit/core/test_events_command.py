@@ -96,7 +96,7 @@ def test_events_check_without_any_event_exits_with_1(tmp_path: Path) -> None:
 def test_events_check_takes_either_a_file_or_a_topic(tmp_path: Path) -> None:
     done = CliRunner().invoke(app, ["check"])
     assert isinstance(done.exception, SettingsError)
-    with pytest.raises(SettingsError, match="--kind takes one of"):
+    with pytest.raises(SettingsError, match="--kind must be one of"):
         check(tmp_path, [POST], "--kind", "pots")
 
 

@@ -10,10 +10,10 @@ from moderation.effects import AccountRef, Assessment, Origin, Partition
 from moderation.events import BadRecord, Ignored
 from moderation.features.catalogue import FEATURES
 from moderation.mapping import FieldMapping
+from moderation.stream.assembly import Decoder
 from moderation.stream.audit import AuditSampling
 from moderation.stream.ordering import Item
 from moderation.stream.pipeline import Outcome
-from moderation.stream.sidecar import Decoder
 from tests.unit.core.doubles import WordDetector, new_pipeline, new_state
 
 LANE = Partition("c", "posts", "t", 0)

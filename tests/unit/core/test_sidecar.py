@@ -16,7 +16,8 @@ from moderation.mapping import FieldMapping
 from moderation.ports import Claim
 from moderation.state import PlatformState
 from moderation.state.epochs import GraphEpochs
-from moderation.stream.sidecar import Decoder, LoopConfig, Sidecar
+from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
+from moderation.stream.sidecar import Sidecar
 from tests.unit.core.doubles import KEYRING, MemoryLog, MemoryRelay, MemorySource, MemoryStore, new_pipeline, new_state
 
 LANES = [Partition("c", "posts", "t", number) for number in range(2)]
@@ -67,14 +68,10 @@ def sidecar(
 
     return Sidecar(
         config,
-        source=MemorySource(log),
-        store=store,
-        relay=MemoryRelay(store),
-        decoder=Decoder({"posts": "post"}, FieldMapping({})),
-        build=new_pipeline,
-        new_state=new_state,
-        load_state=load,
-        on_step=on_step,
+        Connectors(MemorySource(log), store, MemoryRelay(store)),
+        Decoder({"posts": "post"}, FieldMapping({})),
+        Builders(new_pipeline, new_state, load),
+        Callbacks(on_step),
     )
 
 
@@ -177,7 +174,7 @@ def test_a_stale_writer_is_fenced_and_writes_nothing() -> None:
 def test_a_recreated_topic_stops_with_a_sentence() -> None:
     log, store = records(10), MemoryStore()
     store.positions[Partition("c", "posts", "another id", 0)] = 5
-    with pytest.raises(PositionError, match="deleted and made again"):
+    with pytest.raises(PositionError, match="was recreated"):
         sidecar(log, store).run()
 
 

@@ -1,0 +1,92 @@
+"""The parts that a sidecar is assembled from: its configuration, connectors, builders and callbacks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+from moderation.effects import Origin, Partition
+from moderation.events.reading import RecordReader
+from moderation.mapping import FieldMapping, Kind
+from moderation.ports import Relay, Source, Store
+from moderation.state import PlatformState
+from moderation.stream.ordering import Item
+from moderation.stream.pipeline import Outcome, Pipeline
+
+
+@dataclass(frozen=True)
+class LoopConfig:
+    """The settings of the loop."""
+
+    pipeline: str
+    owner: str
+    lease_ttl_s: float
+    max_records: int
+    max_bytes: int
+    buffer_records: int
+    max_idle_ms: float
+    snapshot: Path | None
+    snapshot_every_s: float
+    on_recreated_topic: Literal["stop", "restart"] = "stop"
+    on_lost_records: Literal["stop", "skip"] = "stop"
+
+
+class Connectors(NamedTuple):
+    """The source of records, the store of effects and the relay of dead letters."""
+
+    source: Source
+    store: Store
+    relay: Relay
+
+
+class Restored(NamedTuple):
+    """A state with the positions of its snapshot; None for a new state."""
+
+    state: PlatformState
+    positions: dict[Partition, int] | None
+
+
+@dataclass(frozen=True)
+class Builders:
+    """Functions that build the state and the pipeline."""
+
+    pipeline: Callable[[PlatformState], Pipeline]
+    new_state: Callable[[], PlatformState]
+    load_state: Callable[[Path], tuple[PlatformState, dict[Partition, int]]]
+
+    def restore(self, snapshot: Path | None) -> Restored:
+        """Return the state of the snapshot, or a new one where there is no snapshot."""
+        if snapshot is None or not snapshot.exists():
+            return Restored(self.new_state(), None)
+        return Restored(*self.load_state(snapshot))
+
+
+@dataclass(frozen=True)
+class Callbacks:
+    """Functions that the loop calls: *on_step* with the name of each step, *on_batch* with each outcome."""
+
+    on_step: Callable[[str], None] = lambda _step: None
+    on_batch: Callable[[Outcome], None] = lambda _outcome: None
+
+
+@dataclass
+class Decoder:
+    """Converts records to items. The topic determines the kind, the ledger whether the record only rebuilds state."""
+
+    kinds: dict[str, Kind | None]
+    mapping: FieldMapping
+    live_from: dict[Partition, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._reader = RecordReader(self.mapping)
+
+    def item(self, origin: Origin) -> Item:
+        """Return the record as an item; one that cannot be decoded contains the reason."""
+        silent = origin.offset < self.live_from.get(origin.partition, 0)
+        return Item(origin, self._reader.read(origin, self.kinds.get(origin.partition.topic)), silent)
+
+    def finish(self) -> None:
+        """Warn about mapped fields without a value in any record."""
+        self._reader.resolution.finish()

@@ -1,1 +1,1 @@
-"""The edges of the sidecar: Kafka, JSON-lines files, the review database, dead letters."""
+"""The connectors of the sidecar: Kafka, files of records, the review database, dead letters."""

@@ -41,16 +41,16 @@ STAGES = {
     "time": "TRANSFORMATION",
     "text": "TRANSFORMATION",
 }
-"""Connect's name of the stage (org.apache.kafka.connect.runtime.errors.Stage) that ours is closest to."""
+"""The stage of Kafka Connect (org.apache.kafka.connect.runtime.errors.Stage) for each stage."""
 
 FLUSH_TIMEOUT_S = 20.0
 CLOSE_TIMEOUT_S = 2.0
 MAX_REQUEST_BYTES = 64 * 1024 * 1024
-"""The client's own limit is lifted out of the way; the topic's `max.message.bytes` decides."""
+"""The limit of the client is raised, so that `max.message.bytes` of the topic applies."""
 
 
 class Producer(Protocol):
-    """What the relay needs of a producer, so that a test can take its place."""
+    """The methods of a producer that the relay uses."""
 
     def send(self, topic: str, **record: Any) -> Any:
         """As kafka.KafkaProducer.send."""
@@ -63,10 +63,10 @@ class Producer(Protocol):
 
 
 def error_headers(letter: DeadLetter, *, pipeline: str = "moderation") -> list[tuple[str, bytes]]:
-    """The headers Kafka Connect's DeadLetterQueueReporter adds, all values as UTF-8 text.
+    """Return the headers that DeadLetterQueueReporter of Kafka Connect adds, all values as UTF-8 text.
 
-    Topic, partition and offset together name the record: a duplicate carries the same three. A consumer that reads a
-    repeated header takes the last one, as Connect does, so these stand after the record's own.
+    Topic, partition and offset identify the record: a duplicate has the same three. These headers follow those of the
+    record, because consumers use the last one of a repeated header, as Connect does.
     """
     origin = letter.origin
     values = {
@@ -84,14 +84,14 @@ def error_headers(letter: DeadLetter, *, pipeline: str = "moderation") -> list[t
 
 
 def relayed_record(letter: DeadLetter) -> dict[str, Any]:
-    """The arguments of `KafkaProducer.send`: key, value and headers as they came, and the error headers.
+    """Return the arguments of `KafkaProducer.send`: original key, value and headers, and the error headers.
 
-    The record's time is the time of sending, since a topic's retention counts from it: with its own time, the letter of
-    a record older than that would be deleted before anybody saw it. Its own time, ms since 1970, goes as the header
+    The time of the record is the time of sending, because the retention of a topic counts from it: with its original
+    time, an old record would be deleted at once. The original time, in ms since 1970, is the header
     `moderation.timestamp_ms`.
 
-    kafka-python sends neither a null header value nor a record with neither key nor value; those go as empty bytes
-    and are named in the header `moderation.nulls`.
+    kafka-python sends neither a null header value nor a record without key and value; these are sent as empty bytes
+    and listed in the header `moderation.nulls`.
     """
     origin = letter.origin
     headers, nulls = _headers_and_nulls(origin)
@@ -120,12 +120,12 @@ def _headers_and_nulls(origin: Origin) -> tuple[list[tuple[str, bytes]], list[st
 class KafkaRelay:
     """`moderation.ports.Relay` to `<topic>-dlt`, at least once: a crash before the mark sends a row again.
 
-    `connection` is kafka-python's configuration of brokers and security. Only letters from the topics of `partitions`
-    go, those of recreated topics included: other pipelines may share the database and send their own.
+    `connection` is the configuration of brokers and security for kafka-python. Only letters from the topics of
+    `partitions`, including recreated topics, are sent, because other pipelines may share the database.
 
-    Each topic has its own progress. A letter that its topic refuses for good is marked with the reason and waits no
-    longer; the next start tries it once more. After a transient failure a topic is tried again later, and the letters
-    of other topics go meanwhile.
+    Topics progress independently. A letter that its topic refuses permanently is marked with the reason and waits no
+    longer; the next start retries it once. After a transient failure a topic is retried later, while the letters of
+    other topics are sent.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class KafkaRelay:
     def run_once(self, limit: int = 500, *, on_wait: Callable[[], None] = lambda: None) -> int:
         """Send waiting rows and mark them, up to *limit* of each topic; return how many were sent or refused.
 
-        Raises ConnectionLost after the letters of the other topics went.
+        Raises ConnectionLost after sending the letters of the other topics.
         """
         if not self._retried:
             self._store.retry_refused(self._logs)
@@ -173,7 +173,7 @@ class KafkaRelay:
         return handled
 
     def _relay(self, name: tuple[str, str], limit: int, on_wait: Callable[[], None]) -> int:
-        """Send rows of one log; return how many were sent or refused. Raises what is transient."""
+        """Send rows of one log; return how many were sent or refused. Raises transient errors."""
         rows = self._store.outbox(limit, {name})
         if not rows:
             return 0
@@ -210,7 +210,7 @@ class KafkaRelay:
                 attempt.note(row, future.exception or KafkaTimeoutError("not acknowledged in time"))
 
     def _flush(self, producer: Producer, on_wait: Callable[[], None]) -> None:
-        """Wait until each record is acknowledged or given up; the client's own timeout is one for each record."""
+        """Wait until each record is acknowledged or given up; the timeout of the client applies to each record."""
         deadline = time.monotonic() + self._flush_timeout_s + CLOSE_TIMEOUT_S
         while (left_s := deadline - time.monotonic()) > 0:
             try:
@@ -247,13 +247,13 @@ class KafkaRelay:
             self._producer = open_reachable(
                 self._make_producer,
                 acks="all",
-                # An idempotent producer fails for good at the first record that a topic refuses, and in a batch a
-                # refused record takes its neighbours along. Duplicates are allowed here, lost neighbours are not.
+                # An idempotent producer fails permanently at the first record that a topic refuses, and a refused
+                # record fails its batch. Duplicates are allowed here, lost neighbours are not.
                 enable_idempotence=False,
                 batch_size=0,
                 max_request_size=MAX_REQUEST_BYTES,
                 max_block_ms=patience_ms,
-                # The client gives a record up before `_flush` does: closing waits for records that still hope.
+                # The client gives up a record before `_flush` does, because closing waits for pending records.
                 delivery_timeout_ms=patience_ms,
                 request_timeout_ms=patience_ms // 2,
                 allow_auto_create_topics=False,
@@ -262,7 +262,7 @@ class KafkaRelay:
         return self._producer
 
     def _drop_clients(self) -> None:
-        """Close the producer with what it still holds, and the admin client: those rows are in the outbox."""
+        """Close the producer with its pending records, which are still in the outbox, and the admin client."""
         producer, self._producer = self._producer, None
         if producer is not None:
             with suppress(KafkaError, OSError):
@@ -276,7 +276,7 @@ class KafkaRelay:
 
 @dataclass
 class _Attempt:
-    """What became of the rows of one log that were sent together."""
+    """The results of the rows of one log that were sent together."""
 
     sent: list[int] = field(default_factory=list)
     refused: dict[str, list[OutboxRow]] = field(default_factory=dict)
@@ -284,7 +284,7 @@ class _Attempt:
     failure: BaseException | None = None
 
     def note(self, row: OutboxRow, error: BaseException) -> bool:
-        """Keep what an error means; return True where sending more rows to this topic is of no use now."""
+        """Record the meaning of an error; return True where more rows for this topic would fail too."""
         if isinstance(error, (*LETTER_REFUSED, *NOT_SENDABLE)):
             self.refused.setdefault(reason_of(row.topic, error), []).append(row)
             return False
@@ -300,11 +300,10 @@ def _logs_of(partitions: Collection[Partition]) -> set[tuple[str, str]]:
 
 
 class FileRelay:
-    """`moderation.ports.Relay` to a file, one JSON object a line: `line`, `stage`, `reason` and the bytes.
+    """`moderation.ports.Relay` to a file, one JSON object per line: `line`, `stage`, `reason` and the bytes.
 
-    The bytes stand under `record` as text where they are UTF-8, otherwise as base64 under `record_base64`. A crash
-    before the mark writes a line again; `topic` and `line` (counted from 1) name it. Only lines of the files that
-    `partitions` name are written.
+    The bytes are in `record` as text where they are UTF-8, else in `record_base64`. A crash before the mark writes a
+    line again; `topic` and `line` (from 1) identify it. Only lines of the files in `partitions` are written.
     """
 
     def __init__(self, store: Store, path: Path, *, partitions: Collection[Partition]) -> None:
@@ -329,7 +328,7 @@ class FileRelay:
         return len(rows)
 
     def close(self) -> None:
-        """Nothing is held between calls."""
+        """Do nothing: no resource is open between calls."""
 
 
 def _rejected_line(letter: DeadLetter) -> bytes:

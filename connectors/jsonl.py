@@ -1,4 +1,4 @@
-"""Events from a file, as a source with one partition."""
+"""A file of events as a source with one partition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class JsonlSource:
     """A file replayed as a stream: the topic is its absolute path, the offset a record's number counted from 0."""
 
     def __init__(self, path: Path, *, known_ids: Collection[str] = (), max_records: int = 2_000) -> None:
-        """*known_ids* are the identities that the ledger has for this path."""
+        """*known_ids* are the identities of this path in the ledger."""
         if not path.is_file():
             raise InputError(f"{path} is not a file; name a file with one JSON event per line")
         self._partition = Partition("", str(path.resolve()), file_identity(path, known_ids), 0)
@@ -39,13 +39,13 @@ class JsonlSource:
         return [self._partition]
 
     def bounds(self) -> dict[Partition, tuple[int, int]]:
-        """Return 0 and the number after the last record's."""
+        """Return 0 and the number of records."""
         with open_file(str(self._path)) as stream:
             end = max((number + 1 for number, _ in numbered_records(stream, str(self._path))), default=0)
         return {self._partition: (0, end)}
 
     def seek(self, positions: Mapping[Partition, int]) -> None:
-        """Go on at this record."""
+        """Continue at this record."""
         first = positions[self._partition]
         self._stream.seek(0)
         self._records = self._from(first)
@@ -79,7 +79,7 @@ class JsonlSource:
         """Do nothing: nothing was paused."""
 
     def commit(self, positions: Mapping[Partition, int]) -> None:
-        """Do nothing: a file keeps no positions."""
+        """Do nothing: a file stores no positions."""
 
     def close(self) -> None:
         """Close the file."""
@@ -87,10 +87,10 @@ class JsonlSource:
 
 
 def file_identity(path: Path, known: Collection[str] = ()) -> str:
-    """Return what tells a file from another one of the same name: a hash of how it begins.
+    """Return the identity of a file, a hash of its beginning, which distinguishes files of the same name.
 
-    A file may grow, so an identity has the number of bytes that it covers: the file is still one of those in *known*
-    when it begins with the same bytes as then.
+    A file may grow, so that an identity includes the number of bytes that it covers: a file has an identity in *known*
+    when it begins with the same bytes.
     """
     try:
         with path.open("rb") as stream:

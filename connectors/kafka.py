@@ -1,4 +1,4 @@
-"""A group of Kafka topics as one source: a consumer group's partitions, read where the ledger says."""
+"""A group of Kafka topics as one source: the partitions of a consumer group, read from the ledger's positions."""
 
 from __future__ import annotations
 
@@ -32,13 +32,13 @@ COMMIT_TIMEOUT_MS = 10_000
 TIMEOUT_MS = 10_000
 POSITION_TIMEOUT_MS = 100
 METADATA_MAX_AGE_MS = 5_000
-"""An assignment made on incomplete metadata is mended after this long; the client's own default is five minutes."""
+"""An assignment from incomplete metadata is corrected after this time; the default of the client is five minutes."""
 PARTIAL_S = 15.0
-"""After an outage the group's leader shares out the topics it sees so far: having a part of them can be over soon."""
+"""After an outage the leader of the group may assign some topics first, so that a partial assignment can be brief."""
 
 
 def connection_config(settings: KafkaSettings) -> dict[str, Any]:
-    """The part of kafka-python's configuration that consumer, producer and admin client share."""
+    """Return the common kafka-python configuration of consumer, producer and admin client."""
     if not settings.bootstrap_servers:
         raise SettingsError("kafka.bootstrap_servers is empty; name a broker, such as 127.0.0.1:9092")
     config: dict[str, Any] = {
@@ -68,7 +68,7 @@ def connection_config(settings: KafkaSettings) -> dict[str, Any]:
 
 
 def describe_partitions(settings: KafkaSettings, topics: Iterable[str]) -> list[Partition]:
-    """Every partition of the topics, with cluster and topic id.
+    """Return every partition of the topics, with cluster and topic id.
 
     Raises ConnectionLost when no broker answers, SettingsError when a topic does not exist.
     """
@@ -99,11 +99,11 @@ def describe_partitions(settings: KafkaSettings, topics: Iterable[str]) -> list[
 
 
 def origin_of(partition: Partition, record: Any) -> Origin:
-    """Return a record of the client with the place it came from."""
+    """Return a record of the client with its origin."""
     return Origin(
         partition,
         record.offset,
-        record.timestamp if record.timestamp >= 0 else None,  # -1: the record carries none
+        record.timestamp if record.timestamp >= 0 else None,  # -1: the record has none
         record.key,
         record.value,
         tuple((key, value) for key, value in record.headers or ()),
@@ -119,10 +119,10 @@ def _no_broker(settings: KafkaSettings, error: Exception) -> ConnectionLost:
 
 
 def fetch_error(settings: KafkaSettings, error: Exception) -> ConnectionLost | PositionError | SettingsError:
-    """Return the error that an error of a fetch means for an operator."""
+    """Return the error for an operator that corresponds to an error of a fetch."""
     if isinstance(error, (OffsetOutOfRangeError, NoOffsetForPartitionError)):
         return RecordsExpired(
-            f"the log no longer holds the next record of {_named(error)}: it expired, or was cut off, unread"
+            f"the next record of {_named(error)} is no longer in the log: it expired or was deleted unread"
         )
     if isinstance(error, AuthorizationError):
         return SettingsError(
@@ -138,7 +138,7 @@ def fetch_error(settings: KafkaSettings, error: Exception) -> ConnectionLost | P
 
 
 def _named(error: Exception) -> str:
-    """Topic and partition that kafka-python hands over with an error: one, several, or a mapping of them."""
+    """Return the topics and partitions in an error of kafka-python: one, several, or a mapping of them."""
     found = error.args[0] if error.args else ()
     names = [found] if isinstance(found, TopicPartition) else found
     try:
@@ -148,22 +148,22 @@ def _named(error: Exception) -> str:
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # kafka-python carries no types
-    """Puts a newly assigned partition back to where this process reads; kafka-python itself would take the hint."""
+    """Seeks a newly assigned partition to the position of this process; kafka-python would use the group offset."""
 
     def __init__(self, source: KafkaSource) -> None:
         self._source = source
 
     def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002  # the name is the client's
-        """What was read and not committed is still ours to commit, or fenced. Also called when the group lost us."""
+        """Note the rebalance. Uncommitted records are committed later or fenced. Also called after losing the group."""
         self._source.note_rebalance()
 
     def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
-        """Runs inside `poll`: seeking is allowed here, committing is not."""
+        """Seek the assigned partitions. Runs inside `poll`: seeking is allowed, committing is not."""
         self._source.reposition(assigned)
 
 
 class KafkaSource:
-    """Records of all partitions of the settings' topics, in offset order within each partition."""
+    """Records of all partitions of the configured topics, in offset order within each partition."""
 
     def __init__(self, settings: KafkaSettings) -> None:
         require_codecs()
@@ -197,18 +197,18 @@ class KafkaSource:
 
     @property
     def ended(self) -> bool:
-        """A topic has no end."""
+        """Always False: a topic has no end."""
         return False
 
     def partitions(self) -> list[Partition]:
-        """All partitions of all topics."""
+        """Return all partitions of all topics."""
         return list(self._partitions)
 
     def bounds(self) -> dict[Partition, tuple[int, int]]:
-        """First offset still in the log and its end.
+        """Return the first offset in the log and its end.
 
-        The end counts records of open transactions, whatever the isolation level: a ledger that was written with
-        `read_uncommitted` may stand among them.
+        The end includes records of open transactions at every isolation level, because the position of a ledger that
+        was written with `read_uncommitted` may lie among them.
         """
         names = list(self._by_name)
         try:
@@ -223,30 +223,30 @@ class KafkaSource:
         return {self._by_name[name]: (first[name].offset, end[name].offset) for name in names}
 
     def seek(self, positions: Mapping[Partition, int]) -> None:
-        """Join the group and read on from here once partitions are assigned; later, read on from other places."""
+        """Join the group and read from these positions once partitions are assigned; later calls only seek."""
         self._early.clear()
         self._next = {TopicPartition(p.topic, p.partition): offset for p, offset in positions.items()}
         if self._consumer.subscription() is None:
             topics = sorted({partition.topic for partition in self._partitions})
             for topic in topics:
-                # Asked for beforehand: a leader that shares out partitions it has not heard of yet gives none of them.
+                # Requested first, because a leader without metadata of a topic assigns none of its partitions.
                 self._consumer.partitions_for_topic(topic)
             self._consumer.subscribe(topics=topics, listener=_Listener(self))
         else:
             self._seek_assigned()
 
     def reposition(self, assigned: Iterable[TopicPartition]) -> None:
-        """Seek each assigned partition to the next record this process has not seen.
+        """Seek each assigned partition to the next unread record.
 
-        Raises nothing: kafka-python swallows what its listener raises. `_fetch` looks at what was assigned.
+        Never raises, because kafka-python ignores exceptions of its listener. `_fetch` checks the assignment.
         """
         self._assigned_at = time.monotonic()
         self._assigned = set(assigned)
         self._seek_assigned()
-        self._rebalancing = False  # last: this may run in the client's thread beside `_require_all`
+        self._rebalancing = False  # last: this may run in the thread of the client, concurrently with `_require_all`
 
     def note_rebalance(self) -> None:
-        """The group takes the partitions back before it shares them out anew: until then nothing is known."""
+        """Note that the group revoked the partitions; their assignment is unknown until the rebalance ends."""
         self._rebalancing = True  # first, for the same reason
         self._assigned = set()
 
@@ -255,20 +255,20 @@ class KafkaSource:
             self._consumer.seek(name, self._next[name])
 
     def await_assignment(self, timeout_s: float) -> None:
-        """Wait until the group has given this process every partition. Raises PositionError when it does not."""
+        """Wait until the group has assigned every partition to this process. Raises PositionError on timeout."""
         deadline = time.monotonic() + timeout_s
         while self._assigned != set(self._by_name):
             if time.monotonic() > deadline:
                 raise PositionError(
-                    f"the consumer group {self._settings.group_id} gave this process {len(self._assigned)} of "
+                    f"the consumer group {self._settings.group_id} assigned this process {len(self._assigned)} of "
                     f"{len(self._by_name)} partitions in {timeout_s:.0f} s; the in-memory state needs all of them. "
                     "Stop the other members of the group, or choose another kafka.group_id."
                 )
-            self._early.extend(self._fetch(50))  # joining the group happens inside the client's poll
+            self._early.extend(self._fetch(50))  # the client joins the group inside poll
         self._complete = True
 
     def poll(self, timeout_ms: int) -> Sequence[Origin]:
-        """Records fetched since the last call."""
+        """Return the records fetched since the last call."""
         if self._early:
             early, self._early = self._early, []
             return early
@@ -294,7 +294,7 @@ class KafkaSource:
         return records
 
     def positions(self) -> dict[Partition, int]:
-        """Return where assigned partitions are read next: beyond control records and aborted transactions too."""
+        """Return the next positions of assigned partitions, beyond control records and aborted transactions too."""
         found: dict[Partition, int] = {}
         if self._early or self._rebalancing:
             return found
@@ -302,32 +302,32 @@ class KafkaSource:
             try:
                 position = self._consumer.position(name, timeout_ms=POSITION_TIMEOUT_MS)
             except (KafkaError, OSError):
-                continue  # the next poll raises what it means
+                continue  # the next poll raises the error
             self._next[name] = max(self._next[name], position or 0)
             found[self._by_name[name]] = self._next[name]
         return found
 
     def _finish_rejoin(self) -> None:
-        """See to it that a rejoin that outlasted a poll is finished by the next one.
+        """Let the next poll finish a rejoin that a poll did not finish.
 
-        A leader of the group that shares out again because a topic's metadata changed notes the new metadata at once.
-        kafka-python (3.0.12) asks only those notes whether a rejoin is under way, so where a poll ends meanwhile, the
-        next one sees no need to await it: no partition is ever assigned, no record fetched, no heartbeat sent.
+        A leader that rebalances because the metadata of a topic changed stores the new metadata at once. kafka-python
+        (3.0.12) decides only by this metadata whether a rejoin is needed, so that after an unfinished poll the next one
+        does not continue it: no partition is ever assigned, no record fetched, no heartbeat sent.
         """
         coordinator = self._consumer._coordinator
         if coordinator.rejoining and not coordinator.rejoin_needed:
             coordinator.request_rejoin()
 
     def _require_known(self) -> None:
-        """Raises PositionError when a topic has a partition that it did not have at the start."""
+        """Raise PositionError when a topic has a partition that it did not have at the start."""
         for name in sorted(self._assigned - self._by_name.keys()):
             raise PositionError(f"the topic {name.topic} has a new partition {name.partition}; restart to read it")
 
     def _require_all(self) -> None:
-        """Raises PositionError when the group gave partitions that were ours to another member.
+        """Raise PositionError when the group assigned partitions of this process to another member.
 
-        While the group shares them out, or no broker answers, nothing is known. Being given a part, or none at all, can
-        be a step on the way back after an outage, so that counts only once it has lasted.
+        During a rebalance, or while no broker answers, the assignment is unknown. A partial or empty assignment can be
+        temporary after an outage, so that it is an error only after some time.
         """
         assigned = self._assigned
         missing = sorted(self._by_name.keys() - assigned)
@@ -342,13 +342,13 @@ class KafkaSource:
             )
 
     def pause(self, partitions: Iterable[Partition]) -> None:
-        """Fetch nothing more from these until `resume`: their records wait for other partitions."""
+        """Stop fetching from these until `resume`, because their records wait for other partitions."""
         names = [name for p in partitions if (name := TopicPartition(p.topic, p.partition)) in self._assigned]
         if names:
             self._consumer.pause(*names)
 
     def resume(self, partitions: Iterable[Partition]) -> None:
-        """Fetch from these again."""
+        """Resume fetching from these."""
         names = [name for p in partitions if (name := TopicPartition(p.topic, p.partition)) in self._assigned]
         if names:
             self._consumer.resume(*names)
@@ -356,7 +356,7 @@ class KafkaSource:
     def commit(self, positions: Mapping[Partition, int]) -> None:
         """Commit offsets to the group, for lag displays only; a failure is logged and not raised.
 
-        What could not be committed, as during a rebalance, is committed with the next call.
+        Offsets that could not be committed, such as during a rebalance, are committed with the next call.
         """
         self._uncommitted.update((TopicPartition(p.topic, p.partition), offset) for p, offset in positions.items())
         offsets = {name: OffsetAndMetadata(offset, "", -1) for name, offset in self._uncommitted.items()}

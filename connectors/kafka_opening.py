@@ -1,4 +1,4 @@
-"""Opens kafka-python's clients so that an attempt without a broker leaves no thread and no socket behind."""
+"""Opens kafka-python clients so that a failed attempt leaves no thread and no socket open."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ Client = TypeVar("Client")
 
 
 def open_client(make: Callable[..., Client], **config: Any) -> Client:
-    """`make(**config)` for KafkaProducer, KafkaConsumer or KafkaAdminClient.
+    """Return `make(**config)` for KafkaProducer, KafkaConsumer or KafkaAdminClient.
 
-    Their constructors (3.0.12) start a network thread and sockets and let go of neither when no broker answers. An
-    outage that is waited out by trying again would pile them up; here they are closed before the error goes on.
+    Their constructors (3.0.12) start a network thread and sockets and close neither when no broker answers, so that
+    retries during an outage would accumulate them; here they are closed before the error is raised.
     """
     networks: list[KafkaNetClient] = []
 

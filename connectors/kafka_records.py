@@ -1,9 +1,9 @@
-"""Reading past what kafka-python cannot parse: it becomes an unreadable record, and the records after it are read.
+"""Skips records that kafka-python cannot parse: each becomes an unreadable record, and later records are read.
 
 kafka-python (3.0.12) raises at the first record or batch that it cannot parse and keeps its position, so that every
-later poll raises again. Java's client does the same, but names the place to seek beyond; this client does not. The one
-seam used here is the fetcher's attribute `PartitionRecords`, which is replaced for one consumer by a function that
-hands the client's own class our batches. Transactions, control records and positions stay the client's work.
+later poll raises again. The Java client does the same, but its error contains the position to seek beyond. The only
+internal used here is the attribute `PartitionRecords` of the fetcher, which is replaced for one consumer by a function
+that passes other batches to the class of the client. The client handles transactions, control records and positions.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _LAST_OFFSET_DELTA = struct.Struct(">23xi")
 
 
 def require_codecs() -> None:
-    """Raise SettingsError unless every compression of Kafka can be read.
+    """Raise SettingsError unless every compression of Kafka is supported.
 
-    Afterwards a codec that the client does not know is one that no client knows.
+    Afterwards an unknown codec is one that no client supports.
     """
     present = {"lz4": has_lz4(), "snappy": has_snappy(), "zstd": has_zstd()}
     missing = [name for name, found in present.items() if not found]
@@ -47,13 +47,13 @@ def require_codecs() -> None:
 
 
 class UnreadableHeaders(tuple[tuple[str, bytes | None], ...]):
-    """Headers of a record that could not be read as it should be; `reason` says why."""
+    """Headers of a record that could not be parsed; `reason` is the cause."""
 
     reason: str
 
     @classmethod
     def of(cls, reason: str, headers: list[tuple[bytes, bytes | None]] | None = None) -> UnreadableHeaders:
-        """Return headers with names in UTF-8; a byte of a name that is not UTF-8 reads `\\xe9`."""
+        """Return headers with names in UTF-8; a byte of a name that is not UTF-8 is escaped as `\\xe9`."""
         made = cls((name.decode("utf-8", "backslashreplace"), value) for name, value in headers or ())
         made.reason = reason
         return made
@@ -61,7 +61,7 @@ class UnreadableHeaders(tuple[tuple[str, bytes | None], ...]):
 
 @dataclass(frozen=True)
 class _UnreadableRecord:
-    """What the client expects of a record, for one that could not be read."""
+    """A record that could not be parsed, with the attributes that the client expects."""
 
     offset: int
     timestamp: int
@@ -82,11 +82,11 @@ class _UnreadableRecord:
 
 @dataclass(frozen=True)
 class _UnreadableBatch:
-    """A batch that could not be read, as one record at its last offset: the position after it is the next batch's."""
+    """A batch that could not be parsed, as one record at its last offset, so that the next position is correct."""
 
     record: _UnreadableRecord
     magic: int = 1
-    """The client looks for transactions and control records from version 2 on only."""
+    """Below version 2 the client expects no transactions and control records."""
 
     @property
     def base_offset(self) -> int:
@@ -104,17 +104,17 @@ def _unread(offset: int, reason: str, raw: Any) -> _UnreadableRecord:
 
 
 class _Unreadable(ValueError):
-    """Bytes that make no batch."""
+    """Bytes that are not a valid batch."""
 
 
 def _cause(error: Exception) -> str:
     if isinstance(error, (_Unreadable, KafkaError)):
-        return str(error)  # the client's errors name their class themselves
+        return str(error)  # the text of these errors includes the class
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 class _Batch(DefaultRecordBatch):  # type: ignore[misc]  # kafka-python carries no types
-    """A batch of version 2 that returns an unreadable record where the client's own raises."""
+    """A batch of version 2 that returns an unreadable record where the class of the client raises."""
 
     _pos: int
     _next_record_index: int
@@ -128,11 +128,11 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc]  # kafka-python carries 
 
     @property
     def last_offset(self) -> int:
-        """Within the log, whatever a producer wrote: the client reads on after it."""
+        """Limited to the log, because the client continues after it."""
         return int(max(self.base_offset, min(self.base_offset + self.last_offset_delta, self._log_end - 1)))
 
     def validate_crc(self) -> bool:
-        return True  # verified when it was made
+        return True  # verified in the constructor
 
     def __iter__(self) -> Iterator[Any]:
         try:
@@ -152,7 +152,7 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc]  # kafka-python carries 
             return self._unreadable(error)
 
     def _unreadable(self, error: Exception) -> _UnreadableRecord:
-        """Return the record at the present position, or all that is left where its end is not known."""
+        """Return the record at the current position, or the rest of the batch where its end is unknown."""
         index, start = self._next_record_index, self._pos
         if 0 < self._num_records <= index:
             log.warning("bytes after the last record of the batch at offset %d are ignored", self.base_offset)
@@ -161,7 +161,7 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc]  # kafka-python carries 
         if size < 1 or body + size > len(self._buffer):
             self._next_record_index, self._pos = self._num_records, len(self._buffer)
             rest = f"the records of the batch from number {index + 1} on cannot be read ({_cause(error)})"
-            return _unread(self.last_offset, f"{rest}; the value is what is left of the batch", self._buffer[start:])
+            return _unread(self.last_offset, f"{rest}; the value is the rest of the batch", self._buffer[start:])
         self._next_record_index, self._pos = index + 1, body + size
         try:
             return self._with_undecodable_names(_fields(self._buffer, body, body + size))
@@ -171,11 +171,11 @@ class _Batch(DefaultRecordBatch):  # type: ignore[misc]  # kafka-python carries 
             return _unread(offset, reason, self._buffer[start : body + size])
 
     def _with_undecodable_names(self, fields: _Fields) -> _UnreadableRecord:
-        """Return a record whose parts can all be had, and whose header names are not all UTF-8."""
+        """Return a record with valid fields except for header names that are not UTF-8."""
         bad = next((name for name, _ in fields.headers if not _is_utf8(name)), None)
         offset = self.base_offset + fields.offset_delta
         if bad is None or not self.base_offset <= offset <= self.last_offset:
-            raise ValueError("something else is wrong with the record")
+            raise ValueError("the record has another defect")
         stamp = self.max_timestamp if self.timestamp_type else self.first_timestamp + fields.timestamp_delta
         headers = UnreadableHeaders.of(f"the header key {bad!r} is not UTF-8", fields.headers)
         return _UnreadableRecord(offset, stamp, fields.key, fields.value, headers)
@@ -200,7 +200,7 @@ class _Fields:
 
 
 def _size(buffer: bytearray, position: int) -> tuple[int, int]:
-    """Return the size of the record here and where its fields begin; a size of 0 where there is none."""
+    """Return the size of the record here and the start of its fields; a size of 0 where there is none."""
     try:
         return decode_varint(buffer, position)  # type: ignore[no-any-return]
     except (IndexError, ValueError):
@@ -208,7 +208,7 @@ def _size(buffer: bytearray, position: int) -> tuple[int, int]:
 
 
 def _fields(buffer: bytearray, position: int, end: int) -> _Fields:
-    """Parse a record as the protocol lays it out. Raises IndexError or ValueError."""
+    """Return the fields of a record. Raises IndexError or ValueError."""
 
     def number() -> int:
         nonlocal position
@@ -225,7 +225,7 @@ def _fields(buffer: bytearray, position: int, end: int) -> _Fields:
             raise ValueError("a field is longer than its record")
         return bytes(buffer[begin:position])
 
-    number()  # attributes, not in use
+    number()  # attributes, unused
     timestamp_delta, offset_delta = number(), number()
     key, value = data(), data()
     headers = [(data() or b"", data()) for _ in range(number())]
@@ -243,7 +243,7 @@ def _is_utf8(name: bytes) -> bool:
 
 
 class _Batches:
-    """The batches of one answer to a fetch, in place of kafka-python's `MemoryRecords`."""
+    """The batches of a fetch response, in place of `MemoryRecords` of kafka-python."""
 
     def __init__(self, records: MemoryRecords, damage: _Damage, name: TopicPartition, fetch_offset: int) -> None:
         self._records = records
@@ -260,14 +260,14 @@ class _Batches:
             batch = _parsed(raw, self._log_end)
         except MemoryError:
             raise
-        except Exception as error:  # whatever the client's parser raises on bytes that make no sense
+        except Exception as error:  # the parser of the client raises many types
             return self._unreadable(raw, error)
         self._records._cache_next()
         return batch
 
     @property
     def _log_end(self) -> int:
-        """The end of the log as of this answer: the client sets it before it reads batches."""
+        """Return the end of the log in this response; the client sets it before it reads batches."""
         return self._damage.log_end(self._name) or 2**62
 
     def _unreadable(self, raw: memoryview, error: Exception) -> _UnreadableBatch | None:
@@ -285,14 +285,14 @@ class _Batches:
         if framed:
             self._records._cache_next()
         else:
-            self._records._next_slice = None  # without a size, where the next one begins is not known
+            self._records._next_slice = None  # without a size, the start of the next one is unknown
         first = max(base, self._fetch_offset)
         last = self._last_offset(raw, base, first)
         reason = f"the record batch {_span(first, last)} cannot be read ({_cause(error)}); {_WHOLE_BATCH}"
         return _UnreadableBatch(_unread(last, reason, raw))
 
     def _last_offset(self, raw: memoryview, base: int, first: int) -> int:
-        """Return the offset before the next batch, else what the header says, where it can be true."""
+        """Return the offset before the next batch, else that of the header, where it is plausible."""
         following = self._records._next_slice
         if following is not None and len(following) >= _MAGIC.size:
             last = int(_BASE_OFFSET.unpack_from(following)[0]) - 1
@@ -319,14 +319,14 @@ def _parsed(raw: memoryview, log_end: int) -> Any:
 
 
 class _Damage:
-    """Which batches could not be read once: bytes that were damaged on the way are sound when fetched again."""
+    """Batches that could not be parsed once; bytes damaged in transit are correct in a second fetch."""
 
     def __init__(self, log_end: Callable[[TopicPartition], int | None]) -> None:
         self.log_end = log_end
         self._suspected: dict[TopicPartition, int] = {}
 
     def confirmed(self, name: TopicPartition, base: int) -> bool:
-        """Return True when the same batch could not be read before; otherwise remember it."""
+        """Return whether the same batch failed before; otherwise store it."""
         if self._suspected.get(name) == base:
             del self._suspected[name]
             return True
@@ -335,7 +335,7 @@ class _Damage:
 
 
 def read_past_damage(consumer: KafkaConsumer) -> None:
-    """Make a consumer return what it cannot parse as records with UnreadableHeaders instead of raising."""
+    """Let a consumer return unparsable records with UnreadableHeaders instead of raising."""
     damage = _Damage(consumer.highwater)
 
     def partition_records(fetch_offset: int, name: TopicPartition, records: MemoryRecords, **options: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The latest records of a topic, read without a consumer group: nothing joins, commits or moves."""
+"""Reads the latest records of a topic, without joining a consumer group or committing offsets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from moderation.settings import KafkaSettings
 
 POLL_MS = 200
 FETCH_BYTES = 256 * 1024
-"""A larger batch is still returned alone; the client's own limit is 1 MiB for each partition at a time."""
+"""A larger batch is still returned separately; the default of the client is 1 MiB per partition."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class TopicSample:
 
     records: Sequence[Origin]
     offsets: int
-    """How many offsets the log spans, those of control records and compacted records included."""
+    """Number of offsets of the log, including control records and compacted records."""
     complete: bool
-    """Whether all that was asked for was read in time."""
+    """Whether all requested records were read in time."""
 
 
 def sample_topic(
@@ -71,7 +71,7 @@ def _sample(
     share = -(-records // len(names))
     found: list[Origin] = []
     complete = True
-    # The last offsets of a log can hold control records only: then it is read from its beginning.
+    # The last offsets of a log can be control records only; then it is read from its beginning.
     for begin in ({name: max(first[name], end[name] - share) for name in names}, first):
         waiting = {name for name in names if begin[name] < end[name]}
         consumer.assign(sorted(waiting))

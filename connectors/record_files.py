@@ -1,4 +1,4 @@
-"""Records from a file of any usual form: JSON lines, an array, indented JSON; plain, gzip, zstd; UTF-8 or UTF-16."""
+"""Reads records from files: JSON lines, an array, indented JSON; plain, gzip, zstd; UTF-8 or UTF-16."""
 
 from __future__ import annotations
 
@@ -46,10 +46,10 @@ def file_or_standard_input(path: str) -> AbstractContextManager[BinaryIO]:
 
 
 def numbered_records(stream: BinaryIO, name: str) -> Iterator[tuple[int, bytes]]:
-    """Yield the number, from 0, and the bytes of each record; empty lines are numbered and left out.
+    """Yield the number, from 0, and the bytes of each record; empty lines are numbered and skipped.
 
-    A record is a line, or an item where the file is an array or its JSON is indented over several lines. *name* is the
-    file's, for messages. Raises InputError for a damaged file, and for another format by its name.
+    A record is a line, or an item where the file is an array or indented JSON. *name* is the name of the file, for
+    messages. Raises InputError for a damaged file or another format.
     """
     try:
         chunks = _plain_chunks(_buffered(stream), name)
@@ -69,7 +69,7 @@ def _buffered(stream: BinaryIO) -> io.BufferedReader:
 
 
 def _plain_chunks(stream: io.BufferedReader, name: str) -> Iterator[bytes]:
-    """The decompressed content in UTF-8, without a byte-order mark."""
+    """Yield the decompressed content in UTF-8, without a byte-order mark."""
     head = stream.peek(8)
     if head.startswith(b"\x1f\x8b"):
         stream = io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=stream)))
@@ -100,7 +100,7 @@ def _utf8(stream: io.BufferedReader) -> Iterator[bytes]:
 
 
 def _array_or_documents(first: bytes) -> int | None:
-    """The nesting depth at which records begin: 1 in an array, 0 in indented JSON; None for one record a line."""
+    """Return the nesting depth of records: 1 in an array, 0 in indented JSON; None for one record per line."""
     start = first.lstrip()
     if start.startswith(b"["):
         return 1
@@ -129,9 +129,9 @@ def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _documents(chunks: Iterable[bytes], base: int) -> Iterator[bytes]:
-    """The JSON values at nesting depth *base*, as they are written; what else is between them is yielded as well."""
+    """Yield the JSON values at nesting depth *base* as written, and any other content between them."""
     buffer = bytearray()
-    place = depth = start = 0  # `start` is where the present document, or what is between two, begins
+    place = depth = start = 0  # `start` is the start of the current document, or of the content between two
     in_string = False
     for chunk in chunks:
         buffer += chunk

@@ -1,4 +1,4 @@
-"""What a dead-letter topic does with letters: whether it exists, why it refuses them, when it is tried again."""
+"""The dead-letter topics of the relay: creation, reasons of refusal, and retries."""
 
 from __future__ import annotations
 
@@ -34,17 +34,17 @@ RETRY_MAX_S = 300.0
 
 TOO_LARGE = (MessageSizeTooLargeError, RecordListTooLargeError)
 LETTER_REFUSED = (*TOO_LARGE, InvalidRecordError, InvalidTimestampError)
-"""The topic takes other letters."""
+"""Errors of one letter: the topic accepts other letters."""
 TOPIC_REFUSED = (AuthorizationError, InvalidTopicError, PolicyViolationError)
-"""The topic takes no letter before an operator changes something."""
+"""Errors of the topic: it accepts no letter until an operator changes its configuration."""
 NOT_SENDABLE = (ValueError, AssertionError, UnicodeError)
-"""What kafka-python raises about a topic name or a record that it cannot send."""
+"""Errors of kafka-python for an invalid topic name or record."""
 
 
 def reason_of(topic: str, error: BaseException) -> str:
-    """Return why a topic refuses a letter, and what to do where that is known."""
+    """Return why a topic refuses a letter, and the remedy where known."""
     if isinstance(error, TOO_LARGE):
-        return f"{topic} takes no record of this size; raise its max.message.bytes and restart"
+        return f"{topic} accepts no record of this size; raise its max.message.bytes and restart"
     if isinstance(error, AuthorizationError):
         return f"{topic} may not be created or written ({type(error).__name__}); allow it and restart"
     if isinstance(error, KafkaError):
@@ -53,7 +53,7 @@ def reason_of(topic: str, error: BaseException) -> str:
 
 
 def no_broker(error: BaseException) -> bool:
-    """Return True where trying other topics is of no use now."""
+    """Return whether other topics would fail too."""
     return isinstance(error, (KafkaConnectionError, OSError))
 
 
@@ -67,22 +67,22 @@ def open_reachable(make: Callable[..., Client], **config: Any) -> Client:
 
 @dataclass
 class Backoff:
-    """When a topic is tried again after an attempt that failed; the pause doubles up to RETRY_MAX_S."""
+    """The time of the next attempt for each topic; the pause doubles up to RETRY_MAX_S."""
 
     clock: Callable[[], float] = time.monotonic
     _pauses: dict[str, float] = field(default_factory=dict)
     _until: dict[str, float] = field(default_factory=dict)
 
     def due(self, name: str) -> bool:
-        """Return True when it may be tried."""
+        """Return whether an attempt is due."""
         return self.clock() >= self._until.get(name, 0.0)
 
     def failed(self, name: str) -> None:
-        """Wait longer than the time before."""
+        """Double the pause."""
         self._wait(name, min(2 * self._pauses.get(name, RETRY_FIRST_S / 2), RETRY_MAX_S))
 
     def refused(self, name: str) -> None:
-        """Wait for as long as there is: an operator must act."""
+        """Set the longest pause, because an operator must act."""
         self._wait(name, RETRY_MAX_S)
 
     def succeeded(self, name: str) -> None:
@@ -122,7 +122,7 @@ class DeadLetterTopics:
             return False
 
     def close(self) -> None:
-        """Close the admin client and forget which topics exist. Safe to call twice."""
+        """Close the admin client and clear the cache of topics. Safe to call twice."""
         admin, self._admin = self._admin, None
         self._known.clear()
         if admin is not None:

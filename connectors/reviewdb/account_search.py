@@ -1,4 +1,4 @@
-"""Finds out whether a record that could not be decoded contains an account id."""
+"""Searches undecodable records for an account id."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from pydantic_core import from_json
 
 
 def mentions(account_id: str) -> Callable[[Iterable[bytes | None]], bool]:
-    """Return a function that returns whether any of some byte strings contains the id.
+    """Return a function that returns whether any of several byte strings contains the id.
 
-    The id counts where it is a JSON string or number of its own, however escaped, and where it is in the bytes, as
-    UTF-8 or UTF-16, without a letter, digit or underscore directly before or after it.
+    The id is found as a complete JSON string or number, in any escaping, and in the bytes, as UTF-8 or UTF-16, without
+    a letter, digit or underscore directly before or after it.
     """
     escaped = json.dumps(account_id)[1:-1]
     spellings = {account_id, escaped, escaped.replace("/", r"\/")}

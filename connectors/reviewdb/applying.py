@@ -28,7 +28,7 @@ Kept = Sequence[FlagRaised | AuditSample]
 
 
 def apply(connection: Connection, effects: Effects, now: datetime, keep: timedelta) -> dict[str, int]:
-    """Write all effects but the positions; applying the same ones twice changes nothing.
+    """Write all effects except the positions; applying the same ones twice has no effect.
 
     Returns counters of deletions and labels without an account that match no post, or posts of several accounts.
     """
@@ -54,9 +54,9 @@ def apply(connection: Connection, effects: Effects, now: datetime, keep: timedel
 
 
 def _storable(connection: Connection, kept: Kept, evidence: list[Row], erased: Mapping[str, datetime]) -> list[Row]:
-    """Leave out evidence of erased accounts and of assessments that are already there.
+    """Return the rows without evidence of erased accounts and of existing assessments.
 
-    These had their evidence written with them: where it is gone, it has expired or was erased.
+    The evidence of existing assessments was written with them: where it is missing, it has expired or was erased.
     """
     known: set[str] = set()
     for keys in chunks({row["assessment_key"] for row in evidence}):

@@ -1,4 +1,4 @@
-"""Deletions and labels find the post they are about, in whatever order they come, also without an account."""
+"""Attributes deletions and labels to posts, in any order of arrival, also without an account."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ EVIDENCE, FLAGS, LABELS = table_of(EvidenceRow), table_of(FlagRow), table_of(Lab
 
 @dataclass(frozen=True)
 class PostRef:
-    """A post as an event names it; without an account it can be the post of any."""
+    """The post of an event; without an account it can be the post of any account."""
 
     platform_id: str
     account_id: str | None
@@ -26,30 +26,30 @@ class PostRef:
 
     @property
     def key(self) -> str:
-        """The post's identity."""
+        """The identity of the post."""
         return post_key(self.platform_id, self.account_id, self.post_id)
 
     @property
     def unowned(self) -> PostRef:
-        """The same post id without the account."""
+        """The reference without the account."""
         return PostRef(self.platform_id, None, self.post_id)
 
     @property
     def id_key(self) -> str:
-        """The identity of the post id alone."""
+        """The identity of the post id without an account."""
         return post_id_key(self.platform_id, self.post_id)
 
 
 @dataclass(frozen=True)
 class Owner:
-    """How many accounts are known to have a post with some id, and one of them."""
+    """The number of accounts with a post of some id, and one of them."""
 
     accounts: int
     account_id: str
 
 
 def owners(connection: Connection, posts: Iterable[PostRef]) -> dict[str, Owner]:
-    """Return by `id_key` which accounts have assessed posts with these ids; ids that no post has are left out."""
+    """Return by `id_key` the accounts with assessed posts of these ids; unknown ids are absent."""
     found: dict[str, Owner] = {}
     for keys in chunks({post.id_key for post in posts}):
         account = ASSESSMENTS.c.account_id
@@ -61,7 +61,7 @@ def owners(connection: Connection, posts: Iterable[PostRef]) -> dict[str, Owner]
 
 
 def outcomes(connection: Connection, posts: Collection[PostRef], what: str) -> dict[str, int]:
-    """Count events about *posts* without an account that match several accounts' posts, or none that is known."""
+    """Return counters of events about *posts* without an account that match posts of several accounts, or of none."""
     unowned = [post for post in posts if post.account_id is None]
     known = owners(connection, unowned)
     several = sum(post.id_key in known and known[post.id_key].accounts > 1 for post in unowned)
@@ -71,9 +71,9 @@ def outcomes(connection: Connection, posts: Collection[PostRef], what: str) -> d
 
 
 def mark_deleted(connection: Connection, posts: Iterable[PostRef], keep: timedelta) -> None:
-    """Mark flags of deleted posts and start their clock: `keep` from the deletion, never later than it was.
+    """Mark flags of deleted posts and set their retention: `keep` from the deletion, never later than before.
 
-    Called with every post that a batch flags or deletes, so that it does not matter which of the two came first.
+    Called with every post that a batch flags or deletes, so that the order of the two does not matter.
     """
     touched = set(posts)
     deleted = _deletions(connection, {post.key for post in touched} | {post.unowned.key for post in touched})
@@ -99,7 +99,7 @@ def mark_deleted(connection: Connection, posts: Iterable[PostRef], keep: timedel
 
 
 def attach_labels(connection: Connection, posts: Iterable[PostRef]) -> None:
-    """Let labels without an account point to the post of the one account that has a post with this id."""
+    """Attach labels without an account to the post of the only account with this post id."""
     unowned = {post.unowned.key: post.unowned for post in posts}
     waiting: set[PostRef] = set()
     for keys in chunks(unowned):
@@ -113,7 +113,7 @@ def attach_labels(connection: Connection, posts: Iterable[PostRef]) -> None:
 
 
 def _resolved(connection: Connection, unowned: Collection[PostRef]) -> dict[str, PostRef]:
-    """Return by the key of a post without an account the post that it must be."""
+    """Return by the key of a post without an account the only matching post."""
     known = owners(connection, unowned)
     single = [post for post in unowned if post.id_key in known and known[post.id_key].accounts == 1]
     return {post.key: PostRef(post.platform_id, known[post.id_key].account_id, post.post_id) for post in single}

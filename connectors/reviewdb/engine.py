@@ -1,4 +1,4 @@
-"""Connections to the review database: one way to open them, one place that says which failures pass by themselves."""
+"""Opens connections to the review database, and classifies its failures as transient or permanent."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from moderation.errors import ConnectionLost, InputError, SettingsError
 BUSY_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10
 UNANSWERED_TIMEOUT_MS = 30_000
-"""Data that a PostgreSQL server leaves unacknowledged this long ends the connection (Linux TCP_USER_TIMEOUT)."""
+"""Time without acknowledgement after which a PostgreSQL connection ends (Linux TCP_USER_TIMEOUT)."""
 IDLE_IN_TRANSACTION_MS = 60_000
-"""A PostgreSQL server ends a session of ours that stops so long within a transaction, and so lets go of its row locks.
+"""Time after which PostgreSQL ends a session that is idle in a transaction, which releases its row locks.
 
-The host of a sidecar can vanish there; the server's own keepalives would find out after two hours, and nobody could
-take over before."""
+The host of a sidecar can fail there; the keepalives of the server would detect this after two hours, and no other
+sidecar could take over before."""
 
 _SQLITE_TRANSIENT = frozenset(
     {
@@ -43,16 +43,16 @@ _SHOWN_OPTIONS = frozenset(
     | {"hostaddr", "keepalives", "load_balance_hosts", "port", "requirepeer", "sslcert", "sslkey", "sslmode"}
     | {"sslrootcert", "target_session_attrs", "tcp_user_timeout", "uri", "user"}
 )
-"""Options of a database URL whose values are shown in messages; all others can be secrets."""
+"""Options of a database URL whose values are shown in messages; all others may be secrets."""
 _HIDDEN = "***"
 _POSTGRESQL_PERMANENT = ("54", "0A", "42", "22", "23")
-"""SQLSTATE classes that a second try cannot help, although psycopg calls some of them operational."""
+"""SQLSTATE classes for which a retry fails too, although psycopg raises OperationalError for some."""
 _NO_PRIVILEGE = "42501"
 _READ_ONLY = "25006"
 
 
 def parse_url(text: str) -> URL:
-    """The URL with the driver that we use. Raises SettingsError when it names no database that we know."""
+    """Return the URL with the supported driver. Raises SettingsError for an unsupported database."""
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):
@@ -67,14 +67,14 @@ def parse_url(text: str) -> URL:
 
 
 def _refuse_unusable(url: URL) -> None:
-    """No message shows a value that can be a secret or a part of one."""
+    """Raise SettingsError for an unusable URL. No message contains a value that may be a secret."""
     if url.drivername not in ("sqlite", "sqlite+pysqlite", "postgresql+psycopg"):
         raise SettingsError(
             f"the database {url.drivername} is not supported; use sqlite:///… or postgresql+psycopg://…"
         )
     if url.get_backend_name() == "sqlite" and url.query and "uri" not in url.query:
         raise SettingsError(
-            f"the SQLite URL has the options {', '.join(sorted(url.query))}, which have no effect; leave them out"
+            f"the SQLite URL has the options {', '.join(sorted(url.query))}, which have no effect; remove them"
         )
     if url.get_backend_name() == "postgresql" and "@" in f"{url.host}{url.database}":
         raise SettingsError(
@@ -83,12 +83,12 @@ def _refuse_unusable(url: URL) -> None:
 
 
 def open_engine(text: str) -> Engine:
-    """An engine for a database URL; nothing is connected yet. Raises SettingsError for a URL that cannot be used."""
+    """Return an engine for a database URL, not yet connected. Raises SettingsError for an unusable URL."""
     url = parse_url(text)
     if url.get_backend_name() == "postgresql":
         engine = create_engine(
             url,
-            hide_parameters=True,  # an error of ours must not show what people wrote
+            hide_parameters=True,  # an error message must not contain texts of posts
             pool_pre_ping=True,
             connect_args={
                 "connect_timeout": CONNECT_TIMEOUT_S,
@@ -107,15 +107,15 @@ def open_engine(text: str) -> Engine:
 
 
 def _prepare_postgresql(connection: Any, _record: Any) -> None:
-    """A statement and not a parameter of the connection, which a pooler between us and the server may refuse."""
+    """Set the timeout by a statement, because a connection pooler may refuse it as a connection parameter."""
     with connection.cursor() as cursor:
         cursor.execute(f"SET idle_in_transaction_session_timeout = {IDLE_IN_TRANSACTION_MS}")
     connection.commit()
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
-    """Durable, concurrent and consistent: WAL, a sync at every commit, foreign keys held, waiting for writers."""
-    connection.isolation_level = None  # we begin transactions ourselves; the driver would begin them too late
+    """Configure SQLite: WAL, a sync at every commit, enforced foreign keys, waiting for writers."""
+    connection.isolation_level = None  # transactions begin explicitly; the driver would begin them too late
     for pragma in (
         f"busy_timeout = {int(BUSY_TIMEOUT_S * 1000)}",
         "journal_mode = WAL",
@@ -126,17 +126,17 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: Any) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """Take the write lock at once: a transaction that reads first and writes later could not be retried."""
+    """Acquire the write lock at once, because a transaction that reads first and writes later cannot be retried."""
     reading = connection.get_execution_options().get("reading", False)
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
 @contextmanager
 def at_edge(engine: Engine) -> Iterator[None]:
-    """Decide once what a database failure means.
+    """Convert database failures to errors of the sidecar.
 
-    ConnectionLost: trying again can help. InputError: the file is no database that we can write. SettingsError: the
-    user may not do this there. Anything else is a fault of ours and passes as it is.
+    ConnectionLost: a retry can succeed. InputError: the file is not a writable database. SettingsError: the user lacks
+    a permission. Any other failure is a defect and is raised unchanged.
     """
     try:
         yield
@@ -156,8 +156,8 @@ def _meaning(engine: Engine, error: DBAPIError) -> ConnectionLost | InputError |
         code = getattr(cause, "sqlite_errorcode", 0) & 0xFF
         if code in _SQLITE_TRANSIENT:
             return ConnectionLost(
-                f"the database {describe(engine)} does not answer ({detail}); check that its folder exists and can be "
-                "written, that the disk is not full and that no other program holds it"
+                f"the database {describe(engine)} does not answer ({detail}); check that its directory exists and is "
+                "writable, that the disk is not full and that no other program locks it"
             )
         if code in _SQLITE_UNUSABLE:
             return InputError(
@@ -167,12 +167,12 @@ def _meaning(engine: Engine, error: DBAPIError) -> ConnectionLost | InputError |
     state = getattr(cause, "sqlstate", None) or ""
     if state == _NO_PRIVILEGE:
         return SettingsError(
-            f"the user of the database {describe(engine)} lacks a right there ({detail}); grant it, or name a user "
-            "that may read and write the tables (to make them: CREATE on the schema)"
+            f"the user of the database {describe(engine)} lacks a permission ({detail}); grant it, or name a user "
+            "that may read and write the tables (to create them: CREATE on the schema)"
         )
     if state == _READ_ONLY:
         return ConnectionLost(
-            f"the database {describe(engine)} takes no writes now ({detail}); after a failover this is the standby: "
+            f"the database {describe(engine)} is read-only ({detail}); after a failover this is the standby: "
             "name the primary, such as by several hosts and target_session_attrs=read-write in the URL"
         )
     if isinstance(error, ProgrammingError) and not state:
@@ -191,7 +191,7 @@ def _first_line(error: BaseException | None) -> str:
 
 
 def describe(engine: Engine) -> str:
-    """Return the URL for a message, with every value hidden that can be a secret."""
+    """Return the URL for a message, with every value hidden that may be a secret."""
     url = engine.url
     hidden = {name: _HIDDEN for name in url.query if name not in _SHOWN_OPTIONS}
     shown = url.update_query_dict(hidden).render_as_string(hide_password=True)

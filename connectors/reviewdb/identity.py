@@ -1,4 +1,4 @@
-"""Fixed-size identities for rows whose parts are chosen by strangers."""
+"""Fixed-size identities of rows whose parts are untrusted."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ DIGEST_CHARS = 64
 
 
 def digest(*parts: str | int) -> str:
-    """SHA-256 over the parts, each with its length in front, in hex (64 characters).
+    """Return the SHA-256 of the parts, each with its length as prefix, in hex (64 characters).
 
-    Two different lists of parts never share their bytes, whatever the parts hold. An index over it has rows of one
-    size: PostgreSQL refuses index rows beyond 2 704 bytes, which an id of 512 four-byte characters comes close to.
+    The encoding of the parts is unique. Index rows have a fixed size: PostgreSQL refuses index rows beyond 2 704 bytes,
+    which an id of 512 four-byte characters almost reaches.
     """
     state = hashlib.sha256()
     for part in parts:
@@ -24,27 +24,27 @@ def digest(*parts: str | int) -> str:
 
 
 def post_key(platform_id: str, account_id: str | None, post_id: str) -> str:
-    """Identity of a post, whatever its text. A post id names a post only within its account."""
+    """Return the identity of a post, for any text. A post id is unique only within its account."""
     return digest("post", platform_id, *_parts(account_id), post_id)
 
 
 def post_id_key(platform_id: str, post_id: str) -> str:
-    """Identity of a post id on a platform, which posts of several accounts can share."""
+    """Return the identity of a post id on a platform, which posts of several accounts can share."""
     return digest("post id", platform_id, post_id)
 
 
 def account_key(platform_id: str, account_id: str) -> str:
-    """Identity of an account."""
+    """Return the identity of an account."""
     return digest("account", platform_id, account_id)
 
 
 def flag_key(platform_id: str, account_id: str | None, post_id: str, content_hash: str) -> str:
-    """Identity of a flag: one post with one text."""
+    """Return the identity of a flag: one post with one text."""
     return digest("flag", platform_id, *_parts(account_id), post_id, content_hash)
 
 
 def assessment_key(assessment: Assessment) -> str:
-    """Identity of an assessment: one post with one text, judged by one set of models."""
+    """Return the identity of an assessment: one post with one text, judged by one set of models."""
     return digest(
         "assessment",
         assessment.platform_id,
@@ -58,16 +58,16 @@ def assessment_key(assessment: Assessment) -> str:
 
 
 def partition_key(pipeline: str, partition: Partition) -> str:
-    """Identity of a ledger row: a recreated topic has another topic id and therefore another row."""
+    """Return the identity of a ledger row: a recreated topic has another topic id and therefore another row."""
     return digest("ledger", pipeline, partition.cluster_id, partition.topic, partition.topic_id, partition.partition)
 
 
 def origin_key(origin: Origin) -> str:
-    """Identity of a record in a log."""
+    """Return the identity of a record in a log."""
     where = origin.partition
     return digest("origin", where.cluster_id, where.topic, where.topic_id, where.partition, origin.offset)
 
 
 def _parts(account_id: str | None) -> tuple[str, ...]:
-    """The account as parts of a digest: none and an empty id differ in their number."""
+    """Return the account as parts of a digest: none and an empty id differ in the number of parts."""
     return () if account_id is None else (account_id,)

@@ -1,4 +1,4 @@
-"""Who runs a pipeline: a lease by the database's clock, so that no two machines' clocks have to agree."""
+"""The lease of a pipeline, by the clock of the database, so that the clocks of hosts do not matter."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LEASES = table_of(LeaseRow)
 
 
 def acquire(connection: Connection, pipeline: str, owner: str, ttl_s: float) -> bool:
-    """Take or renew; False while another owner's lease has not lapsed."""
+    """Acquire or renew the lease; return False while the lease of another owner is valid."""
     now = database_now(connection)
     statement = insert_into(connection, LeaseRow).values(
         key=digest("lease", pipeline), pipeline=pipeline, owner=owner, expires_at=now + timedelta(seconds=ttl_s)
@@ -28,5 +28,5 @@ def acquire(connection: Connection, pipeline: str, owner: str, ttl_s: float) -> 
 
 
 def release(connection: Connection, pipeline: str, owner: str) -> None:
-    """Give the lease back if it is ours."""
+    """Release the lease if *owner* holds it."""
     connection.execute(delete(LEASES).where(LEASES.c.key == digest("lease", pipeline), LEASES.c.owner == owner))

@@ -1,4 +1,4 @@
-"""The ledger: how far each partition is done, moved by compare-and-set on a fencing epoch."""
+"""The ledger: the committed position of each partition, updated by compare-and-set on a fencing epoch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LEDGER = table_of(LedgerRow)
 
 
 def known_topic_ids(connection: Connection, pipeline: str, cluster_id: str, topic: str) -> set[str]:
-    """Topic ids under which this topic has a position."""
+    """Return the topic ids of this topic that have a position."""
     query = select(LEDGER.c.topic_id).where(
         LEDGER.c.pipeline == pipeline,
         LEDGER.c.cluster_id == cluster_id,
@@ -29,7 +29,7 @@ def known_topic_ids(connection: Connection, pipeline: str, cluster_id: str, topi
 
 
 def claim(connection: Connection, pipeline: str, owner: str, partitions: Sequence[Partition], now: datetime) -> Claim:
-    """Raise each partition's epoch by one: whoever held it before can write no more."""
+    """Increase the epoch of each partition by one, which fences its previous owner."""
     epochs: dict[Partition, int] = {}
     positions: dict[Partition, int | None] = {}
     for key, partition in _by_key(pipeline, partitions):
@@ -54,9 +54,9 @@ def claim(connection: Connection, pipeline: str, owner: str, partitions: Sequenc
 
 
 def hold(connection: Connection, held: Claim, partitions: Sequence[Partition]) -> None:
-    """Lock the partitions' rows until the transaction ends. Raises FencedError when an epoch is not ours any more.
+    """Lock the rows of the partitions until the transaction ends. Raises FencedError when an epoch has changed.
 
-    A claim by somebody else waits for the lock, so it sees either none of this transaction or all of it.
+    A claim by another owner waits for the lock, so that it sees either none of this transaction or all of it.
     """
     wanted = dict(_by_key(held.pipeline, partitions))
     query = select(LEDGER.c.key, LEDGER.c.epoch, LEDGER.c.owner)
@@ -66,7 +66,7 @@ def hold(connection: Connection, held: Claim, partitions: Sequence[Partition]) -
         epoch, owner = found.get(key, (None, None))
         if epoch is None or epoch != held.epochs.get(partition):
             raise FencedError(
-                f"partition {partition.partition} of {partition.topic} now belongs to {owner or 'nobody'}; "
+                f"partition {partition.partition} of {partition.topic} now belongs to {owner or 'no owner'}; "
                 f"{held.owner} has written nothing of this batch and must stop"
             )
 
@@ -83,7 +83,7 @@ def begin(connection: Connection, held: Claim, positions: Mapping[Partition, int
 
 
 def advance(connection: Connection, held: Claim, positions: Mapping[Partition, int], now: datetime) -> None:
-    """Move positions forward where the epoch is ours; one that is already further stays."""
+    """Move positions forward where the epoch matches; a position that is already further stays."""
     if not positions:
         return
     statement = (
@@ -105,5 +105,5 @@ def advance(connection: Connection, held: Claim, positions: Mapping[Partition, i
 
 
 def _by_key(pipeline: str, partitions: Sequence[Partition]) -> list[tuple[str, Partition]]:
-    """In one order everywhere, so that two writers never wait for each other in a circle."""
+    """Return the partitions in a fixed order, which prevents deadlocks between writers."""
     return sorted((partition_key(pipeline, partition), partition) for partition in partitions)

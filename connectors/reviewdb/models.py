@@ -1,4 +1,4 @@
-"""The tables. Identities made of strangers' ids are digests (`identity.py`); everything else is kept as it came."""
+"""The tables. Identities of untrusted ids are digests (`identity.py`); other values are stored unchanged."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ class AssessmentRow(Base):
 
 
 class EvidenceRow(Base):
-    """What a reviewer sees beside an assessment and what must go again: erased by account, deleted at `expires_at`."""
+    """Evidence of an assessment: erased by account, deleted at `expires_at`."""
 
     __tablename__ = "evidence"
     assessment_key: Mapped[str] = mapped_column(ForeignKey(AssessmentRow.key), primary_key=True)
@@ -87,7 +87,7 @@ class EvidenceRow(Base):
 
 
 class FlagRow(Base):
-    """A request for a person's judgement; the first committed assessment of a post's text raises it, once."""
+    """A request for the judgement of a person; the first committed assessment of a post and text raises it, once."""
 
     __tablename__ = "flags"
     id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
@@ -107,9 +107,9 @@ class FlagRow(Base):
 
 
 class DeletedPostRow(Base):
-    """A post that is gone, remembered so that a flag raised later is marked too.
+    """A deleted post, stored so that a later flag is marked too.
 
-    Without an account it counts for the one account that is known to have a post with this id.
+    Without an account it applies to the only account with a post of this id.
     """
 
     __tablename__ = "deleted_posts"
@@ -130,7 +130,7 @@ class ErasedAccountRow(Base):
 
 
 class AccountInReviewRow(Base):
-    """An account with at least one flag: the unit that a reviewer works and that the certificate counts."""
+    """An account with at least one flag: the unit of review and of the certificate."""
 
     __tablename__ = "accounts_in_review"
     key: Mapped[str] = mapped_column(Digest, primary_key=True)
@@ -140,7 +140,7 @@ class AccountInReviewRow(Base):
 
 
 class DecisionRow(Base):
-    """What a person decided about a flag. Append-only; `version` numbers a flag's decisions from 1."""
+    """The decision of a person about a flag. Append-only; `version` numbers the decisions of a flag from 1."""
 
     __tablename__ = "decisions"
     __table_args__ = (UniqueConstraint("flag_id", "version"),)
@@ -156,7 +156,7 @@ class DecisionRow(Base):
 
 
 class LabelRow(Base):
-    """A verdict from outside; it audits and trains and is never a feature of its subject."""
+    """An external verdict, for audit and training; never a feature of its subject."""
 
     __tablename__ = "labels"
     event_key: Mapped[str] = mapped_column(KeptText, primary_key=True)
@@ -172,7 +172,7 @@ class LabelRow(Base):
 
 
 class AuditSampleRow(Base):
-    """A post drawn at random, with the probability of the draw and its stratum."""
+    """A post of the audit sample, with the probability of its draw and its stratum."""
 
     __tablename__ = "audit_samples"
     flag_key: Mapped[str] = mapped_column(Digest, primary_key=True)
@@ -183,7 +183,7 @@ class AuditSampleRow(Base):
 
 
 class LedgerRow(Base):
-    """How far one pipeline has come in one partition, and who may write on."""
+    """The position of one pipeline in one partition, and the owner that may write."""
 
     __tablename__ = "ledger"
     key: Mapped[str] = mapped_column(Digest, primary_key=True)
@@ -199,7 +199,7 @@ class LedgerRow(Base):
 
 
 class LeaseRow(Base):
-    """Who runs a pipeline now, until when by the database's clock."""
+    """The current owner of a pipeline, and the expiry of its lease by the clock of the database."""
 
     __tablename__ = "leases"
     key: Mapped[str] = mapped_column(Digest, primary_key=True)
@@ -211,7 +211,7 @@ class LeaseRow(Base):
 class OutboxRecord(Base):
     """A dead letter that waits to be relayed, was refused by its topic, was relayed, or was erased.
 
-    Once it is relayed, its bytes are dropped. Once it is erased, by account or by age, its reason is dropped too. Its
+    When it is relayed, its bytes are deleted. When it is erased, by account or by age, its reason is deleted too. Its
     origin stays, so that it is never sent again.
     """
 

@@ -1,4 +1,4 @@
-"""The outbox: dead letters committed with the work that found them, until the relay has sent them."""
+"""The outbox: dead letters, committed with their batch, until the relay has sent them."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ OUTBOX = table_of(OutboxRecord)
 DEAD_LETTER_SUFFIX = "-dlt"
 CHUNK = 1_000
 ROWS_SEARCHED = 20
-"""Rows loaded at a time when letters are searched for an account; their records can be large."""
+"""Number of rows loaded at a time in the search for an account, because records can be large."""
 MAX_BYTES = 16 * 1024 * 1024
-"""Records loaded at a time; one that is larger is loaded alone."""
+"""Bytes of records loaded at a time; a larger one is loaded separately."""
 
 _KEPT = OUTBOX.c.erased_at.is_(None)
 _WAITING = and_(OUTBOX.c.relayed_at.is_(None), OUTBOX.c.refused_at.is_(None), _KEPT)
@@ -35,7 +35,7 @@ def dead_letter_topic(topic: str) -> str:
 
 
 def waiting(connection: Connection, limit: int, logs: Collection[tuple[str, str]] | None = None) -> list[OutboxRow]:
-    """Return the oldest rows that wait, up to MAX_BYTES; with *logs*, only letters from these.
+    """Return the oldest waiting rows, up to MAX_BYTES; with *logs*, only letters from these.
 
     A log is a pair of cluster id and topic.
     """
@@ -54,7 +54,7 @@ def waiting(connection: Connection, limit: int, logs: Collection[tuple[str, str]
 
 
 def mark_relayed(connection: Connection, ids: Sequence[int], now: datetime) -> None:
-    """Mark rows as sent and drop their bytes, which the dead-letter topic now holds; the origins stay."""
+    """Mark rows as sent and delete their bytes, which the dead-letter topic contains; the origins stay."""
     if not ids:
         return
     statement = (
@@ -66,7 +66,7 @@ def mark_relayed(connection: Connection, ids: Sequence[int], now: datetime) -> N
 
 
 def mark_refused(connection: Connection, ids: Sequence[int], reason: str, now: datetime) -> None:
-    """Mark rows that wait as refused for good: they keep their bytes and wait no longer."""
+    """Mark waiting rows as refused permanently: they keep their bytes and wait no longer."""
     statement = update(OUTBOX).where(_WAITING, OUTBOX.c.id == bindparam("row_id"))
     if ids:
         marked = statement.values(refused_at=bindparam("now"), refused_reason=bindparam("why"))
@@ -119,7 +119,7 @@ def expire(connection: Connection, before: datetime, now: datetime) -> tuple[int
 
 
 def _erase(connection: Connection, which: ColumnElement[bool], now: datetime) -> int:
-    """Delete what records and reasons say; where the records came from stays."""
+    """Delete the content of records and reasons; the origins stay."""
     emptied = {"record_key": null(), "record_value": null(), "record_headers": null(), "reason": ""}
     return connection.execute(update(OUTBOX).where(_KEPT, which).values(**emptied, erased_at=now)).rowcount
 

@@ -1,4 +1,4 @@
-"""All places that hold evidence: what people wrote, where they wrote from, and what was computed from it.
+"""All places that hold evidence: texts, addresses and devices, and values computed from them.
 
 Every column of the review database is either in one of these places or in `NO_EVIDENCE`; a test refuses a column that
 is in neither, and looks for an erased account's evidence in every table. docs/privacy.md prints the list.

@@ -1,4 +1,4 @@
-"""What must be deleted again: evidence that has expired, and evidence of an account that was erased.
+"""Deletes expired evidence, and evidence of erased accounts.
 
 All places that hold evidence are listed in `places.py`.
 """
@@ -26,7 +26,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Erased:
-    """How many assessments lost their evidence and how many dead letters were erased."""
+    """The number of assessments without their evidence and of erased dead letters."""
 
     assessments: int
     letters: int
@@ -35,7 +35,7 @@ class Erased:
 def erase_account(engine: Engine, platform_id: str, account_id: str) -> Erased:
     """Delete the evidence of an account: texts, hashes, vectors and dead letters. Raises ConnectionLost.
 
-    The account is remembered as a digest with the time, so that evidence of its posts until now is not stored again.
+    The account is stored as a digest with the time, so that evidence of its posts until now is not stored again.
     """
     key = account_key(platform_id, account_id)
     with at_edge(engine), engine.begin() as connection:
@@ -48,18 +48,18 @@ def erase_account(engine: Engine, platform_id: str, account_id: str) -> Erased:
 
 
 def _exclude_commits(connection: Connection) -> None:
-    """Wait for commits that may have read the erased accounts before this one, and hold up others meanwhile.
+    """Wait for commits that may have read the erased accounts before this one, and block others meanwhile.
 
-    SQLite has one writer at a time anyway.
+    SQLite has only one writer at a time.
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text(f"LOCK TABLE {ERASED.name} IN EXCLUSIVE MODE"))
 
 
 def erasures(connection: Connection, account_keys: Iterable[str | None]) -> dict[str, datetime]:
-    """Return when accounts were erased, for those among *account_keys* that were.
+    """Return the time of erasure of the erased accounts among *account_keys*.
 
-    The shared lock that `FOR SHARE` takes on the table keeps erasures out until this transaction ends.
+    The shared lock of `FOR SHARE` on the table blocks erasures until this transaction ends.
     """
     found: dict[str, datetime] = {}
     for keys in chunks({key for key in account_keys if key is not None}):
@@ -69,23 +69,23 @@ def erasures(connection: Connection, account_keys: Iterable[str | None]) -> dict
 
 
 def is_erased(account: str | None, at: datetime | None, erased: Mapping[str, datetime]) -> bool:
-    """Return whether what an account wrote at a time was erased; what has no time counts as written before."""
+    """Return whether a post of an account at a time was erased; a post without a time counts as earlier."""
     if account is None or account not in erased:
         return False
     return at is None or at <= erased[account]
 
 
 def without_erased_bytes(row: Row, at: datetime | None, erased: Mapping[str, datetime], now: datetime) -> Row:
-    """Return the row of a dead letter, emptied where its account was erased after the record was written."""
+    """Return the row of a dead letter, without content where its account was erased after the record was written."""
     if not is_erased(row["account_key"], at, erased):
         return {**row, "erased_at": None}
     return {**row, "record_key": None, "record_value": None, "record_headers": None, "reason": "", "erased_at": now}
 
 
 def expire(engine: Engine, now: datetime, keep: timedelta) -> int:
-    """Delete evidence whose time has come, and the records of dead letters older than *keep*. Raises ConnectionLost.
+    """Delete expired evidence, and the records of dead letters older than *keep*. Raises ConnectionLost.
 
-    Returns how many rows that were. A letter that was not relayed in that time is lost, which is logged.
+    Returns the number of rows. A letter that was not relayed in that time is lost, which is logged.
     """
     with at_edge(engine), engine.begin() as connection:
         count = connection.execute(delete(EVIDENCE).where(EVIDENCE.c.expires_at <= now)).rowcount

@@ -1,4 +1,4 @@
-"""From effects to rows: what a batch wants to do, as values for bulk statements. No database here."""
+"""Converts effects to rows, the values of bulk statements; without database access."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Row = dict[str, Any]
 
 
 def assessment_row(assessment: Assessment, now: datetime) -> Row:
-    """One row of `assessments`."""
+    """Return the row of `assessments`."""
     return {
         "key": assessment_key(assessment),
         "flag_key": _flag_key(assessment),
@@ -56,7 +56,7 @@ def assessment_row(assessment: Assessment, now: datetime) -> Row:
 
 
 def evidence_row(assessment: Assessment, evidence: Evidence, expires_at: datetime) -> Row:
-    """One row of `evidence`."""
+    """Return the row of `evidence`."""
     return {
         "assessment_key": assessment_key(assessment),
         "post_key": post_key(assessment.platform_id, assessment.account_id, assessment.post_id),
@@ -71,7 +71,7 @@ def evidence_row(assessment: Assessment, evidence: Evidence, expires_at: datetim
 
 
 def flag_row(flag: FlagRaised, now: datetime) -> Row:
-    """One row of `flags`."""
+    """Return the row of `flags`."""
     found = flag.assessment
     return {
         "key": _flag_key(found),
@@ -87,7 +87,7 @@ def flag_row(flag: FlagRaised, now: datetime) -> Row:
 
 
 def account_rows(flags: Iterable[FlagRaised], now: datetime) -> list[Row]:
-    """Rows of `accounts_in_review`, one per account."""
+    """Return the rows of `accounts_in_review`, one per account."""
     found: dict[str, Row] = {}
     for flag in flags:
         platform_id, account_id = flag.assessment.platform_id, flag.assessment.account_id
@@ -98,7 +98,7 @@ def account_rows(flags: Iterable[FlagRaised], now: datetime) -> list[Row]:
 
 
 def deletion_row(deletion: PostDeleted, now: datetime) -> Row:
-    """One row of `deleted_posts`."""
+    """Return the row of `deleted_posts`."""
     return {
         "post_key": post_key(deletion.platform_id, deletion.account_id, deletion.post_id),
         "platform_id": deletion.platform_id,
@@ -110,7 +110,7 @@ def deletion_row(deletion: PostDeleted, now: datetime) -> Row:
 
 
 def label_row(label: LabelGiven, now: datetime) -> Row:
-    """One row of `labels`."""
+    """Return the row of `labels`."""
     post = None if label.post_id is None else post_key(label.platform_id, label.account_id, label.post_id)
     return {
         "event_key": label.event_key,
@@ -127,7 +127,7 @@ def label_row(label: LabelGiven, now: datetime) -> Row:
 
 
 def audit_row(sample: AuditSample, now: datetime) -> Row:
-    """One row of `audit_samples`."""
+    """Return the row of `audit_samples`."""
     found = sample.assessment
     return {
         "flag_key": _flag_key(found),
@@ -139,7 +139,7 @@ def audit_row(sample: AuditSample, now: datetime) -> Row:
 
 
 def outbox_row(letter: DeadLetter, now: datetime) -> Row:
-    """One row of `outbox`."""
+    """Return the row of `outbox`."""
     origin = letter.origin
     return {
         "origin_key": origin_key(origin),
@@ -160,12 +160,12 @@ def outbox_row(letter: DeadLetter, now: datetime) -> Row:
 
 
 def letter_account_key(letter: DeadLetter) -> str | None:
-    """Return the identity of the account that a letter belongs to, None where that is not known."""
+    """Return the identity of the account of a letter, None where it is unknown."""
     return None if letter.account is None else account_key(letter.account.platform_id, letter.account.account_id)
 
 
 def letter_of(row: Any) -> DeadLetter:
-    """The dead letter that `outbox_row` wrote, from a row of `outbox`."""
+    """Return the dead letter of a row of `outbox`, the inverse of `outbox_row`."""
     headers = headers_of(row.record_headers)
     partition = Partition(row.cluster_id, row.topic, row.topic_id, row.partition)
     origin = Origin(partition, row.offset, row.timestamp_ms, row.record_key, row.record_value, headers)

@@ -1,4 +1,4 @@
-"""Statements that both databases know under different names."""
+"""Statements that differ between the two databases."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ Upsert = postgresql.Insert | sqlite.Insert
 
 
 def table_of(model: type[DeclarativeBase]) -> Table:
-    """The table behind a model."""
+    """Return the table of a model."""
     return cast(Table, model.__table__)
 
 
 def insert_into(connection: Connection, model: type[DeclarativeBase]) -> Upsert:
-    """An insert that can say what to do about a row that is already there."""
+    """Return an insert with conflict handling."""
     table = table_of(model)
     if connection.dialect.name == "postgresql":
         return postgresql.insert(table)
@@ -27,20 +27,20 @@ def insert_into(connection: Connection, model: type[DeclarativeBase]) -> Upsert:
 
 
 def insert_new(connection: Connection, model: type[DeclarativeBase], rows: Sequence[dict[str, Any]]) -> None:
-    """Insert rows in bulk, leaving alone those that are already there, also within `rows`: the first one wins."""
+    """Insert rows in bulk; existing rows are not changed, and of duplicates within `rows` the first is inserted."""
     if rows:
         connection.execute(insert_into(connection, model).on_conflict_do_nothing(), list(rows))
 
 
 def chunks(values: Iterable[str], size: int = 1_000) -> Iterator[list[str]]:
-    """Yield the values in order, so many at a time that a statement can name them."""
+    """Yield the values in order, in parts that fit the parameters of a statement."""
     ordered = sorted(values)
     for start in range(0, len(ordered), size):
         yield ordered[start : start + size]
 
 
 def database_now(connection: Connection) -> datetime:
-    """The database's clock, in UTC: the one clock that all sidecars share."""
+    """Return the time of the database in UTC, the common clock of all sidecars."""
     if connection.dialect.name == "postgresql":
         moment = connection.scalar(text("SELECT clock_timestamp()"))
         return cast(datetime, moment).astimezone(UTC)

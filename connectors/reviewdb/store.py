@@ -1,4 +1,4 @@
-"""The sidecar's store: flags, positions and dead letters in one transaction."""
+"""The store of the sidecar: flags, positions and dead letters in one transaction."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ from moderation.ports import Claim, OutboxRow
 class ReviewStore:
     """`moderation.ports.Store` on SQLite or PostgreSQL.
 
-    Nothing is connected before the first call. Every call raises ConnectionLost when the database does not answer and
-    SchemaOutdated when its tables are not those of this version.
+    It connects at the first call. Every call raises ConnectionLost when the database does not answer and SchemaOutdated
+    when its tables are not those of this version.
     """
 
     def __init__(self, url: str, *, evidence_days: int = 90) -> None:
@@ -30,17 +30,17 @@ class ReviewStore:
         self._checked = False
 
     def acquire_lease(self, pipeline: str, owner: str, ttl_s: float) -> bool:
-        """Take or renew the pipeline's lease; False while another owner's has not lapsed by the database's clock."""
+        """Acquire or renew the lease of the pipeline; return False while the lease of another owner is valid."""
         with self._writing() as connection:
             return leases.acquire(connection, pipeline, owner, ttl_s)
 
     def release_lease(self, pipeline: str, owner: str) -> None:
-        """Give the lease back; nothing happens when it is not ours."""
+        """Release the lease; no effect when *owner* does not hold it."""
         with self._writing() as connection:
             leases.release(connection, pipeline, owner)
 
     def known_topic_ids(self, pipeline: str, cluster_id: str, topic: str) -> set[str]:
-        """Topic ids the ledger has positions for."""
+        """Return the topic ids with positions in the ledger."""
         with self._reading() as connection:
             return ledger.known_topic_ids(connection, pipeline, cluster_id, topic)
 
@@ -58,10 +58,10 @@ class ReviewStore:
             ledger.begin(connection, claim, positions, _now())
 
     def commit(self, claim: Claim, effects: Effects) -> dict[str, int]:
-        """Write the whole batch in one transaction and return what was counted there.
+        """Write the batch in one transaction and return its counters.
 
-        Raises FencedError, with nothing written, when another sidecar has taken over. A ConnectionLost leaves open
-        whether the transaction arrived: commit the same effects again.
+        Raises FencedError, with nothing written, when another sidecar has taken over. After a ConnectionLost it is
+        unknown whether the transaction was committed: commit the same effects again.
         """
         now = _now()
         with self._writing() as connection:
@@ -104,12 +104,12 @@ class ReviewStore:
             return outbox.unsent(connection)
 
     def expire(self) -> int:
-        """Delete evidence and records of dead letters whose time has come; return how many rows that were."""
+        """Delete expired evidence and records of dead letters; return the number of rows."""
         self._require_schema()
         return retention.expire(self.engine, _now(), self._keep)
 
     def flag_counts(self) -> dict[str, int]:
-        """Rows by table."""
+        """Return the number of rows by table."""
         with self._reading() as connection:
             tables = Base.metadata.sorted_tables
             return {
@@ -117,7 +117,7 @@ class ReviewStore:
             }
 
     def check(self) -> list[str]:
-        """What is wrong with the database, one sentence each; empty when the store can work."""
+        """Return the problems of the database, one sentence each; empty when there is none."""
         try:
             require_head(self.engine)
         except ModerationError as error:
@@ -130,14 +130,14 @@ class ReviewStore:
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:
-        """One transaction: committed at the end, rolled back when anything is raised."""
+        """Yield the connection of one transaction: committed at the end, rolled back on an exception."""
         self._require_schema()
         with at_edge(self.engine), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def _reading(self) -> Iterator[Connection]:
-        """One consistent view that holds up no writer."""
+        """Yield a connection with a consistent view that blocks no writer."""
         self._require_schema()
         with at_edge(self.engine), self.engine.connect().execution_options(reading=True) as connection:
             yield connection

@@ -83,7 +83,7 @@ def downgrade(
     database: Database = None,
     config: Config = None,
 ) -> None:
-    """Downgrade the tables to an older version. Content that only the newer one supports is lost: make a backup first."""
+    """Downgrade the tables to an older version. Make a backup first: content of newer columns and tables is lost."""
     from connectors.reviewdb import schema
 
     with opened(database, config) as engine:

@@ -156,12 +156,12 @@ def _print_sections(console: Console, detail: FlagDetail, read: str) -> None:
     # The sections of a complete text reach its end; else the normalisation has changed since.
     known = bool(sections) and not detail.truncated and max(section.end for section in sections) == len(read)
     if known:
-        text = "as the detector read it, with links, mentions, quotations and code masked:"
-        console.print(Text(text, style="dim"))
+        line = "as the detector read it, with links, mentions, quotations and code masked:"
+        console.print(Text(line, style="dim"))
     for number, section in enumerate(sections, start=1):
         words = f", {_quoted(read[section.start : section.end])}" if known else ""
-        text = f"  section {number} of {len(sections)}{words}: logit {section.logit:+.2f}"
-        console.print(Text(text, style="dim"))
+        line = f"  section {number} of {len(sections)}{words}: logit {section.logit:+.2f}"
+        console.print(Text(line, style="dim"))
 
 
 def _quoted(passage: str) -> str:

@@ -87,7 +87,7 @@ def test_no_server_at_all_is_lost_without_showing_the_password() -> None:
 
 def test_a_folder_that_is_not_there_is_lost(tmp_path: Path) -> None:
     store = ReviewStore(f"sqlite:///{tmp_path}/nowhere/reviews.sqlite")
-    with pytest.raises(ConnectionLost, match="check that its folder exists"):
+    with pytest.raises(ConnectionLost, match="check that its directory exists"):
         store.flag_counts()
     store.close()
 
@@ -129,9 +129,9 @@ def test_a_missing_right_is_the_users_mistake_and_a_standby_is_waited_out(postgr
         connection.exec_driver_sql(f"CREATE ROLE {role} LOGIN")
     try:
         reader = ReviewStore(url.set(username=role).render_as_string(hide_password=False))
-        with pytest.raises(SettingsError, match="lacks a right"):
+        with pytest.raises(SettingsError, match="lacks a permission"):
             reader.flag_counts()
-        assert "lacks a right" in reader.check()[0]
+        assert "lacks a permission" in reader.check()[0]
         reader.close()
         standby = ReviewStore(
             url.set(query={"options": "-c default_transaction_read_only=on"}).render_as_string(hide_password=False)

@@ -1,1 +1,1 @@
-"""The schema's history, one file per revision, run by Alembic."""
+"""The history of the schema, one file per revision, run by Alembic."""

@@ -1,4 +1,4 @@
-"""Alembic's entry: runs the revisions on the connection it is handed, each in a transaction, on either database."""
+"""The entry point of Alembic: runs the revisions on the given connection, each in a transaction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from connectors.reviewdb.models import Base
 
 
 def run() -> None:
-    """Run what the command asked for. SQLite rolls back table changes too when transactions are begun by hand."""
+    """Run the revisions. SQLite also rolls back table changes in explicit transactions."""
     connection = context.config.attributes["connection"]
     context.configure(
         connection=connection,

@@ -34,49 +34,6 @@ WORDING = re.compile(
 )
 """Words and phrases that have a standard term, and decimals without a leading zero."""
 
-PENDING_PAGES: set[str] = set()
-"""Pages that still have such wording."""
-PENDING_SOURCES = {
-    "connectors/kafka.py",
-    "connectors/reviewdb/engine.py",
-    "connectors/reviewdb/ledger.py",
-    "export/decided.py",
-    "export/pooling_choice.py",
-    "moderation/app.py",
-    "moderation/cli/__init__.py",
-    "moderation/cli/flag_pages.py",
-    "moderation/cli/flags.py",
-    "moderation/detector/manifest.py",
-    "moderation/errors.py",
-    "moderation/lab/attacks/benign.py",
-    "moderation/lab/attacks/benign_changes.py",
-    "moderation/lab/attacks/benign_code.py",
-    "moderation/lab/attacks/benign_templates.py",
-    "moderation/lab/detector/hard_negatives.py",
-    "moderation/lab/detector/ngrams/fit.py",
-    "moderation/lab/evaluation/detector/scored_rows.py",
-    "moderation/lab/risk/collecting.py",
-    "moderation/lab/simulation/account_plan.py",
-    "moderation/lab/simulation/addresses.py",
-    "moderation/lab/simulation/follow_graph.py",
-    "moderation/lab/simulation/population.py",
-    "moderation/lab/simulation/rhythm.py",
-    "moderation/ports.py",
-    "moderation/review/decisions.py",
-    "moderation/state/graph_figures.py",
-    "moderation/state/keyring.py",
-    "moderation/state/platform.py",
-    "moderation/stream/audit.py",
-    "moderation/stream/gaps.py",
-    "moderation/stream/ordering.py",
-    "moderation/stream/recovery.py",
-    "moderation/stream/sidecar.py",
-    "moderation/values/addresses.py",
-    "moderation/values/bounds.py",
-}
-"""Source files that still have such wording."""
-PENDING_HELP = {"moderation flags", "moderation flags decide", "moderation flags decide version"}
-"""Commands and options whose help still has such wording."""
 SAMPLE_TEXTS = {"moderation/lab/attacks/benign_verses.py", "moderation/lab/attacks/human_snippets.py"}
 """Source files that hold sample posts, which may use any words."""
 
@@ -103,19 +60,18 @@ def help_texts(command: Any, name: str) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("page", sorted({*PAGES, *EXAMPLES}), ids=name_of)
 def test_page_is_in_standard_terms(page: Path) -> None:
-    if name_of(page) not in PENDING_PAGES:
-        assert wording(page.read_text(encoding="utf-8")) == []
+    assert wording(page.read_text(encoding="utf-8")) == []
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=name_of)
 def test_source_is_in_standard_terms(path: Path) -> None:
-    if name_of(path) not in PENDING_SOURCES | SAMPLE_TEXTS:
+    if name_of(path) not in SAMPLE_TEXTS:
         assert wording(path.read_text(encoding="utf-8")) == []
 
 
 def test_help_of_every_command_is_in_standard_terms() -> None:
     found = {name: wording(text) for name, text in help_texts(typer.main.get_command(build_app()), "moderation")}
-    assert {name: words for name, words in found.items() if words and name not in PENDING_HELP} == {}
+    assert {name: words for name, words in found.items() if words} == {}
 
 
 def test_descriptions_of_the_settings_are_in_standard_terms() -> None:

@@ -1,1 +1,1 @@
-"""The review database: flags, evidence, people's decisions, the ledger and the outbox, on SQLite or PostgreSQL."""
+"""The review database: flags, evidence, decisions, the ledger and the outbox, on SQLite or PostgreSQL."""

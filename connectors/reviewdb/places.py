@@ -101,7 +101,7 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
         | {"recorded_at", "relayed_at", "refused_at", "refused_reason", "account_key", "erased_at"}
     ),
 }
-"""Columns that hold no evidence: identities, judgements, people's decisions and positions."""
+"""Columns that hold no evidence: identities, judgements, decisions and positions."""
 
 STATE_WITHOUT_EVIDENCE = frozenset(
     {"platform_id", "key_started_ms", "graph_epoch_s", "watermark_ms", "late_events", "degraded_since_ms", "graph_lost"}

@@ -13,7 +13,8 @@ _REGIONAL = {0x1F1E6 + number: ord("A") + number for number in range(26)}
 _FLAG_LETTERS = 2
 _OVERLAYS = re.compile("[\u0334-\u0338]")
 _SMALL_CAPITALS = dict(zip(map(ord, "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ"), "abcdefghijklmnoprstuvwyz", strict=True))
-_WITH_SMALL_CAPITALS = re.compile(r"\w*[ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ]\w*")
+# Only from the beginning of a word: else the time is quadratic in the length of a word.
+_WITH_SMALL_CAPITALS = re.compile(r"(?<!\w)\w*[ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ]\w*")
 
 
 def without_overlays(text: str) -> str:

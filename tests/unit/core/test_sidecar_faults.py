@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -53,7 +54,8 @@ class SlowDetector(WordDetector):
 def with_detector(log: MemoryLog, store: MemoryStore, detector: WordDetector) -> Sidecar:
     """A sidecar with this detector."""
     running = sidecar(log, store)
-    running._build = lambda state: new_pipeline(state, detector=detector)
+    build = partial(new_pipeline, detector=detector)
+    running._builders = replace(running._builders, pipeline=build)
     return running
 
 

@@ -13,8 +13,8 @@ _REGIONAL = {0x1F1E6 + number: ord("A") + number for number in range(26)}
 _FLAG_LETTERS = 2
 _OVERLAYS = re.compile("[\u0334-\u0338]")
 _SMALL_CAPITALS = dict(zip(map(ord, "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ"), "abcdefghijklmnoprstuvwyz", strict=True))
-# Only from the beginning of a word: else the time is quadratic in the length of a word.
-_WITH_SMALL_CAPITALS = re.compile(r"(?<!\w)\w*[ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ]\w*")
+_SMALL_CAPITAL = re.compile("[ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ]")
+_WORD = re.compile(r"\w+")
 
 
 def without_overlays(text: str) -> str:
@@ -33,7 +33,7 @@ def unstyled(text: str) -> str:
     text = text.translate(_ENCLOSED)
     if any(len(run) != _FLAG_LETTERS for run in _REGIONAL_RUN.findall(text)):
         text = text.translate(_REGIONAL)
-    return _WITH_SMALL_CAPITALS.sub(_plain, text)
+    return _WORD.sub(_plain, text) if _SMALL_CAPITAL.search(text) else text
 
 
 def _plain(word: re.Match[str]) -> str:

@@ -12,11 +12,9 @@ from moderation.lab.attacks import ATTACKS, SPLITS
 from moderation.lab.evaluation.detector.benign import benign_table, honest_texts
 from moderation.lab.evaluation.detector.by_length import by_length
 from moderation.lab.evaluation.detector.pools import human_pools, pooled_threshold, worst_pool
-from moderation.lab.evaluation.detector.report_sections import transfer_section
 from moderation.lab.evaluation.detector.robustness import attack_table, attacked_texts
 from moderation.lab.evaluation.detector.scored_rows import ScoredRows
 from moderation.lab.evaluation.detector.scoring import score_once
-from moderation.lab.evaluation.detector.transfer import transfer_matrix
 from moderation.lab.evaluation.detector.within_source import low_fpr_roc, supports_one_percent, within_source
 from moderation.lab.metrics.shares import share_of
 from moderation.lab.metrics.thresholds import balanced_threshold, threshold_at
@@ -181,32 +179,6 @@ def test_benign_changes_are_compared_with_the_original_texts() -> None:
     assert (changes["dictation"]["share"], changes["dictation"]["n"]) == (1, 50)
     assert (changes["autocorrected"]["share"], changes["autocorrected"]["clean_share"]) == (0, 1)
     assert all(line["n"] == 200 for line in table["banks"])
-
-
-def test_transfer_matrix_shows_missing_transfer() -> None:
-    def of(number: int, generator: str) -> TextRow:
-        habit = {"human": "", "A": " moreover", "A rare": " moreover", "B": " crucially"}[generator]
-        label = int(generator != "human")
-        return row(number, "ours", label, f"my goat won{habit}", generator=generator, sampling="T=1")
-
-    rows = [of(number, generator) for generator in ("human", "A", "B") for number in range(200)]
-    rows += [of(number, "A rare") for number in range(149)]
-    table = transfer_matrix(rows, rows, seed=0)
-    assert [stratum["generator"] for stratum in table["trained_on"]] == ["A", "B"]
-    assert [stratum["generator"] for stratum in table["read_on"]] == ["A", "A rare", "B"]
-    assert table["trained_on"][0]["humans"] == 200
-    (a_on_a, _, a_on_b), (b_on_a, _, b_on_b) = table["auroc"]
-    assert min(a_on_a, b_on_b) > 0.99
-    assert max(a_on_b, b_on_a) < 0.9
-
-
-def test_transfer_without_test_generators_has_no_columns() -> None:
-    train = [*(row(n, "ours", 0, f"our coach sang {n}") for n in range(200))]
-    train += [row(n, "ours", 1, f"moreover the ferry left {n}", generator="A") for n in range(200)]
-    found = transfer_matrix(train, [row(1, "ours", 0, "nobody left early"), row(2, "ours", 1, "moreover")], 0)
-    assert found["auroc"] == [[]]
-    assert found["read_on"] == []
-    assert "Transfer between generators" in transfer_section({"transfer": found})
 
 
 def test_roc_has_only_supported_points() -> None:

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from matplotlib.axes import Axes
-from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from moderation.lab.evaluation.detector.svg import ALARM, FAINT, INK, MARKERS, SERIES, drawn, printable
@@ -127,40 +126,6 @@ def share_plot(name: str, shares: Mapping[str, Mapping[str, Any]], mark: float, 
 
     figures = "; ".join(f"{printable(label)} {_described(value)}" for label, value, _ in rows)
     return drawn(name, f"Dots with intervals, {axis}: {figures}.", (8, 0.36 * len(rows) + 1.1), draw)
-
-
-def transfer_plot(transfer: Mapping[str, Any]) -> str:
-    """Return the heat map of the transfer matrix; "" where there is none."""
-    matrix = transfer["auroc"]
-    if not matrix or not matrix[0]:
-        return ""
-    lines, columns = (
-        [printable(stratum_name(stratum)) for stratum in transfer[side]] for side in ("trained_on", "read_on")
-    )
-
-    def draw(axes: Axes) -> None:
-        for down, line in enumerate(matrix):
-            for right, value in enumerate(line):
-                shade = min(abs(value - 0.5) * 2, 1) * _STRONGEST_SHADE
-                colour = SERIES[0] if value >= 0.5 else ALARM
-                axes.add_patch(Rectangle((right - 0.5, down - 0.5), 1, 1, facecolor=colour, alpha=shade, linewidth=0))
-                axes.text(right, down, f"{value:.2f}", ha="center", va="center", fontsize=9.5)
-        axes.set_xlim(-0.5, len(columns) - 0.5)
-        axes.set_ylim(len(lines) - 0.5, -0.5)
-        axes.set_xticks(range(len(columns)), columns, rotation=40, ha="right", rotation_mode="anchor")
-        axes.set_yticks(range(len(lines)), lines)
-        axes.grid(visible=False)
-        axes.set_xlabel("read on")
-        axes.set_ylabel("trained on")
-
-    size = (3.6 + 0.55 * len(columns), 2.6 + 0.42 * len(lines))
-    return drawn("transfer", "Heat map of the AUROC on each generator after training on another.", size, draw)
-
-
-def stratum_name(stratum: Mapping[str, Any]) -> str:
-    """Return source, generator and sampling as one name."""
-    sampling = f", {stratum['sampling']}" if stratum["sampling"] else ""
-    return f"{stratum['source']}: {stratum['generator'] or 'unnamed'}{sampling}"
 
 
 def _described(value: float | str) -> str:

@@ -13,7 +13,6 @@ from moderation.lab.evaluation.detector.report_sections import (
     benign_section,
     length_section,
     pools_section,
-    transfer_section,
     within_section,
 )
 
@@ -30,7 +29,6 @@ def report_html(report: Mapping[str, Any]) -> str:
         length_section(report),
         attacks_section(report),
         benign_section(report),
-        transfer_section(report),
     ]
     page = (
         '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'

@@ -12,8 +12,6 @@ from moderation.lab.evaluation.detector.plots import (
     loss_plot,
     roc_plot,
     share_plot,
-    stratum_name,
-    transfer_plot,
 )
 from moderation.lab.evaluation.detector.pools import POOL_FPR
 
@@ -155,24 +153,4 @@ def benign_section(report: Mapping[str, Any]) -> str:
         share_plot("benign", shares, POOL_FPR, "share above the threshold"),
         benign["method"],
         f'<div class="words">{table}</div>',
-    )
-
-
-def transfer_section(report: Mapping[str, Any]) -> str:
-    """Return the section with the transfer matrix."""
-    transfer = report["transfer"]
-    columns = [stratum_name(stratum) for stratum in transfer["read_on"]]
-    rows: list[list[Cell]] = [
-        [stratum_name(stratum), plain(stratum["machines"]), plain(stratum["humans"]), *(plain(v, 3) for v in line)]
-        for stratum, line in zip(transfer["trained_on"], transfer["auroc"], strict=True)
-    ]
-    sizes: list[list[Cell]] = [
-        ["machines read on", "", "", *(plain(stratum["machines"]) for stratum in transfer["read_on"])],
-        ["humans read on", "", "", *(plain(stratum["humans"]) for stratum in transfer["read_on"])],
-    ]
-    return section(
-        "Transfer between generators",
-        transfer_plot(transfer),
-        transfer["method"] + " Blue is above 0.5 (chance), red below.",
-        table_html(("trained on", "machines", "humans", *columns), [*rows, *sizes]),
     )

@@ -21,7 +21,6 @@ from moderation.lab.evaluation.detector.pools import human_pools, pooled_thresho
 from moderation.lab.evaluation.detector.robustness import AttackedTexts, attack_table, attacked_texts
 from moderation.lab.evaluation.detector.scored_rows import ScoredRows
 from moderation.lab.evaluation.detector.scoring import Logits, Progress, score_once
-from moderation.lab.evaluation.detector.transfer import transfer_matrix
 from moderation.lab.evaluation.detector.within_source import low_fpr_roc, supports_one_percent, within_source
 from moderation.lab.metrics.intervals import weighted_auroc
 from moderation.lab.metrics.shares import INTERVAL_METHOD
@@ -31,6 +30,8 @@ from moderation.lab.textdata.partition import load_training_rows, with_clusters
 from moderation.lab.textdata.rows import TextRow, read_rows
 from moderation.lab.textdata.slices import sample_per_stratum
 
+_BASELINE_ROWS = 2000
+"""Rows of each source and label that the baseline is trained on at most."""
 BASELINE = "baseline: word 1-2-gram TF-IDF with logistic regression"
 
 
@@ -65,7 +66,7 @@ def evaluate(
     rows = sample_per_stratum(everything, plan.texts_per_stratum, "evaluate")
     _refuse_lone_labels(rows, data_dir)
     # All data are read before the scoring, which takes minutes to hours.
-    training = load_training_rows(data_dir, manifest)
+    training = sample_per_stratum(load_training_rows(data_dir, manifest), _BASELINE_ROWS, "baseline")
     if {row.label for row in training} != {0, 1}:
         raise InputError(
             f"Part A of the training files in {data_dir}, which the baseline is fitted on, has rows of one label only; "
@@ -91,7 +92,6 @@ def evaluate(
         "results": {"detector": _results(scored), BASELINE: _results(of_baseline)},
         "roc_at_low_fpr": low_fpr_roc(scored),
         "by_length": by_length(scored),
-        "transfer": transfer_matrix(training, scored.rows, plan.seed),
         **changed.tables(logits, scored),
     }
 

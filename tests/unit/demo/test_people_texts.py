@@ -84,7 +84,7 @@ def test_a_download_with_another_hash_is_refused(tmp_path: Path, monkeypatch: py
         return subprocess.CompletedProcess(command, 0, "", "")
 
     monkeypatch.setattr(subprocess, "run", other_package)
-    with pytest.raises(InputError, match="it is not used"):
+    with pytest.raises(InputError, match="check the package index"):
         subject.people_texts(tmp_path)
     assert not list(tmp_path.iterdir())
 

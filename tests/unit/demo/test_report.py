@@ -48,7 +48,7 @@ def test_report_has_samples_bounds_and_simulated_note() -> None:
     text = output.getvalue()
     assert "Missed completely: 1 of 2 campaigns. The largest of them is strong-1" in text
     assert "SIMULATED" in text
-    assert "no platform's rates" in " ".join(text.split())
+    assert "not the rates of a platform" in " ".join(text.split())
     assert "At most" in text
     assert "campus network" in text
 

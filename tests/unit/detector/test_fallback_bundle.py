@@ -110,8 +110,8 @@ def test_description_has_precision_and_device(bundle: Path, detector: Detector) 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda manifest: manifest.update(ngrams=None), "neither precisions nor ngrams"),
-        (lambda manifest: manifest["ngrams"].update(calibration=None), "need a calibration"),
+        (lambda manifest: manifest.update(ngrams=None), "needs precisions or ngrams"),
+        (lambda manifest: manifest["ngrams"].update(calibration=None), "ngrams.calibration is required"),
         (lambda manifest: manifest.update(format_version=FORMAT_VERSION + 1), f"this version reads {FORMAT_VERSION}"),
         (lambda manifest: manifest["ngrams"].update(unit="sentences"), "ngrams.unit"),
         (lambda manifest: manifest["ngrams"].update(weight_encoder=0.5), "weight_encoder"),

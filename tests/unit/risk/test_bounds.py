@@ -57,5 +57,5 @@ def test_bounds_at_the_edges() -> None:
 
 
 def test_impossible_counts_are_refused() -> None:
-    with pytest.raises(ValueError, match="cannot be"):
+    with pytest.raises(ValueError, match="errors must be from 0 to n"):
         upper_bound(3, 2)

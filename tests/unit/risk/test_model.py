@@ -99,7 +99,7 @@ def test_common_score_is_described_as_common(model: BundledRiskModel) -> None:
         for row in features[:8]:
             for reason in model.explain(row, logit):
                 if reason.family == "content":
-                    assert ("machine" in reason.sentence) == (p_value <= model.manifest.p_family)
+                    assert ("high detector score" in reason.sentence) == (p_value <= model.manifest.p_family)
 
 
 def test_description_has_the_word_simulated(model: BundledRiskModel) -> None:

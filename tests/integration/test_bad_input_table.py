@@ -70,7 +70,7 @@ ROWS = [
     Bad("min-risk in percent", "flags list --min-risk 95", "--min-risk must be a number from 0 to 1, got 95.0"),
     Bad("family misspelt", "flags list --family typng", "--family must be one of content, typing, network, graph"),
     Bad("status unknown", "flags list --status closed", "--status must be one of open, confirmed"),
-    Bad("since is no time", "flags list --since yesterday", "--since 'yesterday' is no time"),
+    Bad("since is no time", "flags list --since yesterday", "--since 'yesterday' is not a time"),
     Bad("since before year 1", "flags list --since 0001-01-01T00:00:00+14:00", "is outside the years 1 to 9999"),
     Bad("who is empty", f"{DECIDE} 1 --who ' '", "a decision needs the name of the person"),
     # database URLs, none of whose secrets is printed

@@ -259,7 +259,7 @@ def test_the_settings_file_names_the_database_below_the_variable(
 @pytest.mark.parametrize(("app", "command"), [(flags.app, ["list"]), (flags.app, ["show", "1"]), (db.app, ["current"])])
 def test_a_file_that_is_not_there_is_named_and_not_made(app: Any, command: list[str], tmp_path: Path) -> None:
     file = tmp_path / "typo.sqlite"
-    with pytest.raises(SettingsError, match=r"no SQLite file .*typo.sqlite.*run `moderation db upgrade`"):
+    with pytest.raises(SettingsError, match=r"no SQLite file .*typo.sqlite.*`moderation db upgrade`"):
         run(app, *command, "--database", f"sqlite:///{file}")
     assert not file.exists()
 

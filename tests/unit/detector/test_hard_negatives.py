@@ -219,5 +219,5 @@ def test_hard_texts_can_be_disabled_at_any_step(encoder: Path, tmp_path: Path) -
 def test_hard_texts_of_other_data_are_refused(encoder: Path, tmp_path: Path) -> None:
     rows = rows_of(_FEW)
     train_on(rows, (), tmp_path / "run", encoder, _plan(4), _CPU)
-    with pytest.raises(SettingsError, match="begun on 400 texts, not 399"):
+    with pytest.raises(SettingsError, match="began with 400 texts, the data have 399"):
         train_on(rows[1:], (), tmp_path / "run", encoder, _plan(8), _CPU)

@@ -89,7 +89,7 @@ def test_training_rows_are_capped_for_each_source_and_label(monkeypatch: pytest.
 
 def test_data_without_a_fold_are_refused() -> None:
     people = [row for row in written_rows() if row.source == "people"]
-    with pytest.raises(InputError, match="none can be left out"):
+    with pytest.raises(InputError, match="has both human and machine texts"):
         source_folds(people, 10)
     with pytest.raises(InputError, match="No generator has 150 texts"):
         generator_folds(people, 10)

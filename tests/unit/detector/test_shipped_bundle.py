@@ -20,7 +20,7 @@ from moderation.lab.attacks import BENIGN, BenignSuite
 from tests.unit.detector.hostile import HOSTILE
 from tests.unit.detector.peak_memory import peak_of
 
-_FIGURES = Path(__file__).parents[3] / "docs" / "benchmarks" / "detector-text-dev.json"
+_FIGURES = Path(__file__).parents[3] / "docs" / "benchmarks" / "detector-dev.json"
 _POSTS = (
     "is it just me or does the 7am train smell like burnt toast every single day",
     "It is important to note that there are several factors to consider when choosing a solution. " * 12,
@@ -82,7 +82,7 @@ def test_unusual_human_texts_score_as_in_the_card(detector: Detector, bank: Beni
     figures = json.loads(_FIGURES.read_text(encoding="utf-8"))
     assert figures["manifest_sha256"] == detector.manifest_hash
     (published,) = (row for row in figures["benign"]["banks"] if row["name"] == bank.name)
-    scores = detector.score(bank.texts(figures["seed"], published["n"]))
+    scores = detector.score(bank.texts(figures["plan"]["seed"], published["n"]))
     threshold = figures["results"]["detector"]["threshold_for_1_percent_of_all_humans"]
     share = sum(score.abstained is None and score.logit > threshold for score in scores) / published["n"]
     assert share == pytest.approx(published["share"], abs=0.02)  # another processor rounds int8 otherwise

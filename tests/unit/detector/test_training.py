@@ -162,7 +162,7 @@ def test_damaged_run_is_refused_and_not_restarted(
 
 def test_run_with_another_seed_is_refused(encoder: Path, tmp_path: Path) -> None:
     train(tmp_path, tmp_path / "run", encoder, _plan(2), _CPU)
-    with pytest.raises(SettingsError, match="begun with seed=1"):
+    with pytest.raises(SettingsError, match="began with seed=1"):
         train(tmp_path, tmp_path / "run", encoder, _plan(4, seed=2), _CPU)
 
 
@@ -172,7 +172,7 @@ def test_rows_with_restrictive_licence_need_all_rows(
     more = [replace(row, id=f"n{row.id}", source="theirs", licence="cc-by-nc-sa") for row in _rows()]
     monkeypatch.setattr(loop, "load_training_rows", lambda data_dir, manifest, all_rows: [*_rows(), *more * all_rows])
     train(Path("unused"), tmp_path / "run", encoder, replace(_plan(2), all_rows=True), _CPU)
-    with pytest.raises(SettingsError, match="begun with all_rows=True, not False"):
+    with pytest.raises(SettingsError, match="began with all_rows=True, not False"):
         train(Path("unused"), tmp_path / "run", encoder, _plan(4), _CPU)
     read: list[set[str]] = []
     monkeypatch.setattr(loop, "train_on", lambda rows, *rest: read.append({row.source for row in rows}))

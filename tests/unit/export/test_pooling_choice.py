@@ -120,7 +120,7 @@ def test_rule_that_raises_long_human_texts_is_rejected() -> None:
     assert pooling.candidates["max"] > pooling.candidates["token-weighted mean"] + 0.005
     assert pooling.on_texts_as_they_are["max"] < pooling.on_texts_as_they_are["token-weighted mean"] - 0.002
     assert pooling.rule != "max"
-    assert "1600 texts as they are" in pooling.chosen_on
+    assert "1600 original texts" in pooling.chosen_on
 
 
 def test_tied_rules_select_the_mean() -> None:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from tests.cards.markdown import gain, number, share, table
+from tests.cards.markdown import number, share, table
 
 _RATES = ("5", "1", "0.1")
+_NO_LOSS = 0.05
+"""Points below which a loss is shown as none."""
+_LEAST_TEXTS = 100
+"""Texts that a level of learners must have to be shown."""
 _SHOWN = ("all", "second language", "second language, level", "formal", "length", "year", "markup")
 
 
 def people(figures: dict[str, Any]) -> str:
     """False-positive rates by group of people."""
-    rows = [row for row in figures["people"]["groups"] if row["kind"] in _SHOWN]
+    rows = [
+        row
+        for row in figures["people"]["groups"]
+        if row["kind"] in _SHOWN and (row["n"] >= _LEAST_TEXTS or "level" not in row["kind"])
+    ]
     return _rates("group", [(_group(row), row) for row in rows], "fpr")
 
 
@@ -117,24 +125,17 @@ def honest_texts(figures: dict[str, Any]) -> str:
 
 
 def attacks(figures: dict[str, Any]) -> str:
-    """What each attack costs, the worst first; those that cost nothing in a sentence."""
-    found = figures["attacks"]["attacks"]
-    free = [row for row in found if abs(row["loss_points"]) < 0.05 and abs(row["auroc_loss_points"]) < 0.05]
-    rest = sorted((row for row in found if row not in free), key=lambda row: (-row["loss_points"], row["attack"]))
+    """What each attack costs, the most expensive first."""
+    found = sorted(figures["attacks"]["attacks"], key=lambda row: (-row["auroc_loss_points"], row["attack"]))
+    free = [row for row in found if abs(row["auroc_loss_points"]) < _NO_LOSS]
     names = ", ".join(f"`{row['attack']}`" for row in free)
-    told = f"No loss: {names}.\n\n" if free else ""
-    rows = [[row["attack"], f"{row['loss_points']:.1f}", f"{row['auroc_loss_points']:.1f}"] for row in rest]
-    return told + table(["attack", "TPR, points", "AUROC, points"], rows)
-
-
-def sources_left_out(figures: dict[str, Any]) -> str:
-    """Candidates with a source left out: the mean over the folds, and each fold."""
-    return _left_out(figures, "source", by_fold=True)
-
-
-def generators_left_out(figures: dict[str, Any]) -> str:
-    """Candidates with a generator left out: the mean over the folds."""
-    return _left_out(figures, "generator", by_fold=False)
+    rows = []
+    for row in found:
+        if row not in free:
+            caught = "not supported" if row["loss_points"] is None else f"{row['loss_points']:.1f}"
+            rows.append([row["attack"], caught, f"{row['auroc_loss_points']:.1f}"])
+    listed = f"No loss of AUROC: {names}.\n\n" if free else ""
+    return listed + table(["attack", "TPR, points", "AUROC, points"], rows)
 
 
 def speed(figures: dict[str, Any]) -> str:
@@ -146,28 +147,6 @@ def speed(figures: dict[str, Any]) -> str:
     }
     rows = [[told, f"{figures['times_as_fast'][way]:.1f}", f"{figures['goals'][way]:g}"] for way, told in named.items()]
     return table(["PyTorch", "ours is so many times as fast", "goal"], rows)
-
-
-def _left_out(figures: dict[str, Any], kind: str, *, by_fold: bool) -> str:
-    folds = [fold for fold in figures["folds"] if fold["kind"] == kind]
-    supported = max(mean["folds_that_support_it"] for mean in figures["means"][kind].values())
-    names = [fold["left_out"] for fold in folds] if by_fold else []
-    rates = [f"TPR at 1 %, {supported} folds"] if supported else []
-    rows = []
-    for candidate, mean in figures["means"][kind].items():
-        # A fold of a source tests that source alone.
-        in_folds = [fold["sources"][fold["left_out"]][candidate]["auroc"] for fold in folds] if by_fold else []
-        rows.append(
-            [
-                candidate,
-                number(mean["auroc"], mean["auroc_interval"]),
-                "" if candidate == "words" else gain(mean),
-                *(number(auroc) for auroc in in_folds),
-                *(number(mean["tpr_at_1_percent_where_supported"]) for _ in rates),
-            ]
-        )
-    auroc = f"AUROC, mean of {len(folds)} folds" if len(folds) > 1 else "AUROC"
-    return table(["candidate", auroc, "minus words", *names, *rates], rows)
 
 
 def _figure(row: dict[str, Any], name: str) -> str:

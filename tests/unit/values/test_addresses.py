@@ -1,4 +1,4 @@
-"""Addresses that identify nobody, and the client behind proxies."""
+"""Addresses that identify no client, and the client behind proxies."""
 
 from __future__ import annotations
 

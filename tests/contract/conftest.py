@@ -1,0 +1,19 @@
+"""The review store that the contract tests share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from connectors.reviewdb.schema import upgrade
+from connectors.reviewdb.store import ReviewStore
+
+
+@pytest.fixture
+def store(database_url: str) -> Iterator[ReviewStore]:
+    """A store on an empty database with this version's tables."""
+    store = ReviewStore(database_url)
+    upgrade(store.engine)
+    yield store
+    store.close()

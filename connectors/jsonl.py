@@ -69,6 +69,10 @@ class JsonlSource:
         """Return the number of the next record."""
         return {self._partition: self._next}
 
+    def unread(self) -> set[Partition]:
+        """Return the partition until the file has been read to its end."""
+        return set() if self._ended else {self._partition}
+
     def await_assignment(self, timeout_s: float) -> None:
         """Do nothing: a file has no other readers."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from kafka import KafkaAdminClient, KafkaConsumer, TopicPartition
@@ -171,6 +172,7 @@ class KafkaSource:
         self._partitions = describe_partitions(settings, settings.topics().values())
         self._by_name = {TopicPartition(p.topic, p.partition): p for p in self._partitions}
         self._next: dict[TopicPartition, int] = {}
+        self._ends: dict[TopicPartition, int] = {}
         self._assigned: set[TopicPartition] = set()
         self._assigned_at = 0.0
         self._rebalancing = True
@@ -220,6 +222,7 @@ class KafkaSource:
                 admin.close()
         except (KafkaError, OSError) as error:
             raise _no_broker(self._settings, error) from None
+        self._ends = {name: end[name].offset for name in names}
         return {self._by_name[name]: (first[name].offset, end[name].offset) for name in names}
 
     def seek(self, positions: Mapping[Partition, int]) -> None:
@@ -306,6 +309,20 @@ class KafkaSource:
             self._next[name] = max(self._next[name], position or 0)
             found[self._by_name[name]] = self._next[name]
         return found
+
+    def unread(self) -> set[Partition]:
+        """Return the partitions whose log continues, by its end at the start or in the latest answer of the broker."""
+        if not self._rebalancing:
+            for name in self._assigned & self._by_name.keys():
+                with suppress(KafkaError):  # no longer assigned
+                    self._ends[name] = max(self._ends.get(name, 0), self._consumer.highwater(name) or 0)
+        unread = self._before_end()
+        if unread:
+            self.positions()  # control records may be all that is left
+        return {self._by_name[name] for name in unread if name in self._before_end()}
+
+    def _before_end(self) -> set[TopicPartition]:
+        return {name for name in self._by_name if self._next.get(name, 0) < self._ends.get(name, 0)}
 
     def _finish_rejoin(self) -> None:
         """Let the next poll finish a rejoin that a poll did not finish.

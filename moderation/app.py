@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moderation.detector import Detector, load_detector
-from moderation.effects import Partition
 from moderation.errors import PositionError, SettingsError
 from moderation.features import FeatureExtractor
 from moderation.mapping import KINDS, Kind
@@ -21,7 +20,7 @@ from moderation.output_paths import check_apart
 from moderation.ports import Relay, Source, Store
 from moderation.risk import RiskModel, load_risk
 from moderation.risk.model import BundledRiskModel
-from moderation.settings import Settings
+from moderation.settings import EPOCH, Settings
 from moderation.state import Keyring, PlatformState
 from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
 from moderation.stream.audit import AuditSampling
@@ -107,9 +106,11 @@ def build_sidecar(
         max_records=settings.batch.max_records,
         max_bytes=settings.batch.max_bytes,
         buffer_records=settings.kafka.buffer_records,
-        max_idle_ms=settings.kafka.max_idle_ms,
-        snapshot=settings.state.snapshot,
-        snapshot_every_s=settings.state.snapshot_every_s,
+        buffer_bytes=settings.kafka.buffer_bytes,
+        buffer_bytes_in_all=settings.kafka.buffer_bytes_in_all,
+        stalled_ms=settings.kafka.stalled_ms,
+        state_directory=settings.state.directory,
+        save_state_every_s=settings.state.save_every_s,
         on_recreated_topic=settings.kafka.on_recreated_topic,
         on_lost_records=settings.kafka.on_lost_records,
     )
@@ -120,13 +121,15 @@ def _builders(settings: Settings, models: tuple[Detector, RiskModel]) -> Builder
     detector, risk = models
     secret = required_secret(settings)
     keyring = keyring_of(settings, secret)
-    epoch_s = settings.state.graph_epoch_s
 
     def new_state() -> PlatformState:
-        return PlatformState(platform_id=settings.platform_id, keyring=keyring, graph_epoch_s=epoch_s)
-
-    def load_state(path: Path) -> tuple[PlatformState, dict[Partition, int]]:
-        return PlatformState.restore(path, keyring=keyring, platform_id=settings.platform_id, graph_epoch_s=epoch_s)
+        return PlatformState(
+            platform_id=settings.platform_id,
+            keyring=keyring,
+            graph_epoch_s=settings.state.graph_epoch_s,
+            max_edges=settings.state.max_follows,
+            coverage=settings.state.coverage(),
+        )
 
     def pipeline(state: PlatformState) -> Pipeline:
         return Pipeline(
@@ -137,7 +140,7 @@ def _builders(settings: Settings, models: tuple[Detector, RiskModel]) -> Builder
             audit=AuditSampling(secret, settings.audit.rate, settings.audit.flagged_rate),
         )
 
-    return Builders(pipeline, new_state, load_state)
+    return Builders(pipeline, new_state)
 
 
 def run_sidecar(
@@ -177,8 +180,9 @@ def run_sidecar(
 
 
 def _for_a_file(settings: Settings) -> Settings:
-    """Return settings with a separate pipeline name for the file, and without the snapshot of the stream."""
-    state = settings.state.model_copy(update={"snapshot": None})
+    """Return settings with a separate pipeline name, without the saved state of the stream, for a complete file."""
+    complete = settings.state.follows_complete_from or EPOCH
+    state = settings.state.model_copy(update={"directory": None, "follows_complete_from": complete})
     return settings.model_copy(update={"pipeline": f"{settings.pipeline} (file)", "state": state})
 
 

@@ -19,7 +19,7 @@ from moderation.events.resolution import Resolution
 from moderation.features import FeatureExtractor
 from moderation.mapping import FieldMapping, Kind
 from moderation.risk import RiskModel, load_risk
-from moderation.state import GRAPH_EPOCH_S, Keyring, PlatformState
+from moderation.state import GRAPH_EPOCH_S, Coverage, Keyring, PlatformState
 from moderation.stream.ordering import EventTimeMerge, Item
 from moderation.stream.pipeline import Pipeline
 
@@ -30,15 +30,14 @@ MEMORY = Partition("", "memory", "", 0)
 class Moderator:
     """A detector and a risk model with a state of their own, for files, notebooks and tests."""
 
-    def __init__(self, detector: Detector, risk: RiskModel, *, platform_id: str, secret: bytes, epoch_s: int) -> None:
-        keyring = Keyring.from_secrets(("offline", secret), None)
-        self.state = PlatformState(platform_id=platform_id, keyring=keyring, graph_epoch_s=epoch_s)
+    def __init__(self, detector: Detector, risk: RiskModel, state: PlatformState) -> None:
+        self.state = state
         self.detector = detector
         self.risk = risk
         self.totals: Counter[str] = Counter()
         """What was counted so far: posts, flags and invalid values, by name."""
         self._pipeline = Pipeline(
-            platform_id=platform_id, extractor=FeatureExtractor(self.state), detector=detector, risk=risk
+            platform_id=state.platform_id, extractor=FeatureExtractor(state), detector=detector, risk=risk
         )
 
     @classmethod
@@ -49,16 +48,22 @@ class Moderator:
         risk: Path | None = None,
         platform_id: str = "platform",
         graph_epoch_s: int = GRAPH_EPOCH_S,
+        coverage: Coverage | None = None,
         max_text_bytes: int = 65_536,
         threads: int | None = None,
     ) -> Moderator:
         """Load *detector*, as `load_detector` names it, and its *risk* bundle or the one that ships.
 
-        Addresses are hashed with a key that is thrown away.
+        Addresses are hashed with a key that is thrown away. Follow events are taken as complete unless *coverage*
+        says otherwise.
         """
         loaded = load_detector(detector, max_text_bytes=max_text_bytes, threads=threads)
         model = load_risk(risk, detector_hash=loaded.manifest_hash)
-        return cls(loaded, model, platform_id=platform_id, secret=secrets.token_bytes(32), epoch_s=graph_epoch_s)
+        keyring = Keyring.from_secrets(("offline", secrets.token_bytes(32)), None)
+        state = PlatformState(
+            platform_id=platform_id, keyring=keyring, graph_epoch_s=graph_epoch_s, coverage=coverage
+        )
+        return cls(loaded, model, state)
 
     def score_texts(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
         """Content scores alone, one per text: logit, calibrated synthetic score, sections.
@@ -116,7 +121,7 @@ def read_items(lines: Iterable[tuple[int, bytes]], reader: RecordReader, *, kind
 
 def batched_in_order(items: Iterable[Item], size: int) -> Iterator[list[Item]]:
     """Batches of at least `size` items, those of the same event time together and in the sidecar's own order."""
-    merge = EventTimeMerge([MEMORY], max_idle_ms=math.inf, now_ms=0.0)
+    merge = EventTimeMerge([MEMORY], stalled_ms=math.inf, now_ms=0.0)
     for item in items:
         merge.add(item)
         if len(merge) >= 2 * size and (batch := merge.take(size, 0.0)):

@@ -122,6 +122,9 @@ class Source(Protocol):
         Every record before these has been returned by `poll`.
         """
 
+    def unread(self) -> set[Partition]:
+        """Return the partitions whose log is known to continue beyond what `poll` has returned."""
+
     def await_assignment(self, timeout_s: float) -> None:
         """Wait until every partition is assigned. Raises PositionError when another member holds one."""
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from datetime import tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, Literal, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import (
+    AwareDatetime,
     BaseModel,
     ConfigDict,
     Field,
@@ -28,7 +29,9 @@ from moderation.errors import SettingsError
 from moderation.events import mappable_fields
 from moderation.mapping import KINDS, FieldMapping, FieldPath, Kind
 from moderation.mapping.expressions import compile_expression
-from moderation.state import GRAPH_EPOCH_S
+from moderation.state import GRAPH_EPOCH_S, MAX_EDGES, Coverage
+from moderation.state.coverage import LATENESS_MS
+from moderation.values.bounds import milliseconds
 from moderation.values.setting_types import (
     GROUP_TIMEOUT_MS,
     YEAR_S,
@@ -42,6 +45,7 @@ from moderation.values.setting_types import (
 )
 
 PREFIX = "MODERATION_"
+EPOCH = datetime.fromtimestamp(0, UTC)
 Fields = dict[str, FieldPath]
 
 
@@ -62,12 +66,19 @@ class KafkaSettings(_Section):
         "read_committed",
         description="records of transactions: committed ones only, or also those of open and aborted transactions",
     )
-    max_idle_ms: Whole = Field(500, ge=0, description="how long an empty partition holds up the event-time order")
+    stalled_ms: Whole = Field(
+        30_000,
+        ge=0,
+        description="how long a partition holds up the others whose log continues, but that returns nothing; after "
+        "that, features that depend on it are missing",
+    )
     session_timeout_ms: int = Field(
         45_000, ge=1000, le=GROUP_TIMEOUT_MS, description="the group forgets a silent consumer after this"
     )
     max_poll_records: Whole = Field(2_000, ge=1, description="records taken from the client at a time")
     buffer_records: Whole = Field(10_000, ge=1, description="records held per partition while others catch up")
+    buffer_bytes: Whole = Field(16 << 20, ge=1, description="and bytes held per partition")
+    buffer_bytes_in_all: Whole = Field(128 << 20, ge=1, description="and bytes held of all partitions together")
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
         "PLAINTEXT", description="protocol of the connection to the brokers"
     )
@@ -102,8 +113,25 @@ class BatchSettings(_Section):
 class StateSettings(_Section):
     """What is remembered between posts."""
 
-    snapshot: Path | None = Field(None, description="file for the state's snapshot; none: rebuild from the log")
-    snapshot_every_s: Seconds = Field(60.0, description="seconds between snapshots")
+    directory: Path | None = Field(
+        None, description="directory in which the state is saved; none: rebuild it from the log at each start"
+    )
+    save_every_s: Seconds = Field(
+        10.0, description="seconds between saves, which write what changed since the last one"
+    )
+    allowed_lateness_s: Seconds = Field(
+        LATENESS_MS / 1000,
+        description="windows over other accounts end with the last minute that ended this long before a post, so that "
+        "events that are less late change nothing",
+    )
+    follows_complete_from: AwareDatetime | None = Field(
+        None,
+        description="from when the follow events are complete, such as after a backfill: graph features of earlier "
+        "posts are missing; none: of all posts",
+    )
+    max_follows: Whole = Field(
+        MAX_EDGES, ge=1, description="follows held in memory; beyond them graph features are missing"
+    )
     graph_epoch_s: int = Field(
         GRAPH_EPOCH_S,
         ge=1,
@@ -112,6 +140,14 @@ class StateSettings(_Section):
         "trained with the default, another length needs a model of its own",
     )
     lateness_s: Seconds = Field(300.0, description="offline: how far back in time a line may step")
+
+    def coverage(self) -> Coverage:
+        """Return the clock of a new state with these settings."""
+        complete = self.follows_complete_from
+        return Coverage(
+            lateness_ms=round(1000 * self.allowed_lateness_s),
+            follows_complete_from_ms=None if complete is None else milliseconds(complete),
+        )
 
 
 class AuditSettings(_Section):

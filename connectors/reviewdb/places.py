@@ -15,7 +15,7 @@ class Place:
 
     name: str
     columns: tuple[str, ...]
-    """Columns of the table, or fields of the state's snapshot; empty for places of another form."""
+    """Columns of the table, or fields of the manifest of the saved state; empty for places of another form."""
     holds: str
     erasure: str
     """What `moderation flags erase` does."""
@@ -42,11 +42,11 @@ EVIDENCE_TABLES = (
 """Tables with evidence. Erasure and expiry reach all of these."""
 
 STATE = Place(
-    "state and its snapshot",
-    ("buckets", "edges", "epochs"),
-    "account ids with keyed hashes of addresses, devices and texts; who follows whom",
+    "state in memory and in `state.directory`",
+    ("segments", "graph_files"),
+    "64-bit hashes of account ids, post ids and texts, with keyed hashes of addresses and devices; who follows whom",
     "nothing",
-    "25 hours of event time for hashes, in the snapshot until it is next written; follows until they end",
+    "25 hours of event time, up to 2 hours longer on disk; follows until they end",
 )
 
 OUTSIDE = (
@@ -104,10 +104,10 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
 """Columns that hold no evidence: identities, judgements, decisions and positions."""
 
 STATE_WITHOUT_EVIDENCE = frozenset(
-    {"platform_id", "key_started_ms", "graph_epoch_s", "watermark_ms", "late_events", "degraded_since_ms", "graph_lost"}
-    | {"follows_known", "follows_refused", "positions"}
+    {"format", "platform_id", "key_started_ms", "graph_epoch_s", "watermark_ms", "late_events", "degraded_since_ms"}
+    | {"follows_lost", "follows_refused", "positions", "number"}
 )
-"""Fields of the snapshot that hold no evidence."""
+"""Fields of the manifest of the saved state that hold no evidence."""
 
 
 def as_markdown() -> str:

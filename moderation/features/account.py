@@ -7,28 +7,21 @@ from itertools import pairwise
 
 from moderation.events import Account, Post
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
-from moderation.state import WindowStore
+from moderation.state.account_history import OwnPosts
 
 LEAST_POSTS = 4
 MOST_POSTS = 32
 
 
-def observe_account(windows: WindowStore, post: Post, account_id: str, at_ms: int) -> None:
-    """Add a post to the windows of its account: by identity, and by time."""
-    windows.add(f"posts:{account_id}", post.post_id, at_ms)
-    windows.add(f"times:{account_id}", f"{at_ms}:{post.post_id}", at_ms)
-
-
-def account_features(reading: Reading, post: Post) -> dict[str, float]:
+def account_features(reading: Reading, post: Post, own: OwnPosts) -> dict[str, float]:
     """Return profile figures as sent by the platform, and posting rates from the observed posts and deletions."""
     found = _profile(post, post.account) if post.account is not None else {}
-    if reading.known(HOUR_MS):
-        found["account_posts_1h"] = reading.count(f"posts:{post.account_id}", HOUR_MS, post.post_id)
-    if reading.known(DAY_MS):
-        found["account_posts_24h"] = reading.count(f"posts:{post.account_id}", DAY_MS, post.post_id)
-        found["account_deletions_24h"] = reading.count(f"deleted:{post.account_id}", DAY_MS)
-        times = reading.latest(f"times:{post.account_id}", DAY_MS, 2 * MOST_POSTS)
-        regularity = _interval_cv(times | {f"{reading.at_ms}:{post.post_id}"})
+    if reading.own_known(HOUR_MS):
+        found["account_posts_1h"] = own.in_hour()
+    if reading.own_known(DAY_MS):
+        found["account_posts_24h"] = own.in_day()
+        found["account_deletions_24h"] = reading.state.accounts.deletions(reading.account, reading.at_ms)
+        regularity = _interval_cv(own.first_times(MOST_POSTS))
         if not math.isnan(regularity):
             found["account_post_interval_cv"] = regularity
     return found
@@ -53,16 +46,8 @@ def _profile(post: Post, account: Account) -> dict[str, float]:
     return found
 
 
-def _interval_cv(members: set[str]) -> float:
-    """Return the coefficient of variation of the times between posts.
-
-    A revised post has two members and counts once, at the first of its times.
-    """
-    first_seen: dict[str, int] = {}
-    for member in members:
-        at_ms, _, post_id = member.partition(":")
-        first_seen[post_id] = min(int(at_ms), first_seen.get(post_id, int(at_ms)))
-    times = sorted(first_seen.values())[-MOST_POSTS:]
+def _interval_cv(times: list[int]) -> float:
+    """Return the coefficient of variation of the times between posts, given in ascending order."""
     if len(times) < LEAST_POSTS:
         return math.nan
     gaps = [later - earlier for earlier, later in pairwise(times)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,15 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.events import Deletion, Event, Follow, Post
-from moderation.features.account import account_features, observe_account
+from moderation.features.account import account_features
 from moderation.features.catalogue import COLUMN, FEATURES
 from moderation.features.graph import graph_features
-from moderation.features.network import Sender, network_features, observe_network
+from moderation.features.network import Sender, account_kind, network_features
 from moderation.features.typing import typing_features
-from moderation.features.window import DAY_MS, HOUR_MS, Reading, post_identity
-from moderation.state import PlatformState
+from moderation.features.window import DAY_MS, HOUR_MS, Reading
+from moderation.state import PlatformState, PostSeen
+from moderation.state.identifiers import account_number, hash_number, post_number, text_number
 
-TEXT_DIGITS = 32
 Seen = Literal["new", "same", "revision"]
 
 
@@ -34,84 +35,121 @@ class FeatureVector:
     degraded: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Identified:
+    """A judgeable post with its numbers in the state and its sender under the current key."""
+
+    post: Post
+    seen: PostSeen
+    sender: Sender
+
+
+@dataclass(frozen=True)
+class Observed:
+    """A post that was applied to the state, with the features that were read from it."""
+
+    identified: Identified
+    found: dict[str, float]
+    graph_epoch: int | None
+    degraded: tuple[str, ...]
+
+
 class FeatureExtractor:
-    """Applies events in order and computes the vectors of judgeable posts. Applying an event twice has no effect."""
+    """Applies events in order and reads the state for judgeable posts. Applying an event twice has no effect."""
 
     def __init__(self, state: PlatformState) -> None:
         self._state = state
 
-    def seen_before(self, post: Post) -> Seen:
-        """Return whether this post was observed within 24 hours, with the same text or with another."""
-        at_ms = _time(post)
-        hashes = Reading(self._state, at_ms, late=False).members(
-            f"post:{post_identity(post.account_id or '', post.post_id)}", DAY_MS
+    def identify(self, post: Post) -> Identified:
+        """Return a judgeable post with its numbers. Raises ValueError for any other post."""
+        at_ms, account_id = post.at_ms, post.account_id
+        if at_ms is None or account_id is None:
+            raise ValueError("a post without account and time has no metadata features")
+        senders = [Sender.of(post, key) for key in self._state.keyring.live]
+        numbers = [hash_number(value) for sender in senders for value in (sender.address, sender.device)]
+        seen = PostSeen(
+            at_ms,
+            account_number(account_id),
+            post_number(account_id, post.post_id),
+            text_number(post.content_hash),
+            account_kind(post),
+            tuple(numbers),
         )
-        if _text_of(post) in hashes:
-            return "same"
-        return "revision" if hashes else "new"
+        return Identified(post, seen, senders[0])
+
+    def seen_before(self, identified: Identified) -> Seen:
+        """Return whether a post was observed within 24 hours, with the same text or with another."""
+        seen = identified.seen
+        texts = self._state.accounts.texts(seen.account, seen.post, seen.at_ms)
+        if not texts:
+            return "new"
+        return "same" if seen.text in texts else "revision"
+
+    def apply(self, identified: Identified) -> None:
+        """Apply a post to the state only."""
+        self._state.apply_post(identified.seen)
 
     def observe(self, event: Event) -> None:
         """Apply an event to the state only. Labels are never features of their subject."""
+        state = self._state
         if isinstance(event, Post):
-            if event.account_id is not None and event.at_ms is not None:
-                self._take(event, event.account_id, event.at_ms)
-            return
-        self._state.advance(event.at_ms)
-        if isinstance(event, Follow):
-            follows = event.action == "follow"
-            self._state.follows.apply(event.account_id, event.target_account_id, event.at_ms, follows=follows)
+            if event.judgeable:
+                self.apply(self.identify(event))
+        elif isinstance(event, Follow):
+            follower, followed = account_number(event.account_id), account_number(event.target_account_id)
+            state.apply_follow(follower, followed, event.at_ms, follows=event.action == "follow")
         elif isinstance(event, Deletion) and event.account_id is not None:
-            self._state.windows.add(f"deleted:{event.account_id}", event.post_id, event.at_ms)
+            number = post_number(event.account_id, event.post_id)
+            state.apply_deletion(account_number(event.account_id), number, event.at_ms)
+        else:
+            state.advance(event.at_ms)
+
+    def take(self, identified: Identified) -> Observed:
+        """Apply a post to the state and read its features of all families but typing."""
+        state, post, seen = self._state, identified.post, identified.seen
+        state.apply_post(seen)
+        reading = Reading.of(state, seen.account, seen.at_ms)
+        own = reading.own_posts()
+        graph, epoch = graph_features(reading)
+        read = 2 * state.address_key
+        found = {
+            **network_features(reading, post, seen.post, (seen.senders[read], seen.senders[read + 1]), own),
+            **graph,
+            **account_features(reading, post, own),
+        }
+        return Observed(identified, found, epoch, self._degraded(reading))
 
     def extract(self, post: Post) -> FeatureVector:
         """Apply a judgeable post to the state and return its vector. Raises ValueError for any other post."""
-        at_ms = _time(post)
-        late = self._state.is_late(at_ms)
-        senders = self._take(post, post.account_id or "", at_ms)
-        reading = Reading(self._state, at_ms, late=late)
-        graph, epoch = graph_features(self._state, post, at_ms, late=late)
-        found = {
-            **typing_features(post),
-            **network_features(reading, post, senders[self._state.address_key.key_id]),
-            **graph,
-            **account_features(reading, post),
-        }
-        values = np.full(len(FEATURES), math.nan)
-        values[[COLUMN[name] for name in found]] = list(found.values())
-        current = senders[self._state.keyring.key_id]
-        known = None if current.address is None and current.device is None else current.key_id
-        return FeatureVector(values, epoch, current.address, current.device, known, self._degraded(reading))
-
-    def _take(self, post: Post, account_id: str, at_ms: int) -> dict[str, Sender]:
-        """Apply a post to the state; return its sender by key id."""
-        self._state.advance(at_ms)
-        windows = self._state.windows
-        windows.add(f"post:{post_identity(account_id, post.post_id)}", _text_of(post), at_ms)
-        observe_account(windows, post, account_id, at_ms)
-        senders = {key.key_id: Sender.of(post, key) for key in self._state.keyring.live}
-        for sender in senders.values():
-            observe_network(windows, post, account_id, at_ms, sender)
-        return senders
+        return vectors([self.take(self.identify(post))])[0]
 
     def _degraded(self, reading: Reading) -> tuple[str, ...]:
-        named = []
+        coverage, named = self._state.coverage, []
+        missing = coverage.missing_others(reading.at_ms)
+        if missing is not None:
+            named.append(missing)
         for window_ms, length in ((HOUR_MS, "1h"), (DAY_MS, "24h")):
-            if not reading.known(window_ms):
+            if not reading.own_known(window_ms):
                 named.append(f"windows_{length}")
-            elif not reading.addresses_known(window_ms):
+            elif missing is None and not reading.shared_known(window_ms):
                 named.append(f"address_windows_{length}")
-        if self._state.graph_lost:
+        if self._state.follows.known and (
+            self._state.graph_lost or not self._state.coverage.follows_known(reading.at_ms)
+        ):
             named.append("graph")
         return tuple(named)
 
 
-def _time(post: Post) -> int:
-    at_ms = post.at_ms
-    if at_ms is None or post.account_id is None:
-        raise ValueError("a post without account and time has no metadata features")
-    return at_ms
+def vectors(observed: Sequence[Observed]) -> list[FeatureVector]:
+    """Return the vectors of observed posts, with their typing features."""
+    values = np.full((len(observed), len(FEATURES)), math.nan)
+    for row, one in zip(values, observed, strict=True):
+        found = typing_features(one.identified.post) | one.found
+        row[[COLUMN[name] for name in found]] = list(found.values())
+    return [_vector(one, row) for one, row in zip(observed, values, strict=True)]
 
 
-def _text_of(post: Post) -> str:
-    """Return half the bits of the hash of the text: 2⁶⁴ trials are needed for a collision."""
-    return post.content_hash[:TEXT_DIGITS]
+def _vector(one: Observed, row: NDArray[np.float64]) -> FeatureVector:
+    sender = one.identified.sender
+    key_id = None if sender.address is None and sender.device is None else sender.key_id
+    return FeatureVector(row, one.graph_epoch, sender.address, sender.device, key_id, one.degraded)

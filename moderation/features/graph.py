@@ -4,28 +4,29 @@ from __future__ import annotations
 
 import math
 
-from moderation.events import Post
-from moderation.state import PlatformState
+from moderation.features.window import Reading
 
 
-def graph_features(state: PlatformState, post: Post, at_ms: int, *, late: bool) -> tuple[dict[str, float], int | None]:
+def graph_features(reading: Reading) -> tuple[dict[str, float], int | None]:
     """Return the graph features and the epoch of the closed graph that was read (None: none yet).
 
-    Degrees and reciprocity are current; the others come from the graph closed two epochs before that of the post. Empty
-    where the platform sends no follow events, or where past ones are lost, because zero would be a guess; empty for a
-    late post, because current follows may be later than the post.
+    Degrees and reciprocity are those at the end of the last full minute; the others come from the graph closed two
+    epochs before that of the post. Empty where the platform sends no follow events, where the operator has not said
+    that they are complete, or where some are lost, because zero would be a guess.
     """
-    account = post.account_id
-    if account is None or late or not state.follows.known or state.graph_lost:
+    state, at_ms = reading.state, reading.at_ms
+    if not state.follows.known or state.graph_lost or not state.coverage.follows_known(at_ms):
         return {}, None
-    following, followers = state.follows.following(account), state.follows.followers(account)
-    found = {"graph_out_degree": float(len(following)), "graph_in_degree": float(len(followers))}
-    if following:
-        found["graph_reciprocity"] = len(following & followers) / len(following)
+    found: dict[str, float] = {}
+    if state.coverage.missing_others(at_ms) is None:
+        degrees = state.follows.degrees(reading.account, reading.full_minute)
+        found = {"graph_out_degree": float(degrees.following), "graph_in_degree": float(degrees.followers)}
+        if degrees.following:
+            found["graph_reciprocity"] = degrees.mutual / degrees.following
     closed = state.epochs.read(at_ms)
     if closed is None:
         return found, None
-    figures = closed.figures(account)
+    figures = closed.figures(reading.account)
     if figures is not None:
         for name, value in figures._asdict().items():
             if not math.isnan(value):

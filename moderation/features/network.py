@@ -6,8 +6,10 @@ import math
 from dataclasses import dataclass
 
 from moderation.events import Post
-from moderation.features.window import DAY_MS, HOUR_MS, Reading, post_identity
-from moderation.state import Keyring, WindowStore
+from moderation.features.window import DAY_MS, HOUR_MS, Reading
+from moderation.state import Keyring
+from moderation.state.account_history import OwnPosts
+from moderation.state.shared_windows import NEW, SETTLED, UNKNOWN_AGE
 
 NEW_ACCOUNT_DAYS = 7
 USUAL_ACCOUNTS = {"residential": 3.0, "mobile": 200.0, "campus": 500.0, "vpn": 100.0, "hosting": 3.0, "unknown": 10.0}
@@ -25,7 +27,7 @@ class Sender:
 
     @classmethod
     def of(cls, post: Post, key: Keyring) -> Sender:
-        """Address and device of a post, as far as they were sent."""
+        """Return address and device of a post, as far as they were sent."""
         client = post.client
         if client is None:
             return cls(key.key_id, None, None)
@@ -36,50 +38,44 @@ class Sender:
         )
 
 
-def observe_network(windows: WindowStore, post: Post, account_id: str, at_ms: int, sender: Sender) -> None:
-    """Take a post's address and device into the windows."""
-    address, device = sender.address, sender.device
-    if address is not None:
-        windows.add(f"address:{address}", account_id, at_ms)
-        windows.add(f"address-posts:{address}", post_identity(account_id, post.post_id), at_ms)
-        windows.add(f"addresses:{sender.key_id}:{account_id}", address, at_ms)
-        age_days = _age_days(post)
-        if age_days is not None:
-            kind = "new" if age_days < NEW_ACCOUNT_DAYS else "settled"
-            windows.add(f"address-{kind}:{address}", account_id, at_ms)
-    if device is not None:
-        windows.add(f"device:{device}", account_id, at_ms)
-
-
-def network_features(reading: Reading, post: Post, sender: Sender) -> dict[str, float]:
-    """Address and device features; empty where neither was sent."""
-    account_id, address, device = post.account_id, sender.address, sender.device
-    if post.client is None or account_id is None:
-        return {}
-    found: dict[str, float] = {}
-    whole_day = reading.addresses_known(DAY_MS)
-    if address is not None and reading.addresses_known(HOUR_MS):
-        found["network_accounts_1h"] = reading.count(f"address:{address}", HOUR_MS, account_id)
-        found["network_posts_1h"] = reading.count(
-            f"address-posts:{address}", HOUR_MS, post_identity(account_id, post.post_id)
-        )
-    if address is not None and whole_day:
-        accounts = reading.count(f"address:{address}", DAY_MS, account_id)
-        usual = USUAL_ACCOUNTS[post.client.network_kind or "unknown"]
-        found["network_accounts_24h"] = accounts
-        found["network_accounts_vs_kind"] = math.log2(accounts / usual)
-        new = reading.count(f"address-new:{address}", DAY_MS)
-        settled = reading.count(f"address-settled:{address}", DAY_MS)
-        if new + settled:
-            found["network_new_account_share_24h"] = new / (new + settled)
-        addresses = reading.count(f"addresses:{sender.key_id}:{account_id}", DAY_MS, address)
-        found["network_account_addresses_24h"] = addresses
-    if device is not None and whole_day:
-        found["network_device_accounts_24h"] = reading.count(f"device:{device}", DAY_MS, account_id)
-    return found
-
-
-def _age_days(post: Post) -> float | None:
+def account_kind(post: Post) -> int:
+    """Return whether the account is new, settled or of unknown age."""
     if post.account is None or post.account.created_at is None or post.created_at is None:
-        return None
-    return (post.created_at - post.account.created_at).total_seconds() / 86_400
+        return UNKNOWN_AGE
+    age_days = (post.created_at - post.account.created_at).total_seconds() / 86_400
+    return NEW if age_days < NEW_ACCOUNT_DAYS else SETTLED
+
+
+def network_features(
+    reading: Reading, post: Post, number: int, sender: tuple[int, int], own: OwnPosts
+) -> dict[str, float]:
+    """Return address and device features; empty where neither was sent.
+
+    The post with this number and its account always count, others up to the last full minute.
+    """
+    if post.client is None:
+        return {}
+    address, device = sender
+    state, account, found = reading.state, reading.account, dict[str, float]()
+    whole_day = reading.shared_known(DAY_MS)
+    if address and reading.shared_known(HOUR_MS):
+        accounts = reading.members(state.addresses, address)
+        posts = reading.members(state.address_posts, address)
+        found["network_accounts_1h"] = accounts.number(accounts.hour, account)
+        found["network_posts_1h"] = posts.number(posts.hour, number)
+        if whole_day:
+            all_day = accounts.number(accounts.day, account)
+            found["network_accounts_24h"] = all_day
+            usual = USUAL_ACCOUNTS[post.client.network_kind or "unknown"]
+            found["network_accounts_vs_kind"] = math.log2(all_day / usual)
+            kind = account_kind(post)
+            new = accounts.number(accounts.new, account, is_one=kind == NEW)
+            settled = accounts.number(accounts.settled, account, is_one=kind == SETTLED)
+            if new + settled:
+                found["network_new_account_share_24h"] = new / (new + settled)
+    if address and reading.own_known(DAY_MS) and whole_day:
+        found["network_account_addresses_24h"] = len({*own.addresses, address} - {0})
+    if device and whole_day:
+        accounts = reading.members(state.devices, device)
+        found["network_device_accounts_24h"] = accounts.number(accounts.day, account)
+    return found

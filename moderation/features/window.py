@@ -1,61 +1,43 @@
-"""Reads windows as of the time of an event."""
+"""Reads the state as of the time of one post."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from moderation.state import PlatformState
-from moderation.state.windows import MINUTE_MS
+from moderation.state.account_history import OwnPosts
+from moderation.state.coverage import DAY_MS, HOUR_MS
+from moderation.state.shared_windows import Members, SharedWindows
 
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
-
-
-def post_identity(account_id: str, post_id: str) -> str:
-    """Return a post's name among those of all accounts. The length of the account id keeps different pairs apart."""
-    return f"{len(account_id)}:{account_id}:{post_id}"
+__all__ = ["DAY_MS", "HOUR_MS", "Reading"]
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Windows that end at `at_ms`. A late event reads only minutes before its own, which contain no later event."""
+    """An account's own windows end at `at_ms`, windows over other accounts with the last full minute before."""
 
     state: PlatformState
+    account: int
     at_ms: int
-    late: bool
+    full_minute: int
 
-    @property
-    def _up_to_minute(self) -> int:
-        return self.at_ms // MINUTE_MS - self.late
+    @classmethod
+    def of(cls, state: PlatformState, account: int, at_ms: int) -> Reading:
+        """Return the reading for a post of an account at a time."""
+        return cls(state, account, at_ms, state.coverage.full_minute(at_ms))
 
-    def _after_minute(self, window_ms: int) -> int:
-        return (self.at_ms - window_ms) // MINUTE_MS
+    def own_posts(self) -> OwnPosts:
+        """Return the posts of the account in the last day."""
+        return self.state.accounts.window(self.account, self.at_ms, self.state.address_key)
 
-    def members(self, key: str, window_ms: int) -> set[str]:
-        """Return the distinct members of a key within the window."""
-        return self.state.windows.members(
-            key, after_minute=self._after_minute(window_ms), up_to_minute=self._up_to_minute
-        )
+    def members(self, windows: SharedWindows, key: int) -> Members:
+        """Return the members of a shared key in the last hour and day."""
+        return windows.read(key, self.full_minute)
 
-    def latest(self, key: str, window_ms: int, at_least: int) -> set[str]:
-        """Return the latest members of a key within the window: complete minutes, until there are `at_least`."""
-        return self.state.windows.latest(
-            key, after_minute=self._after_minute(window_ms), up_to_minute=self._up_to_minute, at_least=at_least
-        )
+    def own_known(self, window_ms: int) -> bool:
+        """Return whether all events of an own window were observed; else its features are missing, not too small."""
+        return self.state.coverage.own_window_known(self.at_ms, window_ms)
 
-    def count(self, key: str, window_ms: int, including: str | None = None) -> int:
-        """Return the number of distinct members of a key within the window, `including` counted as one of them."""
-        return self.state.windows.count(
-            key,
-            after_minute=self._after_minute(window_ms),
-            up_to_minute=self._up_to_minute,
-            including=including,
-        )
-
-    def known(self, window_ms: int) -> bool:
-        """Return whether all events of the window were observed; else its features are missing instead of too small."""
-        return self.state.window_is_known(self.at_ms, window_ms)
-
-    def addresses_known(self, window_ms: int) -> bool:
+    def shared_known(self, window_ms: int) -> bool:
         """Return the same for windows of hashed addresses and devices."""
-        return self.state.address_window_is_known(self.at_ms, window_ms)
+        return self.state.addresses_known(self.at_ms, window_ms)

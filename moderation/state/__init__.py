@@ -1,8 +1,7 @@
-"""The state between posts: windows, the follow graph, and their snapshots."""
+"""The state between posts: account histories, shared windows and the follow graph, with their journal on disk."""
 
+from moderation.state.coverage import Coverage
 from moderation.state.keyring import Keyring
-from moderation.state.memory_windows import MemoryWindowStore
-from moderation.state.platform import GRAPH_EPOCH_S, PlatformState
-from moderation.state.windows import WindowStore
+from moderation.state.platform import GRAPH_EPOCH_S, MAX_EDGES, PlatformState, PostSeen, has_saved
 
-__all__ = ["GRAPH_EPOCH_S", "Keyring", "MemoryWindowStore", "PlatformState", "WindowStore"]
+__all__ = ["GRAPH_EPOCH_S", "MAX_EDGES", "Coverage", "Keyring", "PlatformState", "PostSeen", "has_saved"]

@@ -1,20 +1,28 @@
 """Graph figures by event-time epoch: a post in epoch k reads the graph that was closed with epoch k−2.
 
-The figures are computed in the background within an epoch. A reader that is early waits, so that no result depends on
-the speed or the clock of the machine. Closing an epoch passes only its changes, and a graph that no post can read any
-more is not computed.
+An epoch is closed some time after its end, with the changes up to its end, so that small disorder changes nothing. The
+figures are computed in the background. A reader that is early waits, so that no result depends on the speed of the
+machine. A graph that no post can read any more is not computed.
 """
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 
-from moderation.state.follows import Change, Edge, FollowGraph
-from moderation.state.graph_figures import ClosedGraph, compute_figures
+import numpy as np
 
-_TOLD_EVERY_S = 1.0
+from moderation.state.follows import FollowGraph, Rows, current, fold
+from moderation.state.graph_figures import NETWORKX_EDGES, ClosedGraph, compute_figures
+from moderation.state.graph_process import figures_in_process
+
+CLOSED_AFTER_MS = 1_800_000
+"""Time from the end of an epoch until it is closed; at most half an epoch."""
+_WAITED_S = 1.0
+_UNFOLLOWS_KEPT_MS = 86_400_000
+NO_ROWS: Rows = np.zeros((0, 3), np.uint64)
 
 
 @dataclass
@@ -25,12 +33,13 @@ class _Closing:
 
 
 @dataclass(frozen=True)
-class SavedEpochs:
-    """Epochs in a snapshot; `pending` are the changes since the last closed epoch."""
+class SavedGraphs:
+    """The edges as of the last computed graph, the changes since then, and the graphs that posts can read."""
 
-    current: int | None
-    pending: list[Change]
-    closed: list[tuple[int, list[str], list[list[float]]]]
+    base_epoch: int
+    base: Rows
+    rows: Rows
+    closed: tuple[ClosedGraph, ...]
 
 
 class GraphEpochs:
@@ -39,66 +48,107 @@ class GraphEpochs:
     def __init__(self, graph: FollowGraph, epoch_ms: int) -> None:
         self._graph = graph
         self._epoch_ms = epoch_ms
-        self._current: int | None = None
+        self._slack_ms = min(CLOSED_AFTER_MS, epoch_ms // 2)
+        self._closable = -1
+        self._last_closed = -1
+        self._pending: list[Rows] = []
         self._closed: list[_Closing] = []
-        self._edges: set[Edge] = set()
-        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="graph-refresh")
+        self._folded: tuple[int, Rows] = (-1, NO_ROWS)
+        self._unfolded: list[tuple[int, Rows]] = []
+        """Closed changes that are not in `_folded` yet, by epoch."""
+        self._lock = threading.Lock()
+        """Held while `_folded` and `_unfolded` change together."""
+        self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="graph-epoch")
         self.on_wait: Callable[[], None] = lambda: None
         """Called every second while a reader waits, because a large graph takes longer than the watchdog permits."""
 
     def advance(self, at_ms: int) -> None:
-        """Close the epochs before an event of this time, before the event changes the graph. Ignores late events."""
+        """Close the epochs that ended long enough before a time. Earlier times than before are ignored."""
+        closable = (at_ms - self._slack_ms) // self._epoch_ms - 1
+        if closable > self._closable:
+            self._closable = closable
+            self._pending.append(self._graph.take_rows())
+            self._close_until(closable)
         epoch = at_ms // self._epoch_ms
-        if self._current is not None and epoch <= self._current:
-            return
-        if self._current is not None and self._graph.pending:
-            self._close(self._current)
-        self._current = epoch
         while len(self._closed) > 1 and self._closed[1].epoch <= epoch - 2:
             self._closed.pop(0).wanted = False
 
-    def _close(self, epoch: int) -> None:
-        closing, changes = _Closing(epoch), self._graph.take_changes()
-        self._closed.append(closing)
-        closing.graph = self._worker.submit(self._refresh, closing, changes)
+    def _close_until(self, closable: int) -> None:
+        rows = np.concatenate([NO_ROWS, *self._pending])
+        epochs = (rows[:, 0] >> np.uint64(1)).astype(np.int64) // self._epoch_ms
+        epochs = np.maximum(epochs, self._last_closed + 1)  # a change that is too late belongs to the next graph
+        for epoch in np.unique(epochs[epochs <= closable]).tolist():
+            self._close(epoch, rows[epochs == epoch])
+        self._pending = [rows[epochs > closable]]
 
-    def _refresh(self, closing: _Closing, changes: list[Change]) -> ClosedGraph | None:
-        """Compute the figures; runs in the background thread, the only user of `_edges`."""
-        for follower, followed, follows in changes:
-            (self._edges.add if follows else self._edges.discard)((follower, followed))
-        return compute_figures(closing.epoch, sorted(self._edges)) if closing.wanted else None
+    def _close(self, epoch: int, rows: Rows) -> None:
+        closing = _Closing(epoch)
+        self._last_closed = epoch
+        self._closed.append(closing)
+        with self._lock:
+            self._unfolded.append((epoch, rows))
+        closing.graph = self._worker.submit(self._compute, closing)
+
+    def _compute(self, closing: _Closing) -> ClosedGraph | None:
+        """Compute the figures in the background thread."""
+        if not closing.wanted:
+            return None
+        with self._lock:
+            base, changes = self._folded[1], [rows for epoch, rows in self._unfolded if epoch <= closing.epoch]
+        ended_ms = closing.epoch * self._epoch_ms - _UNFOLLOWS_KEPT_MS
+        folded = fold(base, np.concatenate([NO_ROWS, *changes]), max(ended_ms, 0))
+        edges = current(folded)
+        compute = compute_figures if len(edges) <= NETWORKX_EDGES else _in_process
+        graph = ClosedGraph(closing.epoch, *compute(edges[:, 1], edges[:, 2]))
+        with self._lock:
+            self._folded = (closing.epoch, folded)
+            self._unfolded = [entry for entry in self._unfolded if entry[0] > closing.epoch]
+        return graph
 
     def read(self, at_ms: int) -> ClosedGraph | None:
         """Return the graph for a post of this time, after waiting for it where needed; None before the first one."""
         epoch = at_ms // self._epoch_ms
-        fitting = [closing for closing in self._closed if closing.epoch <= epoch - 2]
-        return self._awaited(fitting[-1]) if fitting else None
+        for closing in reversed(self._closed):
+            if closing.epoch <= epoch - 2:
+                return self._awaited(closing)
+        return None
 
     def _awaited(self, closing: _Closing) -> ClosedGraph | None:
-        while not wait([closing.graph], timeout=_TOLD_EVERY_S).done:
-            self.on_wait()
+        if not closing.graph.done():
+            while not wait([closing.graph], timeout=_WAITED_S).done:
+                self.on_wait()
         return closing.graph.result()
 
-    def dump(self) -> SavedEpochs:
-        """Return the content of a snapshot, including the figures of closed graphs."""
-        graphs = [graph for closing in self._closed if (graph := self._awaited(closing)) is not None]
-        return SavedEpochs(
-            current=self._current,
-            pending=list(self._graph.pending),
-            closed=[(graph.epoch, list(graph.rows), graph.values.tolist()) for graph in graphs],
+    @property
+    def computed_epoch(self) -> int:
+        """The epoch of the last computed graph; -1 before the first one."""
+        return self._folded[0]
+
+    def dump(self) -> SavedGraphs:
+        """Return what a checkpoint keeps. Does not wait: a graph that is not computed yet is computed again later."""
+        with self._lock:
+            base_epoch, base = self._folded
+            rows = [rows for _, rows in self._unfolded]
+        done = [closing for closing in self._closed if closing.epoch <= base_epoch and closing.graph.done()]
+        graphs = [graph for closing in done if (graph := closing.graph.result()) is not None]
+        return SavedGraphs(
+            base_epoch, base, np.concatenate([NO_ROWS, *rows, *self._pending, self._graph.peek_rows()]), tuple(graphs)
         )
 
-    def load(self, saved: SavedEpochs) -> None:
-        """Restore dumped epochs, after the graph."""
-        self._current = saved.current
-        self._edges = set(self._graph.edges())
-        for follower, followed, follows in reversed(saved.pending):
-            (self._edges.discard if follows else self._edges.add)((follower, followed))
-        for epoch, accounts, values in saved.closed:
-            closing = _Closing(epoch)
-            closing.graph.set_result(ClosedGraph.of(epoch, accounts, values))
+    def load(self, base_epoch: int, base: Rows, closed: tuple[ClosedGraph, ...]) -> None:
+        """Restore what was dumped, before the changes since then are applied again."""
+        self._folded = (base_epoch, base)
+        self._last_closed = self._closable = base_epoch
+        self._graph.load(current(base))
+        for graph in closed:
+            closing = _Closing(graph.epoch)
+            closing.graph.set_result(graph)
             self._closed.append(closing)
 
     def close(self) -> None:
         """Stop the background thread."""
         self._worker.shutdown(wait=True, cancel_futures=True)
+
+
+def _in_process(followers: Rows, followed: Rows) -> tuple[Rows, np.ndarray]:
+    return figures_in_process(np.stack([followers, followed], axis=1))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 
 from moderation.errors import SettingsError
 
@@ -54,12 +55,7 @@ class Keyring:
         An IPv4-mapped address is hashed as IPv4. Source for the /64: Li & Freeman, IMC 2020. Raises ValueError for
         text that is not an address.
         """
-        address = ipaddress.ip_address(ip)
-        if isinstance(address, ipaddress.IPv6Address):
-            if address.ipv4_mapped is not None:
-                return self._hash(b"ip4", address.ipv4_mapped.packed)
-            return self._hash(b"ip6", address.packed[:8])
-        return self._hash(b"ip4", address.packed)
+        return self._hash(*_network(ip))
 
     def hash_device(self, device_id: str) -> str:
         """Return the hash of a device id."""
@@ -69,3 +65,14 @@ class Keyring:
         key = self._key if len(self._key) <= hashlib.blake2b.MAX_KEY_SIZE else hashlib.sha512(self._key).digest()
         digest = hashlib.blake2b(value, digest_size=HASH_BYTES, key=key, person=kind)
         return f"{self.key_id}:{digest.hexdigest()}"
+
+
+@lru_cache(maxsize=65_536)
+def _network(ip: str) -> tuple[bytes, bytes]:
+    """Return kind and bytes of the network that counts as one place. Raises ValueError for no address."""
+    address = ipaddress.ip_address(ip)
+    if isinstance(address, ipaddress.IPv6Address):
+        if address.ipv4_mapped is not None:
+            return b"ip4", address.ipv4_mapped.packed
+        return b"ip6", address.packed[:8]
+    return b"ip4", address.packed

@@ -1,27 +1,47 @@
-"""The complete state between posts, with its clock (the watermark of event time) and its gaps."""
+"""The complete state between posts: account histories, shared windows, follow graph, clock and gaps."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from array import array
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 from moderation.effects import Partition
-from moderation.errors import InputError
+from moderation.state.account_history import AccountHistory
+from moderation.state.coverage import KEPT_MS, MINUTE_MS, Coverage
 from moderation.state.epochs import GraphEpochs
-from moderation.state.follows import Change, FollowGraph
+from moderation.state.follows import FollowGraph
+from moderation.state.journal import MANIFEST, Changes, Journal, read_graphs, read_journal, read_rows, unusable
 from moderation.state.keyring import Keyring
-from moderation.state.memory_windows import MemoryWindowStore
-from moderation.state.snapshot import Saved, read_snapshot, write_snapshot
-from moderation.state.windows import MINUTE_MS, WindowStore
+from moderation.state.shared_windows import SharedWindows
 
 GRAPH_EPOCH_S = 86_400
 """Default length of an epoch of the follow graph, as in the training of risk models."""
-KEPT_MINUTES = 25 * 60
-"""Windows cover 24 hours; the additional hour is for late events."""
+MAX_EDGES = 20_000_000
+_POST_FIELDS = 5
+_KEPT_MINUTES = KEPT_MS // MINUTE_MS
+_HOURLY_MINUTES = 2 * 60
+
+
+class PostSeen(NamedTuple):
+    """A post as the state keeps it: numbers of its account, identity, text, and per live key of address and device."""
+
+    at_ms: int
+    account: int
+    post: int
+    text: int
+    age: int
+    """Kind of account: of unknown age, new or settled."""
+    senders: tuple[int, ...]
+    """Address and device under each live key, 0 where not sent."""
 
 
 class PlatformState:
-    """Windows, follow graph and closed graphs of one platform, as of the latest event."""
+    """Everything that is remembered between the posts of one platform, as of the latest event."""
 
     def __init__(
         self,
@@ -29,129 +49,198 @@ class PlatformState:
         platform_id: str,
         keyring: Keyring,
         graph_epoch_s: int = GRAPH_EPOCH_S,
-        windows: WindowStore | None = None,
-        max_edges: int = 5_000_000,
+        max_edges: int = MAX_EDGES,
+        coverage: Coverage | None = None,
     ) -> None:
         self.platform_id = platform_id
         self.keyring = keyring
-        self.windows: WindowStore = windows if windows is not None else MemoryWindowStore()
+        self.graph_epoch_s = graph_epoch_s
+        self.coverage = coverage or Coverage()
+        self.accounts = AccountHistory(len(keyring.live), KEPT_MS)
+        self.addresses = SharedWindows(_KEPT_MINUTES)
+        """Accounts by address."""
+        self.address_posts = SharedWindows(_HOURLY_MINUTES)
+        """Posts by address, for windows of an hour."""
+        self.devices = SharedWindows(_KEPT_MINUTES)
+        """Accounts by device."""
         self.follows = FollowGraph(max_edges)
         self.epochs = GraphEpochs(self.follows, graph_epoch_s * 1000)
-        self.graph_epoch_s = graph_epoch_s
-        self.watermark_ms: int | None = None
-        self.late_events = 0
-        self.degraded_since_ms: int | None = None
-        self._graph_lost = False
-        self._horizon_minute: int | None = None
-        self._key_started_ms: dict[str, int | None] = dict.fromkeys(keyring.known_key_ids)
-        self.address_key = keyring
-        """The live key with the longest windows, which are read; windows are written for every live key."""
+        self._evicted_minute = -1
+        self._key_started_ms: dict[str, int | None] = {key.key_id: None for key in keyring.live}
+        self.address_key = 0
+        """Number of the live key whose windows are read, the one with the longest ones."""
+        self._journal: Journal | None = None
+        self._rows: dict[str, array[int]] = {"posts": array("Q"), "deletions": array("Q"), "follows": array("Q")}
+        self._saved_epoch = -1
 
-    def advance(self, at_ms: int) -> bool:
-        """Advance the clock to the time of an event, before the event is applied; return whether the event is late."""
-        if self.watermark_ms is not None and at_ms < self.watermark_ms:
-            self.late_events += 1
-            return True
+    def advance(self, at_ms: int) -> None:
+        """Advance the clock to the time of an event, before the event is applied."""
+        if not self.coverage.advance(at_ms):
+            return
         self.epochs.advance(at_ms)
-        self.watermark_ms = at_ms
-        self._forget(at_ms // MINUTE_MS - KEPT_MINUTES)
-        return False
+        minute = at_ms // MINUTE_MS
+        if minute != self._evicted_minute:
+            self._evict(at_ms, minute)
 
-    def _forget(self, before_minute: int) -> None:
-        if before_minute != self._horizon_minute:
-            self._horizon_minute = before_minute
-            self.windows.evict(before_minute)
-            self.follows.forget_ended(before_minute * MINUTE_MS)
+    def _evict(self, at_ms: int, minute: int) -> None:
+        self._evicted_minute = minute
+        self.follows.evict(at_ms)
+        for windows in (self.addresses, self.address_posts, self.devices):
+            windows.evict(minute)
+        self.accounts.evict(at_ms)
 
-    def is_late(self, at_ms: int) -> bool:
-        """Return whether an event of this time follows a later one."""
-        return self.watermark_ms is not None and at_ms < self.watermark_ms
+    def apply_post(self, seen: PostSeen) -> None:
+        """Apply a post; the same post and text at the same time again has no effect."""
+        self.advance(seen.at_ms)
+        self._take_post(seen)
+        if self._journal is not None:
+            self._rows["posts"].extend((seen.at_ms, seen.account, seen.post, seen.text, seen.age, *seen.senders))
+
+    def _take_post(self, seen: PostSeen) -> None:
+        at_ms, account, post, text, age, senders = seen
+        minute = at_ms // MINUTE_MS
+        self.accounts.add_post(account, at_ms, post, text, senders[0::2])
+        for address in senders[0::2]:
+            if address:
+                self.addresses.add(address, minute, age, account)
+                self.address_posts.add(address, minute, 0, post)
+        for device in senders[1::2]:
+            if device:
+                self.devices.add(device, minute, 0, account)
+
+    def apply_deletion(self, account: int, post: int, at_ms: int) -> None:
+        """Apply the deletion of a post."""
+        self.advance(at_ms)
+        self.accounts.add_deletion(account, at_ms, post)
+        if self._journal is not None:
+            self._rows["deletions"].extend((at_ms, account, post))
+
+    def apply_follow(self, follower: int, followed: int, at_ms: int, *, follows: bool) -> None:
+        """Apply a follow or unfollow."""
+        self.advance(at_ms)
+        self.follows.apply(follower, followed, at_ms, follows=follows)
+        if self._journal is not None:
+            self._rows["follows"].extend((at_ms << 1 | follows, follower, followed))
 
     @property
     def graph_lost(self) -> bool:
         """Whether follows are missing, lost with the log or beyond the limit; then no graph feature has a value."""
-        return self._graph_lost or self.follows.refused > 0
+        return self.coverage.follows_lost or self.follows.refused > 0
 
     def mark_degraded(self, since_ms: int | None, *, graph_lost: bool) -> None:
-        """Mark events before this time as unknown: windows that include them are missing, not empty.
+        """Mark events before this time as unknown; with `graph_lost`, follow events are among them."""
+        self.coverage.degraded_since_ms = since_ms
+        self.coverage.follows_lost = self.coverage.follows_lost or graph_lost
 
-        `graph_lost`: follow events are among them, so that the complete graph is unknown.
-        """
-        self.degraded_since_ms = since_ms
-        self._graph_lost = self._graph_lost or graph_lost
-
-    def window_is_known(self, at_ms: int, window_ms: int) -> bool:
-        """Return whether all events of the window that ends at this time were observed and are not forgotten yet."""
-        start_ms = at_ms - window_ms
-        if self._horizon_minute is not None and start_ms < self._horizon_minute * MINUTE_MS:
-            return False
-        return self.degraded_since_ms is None or start_ms >= self.degraded_since_ms
-
-    def address_window_is_known(self, at_ms: int, window_ms: int) -> bool:
-        """Return the same for windows of hashed addresses and devices, which begin again with a new key."""
-        started_ms = self._key_started_ms[self.address_key.key_id]
+    def addresses_known(self, at_ms: int, window_ms: int) -> bool:
+        """Return whether a window of hashed addresses and devices is known; it begins again with a new key."""
+        started_ms = self._key_started_ms[self.keyring.live[self.address_key].key_id]
         whole = started_ms is None or at_ms - window_ms >= started_ms
-        return whole and self.window_is_known(at_ms, window_ms)
+        return whole and self.coverage.shared_window_known(at_ms, window_ms)
+
+    def keep_journal(self, directory: Path) -> None:
+        """Record changes for `save` from now on; a state that was restored already does."""
+        if self._journal is None:
+            self._journal = Journal.beginning(directory)
+
+    def save(self, positions: Mapping[Partition, int]) -> None:
+        """Begin to save the changes since the last save, with the positions that they stand for.
+
+        Without effect without a journal, and while a save is in progress.
+        """
+        if self._journal is None or self._journal.busy:
+            return
+        coverage, watermark_ms = self.coverage, self.coverage.watermark_ms or 0
+        graphs = self.epochs.dump() if self.epochs.computed_epoch > self._saved_epoch else None
+        self._saved_epoch = self.epochs.computed_epoch if graphs is None else graphs.base_epoch
+        rows, self._rows = self._rows, {kind: array("Q") for kind in self._rows}
+        fields = {
+            "platform_id": self.platform_id,
+            "graph_epoch_s": self.graph_epoch_s,
+            "key_started_ms": self._key_started_ms,
+            "watermark_ms": coverage.watermark_ms,
+            "late_events": coverage.late_events,
+            "degraded_since_ms": coverage.degraded_since_ms,
+            "follows_lost": coverage.follows_lost,
+            "follows_refused": self.follows.refused,
+            "positions": [[*vars(partition).values(), offset] for partition, offset in positions.items()],
+        }
+        numbers = {kind: np.array(row, dtype=np.uint64) for kind, row in rows.items()}
+        self._journal.save(Changes(numbers, watermark_ms, fields, graphs, watermark_ms - KEPT_MS))
+
+    def finish_saving(self) -> bool:
+        """Wait for the save in progress; return whether everything is on disk."""
+        if self._journal is None:
+            return True
+        self._journal.wait()
+        return self._journal.saved
+
+    def close(self) -> None:
+        """Stop background work."""
+        self.finish_saving()
+        self.epochs.close()
+
+    def restore(self, directory: Path) -> dict[Partition, int]:
+        """Apply a saved state to this empty one and return its positions.
+
+        Raises InputError when it is damaged, of another version or platform, or hashed with a key that is not live.
+        """
+        journal, saved = read_journal(directory)
+        self._check(directory, saved)
+        graphs = read_graphs(journal)
+        if graphs is not None:
+            self._saved_epoch = graphs[0]
+            self.epochs.load(*graphs)
+        for word, follower, followed in read_rows(journal, "follows", 3).tolist():
+            self.follows.apply(follower, followed, word >> 1, follows=bool(word & 1))
+        self._restore_posts(journal, list(saved["key_started_ms"]))
+        for at_ms, account, post in read_rows(journal, "deletions", 3).tolist():
+            self.accounts.add_deletion(account, at_ms, post)
+        coverage = self.coverage
+        if saved["watermark_ms"] is not None:
+            self.advance(saved["watermark_ms"])
+        coverage.late_events, coverage.degraded_since_ms = saved["late_events"], saved["degraded_since_ms"]
+        coverage.follows_lost, self.follows.refused = saved["follows_lost"], saved["follows_refused"]
+        self._resume_keys(saved["key_started_ms"])
+        self._journal = journal
+        return {Partition(*names): offset for *names, offset in saved["positions"]}
+
+    def _check(self, directory: Path, saved: Mapping[str, Any]) -> None:
+        if saved["platform_id"] != self.platform_id:
+            raise unusable(directory, f"it belongs to the platform {saved['platform_id']!r}")
+        if saved["graph_epoch_s"] != self.graph_epoch_s:
+            raise unusable(directory, f"its graph epochs last {saved['graph_epoch_s']} s")
+        if self.keyring.known_key_ids.isdisjoint(saved["key_started_ms"]):
+            names = ", ".join(map(repr, sorted(saved["key_started_ms"])))
+            raise unusable(
+                directory, f"its addresses were hashed with the key {names}, which is not among the live ones"
+            )
+
+    def _restore_posts(self, journal: Journal, saved_keys: Sequence[str]) -> None:
+        rows = read_rows(journal, "posts", _POST_FIELDS + 2 * len(saved_keys))
+        columns: list[NDArray[np.uint64]] = []
+        for key in self.keyring.live:
+            if key.key_id in saved_keys:
+                first = _POST_FIELDS + 2 * saved_keys.index(key.key_id)
+                columns.append(rows[:, first : first + 2])
+            else:
+                columns.append(np.zeros((len(rows), 2), np.uint64))
+        rows = np.concatenate([rows[:, :_POST_FIELDS], *columns], axis=1)
+        if [key.key_id for key in self.keyring.live] != list(saved_keys):
+            journal.segments = [part for part in journal.segments if part.kind != "posts"]
+            self._rows["posts"].frombytes(rows.tobytes())
+        for row in rows.tolist():
+            at_ms, account, post, text, age, *senders = row
+            self._take_post(PostSeen(at_ms, account, post, text, age, tuple(senders)))
 
     def _resume_keys(self, started_ms: Mapping[str, int | None]) -> None:
-        """Continue with the keys of a snapshot; live keys that it lacks begin now."""
-        self._key_started_ms = {key.key_id: started_ms.get(key.key_id, self.watermark_ms) for key in self.keyring.live}
-        named = [key for key in self.keyring.live if key.key_id in started_ms]
-        self.address_key = min(named, key=lambda key: self._key_started_ms[key.key_id] or 0)
-
-    def snapshot(self, path: Path, positions: Mapping[Partition, int]) -> None:
-        """Write the state with its positions atomically."""
-        saved = Saved(
-            platform_id=self.platform_id,
-            key_started_ms=dict(self._key_started_ms),
-            graph_epoch_s=self.graph_epoch_s,
-            watermark_ms=self.watermark_ms,
-            late_events=self.late_events,
-            degraded_since_ms=self.degraded_since_ms,
-            graph_lost=self._graph_lost,
-            buckets=list(self.windows.dump()),
-            edges=list(self.follows.dump()),
-            follows_known=self.follows.known,
-            follows_refused=self.follows.refused,
-            epochs=self.epochs.dump(),
-            positions=dict(positions),
-        )
-        write_snapshot(path, saved)
-
-    @classmethod
-    def restore(
-        cls, path: Path, *, keyring: Keyring, platform_id: str, graph_epoch_s: int, max_edges: int = 5_000_000
-    ) -> tuple[PlatformState, dict[Partition, int]]:
-        """Return the state in the file, and its positions.
-
-        Raises InputError when the file is damaged, of another version or platform, or hashed with a key that is not
-        live any more.
-        """
-        saved = read_snapshot(path)
-        _refuse(path, saved.platform_id != platform_id, f"it belongs to the platform {saved.platform_id!r}")
-        _refuse(path, saved.graph_epoch_s != graph_epoch_s, f"its graph epochs last {saved.graph_epoch_s} s")
-        _refuse(
-            path,
-            keyring.known_key_ids.isdisjoint(saved.key_started_ms),
-            f"its addresses were hashed with the key {', '.join(map(repr, sorted(saved.key_started_ms)))}, which is "
-            "not among the live ones",
-        )
-        state = cls(platform_id=platform_id, keyring=keyring, graph_epoch_s=graph_epoch_s, max_edges=max_edges)
-        state.watermark_ms = saved.watermark_ms
-        state.late_events = saved.late_events
-        state.degraded_since_ms = saved.degraded_since_ms
-        state._graph_lost = saved.graph_lost
-        state.windows.load(saved.buckets)
-        pending = [Change(*change) for change in saved.epochs.pending]
-        state.follows.load(saved.edges, pending=pending, ever=saved.follows_known)
-        state.follows.refused = saved.follows_refused
-        state.epochs.load(saved.epochs)
-        if saved.watermark_ms is not None:
-            state._forget(saved.watermark_ms // MINUTE_MS - KEPT_MINUTES)
-        state._resume_keys(saved.key_started_ms)
-        return state, saved.positions
+        """Continue with the keys of a saved state; live keys that it lacks begin now."""
+        live, now_ms = self.keyring.live, self.coverage.watermark_ms
+        self._key_started_ms = {key.key_id: started_ms.get(key.key_id, now_ms) for key in live}
+        known = [number for number, key in enumerate(live) if key.key_id in started_ms]
+        self.address_key = min(known, key=lambda number: self._key_started_ms[live[number].key_id] or 0)
 
 
-def _refuse(path: Path, wrong: bool, why: str) -> None:
-    if wrong:
-        raise InputError(f"the snapshot {path} cannot be used: {why}. Move it away to rebuild the state from the log.")
+def has_saved(directory: Path | None) -> bool:
+    """Return whether a directory has a saved state."""
+    return directory is not None and (directory / MANIFEST).exists()

@@ -11,7 +11,7 @@ from moderation.effects import Origin, Partition
 from moderation.events.reading import RecordReader
 from moderation.mapping import FieldMapping, Kind
 from moderation.ports import Relay, Source, Store
-from moderation.state import PlatformState
+from moderation.state import PlatformState, has_saved
 from moderation.stream.ordering import Item
 from moderation.stream.pipeline import Outcome, Pipeline
 
@@ -26,9 +26,11 @@ class LoopConfig:
     max_records: int
     max_bytes: int
     buffer_records: int
-    max_idle_ms: float
-    snapshot: Path | None
-    snapshot_every_s: float
+    buffer_bytes: int
+    buffer_bytes_in_all: int
+    stalled_ms: float
+    state_directory: Path | None
+    save_state_every_s: float
     on_recreated_topic: Literal["stop", "restart"] = "stop"
     on_lost_records: Literal["stop", "skip"] = "stop"
 
@@ -42,7 +44,7 @@ class Connectors(NamedTuple):
 
 
 class Restored(NamedTuple):
-    """A state with the positions of its snapshot; None for a new state."""
+    """A state with the positions that it was saved with; None for a new state."""
 
     state: PlatformState
     positions: dict[Partition, int] | None
@@ -54,13 +56,13 @@ class Builders:
 
     pipeline: Callable[[PlatformState], Pipeline]
     new_state: Callable[[], PlatformState]
-    load_state: Callable[[Path], tuple[PlatformState, dict[Partition, int]]]
 
-    def restore(self, snapshot: Path | None) -> Restored:
-        """Return the state of the snapshot, or a new one where there is no snapshot."""
-        if snapshot is None or not snapshot.exists():
-            return Restored(self.new_state(), None)
-        return Restored(*self.load_state(snapshot))
+    def restore(self, directory: Path | None) -> Restored:
+        """Return the state that was saved in a directory, or a new one. Raises InputError."""
+        state = self.new_state()
+        if directory is None or not has_saved(directory):
+            return Restored(state, None)
+        return Restored(state, state.restore(directory))
 
 
 @dataclass(frozen=True)

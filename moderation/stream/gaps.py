@@ -34,15 +34,15 @@ class GapWatch:
         self._now_ms = now_ms
         self._state = state
         self._waiting = dict(holding)
-        self._before_ms = state.degraded_since_ms
+        self._before_ms = state.coverage.degraded_since_ms
         self._latest_ms = 0
         lost = any(kinds.get(partition.topic) in ("follow", None) for partition in gaps)
         if self._waiting or lost:
-            state.mark_degraded(NEVER_MS if self._waiting else state.degraded_since_ms, graph_lost=lost)
+            state.mark_degraded(NEVER_MS if self._waiting else state.coverage.degraded_since_ms, graph_lost=lost)
 
     @property
     def open(self) -> bool:
-        """Whether no window is known yet; a snapshot would make this permanent."""
+        """Whether no window is known yet; a save would make this permanent."""
         return bool(self._waiting)
 
     def note(self, items: Sequence[Item]) -> None:

@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 class Lease:
     """The right of one owner to run a pipeline.
 
-    It is renewed in a separate thread, so that long scoring, a slow start or a snapshot do not lose the lease.
+    It is renewed in a separate thread, so that long scoring or a slow start do not lose the lease.
     """
 
     def __init__(self, store: Store, pipeline: str, owner: str, ttl_s: float) -> None:

@@ -1,14 +1,16 @@
-"""Event-time order across partitions: a merge that waits a bounded time for an empty partition.
+"""Event-time order across partitions, as far as they have been read.
 
-The idea is Kafka Streams' `max.task.idle.ms` (KIP-353): as long as every partition has something buffered, or has
-been empty for `max_idle_ms`, the smallest event time is next, whatever partition it came from.
+The smallest event time is next, whatever partition it came from. A partition that was read to the end of its log holds
+up nothing; one whose log continues is waited for, because its next record may be older. One that returns nothing for
+`stalled_ms` no longer holds up the others; what depends on it is missing until it continues. The idea is that of Kafka
+Streams (KIP-353, KIP-695).
 """
 
 from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
 from moderation.effects import Origin, Partition
@@ -42,7 +44,12 @@ class Item:
 @dataclass
 class _Lane:
     items: deque[Item] = field(default_factory=deque)
+    bytes: int = 0
     empty_since_ms: float = 0.0
+    unread: bool = True
+    """Whether the log continues beyond the items."""
+    reached_ms: int = 0
+    """The latest event time that came from this lane."""
 
 
 class EventTimeMerge:
@@ -52,17 +59,45 @@ class EventTimeMerge:
     depend on how records are spread over partitions.
     """
 
-    def __init__(self, partitions: Iterable[Partition], *, max_idle_ms: float, now_ms: float) -> None:
+    def __init__(self, partitions: Iterable[Partition], *, stalled_ms: float, now_ms: float) -> None:
         self._lanes = {partition: _Lane(empty_since_ms=now_ms) for partition in partitions}
-        self._max_idle_ms = max_idle_ms
+        self._stalled_ms = stalled_ms
 
     def add(self, item: Item) -> None:
         """Append an item to its partition's lane."""
-        self._lanes[item.origin.partition].items.append(item)
+        lane = self._lanes[item.origin.partition]
+        lane.items.append(item)
+        lane.bytes += _bytes(item)
 
     def buffered(self, partition: Partition) -> int:
         """Return the number of waiting items of a partition."""
         return len(self._lanes[partition].items)
+
+    def full(self, most_items: int, most_bytes: int, most_bytes_in_all: int) -> set[Partition]:
+        """Return the partitions of which no more should be fetched now.
+
+        Those with as many items or bytes; all that have items, where there are too many bytes in all. A partition
+        without an item is never full, because the others may wait for it.
+        """
+        crowded = sum(lane.bytes for lane in self._lanes.values()) >= most_bytes_in_all
+        return {
+            partition
+            for partition, lane in self._lanes.items()
+            if lane.items and (crowded or len(lane.items) >= most_items or lane.bytes >= most_bytes)
+        }
+
+    def note_unread(self, partitions: Collection[Partition]) -> None:
+        """Note the partitions whose log continues beyond what was added; the others were read to their end."""
+        for partition, lane in self._lanes.items():
+            lane.unread = partition in partitions
+
+    def reached_ms(self, now_ms: float) -> int | None:
+        """Return the event time up to which the stalled partitions were read; None where none is stalled."""
+        stalled = [lane.reached_ms for lane in self._lanes.values() if self._stalled(lane, now_ms)]
+        return min(stalled, default=None)
+
+    def _stalled(self, lane: _Lane, now_ms: float) -> bool:
+        return lane.unread and not lane.items and now_ms - lane.empty_since_ms >= self._stalled_ms
 
     def __len__(self) -> int:
         return sum(len(lane.items) for lane in self._lanes.values())
@@ -101,15 +136,19 @@ class EventTimeMerge:
         return sorted(group, key=_tie_key)
 
     def _settled(self, lane: _Lane, at_ms: int, now_ms: float) -> bool:
-        """Return whether nothing at or before `at_ms` can still come from this lane, or the wait is over."""
+        """Return whether nothing at or before `at_ms` is still to come from this lane, or the wait is over."""
+        if not lane.unread:
+            return True
         # The last item decides, except in the middle of a tie.
         if any(item.at_ms is not None and item.at_ms != at_ms for item in reversed(lane.items)):
             return True
-        return now_ms - lane.empty_since_ms >= self._max_idle_ms
+        return now_ms - lane.empty_since_ms >= self._stalled_ms
 
     @staticmethod
     def _pop(lane: _Lane, now_ms: float) -> Item:
         item = lane.items.popleft()
+        lane.bytes -= _bytes(item)
+        lane.reached_ms = max(lane.reached_ms, item.at_ms or 0)
         if not lane.items:
             lane.empty_since_ms = now_ms
         return item

@@ -26,7 +26,7 @@ from moderation.effects import (
 )
 from moderation.errors import DetectorOverdue
 from moderation.events import BadRecord, Deletion, Follow, Ignored, Label, Post
-from moderation.features import FEATURES_VERSION, FeatureExtractor, FeatureVector
+from moderation.features import FEATURES_VERSION, FeatureExtractor, FeatureVector, Observed, vectors
 from moderation.risk import Judgement, RiskModel
 from moderation.risk.gate import CONTENT
 from moderation.stream.audit import AuditSampling
@@ -47,12 +47,13 @@ class Outcome:
     overdue: DetectorOverdue | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class _Candidate:
     index: int
     post: Post
-    vector: FeatureVector | None
+    observed: Observed | None
     repeated: bool
+    vector: FeatureVector | None = None
 
 
 class Pipeline:
@@ -87,6 +88,7 @@ class Pipeline:
                     candidates.append(candidate)
             elif not isinstance(item.content, (BadRecord, Ignored)):
                 self._extractor.observe(item.content)
+        _add_vectors(candidates)
         assessed, overdue = self._assess(candidates)
         if overdue is not None:
             stuck = candidates[len(assessed)].index
@@ -125,15 +127,15 @@ class Pipeline:
 
     def _candidate(self, index: int, post: Post, *, silent: bool) -> _Candidate | None:
         """Apply a post to the state; return a candidate for assessment unless it only restores state."""
-        if silent:
-            if post.judgeable and self._extractor.seen_before(post) != "same":
-                self._extractor.observe(post)
-            return None
         if not post.judgeable:
-            return _Candidate(index, post, None, repeated=False)
-        if self._extractor.seen_before(post) == "same":
-            return _Candidate(index, post, None, repeated=True)
-        return _Candidate(index, post, self._extractor.extract(post), repeated=False)
+            return None if silent else _Candidate(index, post, None, repeated=False)
+        identified = self._extractor.identify(post)
+        repeated = self._extractor.seen_before(identified) == "same"
+        if silent:
+            if not repeated:
+                self._extractor.apply(identified)
+            return None
+        return _Candidate(index, post, None if repeated else self._extractor.take(identified), repeated)
 
     def _letter(self, origin: Origin, bad: BadRecord) -> DeadLetter:
         account = None if bad.account_id is None else AccountRef(self._platform_id, bad.account_id)
@@ -247,6 +249,13 @@ class Pipeline:
         draw = self._audit.draw(self._platform_id, candidate.post, flagged=assessment.flagged)
         if draw is not None:
             effects.audit_samples.append(AuditSample(assessment, evidence, draw.probability, draw.stratum))
+
+
+def _add_vectors(candidates: Sequence[_Candidate]) -> None:
+    """Compute the vectors of all observed posts together."""
+    observed = [(candidate, candidate.observed) for candidate in candidates if candidate.observed is not None]
+    for (candidate, _), vector in zip(observed, vectors([one for _, one in observed]), strict=True):
+        candidate.vector = vector
 
 
 def _named(item: Item) -> str:

@@ -1,4 +1,4 @@
-"""Plans where to start reading: from a snapshot or the log, silent up to the position of the ledger, then live."""
+"""Plans where to start reading: from a saved state or the log, silent up to the position of the ledger, then live."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class StartPlan:
 
     read_from: Mapping[Partition, int]
     live_from: Mapping[Partition, int]
-    use_snapshot: bool
+    use_saved: bool
     gaps: Mapping[Partition, str]
     """Partitions with lost records, each with the reason; empty when the state is complete."""
 
@@ -24,7 +24,7 @@ class StartPlan:
 def plan_start(
     *,
     ledger: Mapping[Partition, int | None],
-    snapshot: Mapping[Partition, int] | None,
+    saved: Mapping[Partition, int] | None,
     bounds: Mapping[Partition, tuple[int, int]],
     on_lost_records: Literal["stop", "skip"],
     recreated: Set[Partition] = frozenset(),
@@ -32,39 +32,39 @@ def plan_start(
     """Decide the start of each partition.
 
     `bounds` are the first offset still in the log and its end; `recreated` are partitions of recreated topics. A
-    partition without a position in the ledger is read from its first record, unless the snapshot shows that earlier
+    partition without a position in the ledger is read from its first record, unless the saved state shows that earlier
     records have expired. Raises PositionError when the ledger points outside the log and *on_lost_records* is "stop".
     """
     live_from: dict[Partition, int] = {}
     gaps = dict.fromkeys(recreated, "the topic was recreated")
     for partition, (first, end) in bounds.items():
         known = ledger.get(partition)
-        if known is None and snapshot is not None and snapshot.get(partition, first) < first:
-            known = snapshot[partition]
+        if known is None and saved is not None and saved.get(partition, first) < first:
+            known = saved[partition]
         live_from[partition] = first if known is None else known
         if known is not None and not first <= known <= end:
             live_from[partition] = _beyond(partition, known, first, end, on_lost_records)
             gaps[partition] = f"offsets {known} to {first} are gone"
     begin = {partition: first for partition, (first, _) in bounds.items()}
-    if snapshot is not None and _usable(snapshot, begin, live_from):
-        read_from = {partition: snapshot.get(partition, first) for partition, first in begin.items()}
-        new = {partition for partition in begin if partition not in snapshot}
-        return StartPlan(read_from, live_from, use_snapshot=True, gaps=gaps | _trimmed(begin, new))
-    return StartPlan(begin, live_from, use_snapshot=False, gaps=_trimmed(begin, set(begin)) | gaps)
+    if saved is not None and _usable(saved, begin, live_from):
+        read_from = {partition: saved.get(partition, first) for partition, first in begin.items()}
+        new = {partition for partition in begin if partition not in saved}
+        return StartPlan(read_from, live_from, use_saved=True, gaps=gaps | _trimmed(begin, new))
+    return StartPlan(begin, live_from, use_saved=False, gaps=_trimmed(begin, set(begin)) | gaps)
 
 
 def _usable(
-    snapshot: Mapping[Partition, int],
+    saved: Mapping[Partition, int],
     begin: Mapping[Partition, int],
     live_from: Mapping[Partition, int],
 ) -> bool:
-    """Return whether the log continues the snapshot.
+    """Return whether the log continues the saved state.
 
-    The log of each partition of the snapshot must begin at or before its position; the other partitions have no
+    The log of each partition of the saved state must begin at or before its position; the other partitions have no
     committed record, so that each is read from its first record.
     """
     return all(
-        first <= snapshot[partition] <= live_from[partition] if partition in snapshot else live_from[partition] == first
+        first <= saved[partition] <= live_from[partition] if partition in saved else live_from[partition] == first
         for partition, first in begin.items()
     )
 

@@ -39,7 +39,7 @@ RELAY_FOR_S = 20.0
 """Limit of relaying at a time: the consumer group removes a member that does not poll for five minutes."""
 RETRY_FIRST_S = 0.2
 RETRY_MAX_S = 10.0
-STEPS = ("polled", "scoring", "before_commit", "committed", "hinted", "snapshot")
+STEPS = ("polled", "scoring", "before_commit", "committed", "hinted", "saved")
 """Arguments of `on_step`, in the order of a round."""
 
 
@@ -122,18 +122,21 @@ class Sidecar:
         partitions = self._source.partitions()
         recreated = self._recreated(partitions)
         claim = self._store.claim(self._config.pipeline, self._config.owner, partitions)
-        state, positions = self._builders.restore(self._config.snapshot)
+        state, positions = self._builders.restore(self._config.state_directory)
         bounds = self._source.bounds()
         plan = plan_start(
             ledger=claim.positions,
-            snapshot=positions,
+            saved=positions,
             bounds=bounds,
             on_lost_records=self._config.on_lost_records,
             recreated=recreated,
         )
-        if positions is not None and not plan.use_snapshot:
-            log.warning("the snapshot does not fit the log and the ledger; the state is rebuilt from the log")
+        if positions is not None and not plan.use_saved:
+            log.warning("the saved state does not fit the log and the ledger; it is rebuilt from the log")
+            state.close()
             state = self._builders.new_state()
+        if self._config.state_directory is not None:
+            state.keep_journal(self._config.state_directory)
         # From now on the ledger has every partition, so that records which expire unread are detected.
         self._store.begin(claim, {p: plan.live_from[p] for p, known in claim.positions.items() if known is None})
         self.degraded = tuple(f"{p.topic}/{p.partition}: {reason}" for p, reason in sorted(plan.gaps.items()))
@@ -172,15 +175,16 @@ class Sidecar:
         pipeline = self._builders.pipeline(state)
         state.epochs.on_wait = self._beat
         pipeline.scoring.on_wait = self._beat
-        self._late_seen = state.late_events
-        merge = EventTimeMerge(self._source.partitions(), max_idle_ms=self._config.max_idle_ms, now_ms=_now_ms())
-        pass_over, snapshot = _Every(PASS_EVERY_S), _Every(self._config.snapshot_every_s)
+        self._late_seen = state.coverage.late_events
+        merge = EventTimeMerge(self._source.partitions(), stalled_ms=self._config.stalled_ms, now_ms=_now_ms())
+        pass_over, save = _Every(PASS_EVERY_S), _Every(self._config.save_state_every_s)
         expiry, relay = _Every(EXPIRY_EVERY_S, last=-math.inf), _Every(RELAY_EVERY_S, last=-math.inf)
 
         def handled(*, flush: bool) -> bool:
             """Handle one batch and return whether there was one; with *flush* all read records are ready."""
             items = merge.take(self._config.max_records, _now_ms(), max_bytes=self._config.max_bytes, flush=flush)
             if items:
+                state.coverage.reached_ms = merge.reached_ms(_now_ms())
                 gaps.note(items)
                 self._handle(pipeline, claim, items, state)
             return bool(items)
@@ -199,11 +203,13 @@ class Sidecar:
             if not handled(flush=self._source.ended) and self._source.ended and not len(merge):
                 break
             pass_over.run(lambda: self._pass_over(claim, merge, gaps))
-            snapshot.run(lambda: self._snapshot(state, gaps))
+            save.run(lambda: self._save(state, gaps))
             expiry.run(lambda: self._wait_out(self._store.expire))
             relay.run(self._relay_letters)
         self._relay_letters()
-        self._snapshot(state, gaps)
+        state.finish_saving()
+        self._save(state, gaps)
+        state.finish_saving()
 
     def _fill(self, merge: EventTimeMerge) -> None:
         """Buffer fetched records; a partition that is far ahead is paused until the others have caught up."""
@@ -218,7 +224,9 @@ class Sidecar:
         if records:
             merge.note_arrivals({record.partition for record in records}, _now_ms())
             self._on_step("polled")
-        full = {p for p in self._source.partitions() if merge.buffered(p) >= self._config.buffer_records}
+        merge.note_unread(self._source.unread())
+        config = self._config
+        full = merge.full(config.buffer_records, config.buffer_bytes, config.buffer_bytes_in_all)
         self._source.pause(full)  # all of them, because a client loses its paused partitions in a rebalance
         self._source.resume(self._paused - full)
         self._paused = full
@@ -232,9 +240,10 @@ class Sidecar:
         for item in items if outcome.overdue is None else ():
             done = self._positions.get(item.origin.partition, 0)
             self._positions[item.origin.partition] = max(done, item.origin.offset + 1)
-        if state.late_events > self._late_seen:
-            outcome.effects.count("late_events", state.late_events - self._late_seen)
-            self._late_seen = state.late_events
+        late = state.coverage.late_events
+        if late > self._late_seen:
+            outcome.effects.count("late_events", late - self._late_seen)
+            self._late_seen = late
         for name, count in outcome.effects.counters.items():
             self.totals[name] = self.totals.get(name, 0) + count
         self._on_batch(outcome)
@@ -293,19 +302,14 @@ class Sidecar:
         except ConnectionLost as lost:
             log.warning("dead letters wait in the outbox: %s", lost)
 
-    def _snapshot(self, state: PlatformState, gaps: GapWatch) -> None:
-        """Write a snapshot. A failure is logged and not fatal, because a snapshot only shortens the next start.
+    def _save(self, state: PlatformState, gaps: GapWatch) -> None:
+        """Begin to save the state. A failure is logged and not fatal, because a save only shortens the next start.
 
-        No snapshot is written while a gap is open, because it would lose the information about the gap.
+        Nothing is saved while a gap is open, because that would lose the information about the gap.
         """
-        if self._config.snapshot is None or gaps.open:
-            return
-        try:
-            state.snapshot(self._config.snapshot, dict(self._positions))
-        except ConnectionLost as lost:
-            log.warning("%s", lost)
-        else:
-            self._on_step("snapshot")
+        if self._config.state_directory is not None and not gaps.open:
+            state.save(self._positions)
+            self._on_step("saved")
 
     def _beat(self) -> None:
         self._last_beat = time.monotonic()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -109,13 +110,13 @@ posts = "{named.posts}"
 follows = "{named.follows}"
 deletions = "{named.deletions}"
 labels = "{named.labels}"
-max_idle_ms = 2000
 session_timeout_ms = 6000
 [batch]
 max_records = 64
 [state]
-snapshot = "{tmp_path}/state.snapshot"
-snapshot_every_s = 2
+directory = "{tmp_path}/state"
+save_every_s = 2
+follows_complete_from = "2000-01-01T00:00:00Z"
 """,
         encoding="utf-8",
     )
@@ -203,7 +204,7 @@ def test_a_restart_at_the_end_rebuilds_silently_and_changes_nothing(deploy: Run,
     run_to_the_end(deploy)
     first = deploy.query("SELECT count(*) FROM assessments")
     assert deploy.flags() == sorted(scenario.expected_flags)
-    (deploy.settings.parent / "state.snapshot").unlink()
+    shutil.rmtree(deploy.settings.parent / "state")
     process = deploy.start()
     deadline = time.monotonic() + RUN_TIMEOUT_S
     while "INFO start: " not in deploy.said():

@@ -64,7 +64,7 @@ def measure(lines: list[bytes]) -> dict[str, float]:
     state = _extract(decoded)
     used = tracemalloc.get_traced_memory()[0]
     tracemalloc.stop()
-    assert state.watermark_ms is not None
+    assert state.coverage.watermark_ms is not None
     return {
         "posts": posts,
         "decoding_posts_per_s": posts / decoding_s,

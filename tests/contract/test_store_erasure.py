@@ -7,6 +7,7 @@ import json
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,7 +20,8 @@ from connectors.reviewdb.schema import upgrade
 from connectors.reviewdb.store import ReviewStore
 from moderation.effects import AccountRef, AuditSample, DeadLetter, Effects, Evidence, FlagRaised
 from moderation.ports import Claim
-from moderation.state.snapshot import Saved
+from moderation.state import Keyring, PlatformState
+from moderation.state.journal import MANIFEST
 from tests.contract.samples import PLATFORM, assessment, letter, partition
 
 ACCOUNT = "did:plc:anna/17"
@@ -181,7 +183,7 @@ def test_erase_account_during_a_commit_waits_and_erases_what_was_committed(store
     assert evidence_found(store) == {}
 
 
-def test_places_list_every_column_and_every_field_of_the_snapshot() -> None:
+def test_places_list_every_column_and_every_field_of_the_saved_state(tmp_path: Path) -> None:
     listed = {place.name: frozenset(place.columns) for place in places.EVIDENCE_TABLES}
     for name, table in Base.metadata.tables.items():
         evidence, others = listed.pop(name, frozenset()), places.NO_EVIDENCE[name]
@@ -190,5 +192,8 @@ def test_places_list_every_column_and_every_field_of_the_snapshot() -> None:
             f"list the columns of {name} in connectors/reviewdb/places.py, and let erasure and expiry reach them"
         )
     assert not listed
-    fields = {field.name for field in dataclasses.fields(Saved)}
-    assert fields == {*places.STATE.columns, *places.STATE_WITHOUT_EVIDENCE}
+    state = PlatformState(platform_id="p", keyring=Keyring.from_secrets(("k1", b"a" * 32), None))
+    state.keep_journal(tmp_path)
+    state.save({})
+    assert state.finish_saving()
+    assert set(json.loads((tmp_path / MANIFEST).read_text())) == {*places.STATE.columns, *places.STATE_WITHOUT_EVIDENCE}

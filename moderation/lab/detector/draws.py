@@ -15,7 +15,7 @@ from moderation.lab.textdata.rows import TextRow
 _WEIGHT_BOTH_LABELS = 1.0
 _WEIGHT_ONE_LABEL = 0.4
 _FULL_WEIGHT_ROWS = 1000
-SECOND_LANGUAGE_SHARE = 0.12
+SECOND_LANGUAGE_SHARE = 0.2
 """Share of the human draws that writers of English as a second language have, where there are any."""
 FORMAL_SHARE = 0.15
 """Share of the human draws that formal texts have, where there are any."""

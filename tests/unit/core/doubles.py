@@ -121,6 +121,9 @@ class MemorySource:
     def positions(self) -> dict[Partition, int]:
         return dict(self._next)
 
+    def unread(self) -> set[Partition]:
+        return {p for p, records in self._log.records.items() if self._next[p] < len(records)}
+
     def await_assignment(self, timeout_s: float) -> None:
         return None
 

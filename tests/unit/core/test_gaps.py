@@ -46,11 +46,11 @@ def test_no_snapshot_is_written_before_every_partition_with_a_gap_has_shown_its_
         if step == "committed" and len(store.commits) == 2:
             first.stop()
 
-    first = sidecar(log, store, stopping, snapshot=place)
+    first = sidecar(log, store, stopping, state_directory=place)
     first.run()
     assert first.degraded == ("later/0: the log begins at offset 4",)
     assert not place.exists()
-    second = sidecar(log, store, snapshot=place)
+    second = sidecar(log, store, state_directory=place)
     second.run()
     assert second.degraded == first.degraded
     assert place.exists()
@@ -60,12 +60,12 @@ def test_windows_are_known_from_when_the_first_event_reached_the_log_on_not_from
     state = _state()
     gaps = GapWatch(state, [_POSTS], {_POSTS: 5}, {"posts": "post"})
     assert gaps.open
-    assert not state.window_is_known(int(_START.timestamp() * 1000), 1)
+    assert not state.coverage.own_window_known(int(_START.timestamp() * 1000), 1)
     gaps.note([_item(_POSTS, _START - timedelta(days=7), _START)])
     assert not gaps.open
     now_ms = int(_START.timestamp() * 1000)
-    assert not state.window_is_known(now_ms + _DAY_MS - 1, _DAY_MS)
-    assert state.window_is_known(now_ms + _DAY_MS, _DAY_MS)
+    assert not state.coverage.own_window_known(now_ms + _DAY_MS - 1, _DAY_MS)
+    assert state.coverage.own_window_known(now_ms + _DAY_MS, _DAY_MS)
     assert not state.graph_lost
 
 
@@ -75,17 +75,20 @@ def test_follows_that_all_expired_are_lost_although_nothing_is_to_be_waited_for(
     gaps = GapWatch(state, [_FOLLOWS], {}, kinds)
     assert state.graph_lost
     assert not gaps.open
-    assert state.window_is_known(int(_START.timestamp() * 1000), _DAY_MS)
+    assert state.coverage.own_window_known(int(_START.timestamp() * 1000), _DAY_MS)
 
 
-def test_follows_beyond_the_bound_make_the_graph_unknown_not_small(tmp_path: Path) -> None:
+def test_follows_beyond_the_limit_make_the_graph_unknown_not_small(tmp_path: Path) -> None:
     state = PlatformState(platform_id="p", keyring=KEYRING, max_edges=2)
+    state.keep_journal(tmp_path)
     for number in range(3):
         assert not state.graph_lost
-        state.follows.apply("a", f"b{number}", number, follows=True)
+        state.apply_follow(1, number + 2, number, follows=True)
     assert state.graph_lost
-    state.snapshot(tmp_path / "state", {})
-    restored, _ = PlatformState.restore(tmp_path / "state", keyring=KEYRING, platform_id="p", graph_epoch_s=86_400)
+    state.save({})
+    assert state.finish_saving()
+    restored = PlatformState(platform_id="p", keyring=KEYRING, max_edges=2)
+    restored.restore(tmp_path)
     assert restored.graph_lost
 
 
@@ -98,14 +101,14 @@ def test_gap_watch_of_a_log_read_to_its_end_without_an_event_waits_no_longer() -
     assert gaps.open
     gaps.note_read({_POSTS: 5, _LATER: 7})
     assert not gaps.open
-    assert state.degraded_since_ms == int(arrival.timestamp() * 1000)
+    assert state.coverage.degraded_since_ms == int(arrival.timestamp() * 1000)
 
 
 def test_gap_watch_of_logs_that_hold_control_records_only_leaves_the_state_as_it_was() -> None:
     state = _state()
     gaps = GapWatch(state, [_POSTS], {_POSTS: 5}, {"posts": "post"})
     gaps.note_read({_POSTS: 5})
-    assert (gaps.open, state.degraded_since_ms) == (False, None)
+    assert (gaps.open, state.coverage.degraded_since_ms) == (False, None)
 
 
 def test_gap_watch_record_time_in_microseconds_does_not_degrade_later_windows() -> None:
@@ -114,4 +117,4 @@ def test_gap_watch_record_time_in_microseconds_does_not_degrade_later_windows() 
     item = _item(_POSTS, _START, _START)
     stamp_us = int(_START.timestamp() * 1_000_000)
     watch.note([Item(Origin(_POSTS, 4, stamp_us, None, item.origin.value), item.content)])
-    assert state.window_is_known(int((_START + timedelta(days=2)).timestamp() * 1000), _DAY_MS)
+    assert state.coverage.own_window_known(int((_START + timedelta(days=2)).timestamp() * 1000), _DAY_MS)

@@ -22,7 +22,7 @@ def item(lane: int, offset: int, second: int | None, post_id: str = "") -> Item:
 
 
 def merge(*items: Item, idle_ms: float = 100, lanes: int = 3) -> EventTimeMerge:
-    merged = EventTimeMerge(LANES[:lanes], max_idle_ms=idle_ms, now_ms=0)
+    merged = EventTimeMerge(LANES[:lanes], stalled_ms=idle_ms, now_ms=0)
     for each in items:
         merged.add(each)
     return merged
@@ -38,11 +38,34 @@ def test_nothing_is_taken_while_a_partition_may_still_deliver_something_older() 
     assert names(merged.take(1, now_ms=100)) == ["0-0"]
 
 
-def test_an_idle_partition_is_waited_for_no_longer_than_its_bound() -> None:
+def test_a_partition_read_to_the_end_of_its_log_holds_up_nothing() -> None:
+    merged = merge(item(0, 0, 5), item(0, 1, 9), item(1, 0, 6))
+    merged.note_unread([LANES[0]])
+    assert names(merged.take(10, now_ms=0)) == ["0-0", "1-0"], "lane 0 continues, so that its last item waits"
+    merged.note_unread([])
+    assert names(merged.take(10, now_ms=0)) == ["0-1"]
+
+
+def test_a_stalled_partition_is_waited_for_no_longer_than_its_limit() -> None:
     merged = merge(item(0, 0, 5), item(1, 0, 4), item(2, 0, 3))
     assert merged.take(10, now_ms=99) == []
+    assert merged.reached_ms(now_ms=99) is None
     assert names(merged.take(10, now_ms=100)) == ["2-0"]  # lane 2 has just become empty and is waited for in turn
     assert names(merged.take(10, now_ms=200)) == ["1-0"]
+    assert merged.reached_ms(now_ms=200) == 1_770_000_003_000, "what depends on lane 2 is known up to here"
+
+
+def test_a_partition_is_full_by_records_or_bytes_and_never_while_it_is_empty() -> None:
+    def long(lane: int, offset: int) -> Item:
+        each = item(lane, offset, 5)
+        return Item(replace(each.origin, value=b"x" * 100), each.content)
+
+    merged = merge(long(0, 0), long(0, 1), long(1, 0))
+    assert merged.full(2, 10**6, 10**6) == {LANES[0]}
+    assert merged.full(10, 200, 10**6) == {LANES[0]}
+    assert merged.full(10, 10**6, 300) == {LANES[0], LANES[1]}
+    merged.take(10, 0, flush=True)
+    assert merged.full(1, 1, 1) == set()
 
 
 def test_an_arrival_starts_the_wait_anew() -> None:
@@ -105,7 +128,7 @@ def test_a_tie_too_large_for_one_batch_comes_in_parts_that_may_be_committed() ->
 def test_any_spread_over_partitions_gives_the_one_total_order(spread: list[tuple[int, int]], limit: int) -> None:
     events = sorted((second, f"{number:02}", lane) for number, (lane, second) in enumerate(spread))
     offsets = [0, 0, 0]
-    merged = EventTimeMerge(LANES, max_idle_ms=100, now_ms=0)
+    merged = EventTimeMerge(LANES, stalled_ms=100, now_ms=0)
     for second, name, lane in events:
         merged.add(item(lane, offsets[lane], second, name))
         offsets[lane] += 1

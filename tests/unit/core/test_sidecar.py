@@ -14,11 +14,10 @@ from moderation.effects import Effects, Partition
 from moderation.errors import FencedError, PositionError
 from moderation.mapping import FieldMapping
 from moderation.ports import Claim
-from moderation.state import PlatformState
 from moderation.state.epochs import GraphEpochs
 from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
 from moderation.stream.sidecar import Sidecar
-from tests.unit.core.doubles import KEYRING, MemoryLog, MemoryRelay, MemorySource, MemoryStore, new_pipeline, new_state
+from tests.unit.core.doubles import MemoryLog, MemoryRelay, MemorySource, MemoryStore, new_pipeline, new_state
 
 LANES = [Partition("c", "posts", "t", number) for number in range(2)]
 
@@ -46,7 +45,7 @@ def sidecar(
     log: MemoryLog,
     store: MemoryStore,
     on_step: Callable[[str], None] = lambda _step: None,
-    snapshot: Path | None = None,
+    state_directory: Path | None = None,
     owner: str = "one",
     on_lost_records: Literal["stop", "skip"] = "stop",
 ) -> Sidecar:
@@ -57,20 +56,19 @@ def sidecar(
         max_records=8,
         max_bytes=1_000_000,
         buffer_records=50,
-        max_idle_ms=1000,
-        snapshot=snapshot,
-        snapshot_every_s=0.0,
+        buffer_bytes=1_000_000,
+        buffer_bytes_in_all=2_000_000,
+        stalled_ms=1000,
+        state_directory=state_directory,
+        save_state_every_s=0.0,
         on_lost_records=on_lost_records,
     )
-
-    def load(path: Path) -> tuple[PlatformState, dict[Partition, int]]:
-        return PlatformState.restore(path, keyring=KEYRING, platform_id="p", graph_epoch_s=600)
 
     return Sidecar(
         config,
         Connectors(MemorySource(log), store, MemoryRelay(store)),
         Decoder({"posts": "post"}, FieldMapping({})),
-        Builders(new_pipeline, new_state, load),
+        Builders(new_pipeline, new_state),
         Callbacks(on_step),
     )
 
@@ -126,18 +124,18 @@ def test_the_watchdog_still_watches_while_what_was_held_is_given_back() -> None:
     assert work.ended.is_set()
 
 
-@pytest.mark.parametrize("snapshot", [True, False])
-@pytest.mark.parametrize("step", ["polled", "scoring", "before_commit", "committed", "hinted", "snapshot"])
+@pytest.mark.parametrize("saved", [True, False])
+@pytest.mark.parametrize("step", ["polled", "scoring", "before_commit", "committed", "hinted", "saved"])
 @pytest.mark.parametrize("count", [1, 3])
-def test_a_kill_at_any_step_loses_and_doubles_nothing(step: str, count: int, snapshot: bool, tmp_path: Path) -> None:
+def test_a_kill_at_any_step_loses_and_doubles_nothing(step: str, count: int, saved: bool, tmp_path: Path) -> None:
     log, store = records(60), MemoryStore()
-    path = tmp_path / "snapshot" if snapshot else None
-    if step == "snapshot" and not snapshot:
+    path = tmp_path / "state" if saved else None
+    if step == "saved" and not saved:
         step = "committed"
     with pytest.raises(Killed):
         sidecar(log, store, killing(step, count), path).run()
     store.lease = None
-    sidecar(log, store, snapshot=path).run()
+    sidecar(log, store, state_directory=path).run()
     assert flagged(store) == EXPECTED
     assert sum(len(effects.flags) for effects in store.commits) == len(EXPECTED), "no flag was even tried twice"
     assert sum(len(effects.dead_letters) for effects in store.commits) == 6
@@ -202,12 +200,10 @@ def expire_once(log: MemoryLog, at: str, first: int) -> Callable[[str], None]:
     return on_step
 
 
-@pytest.mark.parametrize("snapshot", [True, False])
-def test_records_that_expire_while_it_runs_are_passed_over_where_that_was_chosen(
-    snapshot: bool, tmp_path: Path
-) -> None:
+@pytest.mark.parametrize("saved", [True, False])
+def test_records_that_expire_while_it_runs_are_passed_over_where_that_was_chosen(saved: bool, tmp_path: Path) -> None:
     log, store = records(60), MemoryStore()
-    place = tmp_path / "state" if snapshot else None
+    place = tmp_path / "state" if saved else None
     running = sidecar(log, store, expire_once(log, "committed", 20), place, on_lost_records="skip")
     running.run()
     assert store.positions == dict.fromkeys(LANES, 30)

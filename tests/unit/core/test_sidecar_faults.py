@@ -115,7 +115,7 @@ def test_a_relay_that_always_has_more_to_send_holds_up_no_post_and_no_stop(monke
             running.stop()
 
     running._on_step = on_step
-    running._config = replace(running._config, max_idle_ms=0.0)
+    running._config = replace(running._config, stalled_ms=0.0)
     running.run()
     assert flagged(store) == EXPECTED
     assert relay.rounds < 20, "one round for each batch with dead letters, one at the start, one at the end"

@@ -24,9 +24,18 @@ def new_state(epoch_s: int = 600) -> PlatformState:
     return PlatformState(platform_id="p", keyring=KEYRING, graph_epoch_s=epoch_s)
 
 
-def restored(path: Path, epoch_s: int = 600) -> PlatformState:
-    """The state of a snapshot."""
-    return PlatformState.restore(path, keyring=KEYRING, platform_id="p", graph_epoch_s=epoch_s)[0]
+def saved(state: PlatformState, directory: Path) -> None:
+    """Save a state that keeps a journal there."""
+    state.save({})
+    assert state.finish_saving()
+    assert directory.exists()
+
+
+def restored(directory: Path, epoch_s: int = 600) -> PlatformState:
+    """The state that was saved in a directory."""
+    state = new_state(epoch_s)
+    state.restore(directory)
+    return state
 
 
 def post(post_id: str, account: str, seconds: float, **fields: Any) -> Post:
@@ -63,4 +72,4 @@ def extract_all(state: PlatformState, events: list[Any]) -> list[FeatureVector]:
     return vectors
 
 
-__all__ = ["Account", "Typing", "at", "extract_all", "follow", "named", "new_state", "post", "restored"]
+__all__ = ["Account", "Typing", "at", "extract_all", "follow", "named", "new_state", "post", "restored", "saved"]

@@ -8,15 +8,23 @@ import pytest
 
 from moderation.errors import SettingsError
 from moderation.state import Keyring, PlatformState
-from tests.unit.features.builders import KEYRING, extract_all, named, new_state, post
+from tests.unit.features.builders import KEYRING, extract_all, named, new_state, post, saved
 
 DAY = 86_400
 OLD, NEW = ("k1", b"a" * 32), ("k2", b"b" * 32)
 
 
-def reopened(state: PlatformState, path: Path, keyring: Keyring) -> PlatformState:
-    state.snapshot(path, {})
-    return PlatformState.restore(path, keyring=keyring, platform_id="p", graph_epoch_s=600)[0]
+def journalling(directory: Path) -> PlatformState:
+    state = new_state()
+    state.keep_journal(directory)
+    return state
+
+
+def reopened(state: PlatformState, directory: Path, keyring: Keyring) -> PlatformState:
+    saved(state, directory)
+    again = PlatformState(platform_id="p", keyring=keyring, graph_epoch_s=600)
+    again.restore(directory)
+    return again
 
 
 def accounts_on_address(state: PlatformState, seconds: float) -> tuple[float | None, tuple[str, ...]]:
@@ -50,29 +58,29 @@ def test_two_keys_with_the_same_id_are_refused() -> None:
 
 
 def test_key_rotation_keeps_the_windows(tmp_path: Path) -> None:
-    state = new_state()
+    state = journalling(tmp_path)
     extract_all(state, [post(f"p{n}", f"a{n}", n, ip="192.0.2.1") for n in range(5)])
-    both = reopened(state, tmp_path / "a", Keyring.from_secrets(NEW, OLD))
-    vector = extract_all(both, [post("q", "z", 60, ip="192.0.2.1")])[0]
+    both = reopened(state, tmp_path, Keyring.from_secrets(NEW, OLD))
+    vector = extract_all(both, [post("q", "z", 120, ip="192.0.2.1")])[0]
     assert named(vector)["network_accounts_24h"] == 6
     assert named(vector)["network_account_addresses_24h"] == 1
     assert (vector.key_id, str(vector.address_hash).split(":")[0]) == ("k2", "k2")
 
 
 def test_a_key_that_is_dropped_after_a_day_leaves_no_gap(tmp_path: Path) -> None:
-    state = new_state()
+    state = journalling(tmp_path)
     extract_all(state, [post("p0", "a0", 0, ip="192.0.2.1")])
-    both = reopened(state, tmp_path / "a", Keyring.from_secrets(NEW, OLD))
+    both = reopened(state, tmp_path, Keyring.from_secrets(NEW, OLD))
     extract_all(both, [post(f"p{n}", f"a{n}", n * DAY / 3, ip="192.0.2.1") for n in range(1, 4)])
-    alone = reopened(both, tmp_path / "b", Keyring.from_secrets(NEW, None))
-    assert accounts_on_address(alone, DAY + 60) == (4, ())
+    alone = reopened(both, tmp_path, Keyring.from_secrets(NEW, None))
+    assert accounts_on_address(alone, DAY + 120) == (4, ())
 
 
 def test_a_key_that_is_dropped_too_early_leaves_its_windows_missing_by_name(tmp_path: Path) -> None:
-    state = new_state()
+    state = journalling(tmp_path)
     extract_all(state, [post("p0", "a0", 0, ip="192.0.2.1")])
-    both = reopened(state, tmp_path / "a", Keyring.from_secrets(NEW, OLD))
+    both = reopened(state, tmp_path, Keyring.from_secrets(NEW, OLD))
     extract_all(both, [post("p1", "a1", 600, ip="192.0.2.1")])
-    alone = reopened(both, tmp_path / "b", Keyring.from_secrets(NEW, None))
+    alone = reopened(both, tmp_path, Keyring.from_secrets(NEW, None))
     assert accounts_on_address(alone, 1200) == (None, ("address_windows_1h", "address_windows_24h"))
     assert accounts_on_address(alone, DAY + 1200) == (1, ())

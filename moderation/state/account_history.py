@@ -1,0 +1,154 @@
+"""What the state keeps of each account: its posts of a day with their addresses, and its deletions."""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+
+MOST_POSTS = 1000
+"""Posts kept of one account; its counts and the recognition of repeated posts end there."""
+HOUR_MS = 3_600_000
+DAY_MS = 24 * HOUR_MS
+
+
+class AccountHistory:
+    """The posts of each account in event-time order, one flat array per account.
+
+    An entry has a time in milliseconds, a post, a text and one address per live key; 0 means none. An account without a
+    post within `kept_ms` is dropped.
+    """
+
+    def __init__(self, keys: int, kept_ms: int) -> None:
+        self._width = 3 + keys
+        self._kept_ms = kept_ms
+        self._posts: dict[int, array[int]] = {}
+        self._deletions: dict[int, array[int]] = {}
+        self._active: dict[int, list[int]] = {}
+        self._horizon_ms = 0
+
+    def __len__(self) -> int:
+        return len(self._posts)
+
+    @property
+    def entries(self) -> int:
+        """The number of stored posts and deletions of all accounts."""
+        deletions = sum(len(entries) // 2 for entries in self._deletions.values())
+        return deletions + sum(len(entries) // self._width for entries in self._posts.values())
+
+    def add_post(self, account: int, at_ms: int, post: int, text: int, addresses: Sequence[int]) -> None:
+        """Add a post; the same one again has no effect."""
+        if at_ms < self._horizon_ms:
+            return
+        entry = array("Q", (at_ms, post, text, *addresses))
+        entries = self._posts.get(account)
+        if entries is None:
+            self._posts[account] = entry
+            self._note(account, at_ms, -1)
+            return
+        self._note(account, at_ms, entries[-self._width])
+        _insert(entries, entry, self._width)
+
+    def add_deletion(self, account: int, at_ms: int, post: int) -> None:
+        """Add a deletion; the same one again has no effect."""
+        if at_ms < self._horizon_ms:
+            return
+        entries = self._deletions.get(account)
+        if entries is None:
+            entries = self._deletions[account] = array("Q")
+        self._note(account, at_ms, entries[-2] if entries else -1)
+        _insert(entries, array("Q", (at_ms, post)), 2)
+
+    def _note(self, account: int, at_ms: int, newest_ms: int) -> None:
+        if at_ms // HOUR_MS > newest_ms // HOUR_MS:
+            self._active.setdefault(at_ms // HOUR_MS, []).append(account)
+
+    def texts(self, account: int, post: int, at_ms: int) -> list[int]:
+        """Return the texts of a post that were added within the day before a time."""
+        entries, width = self._posts.get(account), self._width
+        if entries is None:
+            return []
+        posts = entries[1::width]
+        if post not in posts:
+            return []
+        times, texts = entries[0::width], entries[2::width]
+        return [texts[i] for i, other in enumerate(posts) if other == post and times[i] > at_ms - DAY_MS]
+
+    def window(self, account: int, at_ms: int, key: int) -> OwnPosts:
+        """Return the posts of an account in the day up to a time; addresses are those under the key of this number."""
+        entries, width = self._posts.get(account), self._width
+        if entries is None:
+            return OwnPosts(at_ms, array("Q"), array("Q"), array("Q"))
+        times = entries[0::width]
+        begin = bisect_right(times, at_ms - DAY_MS)
+        end = bisect_right(times, at_ms)
+        posts, addresses = entries[1::width][begin:end], entries[3 + key :: width][begin:end]
+        return OwnPosts(at_ms, times[begin:end], posts, addresses)
+
+    def deletions(self, account: int, at_ms: int) -> int:
+        """Return the number of posts of an account that were deleted in the day up to a time."""
+        entries = self._deletions.get(account)
+        if entries is None:
+            return 0
+        times = entries[0::2]
+        begin, end = bisect_right(times, at_ms - DAY_MS), bisect_right(times, at_ms)
+        return len(set(entries[1::2][begin:end]))
+
+    def evict(self, now_ms: int) -> None:
+        """Drop accounts without a post or deletion in the kept time; earlier ones are ignored from now on."""
+        self._horizon_ms = max(now_ms - self._kept_ms, 0)
+        for hour in [hour for hour in self._active if (hour + 1) * HOUR_MS <= self._horizon_ms]:
+            for account in self._active.pop(hour):
+                self._trim(self._posts, account, self._width)
+                self._trim(self._deletions, account, 2)
+
+    def _trim(self, kept: dict[int, array[int]], account: int, width: int) -> None:
+        entries = kept.get(account)
+        if entries is None:
+            return
+        if entries[-width] < self._horizon_ms:
+            del kept[account]
+        elif entries[0] < self._horizon_ms:
+            del entries[: width * bisect_left(entries[0::width], self._horizon_ms)]
+
+
+class OwnPosts:
+    """Posts of one account in the day up to a time: times in ascending order, posts and addresses beside them."""
+
+    __slots__ = ("_at_ms", "_times", "addresses", "posts")
+
+    def __init__(self, at_ms: int, times: array[int], posts: array[int], addresses: array[int]) -> None:
+        self._at_ms = at_ms
+        self._times = times
+        self.posts = posts
+        self.addresses = addresses
+
+    def in_day(self) -> int:
+        """Return the number of posts of the day; a revised post counts once."""
+        return len(set(self.posts))
+
+    def in_hour(self) -> int:
+        """Return the number of posts of the last hour; a revised post counts once."""
+        return len(set(self.posts[bisect_right(self._times, self._at_ms - HOUR_MS) :]))
+
+    def first_times(self, most: int) -> list[int]:
+        """Return the first times of the last *most* posts, ascending."""
+        first: dict[int, int] = {}
+        for at_ms, post in zip(self._times, self.posts, strict=True):
+            first.setdefault(post, at_ms)
+        return list(first.values())[-most:]
+
+
+def _insert(entries: array[int], entry: array[int], width: int) -> None:
+    """Insert an entry in order unless it is there; the oldest is dropped beyond the limit."""
+    place = len(entries)
+    while place and entries[place - width] > entry[0]:
+        place -= width
+    near = place
+    while near and entries[near - width] == entry[0]:
+        near -= width
+        if entries[near : near + width] == entry:
+            return
+    entries[place:place] = entry
+    if len(entries) > width * MOST_POSTS:
+        del entries[:width]

@@ -1,0 +1,253 @@
+"""Keeps the state on disk as an append-only journal, written in the background while the loop goes on.
+
+A directory has a manifest (`state.json`) and the files that it lists: segments with rows of 64-bit numbers, one kind of
+change each, the edges of the last closed graph and the figures of closed graphs. A save appends the rows since the last
+one, then replaces the manifest atomically; what lies beyond the sizes in the manifest is ignored. A start reads the
+rows again. Segments of posts are dropped when their posts are older than every window.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+import zlib
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moderation.errors import InputError
+from moderation.state.epochs import SavedGraphs
+from moderation.state.graph_figures import ClosedGraph
+
+log = logging.getLogger(__name__)
+
+FORMAT = 3
+MANIFEST = "state.json"
+SEGMENT_BYTES = 64 << 20
+SEGMENT_MS = 2 * 3_600_000
+Numbers = NDArray[np.uint64]
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A file with rows of one kind, as far as the manifest knows it."""
+
+    name: str
+    kind: str
+    size: int
+    checksum: int
+    begun_ms: int
+    newest_ms: int
+
+
+@dataclass
+class Changes:
+    """What a save adds: rows by kind, each flat, with the time of the newest row of each."""
+
+    rows: dict[str, Numbers]
+    newest_ms: int
+    fields: dict[str, Any]
+    """Fields of the manifest."""
+    graphs: SavedGraphs | None
+    """Given where a further graph was closed; its rows replace the segments of follows."""
+    oldest_ms: int
+    """Segments of posts that end before this time are dropped."""
+
+
+@dataclass
+class Journal:
+    """The journal in one directory, which belongs to one process."""
+
+    directory: Path
+    segments: list[Segment] = field(default_factory=list)
+    graph_files: list[str] = field(default_factory=list)
+    _number: int = 0
+    _thread: threading.Thread | None = None
+    _unsaved: list[Changes] = field(default_factory=list)
+
+    @classmethod
+    def beginning(cls, directory: Path) -> Journal:
+        """Return an empty journal, whose files do not replace those of an earlier one before its first save."""
+        numbers = [int(file.stem.rpartition("-")[2]) for file in directory.glob("*-[0-9]*.rows")]
+        return cls(directory, _number=max(numbers, default=0))
+
+    @property
+    def busy(self) -> bool:
+        """Whether a save is in progress."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def save(self, changes: Changes) -> None:
+        """Save changes in the background. What could not be written is logged, and written with the next save."""
+        self.wait()
+        self._unsaved.append(changes)
+        self._thread = threading.Thread(target=self._save, name="state-journal")
+        self._thread.start()
+
+    def wait(self) -> None:
+        """Wait until no save is in progress."""
+        if self._thread is not None:
+            self._thread.join()
+
+    @property
+    def saved(self) -> bool:
+        """Whether everything was written."""
+        return not self._unsaved
+
+    def _save(self) -> None:
+        segments, files, number = list(self.segments), list(self.graph_files), self._number
+        try:
+            self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for changes in self._unsaved:
+                self._append(changes)
+            self._write_manifest(self._unsaved[-1].fields)
+        except OSError as error:
+            self.segments, self.graph_files, self._number = segments, files, number
+            log.warning(
+                "the state in %s cannot be written: %s; a restart reads more of the log", self.directory, error.strerror
+            )
+            return
+        self._unsaved.clear()
+        self._remove_others()
+
+    def _append(self, changes: Changes) -> None:
+        if changes.graphs is not None:
+            self._append_graphs(changes.graphs)
+            changes.rows["follows"] = changes.graphs.rows.ravel()
+        self.segments = [
+            part for part in self.segments if part.kind == "follows" or part.newest_ms >= changes.oldest_ms
+        ]
+        for kind, rows in changes.rows.items():
+            if len(rows):
+                self._append_rows(kind, rows.tobytes(), changes.newest_ms)
+
+    def _append_rows(self, kind: str, raw: bytes, newest_ms: int) -> None:
+        last = next((part for part in reversed(self.segments) if part.kind == kind), None)
+        if last is None or last.size > SEGMENT_BYTES or newest_ms - last.begun_ms > SEGMENT_MS:
+            self._number += 1
+            last = Segment(f"{kind}-{self._number:08d}.rows", kind, 0, 0, newest_ms, newest_ms)
+            self.segments.append(last)
+        with os.fdopen(os.open(self.directory / last.name, os.O_RDWR | os.O_CREAT, 0o600), "r+b") as file:
+            file.truncate(last.size)
+            file.seek(last.size)
+            file.write(raw)
+            _flush(file)
+        grown = replace(
+            last,
+            size=last.size + len(raw),
+            checksum=zlib.crc32(raw, last.checksum),
+            newest_ms=max(newest_ms, last.newest_ms),
+        )
+        self.segments[self.segments.index(last)] = grown
+
+    def _append_graphs(self, graphs: SavedGraphs) -> None:
+        self.segments = [part for part in self.segments if part.kind != "follows"]
+        wanted: dict[str, Numbers | ClosedGraph] = {f"edges-{graphs.base_epoch}.npy": graphs.base}
+        wanted.update((f"figures-{graph.epoch}.npz", graph) for graph in graphs.closed)
+        for name, content in wanted.items():
+            if name not in self.graph_files:
+                with os.fdopen(
+                    os.open(self.directory / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
+                ) as file:
+                    if isinstance(content, ClosedGraph):
+                        np.savez(file, accounts=content.accounts, values=content.values)
+                    else:
+                        np.save(file, content)
+                    _flush(file)
+        self.graph_files = sorted(wanted)
+
+    def _write_manifest(self, fields: Mapping[str, Any]) -> None:
+        body = {
+            "format": FORMAT,
+            **fields,
+            "segments": [asdict(part) for part in self.segments],
+            "graph_files": self.graph_files,
+            "number": self._number,
+        }
+        partial = self.directory / f"{MANIFEST}.partial"
+        try:
+            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                file.write(json.dumps(body).encode())
+                _flush(file)
+            partial.replace(self.directory / MANIFEST)
+        except OSError:
+            with suppress(OSError):
+                partial.unlink(missing_ok=True)
+            raise
+
+    def _remove_others(self) -> None:
+        kept = {part.name for part in self.segments} | set(self.graph_files) | {MANIFEST}
+        for file in self.directory.iterdir():
+            if file.name not in kept and file.suffix in (".rows", ".npy", ".npz", ".partial"):
+                with suppress(OSError):
+                    file.unlink()
+
+
+def read_journal(directory: Path) -> tuple[Journal, dict[str, Any]]:
+    """Return the journal in a directory with the fields of its manifest.
+
+    Raises InputError when it is damaged or of another version.
+    """
+    try:
+        body = json.loads((directory / MANIFEST).read_bytes())
+        if body["format"] != FORMAT:
+            raise unusable(directory, "it was written by another version")
+        segments = [Segment(**part) for part in body["segments"]]
+        journal = Journal(directory, segments, list(body["graph_files"]), _number=int(body["number"]))
+    except OSError as error:
+        raise unusable(directory, f"{MANIFEST} cannot be read: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise unusable(directory, f"{MANIFEST} is damaged") from None
+    return journal, body
+
+
+def read_rows(journal: Journal, kind: str, width: int) -> NDArray[np.uint64]:
+    """Return all rows of a kind in order, shape (rows, width). Raises InputError when a file is damaged."""
+    parts = []
+    for part in journal.segments:
+        if part.kind != kind:
+            continue
+        try:
+            with (journal.directory / part.name).open("rb") as file:
+                raw = file.read(part.size)
+        except OSError as error:
+            raise unusable(journal.directory, f"{part.name} cannot be read: {error.strerror}") from None
+        if len(raw) < part.size or zlib.crc32(raw) != part.checksum or part.size % (8 * width):
+            raise unusable(journal.directory, f"{part.name} is damaged")
+        parts.append(np.frombuffer(raw, dtype=np.uint64).reshape(-1, width))
+    return np.concatenate(parts) if parts else np.zeros((0, width), np.uint64)
+
+
+def read_graphs(journal: Journal) -> tuple[int, NDArray[np.uint64], tuple[ClosedGraph, ...]] | None:
+    """Return epoch and edges of the last closed graph and the figures of the kept ones; None before the first one."""
+    base: tuple[int, NDArray[np.uint64]] | None = None
+    closed = []
+    for name in journal.graph_files:
+        epoch = int(name.rpartition(".")[0].rpartition("-")[2])
+        try:
+            content = np.load(journal.directory / name)
+            if name.startswith("edges-"):
+                base = (epoch, content)
+            else:
+                closed.append(ClosedGraph(epoch, content["accounts"], content["values"]))
+        except (OSError, ValueError, KeyError) as error:
+            raise unusable(journal.directory, f"{name} cannot be read ({type(error).__name__})") from None
+    return None if base is None else (*base, tuple(sorted(closed, key=lambda graph: graph.epoch)))
+
+
+def unusable(directory: Path, why: str) -> InputError:
+    """Return the error for a journal that cannot be used."""
+    return InputError(
+        f"the state in {directory} cannot be used: {why}. Move it away to rebuild the state from the log."
+    )
+
+
+def _flush(file: Any) -> None:
+    file.flush()
+    os.fsync(file.fileno())

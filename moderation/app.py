@@ -20,7 +20,7 @@ from moderation.output_paths import check_apart
 from moderation.ports import Relay, Source, Store
 from moderation.risk import RiskModel, load_risk
 from moderation.risk.model import BundledRiskModel
-from moderation.settings import EPOCH, Settings
+from moderation.settings import Settings
 from moderation.state import Keyring, PlatformState
 from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
 from moderation.stream.audit import AuditSampling
@@ -181,9 +181,7 @@ def run_sidecar(
 
 def _for_a_file(settings: Settings) -> Settings:
     """Return settings with a separate pipeline name, without the saved state of the stream, for a complete file."""
-    complete = settings.state.follows_complete_from or EPOCH
-    state = settings.state.model_copy(update={"directory": None, "follows_complete_from": complete})
-    return settings.model_copy(update={"pipeline": f"{settings.pipeline} (file)", "state": state})
+    return settings.model_copy(update={"pipeline": f"{settings.pipeline} (file)", "state": settings.state.of_a_file()})
 
 
 def _connectors(

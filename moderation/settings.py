@@ -45,7 +45,6 @@ from moderation.values.setting_types import (
 )
 
 PREFIX = "MODERATION_"
-EPOCH = datetime.fromtimestamp(0, UTC)
 Fields = dict[str, FieldPath]
 
 
@@ -140,6 +139,11 @@ class StateSettings(_Section):
         "trained with the default, another length needs a model of its own",
     )
     lateness_s: Seconds = Field(300.0, description="offline: how far back in time a line may step")
+
+    def of_a_file(self) -> StateSettings:
+        """Return the settings for a file: it is read once, and its follow events are complete unless stated."""
+        complete = self.follows_complete_from or datetime.fromtimestamp(0, UTC)
+        return self.model_copy(update={"directory": None, "follows_complete_from": complete})
 
     def coverage(self) -> Coverage:
         """Return the clock of a new state with these settings."""

@@ -89,6 +89,7 @@ def _judge(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Settings,
         risk=settings.risk,
         platform_id=settings.platform_id,
         graph_epoch_s=settings.state.graph_epoch_s,
+        coverage=settings.state.of_a_file().coverage(),
         max_text_bytes=settings.max_text_bytes,
         threads=settings.detector_threads,
     )

@@ -133,9 +133,7 @@ class FeatureExtractor:
                 named.append(f"windows_{length}")
             elif missing is None and not reading.shared_known(window_ms):
                 named.append(f"address_windows_{length}")
-        if self._state.follows.known and (
-            self._state.graph_lost or not self._state.coverage.follows_known(reading.at_ms)
-        ):
+        if self._state.graph_lost or (reading.follows_begun and not reading.follows_known):
             named.append("graph")
         return tuple(named)
 

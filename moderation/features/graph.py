@@ -15,7 +15,7 @@ def graph_features(reading: Reading) -> tuple[dict[str, float], int | None]:
     that they are complete, or where some are lost, because zero would be a guess.
     """
     state, at_ms = reading.state, reading.at_ms
-    if not state.follows.known or state.graph_lost or not state.coverage.follows_known(at_ms):
+    if not reading.follows_begun or not reading.follows_known:
         return {}, None
     found: dict[str, float] = {}
     if state.coverage.missing_others(at_ms) is None:

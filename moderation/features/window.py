@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from moderation.state import PlatformState
 from moderation.state.account_history import OwnPosts
-from moderation.state.coverage import DAY_MS, HOUR_MS
+from moderation.state.coverage import DAY_MS, HOUR_MS, MINUTE_MS
 from moderation.state.shared_windows import Members, SharedWindows
 
 __all__ = ["DAY_MS", "HOUR_MS", "Reading"]
@@ -25,6 +25,17 @@ class Reading:
     def of(cls, state: PlatformState, account: int, at_ms: int) -> Reading:
         """Return the reading for a post of an account at a time."""
         return cls(state, account, at_ms, state.coverage.full_minute(at_ms))
+
+    @property
+    def follows_begun(self) -> bool:
+        """Whether there was a follow event up to the last full minute."""
+        first_ms = self.state.follows.first_ms
+        return first_ms is not None and first_ms // MINUTE_MS <= self.full_minute
+
+    @property
+    def follows_known(self) -> bool:
+        """Whether all follows up to the post are known."""
+        return not self.state.graph_lost and self.state.coverage.follows_known(self.at_ms)
 
     def own_posts(self) -> OwnPosts:
         """Return the posts of the account in the last day."""

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 
-MOST_POSTS = 1000
+import numpy as np
+from numpy.typing import NDArray
+
+from moderation.state.ordered import first_at_least
+
+MOST_POSTS = 512
 """Posts kept of one account; its counts and the recognition of repeated posts end there."""
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
@@ -71,28 +76,26 @@ class AccountHistory:
         posts = entries[1::width]
         if post not in posts:
             return []
-        times, texts = entries[0::width], entries[2::width]
-        return [texts[i] for i, other in enumerate(posts) if other == post and times[i] > at_ms - DAY_MS]
+        places = (width * number for number, other in enumerate(posts) if other == post)
+        return [entries[place + 2] for place in places if entries[place] > at_ms - DAY_MS]
 
     def window(self, account: int, at_ms: int, key: int) -> OwnPosts:
         """Return the posts of an account in the day up to a time; addresses are those under the key of this number."""
         entries, width = self._posts.get(account), self._width
         if entries is None:
             return OwnPosts(at_ms, array("Q"), array("Q"), array("Q"))
-        times = entries[0::width]
-        begin = bisect_right(times, at_ms - DAY_MS)
-        end = bisect_right(times, at_ms)
-        posts, addresses = entries[1::width][begin:end], entries[3 + key :: width][begin:end]
-        return OwnPosts(at_ms, times[begin:end], posts, addresses)
+        begin = first_at_least(entries, width, at_ms - DAY_MS + 1)
+        end = first_at_least(entries, width, at_ms + 1)
+        some = entries[width * begin : width * end]
+        return OwnPosts(at_ms, some[0::width], some[1::width], some[3 + key :: width])
 
     def deletions(self, account: int, at_ms: int) -> int:
         """Return the number of posts of an account that were deleted in the day up to a time."""
         entries = self._deletions.get(account)
         if entries is None:
             return 0
-        times = entries[0::2]
-        begin, end = bisect_right(times, at_ms - DAY_MS), bisect_right(times, at_ms)
-        return len(set(entries[1::2][begin:end]))
+        begin, end = first_at_least(entries, 2, at_ms - DAY_MS + 1), first_at_least(entries, 2, at_ms + 1)
+        return len(set(entries[2 * begin : 2 * end][1::2]))
 
     def evict(self, now_ms: int) -> None:
         """Drop accounts without a post or deletion in the kept time; earlier ones are ignored from now on."""
@@ -109,7 +112,20 @@ class AccountHistory:
         if entries[-width] < self._horizon_ms:
             del kept[account]
         elif entries[0] < self._horizon_ms:
-            del entries[: width * bisect_left(entries[0::width], self._horizon_ms)]
+            del entries[: width * first_at_least(entries, width, self._horizon_ms)]
+
+    def load(self, accounts: NDArray[np.uint64], entries: NDArray[np.uint64]) -> None:
+        """Add many posts to an empty history at once; entries have shape (posts, width)."""
+        if not len(accounts):
+            return
+        order = np.lexsort((entries[:, 2], entries[:, 1], entries[:, 0], accounts))
+        accounts, entries = accounts[order], entries[order]
+        names, starts = np.unique(accounts, return_index=True)
+        ends, raw, size = [*starts[1:].tolist(), len(accounts)], entries.tobytes(), 8 * self._width
+        for account, start, end in zip(names.tolist(), starts.tolist(), ends, strict=True):
+            kept = array("Q", raw[size * max(start, end - MOST_POSTS) : size * end])
+            self._posts[account] = kept
+            self._active.setdefault(kept[-self._width] // HOUR_MS, []).append(account)
 
 
 class OwnPosts:
@@ -129,12 +145,12 @@ class OwnPosts:
 
     def in_hour(self) -> int:
         """Return the number of posts of the last hour; a revised post counts once."""
-        return len(set(self.posts[bisect_right(self._times, self._at_ms - HOUR_MS) :]))
+        return len(set(self.posts[bisect_left(self._times, self._at_ms - HOUR_MS + 1) :]))
 
     def first_times(self, most: int) -> list[int]:
-        """Return the first times of the last *most* posts, ascending."""
+        """Return the first times of the last *most* posts, ascending, among twice as many times."""
         first: dict[int, int] = {}
-        for at_ms, post in zip(self._times, self.posts, strict=True):
+        for at_ms, post in zip(self._times[-2 * most :], self.posts[-2 * most :], strict=True):
             first.setdefault(post, at_ms)
         return list(first.values())[-most:]
 

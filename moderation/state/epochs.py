@@ -68,6 +68,7 @@ class GraphEpochs:
         if closable > self._closable:
             self._closable = closable
             self._pending.append(self._graph.take_rows())
+            self._graph.closed_before_ms = (closable + 1) * self._epoch_ms
             self._close_until(closable)
         epoch = at_ms // self._epoch_ms
         while len(self._closed) > 1 and self._closed[1].epoch <= epoch - 2:

@@ -1,15 +1,14 @@
 """The follow graph as of the latest event, with degrees as of an earlier minute, and the changes since an epoch.
 
-The latest change of an edge by event time wins. Of two changes of one edge that are more than `CONFLICT_MS` of event
-time late, the one that is read later wins.
+The latest change of an edge by event time wins. A follow that comes more than `CONFLICT_MS` of event time after the
+unfollow that is later than it counts nevertheless.
 """
 
 from __future__ import annotations
 
 import logging
 from array import array
-from collections import deque
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,43 +18,53 @@ log = logging.getLogger(__name__)
 CONFLICT_MS = 3_600_000
 RECENT_MINUTES = 15
 """Degrees are known as of this many minutes before the latest event."""
-_AS_A_SET = 512
+_WITH_PLACES = 256
 _IN, _MUTUAL, _HEADER = 0, 1, 2
 
 Rows = NDArray[np.uint64]
 """Changes of edges, shape (changes, 3): time in milliseconds times 2, plus 1 for a follow; follower; followed."""
 
 
-@dataclass(frozen=True)
-class Degrees:
-    """Figures of one account in the follow graph."""
+class Degrees(NamedTuple):
+    """Figures of one account in the follow graph, or their change."""
 
     following: int
     followers: int
     mutual: int
+
+    def plus(self, change: Degrees) -> Degrees:
+        """Return the sum."""
+        return Degrees(*(one + other for one, other in zip(self, change, strict=True)))
+
+
+_SINGLE: dict[Degrees, Degrees] = {}
+"""One object for each change of a single follow, which most changes are."""
 
 
 class FollowGraph:
     """Directed edges between account numbers, none to oneself; at most `max_edges`.
 
     Further edges are counted in `refused`, and figures are incomplete from then on. An account takes about 250 bytes,
-    and 8 bytes for each account that it follows.
+    and 16 bytes for each account that it follows.
     """
 
     def __init__(self, max_edges: int) -> None:
         self._max_edges = max_edges
         self._edges = 0
         self._out: dict[int, array[int]] = {}
-        """By account: followers, mutual follows, then the accounts that it follows."""
-        self._sets: dict[int, set[int]] = {}
-        self._latest: dict[tuple[int, int], int] = {}
-        self._latest_by_hour: dict[int, list[tuple[int, int]]] = {}
-        self._recent: deque[tuple[int, int]] = deque()
-        self._changed: dict[int, list[tuple[int, int, int, int]]] = {}
+        """By account: followers and mutual follows, then each account that it follows with the time of the follow."""
+        self._places: dict[int, dict[int, int]] = {}
+        """Of accounts that follow many: where each account that they follow is in the array."""
+        self._ended: dict[tuple[int, int], int] = {}
+        self._ended_by_hour: dict[int, list[tuple[int, int]]] = {}
+        self._changes: dict[int, dict[int, Degrees]] = {}
+        """Changes of degrees of the latest minutes, by minute and account."""
         self.rows = array("Q")
         """All changes since the last call of `take_rows`, three numbers each."""
-        self.known = False
-        """Whether there was any follow event; without one, a degree of zero would be a guess."""
+        self.closed_before_ms = 0
+        """Changes before this time that no longer count are not returned by `take_rows`."""
+        self.first_ms: int | None = None
+        """Time of the first follow event; before it, a degree of zero would be a guess."""
         self.refused = 0
 
     def __len__(self) -> int:
@@ -65,49 +74,73 @@ class FollowGraph:
         """Apply a follow or unfollow; one older than the latest change of the edge has no effect."""
         if follower == followed:
             return
-        self.known = True
-        edge, word = (follower, followed), at_ms << 1 | follows
-        if word <= self._latest.get(edge, -1):
-            return
-        exists = self._has(follower, followed)
-        if follows and not exists and self._edges >= self._max_edges:
+        if self.first_ms is None or at_ms < self.first_ms:
+            self.first_ms = at_ms
+        place = self._place(follower, followed)
+        latest_ms = self._ended.get((follower, followed), -1) if place is None else self._out[follower][place + 1]
+        superseded = at_ms < latest_ms or (at_ms == latest_ms and (place is not None or not follows))
+        has_effect = not superseded and follows == (place is None)
+        if has_effect and follows and self._edges >= self._max_edges:
             if not self.refused:
                 log.warning("more than %d follows: the graph's figures are missing from now on", self._max_edges)
             self.refused += 1
             return
-        self._latest[edge] = word
-        self._latest_by_hour.setdefault(at_ms // CONFLICT_MS, []).append(edge)
-        self.rows.extend((word, follower, followed))
-        if follows != exists:
-            self._toggle(follower, followed, at_ms // 60_000, follows=follows)
-
-    def _has(self, follower: int, followed: int) -> bool:
-        as_set = self._sets.get(follower)
-        if as_set is not None:
-            return followed in as_set
-        entry = self._out.get(follower)
-        return entry is not None and followed in entry[_HEADER:]
-
-    def _toggle(self, follower: int, followed: int, minute: int, *, follows: bool) -> None:
-        own, other = self._entry(follower), self._entry(followed)
-        mutual = self._has(followed, follower)
-        step = 1 if follows else -1
-        if follows:
-            own.append(followed)
+        if has_effect or at_ms >= self.closed_before_ms:
+            self.rows.extend((at_ms << 1 | follows, follower, followed))
+        if superseded:
+            return
+        if follows and place is not None:
+            self._out[follower][place + 1] = at_ms
+        elif follows:
+            self._begin(follower, followed, at_ms)
         else:
-            own[own.index(followed, _HEADER)] = own[-1]
-            own.pop()
-        if follower in self._sets:
-            (self._sets[follower].add if follows else self._sets[follower].discard)(followed)
-        elif len(own) - _HEADER > _AS_A_SET:
-            self._sets[follower] = set(own[_HEADER:])
-        other[_IN] += step
-        if mutual:
-            own[_MUTUAL] += step
-            other[_MUTUAL] += step
+            if place is not None:
+                self._end(follower, followed, place, at_ms)
+            self._ended[follower, followed] = at_ms
+            self._ended_by_hour.setdefault(at_ms // CONFLICT_MS, []).append((follower, followed))
+
+    def _place(self, follower: int, followed: int) -> int | None:
+        """Return where an account is in the array of its follower; None where it is not followed."""
+        places = self._places.get(follower)
+        if places is not None:
+            return places.get(followed)
+        entry = self._out.get(follower)
+        if entry is None:
+            return None
+        some = entry[_HEADER::2]
+        return _HEADER + 2 * some.index(followed) if followed in some else None
+
+    def _begin(self, follower: int, followed: int, at_ms: int) -> None:
+        own = self._entry(follower)
+        own.extend((followed, at_ms))
+        if follower in self._places:
+            self._places[follower][followed] = len(own) - 2
+        elif len(own) > 2 * _WITH_PLACES:
+            self._places[follower] = {own[place]: place for place in range(_HEADER, len(own), 2)}
+        self._ended.pop((follower, followed), None)
+        self._count(follower, followed, at_ms, 1)
+
+    def _end(self, follower: int, followed: int, place: int, at_ms: int) -> None:
+        own = self._out[follower]
+        own[place : place + 2] = own[-2:]
+        del own[-2:]
+        if follower in self._places:
+            del self._places[follower][followed]
+            if place < len(own):
+                self._places[follower][own[place]] = place
+        self._count(follower, followed, at_ms, -1)
+
+    def _count(self, follower: int, followed: int, at_ms: int, step: int) -> None:
+        both = step * (self._place(followed, follower) is not None)
         self._edges += step
-        self._note(minute, follower, step, 0, step * mutual)
-        self._note(minute, followed, 0, step, step * mutual)
+        self._entry(followed)[_IN] += step
+        if both:
+            self._out[follower][_MUTUAL] += step
+            self._out[followed][_MUTUAL] += step
+        changes = self._changes.setdefault(at_ms // 60_000, {})
+        for account, change in ((follower, Degrees(step, 0, both)), (followed, Degrees(0, step, both))):
+            before = changes.get(account)
+            changes[account] = _SINGLE.setdefault(change, change) if before is None else before.plus(change)
 
     def _entry(self, account: int) -> array[int]:
         entry = self._out.get(account)
@@ -115,34 +148,26 @@ class FollowGraph:
             entry = self._out[account] = array("Q", (0, 0))
         return entry
 
-    def _note(self, minute: int, account: int, following: int, followers: int, mutual: int) -> None:
-        self._changed.setdefault(account, []).append((minute, following, followers, mutual))
-        self._recent.append((minute, account))
-
     def evict(self, now_ms: int) -> None:
         """Forget details of changes that can no longer be late."""
-        oldest = now_ms // 60_000 - RECENT_MINUTES
-        while self._recent and self._recent[0][0] < oldest:
-            account = self._recent.popleft()[1]
-            kept = [change for change in self._changed.get(account, ()) if change[0] >= oldest]
-            if kept:
-                self._changed[account] = kept
-            else:
-                self._changed.pop(account, None)
-        for hour in [hour for hour in self._latest_by_hour if hour < now_ms // CONFLICT_MS - 1]:
-            for edge in self._latest_by_hour.pop(hour):
-                if self._latest.get(edge, 0) >> 1 < (hour + 1) * CONFLICT_MS:
-                    self._latest.pop(edge, None)
+        for minute in [minute for minute in self._changes if minute < now_ms // 60_000 - RECENT_MINUTES]:
+            del self._changes[minute]
+        for hour in [hour for hour in self._ended_by_hour if hour < now_ms // CONFLICT_MS - 1]:
+            for edge in self._ended_by_hour.pop(hour):
+                if self._ended.get(edge, 0) < (hour + 1) * CONFLICT_MS:
+                    self._ended.pop(edge, None)
 
     def degrees(self, account: int, up_to_minute: int) -> Degrees:
         """Return the figures of an account at the end of a minute, one of the latest `RECENT_MINUTES`."""
         entry = self._out.get(account)
         if entry is None:
             return Degrees(0, 0, 0)
-        following, followers, mutual = len(entry) - _HEADER, entry[_IN], entry[_MUTUAL]
-        for minute, out, into, both in self._changed.get(account, ()):
-            if minute > up_to_minute:
-                following, followers, mutual = following - out, followers - into, mutual - both
+        following, followers, mutual = (len(entry) - _HEADER) // 2, entry[_IN], entry[_MUTUAL]
+        for minute, changes in self._changes.items():
+            change = changes.get(account) if minute > up_to_minute else None
+            if change is not None:
+                following, followers = following - change.following, followers - change.followers
+                mutual -= change.mutual
         return Degrees(following, followers, mutual)
 
     def take_rows(self) -> Rows:
@@ -159,18 +184,20 @@ class FollowGraph:
         """Add distinct edges to an empty graph, without recording them as changes."""
         if not len(edges):
             return
-        self.known = True
+        self.first_ms = int(edges[:, 0].min()) >> 1
         order = np.argsort(edges[:, 1], kind="stable")
         followers, followed = edges[order, 1], edges[order, 2]
         accounts, starts = np.unique(followers, return_index=True)
         incoming, received = np.unique(followed, return_counts=True)
         mutual = followers[_reversed_exists(followers, followed)]
         both, shared = np.unique(mutual, return_counts=True)
-        for account, some in zip(accounts.tolist(), np.split(followed, starts[1:]), strict=True):
+        pairs = np.stack([followed, edges[order, 0] >> np.uint64(1)], axis=1).tobytes()
+        ends = [*starts[1:].tolist(), len(edges)]
+        for account, start, end in zip(accounts.tolist(), starts.tolist(), ends, strict=True):
             entry = self._entry(account)
-            entry.frombytes(some.tobytes())
-            if len(some) > _AS_A_SET:
-                self._sets[account] = set(some.tolist())
+            entry.frombytes(pairs[16 * start : 16 * end])
+            if end - start > _WITH_PLACES:
+                self._places[account] = {entry[place]: place for place in range(_HEADER, len(entry), 2)}
         for account, count in zip(incoming.tolist(), received.tolist(), strict=True):
             self._entry(account)[_IN] = count
         for account, count in zip(both.tolist(), shared.tolist(), strict=True):

@@ -229,9 +229,16 @@ class PlatformState:
         if [key.key_id for key in self.keyring.live] != list(saved_keys):
             journal.segments = [part for part in journal.segments if part.kind != "posts"]
             self._rows["posts"].frombytes(rows.tobytes())
-        for row in rows.tolist():
-            at_ms, account, post, text, age, *senders = row
-            self._take_post(PostSeen(at_ms, account, post, text, age, tuple(senders)))
+        at_ms, account, post, text, age = rows[:, :_POST_FIELDS].T
+        addresses, devices, none = rows[:, _POST_FIELDS::2], rows[:, _POST_FIELDS + 1 :: 2], np.zeros_like(age)
+        minute = at_ms // np.uint64(MINUTE_MS)
+        self.accounts.load(account, np.column_stack([at_ms, post, text, addresses]))
+        keys = range(addresses.shape[1])
+        many, each = np.tile(minute, len(keys)), (np.tile(column, len(keys)) for column in (age, none, account, post))
+        ages, nones, accounts, posts = each
+        self.addresses.load(addresses.T.ravel(), many, ages, accounts)
+        self.address_posts.load(addresses.T.ravel(), many, nones, posts)
+        self.devices.load(devices.T.ravel(), many, nones, accounts)
 
     def _resume_keys(self, started_ms: Mapping[str, int | None]) -> None:
         """Continue with the keys of a saved state; live keys that it lacks begin now."""

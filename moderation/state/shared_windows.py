@@ -12,8 +12,13 @@ Source: distinct sampling, Gibbons, "Distinct sampling for highly-accurate answe
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
-from typing import NamedTuple
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moderation.state.ordered import first_at_least
 
 MINUTE_MS = 60_000
 HOUR_MINUTES = 60
@@ -22,41 +27,74 @@ EXACT_MEMBERS = 4096
 PRECISE_MINUTES = 15
 """Windows that end at least this many minutes before the newest member are no longer known."""
 _FIRST_COMPACTION = 64
-_CACHED_FROM = 64
+_KEPT_FROM = 32
+"""Entries from which the members of a window are kept between two reads."""
 
 UNKNOWN_AGE, NEW, SETTLED = 0, 1, 2
 """Kinds of member: an account of unknown age, a new one, an older one."""
 
+Counts = dict[int, int]
+Numbers = NDArray[np.uint64]
 
-class Members(NamedTuple):
-    """The distinct members of the windows of an hour and a day that end with the same minute."""
 
-    hour: frozenset[int]
-    day: frozenset[int]
-    new: frozenset[int]
-    settled: frozenset[int]
-    shift: int
+@dataclass
+class Members:
+    """The members of the windows of an hour and a day that end with the same minute, with their number of entries."""
 
-    def number(self, members: frozenset[int], own: int, *, is_one: bool = True) -> int:
+    hour: Counts = field(default_factory=dict)
+    day: Counts = field(default_factory=dict)
+    new: Counts = field(default_factory=dict)
+    settled: Counts = field(default_factory=dict)
+    shift: int = 0
+
+    def number(self, members: Counts, own: int, *, is_one: bool = True) -> int:
         """Return the number of members; `own` counts as one of them, or only where it is in the window."""
         others = (len(members) - (own in members)) << self.shift
         return others + (is_one or own in members)
 
+    def add_to_day(self, tag: int, member: int, step: int) -> None:
+        """Add an entry to the day, or remove it with a step of −1."""
+        _count(self.day, member, step)
+        if tag & 3 == NEW:
+            _count(self.new, member, step)
+        elif tag & 3 == SETTLED:
+            _count(self.settled, member, step)
 
-_NOBODY = Members(frozenset(), frozenset(), frozenset(), frozenset(), 0)
+
+def _count(counts: Counts, member: int, step: int) -> None:
+    count = counts.get(member, 0) + step
+    if count:
+        counts[member] = count
+    else:
+        del counts[member]
+
+
+@dataclass
+class _Kept:
+    """Members of the last read, with the places of the entries that its windows begin and end with."""
+
+    minute: int
+    members: Members
+    day: int
+    hour: int
+    end: int
+
+
+_NOBODY = Members()
 
 
 class SharedWindow:
     """The recent members of one key: pairs of minute and kind, and member, ordered by minute."""
 
-    __slots__ = ("_compact_at", "_pairs", "_read", "_read_minute", "_shift")
+    __slots__ = ("_compact_at", "_kept", "_pairs", "_shift")
 
-    def __init__(self) -> None:
-        self._pairs = array("Q")
+    def __init__(self, pairs: array[int] | None = None) -> None:
+        self._pairs = array("Q") if pairs is None else pairs
         self._shift = 0
         self._compact_at = _FIRST_COMPACTION
-        self._read: Members | None = None
-        self._read_minute = -1
+        self._kept: _Kept | None = None
+        if len(self) >= self._compact_at:
+            self._compact()
 
     @property
     def newest_minute(self) -> int:
@@ -76,13 +114,13 @@ class SharedWindow:
             pairs.append(member)
         elif not self._insert(tag, member):
             return
-        if minute <= self._read_minute:
-            self._read = None
-        if len(pairs) >= 2 * self._compact_at:
+        if self._kept is not None and minute <= self._kept.minute:
+            self._kept = None
+        if len(self) >= self._compact_at:
             self._compact()
 
     def _insert(self, tag: int, member: int) -> bool:
-        """Insert before the later entries; return False where the last entries of the minute have the member."""
+        """Insert before the later entries; return False where one of the last entries of the minute is the same."""
         pairs = self._pairs
         place = len(pairs)
         while place and pairs[place - 2] > tag:
@@ -101,8 +139,7 @@ class SharedWindow:
         newest = self.newest_minute
         latest: dict[tuple[int, int], int] = {}
         recent: set[tuple[int, int]] = set()
-        tags, members = self._pairs[0::2], self._pairs[1::2]
-        for tag, member in zip(tags, members, strict=True):
+        for tag, member in self._entries(0, len(self)):
             minute = tag >> 2
             if minute > newest - PRECISE_MINUTES:
                 recent.add((tag, member))
@@ -113,30 +150,48 @@ class SharedWindow:
             self._shift += 1
             kept = {(tag, member) for tag, member in kept if not member & ((1 << self._shift) - 1)}
         self._pairs = array("Q", (value for pair in sorted(kept) for value in pair))
-        self._compact_at = max(_FIRST_COMPACTION, len(self._pairs))
-        self._read = None
+        self._compact_at = max(_FIRST_COMPACTION, 2 * len(self))
+        self._kept = None
+
+    def _entries(self, begin: int, end: int) -> Iterator[tuple[int, int]]:
+        some = self._pairs[2 * begin : 2 * end]
+        return zip(some[0::2], some[1::2], strict=True)
 
     def read(self, up_to_minute: int) -> Members:
-        """Return the distinct members of the hour and of the day that end with a minute, inclusive."""
-        if self._read is not None and self._read_minute == up_to_minute:
-            return self._read
-        tags, members = self._pairs[0::2], self._pairs[1::2]
-        end = bisect_left(tags, (up_to_minute + 1) << 2)
-        day = bisect_left(tags, (max(up_to_minute - DAY_MINUTES, -1) + 1) << 2, 0, end)
-        if day == end:
-            return _NOBODY
-        hour = bisect_left(tags, (max(up_to_minute - HOUR_MINUTES, -1) + 1) << 2, day, end)
-        kinds = list(zip(tags[day:end], members[day:end], strict=True))
-        found = Members(
-            hour=frozenset(members[hour:end]),
-            day=frozenset(members[day:end]),
-            new=frozenset(member for tag, member in kinds if tag & 3 == NEW),
-            settled=frozenset(member for tag, member in kinds if tag & 3 == SETTLED),
-            shift=self._shift,
-        )
-        if len(tags) >= _CACHED_FROM:
-            self._read, self._read_minute = found, up_to_minute
-        return found
+        """Return the members of the hour and of the day that end with a minute, inclusive.
+
+        The members of a large key are kept, so that a read costs as much as the entries that entered or left since the
+        last one. They must not be modified, and are valid until the next call.
+        """
+        end = first_at_least(self._pairs, 2, (up_to_minute + 1) << 2)
+        day = first_at_least(self._pairs, 2, max(up_to_minute - DAY_MINUTES + 1, 0) << 2)
+        hour = first_at_least(self._pairs, 2, max(up_to_minute - HOUR_MINUTES + 1, 0) << 2)
+        kept = self._kept
+        if kept is None or up_to_minute < kept.minute:
+            kept = _Kept(up_to_minute, Members(shift=self._shift), day, hour, day)
+            kept.hour = max(day, hour)
+            for _, member in self._entries(hour, end):
+                _count(kept.members.hour, member, 1)
+            for tag, member in self._entries(day, end):
+                kept.members.add_to_day(tag, member, 1)
+        else:
+            self._move(kept, day, hour, end)
+        kept.minute, kept.day, kept.hour, kept.end = max(kept.minute, up_to_minute), day, hour, end
+        if self._kept is None and len(self) >= _KEPT_FROM:
+            self._kept = kept
+        return kept.members
+
+    def _move(self, kept: _Kept, day: int, hour: int, end: int) -> None:
+        """Move the windows of a kept read forward."""
+        members = kept.members
+        for _, member in self._entries(kept.end, end):
+            _count(members.hour, member, 1)
+        for tag, member in self._entries(kept.end, end):
+            members.add_to_day(tag, member, 1)
+        for _, member in self._entries(kept.hour, hour):
+            _count(members.hour, member, -1)
+        for tag, member in self._entries(kept.day, day):
+            members.add_to_day(tag, member, -1)
 
 
 class SharedWindows:
@@ -180,3 +235,18 @@ class SharedWindows:
                 window = self._windows.get(key)
                 if window is not None and window.newest_minute < self._horizon:
                     del self._windows[key]
+
+    def load(self, keys: Numbers, minutes: Numbers, kinds: Numbers, members: Numbers) -> None:
+        """Add many members to empty windows at once; keys of 0 are left out."""
+        rows = np.stack([keys, minutes << np.uint64(2) | kinds, members], axis=1)[keys > 0]
+        rows = rows[np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0]))]
+        if not len(rows):
+            return
+        different = np.ones(len(rows), dtype=np.bool_)
+        different[1:] = np.any(rows[1:] != rows[:-1], axis=1)
+        rows = rows[different]
+        names, starts = np.unique(rows[:, 0], return_index=True)
+        pairs, ends = rows[:, 1:].tobytes(), [*starts[1:].tolist(), len(rows)]
+        for key, start, end in zip(names.tolist(), starts.tolist(), ends, strict=True):
+            window = self._windows[key] = SharedWindow(array("Q", pairs[16 * start : 16 * end]))
+            self._active.setdefault(window.newest_minute // HOUR_MINUTES, []).append(key)

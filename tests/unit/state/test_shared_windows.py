@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from random import Random
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,10 +40,10 @@ def test_shared_window_members_are_those_of_the_hour_and_the_day(adds: Adds, bef
     newest = max((minute for minute, _, _ in adds), default=0)
     up_to = newest - before
     read = filled(adds).read(up_to)
-    assert read.hour == within(adds, up_to, 60)
-    assert read.day == within(adds, up_to, DAY_MINUTES)
-    assert read.new == within(adds, up_to, DAY_MINUTES, NEW)
-    assert read.settled == within(adds, up_to, DAY_MINUTES, SETTLED)
+    assert set(read.hour) == within(adds, up_to, 60)
+    assert set(read.day) == within(adds, up_to, DAY_MINUTES)
+    assert set(read.new) == within(adds, up_to, DAY_MINUTES, NEW)
+    assert set(read.settled) == within(adds, up_to, DAY_MINUTES, SETTLED)
 
 
 @given(ADDS, st.randoms(use_true_random=False))
@@ -50,7 +51,9 @@ def test_shared_window_order_and_repetition_of_adds_have_no_effect(adds: Adds, r
     newest = max((minute for minute, _, _ in adds), default=0)
     shuffled = [*adds, *adds]
     rng.shuffle(shuffled)
-    assert filled(shuffled).read(newest) == filled(adds).read(newest)
+    one, other = filled(shuffled).read(newest), filled(adds).read(newest)
+    for name in ("hour", "day", "new", "settled"):
+        assert getattr(one, name).keys() == getattr(other, name).keys()
 
 
 def test_shared_window_add_after_a_read_of_a_later_minute_is_read() -> None:
@@ -58,6 +61,41 @@ def test_shared_window_add_after_a_read_of_a_later_minute_is_read() -> None:
     assert len(window.read(1049).day) == 100
     window.add(1020, NEW, 5000)
     assert len(window.read(1049).day) == 101
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_shared_window_reads_in_between_change_no_later_read(seed: int) -> None:
+    rng, minute = Random(seed), 10
+    adds: Adds = []
+    window = SharedWindow()
+    for _ in range(3000):
+        minute += rng.random() < 0.5
+        adds.append((minute - rng.randrange(3), rng.choice([0, NEW, SETTLED]), rng.randrange(1, 300)))
+        window.add(*adds[-1])
+        if rng.random() < 0.1:
+            up_to = max(minute - rng.randrange(6), 0)
+            read = window.read(up_to)
+            assert set(read.hour) == within(adds, up_to, 60)
+            assert set(read.day) == within(adds, up_to, DAY_MINUTES)
+            assert set(read.new) == within(adds, up_to, DAY_MINUTES, NEW)
+
+
+def test_shared_windows_loaded_at_once_equal_those_added_one_by_one() -> None:
+    rng = Random(4)
+    rows = sorted(
+        (rng.randrange(2000), rng.randrange(0, 8), rng.randrange(3), rng.randrange(1, 99)) for _ in range(900)
+    )
+    one, other = SharedWindows(1500), SharedWindows(1500)
+    for minute, key, kind, member in rows:
+        if key:
+            one.add(key, minute, kind, member)
+    minutes, keys, kinds, members = np.array(rows, dtype=np.uint64).T
+    other.load(keys, minutes, kinds, members)
+    for key in range(8):
+        assert one.read(key, 1995).day.keys() == other.read(key, 1995).day.keys()
+    one.evict(3400)
+    other.evict(3400)
+    assert len(one) == len(other)
 
 
 def test_shared_window_own_member_counts_once() -> None:

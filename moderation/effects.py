@@ -6,6 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 Verdict = Literal["confirmed", "not_a_violation", "uncertain"]
 
 
@@ -62,6 +65,14 @@ class SectionEvidence:
     start: int
     end: int
     logit: float
+
+
+def with_none(values: NDArray[np.float64]) -> list[list[float | None]]:
+    """Return the rows of a matrix as lists, with None for NaN."""
+    found = values.astype(object)
+    found[np.isnan(values)] = None
+    rows: list[list[float | None]] = found.tolist()
+    return rows
 
 
 @dataclass(frozen=True)

@@ -176,7 +176,7 @@ class Post(_Event):
     typing: Annotated[Typing | None, LENIENT] = None
     account: Annotated[Account | None, LENIENT] = None
 
-    @property
+    @cached_property
     def at_ms(self) -> int | None:
         """Event time in milliseconds since the epoch, None without `created_at`."""
         return None if self.created_at is None else milliseconds(self.created_at)
@@ -200,7 +200,7 @@ class Follow(_Event):
     at: Time
     action: Literal["follow", "unfollow"] = "follow"
 
-    @property
+    @cached_property
     def at_ms(self) -> int:
         """Event time in milliseconds since the epoch."""
         return milliseconds(self.at)
@@ -213,7 +213,7 @@ class Deletion(_Event):
     account_id: Id | None = None
     at: Time
 
-    @property
+    @cached_property
     def at_ms(self) -> int:
         """Event time in milliseconds since the epoch."""
         return milliseconds(self.at)
@@ -234,7 +234,7 @@ class Label(_Event):
             raise PydanticCustomError("label_subject", "a label needs post_id or account_id")
         return self
 
-    @property
+    @cached_property
     def at_ms(self) -> int:
         """Event time in milliseconds since the epoch."""
         return milliseconds(self.at)

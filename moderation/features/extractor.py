@@ -141,8 +141,9 @@ class FeatureExtractor:
 def vectors(observed: Sequence[Observed]) -> list[FeatureVector]:
     """Return the vectors of observed posts, with their typing features."""
     values = np.full((len(observed), len(FEATURES)), math.nan)
-    for row, one in zip(values, observed, strict=True):
-        found = typing_features(one.identified.post) | one.found
+    typing = typing_features([one.identified.post for one in observed])
+    for row, one, typed in zip(values, observed, typing, strict=True):
+        found = typed | one.found
         row[[COLUMN[name] for name in found]] = list(found.values())
     return [_vector(one, row) for one, row in zip(observed, values, strict=True)]
 

@@ -14,22 +14,40 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.events import Post, Typing
+from moderation.features.rhythm import RHYTHM, rhythms
 
 WITHOUT_RHYTHM = frozenset({"ime", "dictation", "assistive", "api"})
 """Input methods whose key presses, if any, do not correspond to characters."""
 LEAST_INTERVALS = 8
-BINS_PER_OCTAVE = 4
 
 
-def typing_features(post: Post) -> dict[str, float]:
-    """Return the typing features of one post; empty where nothing was sent or typed, or without key intervals.
+def typing_features(posts: Sequence[Post]) -> list[dict[str, float]]:
+    """Return the typing features of each post; empty where nothing was sent or typed, or without key intervals.
 
     A completely pasted text was written elsewhere, such as in a notebook or a translator, so its typing is unknown.
     """
+    used = [_usable(post) for post in posts]
+    found = [
+        {} if typing is None else _aggregates(typing, len(post.text)) for typing, post in zip(used, posts, strict=True)
+    ]
+    timed: dict[int, NDArray[np.float64]] = {
+        number: np.asarray(typing.intervals_ms, dtype=np.float64)
+        for number, typing in enumerate(used)
+        if typing is not None and typing.intervals_ms is not None and len(typing.intervals_ms) >= LEAST_INTERVALS
+    }
+    for (number, intervals), row in zip(timed.items(), rhythms(list(timed.values())).tolist(), strict=True):
+        found[number].update((name, value) for name, value in zip(RHYTHM, row, strict=True) if not math.isnan(value))
+        pause = _boundary_pause_ratio(intervals, _boundaries(used[number], posts[number].text))
+        if not math.isnan(pause):
+            found[number]["typing_boundary_pause_ratio"] = pause
+    return found
+
+
+def _usable(post: Post) -> Typing | None:
     typing = post.typing
     if typing is None or typing.input_method in WITHOUT_RHYTHM or (typing.pasted_chars or 0) >= max(1, len(post.text)):
-        return {}
-    return {**_aggregates(typing, len(post.text)), **_rhythm(typing, post.text)}
+        return None
+    return typing
 
 
 def _aggregates(typing: Typing, length: int) -> dict[str, float]:
@@ -57,61 +75,10 @@ def _aggregates(typing: Typing, length: int) -> dict[str, float]:
     return found
 
 
-def _rhythm(typing: Typing, text: str) -> dict[str, float]:
-    if typing.intervals_ms is None or len(typing.intervals_ms) < LEAST_INTERVALS:
-        return {}
-    intervals = np.asarray(typing.intervals_ms, dtype=np.float64)
-    low, median, high = _quartiles(intervals)
-    mean = float(np.add.reduce(intervals)) / len(intervals)
-    found = {
-        "typing_interval_median_ms": median,
-        "typing_interval_repeated_share": int(np.count_nonzero(intervals[1:] == intervals[:-1])) / (len(intervals) - 1),
-        "typing_interval_entropy_bits": _entropy_bits(intervals),
-    }
-    if median > 0:
-        found["typing_interval_iqr_ratio"] = (high - low) / median
-    if mean > 0:
-        found["typing_interval_cv"] = _norm(intervals - mean) / math.sqrt(len(intervals)) / mean
-    lag1 = _lag1(np.log(np.maximum(intervals, 1.0)))
-    if not math.isnan(lag1):
-        found["typing_interval_lag1"] = lag1
-    pause = _boundary_pause_ratio(intervals, _boundaries(typing, text))
-    if not math.isnan(pause):
-        found["typing_boundary_pause_ratio"] = pause
-    return found
-
-
-def _quartiles(values: NDArray[np.float64]) -> tuple[float, float, float]:
-    """Return the quartiles as numpy.percentile, which takes a third of the time of a post for so few values."""
-    ordered = sorted(values.tolist())
-    found = []
-    for place in ((len(ordered) - 1) * quarter / 4 for quarter in (1, 2, 3)):
-        below = int(place)
-        above = min(below + 1, len(ordered) - 1)
-        found.append(ordered[below] + (ordered[above] - ordered[below]) * (place - below))
-    return found[0], found[1], found[2]
-
-
-def _norm(values: NDArray[np.float64]) -> float:
-    return math.sqrt(float(np.dot(values, values)))
-
-
-def _entropy_bits(intervals: NDArray[np.float64]) -> float:
-    bins = (np.log2(np.maximum(intervals, 1.0)) * BINS_PER_OCTAVE).astype(np.int64)
-    shares = [count / len(bins) for count in np.bincount(bins).tolist() if count]
-    return math.fsum(-share * math.log2(share) for share in shares)
-
-
-def _lag1(values: NDArray[np.float64]) -> float:
-    first, second = values[:-1], values[1:]
-    first = first - float(np.add.reduce(first)) / len(first)
-    second = second - float(np.add.reduce(second)) / len(second)
-    spread = _norm(first) * _norm(second)
-    return float(np.dot(first, second)) / spread if spread > 1e-9 else math.nan
-
-
-def _boundaries(typing: Typing, text: str) -> Sequence[bool] | None:
+def _boundaries(typing: Typing | None, text: str) -> Sequence[bool] | None:
     """Return which presses begin a word, from the classes where sent, else from the text where presses match it."""
+    if typing is None:
+        return None
     intervals = typing.intervals_ms or ()
     classes = typing.interval_classes
     if classes is not None and len(classes) == len(intervals):

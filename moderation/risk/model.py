@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.effects import FamilyEvidence, Reason
+from moderation.effects import FamilyEvidence, Reason, with_none
 from moderation.risk.explanation import reasons_for
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
@@ -82,21 +82,17 @@ class BundledRiskModel:
         if len(scores) == 0:
             return []
         risks, p_values = self.fusion.risks(scores), self.p_values(scores)
-        agreement = self.agreement(p_values)
-        return [
-            self._judgement(float(risk), row_scores, row_p, row_agreement)
-            for risk, row_scores, row_p, row_agreement in zip(risks, scores, p_values, agreement, strict=True)
-        ]
+        rows = zip(
+            risks.tolist(), with_none(scores), with_none(p_values), self.agreement(p_values).tolist(), strict=True
+        )
+        return [self._judgement(*row) for row in rows]
 
     def _judgement(
-        self, risk: float, scores: NDArray[np.float64], p_values: NDArray[np.float64], agreement: NDArray[np.bool_]
+        self, risk: float, scores: list[float | None], p_values: list[float | None], agreement: list[bool]
     ) -> Judgement:
         names = self.fusion.families
         agreeing = tuple(name for name, agrees in zip(names, agreement, strict=True) if agrees)
-        families = tuple(
-            FamilyEvidence(name, None if np.isnan(score) else float(score), None if np.isnan(score) else float(p))
-            for name, score, p in zip(names, scores, p_values, strict=True)
-        )
+        families = tuple(map(FamilyEvidence, names, scores, p_values))
         return Judgement(risk, risk > self.threshold and gate_opens(agreeing), families, agreeing)
 
     def explain(self, features: NDArray[np.float64], logit: float) -> tuple[Reason, ...]:

@@ -163,9 +163,11 @@ class SharedWindow:
         The members of a large key are kept, so that a read costs as much as the entries that entered or left since the
         last one. They must not be modified, and are valid until the next call.
         """
-        end = first_at_least(self._pairs, 2, (up_to_minute + 1) << 2)
-        day = first_at_least(self._pairs, 2, max(up_to_minute - DAY_MINUTES + 1, 0) << 2)
-        hour = first_at_least(self._pairs, 2, max(up_to_minute - HOUR_MINUTES + 1, 0) << 2)
+        end = self._first_from(up_to_minute + 1)
+        day = self._first_from(up_to_minute - DAY_MINUTES + 1)
+        hour = self._first_from(up_to_minute - HOUR_MINUTES + 1)
+        if len(self) < _KEPT_FROM:
+            return self._members(day, hour, end)
         kept = self._kept
         if kept is None or up_to_minute < kept.minute:
             kept = _Kept(up_to_minute, Members(shift=self._shift), day, hour, day)
@@ -177,9 +179,28 @@ class SharedWindow:
         else:
             self._move(kept, day, hour, end)
         kept.minute, kept.day, kept.hour, kept.end = max(kept.minute, up_to_minute), day, hour, end
-        if self._kept is None and len(self) >= _KEPT_FROM:
+        if self._kept is None:
             self._kept = kept
         return kept.members
+
+    def _members(self, day: int, hour: int, end: int) -> Members:
+        """Return the members of a few entries."""
+        tags, members = self._pairs[2 * day : 2 * end : 2], self._pairs[2 * day + 1 : 2 * end : 2]
+        kinds = list(zip(tags, members, strict=True))
+        return Members(
+            hour=dict.fromkeys(members[hour - day :], 1),
+            day=dict.fromkeys(members, 1),
+            new={member: 1 for tag, member in kinds if tag & 3 == NEW},
+            settled={member: 1 for tag, member in kinds if tag & 3 == SETTLED},
+            shift=self._shift,
+        )
+
+    def _first_from(self, minute: int) -> int:
+        """Return the number of the first entry of a minute or a later one."""
+        pairs, tag = self._pairs, minute << 2
+        if not pairs or pairs[0] >= tag:
+            return 0
+        return len(self) if pairs[-2] < tag else first_at_least(pairs, 2, tag)
 
     def _move(self, kept: _Kept, day: int, hour: int, end: int) -> None:
         """Move the windows of a kept read forward."""

@@ -23,6 +23,7 @@ from moderation.effects import (
     PostDeleted,
     Reason,
     SectionEvidence,
+    with_none,
 )
 from moderation.errors import DetectorOverdue
 from moderation.events import BadRecord, Deletion, Follow, Ignored, Label, Post
@@ -181,16 +182,25 @@ class Pipeline:
         candidates = candidates[: len(contents)]
         judged = [i for i, candidate in enumerate(candidates) if candidate.vector is not None]
         judgements: dict[int, Judgement] = {}
+        features: dict[int, list[float | None]] = {}
         if judged:
             matrix = np.stack([_values(candidates[i].vector) for i in judged])
             logits = np.array([contents[i].logit for i in judged], dtype=np.float64)
             judgements = dict(zip(judged, self._risk.assess(matrix, logits), strict=True))
+            features = dict(zip(judged, with_none(matrix), strict=True))
         assessments = [
-            self._assessment(candidate, contents[i], judgements.get(i)) for i, candidate in enumerate(candidates)
+            self._assessment(candidate, contents[i], judgements.get(i), features.get(i, []))
+            for i, candidate in enumerate(candidates)
         ]
         return assessments, overdue
 
-    def _assessment(self, candidate: _Candidate, content: ContentScore, judgement: Judgement | None) -> Assessment:
+    def _assessment(
+        self,
+        candidate: _Candidate,
+        content: ContentScore,
+        judgement: Judgement | None,
+        features: Sequence[float | None],
+    ) -> Assessment:
         post, vector = candidate.post, candidate.vector
         flagged = judgement is not None and judgement.flagged
         return Assessment(
@@ -211,7 +221,7 @@ class Pipeline:
             families=() if judgement is None else judgement.families,
             agreeing=() if judgement is None else judgement.agreeing,
             reasons=self._reasons(vector, content) if flagged and vector is not None else (),
-            features=() if vector is None else tuple(_known(value) for value in vector.values.tolist()),
+            features=tuple(features),
             features_version=FEATURES_VERSION,
             detector_version=self._detector.manifest_hash,
             risk_version=self._risk.manifest_hash,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
@@ -72,6 +73,11 @@ def parse_address(value: Any) -> IPAddress:
     """Return an address, IPv4-mapped ones as IPv4, without port and zone. Raises ValueError."""
     if not isinstance(value, str):
         raise ValueError("an address is text")
+    return _parsed(value)
+
+
+@lru_cache(maxsize=65_536)
+def _parsed(value: str) -> IPAddress:
     text = value.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -99,13 +105,17 @@ def client_address(peer: Any, forwarded_for: Any, trusted: Sequence[IPNetwork]) 
     chain = [*_entries(forwarded_for), *([] if peer is None else [peer])]
     for entry in reversed(chain[-MAX_HOPS:]):
         address = parse_address(entry)
-        if any(address in network for network in trusted):
-            continue
-        reason = why_impersonal(address)
-        if reason is not None:
-            return ClientAddress(None, reason)
-        return ClientAddress(str(address), carrier_nat=address in _CARRIER_NAT)
+        if not any(address in network for network in trusted):
+            return _classified(address)
     return ClientAddress(None, "trusted_proxy" if chain else None)
+
+
+@lru_cache(maxsize=65_536)
+def _classified(address: IPAddress) -> ClientAddress:
+    reason = why_impersonal(address)
+    if reason is not None:
+        return ClientAddress(None, reason)
+    return ClientAddress(str(address), carrier_nat=address in _CARRIER_NAT)
 
 
 def _entries(forwarded_for: Any) -> list[Any]:

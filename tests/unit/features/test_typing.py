@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from moderation.events import MAX_INTERVALS, Typing
+from moderation.features.rhythm import rhythms
 from moderation.features.typing import typing_features
 from tests.unit.features.builders import post
 
@@ -15,7 +16,7 @@ TEXT = "The ferry left before the fog had lifted."
 
 
 def features(text: str = TEXT, **typing: Any) -> dict[str, float]:
-    return typing_features(post("p", "a", 0, text=text, typing=Typing(**typing)))
+    return typing_features([post("p", "a", 0, text=text, typing=Typing(**typing))])[0]
 
 
 @pytest.mark.parametrize("method", ["ime", "dictation", "assistive", "api"])
@@ -24,7 +25,8 @@ def test_input_methods_without_intervals_are_missing(method: str) -> None:
 
 
 def test_missing_telemetry_gives_missing_features() -> None:
-    assert typing_features(post("p", "a", 0)) == {}
+    assert typing_features([post("p", "a", 0)]) == [{}]
+    assert typing_features([]) == []
     assert features() == {}
 
 
@@ -84,3 +86,22 @@ def test_pauses_at_word_boundaries_are_read_from_classes_or_from_an_exact_text()
     sent = features(intervals_ms=tuple(intervals), interval_classes=classes)
     assert sent["typing_boundary_pause_ratio"] == 3
     assert "typing_boundary_pause_ratio" not in features(intervals_ms=tuple(intervals))
+
+
+def test_figures_of_a_post_do_not_depend_on_the_others() -> None:
+    rng = np.random.default_rng(5)
+    posts = [
+        post(f"p{n}", "a", 0, text=TEXT, typing=Typing(intervals_ms=tuple(rng.uniform(1, 400, n % 90 + 3).round(1))))
+        for n in range(200)
+    ]
+    assert typing_features(posts) == [typing_features([one])[0] for one in posts]
+
+
+def test_rhythm_is_that_of_numpy() -> None:
+    times = np.random.default_rng(6).uniform(20, 900, 77).round(1)
+    logs, bins = np.log(times), np.floor(np.log2(times) * 4)
+    shares = np.unique(bins, return_counts=True)[1] / len(times)
+    low, median, high = np.percentile(times, [25, 50, 75])
+    expected = [median, (high - low) / median, times.std() / times.mean(), -(shares * np.log2(shares)).sum()]
+    expected += [np.corrcoef(logs[:-1], logs[1:])[0, 1], np.mean(times[1:] == times[:-1])]
+    np.testing.assert_allclose(rhythms([[5.0] * 9, times, [7.0] * 8])[1], expected)

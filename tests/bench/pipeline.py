@@ -1,0 +1,225 @@
+"""From Kafka to committed rows in PostgreSQL, on this machine: `python -m tests.bench.pipeline`.
+
+Starts a broker and a database, fills a topic and measures a sidecar of its own process: posts per second, then the
+latency from produce to committed row at a part of that rate, and the resident set. `--detector off` replaces the text
+detector by one that returns no score. `--peer` counts the distinct accounts of the same topic with quix-streams.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from kafka import KafkaAdminClient, KafkaProducer
+
+from moderation import app
+from moderation.detector import ContentScore, Detector
+from moderation.settings import load_settings
+from moderation.stream.pipeline import Outcome
+from tests.bench.figures_file import measured_into
+from tests.bench.peer import distinct_accounts_per_s
+from tests.bench.processor import processor
+from tests.bench.state import resident_mib
+from tests.services.broker import KafkaBroker
+from tests.services.postgresql import PostgresServer
+from tests.texts import person_text
+
+PARTITIONS = 4
+DAY_S = 86_400
+
+
+class NoDetector:
+    """Stands for the detector of the same manifest and returns no score."""
+
+    def __init__(self, of: Detector) -> None:
+        self.manifest_hash = of.manifest_hash
+
+    def score(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
+        """Return an abstention per text."""
+        return [ContentScore(math.nan, math.nan, (), 0, False)] * len(texts)
+
+    def describe(self) -> str:
+        """Return what it is."""
+        return "no detector"
+
+
+def posts(count: int, accounts: int, rng: random.Random) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield posts of 280 characters with typing and address, the account with each, over a day."""
+    texts = [" ".join(person_text(rng) for _ in range(12))[:280] for _ in range(2000)]
+    typing = {"duration_ms": 9000, "keystrokes": 280, "deletions": 3, "pastes": 0, "pasted_chars": 0}
+    intervals = [[round(rng.uniform(50, 300)) for _ in range(60)] for _ in range(200)]
+    for number in range(count):
+        account = f"account-{rng.randrange(accounts)}"
+        yield (
+            account,
+            {
+                "post_id": f"post-{number}",
+                "text": texts[number % len(texts)] + str(number),
+                "account_id": account,
+                "lang": "en",
+                "client": {"ip": f"11.{rng.randrange(4)}.{rng.randrange(256)}.9", "network_kind": "residential"},
+                "typing": {**typing, "intervals_ms": intervals[number % len(intervals)]},
+                "account": {"created_at": "2025-06-01T00:00:00Z", "followers": 3, "following": 5, "posts": 9},
+            },
+        )
+
+
+def produce(bootstrap: str, topic: str, lines: Iterator[tuple[str, dict[str, Any]]], count: int) -> None:
+    """Send posts whose times spread over the last day."""
+    producer = KafkaProducer(bootstrap_servers=bootstrap, linger_ms=50, batch_size=1 << 18)
+    begin = datetime.now(UTC) - timedelta(seconds=DAY_S)
+    for number, (account, event) in enumerate(lines):
+        at = begin + timedelta(seconds=DAY_S * number / count)
+        producer.send(topic, json.dumps({**event, "created_at": at.isoformat()}).encode(), key=account.encode())
+    producer.flush()
+    producer.close()
+
+
+def produce_at_rate(bootstrap: str, topic: str, lines: Iterator[tuple[str, dict[str, Any]]], rate: float) -> None:
+    """Send posts of the moment at a steady rate."""
+    producer = KafkaProducer(bootstrap_servers=bootstrap, linger_ms=5)
+    began = time.monotonic()
+    for number, (account, event) in enumerate(lines):
+        time.sleep(max(0.0, began + number / rate - time.monotonic()))
+        now = datetime.now(UTC).isoformat()
+        producer.send(topic, json.dumps({**event, "created_at": now}).encode(), key=account.encode())
+    producer.flush()
+    producer.close()
+
+
+def worker(settings_file: Path, detector: str, count: int, latest: int) -> None:
+    """Run a sidecar until it has assessed all posts; print its figures. The last *latest* posts measure the latency."""
+    settings = load_settings(settings_file)
+    times: list[tuple[float, int]] = []
+    delays: list[float] = []
+    load = app.load_models
+    if detector == "off":
+
+        def load_without(loaded: Any) -> Any:
+            of, risk = load(loaded)
+            return NoDetector(of), risk
+
+        app.load_models = load_without  # type: ignore[assignment]
+    done = threading.Event()
+
+    def on_batch(outcome: Outcome) -> None:
+        now = time.time()
+        assessed = [one for one in outcome.assessments if one is not None]
+        total = (times[-1][1] if times else 0) + len(assessed)
+        if total > count:
+            delays.extend(now - one.event_time.timestamp() for one in assessed if one.event_time is not None)
+        times.append((now, total))
+        if total == count:
+            sys.stdout.write(json.dumps({"backlog_s": now - times[0][0]}) + "\n")
+            sys.stdout.flush()
+        if total >= count + latest:
+            done.set()
+
+    built = app.build_sidecar
+
+    def stopping(*arguments: Any) -> Any:
+        sidecar = built(*arguments)
+        threading.Thread(target=lambda: (done.wait(), sidecar.stop()), daemon=True).start()
+        return sidecar
+
+    app.build_sidecar = stopping
+    app.run_sidecar(settings, on_batch=on_batch)
+    first, last = times[0], next(entry for entry in times if entry[1] >= count)
+    figures = {
+        "posts_per_s": round((last[1] - first[1]) / (last[0] - first[0])),
+        "records_per_batch": round(last[1] / len([entry for entry in times if entry[1] <= last[1]])),
+        "resident_mib": round(resident_mib()),
+    }
+    if delays:
+        tail = np.percentile(np.array(delays), [50, 99]) * 1000
+        figures |= {"latency_ms_p50": round(float(tail[0])), "latency_ms_p99": round(float(tail[1]))}
+    sys.stdout.write(json.dumps(figures) + "\n")
+
+
+def measure(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the figures of one run."""
+    rng = random.Random(1)
+    broker, database = KafkaBroker(), PostgresServer()
+    try:
+        topic, url = "posts", database.create_database()
+        admin = KafkaAdminClient(bootstrap_servers=[broker.address])
+        admin.create_topics({topic: {"num_partitions": PARTITIONS, "replication_factor": 1}}, wait_for_metadata=True)
+        admin.close()
+        moderation = [sys.executable, "-m", "moderation", "db", "upgrade", "--database", url]
+        subprocess.run(moderation, check=True, capture_output=True)
+        lines = posts(10**9, arguments.accounts, rng)
+        some = (next(lines) for _ in range(arguments.posts))
+        produce(broker.address, topic, some, arguments.posts)
+        figures: dict[str, Any] = {"processor": processor(), "detector": arguments.detector, "posts": arguments.posts}
+        if arguments.peer:
+            figures["quix_streams_posts_per_s"] = distinct_accounts_per_s(broker.address, topic, arguments.posts)
+        return figures | _measured(arguments, broker.address, topic, url, lines)
+    finally:
+        broker.close()
+        database.close()
+
+
+def _measured(
+    arguments: argparse.Namespace, bootstrap: str, topic: str, url: str, lines: Iterator[tuple[str, dict[str, Any]]]
+) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as folder:
+        settings = Path(folder) / "sidecar.toml"
+        settings.write_text(
+            f'platform_id = "bench"\ndatabase_url = "{url}"\naddress_key = "{"k" * 64}"\nlog_format = "text"\n'
+            f'[kafka]\nbootstrap_servers = "{bootstrap}"\nposts = "{topic}"\ngroup_id = "bench"\n'
+            f'[state]\ndirectory = "{folder}/state"\n[batch]\nmax_records = {arguments.batch}\nmax_bytes = 8388608\n',
+            encoding="utf-8",
+        )
+        command = [sys.executable, "-m", "tests.bench.pipeline", "--worker", str(settings)]
+        command += [
+            "--detector",
+            arguments.detector,
+            "--posts",
+            str(arguments.posts),
+            "--latest",
+            str(arguments.latest),
+        ]
+        running = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert running.stdout is not None
+        rate = arguments.posts / json.loads(running.stdout.readline())["backlog_s"]
+        if arguments.latest:
+            some = (next(lines) for _ in range(arguments.latest + 1))
+            produce_at_rate(bootstrap, topic, some, arguments.load * rate)
+        figures: dict[str, Any] = json.loads(running.stdout.readline())
+        running.wait(60)
+        return figures | ({"latency_at_posts_per_s": round(arguments.load * rate)} if arguments.latest else {})
+
+
+def main() -> None:
+    """Print the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--posts", type=int, default=60_000)
+    parser.add_argument("--accounts", type=int, default=20_000)
+    parser.add_argument("--latest", type=int, default=20_000, help="posts for the latency; 0: none")
+    parser.add_argument("--load", type=float, default=0.5, help="share of the highest rate for the latency")
+    parser.add_argument("--detector", choices=["off", "shipped"], default="off")
+    parser.add_argument("--batch", type=int, default=1024, help="batch.max_records")
+    parser.add_argument("--peer", action="store_true", help="also measure quix-streams, which must be installed")
+    parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    if arguments.worker:
+        worker(arguments.worker, arguments.detector, arguments.posts, arguments.latest)
+        return
+    sys.stdout.write(json.dumps(measured_into(arguments.out, lambda: measure(arguments)), indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

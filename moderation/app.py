@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import os
 import secrets
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+GC_THRESHOLDS = (100_000, 20, 100)
 FROZEN = 70
 """Exit code of a process that the watchdog ended."""
 MAKE_A_KEY = 'python3 -c "import secrets; print(secrets.token_hex(32))"'
@@ -167,6 +169,7 @@ def run_sidecar(
             sidecar = build_sidecar(settings, Connectors(source, store, relay), decoder, models, callbacks)
             _end_on_signals(sidecar)
             _watch(sidecar, settings.watchdog_s)
+            _collect_rarely()
             sidecar.run()
             decoder.finish()
             log.info("ended cleanly: %s", summary(sidecar.totals), extra={"fields": sidecar.totals})
@@ -229,6 +232,13 @@ def _end_on_signals(sidecar: Sidecar) -> None:
         return
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: sidecar.stop())
+
+
+def _collect_rarely() -> None:
+    """Let the cycle collector run rarely: the objects of the state live for hours and have no cycles."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _watch(sidecar: Sidecar, bound_s: float) -> None:

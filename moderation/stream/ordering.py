@@ -12,6 +12,7 @@ import math
 from collections import deque
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from moderation.effects import Origin, Partition
 from moderation.events import BadRecord, Event, EventKey, Ignored
@@ -35,7 +36,7 @@ class Item:
         """The event, None where the record was refused or ignored."""
         return None if isinstance(self.content, (BadRecord, Ignored)) else self.content
 
-    @property
+    @cached_property
     def at_ms(self) -> int | None:
         """Event time in milliseconds, None without one: such an item is next when it is first in its partition."""
         return None if isinstance(self.content, (BadRecord, Ignored)) else self.content.at_ms

@@ -29,6 +29,14 @@ def simulate_command(
     held_out: Annotated[
         bool, typer.Option("--held-out", help="Use the parameter ranges held out for evaluation.")
     ] = False,
+    disorder: Annotated[
+        bool,
+        typer.Option(
+            "--disorder",
+            help="Write the events in the order of their arrival, with delays, producers whose clocks are apart, and a "
+            "partition that is minutes late.",
+        ),
+    ] = False,
     data_manifest: DataManifest = None,
 ) -> None:
     """Write the posts, follows, deletions and labels of a simulated platform in event-time order.
@@ -46,6 +54,7 @@ def simulate_command(
     from moderation.errors import InputError
     from moderation.lab.risk.texts import simulation_texts
     from moderation.lab.simulation import SimulationConfig, build_platform
+    from moderation.lab.simulation.disorder import arrivals
     from moderation.lab.simulation.writing import write_events, write_truth
     from moderation.output_paths import check_apart
 
@@ -61,7 +70,8 @@ def simulate_command(
     platform = build_platform(config, simulation_texts(data, texts, data_manifest))
     try:
         with output.open("w", encoding="utf-8") as out:
-            count = write_events(platform.events(), out)
+            events = arrivals(platform.events(), seed) if disorder else platform.events()
+            count = write_events(events, out)
         if labels is not None:
             with labels.open("w", encoding="utf-8") as out:
                 write_truth(platform.truth, out)

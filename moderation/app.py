@@ -26,6 +26,7 @@ from moderation.state import Keyring, PlatformState
 from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
 from moderation.stream.audit import AuditSampling
 from moderation.stream.pipeline import Outcome, Pipeline
+from moderation.stream.scoring_policy import ScoreAll, ScoreSelected
 from moderation.stream.sidecar import Sidecar
 from moderation.stream.summary import nothing_judged, summary
 
@@ -134,12 +135,15 @@ def _builders(settings: Settings, models: tuple[Detector, RiskModel]) -> Builder
         )
 
     def pipeline(state: PlatformState) -> Pipeline:
+        audit = AuditSampling(secret, settings.audit.rate, settings.audit.flagged_rate)
+        selective = settings.scoring.policy == "selective"
         return Pipeline(
             platform_id=settings.platform_id,
             extractor=FeatureExtractor(state),
             detector=detector,
             risk=risk,
-            audit=AuditSampling(secret, settings.audit.rate, settings.audit.flagged_rate),
+            audit=audit,
+            policy=ScoreSelected(settings.platform_id, state, audit) if selective else ScoreAll(),
         )
 
     return Builders(pipeline, new_state)

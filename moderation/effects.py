@@ -102,7 +102,8 @@ class Reason:
 class Assessment:
     """The result for one post, with the versions that make it reproducible.
 
-    *content_abstained* is the reason for a missing score: ``empty``, ``short`` or ``script``; None where there is one.
+    *content_abstained* is the reason for a missing score: ``empty``, ``short``, ``script`` or ``not_selected``; None
+    where there is one. *scored_by* is the rule of the scoring policy that selected the text; None where none did.
     *tampered_share* is the number of hidden or replaced characters per letter; no model uses it.
     """
 
@@ -130,6 +131,7 @@ class Assessment:
     missing: tuple[str, ...] = ()
     content_abstained: str | None = None
     tampered_share: float = 0.0
+    scored_by: str | None = None
 
 
 @dataclass(frozen=True)

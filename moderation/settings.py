@@ -161,6 +161,16 @@ class AuditSettings(_Section):
     flagged_rate: Share = Field(0.1, description="probability that a flagged post is kept for audit")
 
 
+class ScoringSettings(_Section):
+    """Which texts the detector scores."""
+
+    policy: Literal["all", "selective"] = Field(
+        "all",
+        description="all: every text; selective: posts with unusual metadata, those of their accounts for 14 days, and "
+        "the audit sample, which raises the same flags at a fraction of the cost",
+    )
+
+
 class MappingSettings(_Section):
     """Where our fields are in the platform's own records (docs/events.md)."""
 
@@ -274,6 +284,7 @@ class Settings(BaseSettings):
     batch: BatchSettings = BatchSettings()
     state: StateSettings = StateSettings()
     audit: AuditSettings = AuditSettings()
+    scoring: ScoringSettings = ScoringSettings()
     mapping: MappingSettings = MappingSettings()
 
     @model_validator(mode="after")

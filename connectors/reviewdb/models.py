@@ -68,6 +68,7 @@ class AssessmentRow(Base):
     graph_epoch: Mapped[int | None] = mapped_column(BigInteger)
     degraded: Mapped[list[str]] = mapped_column(Json)
     missing: Mapped[list[str]] = mapped_column(Json)
+    scored_by: Mapped[str | None] = mapped_column(String(16))
     recorded_at: Mapped[datetime] = mapped_column(UtcTime)
 
 

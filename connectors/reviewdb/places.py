@@ -73,7 +73,7 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
         {"key", "flag_key", "post_id_key", "platform_id", "post_id", "content_hash", "account_id", "event_time"}
         | {"synthetic_logit", "synthetic_score", "sections", "truncated", "risk", "threshold", "flagged", "families"}
         | {"agreeing", "reasons", "features_version", "detector_version", "risk_version", "graph_epoch", "degraded"}
-        | {"missing", "recorded_at"}
+        | {"missing", "scored_by", "recorded_at"}
     ),
     "evidence": frozenset({"assessment_key", "post_key", "account_key", "expires_at"}),
     "flags": frozenset(

@@ -51,6 +51,7 @@ def assessment_row(assessment: Assessment, now: datetime) -> Row:
         "graph_epoch": assessment.graph_epoch,
         "degraded": list(assessment.degraded),
         "missing": list(assessment.missing),
+        "scored_by": assessment.scored_by,
         "recorded_at": now,
     }
 

@@ -45,23 +45,28 @@ class BundledRiskModel:
         """The threshold; a flag needs a risk strictly above it."""
         return self.manifest.threshold
 
-    def family_scores(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the log-odds of each family, shapes (n, f) and (n,) to (n, families); NaN for a missing family."""
-        own = self._own(features, len(logits))
+    def metadata_scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the log-odds of each family, shape (n, f) to (n, families); NaN for content and missing families."""
+        if features.ndim != 2 or features.shape[1] != self.width:
+            raise ValueError(f"features of shape {features.shape} do not fit: the shape must be (n, {self.width})")
+        own = features[:, self.columns]
         columns = [
-            np.asarray(logits, dtype=np.float64) if name == CONTENT else self.family_models[name].scores(own)
+            np.full(len(own), np.nan) if name == CONTENT else self.family_models[name].scores(own)
             for name in self.fusion.families
         ]
         return np.column_stack(columns)
 
-    def _own(self, features: NDArray[np.float64], rows: int) -> NDArray[np.float64]:
-        """Return the features of the bundle in its order, shape (n, f) to (n, features)."""
-        if features.ndim != 2 or features.shape != (rows, self.width):
-            raise ValueError(
-                f"features of shape {features.shape} and {rows} logits do not fit: "
-                f"the shape must be ({rows}, {self.width})"
-            )
-        return features[:, self.columns]
+    def with_content(self, scores: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return metadata scores, shape (n, families), with the *logits* of the texts, shape (n,), as content."""
+        if scores.shape != (len(logits), len(self.fusion.families)):
+            raise ValueError(f"scores of shape {scores.shape} and {len(logits)} logits do not fit")
+        found = scores.copy()
+        found[:, self.fusion.families.index(CONTENT)] = logits
+        return found
+
+    def family_scores(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the log-odds of each family, shapes (n, f) and (n,) to (n, families); NaN for a missing family."""
+        return self.with_content(self.metadata_scores(features), logits)
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the p-value of each family score among genuine posts, shape (n, families)."""
@@ -73,12 +78,21 @@ class BundledRiskModel:
         """Return which families agree that a post is unusual, shape (n, families)."""
         return np.nan_to_num(p_values, nan=1.0) <= self.manifest.p_family
 
+    def unusual(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return whether a metadata family agrees that a post is unusual, shape (n, families) to (n,)."""
+        metadata = [column for column, name in enumerate(self.fusion.families) if name != CONTENT]
+        return np.asarray(self.agreement(self.p_values(scores))[:, metadata].any(axis=1), dtype=np.bool_)
+
     def assess(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> list[Judgement]:
-        """Return the judgement of each post: *features* (n, f), NaN for missing, *logits* (n,), NaN for abstained.
+        """Return the judgement of each post: *features* (n, f), NaN for missing, *logits* (n,), NaN for no score.
 
         Raises ValueError when the shapes do not fit.
         """
-        scores = self.family_scores(features, logits)
+        return self.judge(self.metadata_scores(features), logits)
+
+    def judge(self, scores: NDArray[np.float64], logits: NDArray[np.float64]) -> list[Judgement]:
+        """Return the judgement of each post: metadata scores (n, families), *logits* (n,), NaN for no score."""
+        scores = self.with_content(scores, logits)
         if len(scores) == 0:
             return []
         risks, p_values = self.fusion.risks(scores), self.p_values(scores)

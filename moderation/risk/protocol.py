@@ -22,11 +22,17 @@ class RiskModel(Protocol):
     def threshold(self) -> float:
         """The threshold; a flag needs a risk strictly above it."""
 
-    def assess(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> list[Judgement]:
-        """Return the judgement of each post: *features* (n, f), NaN for missing, *logits* (n,), NaN for abstained.
+    def metadata_scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the scores of the families, *features* of shape (n, f) to (n, families), NaN for content.
 
-        f is the number of features in the catalogue. Raises ValueError when the shapes do not fit.
+        f is the number of features in the catalogue. Raises ValueError when the shape does not fit.
         """
+
+    def unusual(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return whether a metadata family agrees that a post is unusual, (n, families) to (n,)."""
+
+    def judge(self, scores: NDArray[np.float64], logits: NDArray[np.float64]) -> list[Judgement]:
+        """Return the judgement of each post: metadata scores (n, families), *logits* (n,), NaN for no score."""
 
     def explain(self, features: NDArray[np.float64], logit: float) -> tuple[Reason, ...]:
         """Return the reasons for the risk of one post, strongest first; *features* has shape (f,)."""

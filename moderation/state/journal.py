@@ -57,8 +57,8 @@ class Changes:
     """Fields of the manifest."""
     graphs: SavedGraphs | None
     """Given where a further graph was closed; its rows replace the segments of follows."""
-    oldest_ms: int
-    """Segments of posts that end before this time are dropped."""
+    kept_from_ms: dict[str, int]
+    """Segments of a kind that end before this time are dropped."""
 
 
 @dataclass
@@ -121,7 +121,7 @@ class Journal:
             self._append_graphs(changes.graphs)
             changes.rows["follows"] = changes.graphs.rows.ravel()
         self.segments = [
-            part for part in self.segments if part.kind == "follows" or part.newest_ms >= changes.oldest_ms
+            part for part in self.segments if part.newest_ms >= changes.kept_from_ms.get(part.kind, part.newest_ms)
         ]
         for kind, rows in changes.rows.items():
             if len(rows):

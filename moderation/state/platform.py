@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from moderation.effects import Partition
 from moderation.state.account_history import AccountHistory
-from moderation.state.coverage import KEPT_MS, MINUTE_MS, Coverage
+from moderation.state.coverage import DAY_MS, KEPT_MS, MINUTE_MS, Coverage
 from moderation.state.epochs import GraphEpochs
 from moderation.state.follows import FollowGraph
 from moderation.state.journal import MANIFEST, Changes, Journal, read_graphs, read_journal, read_rows, unusable
@@ -22,6 +22,8 @@ from moderation.state.shared_windows import SharedWindows
 GRAPH_EPOCH_S = 86_400
 """Default length of an epoch of the follow graph, as in the training of risk models."""
 MAX_EDGES = 20_000_000
+WATCHED_MS = 14 * DAY_MS
+"""How long the posts of an account are scored after an unusual one, with selective scoring."""
 _POST_FIELDS = 5
 _KEPT_MINUTES = KEPT_MS // MINUTE_MS
 _HOURLY_MINUTES = 2 * 60
@@ -71,6 +73,9 @@ class PlatformState:
         """Number of the live key whose windows are read, the one with the longest ones."""
         self._journal: Journal | None = None
         self._rows: dict[str, array[int]] = {"posts": array("Q"), "deletions": array("Q"), "follows": array("Q")}
+        self._rows["watched"] = array("Q")
+        self._watched: dict[int, int] = {}
+        self._watched_by_day: dict[int, list[int]] = {}
         self._saved_epoch = -1
 
     def advance(self, at_ms: int) -> None:
@@ -88,6 +93,7 @@ class PlatformState:
         for windows in (self.addresses, self.address_posts, self.devices):
             windows.evict(minute)
         self.accounts.evict(at_ms)
+        self._forget_watched(at_ms)
 
     def apply_post(self, seen: PostSeen) -> None:
         """Apply a post; the same post and text at the same time again has no effect."""
@@ -121,6 +127,25 @@ class PlatformState:
         self.follows.apply(follower, followed, at_ms, follows=follows)
         if self._journal is not None:
             self._rows["follows"].extend((at_ms << 1 | follows, follower, followed))
+
+    def watch(self, account: int, at_ms: int) -> None:
+        """Have the posts of an account scored for `WATCHED_MS` from a time."""
+        day = at_ms // DAY_MS
+        if day > self._watched.get(account, -1) // DAY_MS:
+            self._watched_by_day.setdefault(day, []).append(account)
+        self._watched[account] = max(at_ms, self._watched.get(account, at_ms))
+        if self._journal is not None:
+            self._rows["watched"].extend((at_ms, account))
+
+    def is_watched(self, account: int, at_ms: int) -> bool:
+        """Return whether an account had an unusual post within `WATCHED_MS` before a time."""
+        return at_ms - self._watched.get(account, at_ms - WATCHED_MS - 1) <= WATCHED_MS
+
+    def _forget_watched(self, at_ms: int) -> None:
+        for day in [day for day in self._watched_by_day if (day + 1) * DAY_MS < at_ms - WATCHED_MS]:
+            for account in self._watched_by_day.pop(day):
+                if self._watched[account] < at_ms - WATCHED_MS:
+                    del self._watched[account]
 
     @property
     def graph_lost(self) -> bool:
@@ -165,8 +190,10 @@ class PlatformState:
             "follows_refused": self.follows.refused,
             "positions": [[*vars(partition).values(), offset] for partition, offset in positions.items()],
         }
+        kept_from = dict.fromkeys(("posts", "deletions"), watermark_ms - KEPT_MS)
+        kept_from["watched"] = watermark_ms - WATCHED_MS
         numbers = {kind: np.array(row, dtype=np.uint64) for kind, row in rows.items()}
-        self._journal.save(Changes(numbers, watermark_ms, fields, graphs, watermark_ms - KEPT_MS))
+        self._journal.save(Changes(numbers, watermark_ms, fields, graphs, kept_from))
 
     def finish_saving(self) -> bool:
         """Wait for the save in progress; return whether everything is on disk."""
@@ -196,6 +223,8 @@ class PlatformState:
         self._restore_posts(journal, list(saved["key_started_ms"]))
         for at_ms, account, post in read_rows(journal, "deletions", 3).tolist():
             self.accounts.add_deletion(account, at_ms, post)
+        for at_ms, account in read_rows(journal, "watched", 2).tolist():
+            self.watch(account, at_ms)
         coverage = self.coverage
         if saved["watermark_ms"] is not None:
             self.advance(saved["watermark_ms"])

@@ -27,12 +27,16 @@ from moderation.effects import (
 )
 from moderation.errors import DetectorOverdue
 from moderation.events import BadRecord, Deletion, Follow, Ignored, Label, Post
-from moderation.features import FEATURES_VERSION, FeatureExtractor, FeatureVector, Observed, vectors
+from moderation.features import FEATURES, FEATURES_VERSION, FeatureExtractor, FeatureVector, Observed, vectors
 from moderation.risk import Judgement, RiskModel
 from moderation.risk.gate import CONTENT
 from moderation.stream.audit import AuditSampling
 from moderation.stream.ordering import Item
+from moderation.stream.scoring_policy import Rule, ScoreAll, ScoringPolicy
 from moderation.stream.split_scoring import SplitScoring
+
+NOT_SCORED = ContentScore(math.nan, math.nan, (), 0, truncated=False)
+"""Stands for the score of a text that the policy does not select."""
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,14 @@ class Pipeline:
         detector: Detector,
         risk: RiskModel,
         audit: AuditSampling | None = None,
+        policy: ScoringPolicy | None = None,
     ) -> None:
         self._platform_id = platform_id
         self._extractor = extractor
         self._detector = detector
         self._risk = risk
         self._audit = audit
+        self._policy = policy or ScoreAll()
         self.scoring = SplitScoring(detector)
 
     def process(self, items: Sequence[Item]) -> Outcome:
@@ -177,31 +183,43 @@ class Pipeline:
 
     def _assess(self, candidates: Sequence[_Candidate]) -> tuple[list[Assessment], DetectorOverdue | None]:
         """Return the assessments in order, and the error of the post where they end early."""
-        posts = [candidate.post for candidate in candidates]
-        contents, overdue = self.scoring.score([post.text for post in posts], [post.lang for post in posts])
-        candidates = candidates[: len(contents)]
         judged = [i for i, candidate in enumerate(candidates) if candidate.vector is not None]
-        judgements: dict[int, Judgement] = {}
-        features: dict[int, list[float | None]] = {}
-        if judged:
-            matrix = np.stack([_values(candidates[i].vector) for i in judged])
-            logits = np.array([contents[i].logit for i in judged], dtype=np.float64)
-            judgements = dict(zip(judged, self._risk.assess(matrix, logits), strict=True))
-            features = dict(zip(judged, with_none(matrix), strict=True))
+        matrix = np.array([_values(candidates[i].vector) for i in judged]).reshape(len(judged), len(FEATURES))
+        metadata = self._risk.metadata_scores(matrix)
+        unusual = np.zeros(len(candidates), dtype=np.bool_)
+        unusual[judged] = self._risk.unusual(metadata)
+        contents, overdue = self._contents(candidates, unusual.tolist())
+        candidates = candidates[: len(contents)]
+        judged = judged[: sum(i < len(contents) for i in judged)]
+        logits = np.array([contents[i][0].logit for i in judged], dtype=np.float64)
+        judgements = dict(zip(judged, self._risk.judge(metadata[: len(judged)], logits), strict=True))
+        features = dict(zip(judged, with_none(matrix[: len(judged)]), strict=True))
         assessments = [
             self._assessment(candidate, contents[i], judgements.get(i), features.get(i, []))
             for i, candidate in enumerate(candidates)
         ]
         return assessments, overdue
 
+    def _contents(
+        self, candidates: Sequence[_Candidate], unusual: Sequence[bool]
+    ) -> tuple[list[tuple[ContentScore, Rule | None]], DetectorOverdue | None]:
+        """Return score and rule of each candidate, up to one that the detector did not finish."""
+        posts = [candidate.post for candidate in candidates]
+        rules = self._policy.rules(posts, [candidate.observed for candidate in candidates], unusual)
+        chosen = [i for i, rule in enumerate(rules) if rule is not None]
+        scores, overdue = self.scoring.score([posts[i].text for i in chosen], [posts[i].lang for i in chosen])
+        end = len(candidates) if overdue is None else chosen[len(scores)]
+        scored = dict(zip(chosen, scores, strict=False))
+        return [(scored.get(i, NOT_SCORED), rules[i]) for i in range(end)], overdue
+
     def _assessment(
         self,
         candidate: _Candidate,
-        content: ContentScore,
+        scored: tuple[ContentScore, Rule | None],
         judgement: Judgement | None,
         features: Sequence[float | None],
     ) -> Assessment:
-        post, vector = candidate.post, candidate.vector
+        post, vector, (content, rule) = candidate.post, candidate.vector, scored
         flagged = judgement is not None and judgement.flagged
         return Assessment(
             platform_id=self._platform_id,
@@ -213,7 +231,8 @@ class Pipeline:
             synthetic_score=_known(content.probability),
             sections=tuple(SectionEvidence(part.start, part.end, part.logit) for part in content.sections),
             truncated=content.truncated,
-            content_abstained=content.abstained,
+            content_abstained="not_selected" if rule is None else content.abstained,
+            scored_by=rule,
             tampered_share=content.tampering.share,
             risk=None if judgement is None else judgement.risk,
             threshold=self._risk.threshold,
@@ -239,6 +258,8 @@ class Pipeline:
 
     def _conclude(self, effects: Effects, candidate: _Candidate, assessment: Assessment) -> None:
         effects.count("posts")
+        if assessment.scored_by is not None:
+            effects.count("texts_scored")
         for name in candidate.post.invalid:
             effects.count(f"invalid:{name}")
         if candidate.repeated:

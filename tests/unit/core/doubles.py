@@ -11,12 +11,13 @@ import numpy as np
 from moderation.detector import ContentScore, SectionScore
 from moderation.effects import Effects, FamilyEvidence, Origin, Partition, Reason
 from moderation.errors import ConnectionLost, FencedError, RecordsExpired
-from moderation.features import FeatureExtractor
+from moderation.features import FEATURES, FeatureExtractor
 from moderation.ports import Claim, OutboxRow
 from moderation.risk import Judgement
 from moderation.state import Keyring, PlatformState
 from moderation.stream.audit import AuditSampling
 from moderation.stream.pipeline import Pipeline
+from moderation.stream.scoring_policy import ScoringPolicy
 from moderation.text import normalised
 
 KEYRING = Keyring.from_secrets(("k1", b"a" * 32), None)
@@ -55,8 +56,16 @@ class ContentRisk:
     manifest_hash = "r" * 64
     threshold = 0.5
 
-    def assess(self, features: np.ndarray, logits: np.ndarray) -> list[Judgement]:
-        assert features.shape[0] == logits.shape[0]
+    def metadata_scores(self, features: np.ndarray) -> np.ndarray:
+        """The account's posts of the hour are its only metadata."""
+        posts = [feature.name for feature in FEATURES].index("account_posts_1h")
+        return features[:, [posts]]
+
+    def unusual(self, scores: np.ndarray) -> np.ndarray:
+        return scores[:, 0] > 2  # type: ignore[no-any-return]
+
+    def judge(self, scores: np.ndarray, logits: np.ndarray) -> list[Judgement]:
+        assert scores.shape[0] == logits.shape[0]
         return [self._judge(float(logit)) for logit in logits]
 
     def _judge(self, logit: float) -> Judgement:
@@ -76,7 +85,10 @@ def new_state() -> PlatformState:
 
 
 def new_pipeline(
-    state: PlatformState, audit: AuditSampling | None = None, detector: WordDetector | None = None
+    state: PlatformState,
+    audit: AuditSampling | None = None,
+    detector: WordDetector | None = None,
+    policy: ScoringPolicy | None = None,
 ) -> Pipeline:
     return Pipeline(
         platform_id="p",
@@ -84,6 +96,7 @@ def new_pipeline(
         detector=detector or WordDetector(),
         risk=ContentRisk(),  # type: ignore[arg-type]  # a stand-in with the same methods
         audit=audit,
+        policy=policy,
     )
 
 

@@ -107,7 +107,7 @@ def test_a_silent_rebuild_restores_state_and_leaves_no_trace() -> None:
     found = outcome(robot("p"), b"{broken", {"type": "deletion"}, robot("p"), live_from=3)
     assert found.effects.flags == []
     assert found.effects.dead_letters == []
-    assert found.effects.counters == {"posts": 1, "posts_repeated": 1}
+    assert found.effects.counters == {"posts": 1, "posts_repeated": 1, "texts_scored": 1}
     assert found.effects.positions == {LANE: 4}
 
 

@@ -1,0 +1,71 @@
+"""Which posts the text detector scores.
+
+`all` scores every text. `selective` scores a post whose metadata are unusual, the posts of its account within the next
+14 days, and a keyed sample; it raises the same flags as `all`, because a flag needs a metadata family that agrees, and
+every post with one is scored.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from moderation.events import Post
+from moderation.features import Observed
+from moderation.state import PlatformState
+from moderation.stream.audit import AuditSampling
+
+Rule = Literal["all", "unusual", "watched", "sample"]
+"""Why a text is scored."""
+
+
+class ScoringPolicy(Protocol):
+    """Selects posts for the text detector."""
+
+    def rules(
+        self, posts: Sequence[Post], observed: Sequence[Observed | None], unusual: Sequence[bool]
+    ) -> list[Rule | None]:
+        """Return for each post why it is scored; None where it is not.
+
+        *observed* is None for posts without metadata and repeated ones; *unusual*: whether a metadata family agrees.
+        """
+
+
+class ScoreAll:
+    """Scores every text."""
+
+    def rules(
+        self,
+        posts: Sequence[Post],
+        observed: Sequence[Observed | None],  # noqa: ARG002  # the signature of the protocol
+        unusual: Sequence[bool],  # noqa: ARG002
+    ) -> list[Rule | None]:
+        """Return the rule `all` for each post."""
+        return ["all"] * len(posts)
+
+
+@dataclass(frozen=True)
+class ScoreSelected:
+    """Scores unusual posts, those of accounts that had one, and the audit sample."""
+
+    platform_id: str
+    state: PlatformState
+    sample: AuditSampling
+
+    def rules(
+        self, posts: Sequence[Post], observed: Sequence[Observed | None], unusual: Sequence[bool]
+    ) -> list[Rule | None]:
+        """Return the rule of each post, in order: a post can make later ones of its account watched."""
+        return [self._rule(*row) for row in zip(posts, observed, unusual, strict=True)]
+
+    def _rule(self, post: Post, observed: Observed | None, unusual: bool) -> Rule | None:
+        if observed is None:
+            return None
+        seen = observed.identified.seen
+        if unusual:
+            self.state.watch(seen.account, seen.at_ms)
+            return "unusual"
+        if self.state.is_watched(seen.account, seen.at_ms):
+            return "watched"
+        return "sample" if self.sample.draw(self.platform_id, post, flagged=False) is not None else None

@@ -116,6 +116,7 @@ def build_sidecar(
         save_state_every_s=settings.state.save_every_s,
         on_recreated_topic=settings.kafka.on_recreated_topic,
         on_lost_records=settings.kafka.on_lost_records,
+        standby=settings.standby,
     )
     return Sidecar(config, connectors, decoder, _builders(settings, models), callbacks)
 

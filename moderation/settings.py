@@ -278,6 +278,10 @@ class Settings(BaseSettings):
     )
     evidence_days: int = Field(90, ge=1, le=36_500, description="texts and address hashes are kept this long")
     lease_ttl_s: Seconds = Field(20.0, description="a dead sidecar's place is free after this many seconds")
+    standby: bool = Field(
+        False,
+        description="wait while another sidecar runs this pipeline and take over when it ends, instead of exiting",
+    )
     watchdog_s: Seconds = Field(300.0, description="no progress for this long ends the process")
     log_format: Literal["json", "text"] = Field("json", description="form of the log lines on standard error")
     kafka: KafkaSettings = KafkaSettings()

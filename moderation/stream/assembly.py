@@ -33,6 +33,8 @@ class LoopConfig:
     save_state_every_s: float
     on_recreated_topic: Literal["stop", "restart"] = "stop"
     on_lost_records: Literal["stop", "skip"] = "stop"
+    standby: bool = False
+    """Wait for the lease of a running sidecar instead of ending."""
 
 
 class Connectors(NamedTuple):

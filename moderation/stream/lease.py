@@ -29,14 +29,20 @@ class Lease:
         self._error: Exception | None = None
         self._keeper = threading.Thread(target=self._keep, name="lease", daemon=True)
 
-    def take(self, stop: threading.Event, on_wait: Callable[[], None]) -> None:
-        """Wait until the lease is acquired or *stop* is set. Raises FencedError when its owner is alive."""
+    def take(self, stop: threading.Event, on_wait: Callable[[], None], *, standby: bool = False) -> None:
+        """Wait until the lease is acquired or *stop* is set.
+
+        Raises FencedError when its owner is alive, unless this is a *standby*, which waits as long as that takes.
+        """
         deadline = time.monotonic() + 1.5 * self._ttl_s
+        if standby and not self._renew():
+            log.info("standby: another sidecar holds the pipeline %s; waiting for its lease", self._pipeline)
         while not self._renew():
-            if time.monotonic() > deadline:
+            if not standby and time.monotonic() > deadline:
                 raise FencedError(
                     f"another sidecar holds the pipeline {self._pipeline} and is alive; the in-memory state needs "
-                    "every partition, so a second one has nothing to do. Stop the first or name another pipeline."
+                    "every partition, so a second one has nothing to do. Set standby = true to let it wait and take "
+                    "over, stop the first one, or name another pipeline."
                 )
             if stop.wait(min(0.5, self._ttl_s / 4)):
                 return

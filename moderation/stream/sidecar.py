@@ -88,7 +88,7 @@ class Sidecar:
         at the start; later outages are retried.
         """
         try:
-            self._lease.take(self._stop, self._beat)
+            self._lease.take(self._stop, self._beat, standby=self._config.standby)
             if not self._stop.is_set():
                 self._lease.keep()
                 while not self._run_until_end_or_gap():

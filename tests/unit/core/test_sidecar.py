@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
@@ -155,6 +157,21 @@ def test_a_second_sidecar_is_turned_away_while_the_first_lives() -> None:
         sidecar(records(10), store).run()
     assert store.epochs == {}
     assert store.lease == "another"
+
+
+def test_a_standby_waits_for_the_lease_and_takes_over_without_loss() -> None:
+    log, store = records(60), MemoryStore()
+    first = sidecar(log, store, lambda step: first.stop() if step == "committed" else None)
+    standby = sidecar(log, store, owner="two")
+    standby._config = replace(standby._config, standby=True)
+    store.lease = "one"
+    waiting = threading.Thread(target=standby.run)
+    waiting.start()
+    first.run()
+    waiting.join(60)
+    assert not waiting.is_alive()
+    assert flagged(store) == EXPECTED
+    assert store.positions == dict.fromkeys(LANES, 30)
 
 
 def test_a_stale_writer_is_fenced_and_writes_nothing() -> None:

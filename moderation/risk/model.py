@@ -17,6 +17,8 @@ from moderation.risk.judgement import Judgement
 from moderation.risk.manifest import Manifest
 from moderation.risk.p_values import Reference
 
+_HIGHEST_LOGIT = 1e6
+
 
 @dataclass(frozen=True)
 class BundledRiskModel:
@@ -78,10 +80,18 @@ class BundledRiskModel:
         """Return which families agree that a post is unusual, shape (n, families)."""
         return np.nan_to_num(p_values, nan=1.0) <= self.manifest.p_family
 
-    def unusual(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return whether a metadata family agrees that a post is unusual, shape (n, families) to (n,)."""
+    def text_decides(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return whether some text would raise a flag, metadata scores of shape (n, families) to (n,).
+
+        A metadata family must agree, and the risk with the highest text score must be above the threshold: the risk
+        never falls when the text score rises.
+        """
         metadata = [column for column, name in enumerate(self.fusion.families) if name != CONTENT]
-        return np.asarray(self.agreement(self.p_values(scores))[:, metadata].any(axis=1), dtype=np.bool_)
+        decides = np.array(self.agreement(self.p_values(scores))[:, metadata].any(axis=1), dtype=np.bool_)
+        rows = np.flatnonzero(decides)
+        highest = self.with_content(scores[rows], np.full(len(rows), _HIGHEST_LOGIT))
+        decides[rows] = self.fusion.risks(highest) > self.threshold
+        return decides
 
     def assess(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> list[Judgement]:
         """Return the judgement of each post: *features* (n, f), NaN for missing, *logits* (n,), NaN for no score.

@@ -28,8 +28,8 @@ class RiskModel(Protocol):
         f is the number of features in the catalogue. Raises ValueError when the shape does not fit.
         """
 
-    def unusual(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return whether a metadata family agrees that a post is unusual, (n, families) to (n,)."""
+    def text_decides(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return whether some text would raise a flag with these metadata scores, (n, families) to (n,)."""
 
     def judge(self, scores: NDArray[np.float64], logits: NDArray[np.float64]) -> list[Judgement]:
         """Return the judgement of each post: metadata scores (n, families), *logits* (n,), NaN for no score."""

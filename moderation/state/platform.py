@@ -23,7 +23,7 @@ GRAPH_EPOCH_S = 86_400
 """Default length of an epoch of the follow graph, as in the training of risk models."""
 MAX_EDGES = 20_000_000
 WATCHED_MS = 14 * DAY_MS
-"""How long the posts of an account are scored after an unusual one, with selective scoring."""
+"""How long the posts of an account are scored after one whose text decides, with selective scoring."""
 _POST_FIELDS = 5
 _KEPT_MINUTES = KEPT_MS // MINUTE_MS
 _HOURLY_MINUTES = 2 * 60
@@ -138,7 +138,7 @@ class PlatformState:
             self._rows["watched"].extend((at_ms, account))
 
     def is_watched(self, account: int, at_ms: int) -> bool:
-        """Return whether an account had an unusual post within `WATCHED_MS` before a time."""
+        """Return whether an account was watched within `WATCHED_MS` before a time."""
         return at_ms - self._watched.get(account, at_ms - WATCHED_MS - 1) <= WATCHED_MS
 
     def _forget_watched(self, at_ms: int) -> None:

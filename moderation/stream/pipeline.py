@@ -186,9 +186,9 @@ class Pipeline:
         judged = [i for i, candidate in enumerate(candidates) if candidate.vector is not None]
         matrix = np.array([_values(candidates[i].vector) for i in judged]).reshape(len(judged), len(FEATURES))
         metadata = self._risk.metadata_scores(matrix)
-        unusual = np.zeros(len(candidates), dtype=np.bool_)
-        unusual[judged] = self._risk.unusual(metadata)
-        contents, overdue = self._contents(candidates, unusual.tolist())
+        decisive = np.zeros(len(candidates), dtype=np.bool_)
+        decisive[judged] = self._risk.text_decides(metadata)
+        contents, overdue = self._contents(candidates, decisive.tolist())
         candidates = candidates[: len(contents)]
         judged = judged[: sum(i < len(contents) for i in judged)]
         logits = np.array([contents[i][0].logit for i in judged], dtype=np.float64)
@@ -201,11 +201,11 @@ class Pipeline:
         return assessments, overdue
 
     def _contents(
-        self, candidates: Sequence[_Candidate], unusual: Sequence[bool]
+        self, candidates: Sequence[_Candidate], decisive: Sequence[bool]
     ) -> tuple[list[tuple[ContentScore, Rule | None]], DetectorOverdue | None]:
         """Return score and rule of each candidate, up to one that the detector did not finish."""
         posts = [candidate.post for candidate in candidates]
-        rules = self._policy.rules(posts, [candidate.observed for candidate in candidates], unusual)
+        rules = self._policy.rules(posts, [candidate.observed for candidate in candidates], decisive)
         chosen = [i for i, rule in enumerate(rules) if rule is not None]
         scores, overdue = self.scoring.score([posts[i].text for i in chosen], [posts[i].lang for i in chosen])
         end = len(candidates) if overdue is None else chosen[len(scores)]

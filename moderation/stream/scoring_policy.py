@@ -1,8 +1,7 @@
 """Which posts the text detector scores.
 
-`all` scores every text. `selective` scores a post whose metadata are unusual, the posts of its account within the next
-14 days, and a keyed sample; it raises the same flags as `all`, because a flag needs a metadata family that agrees, and
-every post with one is scored.
+`all` scores every text. `selective` scores a post whose metadata are so unusual that its text decides about a flag, the
+posts of its account within the next 14 days, and a keyed sample. It raises the same flags as `all`.
 """
 
 from __future__ import annotations
@@ -16,7 +15,7 @@ from moderation.features import Observed
 from moderation.state import PlatformState
 from moderation.stream.audit import AuditSampling
 
-Rule = Literal["all", "unusual", "watched", "sample"]
+Rule = Literal["all", "decisive", "watched", "sample"]
 """Why a text is scored."""
 
 
@@ -24,11 +23,12 @@ class ScoringPolicy(Protocol):
     """Selects posts for the text detector."""
 
     def rules(
-        self, posts: Sequence[Post], observed: Sequence[Observed | None], unusual: Sequence[bool]
+        self, posts: Sequence[Post], observed: Sequence[Observed | None], decisive: Sequence[bool]
     ) -> list[Rule | None]:
         """Return for each post why it is scored; None where it is not.
 
-        *observed* is None for posts without metadata and repeated ones; *unusual*: whether a metadata family agrees.
+        *observed* is None for posts without metadata and repeated ones; *decisive* says whether the text decides about
+        a flag.
         """
 
 
@@ -39,7 +39,7 @@ class ScoreAll:
         self,
         posts: Sequence[Post],
         observed: Sequence[Observed | None],  # noqa: ARG002  # the signature of the protocol
-        unusual: Sequence[bool],  # noqa: ARG002
+        decisive: Sequence[bool],  # noqa: ARG002
     ) -> list[Rule | None]:
         """Return the rule `all` for each post."""
         return ["all"] * len(posts)
@@ -47,25 +47,25 @@ class ScoreAll:
 
 @dataclass(frozen=True)
 class ScoreSelected:
-    """Scores unusual posts, those of accounts that had one, and the audit sample."""
+    """Scores posts whose text decides, those of accounts that had one, and the audit sample."""
 
     platform_id: str
     state: PlatformState
     sample: AuditSampling
 
     def rules(
-        self, posts: Sequence[Post], observed: Sequence[Observed | None], unusual: Sequence[bool]
+        self, posts: Sequence[Post], observed: Sequence[Observed | None], decisive: Sequence[bool]
     ) -> list[Rule | None]:
         """Return the rule of each post, in order: a post can make later ones of its account watched."""
-        return [self._rule(*row) for row in zip(posts, observed, unusual, strict=True)]
+        return [self._rule(*row) for row in zip(posts, observed, decisive, strict=True)]
 
-    def _rule(self, post: Post, observed: Observed | None, unusual: bool) -> Rule | None:
+    def _rule(self, post: Post, observed: Observed | None, decisive: bool) -> Rule | None:
         if observed is None:
             return None
         seen = observed.identified.seen
-        if unusual:
+        if decisive:
             self.state.watch(seen.account, seen.at_ms)
-            return "unusual"
+            return "decisive"
         if self.state.is_watched(seen.account, seen.at_ms):
             return "watched"
         return "sample" if self.sample.draw(self.platform_id, post, flagged=False) is not None else None

@@ -61,7 +61,7 @@ class ContentRisk:
         posts = [feature.name for feature in FEATURES].index("account_posts_1h")
         return features[:, [posts]]
 
-    def unusual(self, scores: np.ndarray) -> np.ndarray:
+    def text_decides(self, scores: np.ndarray) -> np.ndarray:
         return scores[:, 0] > 2  # type: ignore[no-any-return]
 
     def judge(self, scores: np.ndarray, logits: np.ndarray) -> list[Judgement]:

@@ -53,11 +53,11 @@ def test_posts_with_usual_metadata_are_not_scored() -> None:
     assert "texts_scored" not in outcome.effects.counters
 
 
-def test_an_unusual_post_and_later_ones_of_its_account_are_scored_for_14_days() -> None:
+def test_a_post_whose_text_decides_and_later_ones_of_its_account_are_scored_for_14_days() -> None:
     burst = [("a", 0.1 * number) for number in range(3)]
     later = [("b", 5), ("a", 24), ("a", 24 * 13.9), ("a", 24 * 14.1)]
     outcome, texts = selected(new_state(), items(*burst, *later))
-    assert rules(outcome) == [None, None, "unusual", None, "watched", "watched", None]
+    assert rules(outcome) == [None, None, "decisive", None, "watched", "watched", None]
     assert texts == ["A walk 2.", "A walk 4.", "A walk 5."]
     assert outcome.effects.counters["texts_scored"] == 3
 
@@ -87,15 +87,16 @@ def model() -> BundledRiskModel:
     return load_risk(None, detector_hash=read_manifest(SHIPPED)[1])
 
 
-def test_a_flag_needs_metadata_for_which_its_post_is_scored(model: BundledRiskModel) -> None:
+def test_scoring_selected_posts_raises_the_same_flags(model: BundledRiskModel) -> None:
     rng = np.random.default_rng(2)
-    scores = rng.normal(2.0, 4.0, (4000, len(model.fusion.families)))
+    scores = rng.normal(-1.0, 3.0, (4000, len(model.fusion.families)))
     scores[rng.random(scores.shape) < 0.3] = np.nan
     logits = rng.normal(3.0, 3.0, len(scores))
-    unusual = model.unusual(scores)
+    decisive = model.text_decides(scores)
     everything = model.judge(scores, logits)
-    chosen = model.judge(scores, np.where(unusual, logits, np.nan))
+    chosen = model.judge(scores, np.where(decisive, logits, np.nan))
     flagged = [judgement.flagged for judgement in everything]
     assert any(flagged)
+    assert np.mean(decisive) < 0.9
     assert flagged == [judgement.flagged for judgement in chosen]
-    assert not any(flag and not unusual[number] for number, flag in enumerate(flagged))
+    assert not any(flag and not decisive[number] for number, flag in enumerate(flagged))

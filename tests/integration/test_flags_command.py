@@ -200,9 +200,9 @@ def test_the_tables_go_up_and_down(database_url: str) -> None:
     option = ("--database", database_url)
     assert run(db.app, "upgrade", "0001", *option).output == "schema empty -> 0001\n"
     assert run(db.app, "upgrade", *option).output == "schema 0001 -> 0005\n"
-    assert run(db.app, "upgrade", *option).output == "schema 0004 -> 0005\n"
-    assert run(db.app, "current", *option).output == "schema 0004, this version needs 0004\n"
-    assert run(db.app, "downgrade", "base", *option).output == "schema 0004 -> empty\n"
+    assert run(db.app, "upgrade", *option).output == "schema 0005 -> 0005\n"
+    assert run(db.app, "current", *option).output == "schema 0005, this version needs 0005\n"
+    assert run(db.app, "downgrade", "base", *option).output == "schema 0005 -> empty\n"
 
 
 def test_an_empty_list_says_so(database_url: str) -> None:

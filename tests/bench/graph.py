@@ -1,0 +1,61 @@
+"""Time and memory of one epoch of whole-graph figures, in its own process: `python -m tests.bench.graph`.
+
+Followers are drawn evenly, the followed by a power law. `--edges 10000000 --nodes 1000000` is the size of the goal.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from moderation.state.epochs import NO_ROWS
+from moderation.state.follows import current, fold
+from moderation.state.graph_process import figures_in_process
+from tests.bench.figures_file import measured_into
+from tests.bench.processor import processor
+
+
+def measure(nodes: int, edges: int) -> dict[str, Any]:
+    """Return the figures of one epoch."""
+    rng = np.random.default_rng(1)
+    weights = 1 / np.arange(1, nodes + 1) ** 0.6
+    names = rng.permutation(nodes).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
+    times = rng.integers(0, 86_400_000, edges).astype(np.uint64) << np.uint64(1) | np.uint64(1)
+    followers = names[rng.integers(0, nodes, edges)]
+    followed = names[rng.choice(nodes, edges, p=weights / weights.sum())]
+    rows = np.stack([times, followers, followed], axis=1)[followers != followed]
+    began = time.perf_counter()
+    folded = current(fold(NO_ROWS, rows, 0))
+    folding_s = time.perf_counter() - began
+    began = time.perf_counter()
+    accounts, _ = figures_in_process(folded[:, 1:])
+    return {
+        "processor": processor(),
+        "nodes": len(accounts),
+        "edges": len(folded),
+        "fold_s": round(folding_s, 1),
+        "process_s": round(time.perf_counter() - began, 1),
+        "process_mib": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),
+    }
+
+
+def main() -> None:
+    """Print the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--nodes", type=int, default=100_000)
+    parser.add_argument("--edges", type=int, default=1_000_000)
+    parser.add_argument("--out", type=Path)
+    arguments = parser.parse_args()
+    report = measured_into(arguments.out, lambda: measure(arguments.nodes, arguments.edges))
+    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -12,8 +12,8 @@ from moderation.effects import FamilyEvidence, Reason, with_none
 from moderation.risk.explanation import reasons_for
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
-from moderation.risk.gate import CONTENT, gate_opens
-from moderation.risk.judgement import Judgement
+from moderation.risk.gate import CONTENT, gate_opens_for
+from moderation.risk.judgement import Judgement, Judgements
 from moderation.risk.manifest import Manifest
 from moderation.risk.p_values import Reference
 
@@ -93,31 +93,26 @@ class BundledRiskModel:
         decides[rows] = self.fusion.risks(highest) > self.threshold
         return decides
 
-    def assess(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> list[Judgement]:
+    def assess(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> Judgements:
         """Return the judgement of each post: *features* (n, f), NaN for missing, *logits* (n,), NaN for no score.
 
         Raises ValueError when the shapes do not fit.
         """
         return self.judge(self.metadata_scores(features), logits)
 
-    def judge(self, scores: NDArray[np.float64], logits: NDArray[np.float64]) -> list[Judgement]:
+    def judge(self, scores: NDArray[np.float64], logits: NDArray[np.float64]) -> Judgements:
         """Return the judgement of each post: metadata scores (n, families), *logits* (n,), NaN for no score."""
         scores = self.with_content(scores, logits)
-        if len(scores) == 0:
-            return []
-        risks, p_values = self.fusion.risks(scores), self.p_values(scores)
-        rows = zip(
-            risks.tolist(), with_none(scores), with_none(p_values), self.agreement(p_values).tolist(), strict=True
-        )
-        return [self._judgement(*row) for row in rows]
+        names, risks, p_values = self.fusion.families, self.fusion.risks(scores), self.p_values(scores)
+        agreement = self.agreement(p_values)
+        flagged = ((risks > self.threshold) & gate_opens_for(agreement, names)).tolist()
 
-    def _judgement(
-        self, risk: float, scores: list[float | None], p_values: list[float | None], agreement: list[bool]
-    ) -> Judgement:
-        names = self.fusion.families
-        agreeing = tuple(name for name, agrees in zip(names, agreement, strict=True) if agrees)
-        families = tuple(map(FamilyEvidence, names, scores, p_values))
-        return Judgement(risk, risk > self.threshold and gate_opens(agreeing), families, agreeing)
+        def judgement(number: int) -> Judgement:
+            own = with_none(np.stack([scores[number], p_values[number]]))
+            agreeing = tuple(name for name, agrees in zip(names, agreement[number], strict=True) if agrees)
+            return Judgement(float(risks[number]), flagged[number], tuple(map(FamilyEvidence, names, *own)), agreeing)
+
+        return Judgements(flagged, judgement)
 
     def explain(self, features: NDArray[np.float64], logit: float) -> tuple[Reason, ...]:
         """Return the reasons of one post, strongest first; 10 ms, so for flags only. *features* has shape (f,)."""

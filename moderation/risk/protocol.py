@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.effects import Reason
-from moderation.risk.judgement import Judgement
+from moderation.risk.judgement import Judgements
 
 
 class RiskModel(Protocol):
@@ -31,7 +31,7 @@ class RiskModel(Protocol):
     def text_decides(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return whether some text would raise a flag with these metadata scores, (n, families) to (n,)."""
 
-    def judge(self, scores: NDArray[np.float64], logits: NDArray[np.float64]) -> list[Judgement]:
+    def judge(self, scores: NDArray[np.float64], logits: NDArray[np.float64]) -> Judgements:
         """Return the judgement of each post: metadata scores (n, families), *logits* (n,), NaN for no score."""
 
     def explain(self, features: NDArray[np.float64], logit: float) -> tuple[Reason, ...]:

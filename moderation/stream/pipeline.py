@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
@@ -23,13 +24,13 @@ from moderation.effects import (
     PostDeleted,
     Reason,
     SectionEvidence,
-    with_none,
 )
 from moderation.errors import DetectorOverdue
 from moderation.events import BadRecord, Deletion, Follow, Ignored, Label, Post
 from moderation.features import FEATURES, FEATURES_VERSION, FeatureExtractor, FeatureVector, Observed, vectors
-from moderation.risk import Judgement, RiskModel
+from moderation.risk import RiskModel
 from moderation.risk.gate import CONTENT
+from moderation.risk.judgement import Judgements
 from moderation.stream.audit import AuditSampling
 from moderation.stream.ordering import Item
 from moderation.stream.scoring_policy import Rule, ScoreAll, ScoringPolicy
@@ -41,15 +42,21 @@ NOT_SCORED = ContentScore(math.nan, math.nan, (), 0, truncated=False)
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of one batch. `assessments` has one entry per item: None where an item is not a post to assess.
+    """The outcome of one batch.
 
     Where `overdue` is set, the detector did not finish one post before its deadline: effects and assessments are those
     of the items before that post, and the positions pass no item after it.
     """
 
     effects: Effects
-    assessments: tuple[Assessment | None, ...]
+    assess: tuple[Callable[[], Assessment] | None, ...]
+    """Returns the assessment of each item; None where an item is not a post to assess."""
     overdue: DetectorOverdue | None = None
+
+    @property
+    def assessments(self) -> tuple[Assessment | None, ...]:
+        """The assessment of each item. The stream needs those of flags and samples only, which the effects have."""
+        return tuple(None if assess is None else assess() for assess in self.assess)
 
 
 @dataclass
@@ -59,6 +66,23 @@ class _Candidate:
     observed: Observed | None
     repeated: bool
     vector: FeatureVector | None = None
+
+
+@dataclass(frozen=True)
+class _Assessed:
+    """What was found about a candidate, from which its assessment is made where one is needed."""
+
+    candidate: _Candidate
+    content: ContentScore
+    rule: Rule | None
+    judgements: Judgements
+    number: int | None
+    """Number of the candidate in the judgements; None without metadata."""
+
+    @property
+    def flagged(self) -> bool:
+        """Whether the post is flagged."""
+        return self.number is not None and self.judgements.flagged[self.number]
 
 
 class Pipeline:
@@ -96,19 +120,19 @@ class Pipeline:
             elif not isinstance(item.content, (BadRecord, Ignored)):
                 self._extractor.observe(item.content)
         _add_vectors(candidates)
-        assessed, overdue = self._assess(candidates)
+        concluded, overdue = self._assess(candidates)
         if overdue is not None:
-            stuck = candidates[len(assessed)].index
+            stuck = candidates[len(concluded)].index
             overdue = DetectorOverdue(f"{_named(items[stuck])}: {overdue}")
             done, left = items[:stuck], items[stuck:]
         else:
             done, left = items, ()
         effects = self._effects(done, left)
-        assessments: list[Assessment | None] = [None] * len(done)
-        for candidate, assessment in zip(candidates, assessed, strict=False):
-            assessments[candidate.index] = assessment
-            self._conclude(effects, candidate, assessment)
-        return Outcome(effects, tuple(assessments), overdue)
+        assess: list[Callable[[], Assessment] | None] = [None] * len(done)
+        for assessed in concluded:
+            assess[assessed.candidate.index] = partial(self._assessment, assessed)
+            self._conclude(effects, assessed)
+        return Outcome(effects, tuple(assess), overdue)
 
     def _effects(self, done: Sequence[Item], left: Sequence[Item]) -> Effects:
         """Return the effects that need no assessment; the positions stay before every item of *left*."""
@@ -181,24 +205,22 @@ class Pipeline:
             event_key=hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest(),
         )
 
-    def _assess(self, candidates: Sequence[_Candidate]) -> tuple[list[Assessment], DetectorOverdue | None]:
-        """Return the assessments in order, and the error of the post where they end early."""
+    def _assess(self, candidates: Sequence[_Candidate]) -> tuple[list[_Assessed], DetectorOverdue | None]:
+        """Return what was found about each candidate, and the error of the post where they end early."""
         judged = [i for i, candidate in enumerate(candidates) if candidate.vector is not None]
         matrix = np.array([_values(candidates[i].vector) for i in judged]).reshape(len(judged), len(FEATURES))
         metadata = self._risk.metadata_scores(matrix)
         decisive = np.zeros(len(candidates), dtype=np.bool_)
         decisive[judged] = self._risk.text_decides(metadata)
         contents, overdue = self._contents(candidates, decisive.tolist())
-        candidates = candidates[: len(contents)]
-        judged = judged[: sum(i < len(contents) for i in judged)]
+        judged = [i for i in judged if i < len(contents)]
         logits = np.array([contents[i][0].logit for i in judged], dtype=np.float64)
-        judgements = dict(zip(judged, self._risk.judge(metadata[: len(judged)], logits), strict=True))
-        features = dict(zip(judged, with_none(matrix[: len(judged)]), strict=True))
-        assessments = [
-            self._assessment(candidate, contents[i], judgements.get(i), features.get(i, []))
-            for i, candidate in enumerate(candidates)
-        ]
-        return assessments, overdue
+        judgements = self._risk.judge(metadata[: len(judged)], logits)
+        number_of = {i: number for number, i in enumerate(judged)}
+        return [
+            _Assessed(candidate, *content, judgements, number_of.get(i))
+            for i, (candidate, content) in enumerate(zip(candidates, contents, strict=False))
+        ], overdue
 
     def _contents(
         self, candidates: Sequence[_Candidate], decisive: Sequence[bool]
@@ -212,15 +234,10 @@ class Pipeline:
         scored = dict(zip(chosen, scores, strict=False))
         return [(scored.get(i, NOT_SCORED), rules[i]) for i in range(end)], overdue
 
-    def _assessment(
-        self,
-        candidate: _Candidate,
-        scored: tuple[ContentScore, Rule | None],
-        judgement: Judgement | None,
-        features: Sequence[float | None],
-    ) -> Assessment:
-        post, vector, (content, rule) = candidate.post, candidate.vector, scored
-        flagged = judgement is not None and judgement.flagged
+    def _assessment(self, assessed: _Assessed) -> Assessment:
+        candidate, content = assessed.candidate, assessed.content
+        post, vector = candidate.post, candidate.vector
+        judgement = None if assessed.number is None else assessed.judgements[assessed.number]
         return Assessment(
             platform_id=self._platform_id,
             post_id=post.post_id,
@@ -231,16 +248,16 @@ class Pipeline:
             synthetic_score=_known(content.probability),
             sections=tuple(SectionEvidence(part.start, part.end, part.logit) for part in content.sections),
             truncated=content.truncated,
-            content_abstained="not_selected" if rule is None else content.abstained,
-            scored_by=rule,
+            content_abstained="not_selected" if assessed.rule is None else content.abstained,
+            scored_by=assessed.rule,
             tampered_share=content.tampering.share,
             risk=None if judgement is None else judgement.risk,
             threshold=self._risk.threshold,
-            flagged=flagged,
+            flagged=assessed.flagged,
             families=() if judgement is None else judgement.families,
             agreeing=() if judgement is None else judgement.agreeing,
-            reasons=self._reasons(vector, content) if flagged and vector is not None else (),
-            features=tuple(features),
+            reasons=self._reasons(vector, content) if assessed.flagged and vector is not None else (),
+            features=() if vector is None else tuple(_known(value) for value in vector.values.tolist()),
             features_version=FEATURES_VERSION,
             detector_version=self._detector.manifest_hash,
             risk_version=self._risk.manifest_hash,
@@ -256,9 +273,10 @@ class Pipeline:
             reasons.append(Reason(CONTENT, "tampered_share", content.tampering.share, 0.0, hidden))
         return tuple(reasons)
 
-    def _conclude(self, effects: Effects, candidate: _Candidate, assessment: Assessment) -> None:
+    def _conclude(self, effects: Effects, assessed: _Assessed) -> None:
+        candidate, flagged = assessed.candidate, assessed.flagged
         effects.count("posts")
-        if assessment.scored_by is not None:
+        if assessed.rule is not None:
             effects.count("texts_scored")
         for name in candidate.post.invalid:
             effects.count(f"invalid:{name}")
@@ -271,13 +289,16 @@ class Pipeline:
                 effects.count("posts_without_account")
             if candidate.post.created_at is None:
                 effects.count("posts_without_time")
-        evidence = _evidence(candidate)
-        if assessment.flagged:
+            return
+        draw = None
+        if self._audit is not None:
+            draw = self._audit.draw(self._platform_id, candidate.post, flagged=flagged)
+        if not flagged and draw is None:
+            return
+        assessment, evidence = self._assessment(assessed), _evidence(candidate)
+        if flagged:
             effects.flags.append(FlagRaised(assessment, evidence))
             effects.count("flags")
-        if self._audit is None or candidate.vector is None:
-            return
-        draw = self._audit.draw(self._platform_id, candidate.post, flagged=assessment.flagged)
         if draw is not None:
             effects.audit_samples.append(AuditSample(assessment, evidence, draw.probability, draw.stratum))
 

@@ -14,6 +14,7 @@ from moderation.errors import ConnectionLost, FencedError, RecordsExpired
 from moderation.features import FEATURES, FeatureExtractor
 from moderation.ports import Claim, OutboxRow
 from moderation.risk import Judgement
+from moderation.risk.judgement import Judgements
 from moderation.state import Keyring, PlatformState
 from moderation.stream.audit import AuditSampling
 from moderation.stream.pipeline import Pipeline
@@ -64,9 +65,10 @@ class ContentRisk:
     def text_decides(self, scores: np.ndarray) -> np.ndarray:
         return scores[:, 0] > 2  # type: ignore[no-any-return]
 
-    def judge(self, scores: np.ndarray, logits: np.ndarray) -> list[Judgement]:
+    def judge(self, scores: np.ndarray, logits: np.ndarray) -> Judgements:
         assert scores.shape[0] == logits.shape[0]
-        return [self._judge(float(logit)) for logit in logits]
+        judged = [self._judge(float(logit)) for logit in logits]
+        return Judgements([judgement.flagged for judgement in judged], judged.__getitem__)
 
     def _judge(self, logit: float) -> Judgement:
         flagged = logit > 0

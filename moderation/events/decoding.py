@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from moderation.events.fields import FORWARDED_FOR, MODELS
-from moderation.events.model import INVALID_KEY, SCHEMA_VERSION, Event, Post
+from moderation.events.model import INVALID_KEY, SCHEMA_VERSION, Event, Post, lenient_name
 from moderation.events.wire import NotAnObject, read_object
 from moderation.mapping import KINDS, TYPE, VERSION, FieldMapping, Kind, Mapped, RecordInfo
 from moderation.values.addresses import client_address
 from moderation.values.bounds import EARLIEST_MS, MAX_AHEAD_MS, account_time
 
 _ADAPTERS: dict[Kind, TypeAdapter[Any]] = {kind: TypeAdapter(model) for kind, model in MODELS.items()}
+_ENVELOPE = ". The record is an envelope of Kafka Connect: map the fields of its payload, or disable schemas"
 _UNMAPPED = FieldMapping({})
 _NO_INFO = RecordInfo()
 
@@ -100,9 +102,8 @@ class _Context:
     mapping: FieldMapping
     problems: Mapping[str, str] = field(default_factory=dict)
 
-    def explain(self, error: ValidationError) -> str:
-        """Return the first problem, with the path without a value or the invalid value."""
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    def explain(self, first: ErrorDetails) -> str:
+        """Return a problem as text, with the path without a value or the invalid value."""
         where = ".".join(str(part) for part in first["loc"])
         if where in self.problems:
             return f"{where}: {self.problems[where]}"
@@ -144,17 +145,41 @@ def _validated(raw: dict[str, Any], context: _Context, invalid: list[str]) -> Ev
         raw = {**raw, "client": _with_address(raw["client"], context.mapping, invalid)}
     if context.kind == "deletion" and "at" not in raw and "at" not in context.problems:
         raw = {**raw, "at": _record_time(context.info)}
-    try:
-        event: Event = _ADAPTERS[context.kind].validate_python(raw, context={INVALID_KEY: invalid})
-    except ValidationError as error:
-        reason = context.explain(error)
-        if raw.keys() == {"schema", "payload"}:
-            reason += ". The record is an envelope of Kafka Connect: map the fields of its payload, or disable schemas"
-        raise BadRecord("decode", reason) from None
+    event = _event(raw, context, invalid)
     _check_time(event, context.arrival_ms)
     if isinstance(event, Post):
         event = _without_placeholder_age(event, context.arrival_ms, invalid)
     return event.model_copy(update={INVALID_KEY: tuple(invalid)}) if invalid else event
+
+
+def _event(raw: dict[str, Any], context: _Context, invalid: list[str]) -> Event:
+    """Return the event; optional fields with an invalid value are left out and listed in *invalid*."""
+    adapter = _ADAPTERS[context.kind]
+    try:
+        event: Event = adapter.validate_python(raw)
+    except ValidationError as error:
+        names: dict[str, None] = {}
+        for problem in error.errors(include_url=False, include_context=False, include_input=False):
+            name = lenient_name(MODELS[context.kind], problem["loc"])
+            if name is None:
+                envelope = _ENVELOPE if raw.keys() == {"schema", "payload"} else ""
+                raise BadRecord("decode", context.explain(problem) + envelope) from None
+            names[name] = None
+        invalid.extend(names)
+        event = adapter.validate_python(_without(raw, names))
+    return event
+
+
+def _without(raw: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return the fields without those of these names; `client.ip` is a field of a part."""
+    found = dict(raw)
+    for name in names:
+        part, _, inner = name.partition(".")
+        if inner:
+            found[part] = {field: value for field, value in found[part].items() if field != inner}
+        else:
+            del found[part]
+    return found
 
 
 def _record_time(info: RecordInfo) -> datetime:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -18,9 +18,6 @@ from pydantic import (
     Field,
     Strict,
     StringConstraints,
-    ValidationError,
-    ValidationInfo,
-    WrapValidator,
     model_validator,
 )
 from pydantic_core import PydanticCustomError
@@ -33,20 +30,10 @@ SCHEMA_VERSION = 1
 MAX_INTERVALS = 4096
 
 INVALID_KEY = "invalid"
-PARTS = ("client", "typing", "account")
 
 
-def _missing_if_invalid(value: Any, handler: Callable[[Any], Any], info: ValidationInfo) -> Any:
-    if value is None:
-        return None
-    try:
-        return handler(value)
-    except ValidationError:
-        noted = (info.context or {}).get(INVALID_KEY)
-        if noted is not None:
-            part = (info.config or {}).get("title")
-            noted.append(f"{part}.{info.field_name}" if part in PARTS else str(info.field_name))
-        return None
+class _Lenient:
+    """Marks an optional field whose invalid value is missing instead of an error of the record."""
 
 
 def _rfc3339_only(value: Any) -> Any:
@@ -71,7 +58,7 @@ def _device(value: str) -> str:
     return value
 
 
-LENIENT = WrapValidator(_missing_if_invalid)
+LENIENT = _Lenient()
 Id = Annotated[str, BeforeValidator(identifier), StringConstraints(max_length=MAX_LENGTH)]
 Time = Annotated[AwareDatetime, BeforeValidator(_rfc3339_only)]
 OptionalId = Annotated[Id | None, LENIENT]
@@ -97,7 +84,7 @@ class _Part(BaseModel):
 class Client(_Part):
     """The client that sent a post, as far as the platform sends it."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True, title="client")
+    model_config = ConfigDict(frozen=True, extra="ignore", coerce_numbers_to_str=True)
     ip: Address = None
     device_id: Annotated[Annotated[Id, AfterValidator(_device)] | None, LENIENT] = None
     user_agent: OptionalText = None
@@ -108,7 +95,7 @@ class Client(_Part):
 class Typing(_Part):
     """Typing telemetry of a post: aggregates and, optionally, intervals between key presses. Never includes keys."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", title="typing")
+    model_config = ConfigDict(frozen=True, extra="ignore")
     duration_ms: Duration = None
     keystrokes: Count = None
     deletions: Count = None
@@ -135,7 +122,7 @@ class Typing(_Part):
 class Account(_Part):
     """Public figures of the author at the time of the post."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", title="account")
+    model_config = ConfigDict(frozen=True, extra="ignore")
     created_at: OptionalTime = None
     followers: Count = None
     following: Count = None
@@ -241,6 +228,20 @@ class Label(_Event):
 
 
 Event = Post | Follow | Deletion | Label
+PARTS: dict[str, type[BaseModel]] = {"client": Client, "typing": Typing, "account": Account}
+
+
+def lenient_name(model: type[BaseModel], path: Sequence[int | str]) -> str | None:
+    """Return the name of the optional field at the path of a validation error; None where the record is invalid."""
+    if not path or path[0] not in model.model_fields or not _is_lenient(model, str(path[0])):
+        return None
+    part = PARTS.get(str(path[0]))
+    inner = lenient_name(part, path[1:]) if part is not None else None
+    return str(path[0]) if inner is None else f"{path[0]}.{inner}"
+
+
+def _is_lenient(model: type[BaseModel], name: str) -> bool:
+    return any(isinstance(mark, _Lenient) for mark in model.model_fields[name].metadata)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 """The follow graph as of the latest event, with degrees as of an earlier minute, and the changes since an epoch.
 
-The latest change of an edge by event time wins. A follow that comes more than `CONFLICT_MS` of event time after the
-unfollow that is later than it counts nevertheless.
+The latest change of an edge by event time wins. A follow that is older than an unfollow, and comes more than 25 hours of
+event time after it, counts nevertheless.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 log = logging.getLogger(__name__)
 
-CONFLICT_MS = 3_600_000
+HOUR_MS = 3_600_000
+CONFLICT_HOURS = 25
 RECENT_MINUTES = 15
 """Degrees are known as of this many minutes before the latest event."""
 _WITH_PLACES = 256
@@ -97,7 +98,7 @@ class FollowGraph:
             if place is not None:
                 self._end(follower, followed, place, at_ms)
             self._ended[follower, followed] = at_ms
-            self._ended_by_hour.setdefault(at_ms // CONFLICT_MS, []).append((follower, followed))
+            self._ended_by_hour.setdefault(at_ms // HOUR_MS, []).append((follower, followed))
 
     def _place(self, follower: int, followed: int) -> int | None:
         """Return where an account is in the array of its follower; None where it is not followed."""
@@ -152,9 +153,9 @@ class FollowGraph:
         """Forget details of changes that can no longer be late."""
         for minute in [minute for minute in self._changes if minute < now_ms // 60_000 - RECENT_MINUTES]:
             del self._changes[minute]
-        for hour in [hour for hour in self._ended_by_hour if hour < now_ms // CONFLICT_MS - 1]:
+        for hour in [hour for hour in self._ended_by_hour if hour < now_ms // HOUR_MS - CONFLICT_HOURS]:
             for edge in self._ended_by_hour.pop(hour):
-                if self._ended.get(edge, 0) < (hour + 1) * CONFLICT_MS:
+                if self._ended.get(edge, 0) < (hour + 1) * HOUR_MS:
                     self._ended.pop(edge, None)
 
     def degrees(self, account: int, up_to_minute: int) -> Degrees:

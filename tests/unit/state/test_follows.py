@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation.state.follows import CONFLICT_MS, Degrees, FollowGraph, current, fold
+from moderation.state.follows import CONFLICT_HOURS, Degrees, FollowGraph, current, fold
 
 MINUTE_MS = 60_000
 Changes = list[tuple[int, int, int, bool]]
@@ -107,5 +107,5 @@ def test_details_of_changes_that_cannot_be_late_are_forgotten() -> None:
         [(number * MINUTE_MS, number % 50 + 1, number % 49 + 60, number % 3 > 0) for number in range(3000)], most=9000
     )
     graph.evict(3000 * MINUTE_MS)
-    assert len(graph._ended) <= 2 * CONFLICT_MS // MINUTE_MS + 1
+    assert len(graph._ended) <= 60 * (CONFLICT_HOURS + 1)
     assert len(graph._changes) <= 16

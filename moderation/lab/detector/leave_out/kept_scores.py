@@ -15,7 +15,7 @@ from moderation.lab.detector.leave_out.folds import Fold
 from moderation.lab.textdata.slices import sample_per_stratum
 
 # Training texts of each source and label from which the scale of the scores is estimated.
-_SCALE_TEXTS_PER_STRATUM = 150
+_SCALE_TEXTS_PER_STRATUM = 20
 
 
 @dataclass(frozen=True)

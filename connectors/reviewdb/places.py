@@ -105,7 +105,7 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
 
 STATE_WITHOUT_EVIDENCE = frozenset(
     {"format", "platform_id", "key_started_ms", "graph_epoch_s", "watermark_ms", "late_events", "degraded_since_ms"}
-    | {"follows_lost", "follows_refused", "positions", "number"}
+    | {"follows_lost", "follows_refused", "first_follow_ms", "positions", "number"}
 )
 """Fields of the manifest of the saved state that hold no evidence."""
 

@@ -136,11 +136,12 @@ class GraphEpochs:
             base_epoch, base, np.concatenate([NO_ROWS, *rows, *self._pending, self._graph.peek_rows()]), tuple(graphs)
         )
 
-    def load(self, base_epoch: int, base: Rows, closed: tuple[ClosedGraph, ...]) -> None:
+    def load(self, base_epoch: int, base: Rows, closed: tuple[ClosedGraph, ...], first_ms: int | None) -> None:
         """Restore what was dumped, before the changes since then are applied again."""
         self._folded = (base_epoch, base)
         self._last_closed = self._closable = base_epoch
-        self._graph.load(current(base))
+        self._graph.load(base, first_ms)
+        self._graph.closed_before_ms = (base_epoch + 1) * self._epoch_ms
         for graph in closed:
             closing = _Closing(graph.epoch)
             closing.graph.set_result(graph)

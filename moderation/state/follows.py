@@ -1,7 +1,7 @@
 """The follow graph as of the latest event, with degrees as of an earlier minute, and the changes since an epoch.
 
-The latest change of an edge by event time wins. A follow that is older than an unfollow, and comes more than 25 hours of
-event time after it, counts nevertheless.
+The latest change of an edge by event time wins. A follow that is older than an unfollow, and comes more than 25 hours
+of event time after it, counts nevertheless.
 """
 
 from __future__ import annotations
@@ -97,8 +97,7 @@ class FollowGraph:
         else:
             if place is not None:
                 self._end(follower, followed, place, at_ms)
-            self._ended[follower, followed] = at_ms
-            self._ended_by_hour.setdefault(at_ms // HOUR_MS, []).append((follower, followed))
+            self._note_end(follower, followed, at_ms)
 
     def _place(self, follower: int, followed: int) -> int | None:
         """Return where an account is in the array of its follower; None where it is not followed."""
@@ -130,6 +129,10 @@ class FollowGraph:
             if place < len(own):
                 self._places[follower][own[place]] = place
         self._count(follower, followed, at_ms, -1)
+
+    def _note_end(self, follower: int, followed: int, at_ms: int) -> None:
+        self._ended[follower, followed] = at_ms
+        self._ended_by_hour.setdefault(at_ms // HOUR_MS, []).append((follower, followed))
 
     def _count(self, follower: int, followed: int, at_ms: int, step: int) -> None:
         both = step * (self._place(followed, follower) is not None)
@@ -181,11 +184,16 @@ class FollowGraph:
         """Return the same changes, which the next call returns again."""
         return np.array(self.rows, dtype=np.uint64).reshape(-1, 3)
 
-    def load(self, edges: Rows) -> None:
-        """Add distinct edges to an empty graph, without recording them as changes."""
-        if not len(edges):
-            return
-        self.first_ms = int(edges[:, 0].min()) >> 1
+    def load(self, folded: Rows, first_ms: int | None) -> None:
+        """Add folded changes to an empty graph, without recording them, with the time of the first follow event."""
+        self.first_ms = first_ms
+        follows = (folded[:, 0] & np.uint64(1)).astype(np.bool_)
+        for word, follower, followed in folded[~follows].tolist():
+            self._note_end(follower, followed, word >> 1)
+        if follows.any():
+            self._load_edges(folded[follows])
+
+    def _load_edges(self, edges: Rows) -> None:
         order = np.argsort(edges[:, 1], kind="stable")
         followers, followed = edges[order, 1], edges[order, 2]
         accounts, starts = np.unique(followers, return_index=True)

@@ -188,6 +188,7 @@ class PlatformState:
             "degraded_since_ms": coverage.degraded_since_ms,
             "follows_lost": coverage.follows_lost,
             "follows_refused": self.follows.refused,
+            "first_follow_ms": self.follows.first_ms,
             "positions": [[*vars(partition).values(), offset] for partition, offset in positions.items()],
         }
         kept_from = dict.fromkeys(("posts", "deletions"), watermark_ms - KEPT_MS)
@@ -217,7 +218,7 @@ class PlatformState:
         graphs = read_graphs(journal)
         if graphs is not None:
             self._saved_epoch = graphs[0]
-            self.epochs.load(*graphs)
+            self.epochs.load(*graphs, saved["first_follow_ms"])
         for word, follower, followed in read_rows(journal, "follows", 3).tolist():
             self.follows.apply(follower, followed, word >> 1, follows=bool(word & 1))
         self._restore_posts(journal, list(saved["key_started_ms"]))

@@ -64,13 +64,17 @@ def test_degrees_are_those_at_the_end_of_the_minute(changes: Changes, minute: in
 @given(CHANGES)
 def test_a_loaded_graph_equals_the_one_that_was_folded(changes: Changes) -> None:
     graph = applied(changes)
-    edges = current(fold(np.zeros((0, 3), np.uint64), graph.take_rows(), 0))
+    folded = fold(np.zeros((0, 3), np.uint64), graph.take_rows(), 0)
+    edges = current(folded)
     loaded = FollowGraph(100)
-    loaded.load(edges)
+    loaded.load(folded, graph.first_ms)
     assert {tuple(edge) for edge in edges[:, 1:].tolist()} == edges_at(changes, 14 * MINUTE_MS)
     for account in range(1, 5):
         assert loaded.degrees(account, 14) == graph.degrees(account, 14)
-    assert len(graph.take_rows()) == 0
+    loaded.apply(1, 2, 14 * MINUTE_MS, follows=True)
+    graph.apply(1, 2, 14 * MINUTE_MS, follows=True)
+    assert loaded.degrees(1, 14) == graph.degrees(1, 14)
+    assert loaded.first_ms == graph.first_ms
 
 
 def test_folding_twice_equals_folding_once() -> None:

@@ -37,6 +37,8 @@ from tests.services.postgresql import PostgresServer
 from tests.texts import person_text
 
 PARTITIONS = 4
+SAMPLED = 0.02
+"""Share of the posts in the audit sample, whose latency is measured."""
 DAY_S = 86_400
 
 
@@ -116,10 +118,10 @@ def worker(settings_file: Path, detector: str, count: int, latest: int) -> None:
 
     def on_batch(outcome: Outcome) -> None:
         now = time.time()
-        assessed = [one for one in outcome.assessments if one is not None]
-        total = (times[-1][1] if times else 0) + len(assessed)
+        total = (times[-1][1] if times else 0) + outcome.effects.counters.get("posts", 0)
         if total > count:
-            delays.extend(now - one.event_time.timestamp() for one in assessed if one.event_time is not None)
+            sampled = [sample.assessment.event_time for sample in outcome.effects.audit_samples]
+            delays.extend(now - at.timestamp() for at in sampled if at is not None)
         times.append((now, total))
         if total == count:
             sys.stdout.write(json.dumps({"backlog_s": now - times[0][0]}) + "\n")
@@ -179,7 +181,7 @@ def _measured(
         settings.write_text(
             f'platform_id = "bench"\ndatabase_url = "{url}"\naddress_key = "{"k" * 64}"\nlog_format = "text"\n'
             f'[kafka]\nbootstrap_servers = "{bootstrap}"\nposts = "{topic}"\ngroup_id = "bench"\n'
-            f'[state]\ndirectory = "{folder}/state"\n[batch]\nmax_records = {arguments.batch}\nmax_bytes = 8388608\n',
+            f'[state]\ndirectory = "{folder}/state"\n[audit]\nrate = {SAMPLED}\n[batch]\nmax_records = {arguments.batch}\nmax_bytes = 8388608\n',
             encoding="utf-8",
         )
         command = [sys.executable, "-m", "tests.bench.pipeline", "--worker", str(settings)]

@@ -137,6 +137,30 @@ def test_a_paused_partition_waits_and_goes_on(kafka_broker: str, topics: Topics)
         assert {origin.partition for origin in read(opened, 60 - others)} == {held}
 
 
+def test_unread_partitions_are_those_whose_log_continues(kafka_broker: str, topics: Topics) -> None:
+    topic = topics(2)
+    producer = KafkaProducer(bootstrap_servers=kafka_broker, transactional_id=f"{topic}-writer")
+    producer.init_transactions()
+    producer.begin_transaction()
+    for number in range(40):
+        producer.send(topic, value=b"%d" % number, partition=0)
+    producer.commit_transaction()  # leaves a control record at the end of the log
+    producer.close()
+    with source(settings(kafka_broker, topic)) as opened:
+        first, second = opened.partitions()
+        opened.bounds()
+        assert opened.unread() == {first}, "the second one is empty"
+        read(opened, 40)
+        assert opened.unread() == set()
+        opened.pause([second])
+        fill(kafka_broker, topic, 60)
+        opened.bounds()
+        assert opened.unread() == {first, second}
+        others = opened.bounds()[first][1] - 41
+        read(opened, others)
+        assert opened.unread() == {second}
+
+
 def test_a_recreated_topic_has_another_id(kafka_broker: str, topics: Topics) -> None:
     topic = topics(1)
     (before,) = describe_partitions(settings(kafka_broker, topic), [topic])

@@ -120,6 +120,7 @@ class StateSettings(_Section):
     )
     allowed_lateness_s: Seconds = Field(
         LATENESS_MS / 1000,
+        le=240,
         description="windows over other accounts end with the last minute that ended this long before a post, so that "
         "events that are less late change nothing",
     )

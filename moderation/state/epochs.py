@@ -7,6 +7,7 @@ machine. A graph that no post can read any more is not computed.
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -17,6 +18,8 @@ import numpy as np
 from moderation.state.follows import FollowGraph, Rows, current, fold
 from moderation.state.graph_figures import NETWORKX_EDGES, ClosedGraph, compute_figures
 from moderation.state.graph_process import figures_in_process
+
+log = logging.getLogger(__name__)
 
 CLOSED_AFTER_MS = 1_800_000
 """Time from the end of an epoch until it is closed; at most half an epoch."""
@@ -29,7 +32,9 @@ NO_ROWS: Rows = np.zeros((0, 3), np.uint64)
 class _Closing:
     epoch: int
     wanted: bool = True
-    graph: Future[ClosedGraph | None] = field(default_factory=Future)
+    graph: ClosedGraph | None = None
+    """The computed graph; None before, for one that is not wanted any more, and after a failure."""
+    computed: Future[None] = field(default_factory=Future)
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ class GraphEpochs:
         self._folded: tuple[int, Rows] = (-1, NO_ROWS)
         self._unfolded: list[tuple[int, Rows]] = []
         """Closed changes that are not in `_folded` yet, by epoch."""
+        self._stopped = threading.Event()
         self._lock = threading.Lock()
         """Held while `_folded` and `_unfolded` change together."""
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="graph-epoch")
@@ -70,7 +76,7 @@ class GraphEpochs:
             self._pending.append(self._graph.take_rows())
             self._graph.closed_before_ms = (closable + 1) * self._epoch_ms
             self._close_until(closable)
-        epoch = at_ms // self._epoch_ms
+        epoch = (at_ms - self._slack_ms) // self._epoch_ms  # a late post may still read the graph before
         while len(self._closed) > 1 and self._closed[1].epoch <= epoch - 2:
             self._closed.pop(0).wanted = False
 
@@ -88,23 +94,31 @@ class GraphEpochs:
         self._closed.append(closing)
         with self._lock:
             self._unfolded.append((epoch, rows))
-        closing.graph = self._worker.submit(self._compute, closing)
+        closing.computed = self._worker.submit(self._try_compute, closing)
 
-    def _compute(self, closing: _Closing) -> ClosedGraph | None:
-        """Compute the figures in the background thread."""
-        if not closing.wanted:
-            return None
+    def _try_compute(self, closing: _Closing) -> None:
+        """Compute the figures in the background thread; after a failure the graph is missing, and its changes stay."""
+        try:
+            if closing.wanted:
+                self._compute(closing)
+        except Exception:
+            if not self._stopped.is_set():
+                log.exception("the figures of the follow graph could not be computed; they are missing for an epoch")
+
+    def _compute(self, closing: _Closing) -> None:
         with self._lock:
             base, changes = self._folded[1], [rows for epoch, rows in self._unfolded if epoch <= closing.epoch]
         ended_ms = closing.epoch * self._epoch_ms - _UNFOLLOWS_KEPT_MS
         folded = fold(base, np.concatenate([NO_ROWS, *changes]), max(ended_ms, 0))
         edges = current(folded)
-        compute = compute_figures if len(edges) <= NETWORKX_EDGES else _in_process
-        graph = ClosedGraph(closing.epoch, *compute(edges[:, 1], edges[:, 2]))
+        if len(edges) <= NETWORKX_EDGES:
+            figures = compute_figures(edges[:, 1], edges[:, 2])
+        else:
+            figures = figures_in_process(edges[:, 1:], self._stopped)
         with self._lock:
+            closing.graph = ClosedGraph(closing.epoch, *figures)
             self._folded = (closing.epoch, folded)
             self._unfolded = [entry for entry in self._unfolded if entry[0] > closing.epoch]
-        return graph
 
     def read(self, at_ms: int) -> ClosedGraph | None:
         """Return the graph for a post of this time, after waiting for it where needed; None before the first one."""
@@ -115,10 +129,10 @@ class GraphEpochs:
         return None
 
     def _awaited(self, closing: _Closing) -> ClosedGraph | None:
-        if not closing.graph.done():
-            while not wait([closing.graph], timeout=_WAITED_S).done:
+        if not closing.computed.done():
+            while not wait([closing.computed], timeout=_WAITED_S).done:
                 self.on_wait()
-        return closing.graph.result()
+        return closing.graph
 
     @property
     def computed_epoch(self) -> int:
@@ -130,8 +144,7 @@ class GraphEpochs:
         with self._lock:
             base_epoch, base = self._folded
             rows = [rows for _, rows in self._unfolded]
-        done = [closing for closing in self._closed if closing.epoch <= base_epoch and closing.graph.done()]
-        graphs = [graph for closing in done if (graph := closing.graph.result()) is not None]
+            graphs = [closing.graph for closing in self._closed if closing.graph is not None]
         return SavedGraphs(
             base_epoch, base, np.concatenate([NO_ROWS, *rows, *self._pending, self._graph.peek_rows()]), tuple(graphs)
         )
@@ -143,14 +156,13 @@ class GraphEpochs:
         self._graph.load(base, first_ms)
         self._graph.closed_before_ms = (base_epoch + 1) * self._epoch_ms
         for graph in closed:
-            closing = _Closing(graph.epoch)
-            closing.graph.set_result(graph)
+            closing = _Closing(graph.epoch, graph=graph)
+            closing.computed.set_result(None)
             self._closed.append(closing)
 
     def close(self) -> None:
-        """Stop the background thread."""
+        """Stop the background work."""
+        self._stopped.set()
+        for closing in self._closed:
+            closing.wanted = False
         self._worker.shutdown(wait=True, cancel_futures=True)
-
-
-def _in_process(followers: Rows, followed: Rows) -> tuple[Rows, np.ndarray]:
-    return figures_in_process(np.stack([followers, followed], axis=1))

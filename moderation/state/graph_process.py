@@ -8,6 +8,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -15,20 +16,27 @@ from numpy.typing import NDArray
 
 from moderation.state.graph_figures import Ids, compute_figures
 
+_LOOKED_EVERY_S = 0.2
 
-def figures_in_process(edges: NDArray[np.uint64]) -> tuple[Ids, NDArray[np.float64]]:
-    """Return the figures of edges, shape (edges, 2), as `compute_figures` does.
 
-    Raises RuntimeError when the process fails.
+def figures_in_process(edges: NDArray[np.uint64], stop: threading.Event) -> tuple[Ids, NDArray[np.float64]]:
+    """Return the figures of edges, shape (edges, 2), as `compute_figures` does; the process ends when *stop* is set.
+
+    Raises RuntimeError when the process fails or was stopped.
     """
     with tempfile.TemporaryDirectory(prefix="moderation-graph-") as folder:
-        source, target = Path(folder) / "edges.npy", Path(folder) / "figures.npz"
+        source, target, errors = (Path(folder) / name for name in ("edges.npy", "figures.npz", "errors"))
         np.save(source, edges)
         command = [sys.executable, "-m", "moderation.state.graph_process", str(source), str(target)]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603  # our own module
-        if done.returncode:
-            last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-            raise RuntimeError(f"the graph process ended with {done.returncode}: {last}")
+        with errors.open("wb") as written:
+            process = subprocess.Popen(command, stderr=written, start_new_session=True)  # noqa: S603  # our own module
+            while process.poll() is None:
+                if stop.wait(_LOOKED_EVERY_S):
+                    process.kill()
+                    process.wait()
+        if process.returncode:
+            lines = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines() or ["no message"]
+            raise RuntimeError(f"the graph process ended with {process.returncode}: {lines[-1]}")
         with np.load(target) as figures:
             return figures["accounts"], figures["values"]
 

@@ -8,9 +8,11 @@ rows again. Segments of posts are dropped when their posts are older than every 
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import os
+import re
 import threading
 import zlib
 from collections.abc import Mapping
@@ -32,6 +34,7 @@ FORMAT = 3
 MANIFEST = "state.json"
 SEGMENT_BYTES = 64 << 20
 SEGMENT_MS = 2 * 3_600_000
+_NUMBERED = re.compile(r"(?:posts|deletions|follows|watched|edges|figures)-(\d{8})\.(?:rows|npz)")
 Numbers = NDArray[np.uint64]
 
 
@@ -45,6 +48,17 @@ class Segment:
     checksum: int
     begun_ms: int
     newest_ms: int
+
+
+@dataclass(frozen=True)
+class GraphFile:
+    """A file with the edges or the figures of a closed graph."""
+
+    name: str
+    kind: str
+    epoch: int
+    size: int
+    checksum: int
 
 
 @dataclass
@@ -67,7 +81,7 @@ class Journal:
 
     directory: Path
     segments: list[Segment] = field(default_factory=list)
-    graph_files: list[str] = field(default_factory=list)
+    graph_files: list[GraphFile] = field(default_factory=list)
     _number: int = 0
     _thread: threading.Thread | None = None
     _unsaved: list[Changes] = field(default_factory=list)
@@ -75,7 +89,7 @@ class Journal:
     @classmethod
     def beginning(cls, directory: Path) -> Journal:
         """Return an empty journal, whose files do not replace those of an earlier one before its first save."""
-        numbers = [int(file.stem.rpartition("-")[2]) for file in directory.glob("*-[0-9]*.rows")]
+        numbers = [int(found[1]) for file in directory.glob("*") if (found := _NUMBERED.fullmatch(file.name))]
         return cls(directory, _number=max(numbers, default=0))
 
     @property
@@ -148,26 +162,37 @@ class Journal:
 
     def _append_graphs(self, graphs: SavedGraphs) -> None:
         self.segments = [part for part in self.segments if part.kind != "follows"]
-        wanted: dict[str, Numbers | ClosedGraph] = {f"edges-{graphs.base_epoch}.npy": graphs.base}
-        wanted.update((f"figures-{graph.epoch}.npz", graph) for graph in graphs.closed)
-        for name, content in wanted.items():
-            if name not in self.graph_files:
-                with os.fdopen(
-                    os.open(self.directory / name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
-                ) as file:
-                    if isinstance(content, ClosedGraph):
-                        np.savez(file, accounts=content.accounts, values=content.values)
-                    else:
-                        np.save(file, content)
-                    _flush(file)
-        self.graph_files = sorted(wanted)
+        known = {(file.kind, file.epoch): file for file in self.graph_files}
+        files = [self._graph_file(known, "edges", graphs.base_epoch, {"rows": graphs.base})]
+        for graph in graphs.closed:
+            content = {"accounts": graph.accounts, "values": graph.values}
+            files.append(self._graph_file(known, "figures", graph.epoch, content))
+        self.graph_files = files
+
+    def _graph_file(
+        self, known: Mapping[tuple[str, int], GraphFile], kind: str, epoch: int, content: Mapping[str, NDArray[Any]]
+    ) -> GraphFile:
+        """Return the file of an epoch, written under a new name unless it is known."""
+        if (kind, epoch) in known:
+            return known[kind, epoch]
+        packed = io.BytesIO()
+        np.savez(packed, allow_pickle=False, **content)
+        raw = packed.getvalue()
+        self._number += 1
+        found = GraphFile(f"{kind}-{self._number:08d}.npz", kind, epoch, len(raw), zlib.crc32(raw))
+        with os.fdopen(
+            os.open(self.directory / found.name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
+        ) as file:
+            file.write(raw)
+            _flush(file)
+        return found
 
     def _write_manifest(self, fields: Mapping[str, Any]) -> None:
         body = {
             "format": FORMAT,
             **fields,
             "segments": [asdict(part) for part in self.segments],
-            "graph_files": self.graph_files,
+            "graph_files": [asdict(file) for file in self.graph_files],
             "number": self._number,
         }
         partial = self.directory / f"{MANIFEST}.partial"
@@ -175,16 +200,18 @@ class Journal:
             with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
                 file.write(json.dumps(body).encode())
                 _flush(file)
+            _flush_directory(self.directory)
             partial.replace(self.directory / MANIFEST)
+            _flush_directory(self.directory)
         except OSError:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
             raise
 
     def _remove_others(self) -> None:
-        kept = {part.name for part in self.segments} | set(self.graph_files) | {MANIFEST}
+        kept = {part.name for part in self.segments} | {file.name for file in self.graph_files}
         for file in self.directory.iterdir():
-            if file.name not in kept and file.suffix in (".rows", ".npy", ".npz", ".partial"):
+            if file.name not in kept and _NUMBERED.fullmatch(file.name):
                 with suppress(OSError):
                     file.unlink()
 
@@ -199,7 +226,8 @@ def read_journal(directory: Path) -> tuple[Journal, dict[str, Any]]:
         if body["format"] != FORMAT:
             raise unusable(directory, "it was written by another version")
         segments = [Segment(**part) for part in body["segments"]]
-        journal = Journal(directory, segments, list(body["graph_files"]), _number=int(body["number"]))
+        files = [GraphFile(**file) for file in body["graph_files"]]
+        journal = Journal(directory, segments, files, _number=int(body["number"]))
     except OSError as error:
         raise unusable(directory, f"{MANIFEST} cannot be read: {error.strerror}") from None
     except (ValueError, KeyError, TypeError):
@@ -213,12 +241,8 @@ def read_rows(journal: Journal, kind: str, width: int) -> NDArray[np.uint64]:
     for part in journal.segments:
         if part.kind != kind:
             continue
-        try:
-            with (journal.directory / part.name).open("rb") as file:
-                raw = file.read(part.size)
-        except OSError as error:
-            raise unusable(journal.directory, f"{part.name} cannot be read: {error.strerror}") from None
-        if len(raw) < part.size or zlib.crc32(raw) != part.checksum or part.size % (8 * width):
+        raw = _read(journal, part)
+        if part.size % (8 * width):
             raise unusable(journal.directory, f"{part.name} is damaged")
         parts.append(np.frombuffer(raw, dtype=np.uint64).reshape(-1, width))
     return np.concatenate(parts) if parts else np.zeros((0, width), np.uint64)
@@ -228,17 +252,24 @@ def read_graphs(journal: Journal) -> tuple[int, NDArray[np.uint64], tuple[Closed
     """Return epoch and edges of the last closed graph and the figures of the kept ones; None before the first one."""
     base: tuple[int, NDArray[np.uint64]] | None = None
     closed = []
-    for name in journal.graph_files:
-        epoch = int(name.rpartition(".")[0].rpartition("-")[2])
-        try:
-            content = np.load(journal.directory / name)
-            if name.startswith("edges-"):
-                base = (epoch, content)
-            else:
-                closed.append(ClosedGraph(epoch, content["accounts"], content["values"]))
-        except (OSError, ValueError, KeyError) as error:
-            raise unusable(journal.directory, f"{name} cannot be read ({type(error).__name__})") from None
+    for file in journal.graph_files:
+        content = np.load(io.BytesIO(_read(journal, file)), allow_pickle=False)
+        if file.kind == "edges":
+            base = (file.epoch, content["rows"])
+        else:
+            closed.append(ClosedGraph(file.epoch, content["accounts"], content["values"]))
     return None if base is None else (*base, tuple(sorted(closed, key=lambda graph: graph.epoch)))
+
+
+def _read(journal: Journal, part: Segment | GraphFile) -> bytes:
+    try:
+        with (journal.directory / part.name).open("rb") as file:
+            raw = file.read(part.size)
+    except OSError as error:
+        raise unusable(journal.directory, f"{part.name} cannot be read: {error.strerror}") from None
+    if len(raw) < part.size or zlib.crc32(raw) != part.checksum:
+        raise unusable(journal.directory, f"{part.name} is damaged")
+    return raw
 
 
 def unusable(directory: Path, why: str) -> InputError:
@@ -251,3 +282,11 @@ def unusable(directory: Path, why: str) -> InputError:
 def _flush(file: Any) -> None:
     file.flush()
     os.fsync(file.fileno())
+
+
+def _flush_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

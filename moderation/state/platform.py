@@ -17,7 +17,7 @@ from moderation.state.epochs import GraphEpochs
 from moderation.state.follows import FollowGraph
 from moderation.state.journal import MANIFEST, Changes, Journal, read_graphs, read_journal, read_rows, unusable
 from moderation.state.keyring import Keyring
-from moderation.state.shared_windows import SharedWindows
+from moderation.state.shared_windows import HOUR_MINUTES, SharedWindows
 
 GRAPH_EPOCH_S = 86_400
 """Default length of an epoch of the follow graph, as in the training of risk models."""
@@ -61,7 +61,7 @@ class PlatformState:
         self.accounts = AccountHistory(len(keyring.live), KEPT_MS)
         self.addresses = SharedWindows(_KEPT_MINUTES)
         """Accounts by address."""
-        self.address_posts = SharedWindows(_HOURLY_MINUTES)
+        self.address_posts = SharedWindows(_HOURLY_MINUTES, HOUR_MINUTES)
         """Posts by address, for windows of an hour."""
         self.devices = SharedWindows(_KEPT_MINUTES)
         """Accounts by device."""
@@ -144,7 +144,7 @@ class PlatformState:
     def _forget_watched(self, at_ms: int) -> None:
         for day in [day for day in self._watched_by_day if (day + 1) * DAY_MS < at_ms - WATCHED_MS]:
             for account in self._watched_by_day.pop(day):
-                if self._watched[account] < at_ms - WATCHED_MS:
+                if self._watched.get(account, at_ms) < at_ms - WATCHED_MS:
                     del self._watched[account]
 
     @property
@@ -160,7 +160,8 @@ class PlatformState:
     def addresses_known(self, at_ms: int, window_ms: int) -> bool:
         """Return whether a window of hashed addresses and devices is known; it begins again with a new key."""
         started_ms = self._key_started_ms[self.keyring.live[self.address_key].key_id]
-        whole = started_ms is None or at_ms - window_ms >= started_ms
+        end_ms = (self.coverage.full_minute(at_ms) + 1) * MINUTE_MS
+        whole = started_ms is None or end_ms - window_ms >= started_ms
         return whole and self.coverage.shared_window_known(at_ms, window_ms)
 
     def keep_journal(self, directory: Path) -> None:

@@ -1,9 +1,11 @@
 """Counts the distinct members of a shared key, such as the accounts on an address, over windows of event time.
 
-Exact up to `EXACT_MEMBERS` members. A larger key keeps a sample: the members whose number ends in `shift` zero bits, so
-that memory and time per post do not depend on the size of the key. The estimate is the size of the sample times
-2^shift; its relative standard error is at most sqrt(2 / EXACT_MEMBERS) = 2.2 % over all members of the key, and
-sqrt(2^shift / n) for a window with n of them. Adding a member twice, or in another order, has no further effect.
+Exact up to `EXACT_MEMBERS` members. A larger window is estimated from a sample: the members whose number ends in `shift`
+zero bits, with the least shift that leaves at most `EXACT_MEMBERS`. The estimate is the size of the sample times 2^shift;
+its relative standard error is at most sqrt(2 / EXACT_MEMBERS) = 2.2 % over the day, and sqrt(2^shift / n) for an hour
+with n members. A key stores at most `STORED_MEMBERS`, so that memory and time per post do not depend on its size; one
+that had more in a day stays sampled until it is idle for a day. Adding a member twice, or in another order, has no
+further effect.
 
 Source: distinct sampling, Gibbons, "Distinct sampling for highly-accurate answers to distinct values queries" (VLDB
 2001). Sketches of a library keep no times, so that one would be needed for each minute of a window.
@@ -24,6 +26,7 @@ MINUTE_MS = 60_000
 HOUR_MINUTES = 60
 DAY_MINUTES = 24 * 60
 EXACT_MEMBERS = 4096
+STORED_MEMBERS = 4 * EXACT_MEMBERS
 PRECISE_MINUTES = 15
 """Windows that end at least this many minutes before the newest member are no longer known."""
 _FIRST_COMPACTION = 64
@@ -52,6 +55,18 @@ class Members:
         others = (len(members) - (own in members)) << self.shift
         return others + (is_one or own in members)
 
+    def sampled(self) -> Members:
+        """Return the sample with at most `EXACT_MEMBERS` members of the day."""
+        found = self
+        while len(found.day) > EXACT_MEMBERS:
+            shift = found.shift + 1
+            mask = (1 << shift) - 1
+            hour, day, new, settled = (
+                {one: 1 for one in part if not one & mask} for part in (found.hour, found.day, found.new, found.settled)
+            )
+            found = Members(hour, day, new, settled, shift)
+        return found
+
     def add_to_day(self, tag: int, member: int, step: int) -> None:
         """Add an entry to the day, or remove it with a step of −1."""
         _count(self.day, member, step)
@@ -78,6 +93,7 @@ class _Kept:
     day: int
     hour: int
     end: int
+    sampled: Members | None = None
 
 
 _NOBODY = Members()
@@ -86,10 +102,11 @@ _NOBODY = Members()
 class SharedWindow:
     """The recent members of one key: pairs of minute and kind, and member, ordered by minute."""
 
-    __slots__ = ("_compact_at", "_kept", "_pairs", "_shift")
+    __slots__ = ("_compact_at", "_kept", "_longest", "_pairs", "_shift")
 
-    def __init__(self, pairs: array[int] | None = None) -> None:
+    def __init__(self, pairs: array[int] | None = None, longest_minutes: int = DAY_MINUTES) -> None:
         self._pairs = array("Q") if pairs is None else pairs
+        self._longest = longest_minutes
         self._shift = 0
         self._compact_at = _FIRST_COMPACTION
         self._kept: _Kept | None = None
@@ -124,10 +141,10 @@ class SharedWindow:
             minute = tag >> 2
             if minute > newest - PRECISE_MINUTES:
                 recent.add((tag, member))
-            elif minute > newest - DAY_MINUTES - PRECISE_MINUTES:
+            elif minute > newest - self._longest - PRECISE_MINUTES:
                 latest[member, tag & 3] = tag
         kept = {(tag, member) for (member, _), tag in latest.items()} | recent
-        while len({member for _, member in kept}) > EXACT_MEMBERS:
+        while len({member for _, member in kept}) > STORED_MEMBERS:
             self._shift += 1
             kept = {(tag, member) for tag, member in kept if not member & ((1 << self._shift) - 1)}
         self._pairs = array("Q", (value for pair in sorted(kept) for value in pair))
@@ -141,28 +158,22 @@ class SharedWindow:
     def read(self, up_to_minute: int) -> Members:
         """Return the members of the hour and of the day that end with a minute, inclusive.
 
-        The members of a large key are kept, so that a read costs as much as the entries that entered or left since the
-        last one. They must not be modified, and are valid until the next call.
+        The members of a large key are kept, so that a read costs as much as the entries between it and the last one.
+        They must not be modified, and are valid until the next call.
         """
         end = self._first_from(up_to_minute + 1)
-        day = self._first_from(up_to_minute - DAY_MINUTES + 1)
+        day = self._first_from(up_to_minute - self._longest + 1)
         hour = self._first_from(up_to_minute - HOUR_MINUTES + 1)
         if len(self) < _KEPT_FROM:
             return self._members(day, hour, end)
         kept = self._kept
-        if kept is None or up_to_minute < kept.minute:
-            kept = _Kept(up_to_minute, Members(shift=self._shift), day, hour, day)
-            kept.hour = max(day, hour)
-            for _, member in self._entries(hour, end):
-                _count(kept.members.hour, member, 1)
-            for tag, member in self._entries(day, end):
-                kept.members.add_to_day(tag, member, 1)
-        else:
-            self._move(kept, day, hour, end)
-        kept.minute, kept.day, kept.hour, kept.end = max(kept.minute, up_to_minute), day, hour, end
-        if self._kept is None:
-            self._kept = kept
-        return kept.members
+        if kept is None:
+            kept = self._kept = _Kept(up_to_minute, Members(shift=self._shift), 0, 0, 0)
+        elif kept.minute == up_to_minute and kept.end == end and kept.sampled is not None:
+            return kept.sampled
+        self._move(kept, day, hour, end)
+        kept.minute, kept.sampled = up_to_minute, kept.members.sampled()
+        return kept.sampled
 
     def _members(self, day: int, hour: int, end: int) -> Members:
         """Return the members of a few entries."""
@@ -184,16 +195,16 @@ class SharedWindow:
         return len(self) if pairs[-2] < tag else first_at_least(pairs, 2, tag)
 
     def _move(self, kept: _Kept, day: int, hour: int, end: int) -> None:
-        """Move the windows of a kept read forward."""
+        """Move the windows of a kept read forward or back."""
         members = kept.members
-        for _, member in self._entries(kept.end, end):
-            _count(members.hour, member, 1)
-        for tag, member in self._entries(kept.end, end):
-            members.add_to_day(tag, member, 1)
-        for _, member in self._entries(kept.hour, hour):
-            _count(members.hour, member, -1)
-        for tag, member in self._entries(kept.day, day):
-            members.add_to_day(tag, member, -1)
+        moves = [(kept.end, end, 1), (end, kept.end, -1)]
+        for begin, stop, step in [*moves, (day, kept.day, 1), (kept.day, day, -1)]:
+            for tag, member in self._entries(begin, stop):
+                members.add_to_day(tag, member, step)
+        for begin, stop, step in [*moves, (hour, kept.hour, 1), (kept.hour, hour, -1)]:
+            for _, member in self._entries(begin, stop):
+                _count(members.hour, member, step)
+        kept.day, kept.hour, kept.end = day, hour, end
 
 
 class SharedWindows:
@@ -202,8 +213,9 @@ class SharedWindows:
     Most keys have few members: they are kept as a bare array, which takes a third less memory.
     """
 
-    def __init__(self, kept_minutes: int) -> None:
+    def __init__(self, kept_minutes: int, longest_minutes: int = DAY_MINUTES) -> None:
         self._kept_minutes = kept_minutes
+        self._longest = longest_minutes
         self._windows: dict[int, array[int] | SharedWindow] = {}
         self._active: dict[int, list[int]] = {}
         self._horizon = -1
@@ -230,14 +242,14 @@ class SharedWindows:
         if isinstance(kept, SharedWindow):
             kept.add(minute, kind, member)
         elif insert_pair(kept, minute << 2 | kind, member) and len(kept) >= 2 * _KEPT_FROM:
-            self._windows[key] = SharedWindow(kept)
+            self._windows[key] = SharedWindow(kept, self._longest)
 
     def read(self, key: int, up_to_minute: int) -> Members:
         """Return the members of a key in the windows that end with a minute, inclusive."""
         kept = self._windows.get(key)
         if kept is None:
             return _NOBODY
-        return (kept if isinstance(kept, SharedWindow) else SharedWindow(kept)).read(up_to_minute)
+        return (kept if isinstance(kept, SharedWindow) else SharedWindow(kept, self._longest)).read(up_to_minute)
 
     def evict(self, now_minute: int) -> None:
         """Drop the keys without a member in the kept minutes; earlier members are ignored from now on."""
@@ -261,7 +273,7 @@ class SharedWindows:
         pairs, ends = rows[:, 1:].tobytes(), [*starts[1:].tolist(), len(rows)]
         for key, start, end in zip(names.tolist(), starts.tolist(), ends, strict=True):
             kept = array("Q", pairs[16 * start : 16 * end])
-            self._windows[key] = kept if end - start < _KEPT_FROM else SharedWindow(kept)
+            self._windows[key] = kept if end - start < _KEPT_FROM else SharedWindow(kept, self._longest)
             self._active.setdefault((kept[-2] >> 2) // HOUR_MINUTES, []).append(key)
 
 

@@ -35,9 +35,9 @@ class Lease:
         Raises FencedError when its owner is alive, unless this is a *standby*, which waits as long as that takes.
         """
         deadline = time.monotonic() + 1.5 * self._ttl_s
-        if standby and not self._renew():
+        if standby and not self._try_renew():
             log.info("standby: another sidecar holds the pipeline %s; waiting for its lease", self._pipeline)
-        while not self._renew():
+        while not (self._try_renew() if standby else self._renew()):
             if not standby and time.monotonic() > deadline:
                 raise FencedError(
                     f"another sidecar holds the pipeline {self._pipeline} and is alive; the in-memory state needs "
@@ -80,6 +80,14 @@ class Lease:
 
     def _renew(self) -> bool:
         return self._store.acquire_lease(self._pipeline, self._owner, self._ttl_s)
+
+    def _try_renew(self) -> bool:
+        """Return whether the lease was acquired; False also while the database does not answer."""
+        try:
+            return self._renew()
+        except ConnectionLost as lost:
+            log.warning("standby: %s", lost)
+            return False
 
     def _keep(self) -> None:
         while not self._ended.wait(self._ttl_s / 3):

@@ -138,7 +138,7 @@ class EventTimeMerge:
 
     def _settled(self, lane: _Lane, at_ms: int, now_ms: float) -> bool:
         """Return whether nothing at or before `at_ms` is still to come from this lane, or the wait is over."""
-        if not lane.unread:
+        if not lane.unread or len(lane.items) >= _LARGEST_TIE or lane.bytes >= _LARGEST_TIE_BYTES:
             return True
         # The last item decides, except in the middle of a tie.
         if any(item.at_ms is not None and item.at_ms != at_ms for item in reversed(lane.items)):

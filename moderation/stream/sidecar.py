@@ -111,11 +111,14 @@ class Sidecar:
 
         A new start then handles the gap as after a stop: it continues after the gap, or raises PositionError.
         """
+        claim, state, gaps = self._start()
         try:
-            self._work(*self._start())
+            self._work(claim, state, gaps)
         except RecordsExpired as expired:
             log.warning("%s; starting again from the ledger", expired)
             return False
+        finally:
+            state.close()
         return True
 
     def _start(self) -> tuple[Claim, PlatformState, GapWatch]:

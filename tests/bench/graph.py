@@ -9,6 +9,7 @@ import argparse
 import json
 import resource
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ def measure(nodes: int, edges: int) -> dict[str, Any]:
     folded = current(fold(NO_ROWS, rows, 0))
     folding_s = time.perf_counter() - began
     began = time.perf_counter()
-    accounts, _ = figures_in_process(folded[:, 1:])
+    accounts, _ = figures_in_process(folded[:, 1:], threading.Event())
     return {
         "processor": processor(),
         "nodes": len(accounts),

@@ -48,20 +48,20 @@ def test_networkit_and_networkx_give_the_same_figures() -> None:
 
 def test_the_process_of_its_own_gives_the_same_figures() -> None:
     pairs = random_pairs(250, 800).astype(np.uint64)
-    here, there = compute_figures(pairs[:, 0], pairs[:, 1]), figures_in_process(pairs)
+    here, there = compute_figures(pairs[:, 0], pairs[:, 1]), figures_in_process(pairs, threading.Event())
     np.testing.assert_array_equal(here[0], there[0])
     np.testing.assert_array_equal(here[1], there[1])
 
 
 def test_a_failed_process_raises_with_its_message() -> None:
     with pytest.raises(RuntimeError, match="the graph process ended with 1"):
-        figures_in_process(np.zeros(3, np.uint64))
+        figures_in_process(np.zeros(3, np.uint64), threading.Event())
 
 
 def test_large_graphs_are_computed_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[int] = []
 
-    def counted(edges: np.ndarray) -> tuple[Ids, np.ndarray]:
+    def counted(edges: np.ndarray, _stop: threading.Event) -> tuple[Ids, np.ndarray]:
         called.append(len(edges))
         return compute_figures(edges[:, 0], edges[:, 1])
 
@@ -147,10 +147,38 @@ def test_waiting_reader_calls_on_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(waiting) >= 3
 
 
-def test_failed_computation_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_computation_leaves_the_graph_missing_until_the_next_one(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
+    failures = [MemoryError("no room")]
+
     def broken(followers: Ids, followed: Ids) -> tuple[Ids, np.ndarray]:
-        raise MemoryError("no room")
+        if failures:
+            raise failures.pop()
+        return compute_figures(followers, followed)
 
     monkeypatch.setattr(epochs, "compute_figures", broken)
-    with pytest.raises(MemoryError):
-        extract_all(new_state(EPOCH), [follow("a", "b", 0), post("p", "a", 2 * EPOCH + 1)])
+    state = new_state(EPOCH)
+    state.keep_journal(tmp_path)
+    first = [follow("a", "b", 0), post("p", "a", 2 * EPOCH + 1)]
+    assert "graph_core_number" not in named(extract_all(state, first)[-1])
+    assert "could not be computed" in caplog.text
+    later = [follow("b", "c", 2 * EPOCH + 2), post("q", "a", 4 * EPOCH + 1)]
+    assert named(extract_all(state, later)[-1])["graph_component_share"] == 1
+    saved(state, tmp_path)
+
+
+def test_closing_the_state_ends_a_computation_in_progress() -> None:
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(RuntimeError, match="ended with -9"):
+        figures_in_process(random_pairs(250, 800).astype(np.uint64), stop)
+
+
+def test_a_post_that_is_late_across_the_end_of_an_epoch_reads_its_own_graph() -> None:
+    events = [follow("a", "b", 0), follow("b", "c", EPOCH + 1), post("p", "a", 3 * EPOCH - 1)]
+    ahead = post("q", "b", 3 * EPOCH + 1)
+    in_order = extract_all(new_state(EPOCH), [*events, ahead])
+    swapped = extract_all(new_state(EPOCH), [*events[:2], ahead, events[2]])
+    assert swapped[1].graph_epoch == in_order[0].graph_epoch
+    assert named(swapped[1]) == named(in_order[0])

@@ -64,7 +64,7 @@ def test_follows_are_replaced_by_the_edges_of_a_closed_graph(directory: Path) ->
     saved(state, directory)
     extract_all(state, [follow("b1", "a", 950), post("p", "a", 1250)])
     saved(state, directory)
-    assert [file.name.partition("-")[0] for file in sorted(directory.glob("*.np?"))] == ["edges", "figures"]
+    assert [file.name.partition("-")[0] for file in sorted(directory.glob("*.npz"))] == ["edges", "figures"]
     (rows,) = directory.glob("follows-*.rows")
     assert rows.stat().st_size == 3 * 8
     probe = [post("q", "a", 1900)]
@@ -78,6 +78,7 @@ def test_what_an_interrupted_save_left_behind_is_ignored(directory: Path) -> Non
     (rows,) = directory.glob("posts-*.rows")
     rows.write_bytes(rows.read_bytes() + b"incomplete")
     (directory / "state.json.partial").write_bytes(b"left by a crash")
+    (directory / "posts-00000001 (copy 2).rows").write_bytes(b"of another program")
     again = restored(directory)
     extract_all(again, [post("q", "a", 10)])
     saved(again, directory)
@@ -126,14 +127,21 @@ def test_a_state_that_does_not_fit_is_refused(directory: Path) -> None:
 
 def test_damage_is_refused_with_the_name_of_the_file(directory: Path) -> None:
     state = journalling(directory)
-    extract_all(state, [post("p", "a", 0)])
+    extract_all(state, [follow("a", "b", 0), post("p", "a", 1), post("q", "a", 1300)])
     saved(state, directory)
     (rows,) = directory.glob("posts-*.rows")
     raw = rows.read_bytes()
     rows.write_bytes(raw[:-1] + b"x")
     with pytest.raises(InputError, match=rf"{rows.name} is damaged. Move it away to rebuild"):
         restored(directory)
+    rows.write_bytes(raw)
+    (edges,) = directory.glob("edges-*.npz")
+    whole = edges.read_bytes()
+    edges.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(InputError, match=rf"{edges.name} is damaged"):
+        restored(directory)
     rows.unlink()
+    edges.write_bytes(whole)
     with pytest.raises(InputError, match="cannot be read: No such file"):
         restored(directory)
     manifest = directory / "state.json"
@@ -177,3 +185,11 @@ def test_a_new_state_does_not_replace_an_earlier_journal_before_its_first_save(d
     saved(rebuilt, directory)
     assert len(list(directory.glob("posts-*.rows"))) == 1
     assert named(extract_all(restored(directory), [post("r", "a", 20)])[0])["account_posts_24h"] == 2
+
+
+def test_an_account_that_was_watched_on_several_days_is_forgotten_once(directory: Path) -> None:
+    state = journalling(directory)
+    for day in (0, 1, 3):
+        state.watch(7, day * DAY * 1000)
+    state.advance(40 * DAY * 1000)
+    assert not state.is_watched(7, 40 * DAY * 1000)

@@ -16,6 +16,7 @@ from moderation.state.shared_windows import (
     NEW,
     PRECISE_MINUTES,
     SETTLED,
+    STORED_MEMBERS,
     SharedWindow,
     SharedWindows,
 )
@@ -122,7 +123,19 @@ def test_shared_window_beyond_the_stated_size_is_within_the_stated_error(size: i
     day, hour = read.number(read.day, 1), read.number(read.hour, 1)
     assert abs(day - size) < 4 * math.sqrt(2 / EXACT_MEMBERS) * size
     assert abs(hour - size / 24) < 4 * math.sqrt(2**read.shift * size / 24)
-    assert len(window) < 4 * EXACT_MEMBERS
+    assert len(window) < 4 * STORED_MEMBERS
+
+
+@pytest.mark.parametrize("size", [6_000, 12_000])
+def test_shared_window_estimate_depends_on_its_members_alone(size: int) -> None:
+    rng = Random(3)
+    adds: Adds = [(number * 600 // size, NEW, rng.getrandbits(64)) for number in range(size)]
+    one, loaded = filled(adds), SharedWindows(1500)
+    within_minute = sorted(adds, key=lambda add: (add[0], rng.random()))
+    rows = np.array(adds, dtype=np.uint64)
+    loaded.load(np.full(size, 5, np.uint64), rows[:, 0], rows[:, 1], rows[:, 2])
+    for other in (filled(within_minute).read(599), loaded.read(5, 599)):
+        assert other.number(other.day, 1) == one.read(599).number(one.read(599).day, 1)
 
 
 def test_shared_window_of_few_busy_members_stays_exact_and_small() -> None:

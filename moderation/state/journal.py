@@ -180,12 +180,14 @@ class Journal:
         raw = packed.getvalue()
         self._number += 1
         found = GraphFile(f"{kind}-{self._number:08d}.npz", kind, epoch, len(raw), zlib.crc32(raw))
-        with os.fdopen(
-            os.open(self.directory / found.name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb"
-        ) as file:
+        self._write_new(found.name, raw)
+        return found
+
+    def _write_new(self, name: str, raw: bytes) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
+        with os.fdopen(os.open(self.directory / name, flags, 0o600), "wb") as file:
             file.write(raw)
             _flush(file)
-        return found
 
     def _write_manifest(self, fields: Mapping[str, Any]) -> None:
         body = {
@@ -197,9 +199,7 @@ class Journal:
         }
         partial = self.directory / f"{MANIFEST}.partial"
         try:
-            with os.fdopen(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-                file.write(json.dumps(body).encode())
-                _flush(file)
+            self._write_new(partial.name, json.dumps(body).encode())
             _flush_directory(self.directory)
             partial.replace(self.directory / MANIFEST)
             _flush_directory(self.directory)

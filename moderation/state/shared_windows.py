@@ -1,9 +1,9 @@
 """Counts the distinct members of a shared key, such as the accounts on an address, over windows of event time.
 
-Exact up to `EXACT_MEMBERS` members. A larger window is estimated from a sample: the members whose number ends in `shift`
-zero bits, with the least shift that leaves at most `EXACT_MEMBERS`. The estimate is the size of the sample times 2^shift;
-its relative standard error is at most sqrt(2 / EXACT_MEMBERS) = 2.2 % over the day, and sqrt(2^shift / n) for an hour
-with n members. A key stores at most `STORED_MEMBERS`, so that memory and time per post do not depend on its size; one
+Exact up to `EXACT_MEMBERS` members. A larger window is estimated from a sample: the members whose number ends in
+`shift` zero bits, with the least shift that leaves at most `EXACT_MEMBERS`. The estimate is the size of the sample
+times 2^shift; its relative standard error is at most sqrt(2 / EXACT_MEMBERS) = 2.2 % over the day, and
+sqrt(2^shift / n) for an hour with n members. A key stores at most `STORED_MEMBERS`, so that memory and time per post do not depend on its size; one
 that had more in a day stays sampled until it is idle for a day. Adding a member twice, or in another order, has no
 further effect.
 

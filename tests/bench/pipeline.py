@@ -181,7 +181,8 @@ def _measured(
         settings.write_text(
             f'platform_id = "bench"\ndatabase_url = "{url}"\naddress_key = "{"k" * 64}"\nlog_format = "text"\n'
             f'[kafka]\nbootstrap_servers = "{bootstrap}"\nposts = "{topic}"\ngroup_id = "bench"\n'
-            f'[state]\ndirectory = "{folder}/state"\n[audit]\nrate = {SAMPLED}\n[batch]\nmax_records = {arguments.batch}\nmax_bytes = 8388608\n',
+            f'[state]\ndirectory = "{folder}/state"\n[audit]\nrate = {SAMPLED}\n'
+            f"[batch]\nmax_records = {arguments.batch}\nmax_bytes = 8388608\n",
             encoding="utf-8",
         )
         command = [sys.executable, "-m", "tests.bench.pipeline", "--worker", str(settings)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from array import array
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
@@ -43,7 +44,7 @@ class SavedGraphs:
 
     base_epoch: int
     base: Rows
-    rows: Rows
+    rows: tuple[Rows, ...]
     closed: tuple[ClosedGraph, ...]
 
 
@@ -55,8 +56,8 @@ class GraphEpochs:
         self._epoch_ms = epoch_ms
         self._slack_ms = min(CLOSED_AFTER_MS, epoch_ms // 2)
         self._closable = -1
-        self._last_closed = -1
-        self._pending: list[Rows] = []
+        self._rows: dict[int, array[int]] = {}
+        """Changes of the open epochs, three numbers each."""
         self._closed: list[_Closing] = []
         self._folded: tuple[int, Rows] = (-1, NO_ROWS)
         self._unfolded: list[tuple[int, Rows]] = []
@@ -73,24 +74,26 @@ class GraphEpochs:
         closable = (at_ms - self._slack_ms) // self._epoch_ms - 1
         if closable > self._closable:
             self._closable = closable
-            self._pending.append(self._graph.take_rows())
-            self._graph.closed_before_ms = (closable + 1) * self._epoch_ms
-            self._close_until(closable)
+            for ended in sorted(open_epoch for open_epoch in self._rows if open_epoch <= closable):
+                self._close(ended, _as_rows(self._rows.pop(ended)))
         epoch = (at_ms - self._slack_ms) // self._epoch_ms  # a late post may still read the graph before
         while len(self._closed) > 1 and self._closed[1].epoch <= epoch - 2:
             self._closed.pop(0).wanted = False
 
-    def _close_until(self, closable: int) -> None:
-        rows = np.concatenate([NO_ROWS, *self._pending])
-        epochs = (rows[:, 0] >> np.uint64(1)).astype(np.int64) // self._epoch_ms
-        epochs = np.maximum(epochs, self._last_closed + 1)  # a change that is too late belongs to the next graph
-        for epoch in np.unique(epochs[epochs <= closable]).tolist():
-            self._close(epoch, rows[epochs == epoch])
-        self._pending = [rows[epochs > closable]]
+    def note(self, follower: int, followed: int, at_ms: int, *, follows: bool, effect: bool) -> None:
+        """Record a change; one of a closed epoch belongs to the next one, if it has an effect on the current edges."""
+        epoch = at_ms // self._epoch_ms
+        if epoch <= self._closable:
+            if not effect:
+                return
+            epoch = self._closable + 1
+        rows = self._rows.get(epoch)
+        if rows is None:
+            rows = self._rows[epoch] = array("Q")
+        rows.extend((at_ms << 1 | follows, follower, followed))
 
     def _close(self, epoch: int, rows: Rows) -> None:
         closing = _Closing(epoch)
-        self._last_closed = epoch
         self._closed.append(closing)
         with self._lock:
             self._unfolded.append((epoch, rows))
@@ -145,16 +148,14 @@ class GraphEpochs:
             base_epoch, base = self._folded
             rows = [rows for _, rows in self._unfolded]
             graphs = [closing.graph for closing in self._closed if closing.graph is not None]
-        return SavedGraphs(
-            base_epoch, base, np.concatenate([NO_ROWS, *rows, *self._pending, self._graph.peek_rows()]), tuple(graphs)
-        )
+        still_open = [_as_rows(array("Q", some)) for some in self._rows.values()]
+        return SavedGraphs(base_epoch, base, (*rows, *still_open), tuple(graphs))
 
     def load(self, base_epoch: int, base: Rows, closed: tuple[ClosedGraph, ...], first_ms: int | None) -> None:
         """Restore what was dumped, before the changes since then are applied again."""
         self._folded = (base_epoch, base)
-        self._last_closed = self._closable = base_epoch
+        self._closable = base_epoch
         self._graph.load(base, first_ms)
-        self._graph.closed_before_ms = (base_epoch + 1) * self._epoch_ms
         for graph in closed:
             closing = _Closing(graph.epoch, graph=graph)
             closing.computed.set_result(None)
@@ -166,3 +167,8 @@ class GraphEpochs:
         for closing in self._closed:
             closing.wanted = False
         self._worker.shutdown(wait=True, cancel_futures=True)
+
+
+def _as_rows(numbers: array[int]) -> Rows:
+    """Return an array that is not changed any more as rows, without a copy."""
+    return np.frombuffer(numbers, dtype=np.uint64).reshape(-1, 3)

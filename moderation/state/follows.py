@@ -1,4 +1,4 @@
-"""The follow graph as of the latest event, with degrees as of an earlier minute, and the changes since an epoch.
+"""The follow graph as of the latest event, with degrees as of an earlier minute.
 
 The latest change of an edge by event time wins. A follow that is older than an unfollow, and comes more than 25 hours
 of event time after it, counts nevertheless.
@@ -60,10 +60,6 @@ class FollowGraph:
         self._ended_by_hour: dict[int, list[tuple[int, int]]] = {}
         self._changes: dict[int, dict[int, Degrees]] = {}
         """Changes of degrees of the latest minutes, by minute and account."""
-        self.rows = array("Q")
-        """All changes since the last call of `take_rows`, three numbers each."""
-        self.closed_before_ms = 0
-        """Changes before this time that no longer count are not returned by `take_rows`."""
         self.first_ms: int | None = None
         """Time of the first follow event; before it, a degree of zero would be a guess."""
         self.refused = 0
@@ -71,10 +67,13 @@ class FollowGraph:
     def __len__(self) -> int:
         return self._edges
 
-    def apply(self, follower: int, followed: int, at_ms: int, *, follows: bool) -> None:
-        """Apply a follow or unfollow; one older than the latest change of the edge has no effect."""
+    def apply(self, follower: int, followed: int, at_ms: int, *, follows: bool) -> bool | None:
+        """Apply a follow or unfollow; one older than the latest change of the edge has no effect.
+
+        Returns whether the current edges changed; None for one that is refused.
+        """
         if follower == followed:
-            return
+            return None
         if self.first_ms is None or at_ms < self.first_ms:
             self.first_ms = at_ms
         place = self._place(follower, followed)
@@ -85,11 +84,9 @@ class FollowGraph:
             if not self.refused:
                 log.warning("more than %d follows: the graph's figures are missing from now on", self._max_edges)
             self.refused += 1
-            return
-        if has_effect or at_ms >= self.closed_before_ms:
-            self.rows.extend((at_ms << 1 | follows, follower, followed))
+            return None
         if superseded:
-            return
+            return False
         if follows and place is not None:
             self._out[follower][place + 1] = at_ms
         elif follows:
@@ -98,6 +95,7 @@ class FollowGraph:
             if place is not None:
                 self._end(follower, followed, place, at_ms)
             self._note_end(follower, followed, at_ms)
+        return has_effect
 
     def _place(self, follower: int, followed: int) -> int | None:
         """Return where an account is in the array of its follower; None where it is not followed."""
@@ -174,18 +172,8 @@ class FollowGraph:
                 mutual -= change.mutual
         return Degrees(following, followers, mutual)
 
-    def take_rows(self) -> Rows:
-        """Return the changes since the last call, including those without an effect on the current edges."""
-        rows = self.peek_rows()
-        self.rows = array("Q")
-        return rows
-
-    def peek_rows(self) -> Rows:
-        """Return the same changes, which the next call returns again."""
-        return np.array(self.rows, dtype=np.uint64).reshape(-1, 3)
-
     def load(self, folded: Rows, first_ms: int | None) -> None:
-        """Add folded changes to an empty graph, without recording them, with the time of the first follow event."""
+        """Add folded changes to an empty graph, with the time of the first follow event."""
         self.first_ms = first_ms
         follows = (folded[:, 0] & np.uint64(1)).astype(np.bool_)
         for word, follower, followed in folded[~follows].tolist():

@@ -25,7 +25,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.errors import InputError
-from moderation.state.epochs import SavedGraphs
+from moderation.state.epochs import NO_ROWS, SavedGraphs
 from moderation.state.graph_figures import ClosedGraph
 
 log = logging.getLogger(__name__)
@@ -133,7 +133,7 @@ class Journal:
     def _append(self, changes: Changes) -> None:
         if changes.graphs is not None:
             self._append_graphs(changes.graphs)
-            changes.rows["follows"] = changes.graphs.rows.ravel()
+            changes.rows["follows"] = np.concatenate([NO_ROWS, *changes.graphs.rows]).ravel()
         self.segments = [
             part for part in self.segments if part.newest_ms >= changes.kept_from_ms.get(part.kind, part.newest_ms)
         ]

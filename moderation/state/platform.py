@@ -124,9 +124,14 @@ class PlatformState:
     def apply_follow(self, follower: int, followed: int, at_ms: int, *, follows: bool) -> None:
         """Apply a follow or unfollow."""
         self.advance(at_ms)
-        self.follows.apply(follower, followed, at_ms, follows=follows)
+        self._take_follow(follower, followed, at_ms, follows=follows)
         if self._journal is not None:
             self._rows["follows"].extend((at_ms << 1 | follows, follower, followed))
+
+    def _take_follow(self, follower: int, followed: int, at_ms: int, *, follows: bool) -> None:
+        effect = self.follows.apply(follower, followed, at_ms, follows=follows)
+        if effect is not None:
+            self.epochs.note(follower, followed, at_ms, follows=follows, effect=effect)
 
     def watch(self, account: int, at_ms: int) -> None:
         """Have the posts of an account scored for `WATCHED_MS` from a time."""
@@ -194,7 +199,7 @@ class PlatformState:
         }
         kept_from = dict.fromkeys(("posts", "deletions"), watermark_ms - KEPT_MS)
         kept_from["watched"] = watermark_ms - WATCHED_MS
-        numbers = {kind: np.array(row, dtype=np.uint64) for kind, row in rows.items()}
+        numbers = {kind: np.frombuffer(row, dtype=np.uint64) for kind, row in rows.items()}
         self._journal.save(Changes(numbers, watermark_ms, fields, graphs, kept_from))
 
     def finish_saving(self) -> bool:
@@ -221,7 +226,7 @@ class PlatformState:
             self._saved_epoch = graphs[0]
             self.epochs.load(*graphs, saved["first_follow_ms"])
         for word, follower, followed in read_rows(journal, "follows", 3).tolist():
-            self.follows.apply(follower, followed, word >> 1, follows=bool(word & 1))
+            self._take_follow(follower, followed, word >> 1, follows=bool(word & 1))
         self._restore_posts(journal, list(saved["key_started_ms"]))
         for at_ms, account, post in read_rows(journal, "deletions", 3).tolist():
             self.accounts.add_deletion(account, at_ms, post)

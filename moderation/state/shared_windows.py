@@ -3,9 +3,9 @@
 Exact up to `EXACT_MEMBERS` members. A larger window is estimated from a sample: the members whose number ends in
 `shift` zero bits, with the least shift that leaves at most `EXACT_MEMBERS`. The estimate is the size of the sample
 times 2^shift; its relative standard error is at most sqrt(2 / EXACT_MEMBERS) = 2.2 % over the day, and
-sqrt(2^shift / n) for an hour with n members. A key stores at most `STORED_MEMBERS`, so that memory and time per post do not depend on its size; one
-that had more in a day stays sampled until it is idle for a day. Adding a member twice, or in another order, has no
-further effect.
+sqrt(2^shift / n) for an hour with n members. A key stores at most `STORED_MEMBERS`, so that memory and time per post
+do not depend on its size; one that had more in a day stays sampled until it is idle for a day. Adding a member twice,
+or in another order, has no further effect.
 
 Source: distinct sampling, Gibbons, "Distinct sampling for highly-accurate answers to distinct values queries" (VLDB
 2001). Sketches of a library keep no times, so that one would be needed for each minute of a window.

@@ -97,12 +97,13 @@ def within_sources(figures: dict[str, Any]) -> str:
 def lengths(figures: dict[str, Any]) -> str:
     """Accuracy by number of words."""
     return table(
-        ["words", "humans / machines", "accuracy, sides weighted alike"],
+        ["words", "humans / machines", "accuracy, sides weighted alike", "calibration error"],
         [
             [
                 row["words"],
                 f"{row['humans']:,} / {row['machines']:,}",
                 share(row["balanced_accuracy"], row["balanced_accuracy_interval"]),
+                str(row["calibration_error"]),
             ]
             for row in figures["by_length"]["bins"]
         ],

@@ -86,10 +86,13 @@ def test_accuracy_by_length_has_its_n() -> None:
     rows += [row(number, "people", 0, "word " * 50 + str(number)) for number in range(30)]
     rows.append(row(999, "ours", 1, "word " * 200))
     scores = np.array([float(each.label) if each.source == "theirs" else 0.0 for each in rows])
-    short, long, longest = by_length(ScoredRows(rows, scores))["bins"]
+    short, long, longest = by_length(ScoredRows(rows, scores, 0.5 + (scores - 0.5) * 0.8))["bins"]
     assert (short["words"], short["n"], short["accuracy"], short["balanced_accuracy"]) == ("1-9", 80, 0.5, 0.5)
     assert (long["words"], long["n"], long["balanced_accuracy"]) == ("40-79", 60, 1.0)
     assert long["balanced_accuracy_interval"] == [1.0, 1.0]
+    assert long["calibration_error"] == pytest.approx(0.1), "probabilities of 0.1 and 0.9 that are always right"
+    assert short["calibration_error"] == pytest.approx(0.4), "probabilities of 0.1 for both sides"
+    assert longest["calibration_error"] == "not supported (n=0)"
     assert (longest["words"], longest["balanced_accuracy"]) == ("160+", "not supported (humans=0)")
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from moderation.lab.evaluation.detector.scored_rows import ScoredRows
+from moderation.lab.metrics.calibration import calibration_error
 from moderation.lab.metrics.intervals import resampled_weights
 from moderation.lab.metrics.shares import share_of
 from moderation.lab.metrics.thresholds import balanced_threshold
@@ -22,11 +24,13 @@ def by_length(scored: ScoredRows) -> dict[str, Any]:
 
     One threshold for all bins: the balanced one of all these texts. The balanced accuracy, the mean of TPR and TNR,
     does not depend on the share of machine texts in a bin. Its interval is a bootstrap over groups; it reads "not
-    supported" where a label has fewer than 20 texts.
+    supported" where a label has fewer than 20 texts. The calibration error of the probabilities is that at a prevalence
+    of one half.
     """
     inside = np.isin(scored.sources, scored.sources_with(0, 1))
     scores, labels, groups = scored.scores[inside], scored.labels[inside], scored.groups[inside]
     lengths = np.array([len(row.text.split()) for row, keep in zip(scored.rows, inside, strict=True) if keep])
+    probabilities = None if scored.probabilities is None else scored.probabilities[inside]
     threshold = balanced_threshold(scores, labels)
     right = (scores > threshold) == (labels == 1)
     which = np.searchsorted(_FIRST_OF_BIN, lengths, side="right") - 1
@@ -46,9 +50,17 @@ def by_length(scored: ScoredRows) -> dict[str, Any]:
                 "accuracy": share["share"],
                 "accuracy_interval": share["interval"],
                 **_balanced(right[here], labels[here], groups[here]),
+                **({} if probabilities is None else _calibration(probabilities[here], labels[here])),
             }
         )
     return {"unit": LENGTH_UNIT, "balanced_threshold": round(threshold, 4), "bins": bins}
+
+
+def _calibration(probabilities: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, Any]:
+    fewest = int(min((labels == 0).sum(), (labels == 1).sum()))
+    if fewest < _LEAST_TEXTS:
+        return {"calibration_error": f"not supported (n={fewest})"}
+    return {"calibration_error": round(calibration_error(probabilities, labels), 4)}
 
 
 def _balanced(right: Any, labels: Any, groups: Any) -> dict[str, Any]:

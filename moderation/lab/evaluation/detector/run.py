@@ -76,7 +76,8 @@ def evaluate(
     logits = score_once(detector, [*(row.text for row in rows), *changed.texts()], progress)
     scores = logits.of([row.text for row in rows])
     kept = ~np.isnan(scores)
-    scored = ScoredRows([row for row, keep in zip(rows, kept, strict=True) if keep], scores[kept])
+    probabilities = logits.probabilities([row.text for row in rows])[kept]
+    scored = ScoredRows([row for row, keep in zip(rows, kept, strict=True) if keep], scores[kept], probabilities)
     _refuse_lone_labels(scored.rows, data_dir)
     of_baseline = ScoredRows(scored.rows, baseline_scores(training, [row.text for row in scored.rows]))
     people = people_table(scored)

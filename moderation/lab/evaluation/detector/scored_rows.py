@@ -18,6 +18,8 @@ class ScoredRows:
 
     rows: Sequence[TextRow]
     scores: NDArray[np.float64]
+    probabilities: NDArray[np.float64] | None = None
+    """Calibrated probabilities, where they are needed."""
 
     @cached_property
     def sources(self) -> NDArray[np.str_]:

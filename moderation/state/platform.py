@@ -12,18 +12,19 @@ from numpy.typing import NDArray
 
 from moderation.effects import Partition
 from moderation.state.account_history import AccountHistory
-from moderation.state.coverage import DAY_MS, KEPT_MS, MINUTE_MS, Coverage
+from moderation.state.coverage import KEPT_MS, MINUTE_MS, Coverage
 from moderation.state.epochs import GraphEpochs
 from moderation.state.follows import FollowGraph
 from moderation.state.journal import MANIFEST, Changes, Journal, read_graphs, read_journal, read_rows, unusable
 from moderation.state.keyring import Keyring
 from moderation.state.shared_windows import HOUR_MINUTES, SharedWindows
+from moderation.state.watchlist import WATCHED_MS, Watchlist
 
 GRAPH_EPOCH_S = 86_400
 """Default length of an epoch of the follow graph, as in the training of risk models."""
 MAX_EDGES = 20_000_000
-WATCHED_MS = 14 * DAY_MS
-"""How long the posts of an account are scored after one whose text decides, with selective scoring."""
+_KINDS = ("posts", "deletions", "follows", "watched")
+"""Kinds of change in the journal."""
 _POST_FIELDS = 5
 _KEPT_MINUTES = KEPT_MS // MINUTE_MS
 _HOURLY_MINUTES = 2 * 60
@@ -65,6 +66,7 @@ class PlatformState:
         """Posts by address, for windows of an hour."""
         self.devices = SharedWindows(_KEPT_MINUTES)
         """Accounts by device."""
+        self.watchlist = Watchlist()
         self.follows = FollowGraph(max_edges)
         self.epochs = GraphEpochs(self.follows, graph_epoch_s * 1000)
         self._evicted_minute = -1
@@ -72,10 +74,7 @@ class PlatformState:
         self.address_key = 0
         """Number of the live key whose windows are read, the one with the longest ones."""
         self._journal: Journal | None = None
-        self._rows: dict[str, array[int]] = {"posts": array("Q"), "deletions": array("Q"), "follows": array("Q")}
-        self._rows["watched"] = array("Q")
-        self._watched: dict[int, int] = {}
-        self._watched_by_day: dict[int, list[int]] = {}
+        self._rows: dict[str, array[int]] = {kind: array("Q") for kind in _KINDS}
         self._saved_epoch = -1
 
     def advance(self, at_ms: int) -> None:
@@ -93,7 +92,7 @@ class PlatformState:
         for windows in (self.addresses, self.address_posts, self.devices):
             windows.evict(minute)
         self.accounts.evict(at_ms)
-        self._forget_watched(at_ms)
+        self.watchlist.evict(at_ms)
 
     def apply_post(self, seen: PostSeen) -> None:
         """Apply a post; the same post and text at the same time again has no effect."""
@@ -135,22 +134,9 @@ class PlatformState:
 
     def watch(self, account: int, at_ms: int) -> None:
         """Have the posts of an account scored for `WATCHED_MS` from a time."""
-        day = at_ms // DAY_MS
-        if day > self._watched.get(account, -1) // DAY_MS:
-            self._watched_by_day.setdefault(day, []).append(account)
-        self._watched[account] = max(at_ms, self._watched.get(account, at_ms))
+        self.watchlist.watch(account, at_ms)
         if self._journal is not None:
             self._rows["watched"].extend((at_ms, account))
-
-    def is_watched(self, account: int, at_ms: int) -> bool:
-        """Return whether an account was watched within `WATCHED_MS` before a time."""
-        return at_ms - self._watched.get(account, at_ms - WATCHED_MS - 1) <= WATCHED_MS
-
-    def _forget_watched(self, at_ms: int) -> None:
-        for day in [day for day in self._watched_by_day if (day + 1) * DAY_MS < at_ms - WATCHED_MS]:
-            for account in self._watched_by_day.pop(day):
-                if self._watched.get(account, at_ms) < at_ms - WATCHED_MS:
-                    del self._watched[account]
 
     @property
     def graph_lost(self) -> bool:

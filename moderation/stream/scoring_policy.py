@@ -66,6 +66,6 @@ class ScoreSelected:
         if decisive:
             self.state.watch(seen.account, seen.at_ms)
             return "decisive"
-        if self.state.is_watched(seen.account, seen.at_ms):
+        if self.state.watchlist.has(seen.account, seen.at_ms):
             return "watched"
         return "sample" if self.sample.draw(self.platform_id, post, flagged=False) is not None else None

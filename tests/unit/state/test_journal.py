@@ -192,4 +192,4 @@ def test_an_account_that_was_watched_on_several_days_is_forgotten_once(directory
     for day in (0, 1, 3):
         state.watch(7, day * DAY * 1000)
     state.advance(40 * DAY * 1000)
-    assert not state.is_watched(7, 40 * DAY * 1000)
+    assert not state.watchlist.has(7, 40 * DAY * 1000)

@@ -165,6 +165,8 @@ def run_sidecar(
     models = load_models(settings)
     for model in models:
         log.info("%s", model.describe())
+    for warning in settings.warnings():
+        log.warning("%s", warning)
     store = open_store(settings)
     try:
         source, relay, kinds = _connectors(settings, store, input_file, rejects)

@@ -33,6 +33,7 @@ from moderation.state import GRAPH_EPOCH_S, MAX_EDGES, Coverage
 from moderation.state.coverage import LATENESS_MS
 from moderation.values.bounds import milliseconds
 from moderation.values.setting_types import (
+    FOLLOWS_INCOMPLETE,
     GROUP_TIMEOUT_MS,
     YEAR_S,
     Name,
@@ -316,6 +317,12 @@ class Settings(BaseSettings):
     def field_mapping(self) -> FieldMapping:
         """Return the mapping in the form that decoding takes, with all expressions compiled."""
         return self.mapping.compiled()
+
+    def warnings(self) -> list[str]:
+        """Return what in these settings has less effect than it seems, one sentence each."""
+        if self.kafka.follows and self.state.follows_complete_from is None:
+            return [FOLLOWS_INCOMPLETE]
+        return []
 
     def address_secret(self) -> bytes | None:
         """The address key from the variable or its file, None where neither is set."""

@@ -31,6 +31,8 @@ def check_command(
     settings = load_settings(config)
     table = Table("part", "state", "what was found", title="moderation check")
     failed = 0
+    for warning in settings.warnings():
+        table.add_row("settings", Text("warning", style="yellow"), Text(warning))
     for name, verify in parts(settings):
         try:
             table.add_row(name, Text("ok", style="green"), Text(verify()))

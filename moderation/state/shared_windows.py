@@ -36,52 +36,70 @@ _KEPT_FROM = 32
 UNKNOWN_AGE, NEW, SETTLED = 0, 1, 2
 """Kinds of member: an account of unknown age, a new one, an older one."""
 
-Counts = dict[int, int]
 Numbers = NDArray[np.uint64]
+
+
+class Counted:
+    """Members with their number of entries, and how many members end in at least how many zero bits."""
+
+    __slots__ = ("_levels", "entries")
+
+    def __init__(self, entries: dict[int, int] | None = None) -> None:
+        self.entries = entries if entries is not None else {}
+        self._levels: list[int] = []
+
+    def add(self, member: int, step: int) -> None:
+        """Add an entry of a member, or remove it with a step of −1."""
+        before = self.entries.get(member, 0)
+        if before + step:
+            self.entries[member] = before + step
+        else:
+            del self.entries[member]
+        if not before or not before + step:
+            self._note(member, 1 if not before else -1)
+
+    def _note(self, member: int, step: int) -> None:
+        zeros = (member & -member).bit_length()
+        if zeros > len(self._levels):
+            self._levels.extend([0] * (zeros - len(self._levels)))
+        self._levels[zeros - 1] += step
+
+    def size(self, shift: int) -> int:
+        """Return the number of members that end in `shift` zero bits."""
+        return sum(self._levels[shift:]) if shift else len(self.entries)
+
+    def sample_shift(self, least: int) -> int:
+        """Return the least shift, from *least* on, with which at most `EXACT_MEMBERS` members are left."""
+        shift = least
+        if len(self.entries) > EXACT_MEMBERS:
+            while self.size(shift) > EXACT_MEMBERS:
+                shift += 1
+        return shift
 
 
 @dataclass
 class Members:
-    """The members of the windows of an hour and a day that end with the same minute, with their number of entries."""
+    """The members of the windows of an hour and a day that end with the same minute."""
 
-    hour: Counts = field(default_factory=dict)
-    day: Counts = field(default_factory=dict)
-    new: Counts = field(default_factory=dict)
-    settled: Counts = field(default_factory=dict)
+    hour: Counted = field(default_factory=Counted)
+    day: Counted = field(default_factory=Counted)
+    new: Counted = field(default_factory=Counted)
+    settled: Counted = field(default_factory=Counted)
     shift: int = 0
 
-    def number(self, members: Counts, own: int, *, is_one: bool = True) -> int:
+    def number(self, members: Counted, own: int, *, is_one: bool = True) -> int:
         """Return the number of members; `own` counts as one of them, or only where it is in the window."""
-        others = (len(members) - (own in members)) << self.shift
-        return others + (is_one or own in members)
-
-    def sampled(self) -> Members:
-        """Return the sample with at most `EXACT_MEMBERS` members of the day."""
-        found = self
-        while len(found.day) > EXACT_MEMBERS:
-            shift = found.shift + 1
-            mask = (1 << shift) - 1
-            hour, day, new, settled = (
-                {one: 1 for one in part if not one & mask} for part in (found.hour, found.day, found.new, found.settled)
-            )
-            found = Members(hour, day, new, settled, shift)
-        return found
+        inside = own in members.entries
+        sampled = inside and not own & ((1 << self.shift) - 1)
+        return ((members.size(self.shift) - sampled) << self.shift) + (is_one or inside)
 
     def add_to_day(self, tag: int, member: int, step: int) -> None:
         """Add an entry to the day, or remove it with a step of −1."""
-        _count(self.day, member, step)
+        self.day.add(member, step)
         if tag & 3 == NEW:
-            _count(self.new, member, step)
+            self.new.add(member, step)
         elif tag & 3 == SETTLED:
-            _count(self.settled, member, step)
-
-
-def _count(counts: Counts, member: int, step: int) -> None:
-    count = counts.get(member, 0) + step
-    if count:
-        counts[member] = count
-    else:
-        del counts[member]
+            self.settled.add(member, step)
 
 
 @dataclass
@@ -89,11 +107,10 @@ class _Kept:
     """Members of the last read, with the places of the entries that its windows begin and end with."""
 
     minute: int
-    members: Members
-    day: int
-    hour: int
-    end: int
-    sampled: Members | None = None
+    members: Members = field(default_factory=Members)
+    day: int = 0
+    hour: int = 0
+    end: int = 0
 
 
 _NOBODY = Members()
@@ -164,27 +181,26 @@ class SharedWindow:
         end = self._first_from(up_to_minute + 1)
         day = self._first_from(up_to_minute - self._longest + 1)
         hour = self._first_from(up_to_minute - HOUR_MINUTES + 1)
-        if len(self) < _KEPT_FROM:
+        if len(self) < _KEPT_FROM and not self._shift:
             return self._members(day, hour, end)
         kept = self._kept
         if kept is None:
-            kept = self._kept = _Kept(up_to_minute, Members(shift=self._shift), 0, 0, 0)
-        elif kept.minute == up_to_minute and kept.end == end and kept.sampled is not None:
-            return kept.sampled
-        self._move(kept, day, hour, end)
-        kept.minute, kept.sampled = up_to_minute, kept.members.sampled()
-        return kept.sampled
+            kept = self._kept = _Kept(up_to_minute)
+        if (day, hour, end) != (kept.day, kept.hour, kept.end):
+            self._move(kept, day, hour, end)
+            kept.members.shift = kept.members.day.sample_shift(self._shift)
+        kept.minute = up_to_minute
+        return kept.members
 
     def _members(self, day: int, hour: int, end: int) -> Members:
-        """Return the members of a few entries."""
+        """Return the members of a few entries, of which none is sampled."""
         tags, members = self._pairs[2 * day : 2 * end : 2], self._pairs[2 * day + 1 : 2 * end : 2]
         kinds = list(zip(tags, members, strict=True))
         return Members(
-            hour=dict.fromkeys(members[hour - day :], 1),
-            day=dict.fromkeys(members, 1),
-            new={member: 1 for tag, member in kinds if tag & 3 == NEW},
-            settled={member: 1 for tag, member in kinds if tag & 3 == SETTLED},
-            shift=self._shift,
+            hour=Counted(dict.fromkeys(members[hour - day :], 1)),
+            day=Counted(dict.fromkeys(members, 1)),
+            new=Counted({member: 1 for tag, member in kinds if tag & 3 == NEW}),
+            settled=Counted({member: 1 for tag, member in kinds if tag & 3 == SETTLED}),
         )
 
     def _first_from(self, minute: int) -> int:
@@ -203,7 +219,7 @@ class SharedWindow:
                 members.add_to_day(tag, member, step)
         for begin, stop, step in [*moves, (hour, kept.hour, 1), (kept.hour, hour, -1)]:
             for _, member in self._entries(begin, stop):
-                _count(members.hour, member, step)
+                members.hour.add(member, step)
         kept.day, kept.hour, kept.end = day, hour, end
 
 

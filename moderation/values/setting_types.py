@@ -50,3 +50,9 @@ Servers = Annotated[str, AfterValidator(_servers)]
 Seconds = Annotated[float, Field(gt=0, le=YEAR_S, allow_inf_nan=False)]
 Whole = Annotated[int, Field(le=LARGEST_INT)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+FOLLOWS_INCOMPLETE = (
+    "follow events are read, but graph features are missing: set state.follows_complete_from to the time from which "
+    "the topic has every follow"
+)
+"""Warning about settings that name a topic of follows only."""

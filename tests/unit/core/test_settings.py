@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from moderation.app import keyring_of
 from moderation.errors import SettingsError
-from moderation.settings import load_settings
+from moderation.settings import Settings, load_settings
 
 
 def toml(folder: Path, text: str) -> Path:
@@ -111,3 +112,13 @@ def test_secrets_are_not_printed(tmp_path: Path) -> None:
     settings = load_settings(toml(tmp_path, f'address_key = "{"s" * 40}"\ndatabase_url = "postgresql://u:pw@h/d"'))
     assert "sss" not in repr(settings)
     assert "pw" not in repr(settings)
+
+
+def test_follows_without_the_time_from_which_they_are_complete_give_a_warning() -> None:
+    def warnings(**state: Any) -> list[str]:
+        return Settings.model_validate({"kafka": {"posts": "posts", "follows": "follows"}, "state": state}).warnings()
+
+    (warning,) = warnings()
+    assert "state.follows_complete_from" in warning
+    assert warnings(follows_complete_from="2026-01-01T00:00:00Z") == []
+    assert Settings.model_validate({"kafka": {"posts": "posts"}}).warnings() == []

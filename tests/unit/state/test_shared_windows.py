@@ -41,10 +41,10 @@ def test_shared_window_members_are_those_of_the_hour_and_the_day(adds: Adds, bef
     newest = max((minute for minute, _, _ in adds), default=0)
     up_to = newest - before
     read = filled(adds).read(up_to)
-    assert set(read.hour) == within(adds, up_to, 60)
-    assert set(read.day) == within(adds, up_to, DAY_MINUTES)
-    assert set(read.new) == within(adds, up_to, DAY_MINUTES, NEW)
-    assert set(read.settled) == within(adds, up_to, DAY_MINUTES, SETTLED)
+    assert set(read.hour.entries) == within(adds, up_to, 60)
+    assert set(read.day.entries) == within(adds, up_to, DAY_MINUTES)
+    assert set(read.new.entries) == within(adds, up_to, DAY_MINUTES, NEW)
+    assert set(read.settled.entries) == within(adds, up_to, DAY_MINUTES, SETTLED)
 
 
 @given(ADDS, st.randoms(use_true_random=False))
@@ -54,14 +54,14 @@ def test_shared_window_order_and_repetition_of_adds_have_no_effect(adds: Adds, r
     rng.shuffle(shuffled)
     one, other = filled(shuffled).read(newest), filled(adds).read(newest)
     for name in ("hour", "day", "new", "settled"):
-        assert getattr(one, name).keys() == getattr(other, name).keys()
+        assert getattr(one, name).entries.keys() == getattr(other, name).entries.keys()
 
 
 def test_shared_window_add_after_a_read_of_a_later_minute_is_read() -> None:
     window = filled([(1000 + number % 50, NEW, number + 1) for number in range(100)])
-    assert len(window.read(1049).day) == 100
+    assert len(window.read(1049).day.entries) == 100
     window.add(1020, NEW, 5000)
-    assert len(window.read(1049).day) == 101
+    assert len(window.read(1049).day.entries) == 101
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -76,9 +76,9 @@ def test_shared_window_reads_in_between_change_no_later_read(seed: int) -> None:
         if rng.random() < 0.1:
             up_to = max(minute - rng.randrange(6), 0)
             read = window.read(up_to)
-            assert set(read.hour) == within(adds, up_to, 60)
-            assert set(read.day) == within(adds, up_to, DAY_MINUTES)
-            assert set(read.new) == within(adds, up_to, DAY_MINUTES, NEW)
+            assert set(read.hour.entries) == within(adds, up_to, 60)
+            assert set(read.day.entries) == within(adds, up_to, DAY_MINUTES)
+            assert set(read.new.entries) == within(adds, up_to, DAY_MINUTES, NEW)
 
 
 def test_shared_windows_loaded_at_once_equal_those_added_one_by_one() -> None:
@@ -93,7 +93,7 @@ def test_shared_windows_loaded_at_once_equal_those_added_one_by_one() -> None:
     minutes, keys, kinds, members = np.array(rows, dtype=np.uint64).T
     other.load(keys, minutes, kinds, members)
     for key in range(8):
-        assert one.read(key, 1995).day.keys() == other.read(key, 1995).day.keys()
+        assert one.read(key, 1995).day.entries.keys() == other.read(key, 1995).day.entries.keys()
     one.evict(3400)
     other.evict(3400)
     assert len(one) == len(other)
@@ -111,7 +111,7 @@ def test_shared_window_is_exact_up_to_the_stated_size() -> None:
     rng = Random(1)
     members = [rng.getrandbits(64) for _ in range(EXACT_MEMBERS)]
     window = filled([(number * DAY_MINUTES // EXACT_MEMBERS, 0, member) for number, member in enumerate(members)])
-    assert len(window.read(DAY_MINUTES - 1).day) == EXACT_MEMBERS
+    assert len(window.read(DAY_MINUTES - 1).day.entries) == EXACT_MEMBERS
     assert window.read(DAY_MINUTES - 1).shift == 0
 
 
@@ -143,7 +143,7 @@ def test_shared_window_of_few_busy_members_stays_exact_and_small() -> None:
     for minute in range(2 * DAY_MINUTES):
         for member in range(1, 51):
             window.add(minute, 0, member)
-    assert len(window.read(2 * DAY_MINUTES - 1).day) == 50
+    assert len(window.read(2 * DAY_MINUTES - 1).day.entries) == 50
     assert len(window) <= 2 * 50 * (PRECISE_MINUTES + 1)
 
 
@@ -154,9 +154,9 @@ def test_shared_windows_drop_keys_that_are_idle_for_longer_than_every_window() -
             windows.add(hour * 100 + key + 1, hour * 60 + key, 0, 1)
         windows.evict(hour * 60 + 59)
     assert len(windows) <= 40
-    assert len(windows.read(79 * 100 + 1, 79 * 60 + 30).day) == 1
+    assert len(windows.read(79 * 100 + 1, 79 * 60 + 30).day.entries) == 1
     windows.add(5, 0, 0, 1)
-    assert not windows.read(5, 79 * 60).day, "older than what is kept"
+    assert not windows.read(5, 79 * 60).day.entries, "older than what is kept"
 
 
 def test_shared_windows_keep_a_key_that_stays_active() -> None:
@@ -165,4 +165,4 @@ def test_shared_windows_keep_a_key_that_stays_active() -> None:
         windows.add(1, minute, 0, minute + 1)
         windows.evict(minute)
     assert len(windows) == 1
-    assert len(windows.read(1, 999).hour) == len([minute for minute in range(0, 1000, 7) if minute > 999 - 60])
+    assert len(windows.read(1, 999).hour.entries) == len([minute for minute in range(0, 1000, 7) if minute > 999 - 60])

@@ -166,6 +166,8 @@ def _bytes(item: Item) -> int:
 
 def _next_time(lane: _Lane) -> int | None:
     """Return the event time of the first item with one."""
+    if lane.items and lane.items[0].at_ms is not None:
+        return lane.items[0].at_ms
     return next((item.at_ms for item in lane.items if item.at_ms is not None), None)
 
 

@@ -26,15 +26,16 @@ def _typing(name: str, unit: str, meaning: str) -> Feature:
 
 
 def _network(name: str, unit: str, meaning: str) -> Feature:
-    return Feature(f"network_{name}", "network", unit, meaning)
+    """Return a feature of an address or device; version 2 ends with the last full minute."""
+    return Feature(f"network_{name}", "network", unit, meaning, version=2)
 
 
-def _graph(name: str, unit: str, meaning: str) -> Feature:
-    return Feature(f"graph_{name}", "graph", unit, meaning)
+def _graph(name: str, unit: str, meaning: str, version: int = 1) -> Feature:
+    return Feature(f"graph_{name}", "graph", unit, meaning, version)
 
 
-def _account(name: str, unit: str, meaning: str) -> Feature:
-    return Feature(f"account_{name}", "account", unit, meaning)
+def _account(name: str, unit: str, meaning: str, version: int = 1) -> Feature:
+    return Feature(f"account_{name}", "account", unit, meaning, version)
 
 
 FEATURES: tuple[Feature, ...] = (
@@ -59,23 +60,28 @@ FEATURES: tuple[Feature, ...] = (
     _network("accounts_vs_kind", "log2", "accounts on the address in 24 hours over what its kind of network leads to"),
     _network("device_accounts_24h", "count", "distinct accounts on the device in the last 24 hours"),
     _network("account_addresses_24h", "count", "distinct addresses of the account in the last 24 hours"),
-    _graph("out_degree", "count", "accounts it follows"),
-    _graph("in_degree", "count", "accounts that follow it"),
-    _graph("reciprocity", "share", "of those it follows, the ones that follow it back"),
+    _graph("out_degree", "count", "accounts it follows", version=2),
+    _graph("in_degree", "count", "accounts that follow it", version=2),
+    _graph("reciprocity", "share", "of those it follows, the ones that follow it back", version=2),
     _graph("clustering", "share", "pairs of its neighbours that know each other"),
     _graph("core_number", "count", "largest k for which it stands in the graph's k-core"),
     _graph("component_share", "share", "accounts of the graph in its connected component"),
     _graph("log_pagerank", "ln", "PageRank over the mean PageRank"),
     _account("age_days", "days", "age of the account"),
-    _account("posts_1h", "count", "its posts in the last hour"),
-    _account("posts_24h", "count", "its posts in the last 24 hours"),
+    _account("posts_1h", "count", "its posts in the last hour", version=2),
+    _account("posts_24h", "count", "its posts in the last 24 hours", version=2),
     _account("posts_per_day", "1/day", "its posts over its whole life"),
     _account("follow_ratio", "ln", "followers over following, one added to each"),
     _account("deleted_share", "share", "of its posts, those deleted"),
-    _account("deletions_24h", "count", "its posts deleted in the last 24 hours"),
+    _account("deletions_24h", "count", "its posts deleted in the last 24 hours", version=2),
     _account("has_bio", "0/1", "whether its profile has a text"),
     _account("has_avatar", "0/1", "whether its profile has a picture"),
-    _account("post_interval_cv", "1", "regularity of its last posts: standard deviation over mean of the time between"),
+    _account(
+        "post_interval_cv",
+        "1",
+        "regularity of its last posts: standard deviation over mean of the time between",
+        version=2,
+    ),
 )
 
 _NAMES = "\n".join(f"{feature.name} {feature.version}" for feature in FEATURES)

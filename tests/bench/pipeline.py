@@ -164,7 +164,12 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         lines = posts(10**9, arguments.accounts, rng)
         some = (next(lines) for _ in range(arguments.posts))
         produce(broker.address, topic, some, arguments.posts)
-        figures: dict[str, Any] = {"processor": processor(), "detector": arguments.detector, "posts": arguments.posts}
+        figures: dict[str, Any] = {
+            "processor": processor(),
+            "detector": arguments.detector,
+            "policy": arguments.policy,
+            "posts": arguments.posts,
+        }
         if arguments.peer:
             figures["quix_streams_posts_per_s"] = distinct_accounts_per_s(broker.address, topic, arguments.posts)
         return figures | _measured(arguments, broker.address, topic, url, lines)
@@ -182,7 +187,8 @@ def _measured(
             f'platform_id = "bench"\ndatabase_url = "{url}"\naddress_key = "{"k" * 64}"\nlog_format = "text"\n'
             f'[kafka]\nbootstrap_servers = "{bootstrap}"\nposts = "{topic}"\ngroup_id = "bench"\n'
             f'[state]\ndirectory = "{folder}/state"\n[audit]\nrate = {SAMPLED}\n'
-            f"[batch]\nmax_records = {arguments.batch}\nmax_bytes = 8388608\n",
+            f"[batch]\nmax_records = {arguments.batch}\nmax_bytes = 8388608\n"
+            f'[scoring]\npolicy = "{arguments.policy}"\n',
             encoding="utf-8",
         )
         command = [sys.executable, "-m", "tests.bench.pipeline", "--worker", str(settings)]
@@ -213,6 +219,7 @@ def main() -> None:
     parser.add_argument("--latest", type=int, default=20_000, help="posts for the latency; 0: none")
     parser.add_argument("--load", type=float, default=0.5, help="share of the highest rate for the latency")
     parser.add_argument("--detector", choices=["off", "shipped"], default="off")
+    parser.add_argument("--policy", choices=["all", "selective"], default="all", help="scoring.policy")
     parser.add_argument("--batch", type=int, default=1024, help="batch.max_records")
     parser.add_argument("--peer", action="store_true", help="also measure quix-streams, which must be installed")
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)

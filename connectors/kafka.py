@@ -22,7 +22,7 @@ from kafka.errors import (
 from kafka.structs import OffsetAndMetadata
 
 from connectors.kafka_opening import open_client
-from connectors.kafka_records import UnreadableHeaders, read_past_damage, require_codecs
+from connectors.kafka_records import UnreadableHeaders, free_parked_records, read_past_damage, require_codecs
 from moderation.effects import Origin, Partition
 from moderation.errors import ConnectionLost, PositionError, RecordsExpired, SettingsError
 from moderation.settings import KafkaSettings
@@ -278,6 +278,7 @@ class KafkaSource:
         return self._fetch(timeout_ms)
 
     def _fetch(self, timeout_ms: int) -> list[Origin]:
+        free_parked_records(self._consumer)
         try:
             fetched = self._consumer.poll(timeout_ms=timeout_ms)
         except (KafkaError, OSError) as error:

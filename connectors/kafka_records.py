@@ -342,3 +342,16 @@ def read_past_damage(consumer: KafkaConsumer) -> None:
         return Fetcher.PartitionRecords(fetch_offset, name, _Batches(records, damage, name, fetch_offset), **options)
 
     consumer._fetcher.PartitionRecords = partition_records
+
+
+def free_parked_records(consumer: KafkaConsumer) -> None:
+    """Let the next poll return the records of partitions that were paused and resumed.
+
+    kafka-python (3.0.12) parks fetched records of a paused partition, and takes them back only while no other records
+    are in line. Records in line that are used up still count, so that without another fetch the parked ones are never
+    returned and the partition stands still.
+    """
+    fetcher = consumer._fetcher
+    in_line = getattr(fetcher, "_next_partition_records", None)
+    if in_line is not None and not in_line:
+        fetcher._next_partition_records = None

@@ -92,10 +92,13 @@ class EventTimeMerge:
         for partition, lane in self._lanes.items():
             lane.unread = partition in partitions
 
+    def stalled(self, now_ms: float) -> set[Partition]:
+        """Return the partitions that no longer hold up the others although their log continues."""
+        return {partition for partition, lane in self._lanes.items() if self._stalled(lane, now_ms)}
+
     def reached_ms(self, now_ms: float) -> int | None:
         """Return the event time up to which the stalled partitions were read; None where none is stalled."""
-        stalled = [lane.reached_ms for lane in self._lanes.values() if self._stalled(lane, now_ms)]
-        return min(stalled, default=None)
+        return min((self._lanes[partition].reached_ms for partition in self.stalled(now_ms)), default=None)
 
     def _stalled(self, lane: _Lane, now_ms: float) -> bool:
         return lane.unread and not lane.items and now_ms - lane.empty_since_ms >= self._stalled_ms

@@ -67,6 +67,7 @@ class Sidecar:
         self._last_beat = time.monotonic()
         self._positions: dict[Partition, int] = {}
         self._paused: set[Partition] = set()
+        self._stalled: set[Partition] = set()
         self.totals: dict[str, int] = {}
         self.degraded: tuple[str, ...] = ()
         self._late_seen = 0
@@ -228,11 +229,21 @@ class Sidecar:
             merge.note_arrivals({record.partition for record in records}, _now_ms())
             self._on_step("polled")
         merge.note_unread(self._source.unread())
+        self._warn_of_stalled(merge.stalled(_now_ms()))
         config = self._config
         full = merge.full(config.buffer_records, config.buffer_bytes, config.buffer_bytes_in_all)
         self._source.pause(full)  # all of them, because a client loses its paused partitions in a rebalance
         self._source.resume(self._paused - full)
         self._paused = full
+
+    def _warn_of_stalled(self, stalled: set[Partition]) -> None:
+        for partition in sorted(stalled - self._stalled):
+            log.warning(
+                "partition %d of %s returns nothing although its log continues; features that depend on it are missing",
+                partition.partition,
+                partition.topic,
+            )
+        self._stalled = stalled
 
     def _handle(self, pipeline: Pipeline, claim: Claim, items: Sequence[Item], state: PlatformState) -> None:
         self._on_step("scoring")

@@ -137,6 +137,32 @@ def test_a_paused_partition_waits_and_goes_on(kafka_broker: str, topics: Topics)
         assert {origin.partition for origin in read(opened, 60 - others)} == {held}
 
 
+def test_partitions_that_are_paused_and_resumed_deliver_every_record(kafka_broker: str, topics: Topics) -> None:
+    topic, count, most = topics(4), 24_000, 1_500
+    producer = KafkaProducer(bootstrap_servers=kafka_broker, linger_ms=50, batch_size=1 << 18)
+    for number in range(count):
+        producer.send(topic, value=b"x" * 1000, partition=number % 4)
+    producer.flush(timeout=60)
+    producer.close()
+    with source(settings(kafka_broker, topic)) as opened:
+        opened.bounds()
+        waiting, found, paused = dict.fromkeys(opened.partitions(), 0), 0, set[Partition]()
+        deadline = time.monotonic() + 60
+        while found < count:
+            assert time.monotonic() < deadline, f"{found} of {count} records"
+            for record in opened.poll(20):
+                waiting[record.partition] += 1
+                found += 1
+            full = {partition for partition, held in waiting.items() if held >= most}
+            opened.pause(full)
+            opened.resume(paused - full)
+            paused = full
+            if all(waiting[partition] for partition in opened.unread()):  # the merge takes from all of them
+                for partition in waiting:
+                    waiting[partition] = max(0, waiting[partition] - (100 if partition.partition else 300))
+        assert opened.unread() == set()
+
+
 def test_unread_partitions_are_those_whose_log_continues(kafka_broker: str, topics: Topics) -> None:
     topic = topics(2)
     producer = KafkaProducer(bootstrap_servers=kafka_broker, transactional_id=f"{topic}-writer")

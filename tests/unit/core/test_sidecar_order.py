@@ -86,9 +86,10 @@ def degraded(store: MemoryStore) -> Mapping[str, tuple[str, ...]]:
     return {flag.assessment.post_id: flag.assessment.degraded for batch in store.commits for flag in batch.flags}
 
 
-def test_a_stalled_topic_holds_up_the_others_for_a_limited_time_and_is_named() -> None:
+def test_a_stalled_topic_holds_up_the_others_for_a_limited_time_and_is_named(caplog: pytest.LogCaptureFixture) -> None:
     log, store = log_of_weeks(), MemoryStore()
     run(LateSource(log, polls=60), store, stalled_ms=0)
+    assert "partition 0 of follows returns nothing although its log continues" in caplog.text
     found = degraded(store)
     assert len(found) == 200
     assert "partition_behind" in found["p150"]

@@ -101,53 +101,63 @@ def produce_at_rate(bootstrap: str, topic: str, lines: Iterator[tuple[str, dict[
     producer.close()
 
 
+class Meter:
+    """Counts the posts of a run, and notes when each batch was committed."""
+
+    def __init__(self, count: int, latest: int) -> None:
+        self._count = count
+        self._latest = latest
+        self.times: list[tuple[float, int]] = []
+        """Time and number of posts so far, after each batch."""
+        self.delays: list[float] = []
+        self.done = threading.Event()
+
+    def on_batch(self, outcome: Outcome) -> None:
+        """Note a committed batch; print how long the backlog took when it is done."""
+        now = time.time()
+        total = (self.times[-1][1] if self.times else 0) + outcome.effects.counters.get("posts", 0)
+        if total > self._count:
+            sampled = [sample.assessment.event_time for sample in outcome.effects.audit_samples]
+            self.delays.extend(now - at.timestamp() for at in sampled if at is not None)
+        self.times.append((now, total))
+        if total == self._count:
+            sys.stdout.write(json.dumps({"backlog_s": now - self.times[0][0]}) + "\n")
+            sys.stdout.flush()
+        if total >= self._count + self._latest:
+            self.done.set()
+
+    def figures(self) -> dict[str, Any]:
+        """Return the figures of the run."""
+        first, last = self.times[0], next(entry for entry in self.times if entry[1] >= self._count)
+        found: dict[str, Any] = {
+            "posts_per_s": round((last[1] - first[1]) / (last[0] - first[0])),
+            "records_per_batch": round(last[1] / len([entry for entry in self.times if entry[1] <= last[1]])),
+            "resident_mib": round(resident_mib()),
+        }
+        if self.delays:
+            tail = np.percentile(np.array(self.delays), [50, 99]) * 1000
+            found |= {"latency_ms_p50": round(float(tail[0])), "latency_ms_p99": round(float(tail[1]))}
+        return found
+
+
 def worker(settings_file: Path, detector: str, count: int, latest: int) -> None:
     """Run a sidecar until it has assessed all posts; print its figures. The last *latest* posts measure the latency."""
-    settings = load_settings(settings_file)
-    times: list[tuple[float, int]] = []
-    delays: list[float] = []
-    load = app.load_models
-    if detector == "off":
+    meter, load, build = Meter(count, latest), app.load_models, app.build_sidecar
 
-        def load_without(loaded: Any) -> Any:
-            of, risk = load(loaded)
-            return NoDetector(of.manifest_hash), risk
-
-        app.load_models = load_without  # type: ignore[assignment]
-    done = threading.Event()
-
-    def on_batch(outcome: Outcome) -> None:
-        now = time.time()
-        total = (times[-1][1] if times else 0) + outcome.effects.counters.get("posts", 0)
-        if total > count:
-            sampled = [sample.assessment.event_time for sample in outcome.effects.audit_samples]
-            delays.extend(now - at.timestamp() for at in sampled if at is not None)
-        times.append((now, total))
-        if total == count:
-            sys.stdout.write(json.dumps({"backlog_s": now - times[0][0]}) + "\n")
-            sys.stdout.flush()
-        if total >= count + latest:
-            done.set()
-
-    built = app.build_sidecar
+    def load_without(loaded: Any) -> Any:
+        of, risk = load(loaded)
+        return NoDetector(of.manifest_hash), risk
 
     def stopping(*arguments: Any) -> Any:
-        sidecar = built(*arguments)
-        threading.Thread(target=lambda: (done.wait(), sidecar.stop()), daemon=True).start()
+        sidecar = build(*arguments)
+        threading.Thread(target=lambda: (meter.done.wait(), sidecar.stop()), daemon=True).start()
         return sidecar
 
+    if detector == "off":
+        app.load_models = load_without  # type: ignore[assignment]
     app.build_sidecar = stopping
-    app.run_sidecar(settings, on_batch=on_batch)
-    first, last = times[0], next(entry for entry in times if entry[1] >= count)
-    figures = {
-        "posts_per_s": round((last[1] - first[1]) / (last[0] - first[0])),
-        "records_per_batch": round(last[1] / len([entry for entry in times if entry[1] <= last[1]])),
-        "resident_mib": round(resident_mib()),
-    }
-    if delays:
-        tail = np.percentile(np.array(delays), [50, 99]) * 1000
-        figures |= {"latency_ms_p50": round(float(tail[0])), "latency_ms_p99": round(float(tail[1]))}
-    sys.stdout.write(json.dumps(figures) + "\n")
+    app.run_sidecar(load_settings(settings_file), on_batch=meter.on_batch)
+    sys.stdout.write(json.dumps(meter.figures()) + "\n")
 
 
 def measure(arguments: argparse.Namespace) -> dict[str, Any]:

@@ -110,6 +110,11 @@ class Journal:
             self._thread.join()
 
     @property
+    def unsaved_bytes(self) -> int:
+        """Size of the rows that could not be written yet."""
+        return sum(rows.nbytes for changes in self._unsaved for rows in changes.rows.values())
+
+    @property
     def saved(self) -> bool:
         """Whether everything was written."""
         return not self._unsaved

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,11 +21,15 @@ from moderation.state.keyring import Keyring
 from moderation.state.shared_windows import HOUR_MINUTES, SharedWindows
 from moderation.state.watchlist import WATCHED_MS, Watchlist
 
+log = logging.getLogger(__name__)
+
 GRAPH_EPOCH_S = 86_400
 """Default length of an epoch of the follow graph, as in the training of risk models."""
 MAX_EDGES = 20_000_000
 _KINDS = ("posts", "deletions", "follows", "watched")
 """Kinds of change in the journal."""
+MOST_UNSAVED_BYTES = 256 << 20
+"""Changes that are kept in memory while they cannot be written; then an earlier saved state stays the last one."""
 _POST_FIELDS = 5
 _KEPT_MINUTES = KEPT_MS // MINUTE_MS
 _HOURLY_MINUTES = 2 * 60
@@ -166,6 +171,10 @@ class PlatformState:
         Without effect without a journal, and while a save is in progress.
         """
         if self._journal is None or self._journal.busy:
+            return
+        if self._journal.unsaved_bytes > MOST_UNSAVED_BYTES:
+            log.error("the state in %s is no longer saved: restart when it can be written", self._journal.directory)
+            self._journal, self._rows = None, {kind: array("Q") for kind in _KINDS}
             return
         coverage, watermark_ms = self.coverage, self.coverage.watermark_ms or 0
         graphs = self.epochs.dump() if self.epochs.computed_epoch > self._saved_epoch else None

@@ -193,3 +193,25 @@ def test_an_account_that_was_watched_on_several_days_is_forgotten_once(directory
         state.watch(7, day * DAY * 1000)
     state.advance(40 * DAY * 1000)
     assert not state.watchlist.has(7, 40 * DAY * 1000)
+
+
+def test_changes_that_cannot_be_written_are_kept_up_to_a_limit(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def full(_descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    state = journalling(directory)
+    extract_all(state, [post("p", "a", 0)])
+    state.save({Partition("c", "posts", "t", 0): 1})
+    assert state.finish_saving()
+    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr("moderation.state.platform.MOST_UNSAVED_BYTES", 1000)
+    for number in range(60):
+        extract_all(state, [post(f"q{number}", "a", 10 + number)])
+        state.save({Partition("c", "posts", "t", 0): 2 + number})
+        state.finish_saving()
+    assert "is no longer saved: restart" in caplog.text
+    assert not any(state._rows.values())
+    monkeypatch.undo()
+    assert new_state().restore(directory) == {Partition("c", "posts", "t", 0): 1}, "the log continues from there"

@@ -36,6 +36,7 @@ from moderation.values.setting_types import (
     FOLLOWS_INCOMPLETE,
     GROUP_TIMEOUT_MS,
     YEAR_S,
+    Lateness,
     Name,
     OptionalTopic,
     Seconds,
@@ -119,9 +120,8 @@ class StateSettings(_Section):
     save_every_s: Seconds = Field(
         10.0, description="seconds between saves, which write what changed since the last one"
     )
-    allowed_lateness_s: Seconds = Field(
+    allowed_lateness_s: Lateness = Field(
         LATENESS_MS / 1000,
-        le=240,
         description="windows over other accounts end with the last minute that ended this long before a post, so that "
         "events that are less late change nothing",
     )

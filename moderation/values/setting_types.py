@@ -48,6 +48,8 @@ Topic = Annotated[str, AfterValidator(_topic)]
 OptionalTopic = Annotated[str, AfterValidator(_topic_or_none)]
 Servers = Annotated[str, AfterValidator(_servers)]
 Seconds = Annotated[float, Field(gt=0, le=YEAR_S, allow_inf_nan=False)]
+Lateness = Annotated[float, Field(gt=0, le=240, allow_inf_nan=False)]
+"""Seconds; the state keeps minutes apart for a quarter of an hour only."""
 Whole = Annotated[int, Field(le=LARGEST_INT)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 

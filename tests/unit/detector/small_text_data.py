@@ -32,7 +32,8 @@ class RuleDetector:
 
     def score(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
         self.asked += texts
-        return [ContentScore(self.rule(text), math.nan, (), 0, False) for text in texts]
+        logits = [self.rule(text) for text in texts]
+        return [ContentScore(logit, 1 / (1 + math.exp(-logit)), (), 0, False) for logit in logits]
 
     def describe(self) -> str:
         return "a rule"

@@ -9,12 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.state.coverage import DAY_MS, HOUR_MS
 from moderation.state.ordered import first_at_least
 
 MOST_POSTS = 512
 """Posts kept of one account; its counts and the recognition of repeated posts end there."""
-HOUR_MS = 3_600_000
-DAY_MS = 24 * HOUR_MS
 
 
 class AccountHistory:

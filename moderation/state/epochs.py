@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from moderation.state.coverage import DAY_MS
 from moderation.state.follows import FollowGraph, Rows, current, fold
 from moderation.state.graph_figures import NETWORKX_EDGES, ClosedGraph, compute_figures
 from moderation.state.graph_process import figures_in_process
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 CLOSED_AFTER_MS = 1_800_000
 """Time from the end of an epoch until it is closed; at most half an epoch."""
 _WAITED_S = 1.0
-_UNFOLLOWS_KEPT_MS = 86_400_000
+_UNFOLLOWS_KEPT_MS = DAY_MS
 NO_ROWS: Rows = np.zeros((0, 3), np.uint64)
 
 
@@ -76,8 +77,8 @@ class GraphEpochs:
             self._closable = closable
             for ended in sorted(open_epoch for open_epoch in self._rows if open_epoch <= closable):
                 self._close(ended, _as_rows(self._rows.pop(ended)))
-        epoch = (at_ms - self._slack_ms) // self._epoch_ms  # a late post may still read the graph before
-        while len(self._closed) > 1 and self._closed[1].epoch <= epoch - 2:
+        # A post that is late by less than the slack still reads the graph before.
+        while len(self._closed) > 1 and self._closed[1].epoch <= closable - 1:
             self._closed.pop(0).wanted = False
 
     def note(self, follower: int, followed: int, at_ms: int, *, follows: bool, effect: bool) -> None:
@@ -104,7 +105,7 @@ class GraphEpochs:
         try:
             if closing.wanted:
                 self._compute(closing)
-        except Exception:
+        except Exception:  # of any kind, such as no memory or no disk: the loop goes on without these figures
             if not self._stopped.is_set():
                 log.exception("the figures of the follow graph could not be computed; they are missing for an epoch")
 

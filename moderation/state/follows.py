@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.state.coverage import HOUR_MS, MINUTE_MS
+
 log = logging.getLogger(__name__)
 
-HOUR_MS = 3_600_000
 CONFLICT_HOURS = 25
 RECENT_MINUTES = 15
 """Degrees are known as of this many minutes before the latest event."""
@@ -139,7 +140,7 @@ class FollowGraph:
         if both:
             self._out[follower][_MUTUAL] += step
             self._out[followed][_MUTUAL] += step
-        changes = self._changes.setdefault(at_ms // 60_000, {})
+        changes = self._changes.setdefault(at_ms // MINUTE_MS, {})
         for account, change in ((follower, Degrees(step, 0, both)), (followed, Degrees(0, step, both))):
             before = changes.get(account)
             changes[account] = _SINGLE.setdefault(change, change) if before is None else before.plus(change)
@@ -152,7 +153,7 @@ class FollowGraph:
 
     def evict(self, now_ms: int) -> None:
         """Forget details of changes that can no longer be late."""
-        for minute in [minute for minute in self._changes if minute < now_ms // 60_000 - RECENT_MINUTES]:
+        for minute in [minute for minute in self._changes if minute < now_ms // MINUTE_MS - RECENT_MINUTES]:
             del self._changes[minute]
         for hour in [hour for hour in self._ended_by_hour if hour < now_ms // HOUR_MS - CONFLICT_HOURS]:
             for edge in self._ended_by_hour.pop(hour):

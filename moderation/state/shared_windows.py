@@ -22,7 +22,6 @@ from numpy.typing import NDArray
 
 from moderation.state.ordered import first_at_least
 
-MINUTE_MS = 60_000
 HOUR_MINUTES = 60
 DAY_MINUTES = 24 * 60
 EXACT_MEMBERS = 4096

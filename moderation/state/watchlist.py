@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-DAY_MS = 86_400_000
+from moderation.state.coverage import DAY_MS
+
 WATCHED_MS = 14 * DAY_MS
 """How long the posts of an account are scored after one whose text decides."""
 

@@ -210,9 +210,13 @@ class Pipeline:
         judged = [i for i, candidate in enumerate(candidates) if candidate.vector is not None]
         matrix = np.array([_values(candidates[i].vector) for i in judged]).reshape(len(judged), len(FEATURES))
         metadata = self._risk.metadata_scores(matrix)
-        decisive = np.zeros(len(candidates), dtype=np.bool_)
-        decisive[judged] = self._risk.text_decides(metadata)
-        contents, overdue = self._contents(candidates, decisive.tolist())
+
+        def decisive() -> list[bool]:
+            found = np.zeros(len(candidates), dtype=np.bool_)
+            found[judged] = self._risk.text_decides(metadata)
+            return found.tolist()
+
+        contents, overdue = self._contents(candidates, decisive)
         judged = [i for i in judged if i < len(contents)]
         logits = np.array([contents[i][0].logit for i in judged], dtype=np.float64)
         judgements = self._risk.judge(metadata[: len(judged)], logits)
@@ -223,7 +227,7 @@ class Pipeline:
         ], overdue
 
     def _contents(
-        self, candidates: Sequence[_Candidate], decisive: Sequence[bool]
+        self, candidates: Sequence[_Candidate], decisive: Callable[[], list[bool]]
     ) -> tuple[list[tuple[ContentScore, Rule | None]], DetectorOverdue | None]:
         """Return score and rule of each candidate, up to one that the detector did not finish."""
         posts = [candidate.post for candidate in candidates]

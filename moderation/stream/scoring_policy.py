@@ -6,7 +6,7 @@ posts of its account within the next 14 days, and a keyed sample. It raises the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
@@ -23,12 +23,12 @@ class ScoringPolicy(Protocol):
     """Selects posts for the text detector."""
 
     def rules(
-        self, posts: Sequence[Post], observed: Sequence[Observed | None], decisive: Sequence[bool]
+        self, posts: Sequence[Post], observed: Sequence[Observed | None], decisive: Callable[[], list[bool]]
     ) -> list[Rule | None]:
         """Return for each post why it is scored; None where it is not.
 
-        *observed* is None for posts without metadata and repeated ones; *decisive* says whether the text decides about
-        a flag.
+        *observed* is None for posts without metadata and repeated ones; *decisive* returns for each post
+        whether its text decides about a flag.
         """
 
 
@@ -39,7 +39,7 @@ class ScoreAll:
         self,
         posts: Sequence[Post],
         observed: Sequence[Observed | None],  # noqa: ARG002  # the signature of the protocol
-        decisive: Sequence[bool],  # noqa: ARG002
+        decisive: Callable[[], list[bool]],  # noqa: ARG002
     ) -> list[Rule | None]:
         """Return the rule `all` for each post."""
         return ["all"] * len(posts)
@@ -54,10 +54,10 @@ class ScoreSelected:
     sample: AuditSampling
 
     def rules(
-        self, posts: Sequence[Post], observed: Sequence[Observed | None], decisive: Sequence[bool]
+        self, posts: Sequence[Post], observed: Sequence[Observed | None], decisive: Callable[[], list[bool]]
     ) -> list[Rule | None]:
         """Return the rule of each post, in order: a post can make later ones of its account watched."""
-        return [self._rule(*row) for row in zip(posts, observed, decisive, strict=True)]
+        return [self._rule(*row) for row in zip(posts, observed, decisive(), strict=True)]
 
     def _rule(self, post: Post, observed: Observed | None, decisive: bool) -> Rule | None:
         if observed is None:

@@ -22,7 +22,7 @@ from moderation.stream.scoring_policy import ScoreSelected
 from tests.unit.core.doubles import KEYRING, WordDetector, new_pipeline, new_state
 
 START = datetime(2026, 1, 5, tzinfo=UTC)
-NOBODY = AuditSampling(b"k" * 32, rate=0.0, flagged_rate=0.0)
+NO_SAMPLE = AuditSampling(b"k" * 32, rate=0.0, flagged_rate=0.0)
 
 
 def items(*posts: tuple[str, float]) -> list[Item]:
@@ -35,7 +35,7 @@ def items(*posts: tuple[str, float]) -> list[Item]:
     return made
 
 
-def selected(state: PlatformState, some: list[Item], sample: AuditSampling = NOBODY) -> tuple[Outcome, list[str]]:
+def selected(state: PlatformState, some: list[Item], sample: AuditSampling = NO_SAMPLE) -> tuple[Outcome, list[str]]:
     detector = WordDetector()
     pipeline = new_pipeline(state, sample, detector, ScoreSelected("p", state, sample))
     return pipeline.process(some), detector.texts

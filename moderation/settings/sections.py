@@ -1,0 +1,150 @@
+"""The sections of the settings but the mapping: Kafka, batches, state, audit, scoring."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+
+from moderation.settings.types import (
+    GROUP_TIMEOUT_MS,
+    YEAR_S,
+    Lateness,
+    Name,
+    OptionalTopic,
+    Seconds,
+    Servers,
+    Share,
+    Topic,
+    Whole,
+)
+from moderation.state import GRAPH_EPOCH_S, MAX_EDGES, Coverage
+from moderation.state.coverage import LATENESS_MS
+from moderation.values.bounds import milliseconds
+
+
+class Section(BaseModel):
+    """Base of the sections: frozen, and unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class KafkaSettings(Section):
+    """Where the events come from."""
+
+    bootstrap_servers: Servers = Field("", description="host:port of one or more brokers, joined by commas")
+    group_id: Name = Field("moderation", description="consumer group; its offsets only show lag, the ledger decides")
+    posts: Topic = Field("posts", description="topic of posts")
+    follows: OptionalTopic = Field("", description="topic of follow events; empty: none")
+    deletions: OptionalTopic = Field("", description="topic of deletion events; empty: none")
+    labels: OptionalTopic = Field("", description="topic of label events; empty: none")
+    isolation_level: Literal["read_committed", "read_uncommitted"] = Field(
+        "read_committed",
+        description="records of transactions: committed ones only, or also those of open and aborted transactions",
+    )
+    stalled_ms: Whole = Field(
+        30_000,
+        ge=0,
+        description="how long a partition holds up the others whose log continues, but that returns nothing; after "
+        "that, features that depend on it are missing",
+    )
+    session_timeout_ms: int = Field(
+        45_000, ge=1000, le=GROUP_TIMEOUT_MS, description="the group forgets a silent consumer after this"
+    )
+    max_poll_records: Whole = Field(2_000, ge=1, description="records taken from the client at a time")
+    buffer_records: Whole = Field(10_000, ge=1, description="records held per partition while others catch up")
+    buffer_bytes: Whole = Field(16 << 20, ge=1, description="and bytes held per partition")
+    buffer_bytes_in_all: Whole = Field(128 << 20, ge=1, description="and bytes held of all partitions together")
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = Field(
+        "PLAINTEXT", description="protocol of the connection to the brokers"
+    )
+    ssl_cafile: Path | None = Field(None, description="certificate authority of the brokers (PEM)")
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
+        None, description="SASL mechanism"
+    )
+    sasl_username: str | None = Field(None, description="SASL username")
+    sasl_password: SecretStr | None = Field(None, description="SASL password; set it by variable or file")
+    on_recreated_topic: Literal["stop", "restart"] = Field(
+        "stop", description="a recreated topic: exit with an error message, or read the new one from its start"
+    )
+    on_lost_records: Literal["stop", "skip"] = Field(
+        "stop", description="records that expired unread: exit with an error message, or go on after the gap"
+    )
+
+    def topics(self) -> dict[str, str]:
+        """Topic by kind of event, those that are set."""
+        named = {"post": self.posts, "follow": self.follows, "deletion": self.deletions, "label": self.labels}
+        return {kind: topic for kind, topic in named.items() if topic}
+
+
+class BatchSettings(Section):
+    """How much is done at a time."""
+
+    max_records: Whole = Field(256, ge=1, description="records judged and committed together, if so many are there")
+    max_bytes: Whole = Field(
+        131_072, ge=1, description="and no more bytes than this, so that long texts hold up nothing"
+    )
+
+
+class StateSettings(Section):
+    """What is remembered between posts."""
+
+    directory: Path | None = Field(
+        None, description="directory in which the state is saved; none: rebuild it from the log at each start"
+    )
+    save_every_s: Seconds = Field(
+        10.0, description="seconds between saves, which write what changed since the last one"
+    )
+    allowed_lateness_s: Lateness = Field(
+        LATENESS_MS / 1000,
+        description="windows over other accounts end with the last minute that ended this long before a post, so that "
+        "events that are less late change nothing",
+    )
+    follows_complete_from: AwareDatetime | None = Field(
+        None,
+        description="from when the follow events are complete, such as after a backfill: graph features of earlier "
+        "posts are missing; none: of all posts",
+    )
+    max_follows: Whole = Field(
+        MAX_EDGES, ge=1, description="follows held in memory; beyond them graph features are missing"
+    )
+    graph_epoch_s: int = Field(
+        GRAPH_EPOCH_S,
+        ge=1,
+        le=YEAR_S,
+        description="event-time length of an epoch of the follow graph, in seconds; the risk model that ships was "
+        "trained with the default, another length needs a model of its own",
+    )
+    lateness_s: Seconds = Field(300.0, description="offline: how far back in time a line may step")
+
+    def of_a_file(self) -> StateSettings:
+        """Return the settings for a file: it is read once, and its follow events are complete unless stated."""
+        complete = self.follows_complete_from or datetime.fromtimestamp(0, UTC)
+        return self.model_copy(update={"directory": None, "follows_complete_from": complete})
+
+    def coverage(self) -> Coverage:
+        """Return the clock of a new state with these settings."""
+        complete = self.follows_complete_from
+        return Coverage(
+            lateness_ms=round(1000 * self.allowed_lateness_s),
+            follows_complete_from_ms=None if complete is None else milliseconds(complete),
+        )
+
+
+class AuditSettings(Section):
+    """The random sample by which error rates are measured in operation."""
+
+    rate: Share = Field(0.001, description="probability that an unflagged post is kept for audit")
+    flagged_rate: Share = Field(0.1, description="probability that a flagged post is kept for audit")
+
+
+class ScoringSettings(Section):
+    """Which texts the detector scores."""
+
+    policy: Literal["all", "selective"] = Field(
+        "all",
+        description="all: every text; selective: posts whose metadata let the text decide about a flag, those of their "
+        "accounts for 14 days, and the audit sample, which raises the same flags at a fraction of the cost",
+    )

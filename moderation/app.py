@@ -22,7 +22,8 @@ from moderation.ports import Relay, Source, Store
 from moderation.risk import RiskModel, load_risk
 from moderation.risk.model import BundledRiskModel
 from moderation.settings import Settings
-from moderation.state import Keyring, PlatformState
+from moderation.state import Keyring, PlatformState, Storage
+from moderation.state.backend import StateBackend
 from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
 from moderation.stream.audit import AuditSampling
 from moderation.stream.pipeline import Outcome, Pipeline
@@ -133,6 +134,7 @@ def _builders(settings: Settings, models: tuple[Detector, RiskModel]) -> Builder
             graph_epoch_s=settings.state.graph_epoch_s,
             max_edges=settings.state.max_follows,
             coverage=settings.state.coverage(),
+            storage=_storage(settings),
         )
 
     def pipeline(state: PlatformState) -> Pipeline:
@@ -148,6 +150,24 @@ def _builders(settings: Settings, models: tuple[Detector, RiskModel]) -> Builder
         )
 
     return Builders(pipeline, new_state)
+
+
+def _storage(settings: Settings) -> Storage | None:
+    """Return the backend of the state with its limit; None where the state is in memory."""
+    if settings.state.backend == "memory":
+        return None
+    return Storage(state_backend(settings), settings.state.cached_keys)
+
+
+def state_backend(settings: Settings) -> StateBackend:
+    """Return the backend of the state on disk or Redis, not opened yet. Raises SettingsError."""
+    if settings.state.backend == "disk" and settings.state.directory is not None:
+        from connectors.state_disk import DiskState
+
+        return DiskState(settings.state.directory)
+    from connectors.state_redis import RedisState
+
+    return RedisState(settings.state.redis_url.get_secret_value(), settings.pipeline)
 
 
 def run_sidecar(

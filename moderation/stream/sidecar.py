@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from moderation.effects import Effects, Partition
-from moderation.errors import ConnectionLost, PositionError, RecordsExpired
+from moderation.errors import ConnectionLost, PositionError, RecordsExpired, StateLost
 from moderation.ports import Claim
 from moderation.state import PlatformState
 from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
@@ -22,7 +22,8 @@ from moderation.stream.gaps import GapWatch
 from moderation.stream.lease import Lease
 from moderation.stream.ordering import EventTimeMerge, Item
 from moderation.stream.pipeline import Pipeline
-from moderation.stream.recovery import StartPlan, plan_start
+from moderation.stream.recovery import StartPlan
+from moderation.stream.starting import Beginning, begin
 
 log = logging.getLogger(__name__)
 
@@ -39,7 +40,7 @@ RELAY_FOR_S = 20.0
 """Limit of relaying at a time: the consumer group removes a member that does not poll for five minutes."""
 RETRY_FIRST_S = 0.2
 RETRY_MAX_S = 10.0
-STEPS = ("polled", "scoring", "before_commit", "committed", "hinted", "saved")
+STEPS = ("polled", "scoring", "before_commit", "committed", "hinted", "stored", "saved")
 """Arguments of `on_step`, in the order of a round."""
 
 
@@ -115,8 +116,8 @@ class Sidecar:
         claim, state, gaps = self._start()
         try:
             self._work(claim, state, gaps)
-        except RecordsExpired as expired:
-            log.warning("%s; starting again from the ledger", expired)
+        except (RecordsExpired, StateLost) as lost:
+            log.warning("%s; starting again from the ledger", lost)
             return False
         finally:
             state.close()
@@ -126,19 +127,9 @@ class Sidecar:
         partitions = self._source.partitions()
         recreated = self._recreated(partitions)
         claim = self._store.claim(self._config.pipeline, self._config.owner, partitions)
-        state, positions = self._builders.restore(self._config.state_directory)
         bounds = self._source.bounds()
-        plan = plan_start(
-            ledger=claim.positions,
-            saved=positions,
-            bounds=bounds,
-            on_lost_records=self._config.on_lost_records,
-            recreated=recreated,
-        )
-        if positions is not None and not plan.use_saved:
-            log.warning("the saved state does not fit the log and the ledger; it is rebuilt from the log")
-            state.close()
-            state = self._builders.new_state()
+        beginning = Beginning(claim.positions, bounds, self._decoder.kinds, recreated, self._config.on_lost_records)
+        state, plan = begin(self._builders, self._config.state_directory, beginning)
         if self._config.state_directory is not None:
             state.keep_journal(self._config.state_directory)
         # From now on the ledger has every partition, so that records which expire unread are detected.
@@ -191,6 +182,7 @@ class Sidecar:
                 state.coverage.reached_ms = merge.reached_ms(_now_ms())
                 gaps.note(items)
                 self._handle(pipeline, claim, items, state)
+                self._store_state(state, gaps)
             return bool(items)
 
         while not self._stop.is_set():
@@ -247,6 +239,7 @@ class Sidecar:
 
     def _handle(self, pipeline: Pipeline, claim: Claim, items: Sequence[Item], state: PlatformState) -> None:
         self._on_step("scoring")
+        self._wait_out(lambda: pipeline.prepare(items))
         outcome = pipeline.process(items)
         self._on_step("before_commit")
         if outcome.effects.positions:
@@ -316,11 +309,24 @@ class Sidecar:
         except ConnectionLost as lost:
             log.warning("dead letters wait in the outbox: %s", lost)
 
+    def _store_state(self, state: PlatformState, gaps: GapWatch) -> None:
+        """Write to the backend of the state what a committed batch added.
+
+        After the commit, so that the backend is never ahead of the ledger: what it lacks after a crash is applied again
+        without effects, and no post is taken for a repeated one.
+        """
+        stored = state.stored
+        if stored is not None:
+            positions = None if gaps.open else self._positions
+            self._wait_out(lambda: stored.write(positions, state.coverage))
+            self._on_step("stored")
+
     def _save(self, state: PlatformState, gaps: GapWatch) -> None:
         """Begin to save the state. A failure is logged and not fatal, because a save only shortens the next start.
 
         Nothing is saved while a gap is open, because that would lose the information about the gap.
         """
+        self._store_state(state, gaps)
         if self._config.state_directory is not None and not gaps.open:
             state.save(self._positions)
             self._on_step("saved")

@@ -18,7 +18,6 @@ from tests.acceptance.scenario import Scenario, build_scenario
 from tests.acceptance.stream import Produced, Topics, group_offsets, produce, read_all
 
 PARTITIONS = 4
-PIPELINE = "acceptance"
 RUN_TIMEOUT_S = 240
 LEASE_TTL_S = 3
 
@@ -86,9 +85,24 @@ def scenario(tmp_path_factory: pytest.TempPathFactory) -> Scenario:
     return build_scenario(tmp_path_factory.mktemp("scenario"))
 
 
+BACKENDS = ["memory", "disk", "redis"]
+
+
+@pytest.fixture
+def backend(request: pytest.FixtureRequest) -> str:
+    """Value of state.backend: memory, or the parameter of the test."""
+    return getattr(request, "param", "memory")
+
+
 @pytest.fixture
 def deploy(
-    scenario: Scenario, tmp_path: Path, kafka_broker: str, topics: Callable[..., str], postgres_url: str
+    scenario: Scenario,
+    tmp_path: Path,
+    kafka_broker: str,
+    topics: Callable[..., str],
+    postgres_url: str,
+    backend: str,
+    request: pytest.FixtureRequest,
 ) -> Iterator[Run]:
     """The scenario on topics of its own and an empty review database."""
     named = Topics(topics(PARTITIONS), topics(2), topics(1), topics(1))
@@ -97,7 +111,7 @@ def deploy(
     settings = tmp_path / "sidecar.toml"
     settings.write_text(
         f"""
-pipeline = "{PIPELINE}"
+pipeline = "{named.posts}"
 platform_id = "acceptance"
 database_url = "{postgres_url}"
 address_key = "{"k" * 64}"
@@ -114,6 +128,8 @@ session_timeout_ms = 6000
 [batch]
 max_records = 64
 [state]
+backend = "{backend}"
+redis_url = "{request.getfixturevalue("redis_url") if backend == "redis" else ""}"
 directory = "{tmp_path}/state"
 save_every_s = 2
 follows_complete_from = "2000-01-01T00:00:00Z"
@@ -173,6 +189,7 @@ def told(run: Run) -> int:
     )
 
 
+@pytest.mark.parametrize("backend", BACKENDS, indirect=True)
 def test_two_kills_lose_nothing_and_double_nothing(deploy: Run, scenario: Scenario) -> None:
     run_until_killed(deploy, "--kill", "committed:40")
     assert_killed_at(deploy, "committed")

@@ -118,6 +118,8 @@ def build_sidecar(
         on_recreated_topic=settings.kafka.on_recreated_topic,
         on_lost_records=settings.kafka.on_lost_records,
         standby=settings.standby,
+        shared=settings.state.backend == "redis",
+        follows=settings.kafka.follows,
     )
     return Sidecar(config, connectors, decoder, _builders(settings, models), callbacks)
 
@@ -227,8 +229,10 @@ def _connectors(
         return lines, FileRelay(store, rejects, partitions=lines.partitions()), {}
     from connectors.deadletters import KafkaRelay
     from connectors.kafka import KafkaSource, connection_config
+    from connectors.kafka_shared import SharedKafkaSource
 
-    source = KafkaSource(settings.kafka)
+    shared = settings.state.backend == "redis"
+    source = SharedKafkaSource(settings.kafka) if shared else KafkaSource(settings.kafka)
     relay = KafkaRelay(store, connection_config(settings.kafka), partitions=source.partitions())
     return source, relay, topic_kinds(settings)
 

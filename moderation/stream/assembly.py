@@ -35,6 +35,10 @@ class LoopConfig:
     on_lost_records: Literal["stop", "skip"] = "stop"
     standby: bool = False
     """Wait for the lease of a running sidecar instead of ending."""
+    shared: bool = False
+    """Share the partitions with the other sidecars of the pipeline."""
+    follows: str = ""
+    """Topic of follow events; empty: none."""
 
 
 class Connectors(NamedTuple):

@@ -191,10 +191,7 @@ class Sidecar:
         )
 
     def _work(self, claim: Claim, state: PlatformState, gaps: GapWatch, assignment: Assignment) -> None:
-        pipeline = self._builders.pipeline(state)
-        state.epochs.on_wait = self._beat
-        pipeline.scoring.on_wait = self._beat
-        self._late_seen = state.coverage.late_events
+        pipeline = self._pipeline(state)
         merge = EventTimeMerge(sorted(assignment.read), stalled_ms=self._config.stalled_ms, now_ms=_now_ms())
         shared = SharedWork(assignment, state, merge, self._config.stalled_ms)
         pass_over, save = _Every(PASS_EVERY_S), _Every(self._config.save_state_every_s)
@@ -233,6 +230,13 @@ class Sidecar:
         state.finish_saving()
         self._save(shared, gaps)
         state.finish_saving()
+
+    def _pipeline(self, state: PlatformState) -> Pipeline:
+        pipeline = self._builders.pipeline(state)
+        state.epochs.on_wait = self._beat
+        pipeline.scoring.on_wait = self._beat
+        self._late_seen = state.coverage.late_events
+        return pipeline
 
     def _fill(self, merge: EventTimeMerge, shared: SharedWork) -> None:
         """Buffer fetched records; a partition that is far ahead is paused until the others have caught up."""

@@ -42,11 +42,12 @@ EVIDENCE_TABLES = (
 """Tables with evidence. Erasure and expiry reach all of these."""
 
 STATE = Place(
-    "state in memory and in `state.directory`",
+    "state in memory, in `state.directory` and on Redis",
     ("segments", "graph_files"),
     "64-bit hashes of account ids, post ids and texts, with keyed hashes of addresses and devices; who follows whom",
     "nothing",
-    "25 hours of event time, up to 2 hours longer on disk; follows until they end",
+    "25 hours of event time, up to 2 hours longer in the journal; with the disk backend up to 50 hours, on Redis up to "
+    "60; hashes of accounts whose texts are scored up to 28 days; follows until they end",
 )
 
 OUTSIDE = (
@@ -104,7 +105,16 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
 """Columns that hold no evidence: identities, judgements, decisions and positions."""
 
 STATE_WITHOUT_EVIDENCE = frozenset(
-    {"format", "platform_id", "key_started_ms", "graph_epoch_s", "watermark_ms", "late_events", "degraded_since_ms"}
+    {
+        "format",
+        "platform_id",
+        "stored",
+        "key_started_ms",
+        "graph_epoch_s",
+        "watermark_ms",
+        "late_events",
+        "degraded_since_ms",
+    }
     | {"follows_lost", "follows_refused", "first_follow_ms", "positions", "number"}
 )
 """Fields of the manifest of the saved state that hold no evidence."""

@@ -11,6 +11,7 @@ state is rebuilt from the log.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -157,6 +158,17 @@ class DiskState:
     def _remove(self) -> None:
         self._tables.clear()
         shutil.rmtree(self._directory, ignore_errors=True)
+
+    def check(self) -> str:
+        """Return where the state is. Raises InputError where the directory cannot be written."""
+        existing = next(path for path in (self._directory, *self._directory.parents) if path.exists())
+        if not os.access(existing, os.W_OK | os.X_OK) or not existing.is_dir():
+            raise InputError(
+                f"{existing} cannot be written, which has or would have the state; set state.directory to a directory "
+                "on a local disk that the sidecar may write"
+            )
+        size = sum(file.stat().st_size for file in self._directory.glob("*"))
+        return f"{self.describe()}, {size >> 20} MiB"
 
     def describe(self) -> str:
         """Return where the state is."""

@@ -79,13 +79,19 @@ class RedisState:
         name = hashlib.sha256(identity.encode()).hexdigest()[:8]
         self._prefix = f"moderation:{{{self._pipeline}}}:{name}:"
         self._marks = f"{self._prefix}marks"
+        self.check()
+
+    def check(self) -> str:
+        """Return what the server uses. Raises ConnectionLost, or SettingsError where it would evict rows."""
         with self._at_edge():
-            policy = self._client.info("memory").get("maxmemory_policy", "noeviction")
+            memory = self._client.info("memory")
+        policy = memory.get("maxmemory_policy", "noeviction")
         if policy != "noeviction":
             raise SettingsError(
                 f"the Redis server at {self._server} evicts keys when its memory is full (maxmemory-policy {policy}), "
                 "which would make windows too small; set maxmemory-policy noeviction"
             )
+        return f"the Redis server at {self._server} uses {int(memory['used_memory']) >> 20} MiB"
 
     def read(self, places: Sequence[tuple[Place, int]]) -> tuple[list[bytes], Marks]:
         """Return the rows of each place beyond a number of bytes, and all marks."""

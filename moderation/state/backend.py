@@ -69,6 +69,9 @@ class StateBackend(Protocol):
     def clear(self) -> None:
         """Remove all rows and marks."""
 
+    def check(self) -> str:
+        """Return what was found, for `moderation check`, without changing anything. Raises ModerationError."""
+
     def describe(self) -> str:
         """Return what it is and where, for messages."""
 

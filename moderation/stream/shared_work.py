@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from moderation.effects import Partition
+from moderation.events import Post
 from moderation.state import PlatformState
 from moderation.stream.ordering import EventTimeMerge, Item
 from moderation.stream.peers import Peers
 from moderation.stream.slots import Assignment
 
+log = logging.getLogger(__name__)
+
+MOST_ACCOUNTS = 100_000
+"""Accounts of which the partition is remembered, for a warning."""
 EXCHANGE_EVERY_S = 0.2
 """How often an idle sidecar publishes its progress. One whose records wait for others does with every poll."""
 
@@ -28,6 +34,8 @@ class SharedWork:
         self._exchanged_s = 0.0
         self.held = False
         """Whether records wait for other sidecars."""
+        self._partition_of: dict[str, int] = {}
+        self._warned = False
 
     def note_poll(self) -> None:
         """Note that a poll begins: a partition that it reads to the end was read up to this time."""
@@ -42,9 +50,26 @@ class SharedWork:
         items = self._merge.take(limit, now_ms, max_bytes=max_bytes, flush=flush, until_ms=until_ms)
         self.held = until_ms is not None and not items and len(self._merge) > 0
         if items:
+            if peers and not self._warned:
+                self._warn_of_accounts_in_several_partitions(items)
             missing = (self._merge.reached_ms(now_ms), peers.missing_from_ms(now_ms, all_of_them=flush))
             self.state.coverage.reached_ms = min((at for at in missing if at is not None), default=None)
         return items
+
+    def _warn_of_accounts_in_several_partitions(self, items: Sequence[Item]) -> None:
+        if len(self._partition_of) > MOST_ACCOUNTS:
+            self._partition_of.clear()
+        for item in items:
+            if isinstance(item.content, Post) and item.content.account_id is not None:
+                number = item.origin.partition.partition
+                if self._partition_of.setdefault(item.content.account_id, number) != number:
+                    self._warned = True
+                    log.warning(
+                        "posts of one account are in several partitions of %s: other sidecars do not have all of its "
+                        "history; produce posts with the account id as key",
+                        item.origin.partition.topic,
+                    )
+                    return
 
     def due(self) -> bool:
         """Return whether progress should be exchanged with other sidecars although there is no batch."""

@@ -75,6 +75,13 @@ def test_rows_of_another_identity_are_not_read(reopen: Open) -> None:
     assert other.read([(Place("posts", 7, 1), 0)]) == ([b""], {})
 
 
+def test_check_describes_the_place_and_changes_nothing(reopen: Open) -> None:
+    backend = reopen("one")
+    backend.write({Place("posts", 7, 1): rows((1, 2))}, {})
+    assert " MiB" in backend.check()
+    assert stored(reopen("one"), Place("posts", 7, 1)) == [{PACKED.pack(1, 2)}]
+
+
 def test_clear_removes_everything(reopen: Open) -> None:
     backend = reopen("one")
     backend.write({Place("posts", 7, 1): rows((1, 2))}, {"a": 1})
@@ -117,6 +124,8 @@ def test_disk_state_in_a_place_that_cannot_be_written_is_refused(tmp_path: Path)
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match=r"cannot be opened.*set state\.directory"):
         DiskState(tmp_path / "file").open([KIND], "one")
+    with pytest.raises(InputError, match=r"cannot be written.*set state\.directory"):
+        DiskState(tmp_path / "file").check()
 
 
 def test_redis_rows_and_marks_expire(redis_url: str) -> None:

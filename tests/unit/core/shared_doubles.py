@@ -37,6 +37,9 @@ class MemoryRows:
         self.rows.clear()
         self.marks.clear()
 
+    def check(self) -> str:
+        return self.describe()
+
     def describe(self) -> str:
         return "rows in a dictionary"
 

@@ -214,6 +214,24 @@ def test_posts_wait_for_a_sidecar_that_has_not_reached_their_minute() -> None:
     assert {str(degraded) for _, degraded in fleet.assessed().values()} == {"()"}
 
 
+@pytest.mark.parametrize("keyed", [True, False])
+def test_posts_of_one_account_in_several_partitions_give_a_warning(
+    keyed: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    log = log_of_posts()
+    lanes = [Partition("c", "posts", "t", number) for number in range(3)]
+    everything = [record for lane in LANES for record in log.records[lane]]
+    log.records = {lane: [] for lane in lanes} | {FOLLOWS: []}
+    for number, record in enumerate(everything):
+        account = int(json.loads(record)["account_id"][1:])
+        log.records[lanes[account % 2 if keyed else number // 4 % 2]].append(record)
+    fleet = Fleet(log, stalled_ms=0)
+    fleet.store.members, fleet.store.slots = {"ghost", "a-first"}, {2: "ghost"}
+    running = fleet.sidecar("a-first", lambda step: running.stop() if len(fleet.store.commits) > 10 else None)
+    running.run()
+    assert ("posts of one account are in several partitions" in caplog.text) is not keyed
+
+
 def test_a_pipeline_that_one_sidecar_has_alone_is_not_shared() -> None:
     fleet = Fleet()
     fleet.store.lease = "alone"

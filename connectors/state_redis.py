@@ -17,13 +17,14 @@ from urllib.parse import urlsplit
 import redis
 from redis.exceptions import AuthenticationError, RedisError
 
-from moderation.errors import ConnectionLost, SettingsError
+from moderation.errors import ConnectionLost, PositionError, SettingsError
 from moderation.state.backend import Marks, Place, RowKind
 
 TIMEOUT_S = 10.0
 SLACK_S = 10 * 3600
 """Rows stay this long after the last window that reads them, and marks after the last write. A sidecar that starts
 later finds no marks, and rebuilds the state from the log."""
+LARGEST_MARK = 2**53
 MOST_KNOWN = 200_000
 """Places that are known to expire; beyond these their expiry is set again."""
 
@@ -113,6 +114,10 @@ class RedisState:
         for place, raw in rows.items():
             seconds = 0 if place in self._expiring else 2 * self._kinds[place.kind].kept_ms // 1000 + SLACK_S
             asked.extend((_name(place), len(raw), seconds))
+        if large := {name: mark for name, mark in marks.items() if mark >= LARGEST_MARK}:
+            raise PositionError(
+                f"{large} cannot be kept on Redis, whose scores are exact below 2^53; use another backend"
+            )
         raised = [str(value) for name, mark in marks.items() for value in (mark, name)]
         arguments: list[str | bytes | int] = [
             self._prefix,

@@ -127,10 +127,10 @@ class Source(Protocol):
         """Return all partitions of this source."""
 
     def bounds(self) -> dict[Partition, tuple[int, int]]:
-        """Return the first available offset and the end offset, by partition."""
+        """Return the first available offset and the end offset, by partition. Offsets are below 2^53."""
 
     def seek(self, positions: Mapping[Partition, int]) -> None:
-        """Continue reading from these offsets."""
+        """Read these partitions from these offsets, and no others where sidecars share the partitions."""
 
     @property
     def ended(self) -> bool:

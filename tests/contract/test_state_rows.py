@@ -12,7 +12,7 @@ import redis
 import connectors.state_disk
 from connectors.state_disk import DiskState
 from connectors.state_redis import RedisState
-from moderation.errors import ConnectionLost, InputError, SettingsError, StateLost
+from moderation.errors import ConnectionLost, InputError, PositionError, SettingsError, StateLost
 from moderation.state import PlatformState, PostSeen, Storage
 from moderation.state.backend import Place, RowKind, StateBackend
 from tests.contract.state_backends import KEYRING, LANE, applied
@@ -147,6 +147,16 @@ def test_redis_reader_continues_after_what_it_has_read(redis_url: str) -> None:
     assert backend.write({place: rows((1, 1))}, {}) == [16]
     assert backend.write({place: rows((2, 2))}, {}) == [32]
     assert backend.read([(place, 16)])[0] == [rows((2, 2))]
+    backend.close()
+
+
+def test_redis_refuses_positions_that_its_scores_would_round(redis_url: str) -> None:
+    backend = RedisState(redis_url, uuid.uuid4().hex)
+    backend.open([KIND], "one")
+    backend.write({}, {"a": 2**53 - 1})
+    assert backend.read([])[1] == {"a": 2**53 - 1}
+    with pytest.raises(PositionError, match="exact below 2\\^53"):
+        backend.write({}, {"a": 2**53})
     backend.close()
 
 

@@ -108,8 +108,8 @@ class DiskState:
         raws = [found.get((place.kind, place.bucket), nothing).get(place.key, b"")[size:] for place, size in places]
         return raws, marks
 
-    def write(self, rows: Mapping[Place, bytes], marks: Marks) -> list[int]:
-        """Add rows and raise marks in one transaction."""
+    def write(self, rows: Mapping[Place, bytes], marks: Marks, least: Marks) -> list[int]:  # noqa: ARG002
+        """Add rows and raise marks in one transaction. A file that is open loses nothing, so *least* is not used."""
         added: dict[_Table, list[tuple[bytes, bytes]]] = defaultdict(list)
         for place, raw in rows.items():
             size, key = self._kinds[place.kind].packing.size, _KEY.pack(place.key)

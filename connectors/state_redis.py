@@ -38,9 +38,13 @@ for i = 1, #names, 2 do
 end
 return {redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES'), cjson.encode(sizes), table.concat(parts)}
 """
-"""One script instead of a command for each place, which costs the client ten times as much."""
+"""One script instead of a command for each place, which costs the client more than twice as much."""
 WRITE = """
 local names, marks, begin, sizes = cjson.decode(ARGV[2]), cjson.decode(ARGV[4]), 1, {}
+local least = cjson.decode(ARGV[6])
+for i = 1, #least, 2 do
+  if tonumber(redis.call('ZSCORE', KEYS[1], least[i + 1]) or -1) < tonumber(least[i]) then return false end
+end
 for i = 1, #names, 3 do
   local key = ARGV[1] .. names[i]
   sizes[#sizes + 1] = redis.call('APPEND', key, string.sub(ARGV[3], begin, begin + names[i + 1] - 1))
@@ -70,7 +74,8 @@ class RedisState:
         self._prefix = ""
         self._marks = ""
         self._kinds: dict[str, RowKind] = {}
-        self._expiring: set[Place] = set()
+        self._expiring: set[int] = set()
+        """Hashes of places that were given an expiry."""
         self._read, self._write = self._client.register_script(READ), self._client.register_script(WRITE)
 
     def open(self, kinds: Sequence[RowKind], identity: str) -> None:
@@ -106,29 +111,25 @@ class RedisState:
         named = iter(marks)
         return found, {name.decode(): int(value) for name, value in zip(named, named, strict=True)}
 
-    def write(self, rows: Mapping[Place, bytes], marks: Marks) -> list[int]:
-        """Append rows and raise the marks, all or nothing; return the sizes of the strings."""
+    def write(self, rows: Mapping[Place, bytes], marks: Marks, least: Marks) -> list[int] | None:
+        """Append rows and raise the marks, all or nothing; return the sizes of the strings, None after a loss."""
         if len(self._expiring) > MOST_KNOWN:
             self._expiring.clear()
-        asked: list[str | int] = []
-        for place, raw in rows.items():
-            seconds = 0 if place in self._expiring else 2 * self._kinds[place.kind].kept_ms // 1000 + SLACK_S
-            asked.extend((_name(place), len(raw), seconds))
         if large := {name: mark for name, mark in marks.items() if mark >= LARGEST_MARK}:
             raise PositionError(
                 f"{large} cannot be kept on Redis, whose scores are exact below 2^53; use another backend"
             )
-        raised = [str(value) for name, mark in marks.items() for value in (mark, name)]
-        arguments: list[str | bytes | int] = [
-            self._prefix,
-            json.dumps(asked),
-            b"".join(rows.values()),
-            json.dumps(raised),
-            SLACK_S,
-        ]
+        asked: list[str | int] = []
+        for place, raw in rows.items():
+            seconds = 0 if hash(place) in self._expiring else 2 * self._kinds[place.kind].kept_ms // 1000 + SLACK_S
+            asked.extend((_name(place), len(raw), seconds))
+        packed = b"".join(rows.values())
+        arguments: list[str | bytes | int] = [json.dumps(asked), packed, _scores(marks), SLACK_S, _scores(least)]
         with self._at_edge():
-            sizes = self._write(keys=[self._marks], args=arguments)
-        self._expiring.update(rows)
+            sizes = self._write(keys=[self._marks], args=[self._prefix, *arguments])
+        if sizes is None:
+            return None
+        self._expiring.update(map(hash, rows))
         return json.loads(sizes) or []
 
     def clear(self) -> None:
@@ -160,3 +161,7 @@ class RedisState:
 
 def _name(place: Place) -> str:
     return f"{place.kind}:{place.bucket}:{place.key:x}"
+
+
+def _scores(marks: Marks) -> str:
+    return json.dumps([value for name, mark in marks.items() for value in (str(mark), name)])

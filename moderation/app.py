@@ -9,11 +9,13 @@ import secrets
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moderation.detector import Detector, load_detector
+from moderation.directories import exclusive
 from moderation.errors import PositionError, SettingsError
 from moderation.features import FeatureExtractor
 from moderation.mapping import KINDS, Kind
@@ -189,12 +191,37 @@ def run_sidecar(
         log.info("%s", model.describe())
     for warning in settings.warnings():
         log.warning("%s", warning)
+    with _own_directory(settings):
+        return _run(settings, models, input_file, rejects, Callbacks(on_step, on_batch or _log_batch))
+
+
+@contextmanager
+def _own_directory(settings: Settings) -> Iterator[None]:
+    """Hold the state directory of a sidecar that shares its pipeline with others, which need directories of their own.
+
+    With another backend the lease of the pipeline keeps the directory to one sidecar, and a standby may have it too.
+    """
+    directory = settings.state.directory
+    if settings.state.backend != "redis" or directory is None:
+        yield
+        return
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with exclusive(directory):
+        yield
+
+
+def _run(
+    settings: Settings,
+    models: tuple[Detector, RiskModel],
+    input_file: Path | None,
+    rejects: Path | None,
+    callbacks: Callbacks,
+) -> dict[str, int]:
     store = open_store(settings)
     try:
         source, relay, kinds = _connectors(settings, store, input_file, rejects)
         try:
             decoder = Decoder(kinds, settings.field_mapping())
-            callbacks = Callbacks(on_step, on_batch or _log_batch)
             sidecar = build_sidecar(settings, Connectors(source, store, relay), decoder, models, callbacks)
             _end_on_signals(sidecar)
             _watch(sidecar, settings.watchdog_s)

@@ -60,10 +60,11 @@ class StateBackend(Protocol):
     def read(self, places: Sequence[tuple[Place, int]]) -> tuple[list[bytes], Marks]:
         """Return the packed rows of each place from a number of bytes on, and all marks. One round trip."""
 
-    def write(self, rows: Mapping[Place, bytes], marks: Marks) -> list[int]:
+    def write(self, rows: Mapping[Place, bytes], marks: Marks, least: Marks) -> list[int] | None:
         """Add packed rows, then raise the marks. One round trip.
 
-        Returns the size of each place afterwards, where a backend of several sidecars has one.
+        Returns the size of each place afterwards, where a backend of several sidecars has one. Returns None, with
+        nothing written, where a mark is missing or less than in *least*, because rows were lost.
         """
 
     def clear(self) -> None:

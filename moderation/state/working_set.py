@@ -45,17 +45,19 @@ class WorkingSet:
         self._added: dict[Place, bytearray] = {}
         self.marks: Marks = {}
         """The marks of the last read."""
-        self._written: dict[str, int] = {}
+        self._least: dict[str, int] = {}
+        """Marks that were read or written; as marks only grow, lesser ones show a loss."""
 
     def load(self, wanted: Wanted) -> None:
         """Load the rows of keys as of the times of their events, in one round trip.
 
-        Raises StateLost where marks that were written are gone: the server was emptied, or restarted from a copy.
+        Raises StateLost where marks are gone: the server was emptied, or restarted from an older copy.
         """
         places = [entry for name, keys in wanted.items() for entry in self._missing(name, keys)]
         found, self.marks = self.backend.read(places)
-        if any(self.marks.get(name, -1) < value for name, value in self._written.items()):
-            raise StateLost(f"{self.backend.describe()} lost what was written")
+        if any(self.marks.get(name, -1) < value for name, value in self._least.items()):
+            raise self._lost()
+        self._least.update(self.marks)
         for (place, size), raw in zip(places, found, strict=True):
             self._sizes[place.kind][place.key][place.bucket] = size + len(raw)
             if raw:
@@ -92,14 +94,24 @@ class WorkingSet:
         return True
 
     def write(self, marks: Marks) -> None:
-        """Write the added rows and the marks, in one round trip; after an error the same rows are written again."""
+        """Write the added rows and the marks, in one round trip; after an error the same rows are written again.
+
+        Raises StateLost as `load` does.
+        """
         rows = {place: bytes(added) for place, added in self._added.items()}
-        for (place, raw), size in zip(rows.items(), self.backend.write(rows, marks), strict=False):
+        written = self.backend.write(rows, marks, self._least)
+        if written is None:
+            raise self._lost()
+        for (place, raw), size in zip(rows.items(), written, strict=False):
             sizes = self._sizes[place.kind].get(place.key, {})
             if sizes.get(place.bucket) == size - len(raw):
                 sizes[place.bucket] = size
         self._added.clear()
-        self._written.update(marks)
+        for name, value in marks.items():
+            self._least[name] = max(value, self._least.get(name, 0))
+
+    def _lost(self) -> StateLost:
+        return StateLost(f"{self.backend.describe()} lost what was written")
 
     def forget(self) -> None:
         """Drop all keys from memory, and the rows that were not written."""
@@ -108,7 +120,7 @@ class WorkingSet:
                 self._containers[name].forget(key)
             known.clear()
         self._added.clear()
-        self._written.clear()
+        self._least.clear()
 
 
 def _ordered(raw: bytes, size: int) -> array[int]:

@@ -31,7 +31,7 @@ class SharedLease:
         self._member = member
         self._ttl_s = ttl_s
         self._lock = threading.Lock()
-        self._held: set[int] = set()
+        self._held: frozenset[int] = frozenset()
         self._share = 0
         self.running: frozenset[int] = frozenset()
         """The slots that the loop runs with."""
@@ -59,17 +59,15 @@ class SharedLease:
 
     def _target(self) -> frozenset[int]:
         """Return the slots to run with: those that are held, up to the share."""
-        with self._lock:
-            return frozenset(sorted(self._held)[: self._share])
+        return frozenset(sorted(self._held)[: self._share])
 
     def begin(self) -> frozenset[int]:
         """Return the slots to run with from now on; those beyond the share are released."""
-        self.running = self._target()
         with self._lock:
-            surplus = self._held - self.running
-            self._held -= surplus
-        if surplus:
-            self._store.release_slots(self._member, surplus)
+            self.running = self._target()
+            if surplus := self._held - self.running:
+                self._store.release_slots(self._member, surplus)
+                self._held = frozenset(self.running)
         log.info("this sidecar has %d of %d slots: %s", len(self.running), self._member.slots, sorted(self.running))
         return self.running
 
@@ -80,7 +78,7 @@ class SharedLease:
                 f"the slots are no longer renewed because of an unexpected error ({type(self._error).__name__}: "
                 f"{self._error}); restart the sidecar, and report this error"
             ) from self._error
-        if self._target() != self.running:
+        if not self._target() == self._held == self.running:
             raise Reassigned
 
     def fenced(self) -> None:
@@ -111,7 +109,7 @@ class SharedLease:
             if free:
                 shares = self._store.share(self._member, self._ttl_s, held | set(free))
                 held = {slot for slot, of in shares.slots.items() if of == owner}
-            self._held = held
+            self._held = frozenset(held)
         return shares
 
     def _keep(self) -> None:

@@ -167,7 +167,8 @@ class Sidecar:
         recreated = recreated_in(self._source.partitions(), self._store, config)
         claim = self._store.claim(config.pipeline, config.owner, sorted(assignment.owned))
         bounds = {p: found for p, found in self._source.bounds().items() if p in assignment.read}
-        beginning = Beginning(claim.positions, bounds, self._decoder.kinds, recreated, config.on_lost_records)
+        kinds, lost = self._decoder.kinds, config.on_lost_records
+        beginning = Beginning(claim.positions, bounds, kinds, recreated, config.follows, lost)
         state, plan = begin(self._builders, config.state_directory, beginning, self._kept)
         if self._config.state_directory is not None:
             state.keep_journal(self._config.state_directory)

@@ -31,6 +31,8 @@ class Beginning:
     bounds: Mapping[Partition, tuple[int, int]]
     kinds: Mapping[str, Kind | None]
     recreated: Set[Partition]
+    follows: str
+    """Topic of follow events; empty: none."""
     on_lost_records: Literal["stop", "skip"]
 
     def plan(self, partitions: Set[Partition], saved: Mapping[Partition, int] | None) -> StartPlan:
@@ -116,10 +118,10 @@ def _begin_stored(
 ) -> tuple[PlatformState, StartPlan]:
     """Return the same for a state with a backend, which has positions of its own beside those of the follow graph.
 
-    Topics of follow events are read from the positions of the graph, other topics from those of the backend, and topics
-    of both from the earlier one.
+    Topics of follow events are read from the positions of the graph, other topics from those of the backend, and a
+    topic of both from the earlier one.
     """
-    mixed = {p for p in beginning.bounds if beginning.kinds.get(p.topic) is None}
+    mixed = {p for p in beginning.bounds if p.topic == beginning.follows and p not in beginning.of_follows()}
     saved = {p: min(at, (graph or {}).get(p, 0)) if p in mixed else at for p, at in stored.items()}
     follows = beginning.of_follows()
     others = beginning.bounds.keys() - follows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 
 import pytest
+import redis
 
 from tests.acceptance.deployment import Run, committed, end_when_done, run_until_killed, wait_for_commits
 from tests.acceptance.scenario import Scenario
@@ -33,13 +34,22 @@ def test_two_sidecars_of_which_one_is_killed_flag_what_one_flags(deploy: Run, sc
     assert_as_one_sidecar(deploy, scenario)
 
 
-def test_a_sidecar_that_joins_and_leaves_changes_no_flag(deploy: Run, scenario: Scenario) -> None:
+def test_a_sidecar_that_joins_freezes_and_leaves_and_a_loss_of_the_state_change_no_flag(
+    deploy: Run, scenario: Scenario, redis_url: str
+) -> None:
     other = deploy.second()
     first = deploy.start()
     wait_for_commits(deploy, first, 10)
     second = other.start()
-    wait_for_commits(other, second, 20)
+    wait_for_commits(other, second, 10)
+    second.send_signal(signal.SIGSTOP)
+    wait_for_commits(deploy, first, committed(deploy) + 5)  # after it has taken over
+    second.send_signal(signal.SIGCONT)
+    wait_for_commits(other, second, committed(other) + 5)
     second.send_signal(signal.SIGTERM)
     assert second.wait(60) == 0, other.said()
+    with redis.Redis.from_url(redis_url) as client:
+        client.flushall()
     end_when_done(deploy, first)
+    assert "lost what was written; starting again from the ledger" in deploy.log.read_text(encoding="utf-8")
     assert_as_one_sidecar(deploy, scenario)

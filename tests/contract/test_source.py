@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from kafka import KafkaProducer
+from kafka import KafkaAdminClient, KafkaProducer
 
 from connectors.jsonl import JsonlSource
 from connectors.kafka import KafkaSource
 from connectors.kafka_shared import SharedKafkaSource
 from moderation.effects import Origin, Partition
+from moderation.errors import PositionError
 from moderation.ports import Source
 from moderation.settings import KafkaSettings
 
@@ -160,3 +161,26 @@ def test_a_source_of_slots_reads_only_the_partitions_that_are_sought(
         assert source.positions().keys() == {mine}
     for source in sources:
         source.close()
+
+
+def test_a_source_of_slots_notices_a_new_partition(
+    kafka_broker: str, topics: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.kafka_shared.METADATA_MAX_AGE_MS", 0)
+    monkeypatch.setattr("connectors.kafka.METADATA_MAX_AGE_MS", 200)
+    topic = topics(1)
+    source = SharedKafkaSource(kafka_settings(kafka_broker, topic))
+    source.bounds()
+    source.seek(dict.fromkeys(source.partitions(), 0))
+    admin = KafkaAdminClient(bootstrap_servers=[kafka_broker])
+    admin.create_partitions({topic: 2})
+    admin.close()
+
+    def poll_until_error() -> None:
+        deadline = time.monotonic() + WAIT_S
+        while time.monotonic() < deadline:
+            source.poll(50)
+
+    with pytest.raises(PositionError, match=r"has a new partition 1; restart to read it"):
+        poll_until_error()
+    source.close()

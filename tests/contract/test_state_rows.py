@@ -55,8 +55,8 @@ def stored(backend: StateBackend, *places: Place) -> list[set[bytes]]:
 
 def test_rows_that_are_written_twice_are_there_once_for_a_reader(reopen: Open) -> None:
     backend, place = reopen("one"), Place("posts", 7, 2**64 - 1)
-    backend.write({place: rows((1, 2), (3, 4)), Place("posts", 6, 5): rows((9, 9))}, {})
-    backend.write({place: rows((3, 4), (5, 6))}, {})
+    backend.write({place: rows((1, 2), (3, 4)), Place("posts", 6, 5): rows((9, 9))}, {}, {})
+    backend.write({place: rows((3, 4), (5, 6))}, {}, {})
     again = reopen("one")
     expected = {PACKED.pack(1, 2), PACKED.pack(3, 4), PACKED.pack(5, 6)}
     assert stored(again, place, Place("posts", 6, 5), Place("posts", 7, 8)) == [expected, {PACKED.pack(9, 9)}, set()]
@@ -64,30 +64,30 @@ def test_rows_that_are_written_twice_are_there_once_for_a_reader(reopen: Open) -
 
 def test_marks_only_grow(reopen: Open) -> None:
     backend = reopen("one")
-    backend.write({}, {"a": 2**50, "b": 3})
-    backend.write({}, {"a": 5, "b": 4})
+    backend.write({}, {"a": 2**50, "b": 3}, {})
+    backend.write({}, {"a": 5, "b": 4}, {})
     assert reopen("one").read([])[1] == {"a": 2**50, "b": 4}
 
 
 def test_rows_of_another_identity_are_not_read(reopen: Open) -> None:
-    reopen("one").write({Place("posts", 7, 1): rows((1, 2))}, {"a": 1})
+    reopen("one").write({Place("posts", 7, 1): rows((1, 2))}, {"a": 1}, {})
     other = reopen("two")
     assert other.read([(Place("posts", 7, 1), 0)]) == ([b""], {})
 
 
 def test_check_describes_the_place_and_changes_nothing(reopen: Open) -> None:
     backend = reopen("one")
-    backend.write({Place("posts", 7, 1): rows((1, 2))}, {})
+    backend.write({Place("posts", 7, 1): rows((1, 2))}, {}, {})
     assert " MiB" in backend.check()
     assert stored(reopen("one"), Place("posts", 7, 1)) == [{PACKED.pack(1, 2)}]
 
 
 def test_clear_removes_everything(reopen: Open) -> None:
     backend = reopen("one")
-    backend.write({Place("posts", 7, 1): rows((1, 2))}, {"a": 1})
+    backend.write({Place("posts", 7, 1): rows((1, 2))}, {"a": 1}, {})
     backend.clear()
     assert backend.read([(Place("posts", 7, 1), 0)]) == ([b""], {})
-    backend.write({Place("posts", 7, 1): rows((5, 6))}, {})
+    backend.write({Place("posts", 7, 1): rows((5, 6))}, {}, {})
     assert stored(backend, Place("posts", 7, 1)) == [{PACKED.pack(5, 6)}]
 
 
@@ -95,7 +95,7 @@ def test_disk_drops_buckets_that_no_window_reaches(tmp_path: Path) -> None:
     backend = DiskState(tmp_path)
     backend.open([KIND], "one")
     for bucket in (5, 6, 7, 5):
-        backend.write({Place("posts", bucket, 1): rows((bucket, 1))}, {})
+        backend.write({Place("posts", bucket, 1): rows((bucket, 1))}, {}, {})
     assert [len(found) for found in stored(backend, *(Place("posts", bucket, 1) for bucket in (5, 6, 7)))] == [0, 1, 1]
     backend.close()
 
@@ -106,7 +106,7 @@ def test_disk_state_that_was_open_when_the_machine_ended_is_rebuilt(
 ) -> None:
     backend = DiskState(tmp_path)
     backend.open([KIND], "one")
-    backend.write({Place("posts", 5, 1): rows((1, 1))}, {})
+    backend.write({Place("posts", 5, 1): rows((1, 1))}, {}, {})
     if closed:
         backend.close()
     else:
@@ -132,7 +132,7 @@ def test_redis_rows_and_marks_expire(redis_url: str) -> None:
     name = uuid.uuid4().hex
     backend = RedisState(redis_url, name)
     backend.open([KIND], "one")
-    backend.write({Place("posts", 5, 1): rows((1, 1))}, {"a": 1})
+    backend.write({Place("posts", 5, 1): rows((1, 1))}, {"a": 1}, {})
     client = redis.Redis.from_url(redis_url)
     keys = list(client.scan_iter(f"moderation:{{{name}}}:*"))
     assert len(keys) == 2
@@ -144,8 +144,8 @@ def test_redis_rows_and_marks_expire(redis_url: str) -> None:
 def test_redis_reader_continues_after_what_it_has_read(redis_url: str) -> None:
     backend, place = RedisState(redis_url, uuid.uuid4().hex), Place("posts", 5, 1)
     backend.open([KIND], "one")
-    assert backend.write({place: rows((1, 1))}, {}) == [16]
-    assert backend.write({place: rows((2, 2))}, {}) == [32]
+    assert backend.write({place: rows((1, 1))}, {}, {}) == [16]
+    assert backend.write({place: rows((2, 2))}, {}, {}) == [32]
     assert backend.read([(place, 16)])[0] == [rows((2, 2))]
     backend.close()
 
@@ -153,10 +153,10 @@ def test_redis_reader_continues_after_what_it_has_read(redis_url: str) -> None:
 def test_redis_refuses_positions_that_its_scores_would_round(redis_url: str) -> None:
     backend = RedisState(redis_url, uuid.uuid4().hex)
     backend.open([KIND], "one")
-    backend.write({}, {"a": 2**53 - 1})
+    backend.write({}, {"a": 2**53 - 1}, {})
     assert backend.read([])[1] == {"a": 2**53 - 1}
     with pytest.raises(PositionError, match="exact below 2\\^53"):
-        backend.write({}, {"a": 2**53})
+        backend.write({}, {"a": 2**53}, {})
     backend.close()
 
 
@@ -186,9 +186,12 @@ def test_redis_that_ends_is_an_outage_and_one_that_comes_back_empty_a_loss() -> 
     state.stored.write({LANE: 5}, state.coverage)
     client = redis.Redis.from_url(server.url)
     client.flushall()
-    client.close()
+    with pytest.raises(StateLost, match="lost what was written"):
+        state.stored.write({LANE: 6}, state.coverage)
+    assert client.dbsize() == 0, "nothing is written after a loss"
     with pytest.raises(StateLost, match="lost what was written"):
         state.stored.load([], [], watched=False)
+    client.close()
     server.close()
     with pytest.raises(ConnectionLost, match="does not answer"):
         state.stored.load([], [], watched=False)

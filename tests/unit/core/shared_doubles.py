@@ -26,7 +26,9 @@ class MemoryRows:
     def read(self, places: Sequence[tuple[Place, int]]) -> tuple[list[bytes], Marks]:
         return [self.rows.get(place, b"")[size:] for place, size in places], dict(self.marks)
 
-    def write(self, rows: Mapping[Place, bytes], marks: Marks) -> list[int]:
+    def write(self, rows: Mapping[Place, bytes], marks: Marks, least: Marks) -> list[int] | None:
+        if any(self.marks.get(name, -1) < value for name, value in least.items()):
+            return None
         for place, raw in rows.items():
             self.rows[place] = self.rows.get(place, b"") + raw
         for name, value in marks.items():

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 from moderation.effects import Reason
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
-from moderation.risk.gate import CONTENT
 from moderation.risk.manifest import Manifest, NamedFeature
 
 FEATURES_PER_FAMILY = 2
@@ -28,11 +27,10 @@ def reasons_for(
     fusion: Fusion,
     features: NDArray[np.float64],
     scores: NDArray[np.float64],
-    p_values: NDArray[np.float64],
 ) -> tuple[Reason, ...]:
     """Return the reasons of one post, strongest first: the strongest features of each family that raised the risk.
 
-    Shapes: *features* (f,), *scores* and *p_values* (families,). The contribution of a family to the log-odds of risk
+    Shapes: *features* (f,), *scores* (families,). The contribution of a family to the log-odds of risk
     is distributed over its features in proportion to their contributions to the family score (TreeSHAP, Lundberg et
     al. 2020). Missing values are never a reason.
     """
@@ -41,24 +39,8 @@ def reasons_for(
         name = fusion.families[column]
         if contribution <= 0 or np.isnan(scores[column]):
             continue
-        if name == CONTENT:
-            reasons.append(_content_reason(scores[column], p_values[column], manifest.p_family, contribution))
-        else:
-            reasons += _family_reasons(manifest, models[name], features, float(contribution))
+        reasons += _family_reasons(manifest, models[name], features, float(contribution))
     return tuple(sorted(reasons, key=lambda reason: (-reason.contribution, reason.family, reason.feature)))
-
-
-def _content_reason(logit: float, p_value: float, p_family: float, contribution: float) -> Reason:
-    unusual = p_value <= p_family
-    finding = "has a high detector score" if unusual else "has a common detector score"
-    text = f"The text {finding}; {_rarity(p_value)} score this high."
-    return Reason(CONTENT, "synthetic_logit", float(logit), float(contribution), text)
-
-
-def _rarity(p_value: float) -> str:
-    if p_value >= 0.01:
-        return f"about {p_value:.0%} of genuine posts"
-    return f"about 1 in {round(1 / p_value):,} genuine posts"
 
 
 def _family_reasons(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from moderation.events import Post
 from moderation.features import FEATURES, FeatureExtractor
-from moderation.lab.simulation import Platform, SimulationConfig, TextSupplier, Truth, build_platform
+from moderation.lab.simulation import Platform, SimulationConfig, Truth, WriterPool, build_platform
 from moderation.state import GRAPH_EPOCH_S, Keyring, PlatformState
 
 
@@ -20,7 +20,7 @@ class SimulatedPosts:
 
     truth: tuple[Truth, ...]
     features: NDArray[np.float64]
-    """Shape (n, f)."""
+    """Shape (n, f); without content features until the texts are scored."""
     account: NDArray[np.int64]
     """Shape (n,): index of the post's account."""
     text: NDArray[np.int64]
@@ -39,10 +39,13 @@ class SimulatedPosts:
         """Return True for accounts of campaigns of the strength *name*, shape (m,)."""
         return np.array([truth.strength == name for truth in self.truth], dtype=np.bool_)
 
-    def logits(self, logit_of: Mapping[str, float]) -> NDArray[np.float64]:
-        """Return the logit of the text of each post, shape (n,); NaN where the detector abstained."""
-        of_texts = np.array([logit_of[text] for text in self.texts], dtype=np.float64)
-        return of_texts[self.text]
+    def in_writing(self, name: str) -> NDArray[np.bool_]:
+        """Return True for genuine accounts of the group of writers *name*, shape (m,)."""
+        return np.array([truth.genuine and truth.writing == name for truth in self.truth], dtype=np.bool_)
+
+    def of_kind(self, name: str) -> NDArray[np.bool_]:
+        """Return True for genuine accounts of the kind *name*, shape (m,)."""
+        return np.array([truth.genuine and truth.kind == name for truth in self.truth], dtype=np.bool_)
 
     def account_maximum(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the largest of each account's *scores*, shape (n,) to (m,); −inf where it has none or only NaN."""
@@ -52,10 +55,10 @@ class SimulatedPosts:
 
 
 def collect(
-    config: SimulationConfig, texts: TextSupplier, advance: Callable[[int], None] = lambda _n: None
+    config: SimulationConfig, writers: WriterPool, advance: Callable[[int], None] = lambda _n: None
 ) -> SimulatedPosts:
     """Simulate a platform and extract the features of its posts; *advance* is called with the number of posts done."""
-    platform = build_platform(config, texts)
+    platform = build_platform(config, writers)
     keyring = Keyring.from_secrets(("simulation", b"simulated addresses need no secret"), None)
     state = PlatformState(platform_id=config.name, keyring=keyring, graph_epoch_s=GRAPH_EPOCH_S)
     try:
@@ -108,7 +111,7 @@ def _join(parent: list[int], one: int, other: int) -> None:
 
 def collect_all(
     configs: Sequence[SimulationConfig],
-    texts: Sequence[TextSupplier],
+    writers: Sequence[WriterPool],
     workers: int,
     done: Callable[[SimulatedPosts], None] = lambda _collected: None,
 ) -> list[SimulatedPosts]:
@@ -118,15 +121,15 @@ def collect_all(
     """
     if workers <= 1 or len(configs) == 1:
         alone = []
-        for config, supplier in zip(configs, texts, strict=True):
-            alone.append(collect(config, supplier))
+        for config, pool in zip(configs, writers, strict=True):
+            alone.append(collect(config, pool))
             done(alone[-1])
         return alone
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        running = [pool.submit(collect, config, supplier) for config, supplier in zip(configs, texts, strict=True)]
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as executor:
+        running = [executor.submit(collect, *task) for task in zip(configs, writers, strict=True)]
         results = []
         for future in running:
             results.append(future.result())

@@ -1,24 +1,79 @@
-"""Scores every distinct text once with the detector."""
+"""Scores every distinct text once with the detector, and derives the content features of simulated posts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from moderation.detector import Detector
+from moderation.features.content import CONTENT_COLUMNS, ContentBaseline, content_features
+from moderation.lab.risk.collecting import SimulatedPosts
+from moderation.state.score_history import MOST_SCORES, NO_SCORES, OwnScores, packed, unpacked
 
+Scores = Mapping[str, tuple[float, int]]
+"""Logit and number of tokens of each text; the logit is NaN where the detector abstained."""
 _AT_A_TIME = 256
+_KNOTS = tuple(float(octave) for octave in range(1, 8))
+_LEAST_TEXTS = 50
+_LEAST_SPREAD = 0.2
 
 
 def score_texts(
     detector: Detector,
     texts: Iterable[str],
-    logit_of: dict[str, float],
+    score_of: dict[str, tuple[float, int]],
     advance: Callable[[int], None] = lambda _n: None,
 ) -> None:
-    """Add the logits of *texts* to *logit_of*; texts that it already contains are not scored (NaN: abstained)."""
-    new = sorted(set(texts) - logit_of.keys(), key=lambda text: (len(text), text))
+    """Add the scores of *texts* to *score_of*; texts that it already contains are not scored."""
+    new = sorted(set(texts) - score_of.keys(), key=lambda text: (len(text), text))
     for begin in range(0, len(new), _AT_A_TIME):
         batch = new[begin : begin + _AT_A_TIME]
         for text, score in zip(batch, detector.score(batch), strict=True):
-            logit_of[text] = score.logit
+            score_of[text] = score.logit, score.n_tokens
         advance(len(batch))
+
+
+def fit_baseline(collected: SimulatedPosts, score_of: Scores) -> ContentBaseline:
+    """Return median and spread of the scores of genuine posts by length, each knot from texts within an octave."""
+    own = unpacked(_words(collected, score_of, collected.genuine[collected.account]))
+    knots, medians, spreads = [], [], []
+    for knot in _KNOTS:
+        near = own.logits[np.abs(own.tokens_log2 - knot) <= 0.5]
+        if len(near) >= _LEAST_TEXTS:
+            low, middle, high = np.quantile(near, (0.16, 0.5, 0.84))
+            knots.append(knot)
+            medians.append(float(middle))
+            spreads.append(max(float(high - low) / 2, _LEAST_SPREAD))
+    if not knots:
+        return ContentBaseline(
+            (0.0,), (float(np.median(own.logits)),), (max(float(np.std(own.logits)), _LEAST_SPREAD),)
+        )
+    return ContentBaseline(tuple(knots), tuple(medians), tuple(spreads))
+
+
+def with_content(
+    collected: SimulatedPosts, score_of: Scores, baseline: ContentBaseline, scored: NDArray[np.bool_] | None = None
+) -> SimulatedPosts:
+    """Return the posts with their content features; *scored*, shape (n,), is False for texts that are not scored."""
+    histories: dict[int, list[int]] = {}
+    windows: list[OwnScores] = []
+    chosen = np.ones(len(collected.account), dtype=np.bool_) if scored is None else scored
+    words = iter(_words(collected, score_of, chosen))
+    has_score = chosen & np.array([not np.isnan(score_of[collected.texts[n]][0]) for n in collected.text.tolist()])
+    for account, known in zip(collected.account.tolist(), has_score.tolist(), strict=True):
+        own = histories.setdefault(account, [])
+        if known:
+            own.append(next(words))
+        windows.append(unpacked(own[-MOST_SCORES:]) if own else NO_SCORES)
+    features = collected.features.copy()
+    features[:, CONTENT_COLUMNS] = content_features(windows, baseline)
+    return replace(collected, features=features)
+
+
+def _words(collected: SimulatedPosts, score_of: Scores, chosen: NDArray[np.bool_]) -> list[int]:
+    """Return the packed scores of the chosen posts that have one, as the state stores them."""
+    scores = (score_of[collected.texts[number]] for number in collected.text[chosen].tolist())
+    return [packed(0, logit, n_tokens) for logit, n_tokens in scores if not np.isnan(logit)]

@@ -17,6 +17,8 @@ from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion, with_neutral
 from moderation.risk.gate import CONTENT, FAMILIES
 
+_RISING = frozenset({"content_mean", "content_upper"})
+"""Features whose rise never lowers the score of their family."""
 METADATA = tuple(name for name in FAMILIES if name != CONTENT)
 
 
@@ -31,9 +33,9 @@ class Fitted:
     medians: NDArray[np.float64]
     """Genuine median of each feature, NaN where it never has a value; shape (f,)."""
 
-    def scores(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the family scores, shapes (n, f) and (n,) to (n, families)."""
-        return np.column_stack([logits, *(self.models[name].scores(features) for name in METADATA)])
+    def scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the family scores, shape (n, f) to (n, families)."""
+        return np.column_stack([self.models[name].scores(features) for name in FAMILIES])
 
 
 def post_weights(collected: SimulatedPosts) -> NDArray[np.float64]:
@@ -65,19 +67,20 @@ def fit_family(
     rows = np.where(np.isnan(own), filler, own)[present]
     growth = recipe.family_growth
     data = lgb.Dataset(rows, label=label[present], weight=weight[present], free_raw_data=True)
-    return FamilyModel(name, columns, filler, lgb.train(_parameters(recipe, growth), data, growth.trees))
+    rising = [int(FEATURES[column].name in _RISING) for column in columns]
+    parameters = {**_parameters(recipe, growth), "monotone_constraints": rising}
+    return FamilyModel(name, columns, filler, lgb.train(parameters, data, growth.trees))
 
 
-def cross_fitted(collected: SimulatedPosts, logits: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
+def cross_fitted(collected: SimulatedPosts, recipe: Recipe) -> NDArray[np.float64]:
     """Return the out-of-fold family scores of each post, shape (n, families); a campaign lies in one fold."""
     medians, weight = genuine_medians(collected), post_weights(collected)
     label = ~collected.genuine[collected.account]
     fold = _folds(collected, recipe)[collected.account]
     scores = np.full((len(collected.account), len(FAMILIES)), np.nan)
-    scores[:, 0] = logits
     for number in range(recipe.folds):
         held, rest = fold == number, fold != number
-        for column, name in enumerate(METADATA, start=1):
+        for column, name in enumerate(FAMILIES):
             model = fit_family(name, collected.features[rest], label[rest], weight[rest], medians, recipe)
             scores[held, column] = model.scores(collected.features[held])
     return scores
@@ -87,22 +90,20 @@ def fit_families(collected: SimulatedPosts, recipe: Recipe) -> tuple[dict[str, F
     """Fit every family on all training posts; return the models and the genuine medians, shape (f,)."""
     medians, weight = genuine_medians(collected), post_weights(collected)
     label = ~collected.genuine[collected.account]
-    models = {name: fit_family(name, collected.features, label, weight, medians, recipe) for name in METADATA}
+    models = {name: fit_family(name, collected.features, label, weight, medians, recipe) for name in FAMILIES}
     return models, medians
 
 
-def fix_neutral(
-    models: Mapping[str, FamilyModel], medians: NDArray[np.float64], tune: SimulatedPosts, logits: NDArray[np.float64]
-) -> Fitted:
+def fix_neutral(models: Mapping[str, FamilyModel], medians: NDArray[np.float64], tune: SimulatedPosts) -> Fitted:
     """Return the fitted models with neutral scores from the tuning accounts.
 
     A neutral score is at most that of the median genuine account, and at most the score of a post whose every feature
     is the genuine median.
     """
     first = Fitted(models, np.zeros(len(FAMILIES)), np.zeros(len(FAMILIES)), medians)
-    scores = first.scores(tune.features, logits)
+    scores = first.scores(tune.features)
     median_scores = np.array([account_median(tune, scores[:, column]) for column in range(len(FAMILIES))])
-    of_medians = first.scores(medians[None, :], np.array([median_scores[0]]))[0]
+    of_medians = first.scores(medians[None, :])[0]
     neutral = np.fmin(median_scores, of_medians)
     return Fitted(models, neutral, median_scores, medians)
 

@@ -9,10 +9,11 @@ import numpy as np
 from moderation.events import InputMethod
 from moderation.lab.simulation.account_plan import AccountPlan, Figures
 from moderation.lab.simulation.addresses import AddressBook
-from moderation.lab.simulation.posting_times import how_many, like_a_person, on_schedule
+from moderation.lab.simulation.posting_times import Horizon, like_a_person, on_schedule
 from moderation.lab.simulation.ranges import People
 from moderation.lab.simulation.rhythm import Manner, person
 from moderation.lab.simulation.truth import Truth
+from moderation.lab.simulation.writers import WriterPool, Writing
 
 _METHOD: dict[str, InputMethod] = {
     "mobile": "mobile",
@@ -21,6 +22,7 @@ _METHOD: dict[str, InputMethod] = {
     "dictation": "dictation",
     "assistive": "assistive",
 }
+_WRITING: dict[str, Writing] = {"non_native": "second_language", "newsroom": "formal"}
 CIRCLE_SIZE = 60
 
 
@@ -28,34 +30,34 @@ def genuine_accounts(
     rng: np.random.Generator,
     people: People,
     ids: list[str],
-    sources: list[str],
+    writers: WriterPool,
     book: AddressBook,
-    start_ms: int,
-    days: int,
-    max_posts: int,
+    horizon: Horizon,
 ) -> list[AccountPlan]:
-    """Return one plan for each id; *sources* names the text source of each."""
+    """Return one plan for each id."""
     total = sum(people.shares.values())
     kinds = [
         str(kind) for kind in rng.choice(list(people.shares), len(ids), p=[s / total for s in people.shares.values()])
     ]
     carriers = iter(book.shared("mobile", kinds.count("carrier"), *people.carrier))
     campuses = iter(book.shared("campus", kinds.count("campus"), *people.campus))
-    services = iter(book.shared("hosting", kinds.count("scheduler"), *people.scheduler_service))
+    services = iter(
+        book.shared("hosting", kinds.count("scheduler") + kinds.count("newsroom"), *people.scheduler_service)
+    )
     fans = iter(_clusters(rng, kinds.count("fan"), *people.fan_cluster))
     circles = max(1, len(ids) // CIRCLE_SIZE)
+    written = writers.assigned(rng, [_WRITING.get(kind, "general") for kind in kinds], horizon.max_posts)
     plans = []
-    for account_id, source, kind in zip(ids, sources, kinds, strict=True):
-        n = how_many(rng, max_posts)
-        times = on_schedule(rng, n, start_ms, days) if kind == "scheduler" else like_a_person(rng, n, start_ms, days)
-        shared = {"carrier": carriers, "campus": campuses, "scheduler": services}.get(kind)
+    for account_id, kind, (writing, texts) in zip(ids, kinds, written, strict=True):
+        at_times = on_schedule if kind in ("scheduler", "newsroom") else like_a_person
+        times = at_times(rng, len(texts), horizon.start_ms, horizon.days)
+        shared = {"carrier": carriers, "campus": campuses, "scheduler": services, "newsroom": services}.get(kind)
         places = [next(shared)] if shared is not None else [book.home()]
         if kind in ("mobile", "carrier", "campus") and rng.random() < 0.5:
             places.append(book.home() if shared is not None else book.fresh("mobile"))
         plan = AccountPlan(
-            truth=Truth(account_id, kind, None, None),
-            source=source,
-            machine_share=0.0,
+            truth=Truth(account_id, kind, None, None, writing),
+            texts=texts,
             manner=_manner(rng, kind, people.tempo),
             figures=ordinary_figures(rng, newcomer=kind == "newcomer"),
             places=places,
@@ -105,7 +107,7 @@ def ordinary_follows(rng: np.random.Generator, *, newcomer: bool) -> int:
 
 def _manner(rng: np.random.Generator, kind: str, tempo: float) -> Manner:
     manner = person(rng, _METHOD.get(kind, "keyboard"), tempo)
-    if kind == "scheduler":
+    if kind in ("scheduler", "newsroom"):
         return replace(manner, method="api", pattern="none")
     if kind == "template":
         return replace(manner, pasted_posts=float(rng.uniform(0.6, 0.98)))

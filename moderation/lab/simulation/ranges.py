@@ -52,7 +52,7 @@ class Campaigns:
 
 
 KINDS: Mapping[str, float] = {
-    "desktop": 0.27,
+    "desktop": 0.25,
     "mobile": 0.28,
     "carrier": 0.11,
     "campus": 0.06,
@@ -64,12 +64,13 @@ KINDS: Mapping[str, float] = {
     "non_native": 0.04,
     "fan": 0.02,
     "newcomer": 0.04,
+    "newsroom": 0.02,
 }
 
 PEOPLE: Mapping[Parameters, People] = {
     "trained": People(KINDS, (40, 400), (20, 90), (20, 70), (10, 60), 1.0),
     "held_out": People(
-        {**KINDS, "desktop": 0.20, "carrier": 0.15, "campus": 0.07, "newcomer": 0.06},
+        {**KINDS, "desktop": 0.18, "carrier": 0.15, "campus": 0.07, "newcomer": 0.06},
         (60, 600),
         (30, 140),
         (30, 90),

@@ -15,6 +15,9 @@ Policy = Literal["all", "selective"]
 """Which texts are scored: every text, or those of accounts with unusual metadata."""
 
 
+POLICIES: tuple[Policy, ...] = ("all", "selective")
+
+
 class _Entry(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 

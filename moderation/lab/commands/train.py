@@ -60,4 +60,9 @@ def train_command(
     console = Console()
     for choice, caught in model.manifest.training["tuning"].items():
         console.print(f"tuning: {choice}: {caught:.1%} of campaign accounts")
-    console.print(model.describe())
+    for policy in model.manifest.policies:
+        shown = read_bundle(out, policy=policy)
+        console.print(shown.describe())
+        certificate = shown.certified.certificate
+        for name, group in certificate.groups.items():
+            console.print(f"  {group.sentence(name, certificate.confidence)}")

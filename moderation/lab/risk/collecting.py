@@ -98,6 +98,20 @@ def _collected(platform: Platform, extractor: FeatureExtractor, advance: Callabl
     )
 
 
+def joined(platforms: Sequence[SimulatedPosts]) -> SimulatedPosts:
+    """Return the posts and accounts of several platforms as those of one."""
+    accounts = np.cumsum([0, *(len(platform.truth) for platform in platforms)])
+    texts = np.cumsum([0, *(len(platform.texts) for platform in platforms)])
+    return SimulatedPosts(
+        truth=tuple(truth for platform in platforms for truth in platform.truth),
+        features=np.concatenate([platform.features for platform in platforms]),
+        account=np.concatenate([one.account + begin for one, begin in zip(platforms, accounts, strict=False)]),
+        text=np.concatenate([one.text + begin for one, begin in zip(platforms, texts, strict=False)]),
+        texts=tuple(text for platform in platforms for text in platform.texts),
+        cluster=np.concatenate([one.cluster + begin for one, begin in zip(platforms, accounts, strict=False)]),
+    )
+
+
 def _find(parent: list[int], number: int) -> int:
     while parent[number] != number:
         parent[number] = parent[parent[number]]

@@ -51,13 +51,18 @@ class Decision:
         metadata = [column for column, name in enumerate(self.fusion.families) if name != CONTENT]
         agreement = self.agreement(self.fitted.scores(collected.features))
         unusual = np.asarray(agreement[:, metadata].any(axis=1), dtype=np.bool_)
-        begun: set[int] = set()
-        found = np.zeros(len(unusual), dtype=np.bool_)
-        for number, (account, begins) in enumerate(zip(collected.account.tolist(), unusual.tolist(), strict=True)):
-            if begins:
-                begun.add(account)
-            found[number] = account in begun
-        return found
+        return from_first(unusual, collected.account)
+
+
+def from_first(unusual: NDArray[np.bool_], account: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return for each post whether it or an earlier one of its account is *unusual*; all of shape (n,)."""
+    begun: set[int] = set()
+    found = np.zeros(len(unusual), dtype=np.bool_)
+    for number, (own, begins) in enumerate(zip(account.tolist(), unusual.tolist(), strict=True)):
+        if begins:
+            begun.add(own)
+        found[number] = own in begun
+    return found
 
 
 def sensitivity(risks: NDArray[np.float64], tune: SimulatedPosts, target: float) -> float:

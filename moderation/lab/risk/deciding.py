@@ -20,7 +20,18 @@ from moderation.risk.p_values import Reference, largest_p_values
 from moderation.risk.umbrella import least_sample, threshold_rank, umbrella_threshold
 
 WRITINGS = ("general", "second_language", "formal", "paired")
-KINDS_OF_CARE = ("campus", "carrier", "dictation", "ime", "assistive", "newcomer", "scheduler", "template", "fan")
+KINDS_OF_CARE = (
+    "classroom",
+    "campus",
+    "carrier",
+    "dictation",
+    "ime",
+    "assistive",
+    "newcomer",
+    "scheduler",
+    "template",
+    "fan",
+)
 """Kinds of genuine accounts that resemble campaigns and are counted apart."""
 _LARGEST_RISK = 1.0 - 1e-12
 

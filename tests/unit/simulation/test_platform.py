@@ -136,8 +136,21 @@ def test_each_person_keeps_the_order_of_the_texts_and_is_used_once() -> None:
     assert len({texts[0] for texts in general}) == len(general)
     assert all(texts == [f"{texts[0].split('-')[0]}-{n}" for n in range(len(texts))] for texts in general)
     learners = [plan for plan in plans if plan.truth.writing == "second_language"]
-    assert {plan.truth.kind for plan in learners} == {"non_native"}
+    assert {plan.truth.kind for plan in learners} == {"non_native", "classroom"}
     assert all(plan.texts == ["l2"] for plan in learners)
+
+
+def test_a_classroom_shares_an_address_and_posts_in_one_lesson() -> None:
+    classes: dict[str, list[int]] = {}
+    for plan in build_platform(config(accounts=3000), pool()).plans:
+        if plan.truth.kind == "classroom":
+            assert plan.figures.age_days < 7
+            classes.setdefault(plan.places[0].ip, []).extend(plan.times_ms)
+    assert len(classes) > 1
+    day_ms = 86_400_000
+    assert all(
+        max(times) - min(times) <= 3 * 3_600_000 or max(times) - min(times) > 13 * day_ms for times in classes.values()
+    )
 
 
 @pytest.mark.parametrize("signature", SIGNATURES)

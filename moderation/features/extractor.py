@@ -19,7 +19,7 @@ from moderation.features.typing import typing_features
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
 from moderation.state import PlatformState, PostSeen
 from moderation.state.identifiers import account_number, hash_number, post_number, text_number
-from moderation.state.score_history import OwnScores
+from moderation.state.score_history import SCORES_KEPT_MS, OwnScores
 
 Seen = Literal["new", "same", "revision"]
 
@@ -142,6 +142,8 @@ class FeatureExtractor:
                 named.append(f"windows_{length}")
             elif missing is None and not reading.shared_known(window_ms):
                 named.append(f"address_windows_{length}")
+        if not coverage.history_known(reading.at_ms, SCORES_KEPT_MS):
+            named.append("scores_14d")
         if self._state.graph_lost or (reading.follows_begun and not reading.follows_known):
             named.append("graph")
         return tuple(named)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from moderation.detector import Detector
 from moderation.features.content import CONTENT_COLUMNS, ContentBaseline, content_features
-from moderation.lab.risk.collecting import SimulatedPosts
+from moderation.lab.risk.collecting import CollectedPosts
 from moderation.state.score_history import MOST_SCORES, NO_SCORES, OwnScores, packed, unpacked
 
 Scores = Mapping[str, tuple[float, int]]
@@ -36,7 +36,7 @@ def score_texts(
         advance(len(batch))
 
 
-def fit_baseline(collected: SimulatedPosts, score_of: Scores) -> ContentBaseline:
+def fit_baseline(collected: CollectedPosts, score_of: Scores) -> ContentBaseline:
     """Return median and spread of the scores of genuine posts by length, each knot from texts within an octave."""
     own = unpacked(_words(collected, score_of, collected.genuine[collected.account]))
     knots, medians, spreads = [], [], []
@@ -55,8 +55,8 @@ def fit_baseline(collected: SimulatedPosts, score_of: Scores) -> ContentBaseline
 
 
 def with_content(
-    collected: SimulatedPosts, score_of: Scores, baseline: ContentBaseline, scored: NDArray[np.bool_] | None = None
-) -> SimulatedPosts:
+    collected: CollectedPosts, score_of: Scores, baseline: ContentBaseline, scored: NDArray[np.bool_] | None = None
+) -> CollectedPosts:
     """Return the posts with their content features; *scored*, shape (n,), is False for texts that are not scored."""
     histories: dict[int, list[int]] = {}
     windows: list[OwnScores] = []
@@ -73,7 +73,7 @@ def with_content(
     return replace(collected, features=features)
 
 
-def _words(collected: SimulatedPosts, score_of: Scores, chosen: NDArray[np.bool_]) -> list[int]:
+def _words(collected: CollectedPosts, score_of: Scores, chosen: NDArray[np.bool_]) -> list[int]:
     """Return the packed scores of the chosen posts that have one, as the state stores them."""
     scores = (score_of[collected.texts[number]] for number in collected.text[chosen].tolist())
     return [packed(0, logit, n_tokens) for logit, n_tokens in scores if not np.isnan(logit)]

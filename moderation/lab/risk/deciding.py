@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
-from moderation.lab.risk.collecting import SimulatedPosts
+from moderation.lab.risk.collecting import CollectedPosts
 from moderation.lab.risk.fitting import Fitted
 from moderation.lab.risk.recipe import Recipe
 from moderation.risk.certificate import Certificate, GroupErrors
@@ -51,13 +51,13 @@ class Decision:
         p_values = np.column_stack([largest_p_values(self.references[name], scores[:, n]) for n, name in families])
         return np.asarray(np.nan_to_num(p_values, nan=1.0) <= self.p_family, dtype=np.bool_)
 
-    def gated_risks(self, collected: SimulatedPosts) -> NDArray[np.float64]:
+    def gated_risks(self, collected: CollectedPosts) -> NDArray[np.float64]:
         """Return the risk of each post, −inf where the gate is closed; shape (n,)."""
         scores = self.fitted.scores(collected.features)
         opens = gate_opens_for(self.agreement(scores), self.fusion.families)
         return np.where(opens, self.fusion.risks(scores), -np.inf)
 
-    def selected(self, collected: SimulatedPosts) -> NDArray[np.bool_]:
+    def selected(self, collected: CollectedPosts) -> NDArray[np.bool_]:
         """Return which posts the selective policy scores: from an account's first with unusual metadata; shape (n,)."""
         metadata = [column for column, name in enumerate(self.fusion.families) if name != CONTENT]
         agreement = self.agreement(self.fitted.scores(collected.features))
@@ -76,7 +76,7 @@ def from_first(unusual: NDArray[np.bool_], account: NDArray[np.int64]) -> NDArra
     return found
 
 
-def sensitivity(risks: NDArray[np.float64], tune: SimulatedPosts, target: float) -> float:
+def sensitivity(risks: NDArray[np.float64], tune: CollectedPosts, target: float) -> float:
     """Return the share of campaign accounts flagged on the tuning set at the false-positive rate *target*.
 
     *risks* is the risk of each of its posts, shape (n,).
@@ -87,7 +87,7 @@ def sensitivity(risks: NDArray[np.float64], tune: SimulatedPosts, target: float)
     return float(np.mean(maxima[~tune.genuine] > threshold))
 
 
-def set_threshold(decision: Decision, accounts: SimulatedPosts, recipe: Recipe) -> tuple[float, dict[str, Any]]:
+def set_threshold(decision: Decision, accounts: CollectedPosts, recipe: Recipe) -> tuple[float, dict[str, Any]]:
     """Return the threshold by the umbrella over each genuine account's largest gated risk, and the rule's parameters.
 
     Where there are too few accounts for α, the threshold is their largest risk. It is raised by a margin: else another
@@ -121,7 +121,7 @@ def tail_scale(risks: NDArray[np.float64], most: int = 20) -> float:
     return float(np.mean(log_odds[:-1] - log_odds[-1]))
 
 
-def certify(decision: Decision, threshold: float, accounts: SimulatedPosts, recipe: Recipe) -> Certificate:
+def certify(decision: Decision, threshold: float, accounts: CollectedPosts, recipe: Recipe) -> Certificate:
     """Return the certificate: how many genuine accounts, used in no earlier step, would have received a flag."""
     flags = decision.gated_risks(accounts) > threshold
     of_people = accounts.genuine[accounts.account]
@@ -147,8 +147,8 @@ def certify(decision: Decision, threshold: float, accounts: SimulatedPosts, reci
     )
 
 
-def groups_of(accounts: SimulatedPosts) -> dict[str, NDArray[np.bool_]]:
+def groups_of(accounts: CollectedPosts) -> dict[str, NDArray[np.bool_]]:
     """Return the genuine accounts of each group for which the certificate has figures, shape (m,) each."""
     found = {name: accounts.in_writing(name) for name in WRITINGS}
     found |= {kind: accounts.of_kind(kind) for kind in KINDS_OF_CARE}
-    return found
+    return {name: members for name, members in found.items() if members.any()}

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.features import FEATURES
-from moderation.lab.risk.collecting import SimulatedPosts
+from moderation.lab.risk.collecting import CollectedPosts
 from moderation.lab.risk.fitting_slopes import fit_slopes
 from moderation.lab.risk.recipe import Growth, Recipe
 from moderation.risk.family_models import FamilyModel
@@ -38,13 +38,13 @@ class Fitted:
         return np.column_stack([self.models[name].scores(features) for name in FAMILIES])
 
 
-def post_weights(collected: SimulatedPosts) -> NDArray[np.float64]:
+def post_weights(collected: CollectedPosts) -> NDArray[np.float64]:
     """Return the weight of each post such that all accounts have equal weight, shape (n,)."""
     posts = np.bincount(collected.account, minlength=len(collected.truth))
     return 1.0 / posts[collected.account]
 
 
-def genuine_medians(collected: SimulatedPosts) -> NDArray[np.float64]:
+def genuine_medians(collected: CollectedPosts) -> NDArray[np.float64]:
     """Return the median of each feature over genuine posts where it has a value; NaN where it never has. Shape (f,)."""
     genuine = collected.features[collected.genuine[collected.account]]
     medians = np.full(genuine.shape[1], np.nan)
@@ -59,20 +59,26 @@ def fit_family(
     name: str, features: NDArray[np.float64], label: NDArray[np.bool_], weight: NDArray[np.float64],
     medians: NDArray[np.float64], recipe: Recipe,
 ) -> FamilyModel:  # fmt: skip
-    """Fit one family on posts where it has any value; a missing feature takes the genuine median."""
+    """Fit one family on posts where it has any value; a missing feature takes the genuine median.
+
+    A family that no post has gets a model with one constant score.
+    """
     columns = tuple(column for column, feature in enumerate(FEATURES) if feature.family == name)
     filler = np.nan_to_num(medians[list(columns)], nan=0.0)
     own = features[:, columns]
     present = ~np.isnan(own).all(axis=1)
     rows = np.where(np.isnan(own), filler, own)[present]
     growth = recipe.family_growth
-    data = lgb.Dataset(rows, label=label[present], weight=weight[present], free_raw_data=True)
+    if present.any():
+        data = lgb.Dataset(rows, label=label[present], weight=weight[present], free_raw_data=True)
+    else:
+        data = lgb.Dataset(np.zeros((2, len(columns))), label=np.array([0, 1]), free_raw_data=True)
     rising = [int(FEATURES[column].name in _RISING) for column in columns]
     parameters = {**_parameters(recipe, growth), "monotone_constraints": rising}
     return FamilyModel(name, columns, filler, lgb.train(parameters, data, growth.trees))
 
 
-def cross_fitted(collected: SimulatedPosts, recipe: Recipe) -> NDArray[np.float64]:
+def cross_fitted(collected: CollectedPosts, recipe: Recipe) -> NDArray[np.float64]:
     """Return the out-of-fold family scores of each post, shape (n, families); a campaign lies in one fold."""
     medians, weight = genuine_medians(collected), post_weights(collected)
     label = ~collected.genuine[collected.account]
@@ -86,7 +92,7 @@ def cross_fitted(collected: SimulatedPosts, recipe: Recipe) -> NDArray[np.float6
     return scores
 
 
-def fit_families(collected: SimulatedPosts, recipe: Recipe) -> tuple[dict[str, FamilyModel], NDArray[np.float64]]:
+def fit_families(collected: CollectedPosts, recipe: Recipe) -> tuple[dict[str, FamilyModel], NDArray[np.float64]]:
     """Fit every family on all training posts; return the models and the genuine medians, shape (f,)."""
     medians, weight = genuine_medians(collected), post_weights(collected)
     label = ~collected.genuine[collected.account]
@@ -94,7 +100,7 @@ def fit_families(collected: SimulatedPosts, recipe: Recipe) -> tuple[dict[str, F
     return models, medians
 
 
-def fix_neutral(models: Mapping[str, FamilyModel], medians: NDArray[np.float64], tune: SimulatedPosts) -> Fitted:
+def fix_neutral(models: Mapping[str, FamilyModel], medians: NDArray[np.float64], tune: CollectedPosts) -> Fitted:
     """Return the fitted models with neutral scores from the tuning accounts.
 
     A neutral score is at most that of the median genuine account, and at most the score of a post whose every feature
@@ -108,7 +114,7 @@ def fix_neutral(models: Mapping[str, FamilyModel], medians: NDArray[np.float64],
     return Fitted(models, neutral, median_scores, medians)
 
 
-def account_median(collected: SimulatedPosts, scores: NDArray[np.float64]) -> float:
+def account_median(collected: CollectedPosts, scores: NDArray[np.float64]) -> float:
     """Return the median over genuine accounts of each account's median score; 0.0 where no genuine account has one."""
     known = collected.genuine[collected.account] & ~np.isnan(scores)
     order = np.argsort(collected.account[known], kind="stable")
@@ -120,7 +126,7 @@ def account_median(collected: SimulatedPosts, scores: NDArray[np.float64]) -> fl
 
 
 def fit_fusion(
-    collected: SimulatedPosts, scores: NDArray[np.float64], neutral: NDArray[np.float64], families: Sequence[str],
+    collected: CollectedPosts, scores: NDArray[np.float64], neutral: NDArray[np.float64], families: Sequence[str],
     growth: Growth, recipe: Recipe,
 ) -> Fusion:  # fmt: skip
     """Fit the fusion of *families* on cross-fitted *scores*, shape (n, all families), monotone in each of them.
@@ -147,7 +153,7 @@ def fit_fusion(
     return Fusion(tuple(families), neutral[columns], lgb.train(parameters, data, growth.trees), slopes)
 
 
-def _folds(collected: SimulatedPosts, recipe: Recipe) -> NDArray[np.int64]:
+def _folds(collected: CollectedPosts, recipe: Recipe) -> NDArray[np.int64]:
     """Return the fold of each account, shape (m,); all accounts of a campaign share one."""
     rng = np.random.default_rng([recipe.seed, 4])
     names = sorted({truth.campaign for truth in collected.truth if truth.campaign is not None})

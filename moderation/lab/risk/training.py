@@ -17,7 +17,7 @@ from moderation.directories import replace_directory, room_beside
 from moderation.errors import InputError
 from moderation.features import FEATURES
 from moderation.features.content import ContentBaseline
-from moderation.lab.risk.collecting import SimulatedPosts, collect_all
+from moderation.lab.risk.collecting import CollectedPosts, collect_all
 from moderation.lab.risk.content_scores import Scores, fit_baseline, score_texts, with_content
 from moderation.lab.risk.deciding import WRITINGS, Decision, certify, sensitivity, set_threshold
 from moderation.lab.risk.fitting import METADATA, cross_fitted, fit_families, fit_fusion, fix_neutral
@@ -45,10 +45,13 @@ class Progress(Protocol):
 class Scored:
     """The simulated platform of each step, and the scores of all posted texts."""
 
-    platforms: Mapping[Role, SimulatedPosts]
+    platforms: Mapping[Role, CollectedPosts]
     """With the content features of the policy `all`."""
     score_of: Scores
     baseline: ContentBaseline
+    simulated: bool
+    sources: Mapping[str, object]
+    """Summary of the texts or events for the manifest."""
 
 
 @dataclass(frozen=True)
@@ -61,12 +64,11 @@ class Trained:
     tuning: Mapping[str, float]
 
 
-def train_bundle(texts: RiskTexts, detector: Detector, recipe: Recipe, out: Path, progress: Progress) -> Manifest:
-    """Simulate, fit, choose, set the thresholds, certify and replace the directory *out* by the bundle.
+def train_bundle(scored: Scored, detector_hash: str, recipe: Recipe, out: Path, progress: Progress) -> Manifest:
+    """Fit, choose, set the thresholds, certify and replace the directory *out* by the bundle.
 
     Raises InputError, with nothing written, when a group of genuine accounts is flagged more often than the limit.
     """
-    scored = gather(texts, detector, recipe, progress)
     progress.step("Fitting, choosing, certifying", 1)
     trained = fit(scored, recipe)
     for policy, entry in trained.policies.items():
@@ -77,13 +79,13 @@ def train_bundle(texts: RiskTexts, detector: Detector, recipe: Recipe, out: Path
             )
     with room_beside(out) as room:
         stage = Path(room) / "bundle"
-        manifest = write_bundle(trained, scored, texts, detector.manifest_hash, recipe, stage)
+        manifest = write_bundle(trained, scored, detector_hash, recipe, stage)
         replace_directory(stage, out)
     progress.advance(1)
     return manifest
 
 
-def gather(texts: RiskTexts, detector: Detector, recipe: Recipe, progress: Progress) -> Scored:
+def simulated(texts: RiskTexts, detector: Detector, recipe: Recipe, progress: Progress) -> Scored:
     """Simulate the platform of every step and score every posted text once."""
     configs = recipe.platforms()
     progress.step("Simulating platforms and extracting features", len(configs))
@@ -91,14 +93,26 @@ def gather(texts: RiskTexts, detector: Detector, recipe: Recipe, progress: Progr
     found = collect_all(
         list(configs.values()), [texts.pools[role] for role in configs], workers, lambda _done: progress.advance(1)
     )
-    collected = dict(zip(configs, found, strict=True))
+    platforms = dict(zip(configs, found, strict=True))
+    return scored(platforms, detector, progress, simulated=True, sources=texts.summary)
+
+
+def scored(
+    collected: Mapping[Role, CollectedPosts],
+    detector: Detector,
+    progress: Progress,
+    *,
+    simulated: bool,
+    sources: Mapping[str, object],
+) -> Scored:
+    """Score every text of the posts of each step once, and add the content features."""
     score_of: dict[str, tuple[float, int]] = {}
-    posted = {text for platform in found for text in platform.texts}
+    posted = {text for platform in collected.values() for text in platform.texts}
     progress.step("Scoring texts", len(posted))
     score_texts(detector, posted, score_of, progress.advance)
     baseline = fit_baseline(collected["train"], score_of)
     platforms = {role: with_content(platform, score_of, baseline) for role, platform in collected.items()}
-    return Scored(platforms, score_of, baseline)
+    return Scored(platforms, score_of, baseline, simulated, sources)
 
 
 def fit(scored: Scored, recipe: Recipe) -> Trained:
@@ -133,7 +147,7 @@ def fit(scored: Scored, recipe: Recipe) -> Trained:
     return Trained(decisions, metadata_only, policies, tuning)
 
 
-def under_policy(policy: Policy, decision: Decision, scored: Scored, role: Role) -> SimulatedPosts:
+def under_policy(policy: Policy, decision: Decision, scored: Scored, role: Role) -> CollectedPosts:
     """Return the platform of a step with the content features of a policy."""
     platform = scored.platforms[role]
     if policy == "all":
@@ -151,13 +165,13 @@ def _selective(decision: Decision, scored: Scored, recipe: Recipe) -> Decision:
 def _certified(policy: Policy, decision: Decision, scored: Scored, recipe: Recipe) -> PolicyEntry:
     threshold, rule = set_threshold(decision, under_policy(policy, decision, scored, "threshold"), recipe)
     certificate = certify(decision, threshold, under_policy(policy, decision, scored, "certify"), recipe)
+    certificate = certificate.model_copy(update={"simulated": scored.simulated})
     return PolicyEntry(threshold=threshold, threshold_rule=rule, certificate=certificate)
 
 
 def write_bundle(
     trained: Trained,
     scored: Scored,
-    texts: RiskTexts,
     detector_hash: str,
     recipe: Recipe,
     out: Path,
@@ -177,7 +191,7 @@ def write_bundle(
         (out / name).write_text(contents, encoding="utf-8")
     manifest = Manifest(
         format=FORMAT,
-        simulated=True,
+        simulated=scored.simulated,
         detector_hash=detector_hash,
         features=_named_features(scored.platforms["tune"], decision.fitted.medians),
         families=tuple(
@@ -200,7 +214,7 @@ def write_bundle(
         post_cap=recipe.post_cap,
         training={
             "recipe": recipe.as_json(),
-            "texts": dict(texts.summary),
+            "texts": dict(scored.sources),
             "tuning": dict(trained.tuning),
             "posts": {role: len(platform.account) for role, platform in scored.platforms.items()},
         },
@@ -210,7 +224,7 @@ def write_bundle(
     return manifest
 
 
-def _references(scores: NDArray[np.float64], tune: SimulatedPosts, recipe: Recipe) -> dict[str, dict[str, Reference]]:
+def _references(scores: NDArray[np.float64], tune: CollectedPosts, recipe: Recipe) -> dict[str, dict[str, Reference]]:
     """Return genuine scores by family; those of content by group of writers, where there are enough of a group."""
     genuine = tune.genuine[tune.account]
     references = {}
@@ -235,7 +249,7 @@ def _sample(references: Mapping[str, Reference]) -> dict[str, list[float]]:
     return {group: [round(score, 6) for score in reference.scores.tolist()] for group, reference in references.items()}
 
 
-def _named_features(tune: SimulatedPosts, medians: NDArray[np.float64]) -> tuple[NamedFeature, ...]:
+def _named_features(tune: CollectedPosts, medians: NDArray[np.float64]) -> tuple[NamedFeature, ...]:
     genuine = tune.features[tune.genuine[tune.account]]
     named = []
     for column, feature in enumerate(FEATURES):

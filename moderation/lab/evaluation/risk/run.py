@@ -10,7 +10,7 @@ import numpy as np
 from moderation.detector import Detector
 from moderation.lab.evaluation.risk.figures import Row, Share, row_at_shipped, rows_at_rates
 from moderation.lab.evaluation.risk.scores import BOTH_GATED, SELECTIVE, account_scores
-from moderation.lab.risk.collecting import SimulatedPosts, collect_all, joined
+from moderation.lab.risk.collecting import CollectedPosts, collect_all, joined
 from moderation.lab.risk.content_scores import Scores, score_texts, with_content
 from moderation.lab.risk.deciding import from_first, groups_of
 from moderation.lab.risk.recipe import Recipe
@@ -73,7 +73,7 @@ def evaluate(
 
 
 def measured(
-    models: Mapping[Policy, BundledRiskModel], collected: Mapping[str, SimulatedPosts], score_of: Scores
+    models: Mapping[Policy, BundledRiskModel], collected: Mapping[str, CollectedPosts], score_of: Scores
 ) -> Evaluation:
     """Return the figures for platforms already simulated, with the scores of their texts."""
     model = models["all"]
@@ -102,7 +102,7 @@ def measured(
     )
 
 
-def _selective_row(model: BundledRiskModel, test: SimulatedPosts, score_of: Scores) -> Row:
+def _selective_row(model: BundledRiskModel, test: CollectedPosts, score_of: Scores) -> Row:
     decisive = model.text_decides(model.metadata_scores(test.features))
     seen = with_content(test, score_of, model.content_baseline, from_first(decisive, test.account))
     row = row_at_shipped(
@@ -143,7 +143,7 @@ def _platforms(model: BundledRiskModel, sizes: Sizes) -> dict[str, tuple[Simulat
     return platforms
 
 
-def _groups(calibration: SimulatedPosts, test: SimulatedPosts) -> dict[str, int]:
+def _groups(calibration: CollectedPosts, test: CollectedPosts) -> dict[str, int]:
     groups = {}
     for name, platform in (("calibration", calibration), ("evaluation", test)):
         people = platform.genuine

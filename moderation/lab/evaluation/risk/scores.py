@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.lab.risk.collecting import SimulatedPosts
+from moderation.lab.risk.collecting import CollectedPosts
 from moderation.risk.gate import CONTENT, gate_opens_for
 from moderation.risk.model import BundledRiskModel
 
@@ -21,7 +21,7 @@ COMPARED = (CONTENT_ONLY, METADATA_ONLY, BOTH, METADATA_GATED, BOTH_GATED)
 """Content alone has no gated figure: the gate never opens for it."""
 
 
-def account_scores(model: BundledRiskModel, collected: SimulatedPosts) -> Mapping[str, NDArray[np.float64]]:
+def account_scores(model: BundledRiskModel, collected: CollectedPosts) -> Mapping[str, NDArray[np.float64]]:
     """Return each compared score as the maximum over the posts of each account, shape (accounts,); −inf: never flagged.
 
     Metadata only is a separate fusion, trained without content, so that the comparison is fair.

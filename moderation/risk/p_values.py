@@ -30,7 +30,7 @@ class Reference:
 def largest_p_values(references: Mapping[str, Reference], scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the largest p-value of each score among several groups of genuine accounts, shape (n,); NaN stays NaN.
 
-    A learner is thus compared with learners too, whoever the account is.
+    A learner is thus compared with learners too, without a decision who is one.
     """
     values = [reference.p_values(scores) for reference in references.values()]
     return np.asarray(np.max(values, axis=0), dtype=np.float64)

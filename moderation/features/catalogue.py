@@ -43,9 +43,8 @@ def _account(name: str, unit: str, meaning: str, version: int = 1) -> Feature:
 
 
 FEATURES: tuple[Feature, ...] = (
+    _content("evidence", "1", "how far its last texts together score above human texts, in standard deviations"),
     _content("mean", "spreads", "mean score of its last texts above that of human texts of the same length"),
-    _content("upper", "spreads", "the same for the higher half of its scores"),
-    _content("spread", "spreads", "standard deviation of the scores of its last texts, three or more"),
     _content("scored", "count", "texts with a score, of its last 12 in 14 days"),
     _typing("chars_per_s", "1/s", "characters typed (not pasted) per second of writing"),
     _typing("keystrokes_per_s", "1/s", "key presses per second of writing"),

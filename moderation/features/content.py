@@ -1,7 +1,7 @@
-"""Content features: the detector's scores of an account's last posts, relative to those of human texts of that length.
+"""Content features: the scores of an account's last posts, relative to those of human texts of the same length.
 
-One text proves little. The mean of several does more, because the errors of one author's texts partly cancel out; the
-spread says more still, because texts of one generator vary less than those of a person.
+One text proves little. Several prove more, because the deviations of one person's texts partly cancel out; by how much
+depends on their correlation.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from moderation.state.score_history import MOST_SCORES, OwnScores
 
 CONTENT_COLUMNS = tuple(column for column, feature in enumerate(FEATURES) if feature.family == "content")
 """Columns of the content features in a feature vector."""
-_LEAST_FOR_SPREAD = 3
 
 
 @dataclass(frozen=True)
@@ -29,11 +28,15 @@ class ContentBaseline:
     medians: tuple[float, ...]
     spreads: tuple[float, ...]
     """Half the distance between the 16 % and the 84 % quantile, in logits; above 0."""
+    correlation: float
+    """Correlation between the residuals of two texts of one person, from 0 to 1."""
 
     def __post_init__(self) -> None:
         """Raise ValueError unless there is a median and a positive spread for each ascending knot."""
         if not len(self.tokens_log2) == len(self.medians) == len(self.spreads) > 0:
             raise ValueError("a content baseline needs a median and a spread for each knot")
+        if not 0.0 <= self.correlation <= 1.0:
+            raise ValueError("the correlation of a content baseline is from 0 to 1")
         if min(self.spreads) <= 0 or list(self.tokens_log2) != sorted(set(self.tokens_log2)):
             raise ValueError("a content baseline needs positive spreads and ascending knots")
 
@@ -55,17 +58,9 @@ def content_features(scores: Sequence[OwnScores], baseline: ContentBaseline) -> 
     present = np.arange(MOST_SCORES) < counts[:, None]
     table = np.full(present.shape, np.nan)
     table[present] = baseline.residuals(everything)
-    return _summaries(table, counts)
-
-
-def _summaries(table: NDArray[np.float64], counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return mean, mean of the upper half, spread and number of the residuals in each row."""
-    known = np.maximum(counts, 1)
-    mean = np.nansum(table, axis=1) / known
-    descending = -np.sort(-table, axis=1)  # NaN last
-    half = (known + 1) // 2
-    upper = np.where(np.arange(table.shape[1]) < half[:, None], descending, 0.0).sum(axis=1) / half
-    spread = np.sqrt(np.nansum((table - mean[:, None]) ** 2, axis=1) / known)
-    found = np.column_stack([mean, upper, np.where(counts < _LEAST_FOR_SPREAD, np.nan, spread), counts])
+    mean = np.nansum(table, axis=1) / np.maximum(counts, 1)
+    # The variance of a mean of n equally correlated values is (1 + (n - 1) correlation) / n.
+    evidence = mean * np.sqrt(counts / (1.0 + (np.maximum(counts, 1) - 1) * baseline.correlation))
+    found = np.column_stack([evidence, mean, counts])
     found[counts == 0] = np.nan
     return found

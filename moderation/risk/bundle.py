@@ -14,6 +14,7 @@ from pydantic import ValidationError
 
 from moderation.errors import BundleError
 from moderation.features.catalogue import FEATURES, Feature
+from moderation.risk.explanation import EVIDENCE
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
 from moderation.risk.gate import CONTENT
@@ -69,8 +70,11 @@ def read_bundle(bundle: Path, features: Sequence[Feature] = FEATURES, *, policy:
             policy=policy,
             columns=columns,
             width=len(features),
+            evidence=next(column for column, feature in enumerate(features) if feature.name == EVIDENCE),
             family_models={
-                family.name: _family_model(manifest, family.name, contents[family.file]) for family in manifest.families
+                family.name: _family_model(manifest, family.name, contents[family.file])
+                for family in manifest.families
+                if family.name != CONTENT
             },
             fusion=Fusion(names, neutral, _booster(contents[manifest.fusion_file]), manifest.content_slopes),
             metadata_only=Fusion(

@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 from moderation.effects import Reason
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
+from moderation.risk.gate import CONTENT
 from moderation.risk.manifest import Manifest, NamedFeature
 
+EVIDENCE = "content_evidence"
+"""The feature that is the score of the content family."""
 FEATURES_PER_FAMILY = 2
 _BASES = {"ln": math.e, "log2": 2.0}
 """Units that are logarithms, with their base."""
@@ -39,8 +42,18 @@ def reasons_for(
         name = fusion.families[column]
         if contribution <= 0 or np.isnan(scores[column]):
             continue
-        reasons += _family_reasons(manifest, models[name], features, float(contribution))
+        if name == CONTENT:
+            reasons.append(_content_reason(manifest, features, float(contribution)))
+        else:
+            reasons += _family_reasons(manifest, models[name], features, float(contribution))
     return tuple(sorted(reasons, key=lambda reason: (-reason.contribution, reason.family, reason.feature)))
+
+
+def _content_reason(manifest: Manifest, features: NDArray[np.float64], contribution: float) -> Reason:
+    """Return the evidence of the texts as a reason, in terms of their mean score and number."""
+    found = {named.name: (named, float(value)) for named, value in zip(manifest.features, features, strict=True)}
+    text = f"{sentence(*found['content_mean']).rstrip('.')} (texts with a score: {found['content_scored'][1]:.0f})."
+    return Reason(CONTENT, EVIDENCE, found[EVIDENCE][1], contribution, text)
 
 
 def _family_reasons(

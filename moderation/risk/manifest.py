@@ -39,7 +39,7 @@ class NamedFeature(_Entry):
 
 
 class FamilyEntry(_Entry):
-    """One family: its model file and neutral score."""
+    """One family: its model file (empty for content, whose score is the feature content_evidence) and neutral score."""
 
     name: str
     file: str

@@ -31,7 +31,10 @@ class BundledRiskModel:
     """Column of each feature of the bundle in the computed feature vectors, shape (features,)."""
     width: int
     """Number of columns of the computed feature vectors."""
+    evidence: int
+    """Column of the feature that is the score of the content family."""
     family_models: Mapping[str, FamilyModel]
+    """Models of the metadata families; content has none."""
     fusion: Fusion
     metadata_only: Fusion
     """The fusion without content, for comparison in evaluations only."""
@@ -74,8 +77,7 @@ class BundledRiskModel:
         if len(scores) != len(features):
             raise ValueError(f"{len(scores)} rows of scores and {len(features)} of features do not fit")
         found = scores.copy()
-        content = self.family_models[CONTENT].scores(features[:, self.columns])
-        found[:, self.fusion.families.index(CONTENT)] = content
+        found[:, self.fusion.families.index(CONTENT)] = features[:, self.evidence]
         return found
 
     def family_scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -37,8 +37,12 @@ def score_texts(
 
 
 def fit_baseline(collected: CollectedPosts, score_of: Scores) -> ContentBaseline:
-    """Return median and spread of the scores of genuine posts by length, each knot from texts within an octave."""
-    own = unpacked(_words(collected, score_of, collected.genuine[collected.account]))
+    """Return median and spread of the scores of genuine posts by length, and the correlation of a person's texts.
+
+    Each knot is from texts within half an octave.
+    """
+    genuine = collected.genuine[collected.account] & _has_score(collected, score_of)
+    own = unpacked(_words(collected, score_of, genuine))
     knots, medians, spreads = [], [], []
     for knot in _KNOTS:
         near = own.logits[np.abs(own.tokens_log2 - knot) <= 0.5]
@@ -48,10 +52,26 @@ def fit_baseline(collected: CollectedPosts, score_of: Scores) -> ContentBaseline
             medians.append(float(middle))
             spreads.append(max(float(high - low) / 2, _LEAST_SPREAD))
     if not knots:
-        return ContentBaseline(
-            (0.0,), (float(np.median(own.logits)),), (max(float(np.std(own.logits)), _LEAST_SPREAD),)
-        )
-    return ContentBaseline(tuple(knots), tuple(medians), tuple(spreads))
+        knots, medians = [0.0], [float(np.median(own.logits))]
+        spreads = [max(float(np.std(own.logits)), _LEAST_SPREAD)]
+    marginal = ContentBaseline(tuple(knots), tuple(medians), tuple(spreads), 0.0)
+    return replace(marginal, correlation=_correlation(marginal.residuals(own), collected.account[genuine]))
+
+
+def _correlation(residuals: NDArray[np.float64], account: NDArray[np.int64]) -> float:
+    """Return the intraclass correlation of *residuals* within accounts, both of shape (n,).
+
+    Source: Shrout and Fleiss, "Intraclass correlations: uses in assessing rater reliability", Psychological Bulletin 86
+    (1979), ICC(1) of one-way analysis of variance, with the adjusted size for accounts of different numbers of texts.
+    """
+    _, numbered, sizes = np.unique(account, return_inverse=True, return_counts=True)
+    if len(sizes) < 2 or len(sizes) == len(residuals):
+        return 0.0
+    means = np.bincount(numbered, residuals) / sizes
+    between = float(np.sum(sizes * (means - residuals.mean()) ** 2)) / (len(sizes) - 1)
+    within = float(np.sum((residuals - means[numbered]) ** 2)) / (len(residuals) - len(sizes))
+    size = (len(residuals) - float(np.sum(sizes**2)) / len(residuals)) / (len(sizes) - 1)
+    return float(np.clip((between - within) / (between + (size - 1) * within), 0.0, 1.0))
 
 
 def with_content(
@@ -62,7 +82,7 @@ def with_content(
     windows: list[OwnScores] = []
     chosen = np.ones(len(collected.account), dtype=np.bool_) if scored is None else scored
     words = iter(_words(collected, score_of, chosen))
-    has_score = chosen & np.array([not np.isnan(score_of[collected.texts[n]][0]) for n in collected.text.tolist()])
+    has_score = chosen & _has_score(collected, score_of)
     for account, known in zip(collected.account.tolist(), has_score.tolist(), strict=True):
         own = histories.setdefault(account, [])
         if known:
@@ -71,6 +91,11 @@ def with_content(
     features = collected.features.copy()
     features[:, CONTENT_COLUMNS] = content_features(windows, baseline)
     return replace(collected, features=features)
+
+
+def _has_score(collected: CollectedPosts, score_of: Scores) -> NDArray[np.bool_]:
+    """Return whether the detector scored the text of each post, shape (n,)."""
+    return np.array([not np.isnan(score_of[collected.texts[n]][0]) for n in collected.text.tolist()], dtype=np.bool_)
 
 
 def _words(collected: CollectedPosts, score_of: Scores, chosen: NDArray[np.bool_]) -> list[int]:

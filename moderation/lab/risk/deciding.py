@@ -112,7 +112,7 @@ def set_threshold(decision: Decision, accounts: CollectedPosts, recipe: Recipe) 
     return threshold, rule
 
 
-def tail_scale(risks: NDArray[np.float64], most: int = 20) -> float:
+def tail_scale(risks: NDArray[np.float64], most: int = 5) -> float:
     """Return the mean excess of the largest risks over the next one, in log-odds (the scale of an exponential tail)."""
     largest = np.sort(risks[np.isfinite(risks)])[::-1][: most + 1]
     if len(largest) < 2:

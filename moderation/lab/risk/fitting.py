@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.features import FEATURES
+from moderation.features.catalogue import COLUMN
 from moderation.lab.risk.collecting import CollectedPosts
 from moderation.lab.risk.fitting_slopes import fit_slopes
 from moderation.lab.risk.recipe import Growth, Recipe
@@ -17,8 +18,8 @@ from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion, with_neutral
 from moderation.risk.gate import CONTENT, FAMILIES
 
-_RISING = frozenset({"content_mean", "content_upper"})
-"""Features whose rise never lowers the score of their family."""
+EVIDENCE = COLUMN["content_evidence"]
+"""Column of the feature that is the score of the content family."""
 METADATA = tuple(name for name in FAMILIES if name != CONTENT)
 
 
@@ -35,7 +36,7 @@ class Fitted:
 
     def scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the family scores, shape (n, f) to (n, families)."""
-        return np.column_stack([self.models[name].scores(features) for name in FAMILIES])
+        return np.column_stack([features[:, EVIDENCE], *(self.models[name].scores(features) for name in METADATA)])
 
 
 def post_weights(collected: CollectedPosts) -> NDArray[np.float64]:
@@ -73,9 +74,7 @@ def fit_family(
         data = lgb.Dataset(rows, label=label[present], weight=weight[present], free_raw_data=True)
     else:
         data = lgb.Dataset(np.zeros((2, len(columns))), label=np.array([0, 1]), free_raw_data=True)
-    rising = [int(FEATURES[column].name in _RISING) for column in columns]
-    parameters = {**_parameters(recipe, growth), "monotone_constraints": rising}
-    return FamilyModel(name, columns, filler, lgb.train(parameters, data, growth.trees))
+    return FamilyModel(name, columns, filler, lgb.train(_parameters(recipe, growth), data, growth.trees))
 
 
 def cross_fitted(collected: CollectedPosts, recipe: Recipe) -> NDArray[np.float64]:
@@ -84,19 +83,20 @@ def cross_fitted(collected: CollectedPosts, recipe: Recipe) -> NDArray[np.float6
     label = ~collected.genuine[collected.account]
     fold = _folds(collected, recipe)[collected.account]
     scores = np.full((len(collected.account), len(FAMILIES)), np.nan)
+    scores[:, 0] = collected.features[:, EVIDENCE]
     for number in range(recipe.folds):
         held, rest = fold == number, fold != number
-        for column, name in enumerate(FAMILIES):
+        for column, name in enumerate(METADATA, start=1):
             model = fit_family(name, collected.features[rest], label[rest], weight[rest], medians, recipe)
             scores[held, column] = model.scores(collected.features[held])
     return scores
 
 
 def fit_families(collected: CollectedPosts, recipe: Recipe) -> tuple[dict[str, FamilyModel], NDArray[np.float64]]:
-    """Fit every family on all training posts; return the models and the genuine medians, shape (f,)."""
+    """Fit every metadata family on all training posts; return the models and the genuine medians, shape (f,)."""
     medians, weight = genuine_medians(collected), post_weights(collected)
     label = ~collected.genuine[collected.account]
-    models = {name: fit_family(name, collected.features, label, weight, medians, recipe) for name in FAMILIES}
+    models = {name: fit_family(name, collected.features, label, weight, medians, recipe) for name in METADATA}
     return models, medians
 
 

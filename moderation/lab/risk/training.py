@@ -197,7 +197,7 @@ def write_bundle(
         families=tuple(
             FamilyEntry(
                 name=name,
-                file=f"family-{name}.txt",
+                file="" if name == CONTENT else f"family-{name}.txt",
                 neutral=float(decision.fitted.neutral[column]),
                 median_score=float(decision.fitted.median_scores[column]),
             )

@@ -58,30 +58,30 @@ class ContentRisk:
     detector_hash = "d" * 64
     manifest_hash = "r" * 64
     threshold = 0.5
-    content_baseline = ContentBaseline((1.0,), (0.0,), (1.0,))
+    content_baseline = ContentBaseline((1.0,), (0.0,), (1.0,), 0.3)
 
     def metadata_scores(self, features: np.ndarray) -> np.ndarray:
         """The account's posts of the hour are its only metadata."""
         return np.column_stack([np.full(len(features), np.nan), features[:, COLUMN["account_posts_1h"]]])
 
     def with_content(self, scores: np.ndarray, features: np.ndarray) -> np.ndarray:
-        return np.column_stack([features[:, COLUMN["content_upper"]], scores[:, 1]])
+        return np.column_stack([features[:, COLUMN["content_evidence"]], scores[:, 1]])
 
     def text_decides(self, scores: np.ndarray) -> np.ndarray:
         return scores[:, 1] > 2  # type: ignore[no-any-return]
 
     def judge(self, scores: np.ndarray) -> Judgements:
-        judged = [self._judge(float(upper)) for upper in scores[:, 0]]
+        judged = [self._judge(float(evidence)) for evidence in scores[:, 0]]
         return Judgements([judgement.flagged for judgement in judged], judged.__getitem__)
 
-    def _judge(self, upper: float) -> Judgement:
-        flagged = upper > 0
-        families = (FamilyEvidence("content", None if math.isnan(upper) else upper, 0.001 if flagged else 0.5),)
+    def _judge(self, evidence: float) -> Judgement:
+        flagged = evidence > 0
+        families = (FamilyEvidence("content", None if math.isnan(evidence) else evidence, 0.001 if flagged else 0.5),)
         return Judgement(0.9 if flagged else 0.1, flagged, families, ("content", "network") if flagged else ())
 
     def explain(self, features: np.ndarray) -> tuple[Reason, ...]:
-        upper = float(features[COLUMN["content_upper"]])
-        return (Reason("content", "content_upper", upper, upper, "The texts read like a machine's."),)
+        evidence = float(features[COLUMN["content_evidence"]])
+        return (Reason("content", "content_evidence", evidence, evidence, "The texts read like a machine's."),)
 
     def describe(self) -> str:
         return "a word model"

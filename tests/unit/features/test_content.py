@@ -9,7 +9,7 @@ from moderation.features.catalogue import FEATURES
 from moderation.features.content import CONTENT_COLUMNS, ContentBaseline, content_features
 from moderation.state.score_history import NO_SCORES, OwnScores
 
-BASELINE = ContentBaseline((2.0, 6.0), (-2.0, -4.0), (1.0, 2.0))
+BASELINE = ContentBaseline((2.0, 6.0), (-2.0, -4.0), (1.0, 2.0), 0.25)
 
 
 def scores(*logits: float, tokens_log2: float = 6.0) -> OwnScores:
@@ -28,12 +28,17 @@ def test_scores_are_relative_to_human_texts_of_that_length() -> None:
     assert (short, middle, long) == (2.0, 2.0, 2.0)
 
 
-def test_features_are_mean_upper_half_spread_and_number() -> None:
-    (found,) = features(scores(-4.0, -2.0, 0.0, 6.0))
-    assert found == pytest.approx({"mean": 2.0, "upper": 3.5, "spread": 1.8708, "scored": 4.0}, abs=1e-4)
+def test_evidence_is_the_mean_in_deviations_of_a_mean_of_correlated_texts() -> None:
+    (four,) = features(scores(-4.0, -2.0, 0.0, 6.0))
+    assert four == pytest.approx({"mean": 2.0, "evidence": 2.0 * (4 / 1.75) ** 0.5, "scored": 4.0})
     (one,) = features(scores(0.0))
-    assert (one["mean"], one["upper"], one["scored"]) == (2.0, 2.0, 1.0)
-    assert np.isnan(one["spread"])
+    assert one == {"mean": 2.0, "evidence": 2.0, "scored": 1.0}
+
+
+def test_more_texts_of_one_mean_are_more_evidence() -> None:
+    evidence = [features(scores(*[0.0] * number))[0]["evidence"] for number in range(1, 13)]
+    assert evidence == sorted(evidence)
+    assert evidence[-1] > 1.7 * evidence[0]
 
 
 def test_an_account_without_scores_has_no_content_features() -> None:
@@ -54,4 +59,6 @@ def test_a_row_does_not_depend_on_the_others() -> None:
 @pytest.mark.parametrize("knots", [((), (), ()), ((1.0,), (0.0,), (0.0,)), ((2.0, 1.0), (0.0, 0.0), (1.0, 1.0))])
 def test_an_unusable_baseline_is_refused(knots: tuple[tuple[float, ...], ...]) -> None:
     with pytest.raises(ValueError, match="content baseline"):
-        ContentBaseline(*knots)
+        ContentBaseline(*knots, correlation=0.3)
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        ContentBaseline((1.0,), (0.0,), (1.0,), correlation=1.5)

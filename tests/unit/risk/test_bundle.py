@@ -52,12 +52,12 @@ def test_unknown_detector_is_refused() -> None:
 
 def test_a_feature_with_another_meaning_is_refused(copy: Path) -> None:
     changed = (replace(FEATURES[0], version=2), *FEATURES[1:])
-    with pytest.raises(BundleError, match=r"version 1 of the feature content_mean, .* computes version 2"):
+    with pytest.raises(BundleError, match=r"version 1 of the feature content_evidence, .* computes version 2"):
         read_bundle(copy, changed)
 
 
 def test_a_feature_that_is_not_computed_is_refused(copy: Path) -> None:
-    with pytest.raises(BundleError, match="feature content_mean, this program does not compute it"):
+    with pytest.raises(BundleError, match="feature content_evidence, this program does not compute it"):
         read_bundle(copy, FEATURES[1:])
 
 
@@ -75,7 +75,7 @@ def test_bundle_of_another_detector_is_refused(copy: Path) -> None:
         load(copy, detector_hash="another")
 
 
-@pytest.mark.parametrize("name", ["fusion.txt", "metadata-only.txt", "family-content.txt", "reference.json"])
+@pytest.mark.parametrize("name", ["fusion.txt", "metadata-only.txt", "family-graph.txt", "reference.json"])
 def test_an_altered_file_is_refused(copy: Path, name: str) -> None:
     path = copy / name
     path.write_bytes(path.read_bytes() + b"\n")

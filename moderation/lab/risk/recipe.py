@@ -29,7 +29,7 @@ class Recipe:
     """All settings of a training run: the same recipe, texts and detector give the same bundle."""
 
     seed: int = 20265
-    train_accounts: int = 7000
+    train_accounts: int = 20_000
     tune_accounts: int = 7000
     threshold_accounts: int = 49_000
     certify_accounts: int = 49_000

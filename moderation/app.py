@@ -54,7 +54,8 @@ def load_models(settings: Settings) -> tuple[Detector, BundledRiskModel]:
         # Else the watchdog would end the process before the batch is split, and a restart would form the same batch.
         deadline_s=min(settings.detector_deadline_s, 0.8 * settings.watchdog_s),
     )
-    return detector, load_risk(settings.risk, detector_hash=detector.manifest_hash)
+    risk = load_risk(settings.risk, detector_hash=detector.manifest_hash, policy=settings.scoring.policy)
+    return detector, risk
 
 
 def required_secret(settings: Settings) -> bytes:
@@ -132,14 +133,17 @@ def _builders(settings: Settings, models: tuple[Detector, RiskModel]) -> Builder
     keyring = keyring_of(settings, secret)
 
     def new_state() -> PlatformState:
-        return PlatformState(
+        state = PlatformState(
             platform_id=settings.platform_id,
             keyring=keyring,
             graph_epoch_s=settings.state.graph_epoch_s,
             max_edges=settings.state.max_follows,
             coverage=settings.state.coverage(),
-            storage=_storage(settings),
+            detector_hash=detector.manifest_hash,
         )
+        if settings.state.backend != "memory":
+            state.keep_in(Storage(state_backend(settings), settings.state.cached_keys))
+        return state
 
     def pipeline(state: PlatformState) -> Pipeline:
         audit = AuditSampling(secret, settings.audit.rate, settings.audit.flagged_rate)
@@ -154,13 +158,6 @@ def _builders(settings: Settings, models: tuple[Detector, RiskModel]) -> Builder
         )
 
     return Builders(pipeline, new_state)
-
-
-def _storage(settings: Settings) -> Storage | None:
-    """Return the backend of the state with its limit; None where the state is in memory."""
-    if settings.state.backend == "memory":
-        return None
-    return Storage(state_backend(settings), settings.state.cached_keys)
 
 
 def state_backend(settings: Settings) -> StateBackend:

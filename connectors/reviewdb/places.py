@@ -44,10 +44,11 @@ EVIDENCE_TABLES = (
 STATE = Place(
     "state in memory, in `state.directory` and on Redis",
     ("segments", "graph_files"),
-    "64-bit hashes of account ids, post ids and texts, with keyed hashes of addresses and devices; who follows whom",
+    "64-bit hashes of account ids, post ids and texts, with keyed hashes of addresses and devices; scores of an "
+    "account's last 16 texts; who follows whom",
     "nothing",
-    "25 hours of event time, up to 2 hours longer in the journal; with the disk backend up to 50 hours, on Redis up to "
-    "60; hashes of accounts whose texts are scored up to 28 days; follows until they end",
+    "25 hours of event time, scores 14 days, up to 2 hours longer in the journal; with the disk backend up to 50 "
+    "hours, on Redis up to 60, scores up to 28 days; follows until they end",
 )
 
 OUTSIDE = (
@@ -109,6 +110,7 @@ STATE_WITHOUT_EVIDENCE = frozenset(
         "format",
         "platform_id",
         "stored",
+        "detector_hash",
         "key_started_ms",
         "graph_epoch_s",
         "watermark_ms",

@@ -10,12 +10,16 @@ from moderation.state.account_history import AccountHistory
 from moderation.state.backend import DEGRADED, WATERMARK, RowKind, StateBackend, as_marks, positions_in
 from moderation.state.coverage import HOUR_MS, KEPT_MS, MINUTE_MS, Coverage
 from moderation.state.keyring import Keyring
+from moderation.state.score_history import SCORES_KEPT_MS, ScoreHistory
 from moderation.state.shared_windows import HOUR_MINUTES, SHIFT, SharedWindows
 from moderation.state.watchlist import WATCHED_MS, Watchlist
 from moderation.state.working_set import Container, WorkingSet
 
 KEPT_MINUTES = KEPT_MS // MINUTE_MS
 HOURLY_MS = 2 * HOUR_MS
+SCORES = "scores"
+SEQUENCE = "sequence"
+"""Mark of the number of the last score."""
 FORMAT = 1
 """Version of the rows in a backend."""
 
@@ -52,10 +56,12 @@ class Keyed:
         self.devices = SharedWindows(KEPT_MINUTES, evicts=evicts)
         """Accounts by device."""
         self.watchlist = Watchlist()
+        self.scores = ScoreHistory(evicts=evicts)
+        """Scores of the texts of each account."""
 
     def containers(self, keys: int) -> list[Container]:
         """Return the containers with their kinds of rows; another kind of value by key is another line here."""
-        accounts, watchlist = self.accounts, self.watchlist
+        accounts, watchlist, scores = self.accounts, self.watchlist, self.scores
         return [
             Container(
                 RowKind("posts", 3 + keys, KEPT_MS, shared=False), accounts.add_stored_posts, accounts.forget_posts
@@ -64,6 +70,7 @@ class Keyed:
                 RowKind("deletions", 2, KEPT_MS, shared=False), accounts.add_stored_deletions, accounts.forget_deletions
             ),
             Container(RowKind("watched", 1, WATCHED_MS, shared=False), watchlist.add_stored, watchlist.forget),
+            Container(RowKind(SCORES, 3, SCORES_KEPT_MS, shared=False), scores.add_stored, scores.forget),
             _windows("addresses", KEPT_MS, self.addresses),
             _windows("address_posts", HOURLY_MS, self.address_posts),
             _windows("devices", KEPT_MS, self.devices),
@@ -77,12 +84,14 @@ def _windows(name: str, kept_ms: int, windows: SharedWindows) -> Container:
 class StoredKeyed:
     """Reads and writes the containers in a backend, once per batch."""
 
-    def __init__(self, keyed: Keyed, storage: Storage, keyring: Keyring, platform_id: str) -> None:
+    def __init__(self, keyed: Keyed, storage: Storage, keyring: Keyring, names: tuple[str, str]) -> None:
+        """*names* are those of the platform and of the detector, whose rows are not used by another one."""
         containers = keyed.containers(len(keyring.live))
         self._keyed = keyed
         self.backend = storage.backend
         self.working = WorkingSet(storage.backend, containers, storage.most_keys)
-        identity = f"{FORMAT} {platform_id} {' '.join(key.key_id for key in keyring.live)}"
+        self._sequence = 0
+        identity = " ".join([str(FORMAT), *names, *(key.key_id for key in keyring.live)])
         storage.backend.open([container.kind for container in containers], identity)
 
     def load(self, posts: Iterable[PostSeen], deletions: Iterable[tuple[int, int]], *, watched: bool) -> None:
@@ -98,6 +107,7 @@ class StoredKeyed:
         wanted = {
             "posts": own,
             "deletions": own | set(deletions),
+            SCORES: own,
             "addresses": addresses,
             "address_posts": addresses,
             "devices": devices,
@@ -117,6 +127,14 @@ class StoredKeyed:
             if device:
                 self._add_member("devices", keyed.devices.shift(device), device, at_ms, (minute, 0, account))
 
+    def add_score(self, account: int, at_ms: int, word: int, post: int) -> None:
+        """Record a score that was added to the containers.
+
+        Its row begins with a number that grows, because the last score of a post replaces those before.
+        """
+        self._sequence = max(self._sequence, self.working.marks.get(SEQUENCE, 0)) + 1
+        self.working.add(SCORES, account, at_ms, (self._sequence, word, post))
+
     def _add_member(self, name: str, shift: int, key: int, at_ms: int, entry: tuple[int, int, int]) -> None:
         """Record a member, unless the sample of a large key lacks it; the shift is stored with it."""
         minute, kind, member = entry
@@ -135,7 +153,7 @@ class StoredKeyed:
         if positions is None:
             self.working.write({})
             return
-        marks = {**as_marks(positions), **(others or {})}
+        marks = {**as_marks(positions), **(others or {}), SEQUENCE: self._sequence}
         if coverage.watermark_ms is not None:
             marks[WATERMARK] = coverage.watermark_ms
         if coverage.degraded_since_ms is not None:

@@ -18,6 +18,7 @@ from moderation.state.follows import FollowGraph
 from moderation.state.journal import MANIFEST, Changes, Journal, read_graphs, read_journal, read_rows, unusable
 from moderation.state.keyed import Keyed, PostSeen, Storage, StoredKeyed
 from moderation.state.keyring import Keyring
+from moderation.state.score_history import SCORES_KEPT_MS, packed
 from moderation.state.watchlist import WATCHED_MS
 
 log = logging.getLogger(__name__)
@@ -25,7 +26,7 @@ log = logging.getLogger(__name__)
 GRAPH_EPOCH_S = 86_400
 """Default length of an epoch of the follow graph, as in the training of risk models."""
 MAX_EDGES = 20_000_000
-_KINDS = ("posts", "deletions", "follows", "watched")
+_KINDS = ("posts", "deletions", "follows", "watched", "scores")
 """Kinds of change in the journal."""
 MOST_UNSAVED_BYTES = 256 << 20
 """Changes that are kept in memory while they cannot be written; then an earlier saved state stays the last one."""
@@ -47,16 +48,16 @@ class PlatformState:
         graph_epoch_s: int = GRAPH_EPOCH_S,
         max_edges: int = MAX_EDGES,
         coverage: Coverage | None = None,
-        storage: Storage | None = None,
+        detector_hash: str = "",
     ) -> None:
         self.platform_id = platform_id
+        self.detector_hash = detector_hash
+        """The detector whose scores are kept; those of another one are dropped."""
         self.keyring = keyring
         self.graph_epoch_s = graph_epoch_s
         self.coverage = coverage or Coverage()
-        keyed = Keyed(len(keyring.live), evicts=storage is None)
-        self.accounts, self.watchlist = keyed.accounts, keyed.watchlist
-        self.addresses, self.address_posts, self.devices = keyed.addresses, keyed.address_posts, keyed.devices
-        self.stored = None if storage is None else StoredKeyed(keyed, storage, keyring, platform_id)
+        self.stored: StoredKeyed | None = None
+        self._take_containers(Keyed(len(keyring.live), evicts=True))
         self.follows = FollowGraph(max_edges)
         self.epochs = GraphEpochs(self.follows, graph_epoch_s * 1000)
         self._evicted_minute = -1
@@ -66,6 +67,17 @@ class PlatformState:
         self._journal: Journal | None = None
         self._rows: dict[str, array[int]] = {kind: array("Q") for kind in _KINDS}
         self._saved_epoch = -1
+
+    def keep_in(self, storage: Storage) -> PlatformState:
+        """Keep what is kept by key in a backend, from the beginning of a state on; return the state."""
+        keyed = Keyed(len(self.keyring.live), evicts=False)
+        self._take_containers(keyed)
+        self.stored = StoredKeyed(keyed, storage, self.keyring, (self.platform_id, self.detector_hash))
+        return self
+
+    def _take_containers(self, keyed: Keyed) -> None:
+        self.accounts, self.watchlist, self.scores = keyed.accounts, keyed.watchlist, keyed.scores
+        self.addresses, self.address_posts, self.devices = keyed.addresses, keyed.address_posts, keyed.devices
 
     def advance(self, at_ms: int) -> None:
         """Advance the clock to the time of an event, before the event is applied."""
@@ -83,6 +95,7 @@ class PlatformState:
             windows.evict(minute)
         self.accounts.evict(at_ms)
         self.watchlist.evict(at_ms)
+        self.scores.evict(at_ms)
 
     def apply_post(self, seen: PostSeen) -> None:
         """Apply a post; the same post and text at the same time again has no effect."""
@@ -134,6 +147,15 @@ class PlatformState:
         elif self._journal is not None:
             self._rows["watched"].extend((at_ms, account))
 
+    def add_score(self, account: int, post: int, at_ms: int, *, logit: float, n_tokens: int) -> None:
+        """Add the detector's score of a post; the same one again has no effect."""
+        word = packed(at_ms, logit, n_tokens)
+        self.scores.add(account, post, word)
+        if self.stored is not None:
+            self.stored.add_score(account, at_ms, word, post)
+        elif self._journal is not None:
+            self._rows["scores"].extend((word, account, post))
+
     @property
     def graph_lost(self) -> bool:
         """Whether follows are missing, lost with the log or beyond the limit; then no graph feature has a value."""
@@ -175,6 +197,7 @@ class PlatformState:
             "platform_id": self.platform_id,
             "stored": self.stored is not None,
             "graph_epoch_s": self.graph_epoch_s,
+            "detector_hash": self.detector_hash,
             "key_started_ms": self._key_started_ms,
             "watermark_ms": coverage.watermark_ms,
             "late_events": coverage.late_events,
@@ -186,6 +209,7 @@ class PlatformState:
         }
         kept_from = dict.fromkeys(("posts", "deletions"), watermark_ms - KEPT_MS)
         kept_from["watched"] = watermark_ms - WATCHED_MS
+        kept_from["scores"] = watermark_ms - SCORES_KEPT_MS
         numbers = {kind: np.frombuffer(row, dtype=np.uint64) for kind, row in rows.items()}
         self._journal.save(Changes(numbers, watermark_ms, fields, graphs, kept_from))
 
@@ -217,7 +241,7 @@ class PlatformState:
         for word, follower, followed in read_rows(journal, "follows", 3).tolist():
             self._take_follow(follower, followed, word >> 1, follows=bool(word & 1))
         if self.stored is None:
-            self._restore_keyed(journal, list(saved["key_started_ms"]))
+            self._restore_keyed(journal, saved)
         coverage = self.coverage
         if saved["watermark_ms"] is not None:
             self.advance(saved["watermark_ms"])
@@ -248,12 +272,21 @@ class PlatformState:
                 directory, f"its addresses were hashed with the key {names}, which is not among the live ones"
             )
 
-    def _restore_keyed(self, journal: Journal, saved_keys: Sequence[str]) -> None:
-        self._restore_posts(journal, saved_keys)
+    def _restore_keyed(self, journal: Journal, saved: Mapping[str, Any]) -> None:
+        self._restore_posts(journal, list(saved["key_started_ms"]))
         for at_ms, account, post in read_rows(journal, "deletions", 3).tolist():
             self.accounts.add_deletion(account, at_ms, post)
         for at_ms, account in read_rows(journal, "watched", 2).tolist():
             self.watch(account, at_ms)
+        self._restore_scores(journal, saved["detector_hash"])
+
+    def _restore_scores(self, journal: Journal, saved_hash: str) -> None:
+        if saved_hash != self.detector_hash:
+            log.warning("the scores of another detector in %s are dropped; evidence begins again", journal.directory)
+            journal.segments = [part for part in journal.segments if part.kind != "scores"]
+            return
+        for word, account, post in read_rows(journal, "scores", 3).tolist():
+            self.scores.add(account, post, word)
 
     def _restore_posts(self, journal: Journal, saved_keys: Sequence[str]) -> None:
         rows = read_rows(journal, "posts", _POST_FIELDS + 2 * len(saved_keys))

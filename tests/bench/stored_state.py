@@ -53,7 +53,7 @@ def storage(kind: str, directory: Path) -> Iterator[Any]:
 def opened(backend: StateBackend, keys: int) -> PlatformState:
     """Return a state on a backend."""
     keyring = Keyring.from_secrets(("k", b"k" * 32), None)
-    return PlatformState(platform_id="bench", keyring=keyring, coverage=Coverage(), storage=Storage(backend, keys))
+    return PlatformState(platform_id="bench", keyring=keyring, coverage=Coverage()).keep_in(Storage(backend, keys))
 
 
 def stored_platform(

@@ -38,8 +38,9 @@ class Place:
 
     def opened(self, keyring: Keyring = KEYRING, *, fresh: bool = True) -> PlatformState:
         """Return a new state, or the one that was kept here."""
-        storage = None if self.kind == "memory" else Storage(self.backend(), self.most_keys)
-        state = PlatformState(platform_id="p", keyring=keyring, graph_epoch_s=600, storage=storage)
+        state = PlatformState(platform_id="p", keyring=keyring, graph_epoch_s=600)
+        if self.kind != "memory":
+            state.keep_in(Storage(self.backend(), self.most_keys))
         self.states.append(state)
         if not fresh:
             state.restore(self.directory / "journal")

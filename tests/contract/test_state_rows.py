@@ -181,7 +181,7 @@ def test_redis_url_of_another_kind_is_refused() -> None:
 def test_redis_that_ends_is_an_outage_and_one_that_comes_back_empty_a_loss() -> None:
     server = RedisServer()
     backend = RedisState(server.url, "any")
-    state = PlatformState(platform_id="p", keyring=KEYRING, storage=Storage(backend, 10))
+    state = PlatformState(platform_id="p", keyring=KEYRING).keep_in(Storage(backend, 10))
     assert state.stored is not None
     state.stored.write({LANE: 5}, state.coverage)
     client = redis.Redis.from_url(server.url)
@@ -202,7 +202,7 @@ def test_posts_of_two_sidecars_on_one_address_count_for_both(redis_url: str) -> 
     name, states = uuid.uuid4().hex, []
     for _ in range(2):
         storage = Storage(RedisState(redis_url, name), 10)
-        states.append(PlatformState(platform_id="p", keyring=KEYRING, graph_epoch_s=600, storage=storage))
+        states.append(PlatformState(platform_id="p", keyring=KEYRING, graph_epoch_s=600).keep_in(storage))
 
     for number in range(6):
         applied(states[number % 2], [post(f"p{number}", f"a{number}", number, ip="192.0.2.1")])
@@ -218,7 +218,7 @@ def test_posts_of_two_sidecars_on_one_address_count_for_both(redis_url: str) -> 
 def test_a_large_address_is_sampled_the_same_by_a_sidecar_that_joins_later(redis_url: str) -> None:
     name = uuid.uuid4().hex
     start_ms, day_ms = int(at(0).timestamp() * 1000), 86_400_000
-    first = PlatformState(platform_id="p", keyring=KEYRING, storage=Storage(RedisState(redis_url, name), 10))
+    first = PlatformState(platform_id="p", keyring=KEYRING).keep_in(Storage(RedisState(redis_url, name), 10))
     numbers = [(number * 0x9E3779B97F4A7C15) % 2**64 for number in range(1, 40_001)]
     assert first.stored is not None
     for begin in range(0, len(numbers), 4_000):
@@ -228,7 +228,7 @@ def test_a_large_address_is_sampled_the_same_by_a_sidecar_that_joins_later(redis
         for one in posts:
             first.apply_post(one)
         first.stored.write({LANE: 1}, first.coverage)
-    second = PlatformState(platform_id="p", keyring=KEYRING, storage=Storage(RedisState(redis_url, name), 10))
+    second = PlatformState(platform_id="p", keyring=KEYRING).keep_in(Storage(RedisState(redis_url, name), 10))
     assert second.stored is not None
     at_ms = start_ms + day_ms
     second.stored.load([PostSeen(at_ms, 1, 1, 7, 2, (5, 0))], [], watched=False)

@@ -77,7 +77,8 @@ class Fleet:
         )
 
         def new_state() -> PlatformState:
-            state = PlatformState(platform_id="p", keyring=KEYRING, graph_epoch_s=600, storage=Storage(self.rows, 100))
+            state = PlatformState(platform_id="p", keyring=KEYRING, graph_epoch_s=600)
+            state.keep_in(Storage(self.rows, 100))
             state.coverage.follows_complete_from_ms = 0
             return state
 

@@ -76,10 +76,10 @@ class DiskState:
         self._marks = self._env.open_db(b"marks")
         with self._env.begin() as transaction:
             names = [bytes(name).decode() for name in transaction.cursor().iternext(values=False)]
-        for name in names:
-            kind, _, bucket = name.partition(":")
-            if kind in self._kinds:
-                self._table((kind, int(bucket)))
+        for kind, bucket in (name.rsplit(":", 1) for name in names if ":" in name):
+            self._table((kind, int(bucket)))
+        for table in [table for table in self._tables if table[0] not in self._kinds]:
+            self._drop(table)  # such as scores of another detector
 
     def _table(self, table: _Table, transaction: Any = None) -> Any:
         name = f"{table[0]}:{table[1]}".encode()
@@ -144,10 +144,12 @@ class DiskState:
         return newest
 
     def _drop_old(self) -> None:
-        old = set(self._tables) - set(self._kept(self._tables))
-        for table in old:
-            with self._at_edge(), self._env.begin(write=True) as transaction:
-                transaction.drop(self._tables.pop(table))
+        for table in set(self._tables) - set(self._kept(self._tables)):
+            self._drop(table)
+
+    def _drop(self, table: _Table) -> None:
+        with self._at_edge(), self._env.begin(write=True) as transaction:
+            transaction.drop(self._tables.pop(table))
 
     def clear(self) -> None:
         """Remove all rows and marks."""

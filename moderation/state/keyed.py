@@ -17,7 +17,6 @@ from moderation.state.working_set import Container, WorkingSet
 
 KEPT_MINUTES = KEPT_MS // MINUTE_MS
 HOURLY_MS = 2 * HOUR_MS
-SCORES = "scores"
 SEQUENCE = "sequence"
 """Mark of the number of the last score."""
 FORMAT = 1
@@ -59,7 +58,7 @@ class Keyed:
         self.scores = ScoreHistory(evicts=evicts)
         """Scores of the texts of each account."""
 
-    def containers(self, keys: int) -> list[Container]:
+    def containers(self, keys: int, scores_name: str) -> list[Container]:
         """Return the containers with their kinds of rows; another kind of value by key is another line here."""
         accounts, watchlist, scores = self.accounts, self.watchlist, self.scores
         return [
@@ -70,7 +69,7 @@ class Keyed:
                 RowKind("deletions", 2, KEPT_MS, shared=False), accounts.add_stored_deletions, accounts.forget_deletions
             ),
             Container(RowKind("watched", 1, WATCHED_MS, shared=False), watchlist.add_stored, watchlist.forget),
-            Container(RowKind(SCORES, 3, SCORES_KEPT_MS, shared=False), scores.add_stored, scores.forget),
+            Container(RowKind(scores_name, 3, SCORES_KEPT_MS, shared=False), scores.add_stored, scores.forget),
             _windows("addresses", KEPT_MS, self.addresses),
             _windows("address_posts", HOURLY_MS, self.address_posts),
             _windows("devices", KEPT_MS, self.devices),
@@ -85,13 +84,15 @@ class StoredKeyed:
     """Reads and writes the containers in a backend, once per batch."""
 
     def __init__(self, keyed: Keyed, storage: Storage, keyring: Keyring, names: tuple[str, str]) -> None:
-        """*names* are those of the platform and of the detector, whose rows are not used by another one."""
-        containers = keyed.containers(len(keyring.live))
+        """*names* are those of the platform, and of the detector whose scores are used."""
+        platform_id, detector_hash = names
+        self._scores = f"scores-{detector_hash[:16]}"
+        containers = keyed.containers(len(keyring.live), self._scores)
         self._keyed = keyed
         self.backend = storage.backend
         self.working = WorkingSet(storage.backend, containers, storage.most_keys)
         self._sequence = 0
-        identity = " ".join([str(FORMAT), *names, *(key.key_id for key in keyring.live)])
+        identity = " ".join([str(FORMAT), platform_id, *(key.key_id for key in keyring.live)])
         storage.backend.open([container.kind for container in containers], identity)
 
     def load(self, posts: Iterable[PostSeen], deletions: Iterable[tuple[int, int]], *, watched: bool) -> None:
@@ -107,7 +108,7 @@ class StoredKeyed:
         wanted = {
             "posts": own,
             "deletions": own | set(deletions),
-            SCORES: own,
+            self._scores: own,
             "addresses": addresses,
             "address_posts": addresses,
             "devices": devices,
@@ -133,7 +134,7 @@ class StoredKeyed:
         Its row begins with a number that grows, because the last score of a post replaces those before.
         """
         self._sequence = max(self._sequence, self.working.marks.get(SEQUENCE, 0)) + 1
-        self.working.add(SCORES, account, at_ms, (self._sequence, word, post))
+        self.working.add(self._scores, account, at_ms, (self._sequence, word, post))
 
     def _add_member(self, name: str, shift: int, key: int, at_ms: int, entry: tuple[int, int, int]) -> None:
         """Record a member, unless the sample of a large key lacks it; the shift is stored with it."""

@@ -66,7 +66,7 @@ class AccountHistory:
         _insert(entries, array("Q", (at_ms, post)), 2)
 
     def _note(self, account: int, at_ms: int, newest_ms: int) -> None:
-        if self._evicts and at_ms // HOUR_MS > newest_ms // HOUR_MS:
+        if at_ms // HOUR_MS > newest_ms // HOUR_MS and self._evicts:
             self._active.setdefault(at_ms // HOUR_MS, []).append(account)
 
     def texts(self, account: int, post: int, at_ms: int) -> list[int]:

@@ -270,7 +270,7 @@ class SharedWindows:
             if self._evicts:
                 self._active.setdefault(minute // HOUR_MINUTES, []).append(key)
             return
-        if self._evicts and minute // HOUR_MINUTES > _newest_minute(kept) // HOUR_MINUTES:
+        if minute // HOUR_MINUTES > _newest_minute(kept) // HOUR_MINUTES and self._evicts:
             self._active.setdefault(minute // HOUR_MINUTES, []).append(key)
         if isinstance(kept, SharedWindow):
             kept.add(minute, kind, member)

@@ -320,7 +320,8 @@ class KafkaSource:
         unread = self._before_end()
         if unread:
             self.positions()  # control records may be all that is left
-        return {self._by_name[name] for name in unread if name in self._before_end()}
+        early = {record.partition for record in self._early}  # fetched while the group assigned partitions
+        return early | {self._by_name[name] for name in unread if name in self._before_end()}
 
     def _before_end(self) -> set[TopicPartition]:
         return {name for name, position in self._next.items() if position < self._ends.get(name, 0)}

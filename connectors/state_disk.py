@@ -50,8 +50,9 @@ class DiskState:
     def open(self, kinds: Sequence[RowKind], identity: str) -> None:
         """Open the file, or an empty one in place of a file that cannot be used."""
         self._kinds, self._identity = {kind.name: kind for kind in kinds}, identity
-        about = self._read_about()
-        if about.get("identity") != identity or not (about.get("closed") or about.get("boot") == _boot()):
+        about, boot = self._read_about(), _boot()
+        complete = about.get("closed") or (boot is not None and about.get("boot") == boot)
+        if about.get("identity") != identity or not complete:
             self._remove()
         self._open()
 

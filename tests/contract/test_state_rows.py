@@ -100,10 +100,16 @@ def test_disk_drops_buckets_that_no_window_reaches(tmp_path: Path) -> None:
     backend.close()
 
 
+@pytest.mark.parametrize("known", [True, False])
 @pytest.mark.parametrize(("closed", "kept"), [(True, 1), (False, 0)])
 def test_disk_state_that_was_open_when_the_machine_ended_is_rebuilt(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: bool, kept: int
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, closed: bool, kept: int, known: bool
 ) -> None:
+    """Also where the system has no id of a boot."""
+    boot = tmp_path / "boot"
+    monkeypatch.setattr(connectors.state_disk, "BOOT_ID", boot)
+    if known:
+        boot.write_text("one")
     backend = DiskState(tmp_path)
     backend.open([KIND], "one")
     backend.write({Place("posts", 5, 1): rows((1, 1))}, {}, {})
@@ -111,9 +117,8 @@ def test_disk_state_that_was_open_when_the_machine_ended_is_rebuilt(
         backend.close()
     else:
         backend._env.close()
-    boot = tmp_path / "boot"
-    boot.write_text("another")
-    monkeypatch.setattr(connectors.state_disk, "BOOT_ID", boot)
+    if known:
+        boot.write_text("another")
     again = DiskState(tmp_path)
     again.open([KIND], "one")
     assert len(stored(again, Place("posts", 5, 1))[0]) == kept

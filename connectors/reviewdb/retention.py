@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, delete, select, text
 
-from connectors.reviewdb import outbox
+from connectors.reviewdb import audit_log, outbox
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.identity import account_key
 from connectors.reviewdb.models import ErasedAccountRow, EvidenceRow
@@ -44,7 +44,9 @@ def erase_account(engine: Engine, platform_id: str, account_id: str) -> Erased:
         remember = insert_into(connection, ErasedAccountRow).values(key=key, erased_at=now)
         connection.execute(remember.on_conflict_do_update(index_elements=[ERASED.c.key], set_={"erased_at": now}))
         assessments = connection.execute(delete(EVIDENCE).where(EVIDENCE.c.account_key == key)).rowcount
-        return Erased(assessments, outbox.erase_account(connection, key, account_id, now))
+        letters = outbox.erase_account(connection, key, account_id, now)
+        audit_log.empty_details(connection, key)
+        return Erased(assessments, letters)
 
 
 def _exclude_commits(connection: Connection) -> None:

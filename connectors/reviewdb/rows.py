@@ -52,6 +52,7 @@ def assessment_row(assessment: Assessment, now: datetime) -> Row:
         "degraded": list(assessment.degraded),
         "missing": list(assessment.missing),
         "scored_by": assessment.scored_by,
+        "content_abstained": assessment.content_abstained,
         "recorded_at": now,
     }
 
@@ -87,15 +88,32 @@ def flag_row(flag: FlagRaised, now: datetime) -> Row:
     }
 
 
-def account_rows(flags: Iterable[FlagRaised], now: datetime) -> list[Row]:
-    """Return the rows of `accounts_in_review`, one per account."""
+def review_rows(flags: Iterable[FlagRaised], now: datetime) -> list[Row]:
+    """Return the rows of `accounts_in_review` for new flags, one per account, ordered by key."""
     found: dict[str, Row] = {}
     for flag in flags:
-        platform_id, account_id = flag.assessment.platform_id, flag.assessment.account_id
-        if account_id is not None:
-            key = account_key(platform_id, account_id)
-            found[key] = {"key": key, "platform_id": platform_id, "account_id": account_id, "opened_at": now}
-    return list(found.values())
+        judged = flag.assessment
+        key = _account_key(judged.platform_id, judged.account_id)
+        key = key or post_key(judged.platform_id, None, judged.post_id)
+        risk = judged.risk or 0.0
+        row = found.setdefault(
+            key,
+            {
+                "key": key,
+                "platform_id": judged.platform_id,
+                "account_id": judged.account_id,
+                "opened_at": now,
+                "open_flags": 0,
+                "risk": risk,
+                "waiting_since": now,
+                "families": list(judged.agreeing),
+                "top_assessment": assessment_key(judged),
+            },
+        )
+        row["open_flags"] += 1
+        if risk > row["risk"]:
+            row |= {"risk": risk, "families": list(judged.agreeing), "top_assessment": assessment_key(judged)}
+    return [found[key] for key in sorted(found)]
 
 
 def deletion_row(deletion: PostDeleted, now: datetime) -> Row:

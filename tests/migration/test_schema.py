@@ -31,7 +31,16 @@ from moderation.errors import SettingsError
 from moderation.review.queries import FlagFilter, list_flags
 from tests.contract.samples import HOSTILE, WRITTEN, deletion, everything, flag, label, letter, partition
 
-LATER_COLUMNS = ("status", "version", "refused_at", "refused_reason", "post_id_key", "erased_at", "scored_by")
+LATER_COLUMNS = (
+    "status",
+    "version",
+    "refused_at",
+    "refused_reason",
+    "post_id_key",
+    "erased_at",
+    "scored_by",
+    "content_abstained",
+)
 FIRST_TABLES = ("assessments", "evidence", "flags", "deleted_posts", "ledger", "outbox")
 DIGESTS = ("key", "flag_key", "post_key", "assessment_key")
 """Columns whose digests revision 0004 computes with the account."""

@@ -12,14 +12,20 @@ from moderation.review.accounts import TimelinePoint
 WIDTH, HEIGHT = 640, 96
 LEFT, RIGHT, TOP, BOTTOM = 8, 8, 8, 22
 TICKS = 4
+SHORTEST = timedelta(minutes=TICKS)
+"""So that every mark of the axis has another minute."""
 
 
 def timeline_svg(points: Sequence[TimelinePoint], threshold: float) -> Markup:
-    """Return the drawing. Height is the part of the way from the threshold to 1, because all risks are above it."""
-    if not points:
+    """Return the drawing, empty where there is only one time to show.
+
+    Height is the part of the way from the threshold to 1, because all risks are above the threshold.
+    """
+    times = [point.at for point in points]
+    if len(set(times)) < 2:
         return Markup("")
-    first, last = min(point.at for point in points), max(point.at for point in points)
-    span = max(last - first, timedelta(minutes=1))
+    first, last = min(times), max(times)
+    span = max(last - first, SHORTEST)
     marks = [_mark(point, first, span, threshold) for point in points]
     ticks = [_tick(first, span, number) for number in range(TICKS + 1)]
     label = f"{len(points)} flagged posts from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"

@@ -50,6 +50,7 @@ Reader = Annotated[Actor, Depends(of_page(Action.READ))]
 Reviewing = Annotated[Actor, Depends(of_page(Action.REVIEW))]
 Deciding = Annotated[Actor, Depends(of_page(Action.DECIDE))]
 SHOWN_CHARS = 4_000
+POSTS_FIRST = 4
 VERDICTS = (("confirmed", "Confirmed"), ("not_a_violation", "Not a violation"), ("uncertain", "Cannot tell"))
 DONE = {
     "decided": "Recorded: {verdict}, about",
@@ -205,6 +206,7 @@ def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, sta
         "verdicts": VERDICTS,
         "hold_hours": HOLD_HOURS,
         "shown_chars": SHOWN_CHARS,
+        "posts_first": POSTS_FIRST,
         "request_id": secrets.token_urlsafe(16),
         "form": DecisionForm(),
         "done": None,

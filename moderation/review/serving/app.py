@@ -11,7 +11,8 @@ from starlette.types import ASGIApp, Scope
 
 from connectors.reviewdb.engine import at_edge, open_engine
 from connectors.reviewdb.schema import require_head
-from moderation.errors import SettingsError
+from moderation.errors import ModerationError, SettingsError
+from moderation.review.api import document
 from moderation.review.pages import account_pages, queue_pages, signing_in
 from moderation.review.pages.rendering import STATIC
 from moderation.review.serving import problems
@@ -46,6 +47,7 @@ def routes(console: Console) -> FastAPI:
     for module in (signing_in, queue_pages, account_pages):
         app.include_router(module.router, include_in_schema=False)
     app.include_router(account_pages.texts, include_in_schema=False)
+    document.install(app)
     app.add_api_route("/healthz", health, include_in_schema=False)
     app.mount("/static", LastingFiles(directory=STATIC))
     return app
@@ -67,9 +69,14 @@ def open_console(settings: Settings) -> Console:
             f"console.host {asked.host!r} is not this machine's own address, where passwords travel unencrypted; set "
             "console.public_url to the https:// address of a proxy that terminates TLS"
         )
+    certified = read_manifest(settings.risk)
     engine = open_engine(settings.database_url.get_secret_value())
-    require_head(engine)
-    return Console(engine, asked, settings.platform_id, read_manifest(settings.risk))
+    try:
+        require_head(engine)
+    except ModerationError:
+        engine.dispose()
+        raise
+    return Console(engine, asked, settings.platform_id, certified)
 
 
 def serve(console: Console) -> None:

@@ -85,7 +85,7 @@ def _summary(account: Account, top: AccountFlag, now: datetime) -> Iterator[str]
     times = sorted(point.at for point in account.timeline)
     posts = f"{count} flagged post{'s' if count != 1 else ''}"
     span = f"written {_span(times)}" if times else "of unknown time"
-    waiting = f"{account.open_flags} {'waits' if account.open_flags == 1 else 'wait'} for a decision"
+    waiting = {0: "none waits", 1: "1 waits"}.get(account.open_flags, f"{account.open_flags} wait") + " for a decision"
     yield f"The account has {posts}, {span}; {waiting}."
     if top.risk is not None:
         yield f"The highest risk is {_risk(top.risk)}; a post is flagged above {_risk(top.threshold)}."
@@ -93,7 +93,7 @@ def _summary(account: Account, top: AccountFlag, now: datetime) -> Iterator[str]
         yield f"Unusual together: {_listed([MEANINGS.get(name, name) for name in top.agreeing])}."
     if account.decisions:
         last = account.decisions[0]
-        yield f"The last decision is {last.who}'s, {_age(last.decided_at, now)} ago: {last.verdict.replace('_', ' ')}."
+        yield f"The last decision is {last.who}'s, {_age(last.decided_at, now)}: {last.verdict.replace('_', ' ')}."
     else:
         yield "No person has decided about this account before."
     deleted = sum(flag.deleted_at is not None for flag in account.flags)
@@ -171,6 +171,8 @@ def _span(times: Sequence[datetime]) -> str:
 
 def _age(moment: datetime, now: datetime) -> str:
     minutes = max(0, int((now - moment).total_seconds() // 60))
+    if minutes == 0:
+        return "less than a minute ago"
     if minutes < 120:
-        return f"{minutes} min"
-    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
+        return f"{minutes} min ago"
+    return f"{minutes // 60} h ago" if minutes < 48 * 60 else f"{minutes // 1440} days ago"

@@ -45,6 +45,14 @@ EVIDENCE_TABLES = (
         "empties both columns in the entries about the account; the chain of digests stays complete",
         "as long as the database",
     ),
+    Place("skips", ("reason",), "why a reviewer skipped an account", "empties the reasons", "as long as the database"),
+    Place(
+        "accounts_in_review",
+        ("held_reason",),
+        "why a reviewer holds an account",
+        "empties the reason",
+        "until the hold ends or the next decision",
+    ),
 )
 """Tables with evidence. Erasure and expiry reach all of these."""
 
@@ -91,14 +99,14 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     "erased_accounts": frozenset({"key", "erased_at"}),
     "accounts_in_review": frozenset(
         {"key", "platform_id", "account_id", "opened_at", "open_flags", "risk", "waiting_since", "families"}
-        | {"claimed_by", "claimed_until", "held_by", "held_until", "held_reason", "top_assessment"}
+        | {"claimed_by", "claimed_until", "held_by", "held_until", "top_assessment"}
     ),
     "people": frozenset({"id", "key", "name", "role", "password_hash", "created_at", "disabled_at"}),
     "sessions": frozenset({"token_digest", "person_id", "created_at", "expires_at", "revoked_at"}),
     "api_tokens": frozenset(
         {"id", "token_digest", "person_id", "name", "scopes", "created_at", "expires_at", "revoked_at"}
     ),
-    "skips": frozenset({"account_key", "person_id", "reason", "skipped_at"}),
+    "skips": frozenset({"account_key", "person_id", "skipped_at"}),
     "visits": frozenset({"account_key", "person_id", "seen_at"}),
     "audit_log": frozenset({"id", "at", "actor", "action", "account_key", "details_digest", "digest"}),
     "audit_head": frozenset({"id", "last_id", "digest"}),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -42,6 +44,7 @@ def serve_command(
         changes["risk"] = risk
     settings = settings.model_copy(update=changes)
     set_up_logging(settings.log_format)
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(0))  # the server calls it again when it has ended
     opened = open_console(settings)
     typer.echo(f"moderation console: {console.public_url or f'http://localhost:{console.port}'}", err=True)
     serve(opened)

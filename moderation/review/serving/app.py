@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+
 import uvicorn
 from fastapi import FastAPI, Request
 from sqlalchemy import Engine, text
@@ -80,13 +82,25 @@ def open_console(settings: Settings) -> Console:
 
 
 def serve(console: Console) -> None:
-    """Serve the console until SIGTERM or SIGINT; requests that run are finished."""
-    uvicorn.run(
+    """Serve the console until SIGTERM or SIGINT; requests that run are finished. Raises SettingsError.
+
+    The socket is opened here, because uvicorn exits without a message of ours when the port is in use.
+    """
+    asked = console.settings
+    try:
+        family = socket.AF_INET6 if ":" in asked.host else socket.AF_INET
+        listening = socket.create_server((asked.host.strip("[]"), asked.port), family=family)
+    except OSError as error:
+        raise SettingsError(
+            f"the console cannot listen on {asked.host} port {asked.port}: {error.strerror or error}; choose another "
+            "address or port with console.host, console.port or the options"
+        ) from None
+    config = uvicorn.Config(
         build_app(console),
-        host=console.settings.host,
-        port=console.settings.port,
-        forwarded_allow_ips=console.settings.trusted_proxies,
+        forwarded_allow_ips=asked.trusted_proxies,
         server_header=False,
         log_config=None,
         timeout_graceful_shutdown=SHUTDOWN_S,
     )
+    with listening:
+        uvicorn.Server(config).run(sockets=[listening])

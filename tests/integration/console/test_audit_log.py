@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from connectors.reviewdb.audit_log import read_entries, verify
 from connectors.reviewdb.retention import erase_account
 from moderation.review.account_decisions import AccountDecision, account_state, decide_account
+from moderation.review.claims import Hold, hold, skip
 from moderation.review.permissions import Actor
 from tests.contract.samples import PLATFORM, flag
 from tests.integration.console.conftest import PEOPLE, Desk
@@ -62,12 +63,18 @@ def test_entries_name_who_did_what_and_the_chain_is_valid(decided: Desk) -> None
 
 
 def test_an_erasure_empties_the_details_and_the_chain_stays_valid(decided: Desk) -> None:
-    before = verify(decided.console.engine).last_digest
+    engine, key, now = decided.console.engine, decided.key("a1"), decided.clock.now
+    skip(engine, ANA, key, "Anna K. is my neighbour", now)
+    hold(engine, ANA, key, Hold(1, "ask Anna K."), now)
+    before = verify(engine).last_digest
     erase_account(decided.console.engine, PLATFORM, "a1")
     newest = read_entries(decided.console.engine, limit=1)[0]
     assert (newest["details"], newest["salt"]) == (None, None)
     found = verify(decided.console.engine, before)
-    assert (found.emptied, found.problems, found.last_digest) == (1, (), before)
+    assert (found.emptied, found.problems, found.last_digest) == (3, (), before)
+    with engine.connect().execution_options(reading=True) as connection:
+        for table in ("audit_log", "skips", "accounts_in_review"):
+            assert "Anna K." not in str(connection.execute(text(f"SELECT * FROM {table}")).all())
 
 
 @pytest.mark.parametrize(

@@ -194,6 +194,7 @@ class AccountInReviewRow(Base):
     held_by: Mapped[int | None] = mapped_column(ForeignKey(PersonRow.id))
     held_until: Mapped[datetime | None] = mapped_column(UtcTime)
     held_reason: Mapped[str | None] = mapped_column(KeptText)
+    appeal_due_at: Mapped[datetime | None] = mapped_column(UtcTime)
 
 
 class SkipRow(Base):
@@ -204,6 +205,20 @@ class SkipRow(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey(PersonRow.id), primary_key=True)
     reason: Mapped[str] = mapped_column(KeptText)
     skipped_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class AppealRow(Base):
+    """An appeal of the author against the decisions about an account, with the time until which it is due."""
+
+    __tablename__ = "appeals"
+    id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    account_key: Mapped[str] = mapped_column(ForeignKey(AccountInReviewRow.key), index=True)
+    kind: Mapped[str] = mapped_column(Name)
+    statement: Mapped[str] = mapped_column(KeptText)
+    received_at: Mapped[datetime] = mapped_column(UtcTime)
+    due_at: Mapped[datetime] = mapped_column(UtcTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    verdict: Mapped[str | None] = mapped_column(Name)
 
 
 class VisitRow(Base):
@@ -362,4 +377,12 @@ Index(
     AccountInReviewRow.key,
     sqlite_where=_QUEUED,
     postgresql_where=_QUEUED,
+)
+_APPEALED = AccountInReviewRow.appeal_due_at.is_not(None)
+Index(
+    "ix_accounts_in_review_appeals",
+    AccountInReviewRow.appeal_due_at,
+    AccountInReviewRow.key,
+    sqlite_where=_APPEALED,
+    postgresql_where=_APPEALED,
 )

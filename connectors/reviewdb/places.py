@@ -47,6 +47,9 @@ EVIDENCE_TABLES = (
     ),
     Place("skips", ("reason",), "why a reviewer skipped an account", "empties the reasons", "as long as the database"),
     Place(
+        "appeals", ("statement",), "what authors wrote in appeals", "empties the statements", "as long as the database"
+    ),
+    Place(
         "accounts_in_review",
         ("held_reason",),
         "why a reviewer holds an account",
@@ -99,7 +102,7 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     "erased_accounts": frozenset({"key", "erased_at"}),
     "accounts_in_review": frozenset(
         {"key", "platform_id", "account_id", "opened_at", "open_flags", "risk", "waiting_since", "families"}
-        | {"claimed_by", "claimed_until", "held_by", "held_until", "top_assessment"}
+        | {"claimed_by", "claimed_until", "held_by", "held_until", "top_assessment", "appeal_due_at"}
     ),
     "people": frozenset({"id", "key", "name", "role", "password_hash", "created_at", "disabled_at"}),
     "sessions": frozenset({"token_digest", "person_id", "created_at", "expires_at", "revoked_at"}),
@@ -107,6 +110,7 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
         {"id", "token_digest", "person_id", "name", "scopes", "created_at", "expires_at", "revoked_at"}
     ),
     "skips": frozenset({"account_key", "person_id", "skipped_at"}),
+    "appeals": frozenset({"id", "account_key", "kind", "received_at", "due_at", "decided_at", "verdict"}),
     "visits": frozenset({"account_key", "person_id", "seen_at"}),
     "audit_log": frozenset({"id", "at", "actor", "action", "account_key", "details_digest", "digest"}),
     "audit_head": frozenset({"id", "last_id", "digest"}),

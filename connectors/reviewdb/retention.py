@@ -15,12 +15,12 @@ from sqlalchemy import Connection, Engine, delete, select, text, update
 from connectors.reviewdb import audit_log, outbox
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.identity import account_key
-from connectors.reviewdb.models import AccountInReviewRow, ErasedAccountRow, EvidenceRow, SkipRow
+from connectors.reviewdb.models import AccountInReviewRow, AppealRow, ErasedAccountRow, EvidenceRow, SkipRow
 from connectors.reviewdb.rows import Row
 from connectors.reviewdb.statements import chunks, database_now, insert_into, table_of
 
 ERASED, EVIDENCE = table_of(ErasedAccountRow), table_of(EvidenceRow)
-IN_REVIEW, SKIPS = table_of(AccountInReviewRow), table_of(SkipRow)
+APPEALS, IN_REVIEW, SKIPS = table_of(AppealRow), table_of(AccountInReviewRow), table_of(SkipRow)
 
 log = logging.getLogger(__name__)
 
@@ -52,7 +52,8 @@ def erase_account(engine: Engine, platform_id: str, account_id: str) -> Erased:
 
 
 def _empty_reasons(connection: Connection, key: str) -> None:
-    """Empty the words with which reviewers skipped or held an account."""
+    """Empty the words with which reviewers skipped or held an account, and with which its author appealed."""
+    connection.execute(update(APPEALS).where(APPEALS.c.account_key == key).values(statement=""))
     connection.execute(update(SKIPS).where(SKIPS.c.account_key == key).values(reason=""))
     connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(held_reason=""))
 

@@ -14,6 +14,7 @@ from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.in_review import flags_of, refresh
 from connectors.reviewdb.models import AccountInReviewRow, DecisionRow, FlagRow
 from connectors.reviewdb.statements import table_of
+from moderation.review.appeals import close_appeal
 from moderation.review.claims import locked_account, require_free
 from moderation.review.decisions import (
     WITHDRAWN,
@@ -77,6 +78,8 @@ def account_state(connection: Connection, key: str) -> str:
 def decide_account(engine: Engine, actor: Actor, proposed: AccountDecision, now: datetime) -> DecidedAccount:
     """Decide about all open flags of an account; where none is open, about those that were decided, which corrects it.
 
+    A decision on appeal is about the decided flags, and closes the appeal.
+
     Everything is written in one transaction, or nothing. Raises UnknownAccount, ClaimedByOther, StaleAccount,
     DecisionRefused, InvalidValue and ConnectionLost.
     """
@@ -89,7 +92,8 @@ def decide_account(engine: Engine, actor: Actor, proposed: AccountDecision, now:
                 return DecidedAccount(**earlier)
         require_state(connection, proposed.key, proposed.state)
         require_free(connection, row, actor, now)
-        opened = FLAGS.c.status == "open" if row.open_flags else FLAGS.c.status != "open"
+        undecided = row.open_flags and actor.role != "appeals"
+        opened = FLAGS.c.status == "open" if undecided else FLAGS.c.status != "open"
         decisions = [
             ProposedDecision(flag.id, actor.name, actor.role, proposed.verdict, proposed.ground, flag.version)
             for flag in _locked_flags(connection, proposed.key, opened)
@@ -97,7 +101,11 @@ def decide_account(engine: Engine, actor: Actor, proposed: AccountDecision, now:
         history = histories(connection, [one.flag_id for one in decisions])
         for one in decisions:
             require_allowed(one, history[one.flag_id])
+        if not decisions:
+            raise DecisionRefused("there is no decision about this account, so there is nothing to appeal")
         record(connection, decisions, history, now)
+        if actor.role == "appeals":
+            close_appeal(connection, proposed.key, proposed.verdict, now)
         ended = {"claimed_by": None, "claimed_until": None, "held_by": None, "held_until": None, "held_reason": None}
         connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == proposed.key).values(ended))
         decided = _finish(connection, actor, "decided", decisions, now, proposed.key)
@@ -118,6 +126,8 @@ def withdraw(engine: Engine, actor: Actor, key: str, ground: str, now: datetime)
             raise DecisionRefused("there is no decision about this account to withdraw")
         if last.who != actor.name:
             raise DecisionRefused(f"the last decision is {last.who}'s; only the person who made it can withdraw it")
+        if last.role == "appeals":
+            raise DecisionRefused("a decision on appeal is not withdrawn; decide again instead, with the reason")
         if last.decided_at < now - WITHDRAW_WITHIN:
             raise DecisionRefused("the decision is older than an hour; decide again instead, with the reason")
         same = select(DECISIONS.c.flag_id).where(DECISIONS.c.decided_at == last.decided_at, DECISIONS.c.who == last.who)

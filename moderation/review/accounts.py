@@ -24,6 +24,7 @@ from connectors.reviewdb.statements import table_of
 from moderation.effects import FamilyEvidence, Reason, SectionEvidence
 from moderation.errors import InputError
 from moderation.review.account_decisions import account_state
+from moderation.review.appeals import Appeal, appeals_of
 from moderation.review.claims import unknown_account
 from moderation.review.queries import no_flag
 
@@ -113,6 +114,7 @@ class Account:
     decisions: tuple[AccountDecisionMade, ...]
     labels: tuple[AccountLabel, ...]
     timeline: tuple[TimelinePoint, ...]
+    appeals: tuple[Appeal, ...]
 
 
 def read_account(engine: Engine, key: str, now: datetime) -> Account:
@@ -142,6 +144,7 @@ def read_account(engine: Engine, key: str, now: datetime) -> Account:
             decisions=_decisions(connection, key),
             labels=_labels(connection, key),
             timeline=_timeline(connection, key),
+            appeals=appeals_of(connection, key),
         )
 
 

@@ -56,27 +56,39 @@ def claim(engine: Engine, actor: Actor, key: str, now: datetime) -> Claimed:
         return _claim(connection, row, actor, now)
 
 
-def claim_if_open(engine: Engine, actor: Actor, key: str, now: datetime) -> None:
-    """Claim an account that has open flags and is not on hold, as when a page is opened. Raises as `claim` does."""
+def open_account(engine: Engine, actor: Actor, key: str, now: datetime) -> list[str]:
+    """Record that a person has the page open, and claim the account where it waits for a decision and is free.
+
+    Return the names of others who have the page open. Raises UnknownAccount.
+    """
     with at_edge(engine), engine.begin() as connection:
         row = locked_account(connection, key)
+        others = _visit(connection, actor, key, now)
         held = row.held_until is not None and row.held_until > now
-        if row.open_flags and not held:
-            require_free(connection, row, actor, now)
+        free = row.claimed_by in (None, actor.id) or row.claimed_until <= now
+        waits = (
+            _may_take_appeal(connection, actor, key, now) if actor.role == "appeals" else row.open_flags and not held
+        )
+        if actor.may(Action.REVIEW) and waits and free:
             _claim(connection, row, actor, now)
+    return others
 
 
 def claim_next(engine: Engine, actor: Actor, wanted: QueueFilter, now: datetime, *, after: str = "") -> str | None:
     """Claim the first account of the queue that no other person has, and return its key; None at the end.
 
+    The role appeals takes appeals, and no other role does.
+
     An account that another transaction has locked is passed over. *after* is the key of an account to pass over, such
     as the one that was just decided.
     """
+    if (wanted.view == "appeals") != (actor.role == "appeals"):
+        raise InvalidValue("the role appeals takes accounts of the view appeals, and other roles those of other views")
     row = IN_REVIEW.c
     free = or_(row.claimed_by.is_(None), row.claimed_until <= now, row.claimed_by == actor.id)
     query = select(IN_REVIEW).where(*conditions(wanted, actor, now), free, row.key != after)
     with at_edge(engine), engine.begin() as connection:
-        found = connection.execute(query.order_by(*queue_order()).limit(1).with_for_update(skip_locked=True))
+        found = connection.execute(query.order_by(*queue_order(wanted)).limit(1).with_for_update(skip_locked=True))
         first = found.one_or_none()
         if first is None:
             return None
@@ -154,13 +166,7 @@ def visit(engine: Engine, actor: Actor, key: str, now: datetime) -> list[str]:
     with at_edge(engine), engine.begin() as connection:
         if connection.scalar(select(IN_REVIEW.c.key).where(IN_REVIEW.c.key == key)) is None:
             raise unknown_account(key)
-        statement = insert_into(connection, VisitRow).values(account_key=key, person_id=actor.id, seen_at=now)
-        keys = [VISITS.c.account_key, VISITS.c.person_id]
-        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"seen_at": now}))
-        connection.execute(delete(VISITS).where(VISITS.c.account_key == key, VISITS.c.seen_at < now - PRESENT))
-        query = select(PEOPLE.c.name).join(VISITS, VISITS.c.person_id == PEOPLE.c.id)
-        others = query.where(VISITS.c.account_key == key, PEOPLE.c.id != actor.id).order_by(PEOPLE.c.name)
-        return list(connection.scalars(others))
+        return _visit(connection, actor, key, now)
 
 
 def locked_account(connection: Connection, key: str) -> Any:
@@ -189,6 +195,21 @@ def require_reason(reason: str) -> None:
 def unknown_account(key: str) -> UnknownAccount:
     """Return the error for an unknown key."""
     return UnknownAccount(f"there is no account in review with the key {key[:64]!r}; the queue lists the accounts")
+
+
+def _may_take_appeal(connection: Connection, actor: Actor, key: str, now: datetime) -> bool:
+    appealed = conditions(QueueFilter(view="appeals"), actor, now)
+    return connection.scalar(select(IN_REVIEW.c.key).where(IN_REVIEW.c.key == key, *appealed)) is not None
+
+
+def _visit(connection: Connection, actor: Actor, key: str, now: datetime) -> list[str]:
+    statement = insert_into(connection, VisitRow).values(account_key=key, person_id=actor.id, seen_at=now)
+    keys = [VISITS.c.account_key, VISITS.c.person_id]
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"seen_at": now}))
+    connection.execute(delete(VISITS).where(VISITS.c.account_key == key, VISITS.c.seen_at < now - PRESENT))
+    query = select(PEOPLE.c.name).join(VISITS, VISITS.c.person_id == PEOPLE.c.id)
+    others = query.where(VISITS.c.account_key == key, PEOPLE.c.id != actor.id).order_by(PEOPLE.c.name)
+    return list(connection.scalars(others))
 
 
 def _claim(connection: Connection, row: Any, actor: Actor, now: datetime) -> Claimed:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from moderation.effects import FamilyEvidence
 from moderation.review.accounts import Account, AccountFlag
+from moderation.review.appeals import KIND_WORDS
 from moderation.review.permissions import Action, Actor
 from moderation.risk.gate import CONTENT
 from moderation.risk.manifest import Manifest
@@ -71,8 +72,11 @@ def refusal_before(account: Account, actor: Actor) -> str | None:
         return f"{account.claimed_by} reviews this account until {account.claimed_until:%H:%M} UTC."
     last = account.decisions[0] if account.decisions else None
     if actor.role == "appeals":
-        decided = account.open_flags == 0 and last is not None
-        return None if decided else "An appeal needs a decision first; this account waits for one."
+        if last is None:
+            return "An appeal needs a decision first; this account waits for one."
+        if any(decision.who == actor.name for decision in account.decisions):
+            return "You have decided about this account before; an appeal needs another person."
+        return None
     if account.open_flags == 0 and last is not None and last.role == "appeals":
         return "This account was decided on appeal; only an appeal decides it again."
     if account.open_flags == 0 and last is not None and actor.role == "reviewer" and last.who != actor.name:
@@ -96,6 +100,9 @@ def _summary(account: Account, top: AccountFlag, now: datetime) -> Iterator[str]
         yield f"The last decision is {last.who}'s, {_age(last.decided_at, now)}: {last.verdict.replace('_', ' ')}."
     else:
         yield "No person has decided about this account before."
+    for appeal in account.appeals:
+        if appeal.decided_at is None:
+            yield f"An appeal is open, due {appeal.due_at:%Y-%m-%d %H:%M} UTC. {KIND_WORDS[appeal.kind]}"
     deleted = sum(flag.deleted_at is not None for flag in account.flags)
     if deleted:
         yield f"{deleted} of the posts below {'was' if deleted == 1 else 'were'} deleted since."

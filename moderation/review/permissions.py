@@ -21,6 +21,8 @@ class Action(StrEnum):
     """Decide about flags and withdraw an own decision; the rules of decisions limit this further by role."""
     RELEASE = "release"
     """End the claim or the hold of another person."""
+    RECEIVE_APPEAL = "receive_appeal"
+    """Record the appeal of an author."""
     READ_AUDIT = "read_audit"
     """Read the audit log."""
     MANAGE_PEOPLE = "manage_people"
@@ -31,15 +33,16 @@ _ALL = frozenset({Action.SIGN_OUT, Action.READ})
 ROLE_ACTIONS: dict[str, frozenset[Action]] = {
     "viewer": _ALL,
     "reviewer": _ALL | {Action.REVIEW, Action.DECIDE},
-    "senior": _ALL | {Action.REVIEW, Action.DECIDE, Action.RELEASE, Action.READ_AUDIT},
-    "appeals": _ALL | {Action.REVIEW, Action.DECIDE},
-    "admin": _ALL | {Action.READ_AUDIT, Action.MANAGE_PEOPLE},
+    "senior": _ALL | {Action.REVIEW, Action.DECIDE, Action.RELEASE, Action.RECEIVE_APPEAL, Action.READ_AUDIT},
+    "appeals": _ALL | {Action.REVIEW, Action.DECIDE, Action.RECEIVE_APPEAL},
+    "admin": _ALL | {Action.RECEIVE_APPEAL, Action.READ_AUDIT, Action.MANAGE_PEOPLE},
 }
 """The actions of each role. An admin manages people and decides about no account."""
 
 SCOPE_ACTIONS: dict[str, frozenset[Action]] = {
     "read": frozenset({Action.READ}),
     "review": frozenset({Action.READ, Action.REVIEW, Action.DECIDE, Action.RELEASE}),
+    "appeals": frozenset({Action.RECEIVE_APPEAL}),
     "audit": frozenset({Action.READ_AUDIT}),
     "people": frozenset({Action.MANAGE_PEOPLE}),
 }

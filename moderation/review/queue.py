@@ -12,14 +12,14 @@ from sqlalchemy import ColumnElement, Engine, Select, Text, and_, func, or_, sel
 from sqlalchemy.orm import aliased
 
 from connectors.reviewdb.engine import at_edge
-from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, PersonRow, SkipRow
+from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, DecisionRow, FlagRow, PersonRow, SkipRow
 from connectors.reviewdb.statements import table_of
 from moderation.review.permissions import Actor
 from moderation.review.refusals import InvalidValue
 from moderation.risk.gate import FAMILIES
 
 IN_REVIEW, SKIPS = table_of(AccountInReviewRow), table_of(SkipRow)
-VIEWS = ("open", "held", "mine", "skipped")
+VIEWS = ("open", "held", "mine", "skipped", "appeals")
 COUNTED = 1_000
 """Largest number that is counted; more is shown as "1000+", because a count of all would take too long."""
 MAX_LIMIT = 200
@@ -30,7 +30,7 @@ class QueueFilter:
     """A filter of the queue. Raises InvalidValue for values that cannot match.
 
     `view`: "open" is what waits for a decision, "held" what a person put off, "mine" what the person has claimed,
-    "skipped" what the person has skipped.
+    "skipped" what the person has skipped, "appeals" what has an appeal on which the person has not decided before.
     """
 
     view: str = "open"
@@ -57,7 +57,7 @@ class QueueItem:
     account_id: str | None
     open_flags: int
     risk: float
-    waiting_since: datetime
+    waiting_since: datetime | None
     families: tuple[str, ...]
     leading_reason: str | None
     claimed_by: str | None
@@ -65,6 +65,7 @@ class QueueItem:
     held_by: str | None
     held_until: datetime | None
     held_reason: str | None
+    appeal_due_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -75,19 +76,24 @@ class QueuePage:
     next_cursor: str | None
 
 
+def own_view(actor: Actor) -> str:
+    """Return the view with the work of a person."""
+    return "appeals" if actor.role == "appeals" else "open"
+
+
 def queue_page(
     engine: Engine, actor: Actor, wanted: QueueFilter, now: datetime, *, limit: int = 50, cursor: str | None = None
 ) -> QueuePage:
     """Return a page of the queue. Raises InvalidValue for a cursor that is not from `next_cursor`."""
     if not 1 <= limit <= MAX_LIMIT:
         raise InvalidValue(f"limit must be from 1 to {MAX_LIMIT}, got {limit}")
-    query = _items(now).where(*conditions(wanted, actor, now)).order_by(*queue_order()).limit(limit + 1)
+    query = _items(now).where(*conditions(wanted, actor, now)).order_by(*queue_order(wanted)).limit(limit + 1)
     if cursor is not None:
-        query = query.where(_after(cursor))
+        query = query.where(_after(cursor, wanted))
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
         items = [_item(row) for row in connection.execute(query)]
     more = len(items) > limit
-    return QueuePage(tuple(items[:limit]), _cursor_of(items[limit - 1]) if more else None)
+    return QueuePage(tuple(items[:limit]), _cursor_of(items[limit - 1], wanted) if more else None)
 
 
 def queue_count(engine: Engine, actor: Actor, wanted: QueueFilter, now: datetime) -> int:
@@ -102,7 +108,9 @@ def conditions(wanted: QueueFilter, actor: Actor, now: datetime) -> list[ColumnE
     held = func.coalesce(IN_REVIEW.c.held_until > now, False)
     skipped = select(SKIPS.c.account_key).where(SKIPS.c.account_key == IN_REVIEW.c.key, SKIPS.c.person_id == actor.id)
     found: list[ColumnElement[bool]] = [IN_REVIEW.c.open_flags > 0]
-    if wanted.view == "open":
+    if wanted.view == "appeals":
+        found = [IN_REVIEW.c.appeal_due_at.is_not(None), ~_decided_by(actor).exists()]
+    elif wanted.view == "open":
         found += [or_(IN_REVIEW.c.held_until.is_(None), IN_REVIEW.c.held_until <= now), ~skipped.exists()]
     elif wanted.view == "held":
         found.append(held)
@@ -120,8 +128,17 @@ def conditions(wanted: QueueFilter, actor: Actor, now: datetime) -> list[ColumnE
     return found
 
 
-def queue_order() -> tuple[ColumnElement[Any], ...]:
-    """Return the order of the queue; the key makes it total."""
+def _decided_by(actor: Actor) -> Select[Any]:
+    flags, decisions = table_of(FlagRow), table_of(DecisionRow)
+    query = select(decisions.c.id).join(flags, flags.c.id == decisions.c.flag_id)
+    own = or_(flags.c.account_key == IN_REVIEW.c.key, flags.c.post_key == IN_REVIEW.c.key)
+    return query.where(own, decisions.c.who == actor.name)
+
+
+def queue_order(wanted: QueueFilter) -> tuple[ColumnElement[Any], ...]:
+    """Return the order of the queue; the key makes it total. Appeals are ordered by the time when they are due."""
+    if wanted.view == "appeals":
+        return IN_REVIEW.c.appeal_due_at, IN_REVIEW.c.key
     return IN_REVIEW.c.risk.desc(), IN_REVIEW.c.waiting_since, IN_REVIEW.c.key
 
 
@@ -155,15 +172,17 @@ def _item(row: Any) -> QueueItem:
         held_by=row.holder,
         held_until=row.held_until if row.holder else None,
         held_reason=row.held_reason if row.holder else None,
+        appeal_due_at=row.appeal_due_at,
     )
 
 
-def _cursor_of(item: QueueItem) -> str:
-    place = json.dumps([item.risk, item.waiting_since.isoformat(), item.key])
+def _cursor_of(item: QueueItem, wanted: QueueFilter) -> str:
+    time = item.appeal_due_at if wanted.view == "appeals" else item.waiting_since
+    place = json.dumps([item.risk, None if time is None else time.isoformat(), item.key])
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
 
-def _after(cursor: str) -> ColumnElement[bool]:
+def _after(cursor: str, wanted: QueueFilter) -> ColumnElement[bool]:
     """Return the condition for what comes after the cursor; its first part lets the index start there."""
     try:
         decoded = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
@@ -173,5 +192,7 @@ def _after(cursor: str) -> ColumnElement[bool]:
     except (ValueError, TypeError, LookupError, RecursionError):
         raise InvalidValue(f"the cursor {cursor[:40]!r} is not one of this list; leave it out to begin again") from None
     row = IN_REVIEW.c
+    if wanted.view == "appeals":
+        return or_(row.appeal_due_at > since, and_(row.appeal_due_at == since, row.key > key))
     same_time = and_(row.waiting_since == since, row.key > key)
     return and_(row.risk <= risk, or_(row.risk < risk, row.waiting_since > since, same_time))

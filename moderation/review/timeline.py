@@ -12,6 +12,7 @@ from moderation.review.accounts import TimelinePoint
 WIDTH, HEIGHT = 640, 96
 LEFT, RIGHT, TOP, BOTTOM = 8, 8, 8, 22
 TICKS = 4
+MARK_WIDTH = 3
 SHORTEST = timedelta(minutes=TICKS)
 """So that every mark of the axis has another minute."""
 
@@ -26,7 +27,7 @@ def timeline_svg(points: Sequence[TimelinePoint], threshold: float) -> Markup:
         return Markup("")
     first, last = min(times), max(times)
     span = max(last - first, SHORTEST)
-    marks = [_mark(point, first, span, threshold) for point in points]
+    marks = [_mark(point, first, span, threshold) for point in _separate(points, first, span)]
     ticks = [_tick(first, span, number) for number in range(TICKS + 1)]
     label = f"{len(points)} flagged posts from {first:%Y-%m-%d %H:%M} to {last:%Y-%m-%d %H:%M} UTC"
     base = HEIGHT - BOTTOM
@@ -34,6 +35,16 @@ def timeline_svg(points: Sequence[TimelinePoint], threshold: float) -> Markup:
         '<svg class="timeline" viewBox="0 0 {} {}" role="img" aria-label="{}">'
         '<line class="axis" x1="{}" y1="{}" x2="{}" y2="{}"/>{}{}</svg>'
     ).format(WIDTH, HEIGHT, label, LEFT, base, WIDTH - RIGHT, base, Markup("").join(ticks), Markup("").join(marks))
+
+
+def _separate(points: Sequence[TimelinePoint], first: datetime, span: timedelta) -> list[TimelinePoint]:
+    """Return the points without those that a mark of higher risk at the same place would hide."""
+    places: dict[int, TimelinePoint] = {}
+    for point in points:
+        place = int(_x(point.at, first, span) / MARK_WIDTH)
+        if place not in places or places[place].risk < point.risk:
+            places[place] = point
+    return list(places.values())
 
 
 def _x(at: datetime, first: datetime, span: timedelta) -> float:

@@ -34,7 +34,7 @@ def rows(store: ReviewStore, statement: str) -> list[tuple[Any, ...]]:
 
 
 WRITTEN_BY_THE_CONSOLE = {"people", "sessions", "api_tokens", "skips", "visits", "audit_log", "audit_head"}
-WRITTEN_BY_THE_CONSOLE |= {"idempotency_keys"}
+WRITTEN_BY_THE_CONSOLE |= {"idempotency_keys", "appeals"}
 
 
 def contents(store: ReviewStore) -> dict[str, list[tuple[Any, ...]]]:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from moderation.effects import Verdict
 from moderation.review.accounts import Account
+from moderation.review.appeals import MAX_STATEMENT_CHARS, Kind
 from moderation.review.decisions import MAX_GROUND_CHARS
 from moderation.review.explanation import Explained
 
@@ -44,6 +45,13 @@ class SentHold(SentReason):
     """How long an account is held, and why."""
 
     hours: Literal[1, 4, 24, 72]
+
+
+class SentAppeal(Sent):
+    """The appeal of an author."""
+
+    kind: Kind
+    statement: str = Field(description="the words of the author", min_length=1, max_length=MAX_STATEMENT_CHARS)
 
 
 class Problem(BaseModel):

@@ -20,16 +20,18 @@ from moderation.review.api.models import (
     HeldUntil,
     Me,
     Present,
+    SentAppeal,
     SentDecision,
     SentHold,
     SentReason,
     SentWithdrawal,
 )
+from moderation.review.appeals import Appeal, NewAppeal, receive_appeal
 from moderation.review.explanation import explain, refusal_before
 from moderation.review.idempotency import MAX_KEY_CHARS
 from moderation.review.people import Person, list_people
 from moderation.review.permissions import Action, Actor
-from moderation.review.queue import MAX_LIMIT, QueueFilter, QueuePage, queue_page
+from moderation.review.queue import MAX_LIMIT, QueueFilter, QueuePage, own_view, queue_page
 from moderation.review.refusals import InvalidValue
 from moderation.review.serving.console import console_of
 from moderation.review.serving.identity import of_api
@@ -44,10 +46,14 @@ LARGEST = 2**63 - 1
 
 
 class QueueQuery:
-    """The filters of the queue."""
+    """The filters of the queue; the view is that of the role unless it is named."""
 
-    def __init__(self, view: str = "open", family: str | None = None, min_risk: float | None = None) -> None:
-        self.wanted = QueueFilter(view=view, family=family, min_risk=min_risk)
+    def __init__(self, view: str | None = None, family: str | None = None, min_risk: float | None = None) -> None:
+        self.view, self.family, self.min_risk = view, family, min_risk
+
+    def wanted(self, actor: Actor) -> QueueFilter:
+        """Return the filter. Raises InvalidValue."""
+        return QueueFilter(view=self.view or own_view(actor), family=self.family, min_risk=self.min_risk)
 
 
 @router.get("/me", response_model=Me)
@@ -66,14 +72,14 @@ def queue(
 ) -> Response:
     """List accounts with open flags: highest risk first, then the longest wait."""
     console = console_of(request)
-    return answer(queue_page(console.engine, actor, asked.wanted, console.now(), limit=limit, cursor=cursor))
+    return answer(queue_page(console.engine, actor, asked.wanted(actor), console.now(), limit=limit, cursor=cursor))
 
 
 @router.post("/queue/next", response_model=FoundAccount, responses={204: {"description": "the queue is empty"}})
 def next_account(request: Request, actor: Reviewing, asked: Annotated[QueueQuery, Depends()]) -> Response:
     """Claim the first account that no other person has claimed."""
     console = console_of(request)
-    key = claims.claim_next(console.engine, actor, asked.wanted, console.now())
+    key = claims.claim_next(console.engine, actor, asked.wanted(actor), console.now())
     return nothing() if key is None else answer(FoundAccount(key))
 
 
@@ -146,6 +152,16 @@ def withdraw_decision(request: Request, key: Key, actor: Deciding, sent: SentWit
         raise InvalidValue("the ground is empty; write why the decision is withdrawn")
     console = console_of(request)
     return answer(withdraw(console.engine, actor, key, sent.ground, console.now()), 201)
+
+
+@router.post("/accounts/{key}/appeals", status_code=201, response_model=Appeal)
+def receive(
+    request: Request, key: Key, actor: Annotated[Actor, Depends(of_api(Action.RECEIVE_APPEAL))], sent: SentAppeal
+) -> Response:
+    """Record the appeal of an author. It is due in 48 hours, and a person who has not decided before decides it."""
+    console = console_of(request)
+    new = NewAppeal(key, sent.kind, sent.statement)
+    return answer(receive_appeal(console.engine, actor, new, console.now()), 201)
 
 
 @router.post("/accounts/{key}/skip", status_code=204)

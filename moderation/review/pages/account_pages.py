@@ -18,24 +18,24 @@ from moderation.review.account_decisions import (
     withdraw,
 )
 from moderation.review.accounts import flag_text, read_account
+from moderation.review.appeals import KIND_WORDS
 from moderation.review.claims import (
     HOLD_HOURS,
     ClaimedByOther,
     Hold,
     UnknownAccount,
-    claim_if_open,
     claim_next,
     end_hold,
     hold,
+    open_account,
     release,
     skip,
-    visit,
 )
 from moderation.review.decisions import DecisionRefused
 from moderation.review.explanation import explain, refusal_before
 from moderation.review.pages.rendering import VERDICT_WORDS, render
 from moderation.review.permissions import Action, Actor
-from moderation.review.queue import QueueFilter
+from moderation.review.queue import QueueFilter, own_view
 from moderation.review.refusals import InvalidValue
 from moderation.review.serving.console import Console, console_of
 from moderation.review.serving.identity import of_page
@@ -71,7 +71,7 @@ def account(request: Request, key: Key, actor: Reader, done: str = "") -> Respon
 def presence(request: Request, key: Key, actor: Reader) -> Response:
     """Renew visit and claim of an open page, and return who else is there."""
     console = console_of(request)
-    others = _open(console, actor, key)
+    others = open_account(console.engine, actor, key, console.now())
     found = read_account(console.engine, key, console.now())
     return render(request, "presence.html", {"actor": actor, "account": found, "others": others})
 
@@ -171,7 +171,7 @@ def done_notice(console: Console, done: str) -> dict[str, Any] | None:
 
 
 def _next(console: Console, actor: Actor, key: str, done: str) -> Response:
-    following = claim_next(console.engine, actor, QueueFilter(), console.now(), after=key)
+    following = claim_next(console.engine, actor, QueueFilter(view=own_view(actor)), console.now(), after=key)
     return _to("/queue" if following is None else f"/accounts/{following}", done)
 
 
@@ -179,18 +179,9 @@ def _to(path: str, done: str) -> Response:
     return RedirectResponse(f"{path}?done={done}" if done else path, 303)
 
 
-def _open(console: Console, actor: Actor, key: str) -> list[str]:
-    """Record the visit, and claim the account where it waits for a decision and the person may decide."""
-    others = visit(console.engine, actor, key, console.now())
-    if actor.may(Action.REVIEW):
-        with suppress(ClaimedByOther):
-            claim_if_open(console.engine, actor, key, console.now())
-    return others
-
-
 def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, status: int = 200) -> Response:
     console = console_of(request)
-    others = _open(console, actor, key)
+    others = open_account(console.engine, actor, key, console.now())
     now = console.now()
     found = read_account(console.engine, key, now)
     threshold = found.flags[0].threshold if found.flags else 0.0
@@ -205,6 +196,7 @@ def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, sta
         "why_not": why_not,
         "verdicts": VERDICTS,
         "hold_hours": HOLD_HOURS,
+        "kind_words": KIND_WORDS,
         "shown_chars": SHOWN_CHARS,
         "posts_first": POSTS_FIRST,
         "request_id": secrets.token_urlsafe(16),

@@ -14,7 +14,7 @@ from moderation.review.claims import claim_next
 from moderation.review.pages.rendering import query, render
 from moderation.review.people import list_people
 from moderation.review.permissions import Action, Actor
-from moderation.review.queue import COUNTED, VIEWS, QueueFilter, queue_count, queue_page
+from moderation.review.queue import COUNTED, VIEWS, QueueFilter, own_view, queue_count, queue_page
 from moderation.review.serving.console import console_of
 from moderation.review.serving.identity import of_page
 from moderation.risk.gate import FAMILIES
@@ -28,17 +28,17 @@ AUDIT_ROWS = 100
 class QueueQuery:
     """The filters in the address of the queue; empty values are none."""
 
-    view: str = "open"
+    view: str = ""
     family: str = ""
     min_risk: str = ""
 
-    def wanted(self) -> QueueFilter:
-        """Return the filter. Raises InvalidValue."""
+    def wanted(self, actor: Actor) -> QueueFilter:
+        """Return the filter; the view is that of the role unless it is named. Raises InvalidValue."""
         try:
             risk = float(self.min_risk) if self.min_risk else None
         except ValueError:
             risk = -1.0  # refused by the filter, with the permitted range
-        return QueueFilter(view=self.view, min_risk=risk, family=self.family or None)
+        return QueueFilter(view=self.view or own_view(actor), min_risk=risk, family=self.family or None)
 
 
 def filters_of(wanted: QueueFilter) -> dict[str, Any]:
@@ -59,7 +59,7 @@ def queue(
 
     console = console_of(request)
     values = _rows(request, actor, asked, cursor)
-    count = queue_count(console.engine, actor, asked.wanted(), console.now())
+    count = queue_count(console.engine, actor, asked.wanted(actor), console.now())
     values |= {
         "count": f"{COUNTED:,}+" if count > COUNTED else str(count),
         "views": VIEWS,
@@ -88,7 +88,7 @@ def next_account(
 ) -> Response:
     """Claim the next account and lead to it."""
     console = console_of(request)
-    key = claim_next(console.engine, actor, asked.wanted(), console.now())
+    key = claim_next(console.engine, actor, QueueQuery("", asked.family, asked.min_risk).wanted(actor), console.now())
     return RedirectResponse("/queue?done=end" if key is None else f"/accounts/{key}", 303)
 
 
@@ -128,6 +128,6 @@ def people(request: Request, actor: Annotated[Actor, Depends(of_page(Action.MANA
 
 def _rows(request: Request, actor: Actor, asked: QueueQuery, cursor: str | None) -> dict[str, Any]:
     console = console_of(request)
-    wanted, now = asked.wanted(), console.now()
+    wanted, now = asked.wanted(actor), console.now()
     page = queue_page(console.engine, actor, wanted, now, limit=PAGE_ROWS, cursor=cursor)
     return {"actor": actor, "page": page, "filters": filters_of(wanted), "cursor": cursor, "now": now, "query": query}

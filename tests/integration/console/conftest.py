@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from argon2 import PasswordHasher
 from starlette.testclient import TestClient
+from starlette.types import ASGIApp
 
 from connectors.reviewdb.schema import upgrade
 from connectors.reviewdb.store import ReviewStore
@@ -46,6 +47,7 @@ class Desk:
     store: ReviewStore
     clock: Clock
     clients: list[TestClient] = field(default_factory=list)
+    apps: dict[int, ASGIApp] = field(default_factory=dict)
 
     def flag(self, *flags: FlagRaised) -> None:
         """Commit flags as the sidecar does."""
@@ -54,7 +56,7 @@ class Desk:
     def client(self, name: str | None = None) -> TestClient:
         """A browser, signed in as a person."""
         headers = {"sec-fetch-site": "same-origin"}
-        app = build_app(self.console)
+        app = self.apps.setdefault(id(self.console), build_app(self.console))
         client = TestClient(app, ADDRESS, raise_server_exceptions=False, follow_redirects=False, headers=headers)
         self.clients.append(client)
         if name is not None:

@@ -49,6 +49,7 @@ EXPECTED: dict[str, str] = {
     "DELETE /api/v1/accounts/{key}/hold": "reviewer senior appeals",
     "POST /api/v1/accounts/{key}/decisions": "reviewer senior appeals",
     "POST /api/v1/accounts/{key}/withdrawals": "reviewer senior appeals",
+    "POST /api/v1/accounts/{key}/appeals": "senior appeals admin",
     "GET /api/v1/audit": "senior admin",
     "GET /api/v1/people": "admin",
 }

@@ -1,4 +1,4 @@
-"""The console: people, sessions, tokens, the queue with claims, holds, skips and visits, and the audit log."""
+"""The console: people, sessions, tokens, the queue with claims, holds, skips, visits and appeals, and the audit log."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ depends_on = None
 DIGEST = sa.String(64)
 NAME = sa.String(32)
 QUEUE = "ix_accounts_in_review_queue"
-QUEUE_COLUMNS = ("held_reason", "held_until", "held_by", "claimed_until", "claimed_by")
+APPEALS = "ix_accounts_in_review_appeals"
+QUEUE_COLUMNS = ("appeal_due_at", "held_reason", "held_until", "held_by", "claimed_until", "claimed_by")
 STATE_COLUMNS = ("top_assessment", "families", "waiting_since", "risk", "open_flags")
-TABLES = ("idempotency_keys", "audit_head", "audit_log", "visits", "skips", "api_tokens", "sessions")
+TABLES = ("idempotency_keys", "appeals", "audit_head", "audit_log", "visits", "skips", "api_tokens", "sessions")
 
 
 def upgrade() -> None:
@@ -46,6 +47,7 @@ def downgrade() -> None:
     for name in TABLES:
         op.drop_table(name)
     op.drop_index(QUEUE, "accounts_in_review")
+    op.drop_index(APPEALS, "accounts_in_review")
     op.execute("DELETE FROM accounts_in_review WHERE account_id IS NULL")
     with op.batch_alter_table("accounts_in_review") as table:
         table.drop_constraint("fk_accounts_in_review_claimed_by_people", type_="foreignkey")
@@ -116,6 +118,7 @@ def _queue() -> None:
         table.add_column(sa.Column("held_by", Counter))
         table.add_column(sa.Column("held_until", UtcTime))
         table.add_column(sa.Column("held_reason", KeptText))
+        table.add_column(sa.Column("appeal_due_at", UtcTime))
         for column in ("claimed_by", "held_by"):
             table.create_foreign_key(f"fk_accounts_in_review_{column}_people", "people", [column], ["id"])
     op.execute(
@@ -139,9 +142,27 @@ def _queue() -> None:
     queued = sa.text("open_flags > 0")
     columns = [sa.text("risk DESC"), sa.text("waiting_since"), sa.text("key")]
     op.create_index(QUEUE, "accounts_in_review", columns, sqlite_where=queued, postgresql_where=queued)
+    due = sa.text("appeal_due_at IS NOT NULL")
+    op.create_index(APPEALS, "accounts_in_review", ["appeal_due_at", "key"], sqlite_where=due, postgresql_where=due)
 
 
 def _marks() -> None:
+    op.create_table(
+        "appeals",
+        sa.Column("id", Counter, autoincrement=True, nullable=False),
+        sa.Column("account_key", DIGEST, nullable=False),
+        sa.Column("kind", NAME, nullable=False),
+        sa.Column("statement", KeptText, nullable=False),
+        sa.Column("received_at", UtcTime, nullable=False),
+        sa.Column("due_at", UtcTime, nullable=False),
+        sa.Column("decided_at", UtcTime),
+        sa.Column("verdict", NAME),
+        sa.PrimaryKeyConstraint("id", name="pk_appeals"),
+        sa.ForeignKeyConstraint(
+            ["account_key"], ["accounts_in_review.key"], name="fk_appeals_account_key_accounts_in_review"
+        ),
+    )
+    op.create_index("ix_appeals_account_key", "appeals", ["account_key"])
     for table, columns in (
         ("skips", [sa.Column("reason", KeptText, nullable=False), sa.Column("skipped_at", UtcTime, nullable=False)]),
         ("visits", [sa.Column("seen_at", UtcTime, nullable=False)]),

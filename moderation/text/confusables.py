@@ -27,6 +27,8 @@ _ADDRESS_BEGINS = ("http", "https", "www")
 # The table of Unicode maps the small palochka to i, although it looks like its capital, which is mapped to l, and lacks
 # the capital of a letter that it maps to q.
 _READ_OTHERWISE = {"\u04cf": "l", "\u051a": "Q"}
+# Lisu letters are Latin capitals, upright and turned; the script has no case.
+_CAPITALS_WITHOUT_CASE = "LISU"
 
 
 @dataclass(frozen=True)
@@ -47,8 +49,8 @@ def folded(text: str) -> tuple[str, int]:
     its foreign script is not native to the text. A word only of resembling letters, or of two letters, is spoofed
     where the text has no letter of that script that resembles none, and either has a spoofed word of that script, or
     has three such different words with twelve letters among at least as many Latin-looking letters of other words.
-    Only cased letters are considered: ו, ഠ or 口 do not imitate letters inside a word. Runs in linear time and is
-    idempotent, because folding does not change the counts that decide. Never raises.
+    Only letters with case and those of Lisu are considered: ו, ഠ or 口 do not imitate letters inside a word. Runs in
+    linear time and is idempotent, because folding does not change the counts that decide. Never raises.
     """
     likenesses = _likenesses()
     letters = {character: count for character, count in Counter(text).items() if character.isalpha()}
@@ -121,7 +123,7 @@ def _spelling(word: str) -> _Spelling | None:
 
 @cache
 def _likenesses() -> dict[str, str]:
-    """Return every cased non-Latin letter that looks like an ASCII letter, apart from accents, with that letter.
+    """Return every non-Latin letter with case, or of Lisu, that looks like an ASCII letter, with that letter.
 
     Source: the data of the package confusable-homoglyphs, confusables.txt of Unicode 15.1 in both directions.
     """
@@ -132,7 +134,7 @@ def _likenesses() -> dict[str, str]:
     found = {
         letter: _ascii_letter(letter, direct)
         for letter in direct
-        if unicodedata.category(letter) in ("Lu", "Ll")
+        if (unicodedata.category(letter) in ("Lu", "Ll") or script(letter) == _CAPITALS_WITHOUT_CASE)
         and script(letter) != _LATIN
         and unicodedata.is_normalized("NFKC", letter)
     }
@@ -147,7 +149,8 @@ def _ascii_letter(letter: str, direct: dict[str, list[str]]) -> str:
     """
     near = [other for other in direct[letter] if len(other) == 1 and other.isascii() and other.isalpha()]
     further = [twin for other in near for twin in direct.get(other, ()) if len(twin) == 1 and twin.isascii()]
-    same_case = [other for other in (*near, *further) if other.isupper() == letter.isupper() and other.isalpha()]
+    upper = letter.isupper() or script(letter) == _CAPITALS_WITHOUT_CASE
+    same_case = [other for other in (*near, *further) if other.isupper() == upper and other.isalpha()]
     return next(iter((*same_case, *near)), "")
 
 

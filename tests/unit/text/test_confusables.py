@@ -21,6 +21,7 @@ LOOKING_LATIN = "асеорхуіѕАВСЕНКМОРТХονΑΒЅÅéabcxyz "
         ("pаypаl, сору оf оur page", "paypal, copy of our page", 8),
         ("séсurité sӧber", "sécurité söber", 2),
         ("ԁօ it ոօԝ", "do it now", 5),
+        ("ꓔhis ꓮpril it rains", "This April it rains", 2),
     ],
 )
 def test_spoofed_word_becomes_latin(text: str, clean: str, replaced: int) -> None:
@@ -36,6 +37,7 @@ def test_words_of_look_alikes_become_latin_among_latin_words() -> None:
     "text",
     [
         "They said сор and хор",
+        "ꓡꓲ-ꓢꓴ ꓄ꓵ ꓘꓶ ꓞꓱ",
         "сосоа реаре хоре сора",
         "They said хоре was near, a сосоа or реаре, then some other things happened there, да",
         "Мы купили cахар",
@@ -44,7 +46,17 @@ def test_words_of_look_alikes_become_latin_among_latin_words() -> None:
         "Пo-русски",
         "httрs://example.org",
     ],
-    ids=["two words", "no latin", "a russian letter", "at home", "formulas", "hebrew", "own shape", "an address"],
+    ids=[
+        "two words",
+        "lisu",
+        "no latin",
+        "a russian letter",
+        "at home",
+        "formulas",
+        "hebrew",
+        "own shape",
+        "an address",
+    ],
 )
 def test_plausible_foreign_words_are_unchanged(text: str) -> None:
     assert folded(text) == (text, 0)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from html import escape
 from typing import Any
 
-from moderation.lab.evaluation.detector.html_table import bounds, cell_html, percent, plain, table_html
-from moderation.lab.evaluation.detector.report_css import CSS
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from moderation.lab.evaluation.detector.cells import Table, bounds, percent, plain
 from moderation.lab.evaluation.detector.report_sections import (
     attacks_section,
     benign_section,
@@ -21,57 +21,36 @@ _TITLE = "How well machine-written posts are detected"
 
 def report_html(report: Mapping[str, Any]) -> str:
     """Return the page for *report*, the result of `evaluate`; it shows its figures and no text of the data."""
-    parts = [
-        _headline(report),
-        _unsupported(report),
-        pools_section(report),
-        within_section(report),
-        length_section(report),
-        attacks_section(report),
-        benign_section(report),
+    pages = Environment(
+        loader=PackageLoader("moderation.lab.evaluation.detector"), autoescape=True, undefined=StrictUndefined
+    )
+    sections = [
+        section(report) for section in (pools_section, within_section, length_section, attacks_section, benign_section)
     ]
-    page = (
-        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{_TITLE}</title>\n<style>{CSS}</style>\n</head>\n<body>\n<main>\n{''.join(parts)}</main>\n</body>\n"
-        "</html>\n"
+    gaps = Table(("where", "figure", "why"), list(_gaps(report)))
+    page = pages.get_template("report.html").render(
+        title=_TITLE, report=report, headline=_headline(report), gaps=gaps, sections=sections
     )
     # A name from the data may contain a lone surrogate, which cannot be encoded.
     return page.encode("utf-8", "replace").decode("utf-8")
 
 
-def _headline(report: Mapping[str, Any]) -> str:
+def _headline(report: Mapping[str, Any]) -> dict[str, object]:
     results = report["results"]["detector"]
     worst = results["worst_pool"]
     tpr = results["mean_tpr_at_1_percent_where_supported"]
-    whose = (
-        f"of the human texts of {escape(worst['pool'])}, the worst pool, are flagged at the threshold for 1 % of all "
-        f"human texts (95 %: {cell_html(bounds(worst['interval'], 2))}, n={cell_html(plain(worst['n']))})"
-    )
-    boxes = (
-        (percent(worst["fpr"], 2), whose),
-        (plain(results["mean_within_source_auroc"], 3), "mean AUROC within the sources that have both labels"),
-        ("not supported" if tpr is None else percent(tpr), "mean TPR at 1 % FPR over the sources that support it"),
-    )
-    divisions = "".join(f"<div><strong>{cell_html(value)}</strong><span>{what}</span></div>" for value, what in boxes)
-    return (
-        f'<header><h1>{_TITLE}</h1><p class="about">{escape(report["detector"])}. '
-        f"{cell_html(plain(report['rows']))} texts of the dev files, {cell_html(plain(report['abstained']))} of them "
-        f"without a score; seed {cell_html(plain(report['plan']['seed']))}, at most "
-        f"{cell_html(plain(report['plan']['changed_texts']))} changed texts per source.</p>"
-        f'<div class="headline">{divisions}</div></header>\n'
-    )
-
-
-def _unsupported(report: Mapping[str, Any]) -> str:
-    rows = list(_gaps(report))
-    if not rows:
-        return ""
-    table = table_html(("where", "figure", "why"), rows)
-    return (
-        "<section><h2>Figures that these data do not support</h2><p>A figure with too few texts or groups is not "
-        f'estimated.</p><div class="gaps">{table}</div></section>\n'
-    )
+    return {
+        "rows": plain(report["rows"]),
+        "abstained": plain(report["abstained"]),
+        "seed": plain(report["plan"]["seed"]),
+        "changed_texts": plain(report["plan"]["changed_texts"]),
+        "worst": percent(worst["fpr"], 2),
+        "worst_pool": worst["pool"],
+        "worst_interval": bounds(worst["interval"], 2),
+        "worst_n": plain(worst["n"]),
+        "auroc": plain(results["mean_within_source_auroc"], 3),
+        "tpr": "not supported" if tpr is None else percent(tpr),
+    }
 
 
 def _gaps(report: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:

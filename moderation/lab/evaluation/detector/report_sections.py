@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from html import escape
 from typing import Any
 
-from moderation.lab.evaluation.detector.html_table import Cell, bounds, estimate, percent, plain, table_html
+from moderation.lab.evaluation.detector.cells import Cell, Section, Table, bounds, estimate, percent, plain
 from moderation.lab.evaluation.detector.plots import (
     length_plot,
     loss_plot,
@@ -18,13 +17,7 @@ from moderation.lab.evaluation.detector.pools import POOL_FPR
 POOLS = "fpr_by_human_pool_at_one_threshold_for_1_percent_of_all_humans"
 
 
-def section(title: str, plot: str, caption: str, *tables: str) -> str:
-    """Return one section; *caption* is plain text, *plot* and *tables* are HTML."""
-    drawing = f"<figure>{plot}<figcaption>{escape(caption)}</figcaption></figure>"
-    return f"<section><h2>{escape(title)}</h2>{drawing}{''.join(tables)}</section>\n"
-
-
-def pools_section(report: Mapping[str, Any]) -> str:
+def pools_section(report: Mapping[str, Any]) -> Section:
     """Return the section on the FPR of one threshold on every human pool, the highest first."""
     pools = dict(
         sorted(report["results"]["detector"][POOLS].items(), key=lambda item: float(item[1]["fpr"]), reverse=True)
@@ -33,16 +26,16 @@ def pools_section(report: Mapping[str, Any]) -> str:
         [name, percent(pool["fpr"], 2), bounds(pool["interval"], 2), plain(pool["n"]), plain(pool["groups"])]
         for name, pool in pools.items()
     ]
-    return section(
+    return Section(
         "False positives by source",
         share_plot("pools", pools, POOL_FPR, "false-positive rate"),
         "Share of the human texts of every source above one threshold, above which at most 1 % of all human texts lie "
         "(dashed line). A hollow dot has too few groups for an interval. Intervals: " + report["intervals_of_shares"],
-        table_html(("pool", "FPR", "95 %", "n", "groups"), rows),
+        [Table(("pool", "FPR", "95 %", "n", "groups"), rows)],
     )
 
 
-def within_section(report: Mapping[str, Any]) -> str:
+def within_section(report: Mapping[str, Any]) -> Section:
     """Return the section on ROC, AUROC and TPR within every source, of the detector and the baseline."""
     tables = []
     for judged, results in report["results"].items():
@@ -54,7 +47,7 @@ def within_section(report: Mapping[str, Any]) -> str:
             rows.append([source, *cells, *(plain(row[name]) for name in ("humans", "machines", "groups"))])
         rates = ("TPR at 5 % FPR", "at 1 % FPR", "at 0.1 % FPR")
         header = ("source", "AUROC", *rates, "humans", "machines", "groups")
-        tables.append(f"<h3>{escape(judged)}</h3>{table_html(header, rows)}")
+        tables.append(Table(header, rows, judged))
     curves = report["roc_at_low_fpr"]
     levels = sorted({rate for curve in curves.values() for rate in curve["fpr"]})
     points: list[list[Cell]] = [
@@ -62,18 +55,16 @@ def within_section(report: Mapping[str, Any]) -> str:
         for source, curve in curves.items()
     ]
     heads = ("TPR at FPR", *(f"{100 * level:g} %" for level in levels))
-    return section(
+    return Section(
         "Machine texts detected",
         roc_plot(curves),
         "The detector's ROC within each source, the FPR on a logarithmic axis; a curve begins where its source has "
         "enough human texts. Intervals are 95 %, from a bootstrap over groups.",
-        *tables,
-        "<h3>The points of the curves</h3>",
-        table_html(heads, points),
+        [*tables, Table(heads, points, "The points of the curves")],
     )
 
 
-def length_section(report: Mapping[str, Any]) -> str:
+def length_section(report: Mapping[str, Any]) -> Section:
     """Return the section on accuracy by length."""
     by_length = report["by_length"]
     rows: list[list[Cell]] = [
@@ -87,18 +78,18 @@ def length_section(report: Mapping[str, Any]) -> str:
         ]
         for row in by_length["bins"]
     ]
-    return section(
+    return Section(
         "Accuracy by length",
         length_plot(by_length),
         f"Length in {by_length['unit']}; sources with both labels only, at the one threshold where TPR and TNR have "
         "the greatest mean over all of them, found on these texts. Balanced accuracy is the mean of TPR and TNR; "
         "plain accuracy also depends on the share of machine texts in a bin. Intervals are a bootstrap over groups: "
         "they are wide where a few accounts wrote most of a bin.",
-        table_html(("words", "balanced accuracy", "95 %", "accuracy", "95 %", "n", "humans", "machines"), rows),
+        [Table(("words", "balanced accuracy", "95 %", "accuracy", "95 %", "n", "humans", "machines"), rows)],
     )
 
 
-def attacks_section(report: Mapping[str, Any]) -> str:
+def attacks_section(report: Mapping[str, Any]) -> Section:
     """Return the section on the loss under every attack."""
     attacks = report["attacks"]
     rows: list[list[Cell]] = [
@@ -121,17 +112,18 @@ def attacks_section(report: Mapping[str, Any]) -> str:
     ]
     header = ("attack", "TPR loss in points", "TPR clean", "attacked", "AUROC loss", "AUROC clean", "attacked")
     sources = ", ".join(attacks["tpr_over_sources"]) or "no source supports a loss"
-    table = table_html((*header, "texts changed", "same after normalisation", "n", "what"), rows)
-    return section(
+    table = Table((*header, "texts changed", "same after normalisation", "n", "what"), rows)
+    return Section(
         "Loss under attacks",
         loss_plot(attacks["attacks"]),
         f"{attacks['method']} TPR over: {sources}. A negative loss means that the attack raises the scores; an attack "
         "that normalisation undoes has no loss.",
-        f'<div class="words">{table}</div>',
+        [table],
+        words=True,
     )
 
 
-def benign_section(report: Mapping[str, Any]) -> str:
+def benign_section(report: Mapping[str, Any]) -> Section:
     """Return the section on unusual human texts above the threshold."""
     benign = report["benign"]
     rows: list[list[Cell]] = [
@@ -147,10 +139,11 @@ def benign_section(report: Mapping[str, Any]) -> str:
     ]
     shares = {"clean human texts": benign["clean"]}
     shares |= {row["name"].replace("_", " "): row for row in (*benign["changes"], *benign["banks"])}
-    table = table_html(("change or bank", "above", "95 %", "clean", "n", "what"), rows)
-    return section(
+    table = Table(("change or bank", "above", "95 %", "clean", "n", "what"), rows)
+    return Section(
         "Unusual human texts",
         share_plot("benign", shares, POOL_FPR, "share above the threshold"),
         benign["method"],
-        f'<div class="words">{table}</div>',
+        [table],
+        words=True,
     )

@@ -1,10 +1,9 @@
-"""Tables of figures as HTML: every number includes its value in the JSON file, every text is escaped."""
+"""Tables of figures: every number has its value in the JSON file and the text that is shown."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from html import escape
 
 
 @dataclass(frozen=True)
@@ -13,10 +12,6 @@ class Number:
 
     value: float
     text: str
-
-    def as_html(self) -> str:
-        """Return the number with its value as a ``<data>`` element."""
-        return f'<data value="{self.value!r}">{escape(self.text)}</data>'
 
 
 @dataclass(frozen=True)
@@ -27,10 +22,6 @@ class Bounds:
     high: Number
     unit: str
 
-    def as_html(self) -> str:
-        """Return both ends with a dash between them."""
-        return f"{self.low.as_html()}–{self.high.as_html()}{self.unit}"
-
 
 @dataclass(frozen=True)
 class Estimate:
@@ -38,11 +29,6 @@ class Estimate:
 
     figure: Number
     interval: Bounds | str
-
-    def as_html(self) -> str:
-        """Return the figure, and on the next line the interval or the reason for its absence."""
-        beneath = escape(self.interval) if isinstance(self.interval, str) else self.interval.as_html()
-        return f"{self.figure.as_html()}<br><small>{beneath}</small>"
 
 
 Cell = Number | Bounds | Estimate | str
@@ -76,18 +62,22 @@ def estimate(figure: Number | str, interval: Bounds | str) -> Cell:
     return figure if isinstance(figure, str) else Estimate(figure, interval)
 
 
-def cell_html(cell: Cell) -> str:
-    """Return the cell's content, escaped."""
-    return escape(cell) if isinstance(cell, str) else cell.as_html()
+@dataclass(frozen=True)
+class Table:
+    """A table whose first column names the rows."""
+
+    header: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+    title: str = ""
 
 
-def table_html(header: Sequence[str], rows: Sequence[Sequence[Cell]]) -> str:
-    """Return a ``<table>`` whose first column names the rows; it scrolls sideways where the page is narrow."""
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in header)
-    body = "".join(
-        f'<tr><th scope="row">{cell_html(row[0])}</th>'
-        + "".join(f"<td>{cell_html(cell)}</td>" for cell in row[1:])
-        + "</tr>\n"
-        for row in rows
-    )
-    return f'<div class="table"><table><thead><tr>{head}</tr></thead><tbody>\n{body}</tbody></table></div>'
+@dataclass(frozen=True)
+class Section:
+    """One section of the report: a plot as SVG, its caption as plain text, and tables."""
+
+    title: str
+    plot: str
+    caption: str
+    tables: Sequence[Table]
+    words: bool = False
+    """Whether the last column of the tables has sentences."""

@@ -108,16 +108,17 @@ def conditions(wanted: QueueFilter, actor: Actor, now: datetime) -> list[ColumnE
     held = func.coalesce(IN_REVIEW.c.held_until > now, False)
     skipped = select(SKIPS.c.account_key).where(SKIPS.c.account_key == IN_REVIEW.c.key, SKIPS.c.person_id == actor.id)
     found: list[ColumnElement[bool]] = [IN_REVIEW.c.open_flags > 0]
-    if wanted.view == "appeals":
+    if wanted.view == "mine":
+        waits = or_(IN_REVIEW.c.open_flags > 0, IN_REVIEW.c.appeal_due_at.is_not(None))
+        found = [waits, IN_REVIEW.c.claimed_by == actor.id, IN_REVIEW.c.claimed_until > now]
+    elif wanted.view == "appeals":
         found = [IN_REVIEW.c.appeal_due_at.is_not(None), ~_decided_by(actor).exists()]
     elif wanted.view == "open":
         found += [or_(IN_REVIEW.c.held_until.is_(None), IN_REVIEW.c.held_until <= now), ~skipped.exists()]
     elif wanted.view == "held":
         found.append(held)
-    elif wanted.view == "skipped":
-        found.append(skipped.exists())
     else:
-        found += [IN_REVIEW.c.claimed_by == actor.id, IN_REVIEW.c.claimed_until > now]
+        found.append(skipped.exists())
     if wanted.min_risk is not None:
         found.append(IN_REVIEW.c.risk >= wanted.min_risk)
     if wanted.family is not None:

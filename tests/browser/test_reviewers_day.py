@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from moderation.effects import Effects
 from tests.browser.cast import raised
-from tests.browser.conftest import Served, Visitor
+from tests.browser.conftest import PASSWORD, Served, Visitor
 from tests.contract.samples import partition
 
 pytestmark = pytest.mark.slow
@@ -123,6 +123,27 @@ def test_an_open_queue_shows_new_flags_and_keeps_the_chosen_row(served: Served, 
     served.store.commit(claim, Effects(flags=[raised("new", "just-arrived", "Hello!", 0.99999)]))
     expect(ana.page.get_by_role("link", name="just-arrived")).to_be_visible(timeout=60_000)
     expect(ana.page.locator("tr.chosen")).to_contain_text("sunny-kitchen")
+
+
+def test_words_outlive_a_session_that_ends_while_they_are_written(served: Served, visitor: Open) -> None:
+    ana = visitor()
+    ana.sign_in("ana")
+    ana.page.keyboard.press("n")
+    ana.page.wait_for_url("**/accounts/*")
+    ana.page.keyboard.press("1")
+    ana.page.keyboard.type("Words that took a while.")
+    ana.page.context.clear_cookies()
+    expect(ana.page.get_by_role("link", name="Sign in in another tab")).to_be_visible(timeout=60_000)
+    expect(ana.page.locator("#ground")).to_have_value("Words that took a while.")
+    with ana.page.context.expect_page() as opened:
+        ana.page.get_by_role("link", name="Sign in in another tab").click()
+    tab = opened.value
+    tab.fill("#name", "ana")
+    tab.fill("#password", PASSWORD)
+    tab.press("#password", "Enter")
+    tab.wait_for_url("**/queue")
+    ana.page.locator("#ground").press("Control+Enter")
+    expect(ana.page.get_by_role("status")).to_contain_text("Recorded: confirmed")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

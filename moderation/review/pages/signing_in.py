@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -15,6 +16,7 @@ from moderation.review.serving.console import WINDOW_MIN, console_of
 from moderation.review.serving.identity import of_page
 from moderation.review.sessions import session_actor, sign_in, sign_out
 
+log = logging.getLogger(__name__)
 router = APIRouter()
 ENDED = "Your session has ended. Sign in again."
 WRONG = "The name or the password is wrong."
@@ -44,6 +46,7 @@ def sign_in_form(
     lasts = console.session_lasts
     token = sign_in(console.engine, name, password, now=console.now(), lasts=lasts)
     if token is None:
+        log.warning("sign_in_refused", extra={"fields": {"address": address}})
         return _again(request, name, next, WRONG, 401)
     response = RedirectResponse(local_target(next), 303)
     seconds = int(lasts.total_seconds())

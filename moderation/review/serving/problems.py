@@ -64,6 +64,9 @@ def problem_response(
         return Response(json.dumps(body | dict(more or {})), status, headers, media_type="application/problem+json")
     from moderation.review.pages.rendering import render
 
+    if "hx-request" in request.headers:
+        # An open page refreshes a part of itself: its other parts, such as words that a person writes, stay.
+        return render(request, "notice.html", {"detail": detail, "sign_in": status == 401}, status=status)
     values = {"status": status, "title": _title(status), "detail": detail, **(more or {})}
     response = render(request, "error.html", values, status=status)
     response.headers.update(headers)
@@ -82,7 +85,7 @@ async def _moderation_error(request: Request, error: Exception) -> Response:
     more: dict[str, Any] = {}
     if not request.url.path.startswith("/api/"):
         more = _unsent_decision(request)
-        if status == 401 and not more:
+        if status == 401 and not more and "hx-request" not in request.headers:
             return _to_sign_in(request)
     if isinstance(error, StaleAccount):
         more = {"changes": list(error.changes), "state": error.state}
@@ -100,11 +103,9 @@ def _unsent_decision(request: Request) -> dict[str, Any]:
 def _to_sign_in(request: Request) -> Response:
     """Redirect to the sign-in page, which leads back to a page that was read; a form is not sent again."""
     target = "/sign-in"
-    if request.method == "GET" and "hx-request" not in request.headers:
+    if request.method == "GET":
         query = f"?{request.url.query}" if request.url.query else ""
         target += f"?next={quote(request.url.path + query, safe='')}"
-    if "hx-request" in request.headers:
-        return Response(status_code=204, headers={"hx-redirect": target})
     return RedirectResponse(target, 303)
 
 

@@ -104,6 +104,16 @@ def test_a_decision_after_the_session_has_ended_keeps_the_words(desk: Desk) -> N
     assert "Send again" in answer.text
 
 
+def test_a_part_of_an_open_page_gets_a_notice_in_its_place(desk: Desk) -> None:
+    desk.flag(flag("p1"))
+    ana, path = desk.client("ana"), f"/accounts/{desk.key('a1')}/presence"
+    assert "Yours until" in ana.get(path, headers={"hx-request": "true"}).text
+    desk.clock.turn(hours=12, seconds=1)
+    answer = ana.get(path, headers={"hx-request": "true"})
+    assert (answer.status_code, "<html" in answer.text) == (401, False)
+    assert "Sign in in another tab" in answer.text
+
+
 @pytest.mark.parametrize(
     "target", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "javascript:x"]
 )

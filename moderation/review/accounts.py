@@ -169,16 +169,14 @@ def flag_text(engine: Engine, flag_id: int) -> tuple[str, str]:
 
 
 def _flags(key: str) -> Any:
-    query = select(
-        FLAGS,
-        *(AssessmentRow.__table__.c[name] for name in ASSESSED),
-        EvidenceRow.text,
-        EvidenceRow.expires_at,
-    )
-    query = query.join(AssessmentRow, AssessmentRow.key == FLAGS.c.assessment_key)
-    query = query.outerjoin(EvidenceRow, EvidenceRow.assessment_key == FLAGS.c.assessment_key)
+    """Return the query of the flags that are shown; they are chosen first, without their wide columns."""
+    joined = AssessmentRow.key == FLAGS.c.assessment_key
     order = ((FLAGS.c.status == "open").desc(), func.coalesce(AssessmentRow.risk, 0).desc(), FLAGS.c.id)
-    return query.where(flags_of(key)).order_by(*order).limit(SHOWN_FLAGS)
+    chosen = select(FLAGS.c.id).join(AssessmentRow, joined).where(flags_of(key)).order_by(*order).limit(SHOWN_FLAGS)
+    columns = (AssessmentRow.__table__.c[name] for name in ASSESSED)
+    query = select(FLAGS, *columns, EvidenceRow.text, EvidenceRow.expires_at).join(AssessmentRow, joined)
+    query = query.outerjoin(EvidenceRow, EvidenceRow.assessment_key == FLAGS.c.assessment_key)
+    return query.where(FLAGS.c.id.in_(chosen.scalar_subquery())).order_by(*order)
 
 
 ASSESSED = (

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, update
 
 from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, FlagRow
-from connectors.reviewdb.rows import Row
+from connectors.reviewdb.rows import Row, ordered_families
 from connectors.reviewdb.statements import insert_into, table_of
 
 IN_REVIEW, FLAGS, ASSESSMENTS = table_of(AccountInReviewRow), table_of(FlagRow), table_of(AssessmentRow)
@@ -49,7 +49,7 @@ def refresh(connection: Connection, key: str) -> None:
     values |= {"risk": 0.0, "families": [], "top_assessment": None}
     if count:
         top = connection.execute(_by_risk().where(opened).limit(1)).one()
-        values |= {"risk": top.risk or 0.0, "families": top.agreeing, "top_assessment": top.key}
+        values |= {"risk": top.risk or 0.0, "families": ordered_families(top.agreeing), "top_assessment": top.key}
     connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(values))
 
 

@@ -378,6 +378,7 @@ Index(
     sqlite_where=_QUEUED,
     postgresql_where=_QUEUED,
 )
+Index("ix_accounts_in_review_families", AccountInReviewRow.families, sqlite_where=_QUEUED, postgresql_where=_QUEUED)
 _APPEALED = AccountInReviewRow.appeal_due_at.is_not(None)
 Index(
     "ix_accounts_in_review_appeals",

@@ -22,6 +22,8 @@ from moderation.effects import (
 )
 
 Row = dict[str, Any]
+FAMILIES = ("content", "typing", "network", "graph", "account")
+"""The order in which families are stored."""
 
 
 def assessment_row(assessment: Assessment, now: datetime) -> Row:
@@ -106,14 +108,23 @@ def review_rows(flags: Iterable[FlagRaised], now: datetime) -> list[Row]:
                 "open_flags": 0,
                 "risk": risk,
                 "waiting_since": now,
-                "families": list(judged.agreeing),
+                "families": ordered_families(judged.agreeing),
                 "top_assessment": assessment_key(judged),
             },
         )
         row["open_flags"] += 1
         if risk > row["risk"]:
-            row |= {"risk": risk, "families": list(judged.agreeing), "top_assessment": assessment_key(judged)}
+            row |= {
+                "risk": risk,
+                "families": ordered_families(judged.agreeing),
+                "top_assessment": assessment_key(judged),
+            }
     return [found[key] for key in sorted(found)]
+
+
+def ordered_families(names: Iterable[str]) -> list[str]:
+    """Return the families in one order, so that each set of families has one stored form, which an index finds."""
+    return sorted(names, key=lambda name: (FAMILIES.index(name) if name in FAMILIES else len(FAMILIES), name))
 
 
 def deletion_row(deletion: PostDeleted, now: datetime) -> Row:

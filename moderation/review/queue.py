@@ -6,13 +6,15 @@ import base64
 import json
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import chain, combinations
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Select, Text, and_, func, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select
 from sqlalchemy.orm import aliased
 
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, DecisionRow, FlagRow, PersonRow, SkipRow
+from connectors.reviewdb.rows import ordered_families
 from connectors.reviewdb.statements import table_of
 from moderation.review.permissions import Actor
 from moderation.review.refusals import InvalidValue
@@ -122,11 +124,16 @@ def conditions(wanted: QueueFilter, actor: Actor, now: datetime) -> list[ColumnE
     if wanted.min_risk is not None:
         found.append(IN_REVIEW.c.risk >= wanted.min_risk)
     if wanted.family is not None:
-        names = type_coerce(IN_REVIEW.c.families, Text)
-        found.append(names.contains(json.dumps(wanted.family), autoescape=True))
+        found.append(IN_REVIEW.c.families.in_(_sets_with(wanted.family)))
     if wanted.platform_id is not None:
         found.append(IN_REVIEW.c.platform_id == wanted.platform_id)
     return found
+
+
+def _sets_with(family: str) -> list[list[str]]:
+    """Return every set of families with this one, as they are stored: an index finds these, but no part of a text."""
+    sets = chain.from_iterable(combinations(FAMILIES, size) for size in range(1, len(FAMILIES) + 1))
+    return [ordered_families(names) for names in sets if family in names]
 
 
 def _decided_by(actor: Actor) -> Select[Any]:

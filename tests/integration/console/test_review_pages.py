@@ -184,8 +184,9 @@ def test_queue_columns_follow_flags_decisions_and_replays(desk: Desk, hidden: Hi
     key = desk.key("a1")
     assert columns(desk, key) == (2, 0.96, '["content","typing"]')
     desk.flag(flag("p1", risk=0.95), flag("p4", risk=0.98, agreeing=("graph", "network")))
-    assert columns(desk, key) == (3, 0.98, '["graph","network"]')
+    assert columns(desk, key) == (3, 0.98, '["network","graph"]')
     ana = desk.client("ana")
+    assert [key in ana.get(f"/queue?family={family}").text for family in ("graph", "typing")] == [True, False]
     ana.post(f"/accounts/{key}/decide", data=form(ana.get(f"/accounts/{key}").text, hidden))
     assert columns(desk, key) == (0, 0.0, "[]")
     desk.flag(flag("p5", risk=0.92))

@@ -16,6 +16,7 @@ DIGEST = sa.String(64)
 NAME = sa.String(32)
 QUEUE = "ix_accounts_in_review_queue"
 APPEALS = "ix_accounts_in_review_appeals"
+FAMILIES = "ix_accounts_in_review_families"
 QUEUE_COLUMNS = ("appeal_due_at", "held_reason", "held_until", "held_by", "claimed_until", "claimed_by")
 STATE_COLUMNS = ("top_assessment", "families", "waiting_since", "risk", "open_flags")
 TABLES = ("idempotency_keys", "appeals", "audit_head", "audit_log", "visits", "skips", "api_tokens", "sessions")
@@ -48,6 +49,7 @@ def downgrade() -> None:
         op.drop_table(name)
     op.drop_index(QUEUE, "accounts_in_review")
     op.drop_index(APPEALS, "accounts_in_review")
+    op.drop_index(FAMILIES, "accounts_in_review")
     op.execute("DELETE FROM accounts_in_review WHERE account_id IS NULL")
     with op.batch_alter_table("accounts_in_review") as table:
         table.drop_constraint("fk_accounts_in_review_claimed_by_people", type_="foreignkey")
@@ -142,6 +144,7 @@ def _queue() -> None:
     queued = sa.text("open_flags > 0")
     columns = [sa.text("risk DESC"), sa.text("waiting_since"), sa.text("key")]
     op.create_index(QUEUE, "accounts_in_review", columns, sqlite_where=queued, postgresql_where=queued)
+    op.create_index(FAMILIES, "accounts_in_review", ["families"], sqlite_where=queued, postgresql_where=queued)
     due = sa.text("appeal_due_at IS NOT NULL")
     op.create_index(APPEALS, "accounts_in_review", ["appeal_due_at", "key"], sqlite_where=due, postgresql_where=due)
 

@@ -31,7 +31,7 @@ from moderation.review.claims import (
     release,
     skip,
 )
-from moderation.review.decisions import DecisionRefused
+from moderation.review.decisions import VERDICTS, DecisionRefused
 from moderation.review.explanation import explain, refusal_before
 from moderation.review.pages.rendering import VERDICT_WORDS, render
 from moderation.review.permissions import Action, Actor
@@ -51,7 +51,7 @@ Reviewing = Annotated[Actor, Depends(of_page(Action.REVIEW))]
 Deciding = Annotated[Actor, Depends(of_page(Action.DECIDE))]
 SHOWN_CHARS = 4_000
 POSTS_FIRST = 4
-VERDICTS = (("confirmed", "Confirmed"), ("not_a_violation", "Not a violation"), ("uncertain", "Cannot tell"))
+VERDICT_CHOICES = tuple((verdict, VERDICT_WORDS[verdict].capitalize()) for verdict in VERDICTS)
 DONE = {
     "decided": "Recorded: {verdict}, about",
     "withdrawn": "The decision is withdrawn, and the flags are open again:",
@@ -194,7 +194,7 @@ def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, sta
         "timeline": timeline_svg(found.timeline, threshold),
         "may_decide": why_not is None,
         "why_not": why_not,
-        "verdicts": VERDICTS,
+        "verdicts": VERDICT_CHOICES,
         "hold_hours": HOLD_HOURS,
         "kind_words": KIND_WORDS,
         "shown_chars": SHOWN_CHARS,

@@ -51,7 +51,8 @@ def load_models(settings: Settings) -> tuple[Detector, BundledRiskModel]:
         # Else the watchdog would end the process before the batch is split, and a restart would form the same batch.
         deadline_s=min(settings.detector_deadline_s, 0.8 * settings.watchdog_s),
     )
-    return detector, load_risk(settings.risk, detector_hash=detector.manifest_hash)
+    risk = load_risk(settings.risk, detector_hash=detector.manifest_hash, policy=settings.scoring.policy)
+    return detector, risk
 
 
 def required_secret(settings: Settings) -> bytes:
@@ -133,6 +134,7 @@ def _builders(settings: Settings, models: tuple[Detector, RiskModel]) -> Builder
             graph_epoch_s=settings.state.graph_epoch_s,
             max_edges=settings.state.max_follows,
             coverage=settings.state.coverage(),
+            detector_hash=detector.manifest_hash,
         )
 
     def pipeline(state: PlatformState) -> Pipeline:

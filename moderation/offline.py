@@ -60,7 +60,13 @@ class Moderator:
         loaded = load_detector(detector, max_text_bytes=max_text_bytes, threads=threads)
         model = load_risk(risk, detector_hash=loaded.manifest_hash)
         keyring = Keyring.from_secrets(("offline", secrets.token_bytes(32)), None)
-        state = PlatformState(platform_id=platform_id, keyring=keyring, graph_epoch_s=graph_epoch_s, coverage=coverage)
+        state = PlatformState(
+            platform_id=platform_id,
+            keyring=keyring,
+            graph_epoch_s=graph_epoch_s,
+            coverage=coverage,
+            detector_hash=loaded.manifest_hash,
+        )
         return cls(loaded, model, state)
 
     def score_texts(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:

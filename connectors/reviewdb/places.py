@@ -62,9 +62,10 @@ EVIDENCE_TABLES = (
 STATE = Place(
     "state in memory and in `state.directory`",
     ("segments", "graph_files"),
-    "64-bit hashes of account ids, post ids and texts, with keyed hashes of addresses and devices; who follows whom",
+    "64-bit hashes of account ids, post ids and texts, with keyed hashes of addresses and devices; scores of an "
+    "account's last 16 texts; who follows whom",
     "nothing",
-    "25 hours of event time, up to 2 hours longer on disk; follows until they end",
+    "25 hours of event time, scores 14 days, up to 2 hours longer on disk; follows until they end",
 )
 
 OUTSIDE = (
@@ -136,7 +137,16 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
 """Columns that hold no evidence: identities, judgements, decisions and positions."""
 
 STATE_WITHOUT_EVIDENCE = frozenset(
-    {"format", "platform_id", "key_started_ms", "graph_epoch_s", "watermark_ms", "late_events", "degraded_since_ms"}
+    {
+        "format",
+        "platform_id",
+        "detector_hash",
+        "key_started_ms",
+        "graph_epoch_s",
+        "watermark_ms",
+        "late_events",
+        "degraded_since_ms",
+    }
     | {"follows_lost", "follows_refused", "first_follow_ms", "positions", "number"}
 )
 """Fields of the manifest of the saved state that hold no evidence."""

@@ -6,7 +6,7 @@ import random
 from collections.abc import Mapping, Sequence
 
 from moderation.demo.generator import NgramWriter
-from moderation.lab.simulation import TextPool
+from moderation.lab.simulation import WriterPool
 
 CORPUS_SHARE = 0.5
 """Share of each source that the generator is fitted on; the rest is posted."""
@@ -14,20 +14,20 @@ MACHINE_TEXTS = 400
 """Number of different machine texts for each source."""
 
 
-def cast(people: Mapping[str, Sequence[str]], seed: int) -> TextPool:
+def cast(people: Mapping[str, Sequence[str]], seed: int) -> WriterPool:
     """Return human and machine texts by source; no human text is in the corpus of the generator."""
-    return TextPool(
+    return WriterPool(
         row
         for number, source in enumerate(sorted(people))
         for row in _both_sides(source, people[source], seed * 1000 + number)
     )
 
 
-def _both_sides(source: str, texts: Sequence[str], seed: int) -> list[tuple[str, bool, str]]:
+def _both_sides(source: str, texts: Sequence[str], seed: int) -> list[tuple[str, str | None, str]]:
     shuffled = list(texts)
     random.Random(seed).shuffle(shuffled)  # noqa: S311  # a demo's cast, nothing secret
     cut = int(len(shuffled) * CORPUS_SHARE)
     corpus, posted = shuffled[:cut], shuffled[cut:]
     known_texts = set(texts)
     machine = [text for text in NgramWriter(corpus).write(MACHINE_TEXTS, seed) if text not in known_texts]
-    return [(source, False, text) for text in posted] + [(source, True, text) for text in machine]
+    return [(source, None, text) for text in posted] + [(source, "n-grams", text) for text in machine]

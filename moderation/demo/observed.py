@@ -52,7 +52,7 @@ def peaks_by_account(assessments: list[Assessment], risk: BundledRiskModel) -> d
         return {}
     features = np.array([[np.nan if v is None else v for v in a.features] for a in known], dtype=np.float64)
     logits = np.array([np.nan if a.synthetic_logit is None else a.synthetic_logit for a in known], dtype=np.float64)
-    scores = risk.family_scores(features, logits)
+    scores = risk.family_scores(features)
     columns = [risk.fusion.families.index(name) for name in risk.metadata_only.families]
     metadata = risk.metadata_only.risks(scores[:, columns])
     peaks: dict[str, AccountPeaks] = {}

@@ -27,6 +27,8 @@ LOOK_ALIKES = {
     "ime": "input method editor",
     "non_native": "writes in a second language",
     "newcomer": "new accounts",
+    "classroom": "learners in a classroom (new accounts, one address, one lesson)",
+    "newsroom": "newsrooms, brands and agencies (formal, on schedule)",
 }
 """The property by which a kind of genuine account resembles campaigns; other kinds are ordinary."""
 

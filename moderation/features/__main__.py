@@ -10,7 +10,7 @@ from moderation.features.catalogue import FEATURES, FEATURES_VERSION
 def as_markdown() -> str:
     """Return the page docs/features.md; a test compares the committed page with it."""
     lines = [
-        "# Metadata features",
+        "# Features",
         "",
         f"Version `{FEATURES_VERSION}`: the order and names below. A risk bundle lists the features that it uses with",
         "their versions, and is refused if one of them is missing or has another version. Every value is as of the",

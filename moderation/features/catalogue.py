@@ -1,4 +1,4 @@
-"""The ordered list of metadata features. A risk bundle refers to each by name and version."""
+"""The ordered list of features. A risk bundle refers to each by name and version."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
-Family = Literal["typing", "network", "graph", "account"]
+Family = Literal["content", "typing", "network", "graph", "account"]
 
 
 @dataclass(frozen=True)
 class Feature:
-    """One metadata feature; its value is NaN where unknown."""
+    """One feature; its value is NaN where unknown."""
 
     name: str
     family: Family
@@ -19,6 +19,10 @@ class Feature:
     meaning: str
     version: int = 1
     """Increased when the meaning of the values changes; a model trained with another version is refused."""
+
+
+def _content(name: str, unit: str, meaning: str) -> Feature:
+    return Feature(f"content_{name}", "content", unit, meaning)
 
 
 def _typing(name: str, unit: str, meaning: str) -> Feature:
@@ -39,6 +43,9 @@ def _account(name: str, unit: str, meaning: str, version: int = 1) -> Feature:
 
 
 FEATURES: tuple[Feature, ...] = (
+    _content("evidence", "1", "how far its last texts together score above human texts, in standard deviations"),
+    _content("mean", "spreads", "mean score of its last texts above that of human texts of the same length"),
+    _content("scored", "count", "texts with a score, of its last 12 in 14 days"),
     _typing("chars_per_s", "1/s", "characters typed (not pasted) per second of writing"),
     _typing("keystrokes_per_s", "1/s", "key presses per second of writing"),
     _typing("keystrokes_per_char", "1", "key presses per character of the text that was typed"),

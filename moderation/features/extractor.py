@@ -19,13 +19,14 @@ from moderation.features.typing import typing_features
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
 from moderation.state import PlatformState, PostSeen
 from moderation.state.identifiers import account_number, hash_number, post_number, text_number
+from moderation.state.score_history import SCORES_KEPT_MS, OwnScores
 
 Seen = Literal["new", "same", "revision"]
 
 
 @dataclass(frozen=True)
 class FeatureVector:
-    """Metadata features of one post, shape (len(FEATURES),), NaN where unknown, and the state they were read from."""
+    """Features of one post, shape (len(FEATURES),), NaN where unknown, and the state they were read from."""
 
     values: NDArray[np.float64]
     graph_epoch: int | None
@@ -85,16 +86,12 @@ class FeatureExtractor:
             return "new"
         return "same" if seen.text in texts else "revision"
 
-    def apply(self, identified: Identified) -> None:
-        """Apply a post to the state only."""
-        self._state.apply_post(identified.seen)
-
     def observe(self, event: Event) -> None:
         """Apply an event to the state only. Labels are never features of their subject."""
         state = self._state
         if isinstance(event, Post):
             if event.judgeable:
-                self.apply(self.identify(event))
+                state.apply_post(self.identify(event).seen)
         elif isinstance(event, Follow):
             follower, followed = account_number(event.account_id), account_number(event.target_account_id)
             state.apply_follow(follower, followed, event.at_ms, follows=event.action == "follow")
@@ -119,8 +116,20 @@ class FeatureExtractor:
         }
         return Observed(identified, found, epoch, self._degraded(reading))
 
+    def add_score(self, identified: Identified, *, logit: float, n_tokens: int) -> None:
+        """Add the detector's score of a post to those of its account."""
+        seen = identified.seen
+        self._state.add_score(seen.account, seen.post, seen.at_ms, logit=logit, n_tokens=n_tokens)
+
+    def own_scores(self, identified: Identified) -> OwnScores:
+        """Return the scores of the account's last posts up to this one."""
+        return self._state.scores.window(identified.seen.account, identified.seen.at_ms)
+
     def extract(self, post: Post) -> FeatureVector:
-        """Apply a judgeable post to the state and return its vector. Raises ValueError for any other post."""
+        """Apply a judgeable post to the state and return its vector, without content features.
+
+        Raises ValueError for any other post.
+        """
         return vectors([self.take(self.identify(post))])[0]
 
     def _degraded(self, reading: Reading) -> tuple[str, ...]:
@@ -133,13 +142,15 @@ class FeatureExtractor:
                 named.append(f"windows_{length}")
             elif missing is None and not reading.shared_known(window_ms):
                 named.append(f"address_windows_{length}")
+        if not coverage.history_known(reading.at_ms, SCORES_KEPT_MS):
+            named.append("scores_14d")
         if self._state.graph_lost or (reading.follows_begun and not reading.follows_known):
             named.append("graph")
         return tuple(named)
 
 
 def vectors(observed: Sequence[Observed]) -> list[FeatureVector]:
-    """Return the vectors of observed posts, with their typing features."""
+    """Return the vectors of observed posts, with their typing features and without those of content."""
     values = np.full((len(observed), len(FEATURES)), math.nan)
     typing = typing_features([one.identified.post for one in observed])
     for row, one, typed in zip(values, observed, typing, strict=True):

@@ -10,8 +10,8 @@ from moderation.effects import FamilyEvidence
 from moderation.review.accounts import Account, AccountFlag
 from moderation.review.appeals import KIND_WORDS
 from moderation.review.permissions import Action, Actor
+from moderation.risk.certificate import Certificate
 from moderation.risk.gate import CONTENT
-from moderation.risk.manifest import Manifest
 
 ABSTAINED = {
     "empty": "the text is empty",
@@ -20,7 +20,7 @@ ABSTAINED = {
     "not_selected": "the scoring policy did not select the text",
 }
 MEANINGS = {
-    CONTENT: "the text",
+    CONTENT: "its last texts",
     "typing": "how it was typed",
     "network": "addresses and devices",
     "graph": "who follows whom",
@@ -49,8 +49,8 @@ class Explained:
     gaps: tuple[str, ...]
 
 
-def explain(account: Account, certified: tuple[Manifest, str] | None, now: datetime) -> Explained:
-    """Return the explanation; *certified* is the manifest of the risk bundle in use, and its hash."""
+def explain(account: Account, certified: tuple[Certificate, str] | None, now: datetime) -> Explained:
+    """Return the explanation; *certified* is the certificate of the risk bundle in use, and the hash of the bundle."""
     if not account.flags:
         return Explained("This account has no flag.", "", "", (), ())
     top = account.flags[0]
@@ -108,25 +108,25 @@ def _summary(account: Account, top: AccountFlag, now: datetime) -> Iterator[str]
         yield f"{deleted} of the posts below {'was' if deleted == 1 else 'were'} deleted since."
 
 
-def _certificate(top: AccountFlag, certified: tuple[Manifest, str] | None) -> str:
+def _certificate(top: AccountFlag, certified: tuple[Certificate, str] | None) -> str:
     if certified is None or certified[1] != top.risk_version:
         return (
             f"Unknown: this flag was raised by the risk bundle {top.risk_version[:12]}, which is not the one that this "
             "console has. Do not assume a rate of wrong flags."
         )
-    return certified[0].certificate.sentence()
+    return certified[0].sentence()
 
 
 def _content_and_behaviour(top: AccountFlag) -> str:
     behaviour = [name for name in top.agreeing if name != CONTENT]
     content = next((family for family in top.families if family.family == CONTENT), None)
     if content is None or content.p_value is None:
-        return "The text has no score; the flag rests on behaviour only."
+        return "Its texts have too few scores; the flag rests on behaviour only."
     if CONTENT in top.agreeing and behaviour:
-        return "Text and behaviour agree: both are unusual."
+        return "Texts and behaviour agree: both are unusual."
     if behaviour:
-        return "They disagree: the behaviour is unusual, the text is ordinary. A person may have written it."
-    return "They disagree: the text is unusual, the behaviour is ordinary."
+        return "They disagree: the behaviour is unusual, the texts are ordinary. A person may have written them."
+    return "They disagree: the texts are unusual, the behaviour is ordinary."
 
 
 def _family(evidence: FamilyEvidence, agrees: bool) -> FamilyView:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import lightgbm as lgb
@@ -14,10 +14,11 @@ from pydantic import ValidationError
 
 from moderation.errors import BundleError
 from moderation.features.catalogue import FEATURES, Feature
+from moderation.risk.explanation import EVIDENCE
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
 from moderation.risk.gate import CONTENT
-from moderation.risk.manifest import FORMAT, Manifest
+from moderation.risk.manifest import FORMAT, Manifest, Policy
 from moderation.risk.model import BundledRiskModel
 from moderation.risk.p_values import Reference
 
@@ -27,15 +28,15 @@ SHIPPED = _BUNDLES / "risk-simulated"
 MANIFEST = "manifest.json"
 
 
-def load_risk(bundle: Path | None = None, *, detector_hash: str) -> BundledRiskModel:
-    """Return the risk model in the directory *bundle* (default: the shipped one).
+def load_risk(bundle: Path | None = None, *, detector_hash: str, policy: Policy = "all") -> BundledRiskModel:
+    """Return the risk model in the directory *bundle* (default: the shipped one) for a scoring policy.
 
     *detector_hash* is the manifest hash of the detector whose logits are the input. Raises BundleError when a file is
     missing, altered or of another format, when the model was trained with another detector, or when it uses a feature
     that is not computed or has another meaning version.
     """
     bundle = bundle or SHIPPED
-    model = read_bundle(bundle)
+    model = read_bundle(bundle, policy=policy)
     if model.detector_hash != detector_hash:
         raise BundleError(
             f"The risk bundle in {bundle} was trained on detector {model.detector_hash[:12]}, the loaded "
@@ -44,7 +45,7 @@ def load_risk(bundle: Path | None = None, *, detector_hash: str) -> BundledRiskM
     return model
 
 
-def read_bundle(bundle: Path, features: Sequence[Feature] = FEATURES) -> BundledRiskModel:
+def read_bundle(bundle: Path, features: Sequence[Feature] = FEATURES, *, policy: Policy = "all") -> BundledRiskModel:
     """Return the risk model in *bundle*, for any detector; *features* are those that are computed.
 
     Raises BundleError under the conditions of `load_risk`.
@@ -52,6 +53,11 @@ def read_bundle(bundle: Path, features: Sequence[Feature] = FEATURES) -> Bundled
     raw = _read(bundle, MANIFEST)
     manifest = _manifest(bundle, raw)
     columns = _columns(bundle, manifest, features)
+    if policy not in manifest.policies:
+        raise BundleError(
+            f'The risk bundle in {bundle} has no threshold for scoring.policy = "{policy}": use one of '
+            f"{', '.join(manifest.policies)}, or train again with `moderation train`."
+        )
     contents = {name: _checked(bundle, name, digest) for name, digest in manifest.files.items()}
     try:
         references = json.loads(contents[manifest.reference_file])
@@ -61,8 +67,10 @@ def read_bundle(bundle: Path, features: Sequence[Feature] = FEATURES) -> Bundled
         return BundledRiskModel(
             manifest=manifest,
             manifest_hash=hashlib.sha256(raw).hexdigest(),
+            policy=policy,
             columns=columns,
             width=len(features),
+            evidence=next(column for column, feature in enumerate(features) if feature.name == EVIDENCE),
             family_models={
                 family.name: _family_model(manifest, family.name, contents[family.file])
                 for family in manifest.families
@@ -75,7 +83,7 @@ def read_bundle(bundle: Path, features: Sequence[Feature] = FEATURES) -> Bundled
                 _booster(contents[manifest.metadata_only_file]),
                 None,
             ),
-            references={name: Reference(np.array(references[name], dtype=np.float64)) for name in names},
+            references={name: _groups(references[policy if name == CONTENT else "metadata"][name]) for name in names},
         )
     except (KeyError, ValueError, lgb.basic.LightGBMError) as error:
         raise BundleError(f"The risk bundle in {bundle} is inconsistent ({error}); train it again.") from None
@@ -146,6 +154,10 @@ def _manifest(bundle: Path, raw: bytes) -> Manifest:
     except (ValueError, ValidationError) as error:
         first = str(error).splitlines()[0]
         raise BundleError(f"{MANIFEST} of the risk bundle in {bundle} is damaged ({first}); fetch it again.") from None
+
+
+def _groups(samples: Mapping[str, list[float]]) -> dict[str, Reference]:
+    return {group: Reference(np.array(scores, dtype=np.float64)) for group, scores in samples.items()}
 
 
 def _booster(contents: bytes) -> lgb.Booster:

@@ -4,7 +4,30 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from moderation.risk.clopper_pearson import needed_sample, upper_bound
+from moderation.risk.clopper_pearson import lower_bound, needed_sample, upper_bound
+
+GROUP_LIMIT = 5e-4
+"""Largest false-positive rate of a group of genuine accounts; a release is refused when its lower limit exceeds it."""
+
+
+class GroupErrors(BaseModel):
+    """Errors among the genuine accounts of one group."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    accounts: int
+    errors: int
+
+    def lower(self, confidence: float) -> float:
+        """Return the one-sided lower Clopper–Pearson limit of the group's rate."""
+        return lower_bound(self.errors, self.accounts, confidence)
+
+    def sentence(self, name: str, confidence: float) -> str:
+        """Return the group's errors in words; "not supported" where it is too small for the limit."""
+        seen = f"{name}: {self.errors} of {self.accounts}"
+        if self.accounts < needed_sample(GROUP_LIMIT, 0, confidence):
+            return f"{seen} (not supported)"
+        return f"{seen} (at most {upper_bound(self.errors, self.accounts, confidence):.2e})"
 
 
 class Certificate(BaseModel):
@@ -29,6 +52,13 @@ class Certificate(BaseModel):
     horizon_days: int
     post_cap: int
     simulated: bool
+    groups: dict[str, GroupErrors]
+    """Errors by group of genuine accounts; an account can be in several."""
+
+    @property
+    def refused_groups(self) -> list[str]:
+        """Groups whose rate is above the limit even at its lower limit."""
+        return [name for name, group in self.groups.items() if group.lower(self.confidence) > GROUP_LIMIT]
 
     @property
     def bound(self) -> float:

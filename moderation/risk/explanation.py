@@ -14,6 +14,8 @@ from moderation.risk.fusion import Fusion
 from moderation.risk.gate import CONTENT
 from moderation.risk.manifest import Manifest, NamedFeature
 
+EVIDENCE = "content_evidence"
+"""The feature that is the score of the content family."""
 FEATURES_PER_FAMILY = 2
 _BASES = {"ln": math.e, "log2": 2.0}
 """Units that are logarithms, with their base."""
@@ -28,11 +30,10 @@ def reasons_for(
     fusion: Fusion,
     features: NDArray[np.float64],
     scores: NDArray[np.float64],
-    p_values: NDArray[np.float64],
 ) -> tuple[Reason, ...]:
     """Return the reasons of one post, strongest first: the strongest features of each family that raised the risk.
 
-    Shapes: *features* (f,), *scores* and *p_values* (families,). The contribution of a family to the log-odds of risk
+    Shapes: *features* (f,), *scores* (families,). The contribution of a family to the log-odds of risk
     is distributed over its features in proportion to their contributions to the family score (TreeSHAP, Lundberg et
     al. 2020). Missing values are never a reason.
     """
@@ -42,23 +43,17 @@ def reasons_for(
         if contribution <= 0 or np.isnan(scores[column]):
             continue
         if name == CONTENT:
-            reasons.append(_content_reason(scores[column], p_values[column], manifest.p_family, contribution))
+            reasons.append(_content_reason(manifest, features, float(contribution)))
         else:
             reasons += _family_reasons(manifest, models[name], features, float(contribution))
     return tuple(sorted(reasons, key=lambda reason: (-reason.contribution, reason.family, reason.feature)))
 
 
-def _content_reason(logit: float, p_value: float, p_family: float, contribution: float) -> Reason:
-    unusual = p_value <= p_family
-    finding = "has a high detector score" if unusual else "has a common detector score"
-    text = f"The text {finding}; {_rarity(p_value)} score this high."
-    return Reason(CONTENT, "synthetic_logit", float(logit), float(contribution), text)
-
-
-def _rarity(p_value: float) -> str:
-    if p_value >= 0.01:
-        return f"about {p_value:.0%} of genuine posts"
-    return f"about 1 in {round(1 / p_value):,} genuine posts"
+def _content_reason(manifest: Manifest, features: NDArray[np.float64], contribution: float) -> Reason:
+    """Return the evidence of the texts as a reason, in terms of their mean score and number."""
+    found = {named.name: (named, float(value)) for named, value in zip(manifest.features, features, strict=True)}
+    text = f"{sentence(*found['content_mean']).rstrip('.')} (texts with a score: {found['content_scored'][1]:.0f})."
+    return Reason(CONTENT, EVIDENCE, found[EVIDENCE][1], contribution, text)
 
 
 def _family_reasons(

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from moderation.features.content import ContentBaseline
 from moderation.risk.certificate import Certificate
 from moderation.risk.slopes import Slopes
 
-FORMAT = 3
+FORMAT = 4
+Policy = Literal["all", "selective"]
+"""Which texts are scored: every text, or those of accounts with unusual metadata."""
+
+
+POLICIES: tuple[Policy, ...] = ("all", "selective")
 
 
 class _Entry(BaseModel):
@@ -33,7 +39,7 @@ class NamedFeature(_Entry):
 
 
 class FamilyEntry(_Entry):
-    """One family: its model file (empty for content, whose score is the logit of the detector) and neutral score."""
+    """One family: its model file (empty for content, whose score is the feature content_evidence) and neutral score."""
 
     name: str
     file: str
@@ -41,6 +47,15 @@ class FamilyEntry(_Entry):
     """Score of a missing family; at most that of a median genuine account."""
     median_score: float
     """Median over genuine accounts of the median score of the account."""
+
+
+class PolicyEntry(_Entry):
+    """Threshold and certificate of one scoring policy."""
+
+    threshold: float
+    threshold_rule: dict[str, Any]
+    """α, δ, n and rank of the umbrella that set the threshold."""
+    certificate: Certificate
 
 
 class Manifest(_Entry):
@@ -52,20 +67,18 @@ class Manifest(_Entry):
     features: tuple[NamedFeature, ...]
     families: tuple[FamilyEntry, ...]
     """Families in the order of the columns of the fusion."""
+    content_baseline: ContentBaseline
     content_slopes: Slopes
-    """Slopes of the fusion over the text score."""
+    """Slopes of the fusion over the score of the content family."""
     fusion_file: str
     metadata_only_file: str
     """File of a fusion without content, for comparison in evaluations only."""
     reference_file: str
     p_family: float
     """Largest p-value at which a family agrees."""
-    threshold: float
-    threshold_rule: dict[str, Any]
-    """α, δ, n and rank of the umbrella that set the threshold."""
+    policies: dict[Policy, PolicyEntry]
     horizon_days: int
     post_cap: int
-    certificate: Certificate
     training: dict[str, Any]
     """Configuration and seeds of the training, sizes of the sets, sources of the texts with their licences."""
     files: dict[str, str]

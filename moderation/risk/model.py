@@ -1,4 +1,4 @@
-"""The risk model of a bundle: computes judgements from features and logits."""
+"""The risk model of a bundle: computes judgements from feature vectors."""
 
 from __future__ import annotations
 
@@ -9,33 +9,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.effects import FamilyEvidence, Reason, with_none
+from moderation.features.content import ContentBaseline
 from moderation.risk.explanation import reasons_for
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
 from moderation.risk.gate import CONTENT, gate_opens_for
 from moderation.risk.judgement import Judgement, Judgements
-from moderation.risk.manifest import Manifest
-from moderation.risk.p_values import Reference
-
-_HIGHEST_LOGIT = 1e6
+from moderation.risk.manifest import Manifest, Policy, PolicyEntry
+from moderation.risk.p_values import Reference, largest_p_values
 
 
 @dataclass(frozen=True)
 class BundledRiskModel:
-    """The RiskModel of a bundle: family models, their fusion, the gate and the certified threshold."""
+    """The RiskModel of a bundle: family models, their fusion, the gate and the certified threshold of one policy."""
 
     manifest: Manifest
     manifest_hash: str
+    policy: Policy
+    """The scoring policy, which the threshold and the certificate belong to."""
     columns: NDArray[np.intp]
     """Column of each feature of the bundle in the computed feature vectors, shape (features,)."""
     width: int
     """Number of columns of the computed feature vectors."""
+    evidence: int
+    """Column of the feature that is the score of the content family."""
     family_models: Mapping[str, FamilyModel]
     """Models of the metadata families; content has none."""
     fusion: Fusion
     metadata_only: Fusion
     """The fusion without content, for comparison in evaluations only."""
-    references: Mapping[str, Reference]
+    references: Mapping[str, Mapping[str, Reference]]
+    """Genuine scores by family and group of genuine accounts."""
 
     @property
     def detector_hash(self) -> str:
@@ -43,9 +47,19 @@ class BundledRiskModel:
         return self.manifest.detector_hash
 
     @property
+    def content_baseline(self) -> ContentBaseline:
+        """Scores of human texts by length, to which those of an account are compared."""
+        return self.manifest.content_baseline
+
+    @property
+    def certified(self) -> PolicyEntry:
+        """Threshold and certificate of the policy."""
+        return self.manifest.policies[self.policy]
+
+    @property
     def threshold(self) -> float:
         """The threshold; a flag needs a risk strictly above it."""
-        return self.manifest.threshold
+        return self.certified.threshold
 
     def metadata_scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log-odds of each family, shape (n, f) to (n, families); NaN for content and missing families."""
@@ -58,51 +72,41 @@ class BundledRiskModel:
         ]
         return np.column_stack(columns)
 
-    def with_content(self, scores: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return metadata scores, shape (n, families), with the *logits* of the texts, shape (n,), as content."""
-        if scores.shape != (len(logits), len(self.fusion.families)):
-            raise ValueError(f"scores of shape {scores.shape} and {len(logits)} logits do not fit")
+    def with_content(self, scores: NDArray[np.float64], features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return metadata scores, shape (n, families), with the content score of *features*, shape (n, f)."""
+        if len(scores) != len(features):
+            raise ValueError(f"{len(scores)} rows of scores and {len(features)} of features do not fit")
         found = scores.copy()
-        found[:, self.fusion.families.index(CONTENT)] = logits
+        found[:, self.fusion.families.index(CONTENT)] = features[:, self.evidence]
         return found
 
-    def family_scores(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the log-odds of each family, shapes (n, f) and (n,) to (n, families); NaN for a missing family."""
-        return self.with_content(self.metadata_scores(features), logits)
+    def family_scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the log-odds of each family, shape (n, f) to (n, families); NaN for a missing family."""
+        return self.with_content(self.metadata_scores(features), features)
 
     def p_values(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the p-value of each family score among genuine posts, shape (n, families)."""
-        return np.column_stack(
-            [self.references[name].p_values(scores[:, column]) for column, name in enumerate(self.fusion.families)]
-        )
+        families = enumerate(self.fusion.families)
+        return np.column_stack([largest_p_values(self.references[name], scores[:, n]) for n, name in families])
 
     def agreement(self, p_values: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return which families agree that a post is unusual, shape (n, families)."""
         return np.nan_to_num(p_values, nan=1.0) <= self.manifest.p_family
 
     def text_decides(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return whether some text would raise a flag, metadata scores of shape (n, families) to (n,).
-
-        A metadata family must agree, and the risk with the highest text score must be above the threshold: the risk
-        never falls when the text score rises.
-        """
+        """Return whether a metadata family agrees, without which no text raises a flag; (n, families) to (n,)."""
         metadata = [column for column, name in enumerate(self.fusion.families) if name != CONTENT]
-        decides = np.array(self.agreement(self.p_values(scores))[:, metadata].any(axis=1), dtype=np.bool_)
-        rows = np.flatnonzero(decides)
-        highest = self.with_content(scores[rows], np.full(len(rows), _HIGHEST_LOGIT))
-        decides[rows] = self.fusion.risks(highest) > self.threshold
-        return decides
+        return np.asarray(self.agreement(self.p_values(scores))[:, metadata].any(axis=1), dtype=np.bool_)
 
-    def assess(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> Judgements:
-        """Return the judgement of each post: *features* (n, f), NaN for missing, *logits* (n,), NaN for no score.
+    def assess(self, features: NDArray[np.float64]) -> Judgements:
+        """Return the judgement of each post: *features* (n, f), NaN for missing.
 
-        Raises ValueError when the shapes do not fit.
+        Raises ValueError when the shape does not fit.
         """
-        return self.judge(self.metadata_scores(features), logits)
+        return self.judge(self.family_scores(features))
 
-    def judge(self, scores: NDArray[np.float64], logits: NDArray[np.float64]) -> Judgements:
-        """Return the judgement of each post: metadata scores (n, families), *logits* (n,), NaN for no score."""
-        scores = self.with_content(scores, logits)
+    def judge(self, scores: NDArray[np.float64]) -> Judgements:
+        """Return the judgement of each post from the scores of its families, shape (n, families)."""
         names, risks, p_values = self.fusion.families, self.fusion.risks(scores), self.p_values(scores)
         agreement = self.agreement(p_values)
         flagged = ((risks > self.threshold) & gate_opens_for(agreement, names)).tolist()
@@ -114,17 +118,16 @@ class BundledRiskModel:
 
         return Judgements(flagged, judgement)
 
-    def explain(self, features: NDArray[np.float64], logit: float) -> tuple[Reason, ...]:
+    def explain(self, features: NDArray[np.float64]) -> tuple[Reason, ...]:
         """Return the reasons of one post, strongest first; 10 ms, so for flags only. *features* has shape (f,)."""
-        scores = self.family_scores(features[None, :], np.array([logit], dtype=np.float64))[0]
-        p_values = self.p_values(scores[None, :])[0]
-        return reasons_for(self.manifest, self.family_models, self.fusion, features[self.columns], scores, p_values)
+        scores = self.family_scores(features[None, :])[0]
+        return reasons_for(self.manifest, self.family_models, self.fusion, features[self.columns], scores)
 
     def describe(self) -> str:
-        """Return one sentence about the model, its threshold and its certificate."""
+        """Return the model, its threshold and its certificate in words."""
         sort = "simulated accounts" if self.manifest.simulated else "the accounts of a platform"
         return (
-            f"Risk model {self.manifest_hash[:12]}, trained on {sort}: a flag needs a risk above {self.threshold:.4f} "
-            f"and two families of signals with p ≤ {self.manifest.p_family:g}, other than typing with network alone. "
-            f"{self.manifest.certificate.sentence()}"
+            f"Risk model {self.manifest_hash[:12]}, trained on {sort}, scoring policy {self.policy}: a flag needs a "
+            f"risk above {self.threshold:.4f} and two families of signals with p ≤ {self.manifest.p_family:g}, other "
+            f"than typing with network alone. {self.certified.certificate.sentence()}"
         )

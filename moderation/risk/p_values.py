@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +25,15 @@ class Reference:
         at_least = len(self.scores) - np.searchsorted(self.scores, scores, side="left")
         ranks = (1.0 + at_least) / (len(self.scores) + 1.0)
         return np.where(np.isnan(scores), np.nan, ranks)
+
+
+def largest_p_values(references: Mapping[str, Reference], scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the largest p-value of each score among several groups of genuine accounts, shape (n,); NaN stays NaN.
+
+    A learner is thus compared with learners too, without a decision who is one.
+    """
+    values = [reference.p_values(scores) for reference in references.values()]
+    return np.asarray(np.max(values, axis=0), dtype=np.float64)
 
 
 def thinned(scores: NDArray[np.float64], size: int) -> NDArray[np.float64]:

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.effects import Reason
+from moderation.features.content import ContentBaseline
 from moderation.risk.judgement import Judgements
 
 
 class RiskModel(Protocol):
-    """Computes judgements from feature vectors and content logits; each row is independent of the others."""
+    """Computes judgements from feature vectors; each row is independent of the others."""
 
     @property
     def manifest_hash(self) -> str:
@@ -22,19 +23,26 @@ class RiskModel(Protocol):
     def threshold(self) -> float:
         """The threshold; a flag needs a risk strictly above it."""
 
+    @property
+    def content_baseline(self) -> ContentBaseline:
+        """Scores of human texts by length, to which those of an account are compared."""
+
     def metadata_scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the scores of the families, *features* of shape (n, f) to (n, families), NaN for content.
 
         f is the number of features in the catalogue. Raises ValueError when the shape does not fit.
         """
 
+    def with_content(self, scores: NDArray[np.float64], features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return metadata scores, shape (n, families), with the content score of *features*, shape (n, f)."""
+
     def text_decides(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return whether some text would raise a flag with these metadata scores, (n, families) to (n,)."""
+        """Return whether texts could raise a flag with these metadata scores, (n, families) to (n,)."""
 
-    def judge(self, scores: NDArray[np.float64], logits: NDArray[np.float64]) -> Judgements:
-        """Return the judgement of each post: metadata scores (n, families), *logits* (n,), NaN for no score."""
+    def judge(self, scores: NDArray[np.float64]) -> Judgements:
+        """Return the judgement of each post from the scores of its families, shape (n, families)."""
 
-    def explain(self, features: NDArray[np.float64], logit: float) -> tuple[Reason, ...]:
+    def explain(self, features: NDArray[np.float64]) -> tuple[Reason, ...]:
         """Return the reasons for the risk of one post, strongest first; *features* has shape (f,)."""
 
     def describe(self) -> str:

@@ -146,8 +146,8 @@ class ScoringSettings(Section):
 
     policy: Literal["all", "selective"] = Field(
         "all",
-        description="all: every text; selective: posts whose metadata let the text decide about a flag, those of their "
-        "accounts for 14 days, and the audit sample, which raises the same flags at a fraction of the cost",
+        description="all: every text; selective: posts with unusual metadata, without which no text raises a flag, "
+        "those of their accounts for 14 days, and the audit sample. Each has a threshold and a certificate of its own",
     )
 
 

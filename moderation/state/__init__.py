@@ -1,4 +1,4 @@
-"""The state between posts: account histories, shared windows and the follow graph, with their journal on disk."""
+"""The state between posts: accounts, their scores, shared windows, the follow graph, and their journal on disk."""
 
 from moderation.state.coverage import Coverage
 from moderation.state.keyring import Keyring

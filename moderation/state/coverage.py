@@ -56,6 +56,10 @@ class Coverage:
             return False
         return self.degraded_since_ms is None or start_ms >= self.degraded_since_ms
 
+    def history_known(self, at_ms: int, window_ms: int) -> bool:
+        """Return whether no event of a longer history that ends at a time was lost."""
+        return self.degraded_since_ms is None or at_ms - window_ms >= self.degraded_since_ms
+
     def shared_window_known(self, at_ms: int, window_ms: int) -> bool:
         """Return the same for a window over other accounts, which ends with the last full minute."""
         end_ms = (self.full_minute(at_ms) + 1) * MINUTE_MS

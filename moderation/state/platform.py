@@ -18,6 +18,7 @@ from moderation.state.epochs import GraphEpochs
 from moderation.state.follows import FollowGraph
 from moderation.state.journal import MANIFEST, Changes, Journal, read_graphs, read_journal, read_rows, unusable
 from moderation.state.keyring import Keyring
+from moderation.state.score_history import SCORES_KEPT_MS, ScoreHistory, packed
 from moderation.state.shared_windows import HOUR_MINUTES, SharedWindows
 from moderation.state.watchlist import WATCHED_MS, Watchlist
 
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 GRAPH_EPOCH_S = 86_400
 """Default length of an epoch of the follow graph, as in the training of risk models."""
 MAX_EDGES = 20_000_000
-_KINDS = ("posts", "deletions", "follows", "watched")
+_KINDS = ("posts", "deletions", "follows", "watched", "scores")
 """Kinds of change in the journal."""
 MOST_UNSAVED_BYTES = 256 << 20
 """Changes that are kept in memory while they cannot be written; then an earlier saved state stays the last one."""
@@ -59,8 +60,11 @@ class PlatformState:
         graph_epoch_s: int = GRAPH_EPOCH_S,
         max_edges: int = MAX_EDGES,
         coverage: Coverage | None = None,
+        detector_hash: str = "",
     ) -> None:
         self.platform_id = platform_id
+        self.detector_hash = detector_hash
+        """The detector whose scores are kept; those of another one are dropped."""
         self.keyring = keyring
         self.graph_epoch_s = graph_epoch_s
         self.coverage = coverage or Coverage()
@@ -72,6 +76,8 @@ class PlatformState:
         self.devices = SharedWindows(_KEPT_MINUTES)
         """Accounts by device."""
         self.watchlist = Watchlist()
+        self.scores = ScoreHistory()
+        """Scores of the texts of each account."""
         self.follows = FollowGraph(max_edges)
         self.epochs = GraphEpochs(self.follows, graph_epoch_s * 1000)
         self._evicted_minute = -1
@@ -98,6 +104,7 @@ class PlatformState:
             windows.evict(minute)
         self.accounts.evict(at_ms)
         self.watchlist.evict(at_ms)
+        self.scores.evict(at_ms)
 
     def apply_post(self, seen: PostSeen) -> None:
         """Apply a post; the same post and text at the same time again has no effect."""
@@ -143,6 +150,13 @@ class PlatformState:
         if self._journal is not None:
             self._rows["watched"].extend((at_ms, account))
 
+    def add_score(self, account: int, post: int, at_ms: int, *, logit: float, n_tokens: int) -> None:
+        """Add the detector's score of a post; the same one again has no effect."""
+        word = packed(at_ms, logit, n_tokens)
+        self.scores.add(account, post, word)
+        if self._journal is not None:
+            self._rows["scores"].extend((word, account, post))
+
     @property
     def graph_lost(self) -> bool:
         """Whether follows are missing, lost with the log or beyond the limit; then no graph feature has a value."""
@@ -183,6 +197,7 @@ class PlatformState:
         fields = {
             "platform_id": self.platform_id,
             "graph_epoch_s": self.graph_epoch_s,
+            "detector_hash": self.detector_hash,
             "key_started_ms": self._key_started_ms,
             "watermark_ms": coverage.watermark_ms,
             "late_events": coverage.late_events,
@@ -194,6 +209,7 @@ class PlatformState:
         }
         kept_from = dict.fromkeys(("posts", "deletions"), watermark_ms - KEPT_MS)
         kept_from["watched"] = watermark_ms - WATCHED_MS
+        kept_from["scores"] = watermark_ms - SCORES_KEPT_MS
         numbers = {kind: np.frombuffer(row, dtype=np.uint64) for kind, row in rows.items()}
         self._journal.save(Changes(numbers, watermark_ms, fields, graphs, kept_from))
 
@@ -227,6 +243,7 @@ class PlatformState:
             self.accounts.add_deletion(account, at_ms, post)
         for at_ms, account in read_rows(journal, "watched", 2).tolist():
             self.watch(account, at_ms)
+        self._restore_scores(journal, saved["detector_hash"])
         coverage = self.coverage
         if saved["watermark_ms"] is not None:
             self.advance(saved["watermark_ms"])
@@ -246,6 +263,14 @@ class PlatformState:
             raise unusable(
                 directory, f"its addresses were hashed with the key {names}, which is not among the live ones"
             )
+
+    def _restore_scores(self, journal: Journal, saved_hash: str) -> None:
+        if saved_hash != self.detector_hash:
+            log.warning("the scores of another detector in %s are dropped; evidence begins again", journal.directory)
+            journal.segments = [part for part in journal.segments if part.kind != "scores"]
+            return
+        for word, account, post in read_rows(journal, "scores", 3).tolist():
+            self.scores.add(account, post, word)
 
     def _restore_posts(self, journal: Journal, saved_keys: Sequence[str]) -> None:
         rows = read_rows(journal, "posts", _POST_FIELDS + 2 * len(saved_keys))

@@ -28,6 +28,7 @@ from moderation.effects import (
 from moderation.errors import DetectorOverdue
 from moderation.events import BadRecord, Deletion, Follow, Ignored, Label, Post
 from moderation.features import FEATURES, FEATURES_VERSION, FeatureExtractor, FeatureVector, Observed, vectors
+from moderation.features.content import CONTENT_COLUMNS, content_features
 from moderation.risk import RiskModel
 from moderation.risk.gate import CONTENT
 from moderation.risk.judgement import Judgements
@@ -65,6 +66,7 @@ class _Candidate:
     post: Post
     observed: Observed | None
     repeated: bool
+    silent: bool
     vector: FeatureVector | None = None
 
 
@@ -110,7 +112,10 @@ class Pipeline:
         self.scoring = SplitScoring(detector)
 
     def process(self, items: Sequence[Item]) -> Outcome:
-        """Judge items in their order. Silent ones restore state and have no effects."""
+        """Judge items in their order.
+
+        Silent ones restore state and have no effects; their texts are scored too, because scores are part of the state.
+        """
         candidates: list[_Candidate] = []
         for index, item in enumerate(items):
             if isinstance(item.content, Post):
@@ -130,8 +135,9 @@ class Pipeline:
         effects = self._effects(done, left)
         assess: list[Callable[[], Assessment] | None] = [None] * len(done)
         for assessed in concluded:
-            assess[assessed.candidate.index] = partial(self._assessment, assessed)
-            self._conclude(effects, assessed)
+            if not assessed.candidate.silent:
+                assess[assessed.candidate.index] = partial(self._assessment, assessed)
+                self._conclude(effects, assessed)
         return Outcome(effects, tuple(assess), overdue)
 
     def _effects(self, done: Sequence[Item], left: Sequence[Item]) -> Effects:
@@ -157,16 +163,14 @@ class Pipeline:
         return effects
 
     def _candidate(self, index: int, post: Post, *, silent: bool) -> _Candidate | None:
-        """Apply a post to the state; return a candidate for assessment unless it only restores state."""
+        """Apply a post to the state and return it as a candidate; None where it adds nothing to the state."""
         if not post.judgeable:
-            return None if silent else _Candidate(index, post, None, repeated=False)
+            return None if silent else _Candidate(index, post, None, repeated=False, silent=False)
         identified = self._extractor.identify(post)
         repeated = self._extractor.seen_before(identified) == "same"
-        if silent:
-            if not repeated:
-                self._extractor.apply(identified)
+        if silent and repeated:
             return None
-        return _Candidate(index, post, None if repeated else self._extractor.take(identified), repeated)
+        return _Candidate(index, post, None if repeated else self._extractor.take(identified), repeated, silent)
 
     def _letter(self, origin: Origin, bad: BadRecord) -> DeadLetter:
         account = None if bad.account_id is None else AccountRef(self._platform_id, bad.account_id)
@@ -208,8 +212,7 @@ class Pipeline:
     def _assess(self, candidates: Sequence[_Candidate]) -> tuple[list[_Assessed], DetectorOverdue | None]:
         """Return what was found about each candidate, and the error of the post where they end early."""
         judged = [i for i, candidate in enumerate(candidates) if candidate.vector is not None]
-        matrix = np.array([_values(candidates[i].vector) for i in judged]).reshape(len(judged), len(FEATURES))
-        metadata = self._risk.metadata_scores(matrix)
+        metadata = self._risk.metadata_scores(_matrix([candidates[i] for i in judged]))
 
         def decisive() -> list[bool]:
             found = np.zeros(len(candidates), dtype=np.bool_)
@@ -218,13 +221,28 @@ class Pipeline:
 
         contents, overdue = self._contents(candidates, decisive)
         judged = [i for i in judged if i < len(contents)]
-        logits = np.array([contents[i][0].logit for i in judged], dtype=np.float64)
-        judgements = self._risk.judge(metadata[: len(judged)], logits)
+        some = [candidates[i] for i in judged]
+        self._add_content(some, [contents[i][0] for i in judged])
+        judgements = self._risk.judge(self._risk.with_content(metadata[: len(judged)], _matrix(some)))
         number_of = {i: number for number, i in enumerate(judged)}
         return [
             _Assessed(candidate, *content, judgements, number_of.get(i))
             for i, (candidate, content) in enumerate(zip(candidates, contents, strict=False))
         ], overdue
+
+    def _add_content(self, candidates: Sequence[_Candidate], contents: Sequence[ContentScore]) -> None:
+        """Add the scores to those of the accounts, and the content features to the vectors, in the order of posts."""
+        windows = []
+        for candidate, content in zip(candidates, contents, strict=True):
+            if candidate.observed is None:
+                raise ValueError("a post without metadata has no scores of its account")
+            identified = candidate.observed.identified
+            if not math.isnan(content.logit):
+                self._extractor.add_score(identified, logit=content.logit, n_tokens=content.n_tokens)
+            windows.append(self._extractor.own_scores(identified))
+        rows = content_features(windows, self._risk.content_baseline)
+        for candidate, row in zip(candidates, rows, strict=True):
+            _values(candidate.vector)[list(CONTENT_COLUMNS)] = row
 
     def _contents(
         self, candidates: Sequence[_Candidate], decisive: Callable[[], list[bool]]
@@ -272,7 +290,7 @@ class Pipeline:
 
     def _reasons(self, vector: FeatureVector, content: ContentScore) -> tuple[Reason, ...]:
         """Return the reasons for the risk; last, without a contribution, the hidden characters of the text."""
-        reasons = list(self._risk.explain(vector.values, content.logit))
+        reasons = list(self._risk.explain(vector.values))
         if hidden := content.tampering.in_words():
             reasons.append(Reason(CONTENT, "tampered_share", content.tampering.share, 0.0, hidden))
         return tuple(reasons)
@@ -318,6 +336,12 @@ def _named(item: Item) -> str:
     """Return the origin of a record: topic or file, partition and offset."""
     origin = item.origin
     return f"{origin.partition.topic}/{origin.partition.partition} at offset {origin.offset}"
+
+
+def _matrix(candidates: Sequence[_Candidate]) -> np.ndarray:
+    """Return the vectors of candidates, shape (n, f)."""
+    rows = [_values(candidate.vector) for candidate in candidates]
+    return np.array(rows, dtype=np.float64).reshape(len(rows), len(FEATURES))
 
 
 def _values(vector: FeatureVector | None) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Which posts the text detector scores.
 
-`all` scores every text. `selective` scores a post whose metadata are so unusual that its text decides about a flag, the
-posts of its account within the next 14 days, and a keyed sample. It raises the same flags as `all`.
+`all` scores every text. `selective` scores a post with unusual metadata, without which no text raises a flag, the posts
+of its account within the next 14 days, and a keyed sample. An account's earlier texts are no evidence under it, so that
+each policy has a threshold and a certificate of its own.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class ScoreAll:
 
 @dataclass(frozen=True)
 class ScoreSelected:
-    """Scores posts whose text decides, those of accounts that had one, and the audit sample."""
+    """Scores posts with unusual metadata, those of accounts that had one, and the audit sample."""
 
     platform_id: str
     state: PlatformState

@@ -31,7 +31,6 @@ from moderation.review.people import NewPerson, add_person
 from moderation.review.serving.app import build_app
 from moderation.review.serving.console import Console
 from moderation.review.tokens import NewToken, make_token
-from moderation.risk.bundle import read_manifest
 from moderation.settings.sections import ConsoleSettings
 from tests.bench.figures_file import measured_into
 from tests.bench.processor import processor
@@ -127,7 +126,7 @@ def measure(flags: int) -> dict[str, Any]:
 
 
 def _requests(engine: Engine, keys: list[str]) -> tuple[dict[str, dict[str, float]], list[str]]:
-    console = Console(engine, ConsoleSettings(), PLATFORM, read_manifest(None))
+    console = Console(engine, ConsoleSettings(), PLATFORM)
     add_person(engine, NewPerson("ana", "reviewer", PASSWORD), by="bench", now=console.now())
     token = make_token(engine, NewToken("ana", "bench", ["review"], 1), by="bench", now=console.now())
     rng, found = random.Random(1), {}

@@ -17,7 +17,7 @@ from moderation.detector.manifest import read_manifest
 from moderation.detector.shipped import SHIPPED
 from moderation.effects import Origin
 from moderation.features import FeatureExtractor
-from moderation.lab.simulation import SimulationConfig, TextPool, build_platform
+from moderation.lab.simulation import SimulationConfig, WriterPool, build_platform
 from moderation.offline import BATCH, MEMORY, batched_in_order
 from moderation.risk import load_risk
 from moderation.state import Keyring, PlatformState
@@ -34,7 +34,7 @@ def measure(accounts: int, seed: int) -> dict[str, Any]:
     """Return the share of posts by rule, of genuine and of campaign accounts."""
     rng = random.Random(seed)
     texts = [" ".join(person_text(rng) for _ in range(rng.randrange(1, 6))) for _ in range(400)]
-    pool = TextPool([("notes", number % 2 == 1, text) for number, text in enumerate(texts)])
+    pool = WriterPool([("notes", "model" if number % 2 == 1 else None, text) for number, text in enumerate(texts)])
     platform = build_platform(SimulationConfig(seed=seed, accounts=accounts, campaign_share=0.03), pool)
     genuine = {truth.account_id: truth.genuine for truth in platform.truth}
     manifest_hash = read_manifest(SHIPPED)[1]
@@ -44,7 +44,7 @@ def measure(accounts: int, seed: int) -> dict[str, Any]:
         platform_id="bench",
         extractor=FeatureExtractor(state),
         detector=NoDetector(manifest_hash),
-        risk=load_risk(None, detector_hash=manifest_hash),
+        risk=load_risk(None, detector_hash=manifest_hash, policy="selective"),
         audit=sample,
         policy=ScoreSelected("bench", state, sample),
     )

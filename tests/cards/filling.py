@@ -22,6 +22,7 @@ _TABLES: dict[str, Callable[..., str]] = {
     "attacks": detector_tables.attacks,
     "speed": detector_tables.speed,
     "accounts caught": risk_tables.accounts_caught,
+    "groups of people": risk_tables.groups_of_people,
     "signatures removed": risk_tables.signatures_removed,
 }
 # <!-- table: pools, docs/benchmarks/detector-text-dev.json --> … <!-- end of table -->, with a blank between several

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from moderation.risk.certificate import GROUP_LIMIT
+from moderation.risk.clopper_pearson import needed_sample, upper_bound
 from tests.cards.markdown import share, table
 
+_LEAST_OF_A_GROUP = needed_sample(GROUP_LIMIT)
 _KINDS = ("all", "weak", "medium", "strong", "hijacked")
 _NAMES = ("weak, medium, strong", "weak", "medium", "strong", "unseen (hijacked)")
 _GENUINE = "genuine above it"
@@ -21,6 +24,23 @@ def accounts_caught(figures: dict[str, Any]) -> str:
         named = [row["score"], "shipped threshold" if rate is None else f"{rate:g}"]
         rows.append([*named, *(_caught(row) if row["supported"] else _unsupported(row))])
     return table(["score", "FPR", *_NAMES, _GENUINE], rows)
+
+
+def groups_of_people(figures: dict[str, Any]) -> str:
+    """Errors of the certificate by group of genuine accounts, and what the shipped decision flags on other platforms."""
+    certificate = figures["certificates"]["all"]["groups"]
+    held_out = figures["shipped_decision_wrong_by_group"]
+    rows = []
+    for name, group in certificate.items():
+        other = held_out.get(name)
+        seen = "none" if other is None else f"{other['k']} of {other['n']}"
+        rows.append([name.replace("_", " "), f"{group['errors']} of {group['accounts']}", _bound(group), seen])
+    return table(["group", "certificate", "at most", "held-out platforms"], rows)
+
+
+def _bound(group: dict[str, Any]) -> str:
+    found = upper_bound(group["errors"], group["accounts"])
+    return f"not supported (n={group['accounts']})" if group["accounts"] < _LEAST_OF_A_GROUP else f"{found:.1e}"
 
 
 def signatures_removed(figures: dict[str, Any]) -> str:

@@ -48,17 +48,18 @@ def evaluate_command(
     from moderation.lab.risk.step_progress import StepProgress
     from moderation.lab.risk.texts import load_risk_texts
     from moderation.risk import load_risk
+    from moderation.risk.manifest import POLICIES
 
     if out is not None and not out.parent.is_dir():
         raise InputError(f"The directory {out.parent} of --out does not exist; create it, or give another --out.")
     loaded = load_detector(detector)
-    model = load_risk(bundle, detector_hash=loaded.manifest_hash)
+    models = {policy: load_risk(bundle, detector_hash=loaded.manifest_hash, policy=policy) for policy in POLICIES}
     read = load_risk_texts(data, texts, data_manifest)
     with StepProgress() as progress:
-        found = evaluate(model, loaded, read, SMALL if small else Sizes(), progress)
-    print_report(found, model, Console(width=220))
+        found = evaluate(models, loaded, read, SMALL if small else Sizes(), progress)
+    print_report(found, models["all"], Console(width=220))
     if out is not None:
         try:
-            out.write_text(json.dumps(as_json(found, model), indent=1) + "\n", encoding="utf-8")
+            out.write_text(json.dumps(as_json(found, models["all"]), indent=1) + "\n", encoding="utf-8")
         except OSError as error:
             raise InputError(f"Cannot write {out}: {error.strerror}. Name a file in a directory that exists.") from None

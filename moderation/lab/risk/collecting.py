@@ -1,26 +1,26 @@
-"""Collects the posts of a simulated platform as arrays: features as of the time of the post, and texts."""
+"""Collects the posts of a platform as arrays: features as of the time of the post, and texts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.events import Post
-from moderation.features import FEATURES, FeatureExtractor
-from moderation.lab.simulation import Platform, SimulationConfig, TextSupplier, Truth, build_platform
+from moderation.events import Event, Post
+from moderation.features import FEATURES, FeatureExtractor, vectors
+from moderation.lab.simulation import SimulationConfig, Truth, WriterPool, build_platform
 from moderation.state import GRAPH_EPOCH_S, Keyring, PlatformState
 
 
 @dataclass(frozen=True)
-class SimulatedPosts:
-    """All posts of one simulated platform: n posts of m accounts, which are numbered as in `truth`."""
+class CollectedPosts:
+    """All posts of one platform: n posts of m accounts, which are numbered as in `truth`."""
 
     truth: tuple[Truth, ...]
     features: NDArray[np.float64]
-    """Shape (n, f)."""
+    """Shape (n, f); without content features until the texts are scored."""
     account: NDArray[np.int64]
     """Shape (n,): index of the post's account."""
     text: NDArray[np.int64]
@@ -39,10 +39,27 @@ class SimulatedPosts:
         """Return True for accounts of campaigns of the strength *name*, shape (m,)."""
         return np.array([truth.strength == name for truth in self.truth], dtype=np.bool_)
 
-    def logits(self, logit_of: Mapping[str, float]) -> NDArray[np.float64]:
-        """Return the logit of the text of each post, shape (n,); NaN where the detector abstained."""
-        of_texts = np.array([logit_of[text] for text in self.texts], dtype=np.float64)
-        return of_texts[self.text]
+    def accounts(self, numbers: NDArray[np.intp]) -> CollectedPosts:
+        """Return the accounts with these numbers and their posts."""
+        place = np.full(len(self.truth), -1, dtype=np.int64)
+        place[numbers] = np.arange(len(numbers))
+        posts = place[self.account] >= 0
+        return replace(
+            self,
+            truth=tuple(self.truth[number] for number in numbers.tolist()),
+            features=self.features[posts],
+            account=place[self.account[posts]],
+            text=self.text[posts],
+            cluster=self.cluster[numbers],
+        )
+
+    def in_writing(self, name: str) -> NDArray[np.bool_]:
+        """Return True for genuine accounts of the group of writers *name*, shape (m,)."""
+        return np.array([truth.genuine and truth.writing == name for truth in self.truth], dtype=np.bool_)
+
+    def of_kind(self, name: str) -> NDArray[np.bool_]:
+        """Return True for genuine accounts of the kind *name*, shape (m,)."""
+        return np.array([truth.genuine and truth.kind == name for truth in self.truth], dtype=np.bool_)
 
     def account_maximum(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the largest of each account's *scores*, shape (n,) to (m,); −inf where it has none or only NaN."""
@@ -52,46 +69,79 @@ class SimulatedPosts:
 
 
 def collect(
-    config: SimulationConfig, texts: TextSupplier, advance: Callable[[int], None] = lambda _n: None
-) -> SimulatedPosts:
+    config: SimulationConfig, writers: WriterPool, advance: Callable[[int], None] = lambda _n: None
+) -> CollectedPosts:
     """Simulate a platform and extract the features of its posts; *advance* is called with the number of posts done."""
-    platform = build_platform(config, texts)
+    platform = build_platform(config, writers)
     keyring = Keyring.from_secrets(("simulation", b"simulated addresses need no secret"), None)
     state = PlatformState(platform_id=config.name, keyring=keyring, graph_epoch_s=GRAPH_EPOCH_S)
+    collector = Collector(platform.truth, FeatureExtractor(state), advance)
     try:
-        return _collected(platform, FeatureExtractor(state), advance)
+        for event in platform.events():
+            collector.take(event)
     finally:
         state.epochs.close()
+    return collector.collected()
 
 
-def _collected(platform: Platform, extractor: FeatureExtractor, advance: Callable[[int], None]) -> SimulatedPosts:
-    index = {truth.account_id: number for number, truth in enumerate(platform.truth)}
-    seen: dict[str, int] = {}
-    rows: list[NDArray[np.float64]] = []
-    account: list[int] = []
-    text: list[int] = []
-    on_address: dict[str, int] = {}
-    parent = list(range(len(index)))
-    for event in platform.events():
-        if not isinstance(event, Post):
-            extractor.observe(event)
-            continue
-        vector = extractor.extract(event)
-        author = index[str(event.account_id)]
-        rows.append(vector.values)
-        account.append(author)
-        text.append(seen.setdefault(event.text, len(seen)))
+class Collector:
+    """Takes events in their order and collects the posts with their features."""
+
+    def __init__(
+        self, truth: Sequence[Truth], extractor: FeatureExtractor, advance: Callable[[int], None] = lambda _n: None
+    ) -> None:
+        self._truth = tuple(truth)
+        self._extractor = extractor
+        self._advance = advance
+        self._index = {one.account_id: number for number, one in enumerate(truth)}
+        self._seen: dict[str, int] = {}
+        self._rows: list[NDArray[np.float64]] = []
+        self._account: list[int] = []
+        self._text: list[int] = []
+        self._on_address: dict[str, int] = {}
+        self._parent = list(range(len(truth)))
+
+    def take(self, event: Event) -> None:
+        """Apply an event, and collect it where it is a new post that can be judged."""
+        if not isinstance(event, Post) or not event.judgeable:
+            self._extractor.observe(event)
+            return
+        identified = self._extractor.identify(event)
+        if self._extractor.seen_before(identified) == "same":
+            return
+        (vector,) = vectors([self._extractor.take(identified)])
+        author = self._index[str(event.account_id)]
+        self._rows.append(vector.values)
+        self._account.append(author)
+        self._text.append(self._seen.setdefault(event.text, len(self._seen)))
         if vector.address_hash is not None:
-            _join(parent, author, on_address.setdefault(vector.address_hash, author))
-        if len(rows) % 1000 == 0:
-            advance(1000)
-    return SimulatedPosts(
-        truth=tuple(platform.truth),
-        features=np.array(rows, dtype=np.float64).reshape(len(rows), len(FEATURES)),
-        account=np.array(account, dtype=np.int64),
-        text=np.array(text, dtype=np.int64),
-        texts=tuple(seen),
-        cluster=np.array([_find(parent, number) for number in range(len(parent))], dtype=np.int64),
+            _join(self._parent, author, self._on_address.setdefault(vector.address_hash, author))
+        if len(self._rows) % 1000 == 0:
+            self._advance(1000)
+
+    def collected(self) -> CollectedPosts:
+        """Return what was collected."""
+        return CollectedPosts(
+            truth=self._truth,
+            features=np.array(self._rows, dtype=np.float64).reshape(len(self._rows), len(FEATURES)),
+            account=np.array(self._account, dtype=np.int64),
+            text=np.array(self._text, dtype=np.int64),
+            texts=tuple(self._seen),
+            cluster=np.array([_find(self._parent, number) for number in range(len(self._parent))], dtype=np.int64),
+        )
+
+
+def joined(platforms: Sequence[CollectedPosts]) -> CollectedPosts:
+    """Return the posts and accounts of several platforms as those of one."""
+    accounts = np.cumsum([0, *(len(platform.truth) for platform in platforms)])
+    texts = np.cumsum([0, *(len(platform.texts) for platform in platforms)])
+    return CollectedPosts(
+        truth=tuple(truth for platform in platforms for truth in platform.truth),
+        features=np.concatenate([platform.features for platform in platforms]),
+        account=np.concatenate([one.account + begin for one, begin in zip(platforms, accounts, strict=False)]),
+        text=np.concatenate([one.text + begin for one, begin in zip(platforms, texts, strict=False)]),
+        texts=tuple(text for platform in platforms for text in platform.texts),
+        cluster=np.concatenate([one.cluster + begin for one, begin in zip(platforms, accounts, strict=False)]),
     )
 
 
@@ -108,25 +158,25 @@ def _join(parent: list[int], one: int, other: int) -> None:
 
 def collect_all(
     configs: Sequence[SimulationConfig],
-    texts: Sequence[TextSupplier],
+    writers: Sequence[WriterPool],
     workers: int,
-    done: Callable[[SimulatedPosts], None] = lambda _collected: None,
-) -> list[SimulatedPosts]:
+    done: Callable[[CollectedPosts], None] = lambda _collected: None,
+) -> list[CollectedPosts]:
     """Simulate several platforms in up to *workers* processes; the result does not depend on that number.
 
     *done* is called with each result.
     """
     if workers <= 1 or len(configs) == 1:
         alone = []
-        for config, supplier in zip(configs, texts, strict=True):
-            alone.append(collect(config, supplier))
+        for config, pool in zip(configs, writers, strict=True):
+            alone.append(collect(config, pool))
             done(alone[-1])
         return alone
     import multiprocessing
     from concurrent.futures import ProcessPoolExecutor
 
-    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
-        running = [pool.submit(collect, config, supplier) for config, supplier in zip(configs, texts, strict=True)]
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as executor:
+        running = [executor.submit(collect, *task) for task in zip(configs, writers, strict=True)]
         results = []
         for future in running:
             results.append(future.result())

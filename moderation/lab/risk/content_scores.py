@@ -1,24 +1,104 @@
-"""Scores every distinct text once with the detector."""
+"""Scores every distinct text once with the detector, and derives the content features of simulated posts."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from moderation.detector import Detector
+from moderation.features.content import CONTENT_COLUMNS, ContentBaseline, content_features
+from moderation.lab.risk.collecting import CollectedPosts
+from moderation.state.score_history import MOST_SCORES, NO_SCORES, OwnScores, packed, unpacked
 
+Scores = Mapping[str, tuple[float, int]]
+"""Logit and number of tokens of each text; the logit is NaN where the detector abstained."""
 _AT_A_TIME = 256
+_KNOTS = tuple(float(octave) for octave in range(1, 8))
+_LEAST_TEXTS = 50
+_LEAST_SPREAD = 0.2
 
 
 def score_texts(
     detector: Detector,
     texts: Iterable[str],
-    logit_of: dict[str, float],
+    score_of: dict[str, tuple[float, int]],
     advance: Callable[[int], None] = lambda _n: None,
 ) -> None:
-    """Add the logits of *texts* to *logit_of*; texts that it already contains are not scored (NaN: abstained)."""
-    new = sorted(set(texts) - logit_of.keys(), key=lambda text: (len(text), text))
+    """Add the scores of *texts* to *score_of*; texts that it already contains are not scored."""
+    new = sorted(set(texts) - score_of.keys(), key=lambda text: (len(text), text))
     for begin in range(0, len(new), _AT_A_TIME):
         batch = new[begin : begin + _AT_A_TIME]
         for text, score in zip(batch, detector.score(batch), strict=True):
-            logit_of[text] = score.logit
+            score_of[text] = score.logit, score.n_tokens
         advance(len(batch))
+
+
+def fit_baseline(collected: CollectedPosts, score_of: Scores) -> ContentBaseline:
+    """Return median and spread of the scores of genuine posts by length, and the correlation of a person's texts.
+
+    Each knot is from texts within half an octave.
+    """
+    genuine = collected.genuine[collected.account] & _has_score(collected, score_of)
+    own = unpacked(_words(collected, score_of, genuine))
+    knots, medians, spreads = [], [], []
+    for knot in _KNOTS:
+        near = own.logits[np.abs(own.tokens_log2 - knot) <= 0.5]
+        if len(near) >= _LEAST_TEXTS:
+            low, middle, high = np.quantile(near, (0.16, 0.5, 0.84))
+            knots.append(knot)
+            medians.append(float(middle))
+            spreads.append(max(float(high - low) / 2, _LEAST_SPREAD))
+    if not knots:
+        knots, medians = [0.0], [float(np.median(own.logits))]
+        spreads = [max(float(np.std(own.logits)), _LEAST_SPREAD)]
+    marginal = ContentBaseline(tuple(knots), tuple(medians), tuple(spreads), 0.0)
+    return replace(marginal, correlation=_correlation(marginal.residuals(own), collected.account[genuine]))
+
+
+def _correlation(residuals: NDArray[np.float64], account: NDArray[np.int64]) -> float:
+    """Return the intraclass correlation of *residuals* within accounts, both of shape (n,).
+
+    Source: Shrout and Fleiss, "Intraclass correlations: uses in assessing rater reliability", Psychological Bulletin 86
+    (1979), ICC(1) of one-way analysis of variance, with the adjusted size for accounts of different numbers of texts.
+    """
+    _, numbered, sizes = np.unique(account, return_inverse=True, return_counts=True)
+    if len(sizes) < 2 or len(sizes) == len(residuals):
+        return 0.0
+    means = np.bincount(numbered, residuals) / sizes
+    between = float(np.sum(sizes * (means - residuals.mean()) ** 2)) / (len(sizes) - 1)
+    within = float(np.sum((residuals - means[numbered]) ** 2)) / (len(residuals) - len(sizes))
+    size = (len(residuals) - float(np.sum(sizes**2)) / len(residuals)) / (len(sizes) - 1)
+    return float(np.clip((between - within) / (between + (size - 1) * within), 0.0, 1.0))
+
+
+def with_content(
+    collected: CollectedPosts, score_of: Scores, baseline: ContentBaseline, scored: NDArray[np.bool_] | None = None
+) -> CollectedPosts:
+    """Return the posts with their content features; *scored*, shape (n,), is False for texts that are not scored."""
+    histories: dict[int, list[int]] = {}
+    windows: list[OwnScores] = []
+    chosen = np.ones(len(collected.account), dtype=np.bool_) if scored is None else scored
+    words = iter(_words(collected, score_of, chosen))
+    has_score = chosen & _has_score(collected, score_of)
+    for account, known in zip(collected.account.tolist(), has_score.tolist(), strict=True):
+        own = histories.setdefault(account, [])
+        if known:
+            own.append(next(words))
+        windows.append(unpacked(own[-MOST_SCORES:]) if own else NO_SCORES)
+    features = collected.features.copy()
+    features[:, CONTENT_COLUMNS] = content_features(windows, baseline)
+    return replace(collected, features=features)
+
+
+def _has_score(collected: CollectedPosts, score_of: Scores) -> NDArray[np.bool_]:
+    """Return whether the detector scored the text of each post, shape (n,)."""
+    return np.array([not np.isnan(score_of[collected.texts[n]][0]) for n in collected.text.tolist()], dtype=np.bool_)
+
+
+def _words(collected: CollectedPosts, score_of: Scores, chosen: NDArray[np.bool_]) -> list[int]:
+    """Return the packed scores of the chosen posts that have one, as the state stores them."""
+    scores = (score_of[collected.texts[number]] for number in collected.text[chosen].tolist())
+    return [packed(0, logit, n_tokens) for logit, n_tokens in scores if not np.isnan(logit)]

@@ -8,38 +8,75 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit, logit
 
-from moderation.lab.risk.collecting import SimulatedPosts
+from moderation.lab.risk.collecting import CollectedPosts
 from moderation.lab.risk.fitting import Fitted
 from moderation.lab.risk.recipe import Recipe
-from moderation.risk.certificate import Certificate
+from moderation.risk.certificate import Certificate, GroupErrors
 from moderation.risk.fusion import Fusion
-from moderation.risk.gate import gate_opens_for
-from moderation.risk.p_values import Reference
+from moderation.risk.gate import CONTENT, gate_opens_for
+from moderation.risk.p_values import Reference, largest_p_values
 from moderation.risk.umbrella import least_sample, threshold_rank, umbrella_threshold
+
+WRITINGS = ("general", "second_language", "formal", "paired")
+KINDS_OF_CARE = (
+    "classroom",
+    "campus",
+    "carrier",
+    "dictation",
+    "ime",
+    "assistive",
+    "newcomer",
+    "scheduler",
+    "template",
+    "fan",
+)
+"""Kinds of genuine accounts that resemble campaigns and are counted apart."""
+_LARGEST_RISK = 1.0 - 1e-12
 
 
 @dataclass(frozen=True)
 class Decision:
-    """Computes the gated risk from scores; the threshold is not part of it."""
+    """Computes the gated risk from features; the threshold is not part of it."""
 
     fitted: Fitted
     fusion: Fusion
-    references: Mapping[str, Reference]
+    references: Mapping[str, Mapping[str, Reference]]
     p_family: float
 
-    def gated_risks(self, collected: SimulatedPosts, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    def agreement(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return which families agree that each post is unusual, shape (n, families)."""
+        families = enumerate(self.fusion.families)
+        p_values = np.column_stack([largest_p_values(self.references[name], scores[:, n]) for n, name in families])
+        return np.asarray(np.nan_to_num(p_values, nan=1.0) <= self.p_family, dtype=np.bool_)
+
+    def gated_risks(self, collected: CollectedPosts) -> NDArray[np.float64]:
         """Return the risk of each post, −inf where the gate is closed; shape (n,)."""
-        scores = self.fitted.scores(collected.features, logits)
-        p_values = np.column_stack(
-            [self.references[name].p_values(scores[:, column]) for column, name in enumerate(self.fusion.families)]
-        )
-        agreement = np.nan_to_num(p_values, nan=1.0) <= self.p_family
-        opens = gate_opens_for(agreement, self.fusion.families)
+        scores = self.fitted.scores(collected.features)
+        opens = gate_opens_for(self.agreement(scores), self.fusion.families)
         return np.where(opens, self.fusion.risks(scores), -np.inf)
 
+    def selected(self, collected: CollectedPosts) -> NDArray[np.bool_]:
+        """Return which posts the selective policy scores: from an account's first with unusual metadata; shape (n,)."""
+        metadata = [column for column, name in enumerate(self.fusion.families) if name != CONTENT]
+        agreement = self.agreement(self.fitted.scores(collected.features))
+        unusual = np.asarray(agreement[:, metadata].any(axis=1), dtype=np.bool_)
+        return from_first(unusual, collected.account)
 
-def sensitivity(risks: NDArray[np.float64], tune: SimulatedPosts, target: float) -> float:
+
+def from_first(unusual: NDArray[np.bool_], account: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return for each post whether it or an earlier one of its account is *unusual*; all of shape (n,)."""
+    begun: set[int] = set()
+    found = np.zeros(len(unusual), dtype=np.bool_)
+    for number, (own, begins) in enumerate(zip(account.tolist(), unusual.tolist(), strict=True)):
+        if begins:
+            begun.add(own)
+        found[number] = own in begun
+    return found
+
+
+def sensitivity(risks: NDArray[np.float64], tune: CollectedPosts, target: float) -> float:
     """Return the share of campaign accounts flagged on the tuning set at the false-positive rate *target*.
 
     *risks* is the risk of each of its posts, shape (n,).
@@ -50,18 +87,19 @@ def sensitivity(risks: NDArray[np.float64], tune: SimulatedPosts, target: float)
     return float(np.mean(maxima[~tune.genuine] > threshold))
 
 
-def set_threshold(
-    decision: Decision, accounts: SimulatedPosts, logits: NDArray[np.float64], recipe: Recipe
-) -> tuple[float, dict[str, Any]]:
+def set_threshold(decision: Decision, accounts: CollectedPosts, recipe: Recipe) -> tuple[float, dict[str, Any]]:
     """Return the threshold by the umbrella over each genuine account's largest gated risk, and the rule's parameters.
 
-    Where there are too few accounts for α, the threshold is their largest risk.
+    Where there are too few accounts for α, the threshold is their largest risk. It is raised by a margin: else another
+    sample of this size would have a larger risk in one of two cases.
     """
-    maxima = accounts.account_maximum(decision.gated_risks(accounts, logits))[accounts.genuine]
+    maxima = accounts.account_maximum(decision.gated_risks(accounts))[accounts.genuine]
     found = umbrella_threshold(maxima, recipe.threshold_alpha, recipe.delta)
-    threshold = max(float(maxima.max()) if found is None else found, recipe.least_threshold)
+    least = max(float(maxima.max()) if found is None else found, recipe.least_threshold)
+    margin = recipe.margin * tail_scale(maxima)
+    threshold = float(expit(logit(min(least, _LARGEST_RISK)) + margin))
     rule = {
-        "method": "Neyman-Pearson umbrella over each genuine account's largest gated risk",
+        "method": "Neyman-Pearson umbrella over each genuine account's largest gated risk, raised by a margin",
         "alpha": recipe.threshold_alpha,
         "delta": recipe.delta,
         "accounts": len(maxima),
@@ -69,15 +107,23 @@ def set_threshold(
         "supported": found is not None,
         "least_accounts": least_sample(recipe.threshold_alpha, recipe.delta),
         "genuine_accounts_whose_gate_ever_opened": int(np.isfinite(maxima).sum()),
+        "margin_log_odds": margin,
     }
     return threshold, rule
 
 
-def certify(
-    decision: Decision, threshold: float, accounts: SimulatedPosts, logits: NDArray[np.float64], recipe: Recipe
-) -> Certificate:
+def tail_scale(risks: NDArray[np.float64], most: int = 5) -> float:
+    """Return the mean excess of the largest risks over the next one, in log-odds (the scale of an exponential tail)."""
+    largest = np.sort(risks[np.isfinite(risks)])[::-1][: most + 1]
+    if len(largest) < 2:
+        return 0.0
+    log_odds = logit(np.clip(largest, 1.0 - _LARGEST_RISK, _LARGEST_RISK))
+    return float(np.mean(log_odds[:-1] - log_odds[-1]))
+
+
+def certify(decision: Decision, threshold: float, accounts: CollectedPosts, recipe: Recipe) -> Certificate:
     """Return the certificate: how many genuine accounts, used in no earlier step, would have received a flag."""
-    flags = decision.gated_risks(accounts, logits) > threshold
+    flags = decision.gated_risks(accounts) > threshold
     of_people = accounts.genuine[accounts.account]
     flagged = accounts.account_maximum(np.where(flags, 1.0, 0.0)) > 0
     wrong = flagged & accounts.genuine
@@ -94,4 +140,15 @@ def certify(
         horizon_days=recipe.days,
         post_cap=recipe.post_cap,
         simulated=True,
+        groups={
+            name: GroupErrors(accounts=int(members.sum()), errors=int((wrong & members).sum()))
+            for name, members in groups_of(accounts).items()
+        },
     )
+
+
+def groups_of(accounts: CollectedPosts) -> dict[str, NDArray[np.bool_]]:
+    """Return the genuine accounts of each group for which the certificate has figures, shape (m,) each."""
+    found = {name: accounts.in_writing(name) for name in WRITINGS}
+    found |= {kind: accounts.of_kind(kind) for kind in KINDS_OF_CARE}
+    return {name: members for name, members in found.items() if members.any()}

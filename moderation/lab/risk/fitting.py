@@ -10,13 +10,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.features import FEATURES
-from moderation.lab.risk.collecting import SimulatedPosts
+from moderation.features.catalogue import COLUMN
+from moderation.lab.risk.collecting import CollectedPosts
 from moderation.lab.risk.fitting_slopes import fit_slopes
 from moderation.lab.risk.recipe import Growth, Recipe
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion, with_neutral
 from moderation.risk.gate import CONTENT, FAMILIES
 
+EVIDENCE = COLUMN["content_evidence"]
+"""Column of the feature that is the score of the content family."""
 METADATA = tuple(name for name in FAMILIES if name != CONTENT)
 
 
@@ -31,18 +34,18 @@ class Fitted:
     medians: NDArray[np.float64]
     """Genuine median of each feature, NaN where it never has a value; shape (f,)."""
 
-    def scores(self, features: NDArray[np.float64], logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the family scores, shapes (n, f) and (n,) to (n, families)."""
-        return np.column_stack([logits, *(self.models[name].scores(features) for name in METADATA)])
+    def scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the family scores, shape (n, f) to (n, families)."""
+        return np.column_stack([features[:, EVIDENCE], *(self.models[name].scores(features) for name in METADATA)])
 
 
-def post_weights(collected: SimulatedPosts) -> NDArray[np.float64]:
+def post_weights(collected: CollectedPosts) -> NDArray[np.float64]:
     """Return the weight of each post such that all accounts have equal weight, shape (n,)."""
     posts = np.bincount(collected.account, minlength=len(collected.truth))
     return 1.0 / posts[collected.account]
 
 
-def genuine_medians(collected: SimulatedPosts) -> NDArray[np.float64]:
+def genuine_medians(collected: CollectedPosts) -> NDArray[np.float64]:
     """Return the median of each feature over genuine posts where it has a value; NaN where it never has. Shape (f,)."""
     genuine = collected.features[collected.genuine[collected.account]]
     medians = np.full(genuine.shape[1], np.nan)
@@ -57,24 +60,30 @@ def fit_family(
     name: str, features: NDArray[np.float64], label: NDArray[np.bool_], weight: NDArray[np.float64],
     medians: NDArray[np.float64], recipe: Recipe,
 ) -> FamilyModel:  # fmt: skip
-    """Fit one family on posts where it has any value; a missing feature takes the genuine median."""
+    """Fit one family on posts where it has any value; a missing feature takes the genuine median.
+
+    A family that no post has gets a model with one constant score.
+    """
     columns = tuple(column for column, feature in enumerate(FEATURES) if feature.family == name)
     filler = np.nan_to_num(medians[list(columns)], nan=0.0)
     own = features[:, columns]
     present = ~np.isnan(own).all(axis=1)
     rows = np.where(np.isnan(own), filler, own)[present]
     growth = recipe.family_growth
-    data = lgb.Dataset(rows, label=label[present], weight=weight[present], free_raw_data=True)
+    if present.any():
+        data = lgb.Dataset(rows, label=label[present], weight=weight[present], free_raw_data=True)
+    else:
+        data = lgb.Dataset(np.zeros((2, len(columns))), label=np.array([0, 1]), free_raw_data=True)
     return FamilyModel(name, columns, filler, lgb.train(_parameters(recipe, growth), data, growth.trees))
 
 
-def cross_fitted(collected: SimulatedPosts, logits: NDArray[np.float64], recipe: Recipe) -> NDArray[np.float64]:
+def cross_fitted(collected: CollectedPosts, recipe: Recipe) -> NDArray[np.float64]:
     """Return the out-of-fold family scores of each post, shape (n, families); a campaign lies in one fold."""
     medians, weight = genuine_medians(collected), post_weights(collected)
     label = ~collected.genuine[collected.account]
     fold = _folds(collected, recipe)[collected.account]
     scores = np.full((len(collected.account), len(FAMILIES)), np.nan)
-    scores[:, 0] = logits
+    scores[:, 0] = collected.features[:, EVIDENCE]
     for number in range(recipe.folds):
         held, rest = fold == number, fold != number
         for column, name in enumerate(METADATA, start=1):
@@ -83,31 +92,29 @@ def cross_fitted(collected: SimulatedPosts, logits: NDArray[np.float64], recipe:
     return scores
 
 
-def fit_families(collected: SimulatedPosts, recipe: Recipe) -> tuple[dict[str, FamilyModel], NDArray[np.float64]]:
-    """Fit every family on all training posts; return the models and the genuine medians, shape (f,)."""
+def fit_families(collected: CollectedPosts, recipe: Recipe) -> tuple[dict[str, FamilyModel], NDArray[np.float64]]:
+    """Fit every metadata family on all training posts; return the models and the genuine medians, shape (f,)."""
     medians, weight = genuine_medians(collected), post_weights(collected)
     label = ~collected.genuine[collected.account]
     models = {name: fit_family(name, collected.features, label, weight, medians, recipe) for name in METADATA}
     return models, medians
 
 
-def fix_neutral(
-    models: Mapping[str, FamilyModel], medians: NDArray[np.float64], tune: SimulatedPosts, logits: NDArray[np.float64]
-) -> Fitted:
+def fix_neutral(models: Mapping[str, FamilyModel], medians: NDArray[np.float64], tune: CollectedPosts) -> Fitted:
     """Return the fitted models with neutral scores from the tuning accounts.
 
     A neutral score is at most that of the median genuine account, and at most the score of a post whose every feature
     is the genuine median.
     """
     first = Fitted(models, np.zeros(len(FAMILIES)), np.zeros(len(FAMILIES)), medians)
-    scores = first.scores(tune.features, logits)
+    scores = first.scores(tune.features)
     median_scores = np.array([account_median(tune, scores[:, column]) for column in range(len(FAMILIES))])
-    of_medians = first.scores(medians[None, :], np.array([median_scores[0]]))[0]
+    of_medians = first.scores(medians[None, :])[0]
     neutral = np.fmin(median_scores, of_medians)
     return Fitted(models, neutral, median_scores, medians)
 
 
-def account_median(collected: SimulatedPosts, scores: NDArray[np.float64]) -> float:
+def account_median(collected: CollectedPosts, scores: NDArray[np.float64]) -> float:
     """Return the median over genuine accounts of each account's median score; 0.0 where no genuine account has one."""
     known = collected.genuine[collected.account] & ~np.isnan(scores)
     order = np.argsort(collected.account[known], kind="stable")
@@ -119,7 +126,7 @@ def account_median(collected: SimulatedPosts, scores: NDArray[np.float64]) -> fl
 
 
 def fit_fusion(
-    collected: SimulatedPosts, scores: NDArray[np.float64], neutral: NDArray[np.float64], families: Sequence[str],
+    collected: CollectedPosts, scores: NDArray[np.float64], neutral: NDArray[np.float64], families: Sequence[str],
     growth: Growth, recipe: Recipe,
 ) -> Fusion:  # fmt: skip
     """Fit the fusion of *families* on cross-fitted *scores*, shape (n, all families), monotone in each of them.
@@ -146,7 +153,7 @@ def fit_fusion(
     return Fusion(tuple(families), neutral[columns], lgb.train(parameters, data, growth.trees), slopes)
 
 
-def _folds(collected: SimulatedPosts, recipe: Recipe) -> NDArray[np.int64]:
+def _folds(collected: CollectedPosts, recipe: Recipe) -> NDArray[np.int64]:
     """Return the fold of each account, shape (m,); all accounts of a campaign share one."""
     rng = np.random.default_rng([recipe.seed, 4])
     names = sorted({truth.campaign for truth in collected.truth if truth.campaign is not None})

@@ -7,17 +7,24 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, cast
+
+import numpy as np
 
 from moderation.errors import InputError
-from moderation.lab.simulation import TextPool
+from moderation.lab.simulation import WriterPool, Writing
+from moderation.lab.textdata.manifest import read_data_manifest
 from moderation.lab.textdata.near_duplicates import band_keys, near_duplicate_clusters
 from moderation.lab.textdata.partition import keyed_fraction, load_partition
-from moderation.lab.textdata.rows import TextRow
+from moderation.lab.textdata.rows import TextRow, read_people
 from moderation.lab.textdata.slices import sources_with_both_labels
 
 Role = Literal["train", "tune", "threshold", "certify", "test"]
 SHARES: Mapping[Role, float] = {"train": 0.30, "tune": 0.12, "threshold": 0.20, "certify": 0.20, "test": 0.18}
+PEOPLE_SHARES: Mapping[Role, float] = {
+    "train": 0.08, "tune": 0.06, "threshold": 0.398, "certify": 0.398, "test": 0.064
+}  # fmt: skip
+"""Most complete people set the threshold and certify it, because a rate of 1 in 10 000 needs 30 000 of them."""
 MOST_PER_SIDE = 4000
 """Maximum number of texts of one label and source; scoring more only takes longer."""
 LEAST_GROUPS = 25
@@ -28,7 +35,7 @@ LEAST_GROUPS = 25
 class RiskTexts:
     """Texts by role, and the summary of them in the manifest of the bundle."""
 
-    pools: Mapping[Role, TextPool]
+    pools: Mapping[Role, WriterPool]
     summary: Mapping[str, object]
 
 
@@ -49,10 +56,54 @@ def load_risk_texts(data_dir: Path | None, texts: Path | None, data_manifest: Pa
     both = sources_with_both_labels(rows)
     if not both:
         raise InputError("No source of part B has both human and machine texts; use data of more sources.")
-    return by_role([row for row in rows if row.source in both], grouped_sources=None)
+    paired = by_role([row for row in rows if row.source in both], grouped_sources=None)
+    people = _people(data_dir, data_manifest)
+    for writing, some in (
+        ("second_language", [row for row in rows if row.label == 0 and row.second_language]),
+        ("formal", [row for row in rows if row.label == 0 and row.formal and not row.second_language]),
+    ):
+        for role, writers in writers_by_role(some).items():
+            people[role][cast(Writing, writing)] = writers
+    return RiskTexts(
+        {role: pool.with_people(people[role]) for role, pool in paired.pools.items()},
+        {
+            **paired.summary,
+            "people": {role: {name: len(some) for name, some in people[role].items()} for role in SHARES},
+        },
+    )
 
 
-def simulation_texts(data_dir: Path | None, texts: Path | None, data_manifest: Path | None = None) -> TextPool:
+def _people(data_dir: Path, data_manifest: Path | None) -> dict[Role, dict[Writing, list[list[str]]]]:
+    """Return the texts of the complete people of each step; each person is in one."""
+    found: dict[Role, dict[Writing, list[list[str]]]] = {role: {} for role in SHARES}
+    bounds = np.cumsum(list(PEOPLE_SHARES.values()))
+    roles = list(PEOPLE_SHARES)
+    for author, texts in read_people(data_dir, read_data_manifest(data_manifest)):
+        place = int(np.searchsorted(bounds, keyed_fraction(author, "person") * bounds[-1], side="right"))
+        found[roles[place]].setdefault("general", []).append(texts)
+    return found
+
+
+def writers_by_role(rows: Sequence[TextRow]) -> dict[Role, list[list[str]]]:
+    """Return the texts of each writer by step; texts without an author are joined, one to eight of a source."""
+    role_of = assign_roles(rows)
+    own: dict[tuple[Role, str, str], list[str]] = defaultdict(list)
+    for row in rows:
+        own[role_of[row.group], row.source, row.author].append(row.text)
+    found: dict[Role, list[list[str]]] = {role: [] for role in SHARES}
+    for (role, source, author), texts in own.items():
+        if author:
+            found[role].append(texts)
+            continue
+        begin = 0
+        while begin < len(texts):
+            size = 1 + int(8 * keyed_fraction(f"{source}/{role}/{begin}", "writer"))
+            found[role].append(texts[begin : begin + size])
+            begin += size
+    return found
+
+
+def simulation_texts(data_dir: Path | None, texts: Path | None, data_manifest: Path | None = None) -> WriterPool:
     """Return the texts for a simulated platform: those of the evaluation step, or all texts of a file.
 
     Raises InputError under the conditions of load_risk_texts.
@@ -60,7 +111,7 @@ def simulation_texts(data_dir: Path | None, texts: Path | None, data_manifest: P
     if texts is None or data_dir is not None:
         return load_risk_texts(data_dir, texts, data_manifest).pools["test"]
     _refuse_without_data(data_manifest)
-    return TextPool((row.source, row.label == 1, row.text) for row in _read_lines(texts))
+    return WriterPool(_labelled(_read_lines(texts)))
 
 
 def _refuse_without_data(data_manifest: Path | None) -> None:
@@ -90,8 +141,12 @@ def by_role(rows: Sequence[TextRow], grouped_sources: frozenset[str] | None) -> 
         "groups": {role: len({row.group for row in parts[role]}) for role in SHARES},
         "cut_by_near_duplicates_for_want_of_groups": sorted(recut),
     }
-    pools = {role: TextPool((row.source, row.label == 1, row.text) for row in parts[role]) for role in SHARES}
+    pools = {role: WriterPool(_labelled(parts[role])) for role in SHARES}
     return RiskTexts(pools, summary)
+
+
+def _labelled(rows: Iterable[TextRow]) -> Iterable[tuple[str, str | None, str]]:
+    return ((row.source, (row.generator or "machine") if row.label == 1 else None, row.text) for row in rows)
 
 
 def assign_roles(rows: Iterable[TextRow]) -> dict[str, Role]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,18 +14,20 @@ from numpy.typing import NDArray
 from moderation.checksum import sha256_of
 from moderation.detector import Detector
 from moderation.directories import replace_directory, room_beside
+from moderation.errors import InputError
 from moderation.features import FEATURES
-from moderation.lab.risk.collecting import SimulatedPosts, collect_all
-from moderation.lab.risk.content_scores import score_texts
-from moderation.lab.risk.deciding import Decision, certify, sensitivity, set_threshold
+from moderation.features.content import ContentBaseline
+from moderation.lab.risk.collecting import CollectedPosts, collect_all
+from moderation.lab.risk.content_scores import Scores, fit_baseline, score_texts, with_content
+from moderation.lab.risk.deciding import WRITINGS, Decision, certify, sensitivity, set_threshold
 from moderation.lab.risk.fitting import METADATA, cross_fitted, fit_families, fit_fusion, fix_neutral
 from moderation.lab.risk.recipe import Recipe
 from moderation.lab.risk.texts import RiskTexts, Role
 from moderation.risk.bundle import write_manifest
-from moderation.risk.certificate import Certificate
+from moderation.risk.certificate import GROUP_LIMIT
 from moderation.risk.fusion import Fusion
 from moderation.risk.gate import CONTENT, FAMILIES
-from moderation.risk.manifest import FORMAT, FamilyEntry, Manifest, NamedFeature
+from moderation.risk.manifest import FORMAT, FamilyEntry, Manifest, NamedFeature, Policy, PolicyEntry
 from moderation.risk.p_values import Reference, thinned
 
 
@@ -40,33 +42,50 @@ class Progress(Protocol):
 
 
 @dataclass(frozen=True)
-class Trained:
-    """A decision with its threshold, its certificate and the figures of its choice."""
+class Scored:
+    """The simulated platform of each step, and the scores of all posted texts."""
 
-    decision: Decision
+    platforms: Mapping[Role, CollectedPosts]
+    """With the content features of the policy `all`."""
+    score_of: Scores
+    baseline: ContentBaseline
+    simulated: bool
+    sources: Mapping[str, object]
+    """Summary of the texts or events for the manifest."""
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The decision of each policy with threshold and certificate, and the figures of its choice."""
+
+    decisions: Mapping[Policy, Decision]
     metadata_only: Fusion
-    threshold: float
-    rule: Mapping[str, Any]
-    certificate: Certificate
+    policies: Mapping[Policy, PolicyEntry]
     tuning: Mapping[str, float]
 
 
-def train_bundle(texts: RiskTexts, detector: Detector, recipe: Recipe, out: Path, progress: Progress) -> Manifest:
-    """Simulate, fit, choose, set the threshold, certify and replace the directory *out* by the bundle."""
-    collected, logits = gather(texts, detector, recipe, progress)
+def train_bundle(scored: Scored, detector_hash: str, recipe: Recipe, out: Path, progress: Progress) -> Manifest:
+    """Fit, choose, set the thresholds, certify and replace the directory *out* by the bundle.
+
+    Raises InputError, with nothing written, when a group of genuine accounts is flagged more often than the limit.
+    """
     progress.step("Fitting, choosing, certifying", 1)
-    trained = fit(collected, logits, recipe)
+    trained = fit(scored, recipe)
+    for policy, entry in trained.policies.items():
+        if refused := entry.certificate.refused_groups:
+            raise InputError(
+                f"The bundle is refused: under the policy {policy} these groups of genuine accounts are flagged more "
+                f"often than {GROUP_LIMIT:g}: {', '.join(refused)}. Train on more accounts of these groups."
+            )
     with room_beside(out) as room:
         stage = Path(room) / "bundle"
-        manifest = write_bundle(trained, collected, texts, detector.manifest_hash, recipe, stage)
+        manifest = write_bundle(trained, scored, detector_hash, recipe, stage)
         replace_directory(stage, out)
     progress.advance(1)
     return manifest
 
 
-def gather(
-    texts: RiskTexts, detector: Detector, recipe: Recipe, progress: Progress
-) -> tuple[dict[Role, SimulatedPosts], dict[Role, NDArray[np.float64]]]:
+def simulated(texts: RiskTexts, detector: Detector, recipe: Recipe, progress: Progress) -> Scored:
     """Simulate the platform of every step and score every posted text once."""
     configs = recipe.platforms()
     progress.step("Simulating platforms and extracting features", len(configs))
@@ -74,73 +93,107 @@ def gather(
     found = collect_all(
         list(configs.values()), [texts.pools[role] for role in configs], workers, lambda _done: progress.advance(1)
     )
-    collected = dict(zip(configs, found, strict=True))
-    logit_of: dict[str, float] = {}
-    posted = {text for platform in found for text in platform.texts}
+    platforms = dict(zip(configs, found, strict=True))
+    return scored(platforms, detector, progress, simulated=True, sources=texts.summary)
+
+
+def scored(
+    collected: Mapping[Role, CollectedPosts],
+    detector: Detector,
+    progress: Progress,
+    *,
+    simulated: bool,
+    sources: Mapping[str, object],
+) -> Scored:
+    """Score every text of the posts of each step once, and add the content features."""
+    score_of: dict[str, tuple[float, int]] = {}
+    posted = {text for platform in collected.values() for text in platform.texts}
     progress.step("Scoring texts", len(posted))
-    score_texts(detector, posted, logit_of, progress.advance)
-    return collected, {role: platform.logits(logit_of) for role, platform in collected.items()}
+    score_texts(detector, posted, score_of, progress.advance)
+    baseline = fit_baseline(collected["train"], score_of)
+    platforms = {role: with_content(platform, score_of, baseline) for role, platform in collected.items()}
+    return Scored(platforms, score_of, baseline, simulated, sources)
 
 
-def fit(
-    collected: Mapping[Role, SimulatedPosts], logits: Mapping[Role, NDArray[np.float64]], recipe: Recipe
-) -> Trained:
-    """Fit on train, choose on tune, set the threshold on threshold, certify on certify.
+def fit(scored: Scored, recipe: Recipe) -> Trained:
+    """Fit on train, choose on tune, set the thresholds on threshold, certify on certify.
 
     The fusion without content is chosen by its own sensitivity, so that the comparison is fair. The strictest gate
     whose sensitivity is close to the best is used, then the fusion with the highest sensitivity behind it.
     """
-    models, medians = fit_families(collected["train"], recipe)
-    fitted = fix_neutral(models, medians, collected["tune"], logits["tune"])
-    scores = cross_fitted(collected["train"], logits["train"], recipe)
-    tune_scores = fitted.scores(collected["tune"].features, logits["tune"])
-    references = _references(tune_scores, collected["tune"], recipe)
-    decisions: list[tuple[float, Decision]] = []
+    train, tune = scored.platforms["train"], scored.platforms["tune"]
+    models, medians = fit_families(train, recipe)
+    fitted = fix_neutral(models, medians, tune)
+    scores = cross_fitted(train, recipe)
+    tune_scores = fitted.scores(tune.features)
+    references = _references(tune_scores, tune, recipe)
+    candidates: list[tuple[float, Decision]] = []
     without_content: list[tuple[float, Fusion]] = []
     tuning: dict[str, float] = {}
     for growth in recipe.fusion_candidates:
-        fusion = fit_fusion(collected["train"], scores, fitted.neutral, FAMILIES, growth, recipe)
+        fusion = fit_fusion(train, scores, fitted.neutral, FAMILIES, growth, recipe)
         for p_family in recipe.p_family_candidates:
             decision = Decision(fitted, fusion, references, p_family)
-            risks = decision.gated_risks(collected["tune"], logits["tune"])
-            decisions.append((sensitivity(risks, collected["tune"], recipe.target), decision))
-            tuning[f"{growth}, p_family {p_family:g}"] = round(decisions[-1][0], 4)
-        metadata = fit_fusion(collected["train"], scores, fitted.neutral, METADATA, growth, recipe)
-        without_content.append(
-            (sensitivity(metadata.risks(tune_scores[:, 1:]), collected["tune"], recipe.target), metadata)
-        )
-    most = max(caught for caught, _ in decisions)
-    enough = [found for found in decisions if found[0] >= most - recipe.worth_a_laxer_gate]
+            candidates.append((sensitivity(decision.gated_risks(tune), tune, recipe.tuning_target), decision))
+            tuning[f"{growth}, p_family {p_family:g}"] = round(candidates[-1][0], 4)
+        metadata = fit_fusion(train, scores, fitted.neutral, METADATA, growth, recipe)
+        without_content.append((sensitivity(metadata.risks(tune_scores[:, 1:]), tune, recipe.tuning_target), metadata))
+    most = max(caught for caught, _ in candidates)
+    enough = [found for found in candidates if found[0] >= most - recipe.worth_a_laxer_gate]
     decision = min(enough, key=lambda found: (found[1].p_family, -found[0]))[1]
     metadata_only = max(without_content, key=lambda found: found[0])[1]
-    threshold, rule = set_threshold(decision, collected["threshold"], logits["threshold"], recipe)
-    certificate = certify(decision, threshold, collected["certify"], logits["certify"], recipe)
-    return Trained(decision, metadata_only, threshold, rule, certificate, tuning)
+    decisions: dict[Policy, Decision] = {"all": decision, "selective": _selective(decision, scored, recipe)}
+    policies = {policy: _certified(policy, chosen, scored, recipe) for policy, chosen in decisions.items()}
+    return Trained(decisions, metadata_only, policies, tuning)
+
+
+def under_policy(policy: Policy, decision: Decision, scored: Scored, role: Role) -> CollectedPosts:
+    """Return the platform of a step with the content features of a policy."""
+    platform = scored.platforms[role]
+    if policy == "all":
+        return platform
+    return with_content(platform, scored.score_of, scored.baseline, decision.selected(platform))
+
+
+def _selective(decision: Decision, scored: Scored, recipe: Recipe) -> Decision:
+    """Return the decision with content references of posts that the selective policy scores."""
+    tune = under_policy("selective", decision, scored, "tune")
+    content = _references(decision.fitted.scores(tune.features), tune, recipe)[CONTENT]
+    return replace(decision, references={**decision.references, CONTENT: content})
+
+
+def _certified(policy: Policy, decision: Decision, scored: Scored, recipe: Recipe) -> PolicyEntry:
+    threshold, rule = set_threshold(decision, under_policy(policy, decision, scored, "threshold"), recipe)
+    certificate = certify(decision, threshold, under_policy(policy, decision, scored, "certify"), recipe)
+    certificate = certificate.model_copy(update={"simulated": scored.simulated})
+    return PolicyEntry(threshold=threshold, threshold_rule=rule, certificate=certificate)
 
 
 def write_bundle(
     trained: Trained,
-    collected: Mapping[Role, SimulatedPosts],
-    texts: RiskTexts,
+    scored: Scored,
     detector_hash: str,
     recipe: Recipe,
     out: Path,
 ) -> Manifest:
     """Write models, references and manifest into the new directory *out*."""
     out.mkdir(parents=True, exist_ok=True)
-    decision = trained.decision
+    decision = trained.decisions["all"]
     files = {f"family-{name}.txt": model.booster.model_to_string() for name, model in decision.fitted.models.items()}
     files["fusion.txt"] = decision.fusion.booster.model_to_string()
     files["metadata-only.txt"] = trained.metadata_only.booster.model_to_string()
-    samples = {name: [round(s, 6) for s in ref.scores.tolist()] for name, ref in decision.references.items()}
+    samples: dict[str, dict[str, Any]] = {
+        policy: {CONTENT: _sample(chosen.references[CONTENT])} for policy, chosen in trained.decisions.items()
+    }
+    samples["metadata"] = {name: _sample(decision.references[name]) for name in METADATA}
     files["reference.json"] = json.dumps(samples) + "\n"
     for name, contents in files.items():
         (out / name).write_text(contents, encoding="utf-8")
     manifest = Manifest(
         format=FORMAT,
-        simulated=True,
+        simulated=scored.simulated,
         detector_hash=detector_hash,
-        features=_named_features(collected["tune"], decision.fitted.medians),
+        features=_named_features(scored.platforms["tune"], decision.fitted.medians),
         families=tuple(
             FamilyEntry(
                 name=name,
@@ -150,21 +203,20 @@ def write_bundle(
             )
             for column, name in enumerate(FAMILIES)
         ),
+        content_baseline=scored.baseline,
         content_slopes=decision.fusion.slopes,
         fusion_file="fusion.txt",
         metadata_only_file="metadata-only.txt",
         reference_file="reference.json",
         p_family=decision.p_family,
-        threshold=trained.threshold,
-        threshold_rule=dict(trained.rule),
+        policies=dict(trained.policies),
         horizon_days=recipe.days,
         post_cap=recipe.post_cap,
-        certificate=trained.certificate,
         training={
             "recipe": recipe.as_json(),
-            "texts": dict(texts.summary),
+            "texts": dict(scored.sources),
             "tuning": dict(trained.tuning),
-            "posts": {role: len(platform.account) for role, platform in collected.items()},
+            "posts": {role: len(platform.account) for role, platform in scored.platforms.items()},
         },
         files={name: sha256_of(out / name) for name in sorted(files)},
     )
@@ -172,17 +224,32 @@ def write_bundle(
     return manifest
 
 
-def _references(scores: NDArray[np.float64], tune: SimulatedPosts, recipe: Recipe) -> dict[str, Reference]:
+def _references(scores: NDArray[np.float64], tune: CollectedPosts, recipe: Recipe) -> dict[str, dict[str, Reference]]:
+    """Return genuine scores by family; those of content by group of writers, where there are enough of a group."""
     genuine = tune.genuine[tune.account]
     references = {}
     for column, name in enumerate(FAMILIES):
-        known = scores[genuine & ~np.isnan(scores[:, column]), column]
-        kept = thinned(known if len(known) else np.zeros(1), recipe.reference_size)
-        references[name] = Reference(np.round(kept, 6))
+        known = genuine & ~np.isnan(scores[:, column])
+        groups = {"genuine": known}
+        if name == CONTENT:
+            groups |= {group: known & tune.in_writing(group)[tune.account] for group in WRITINGS}
+        references[name] = {
+            group: _reference(scores[posts, column], recipe)
+            for group, posts in groups.items()
+            if group == "genuine" or posts.sum() >= recipe.least_reference
+        }
     return references
 
 
-def _named_features(tune: SimulatedPosts, medians: NDArray[np.float64]) -> tuple[NamedFeature, ...]:
+def _reference(known: NDArray[np.float64], recipe: Recipe) -> Reference:
+    return Reference(np.round(thinned(known if len(known) else np.zeros(1), recipe.reference_size), 6))
+
+
+def _sample(references: Mapping[str, Reference]) -> dict[str, list[float]]:
+    return {group: [round(score, 6) for score in reference.scores.tolist()] for group, reference in references.items()}
+
+
+def _named_features(tune: CollectedPosts, medians: NDArray[np.float64]) -> tuple[NamedFeature, ...]:
     genuine = tune.features[tune.genuine[tune.account]]
     named = []
     for column, feature in enumerate(FEATURES):

@@ -2,7 +2,7 @@
 
 from moderation.lab.simulation.config import SimulationConfig
 from moderation.lab.simulation.platform import Platform, build_platform, simulate
-from moderation.lab.simulation.texts import TextPool, TextSupplier
 from moderation.lab.simulation.truth import Truth
+from moderation.lab.simulation.writers import WriterPool, Writing
 
-__all__ = ["Platform", "SimulationConfig", "TextPool", "TextSupplier", "Truth", "build_platform", "simulate"]
+__all__ = ["Platform", "SimulationConfig", "Truth", "WriterPool", "Writing", "build_platform", "simulate"]

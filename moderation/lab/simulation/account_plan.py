@@ -36,9 +36,8 @@ class AccountPlan:
     """The properties of an account that its posts are drawn from."""
 
     truth: Truth
-    source: str
-    machine_share: float
-    """Probability that the text of a post is machine text."""
+    texts: list[str]
+    """The text of each post, in order."""
     manner: Manner
     figures: Figures
     places: list[Place]

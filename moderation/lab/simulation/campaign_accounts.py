@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,10 +11,11 @@ from moderation.lab.simulation.account_plan import AccountPlan, Figures, Place
 from moderation.lab.simulation.addresses import AddressBook
 from moderation.lab.simulation.config import Signature
 from moderation.lab.simulation.population import CIRCLE_SIZE, ordinary_figures, ordinary_follows
-from moderation.lab.simulation.posting_times import DAY_MS, how_many, in_a_burst, like_a_person
+from moderation.lab.simulation.posting_times import DAY_MS, Horizon, how_many, in_a_burst, like_a_person
 from moderation.lab.simulation.ranges import Campaigns
 from moderation.lab.simulation.rhythm import Manner, Pattern, person, telemetry
 from moderation.lab.simulation.truth import Truth
+from moderation.lab.simulation.writers import WriterPool
 
 
 def campaign_accounts(
@@ -22,13 +23,11 @@ def campaign_accounts(
     ranges: Mapping[str, Campaigns],
     planted: frozenset[Signature],
     ids: list[str],
-    sources: list[str],
+    writers: WriterPool,
     book: AddressBook,
-    start_ms: int,
-    days: int,
-    max_posts: int,
+    horizon: Horizon,
 ) -> list[AccountPlan]:
-    """Return one plan for each id, campaign after campaign; *sources* names the text source of each account."""
+    """Return one plan for each id, campaign after campaign."""
     plans: list[AccountPlan] = []
     shares = np.array([shape.share for shape in ranges.values()])
     number = 0
@@ -36,40 +35,33 @@ def campaign_accounts(
         strength = str(rng.choice(list(ranges), p=shares / shares.sum()))
         shape = ranges[strength]
         size = min(len(ids) - len(plans), int(rng.integers(shape.size[0], shape.size[1] + 1)))
-        members = slice(len(plans), len(plans) + size)
-        named = f"{strength}-{ids[members][0]}"
-        plans += _campaign(
-            rng,
-            strength,
-            shape,
-            planted,
-            named,
-            number,
-            ids[members],
-            sources[members],
-            book,
-            start_ms,
-            days,
-            max_posts,
-        )
+        members = ids[len(plans) : len(plans) + size]
+        campaign = _Campaign(strength, shape, planted, f"{strength}-{members[0]}", number)
+        plans += _accounts(rng, campaign, members, writers, book, horizon)
         number += 1
     return plans
 
 
-def _campaign(
+@dataclass(frozen=True)
+class _Campaign:
+    strength: str
+    shape: Campaigns
+    planted: frozenset[Signature]
+    name: str
+    number: int
+
+
+def _accounts(
     rng: np.random.Generator,
-    strength: str,
-    shape: Campaigns,
-    planted: frozenset[Signature],
-    name: str,
-    number: int,
+    campaign: _Campaign,
     ids: list[str],
-    sources: list[str],
+    writers: WriterPool,
     book: AddressBook,
-    start_ms: int,
-    days: int,
-    max_posts: int,
+    horizon: Horizon,
 ) -> list[AccountPlan]:
+    shape, planted = campaign.shape, campaign.planted
+    start_ms, days = horizon.start_ms, horizon.days
+    named = writers.sources()
     places = _places(rng, shape, planted, len(ids), book)
     pattern: Pattern = shape.patterns[int(rng.integers(len(shape.patterns)))] if "typing" in planted else "human"
     machine_share = float(rng.uniform(*shape.machine_share))
@@ -78,17 +70,17 @@ def _campaign(
     density = float(rng.uniform(*shape.ring_density)) if "ring" in planted else 0.0
     created = float(rng.uniform(*shape.age_days))
     plans = []
-    for account_id, source, own in zip(ids, sources, places, strict=True):
-        n = how_many(rng, max_posts)
+    for account_id, own in zip(ids, places, strict=True):
+        n = how_many(rng, horizon.max_posts)
+        source = str(rng.choice(list(named), p=list(named.values())))
         age = None if shape.borrowed_account else max(0.1, created * float(rng.uniform(0.7, 1.3)))
         figures = ordinary_figures(rng, newcomer=False, age_days=age)
         if not shape.like_a_person:
             figures = _grown(rng, figures)
         plans.append(
             AccountPlan(
-                truth=Truth(account_id, "campaign", strength, name),
-                source=source,
-                machine_share=machine_share,
+                truth=Truth(account_id, "campaign", campaign.strength, campaign.name),
+                texts=writers.campaign(rng, source, n, machine_share),
                 manner=_manner(rng, shape, pattern),
                 figures=figures,
                 places=own,
@@ -98,7 +90,7 @@ def _campaign(
                 circle=int(rng.integers(1 << 30)) // CIRCLE_SIZE,
                 follows=ordinary_follows(rng, newcomer=not shape.like_a_person and figures.age_days < 10),
                 followed=shape.like_a_person,
-                ring=number if density else None,
+                ring=campaign.number if density else None,
                 ring_density=density,
                 tells_network=bool(rng.random() < 0.85),
                 device=f"{account_id}-d",

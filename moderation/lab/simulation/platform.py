@@ -15,11 +15,11 @@ from moderation.lab.simulation.campaign_accounts import campaign_accounts
 from moderation.lab.simulation.config import SimulationConfig
 from moderation.lab.simulation.follow_graph import follow_edges
 from moderation.lab.simulation.population import CIRCLE_SIZE, genuine_accounts
-from moderation.lab.simulation.posting_times import DAY_MS
+from moderation.lab.simulation.posting_times import DAY_MS, Horizon
 from moderation.lab.simulation.ranges import CAMPAIGNS, HIJACKED, PEOPLE, Campaigns
 from moderation.lab.simulation.rhythm import typing_of
-from moderation.lab.simulation.texts import TextSupplier
 from moderation.lab.simulation.truth import Truth
+from moderation.lab.simulation.writers import WriterPool
 
 _LATE_FOLLOWS = 0.15  # share of follows that begin while posts are already written
 _SETTLED_DAYS = 3
@@ -33,7 +33,6 @@ class Platform:
     """The accounts with their truth, and their events."""
 
     config: SimulationConfig
-    texts: TextSupplier
     plans: Sequence[AccountPlan]
     edges: Sequence[tuple[int, int]]
 
@@ -96,9 +95,7 @@ class Platform:
         return Label.model_construct(post_id=post_id, account_id=None, verdict=verdict, at=when, source="reviewers")
 
     def _post(self, rng: np.random.Generator, plan: AccountPlan, post_id: str, number: int, when: datetime) -> Post:
-        machine = bool(rng.random() < plan.machine_share)
-        size = self.texts.size(plan.source, machine)
-        text = self.texts.text(plan.source, machine, int(rng.integers(size)))
+        text = plan.texts[number]
         place = plan.places[int(rng.integers(len(plan.places)))]
         figures = plan.figures
         device = plan.device
@@ -127,37 +124,35 @@ class Platform:
         )
 
 
-def build_platform(config: SimulationConfig, texts: TextSupplier) -> Platform:
+def build_platform(config: SimulationConfig, writers: WriterPool) -> Platform:
     """Draw the accounts and their follows; events are drawn when they are read."""
     rng = np.random.default_rng([config.seed, 1])
     campaign = round(config.accounts * config.campaign_share)
     unseen = round(campaign * config.unseen_share)
     genuine = config.accounts - campaign
     ids = [f"{config.name}-{number:06d}" for number in rng.permutation(config.accounts).tolist()]
-    named = texts.sources()
-    sources = [str(source) for source in rng.choice(list(named), len(ids), p=list(named.values()))]
     book = AddressBook(rng)
-    when = (_start_ms(config), config.days, config.max_posts)
-    plans = genuine_accounts(rng, PEOPLE[config.parameters], ids[:genuine], sources[:genuine], book, *when)
+    horizon = Horizon(_start_ms(config), config.days, config.max_posts)
+    plans = genuine_accounts(rng, PEOPLE[config.parameters], ids[:genuine], writers, book, horizon)
     groups: list[tuple[dict[str, Campaigns], int, int]] = [
         (dict(CAMPAIGNS[config.parameters]), genuine, config.accounts - unseen),
         ({"hijacked": HIJACKED}, config.accounts - unseen, config.accounts),
     ]
     first_ring = 0
     for ranges, begin, end in groups:
-        made = campaign_accounts(rng, ranges, config.planted, ids[begin:end], sources[begin:end], book, *when)
+        made = campaign_accounts(rng, ranges, config.planted, ids[begin:end], writers, book, horizon)
         for plan in made:
             if plan.ring is not None:
                 plan.ring += first_ring
         first_ring = 1_000_000
         plans += made
     circles = max(1, genuine // CIRCLE_SIZE)
-    return Platform(config, texts, plans, follow_edges(rng, plans, circles))
+    return Platform(config, plans, follow_edges(rng, plans, circles))
 
 
-def simulate(config: SimulationConfig, texts: TextSupplier) -> Iterator[Event]:
-    """Yield a platform's events in event-time order; the truth is in build_platform(config, texts).truth."""
-    return build_platform(config, texts).events()
+def simulate(config: SimulationConfig, writers: WriterPool) -> Iterator[Event]:
+    """Yield a platform's events in event-time order; the truth is in build_platform(config, writers).truth."""
+    return build_platform(config, writers).events()
 
 
 def _tied(events: list[Event]) -> list[Event]:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
 
 from moderation.events import InputMethod
-from moderation.lab.simulation.account_plan import AccountPlan, Figures
+from moderation.lab.simulation.account_plan import AccountPlan, Figures, Place
 from moderation.lab.simulation.addresses import AddressBook
-from moderation.lab.simulation.posting_times import how_many, like_a_person, on_schedule
+from moderation.lab.simulation.posting_times import DAY_MS, Horizon, in_a_burst, like_a_person, on_schedule
 from moderation.lab.simulation.ranges import People
 from moderation.lab.simulation.rhythm import Manner, person
 from moderation.lab.simulation.truth import Truth
+from moderation.lab.simulation.writers import WriterPool, Writing
 
 _METHOD: dict[str, InputMethod] = {
     "mobile": "mobile",
@@ -21,6 +23,13 @@ _METHOD: dict[str, InputMethod] = {
     "dictation": "dictation",
     "assistive": "assistive",
 }
+_WRITING: dict[str, Writing] = {
+    "non_native": "second_language",
+    "classroom": "second_language",
+    "newsroom": "formal",
+}
+_LESSON_H = 3.0
+"""Hours in which the learners of a classroom, on one address with new accounts, post."""
 CIRCLE_SIZE = 60
 
 
@@ -28,40 +37,38 @@ def genuine_accounts(
     rng: np.random.Generator,
     people: People,
     ids: list[str],
-    sources: list[str],
+    writers: WriterPool,
     book: AddressBook,
-    start_ms: int,
-    days: int,
-    max_posts: int,
+    horizon: Horizon,
 ) -> list[AccountPlan]:
-    """Return one plan for each id; *sources* names the text source of each."""
+    """Return one plan for each id."""
     total = sum(people.shares.values())
     kinds = [
         str(kind) for kind in rng.choice(list(people.shares), len(ids), p=[s / total for s in people.shares.values()])
     ]
-    carriers = iter(book.shared("mobile", kinds.count("carrier"), *people.carrier))
-    campuses = iter(book.shared("campus", kinds.count("campus"), *people.campus))
-    services = iter(book.shared("hosting", kinds.count("scheduler"), *people.scheduler_service))
+    shared = _shared_places(people, kinds, book)
+    lessons = {place: int(rng.integers(horizon.days * DAY_MS)) for place in set(shared["classroom"])}
+    waiting = {kind: iter(places) for kind, places in shared.items()}
     fans = iter(_clusters(rng, kinds.count("fan"), *people.fan_cluster))
     circles = max(1, len(ids) // CIRCLE_SIZE)
+    written = writers.assigned(rng, [_WRITING.get(kind, "general") for kind in kinds], horizon.max_posts)
     plans = []
-    for account_id, source, kind in zip(ids, sources, kinds, strict=True):
-        n = how_many(rng, max_posts)
-        times = on_schedule(rng, n, start_ms, days) if kind == "scheduler" else like_a_person(rng, n, start_ms, days)
-        shared = {"carrier": carriers, "campus": campuses, "scheduler": services}.get(kind)
-        places = [next(shared)] if shared is not None else [book.home()]
+    for account_id, kind, (writing, texts) in zip(ids, kinds, written, strict=True):
+        places = [next(waiting[kind])] if kind in waiting else [book.home()]
+        begin_ms = horizon.start_ms + lessons[places[0]] if kind == "classroom" else None
+        times = _times(rng, kind, len(texts), horizon, begin_ms)
         if kind in ("mobile", "carrier", "campus") and rng.random() < 0.5:
-            places.append(book.home() if shared is not None else book.fresh("mobile"))
+            places.append(book.home() if kind in waiting else book.fresh("mobile"))
+        newcomer = kind in ("newcomer", "classroom")
         plan = AccountPlan(
-            truth=Truth(account_id, kind, None, None),
-            source=source,
-            machine_share=0.0,
+            truth=Truth(account_id, kind, None, None, writing),
+            texts=texts,
             manner=_manner(rng, kind, people.tempo),
-            figures=ordinary_figures(rng, newcomer=kind == "newcomer"),
+            figures=ordinary_figures(rng, newcomer=newcomer),
             places=places,
             times_ms=times,
             circle=int(rng.integers(circles)),
-            follows=ordinary_follows(rng, newcomer=kind == "newcomer"),
+            follows=ordinary_follows(rng, newcomer=newcomer),
             tells_network=bool(rng.random() < 0.85),
             device=f"{account_id}-d",
         )
@@ -69,6 +76,30 @@ def genuine_accounts(
             plan.ring, plan.ring_density = next(fans)
         plans.append(plan)
     return plans
+
+
+def _shared_places(people: People, kinds: list[str], book: AddressBook) -> dict[str, list[Place]]:
+    """Return an address for each account of the kinds that share addresses; classrooms are of two kinds of network."""
+    counts = Counter(kinds)
+    services = book.shared("hosting", counts["scheduler"] + counts["newsroom"], *people.scheduler_service)
+    on_campus = counts["classroom"] // 2
+    return {
+        "carrier": book.shared("mobile", counts["carrier"], *people.carrier),
+        "campus": book.shared("campus", counts["campus"], *people.campus),
+        "scheduler": services[: counts["scheduler"]],
+        "newsroom": services[counts["scheduler"] :],
+        "classroom": [
+            *book.shared("campus", on_campus, *people.classroom),
+            *book.shared("residential", counts["classroom"] - on_campus, *people.classroom),
+        ],
+    }
+
+
+def _times(rng: np.random.Generator, kind: str, n: int, horizon: Horizon, begin_ms: int | None) -> list[int]:
+    if begin_ms is not None:
+        return in_a_burst(rng, n, begin_ms, _LESSON_H, horizon.start_ms, horizon.days)
+    at_times = on_schedule if kind in ("scheduler", "newsroom") else like_a_person
+    return at_times(rng, n, horizon.start_ms, horizon.days)
 
 
 def ordinary_figures(rng: np.random.Generator, *, newcomer: bool, age_days: float | None = None) -> Figures:
@@ -105,11 +136,11 @@ def ordinary_follows(rng: np.random.Generator, *, newcomer: bool) -> int:
 
 def _manner(rng: np.random.Generator, kind: str, tempo: float) -> Manner:
     manner = person(rng, _METHOD.get(kind, "keyboard"), tempo)
-    if kind == "scheduler":
+    if kind in ("scheduler", "newsroom"):
         return replace(manner, method="api", pattern="none")
     if kind == "template":
         return replace(manner, pasted_posts=float(rng.uniform(0.6, 0.98)))
-    if kind == "non_native":
+    if kind in ("non_native", "classroom"):
         slower = float(rng.uniform(1.2, 1.9))
         return replace(
             manner,

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 
 HOUR_MS = 3_600_000
 DAY_MS = 24 * HOUR_MS
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """The time in which accounts post, and how often at most."""
+
+    start_ms: int
+    days: int
+    max_posts: int
 
 
 def how_many(rng: np.random.Generator, cap: int) -> int:

@@ -21,6 +21,8 @@ class People:
     fan_cluster: tuple[int, int]
     scheduler_service: tuple[int, int]
     """Customers of a scheduling service that post from one hosting address."""
+    classroom: tuple[int, int]
+    """Learners on one address, with new accounts."""
     tempo: float
     """Factor on all typing intervals."""
 
@@ -52,7 +54,7 @@ class Campaigns:
 
 
 KINDS: Mapping[str, float] = {
-    "desktop": 0.27,
+    "desktop": 0.23,
     "mobile": 0.28,
     "carrier": 0.11,
     "campus": 0.06,
@@ -64,16 +66,19 @@ KINDS: Mapping[str, float] = {
     "non_native": 0.04,
     "fan": 0.02,
     "newcomer": 0.04,
+    "newsroom": 0.02,
+    "classroom": 0.02,
 }
 
 PEOPLE: Mapping[Parameters, People] = {
-    "trained": People(KINDS, (40, 400), (20, 90), (20, 70), (10, 60), 1.0),
+    "trained": People(KINDS, (40, 400), (20, 90), (20, 70), (10, 60), (6, 30), 1.0),
     "held_out": People(
-        {**KINDS, "desktop": 0.20, "carrier": 0.15, "campus": 0.07, "newcomer": 0.06},
+        {**KINDS, "desktop": 0.16, "carrier": 0.15, "campus": 0.07, "newcomer": 0.06},
         (60, 600),
         (30, 140),
         (30, 90),
         (15, 80),
+        (8, 45),
         1.12,
     ),
 }

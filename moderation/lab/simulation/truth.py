@@ -14,6 +14,8 @@ class Truth:
     strength: str | None
     """weak, medium, strong or hijacked; None for a genuine account."""
     campaign: str | None
+    writing: str = "machine"
+    """Group of human writers; machine for a campaign's account."""
 
     @property
     def genuine(self) -> bool:

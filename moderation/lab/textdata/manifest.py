@@ -37,6 +37,8 @@ class DataManifest(_Entry):
     """SHA-256 of each file."""
     train: tuple[str, ...] = ("text_train.jsonl.zst",)
     dev: tuple[str, ...] = ("text_dev.jsonl.zst",)
+    people: tuple[str, ...] = ()
+    """Files with complete people for risk models: each person's posts together, in time order."""
     sources: dict[str, Source] = Field(default_factory=dict)
     other_licence_trained: frozenset[str] = frozenset()
     """Sources whose rows of the licence ``other`` are used in training, because their register has no other rows."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -63,6 +65,31 @@ def read_rows(data_dir: Path, split: Split, manifest: DataManifest, *, all_licen
                     raise InputError(f"Line {number} of {path} repeats the id {row.id}; ids must be unique.")
                 seen.add(row.id)
                 yield row
+
+
+def read_people(data_dir: Path, manifest: DataManifest) -> Iterator[tuple[str, list[str]]]:
+    """Yield each person of the files of people, with the texts in time order, whose licence permits published weights.
+
+    Raises InputError when a file is missing, unreadable or differs from the manifest.
+    """
+    for name in manifest.people:
+        path = manifest.checked(data_dir, name)
+        with path.open("rb") as file:
+            posts = (_post(path, number, line, manifest) for number, line in enumerate(_lines(file, path), start=1))
+            for author, own in groupby((post for post in posts if post is not None), key=itemgetter(0)):
+                yield author, [text for _, text in own]
+
+
+def _post(path: Path, number: int, line: bytes, manifest: DataManifest) -> tuple[str, str] | None:
+    try:
+        row = json.loads(str(line, encoding="utf-8"))
+        source, author, text = str(row["source"]), str(row["author"]), str(row["text"])
+        permitted = manifest.permits_weights(source, str(row.get("lic") or ""))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError(
+            f"Line {number} of {path} is not a post of a person ({error}); correct it, or fetch the file again."
+        ) from error
+    return (f"{source}/{author}", text) if permitted else None
 
 
 def _row(row: dict[str, Any], manifest: DataManifest) -> TextRow:

@@ -71,7 +71,8 @@ def open_console(settings: Settings) -> Console:
             f"console.host {asked.host!r} is not this machine's own address, where passwords travel unencrypted; set "
             "console.public_url to the https:// address of a proxy that terminates TLS"
         )
-    certified = read_manifest(settings.risk)
+    manifest, version = read_manifest(settings.risk)
+    certified = (manifest.policies[settings.scoring.policy].certificate, version)
     engine = open_engine(settings.database_url.get_secret_value())
     try:
         require_head(engine)

@@ -12,7 +12,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from sqlalchemy import Engine
 
-from moderation.risk.manifest import Manifest
+from moderation.risk.certificate import Certificate
 from moderation.settings.sections import ConsoleSettings
 
 WINDOW_MIN = 15
@@ -45,12 +45,12 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Console:
-    """The parts of a running console. `certified` is the manifest of the risk bundle and its hash."""
+    """The parts of a running console. `certified` is the certificate of the risk bundle and the hash of the bundle."""
 
     engine: Engine
     settings: ConsoleSettings
     platform_id: str
-    certified: tuple[Manifest, str] | None = None
+    certified: tuple[Certificate, str] | None = None
     now: Callable[[], datetime] = utc_now
     sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
 

@@ -83,7 +83,9 @@ def desk(database_url: str, quick_hashes: None) -> Iterator[Desk]:
     store = ReviewStore(database_url)
     upgrade(store.engine)
     clock = Clock()
-    console = Console(store.engine, ConsoleSettings(), PLATFORM, read_manifest(None), lambda: clock.now)
+    manifest, version = read_manifest(None)
+    certified = (manifest.policies["all"].certificate, version)
+    console = Console(store.engine, ConsoleSettings(), PLATFORM, certified, lambda: clock.now)
     desk = Desk(console, store, clock)
     for name, role in PEOPLE.items():
         add_person(store.engine, NewPerson(name, role, PASSWORD), by="tests", now=clock.now)

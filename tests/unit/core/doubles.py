@@ -11,7 +11,9 @@ import numpy as np
 from moderation.detector import ContentScore, SectionScore
 from moderation.effects import Effects, FamilyEvidence, Origin, Partition, Reason
 from moderation.errors import ConnectionLost, FencedError, RecordsExpired
-from moderation.features import FEATURES, FeatureExtractor
+from moderation.features import FeatureExtractor
+from moderation.features.catalogue import COLUMN
+from moderation.features.content import ContentBaseline
 from moderation.ports import Claim, OutboxRow
 from moderation.risk import Judgement
 from moderation.risk.judgement import Judgements
@@ -51,32 +53,35 @@ class WordDetector:
 
 
 class ContentRisk:
-    """Flags what the word detector finds, as if another family agreed."""
+    """Flags accounts with a text that the word detector finds, as if another family agreed."""
 
     detector_hash = "d" * 64
     manifest_hash = "r" * 64
     threshold = 0.5
+    content_baseline = ContentBaseline((1.0,), (0.0,), (1.0,), 0.3)
 
     def metadata_scores(self, features: np.ndarray) -> np.ndarray:
         """The account's posts of the hour are its only metadata."""
-        posts = [feature.name for feature in FEATURES].index("account_posts_1h")
-        return features[:, [posts]]
+        return np.column_stack([np.full(len(features), np.nan), features[:, COLUMN["account_posts_1h"]]])
+
+    def with_content(self, scores: np.ndarray, features: np.ndarray) -> np.ndarray:
+        return np.column_stack([features[:, COLUMN["content_evidence"]], scores[:, 1]])
 
     def text_decides(self, scores: np.ndarray) -> np.ndarray:
-        return scores[:, 0] > 2  # type: ignore[no-any-return]
+        return scores[:, 1] > 2  # type: ignore[no-any-return]
 
-    def judge(self, scores: np.ndarray, logits: np.ndarray) -> Judgements:
-        assert scores.shape[0] == logits.shape[0]
-        judged = [self._judge(float(logit)) for logit in logits]
+    def judge(self, scores: np.ndarray) -> Judgements:
+        judged = [self._judge(float(evidence)) for evidence in scores[:, 0]]
         return Judgements([judgement.flagged for judgement in judged], judged.__getitem__)
 
-    def _judge(self, logit: float) -> Judgement:
-        flagged = logit > 0
-        families = (FamilyEvidence("content", None if math.isnan(logit) else logit, 0.001 if flagged else 0.5),)
+    def _judge(self, evidence: float) -> Judgement:
+        flagged = evidence > 0
+        families = (FamilyEvidence("content", None if math.isnan(evidence) else evidence, 0.001 if flagged else 0.5),)
         return Judgement(0.9 if flagged else 0.1, flagged, families, ("content", "network") if flagged else ())
 
-    def explain(self, features: np.ndarray, logit: float) -> tuple[Reason, ...]:
-        return (Reason("content", "synthetic_logit", logit, logit, "The text reads like a machine's."),)
+    def explain(self, features: np.ndarray) -> tuple[Reason, ...]:
+        evidence = float(features[COLUMN["content_evidence"]])
+        return (Reason("content", "content_evidence", evidence, evidence, "The texts read like a machine's."),)
 
     def describe(self) -> str:
         return "a word model"

@@ -29,12 +29,14 @@ class Killed(BaseException):
 
 
 def records(count: int) -> MemoryLog:
-    """Posts dealt out over two partitions in event-time order; every third is a robot's, every tenth is broken."""
+    """Posts dealt out over two partitions in event-time order; every third is of a robot, every tenth is broken."""
     log = MemoryLog({lane: [] for lane in LANES})
     for number in range(count):
         at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number)
-        text = "I am a robot." if number % 3 == 0 else "A walk."
-        event = {"post_id": f"p{number}", "text": text, "account_id": f"a{number % 7}", "created_at": at.isoformat()}
+        robot = number % 3 == 0
+        text = "I am a robot." if robot else "A walk."
+        author = f"{'r' if robot else 'a'}{number % 7}"
+        event = {"post_id": f"p{number}", "text": text, "account_id": author, "created_at": at.isoformat()}
         raw = b"{broken" if number % 10 == 9 else json.dumps(event).encode()
         log.records[LANES[number % 2]].append(raw)
     return log

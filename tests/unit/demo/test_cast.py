@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
+
 from moderation.demo.cast import cast
 from moderation.demo.generator import MAX_WORDS, NgramWriter
 
@@ -32,8 +34,10 @@ def test_generator_is_deterministic_per_seed() -> None:
 def test_cast_has_both_labels_and_separate_corpora() -> None:
     pool = cast({"a": CORPUS, "b": [text.upper() for text in CORPUS]}, seed=3)
     assert set(pool.sources()) == {"a", "b"}
-    people = {pool.text("a", False, index) for index in range(pool.size("a", False))}
+    rng = np.random.default_rng(1)
+    people = set(pool.campaign(rng, "a", 2000, machine_share=0.0))
+    machines = set(pool.campaign(rng, "a", 2000, machine_share=1.0))
     assert len(people) == len(CORPUS) - len(CORPUS) // 2
     assert people <= set(CORPUS)
-    machines = {pool.text("a", True, index) for index in range(pool.size("a", True))}
+    assert machines
     assert not machines & set(CORPUS)

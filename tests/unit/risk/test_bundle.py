@@ -52,22 +52,22 @@ def test_unknown_detector_is_refused() -> None:
 
 def test_a_feature_with_another_meaning_is_refused(copy: Path) -> None:
     changed = (replace(FEATURES[0], version=2), *FEATURES[1:])
-    with pytest.raises(BundleError, match=r"version 1 of the feature typing_chars_per_s, .* computes version 2"):
+    with pytest.raises(BundleError, match=r"version 1 of the feature content_evidence, .* computes version 2"):
         read_bundle(copy, changed)
 
 
 def test_a_feature_that_is_not_computed_is_refused(copy: Path) -> None:
-    with pytest.raises(BundleError, match="feature typing_chars_per_s, this program does not compute it"):
+    with pytest.raises(BundleError, match="feature content_evidence, this program does not compute it"):
         read_bundle(copy, FEATURES[1:])
 
 
 def test_an_added_and_a_moved_feature_leave_the_judgements_unchanged(copy: Path) -> None:
     added = Feature("network_new", "network", "count", "a feature of a later version")
     rng = np.random.default_rng(5)
-    vectors, logits = rng.exponential(5.0, (20, len(FEATURES))), rng.normal(size=20)
-    before = read_bundle(copy).assess(vectors, logits)
+    vectors = rng.exponential(5.0, (20, len(FEATURES)))
+    before = read_bundle(copy).assess(vectors)
     wider = np.column_stack([rng.normal(size=20), vectors[:, ::-1]])
-    assert read_bundle(copy, (added, *FEATURES[::-1])).assess(wider, logits) == before
+    assert read_bundle(copy, (added, *FEATURES[::-1])).assess(wider) == before
 
 
 def test_bundle_of_another_detector_is_refused(copy: Path) -> None:
@@ -91,14 +91,21 @@ def test_a_missing_file_or_directory_is_refused(copy: Path, tmp_path: Path) -> N
         load(tmp_path / "nowhere")
 
 
+def test_a_policy_without_a_threshold_is_refused(copy: Path) -> None:
+    content = json.loads((copy / "manifest.json").read_text(encoding="utf-8"))
+    change(copy, "policies", {"all": content["policies"]["all"]})
+    with pytest.raises(BundleError, match=r'no threshold for scoring\.policy = "selective": use one of all'):
+        read_bundle(copy, policy="selective")
+
+
 def test_another_format_is_refused(copy: Path) -> None:
     change(copy, "format", 99)
-    with pytest.raises(BundleError, match="has format 99, this version reads 3"):
+    with pytest.raises(BundleError, match="has format 99, this version reads 4"):
         load(copy)
 
 
 def test_a_damaged_manifest_is_refused(copy: Path) -> None:
-    change(copy, "threshold", "high")
+    change(copy, "p_family", "high")
     with pytest.raises(BundleError, match="is damaged"):
         load(copy)
     (copy / "manifest.json").write_text("{", encoding="utf-8")

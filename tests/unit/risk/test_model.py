@@ -14,7 +14,7 @@ from tests.unit.risk.test_neutrality import any_posts
 
 def test_a_flag_needs_a_risk_above_the_threshold_and_an_open_gate(model: BundledRiskModel) -> None:
     for seed in range(6):
-        for judged in model.assess(*any_posts(model, seed)):
+        for judged in model.assess(any_posts(model, seed)):
             assert judged.flagged == (judged.risk > model.threshold and gate_opens(judged.agreeing))
             assert 0.0 < judged.risk < 1.0
             p_values = {f.family: f.p_value for f in judged.families if f.p_value is not None}
@@ -23,26 +23,23 @@ def test_a_flag_needs_a_risk_above_the_threshold_and_an_open_gate(model: Bundled
 
 
 def test_judgement_is_independent_of_the_batch(model: BundledRiskModel) -> None:
-    features, logits = any_posts(model, 3)
-    together = model.assess(features, logits)
-    alone = [model.assess(features[n : n + 1], logits[n : n + 1])[0] for n in range(len(logits))]
-    assert together == alone
-    assert model.assess(features[:0], logits[:0]) == []
+    features = any_posts(model, 3)
+    assert model.assess(features) == [model.assess(features[n : n + 1])[0] for n in range(len(features))]
+    assert model.assess(features[:0]) == []
 
 
 def test_wrong_shapes_are_refused(model: BundledRiskModel) -> None:
     with pytest.raises(ValueError, match="do not fit"):
-        model.assess(np.zeros((1, 3)), np.zeros(1))
+        model.assess(np.zeros((1, 3)))
 
 
 def test_reasons_exclude_missing_values(model: BundledRiskModel) -> None:
-    features, logits = any_posts(model, 4)
     found = 0
-    for row, logit in zip(features[:8], logits[:8], strict=True):
+    for row in any_posts(model, 4)[:8]:
         known = {f.name for f, value in zip(model.manifest.features, row, strict=True) if not np.isnan(value)}
-        for reason in model.explain(row, float(logit)):
+        for reason in model.explain(row):
             found += 1
-            assert reason.feature in known | {"synthetic_logit"}
+            assert reason.feature in known
             assert reason.contribution > 0
             assert reason.value is not None
             assert reason.sentence[0].isupper()
@@ -92,16 +89,29 @@ def test_common_binary_feature_is_described_as_both() -> None:
     assert sentence(feature, 0.0) == "It is: no; among genuine accounts both are usual."
 
 
-def test_common_score_is_described_as_common(model: BundledRiskModel) -> None:
-    features, _ = any_posts(model, 4)
-    for logit in (float(model.references["content"].scores.mean()), 40.0):
-        p_value = float(model.references["content"].p_values(np.array([logit]))[0])
-        for row in features[:8]:
-            for reason in model.explain(row, logit):
-                if reason.family == "content":
-                    assert ("high detector score" in reason.sentence) == (p_value <= model.manifest.p_family)
+def test_content_agrees_only_where_it_is_unusual_in_every_group_of_writers(model: BundledRiskModel) -> None:
+    column = model.fusion.families.index("content")
+    scores = np.full((50, len(model.fusion.families)), np.nan)
+    scores[:, column] = np.linspace(-8.0, 8.0, 50)
+    p_values = model.p_values(scores)[:, column]
+    groups = model.references["content"]
+    assert "genuine" in groups
+    for reference in groups.values():
+        assert (p_values >= reference.p_values(scores[:, column])).all()
+
+
+def test_without_an_unusual_metadata_family_no_text_raises_a_flag(model: BundledRiskModel) -> None:
+    rng = np.random.default_rng(2)
+    scores = rng.normal(-1.0, 3.0, (4000, len(model.fusion.families)))
+    scores[rng.random(scores.shape) < 0.3] = np.nan
+    scores[:, model.fusion.families.index("content")] = rng.normal(3.0, 3.0, len(scores))
+    decides = model.text_decides(scores)
+    flagged = np.array([judgement.flagged for judgement in model.judge(scores)])
+    assert flagged.any()
+    assert 0 < decides.mean() < 1
+    assert not (flagged & ~decides).any()
 
 
 def test_description_has_the_word_simulated(model: BundledRiskModel) -> None:
     assert "simulated" in model.describe()
-    assert "simulated" in model.manifest.certificate.sentence().lower()
+    assert "simulated" in model.certified.certificate.sentence().lower()

@@ -62,7 +62,7 @@ def test_constant_scores_have_zero_slope() -> None:
 
 
 def test_risk_rises_beyond_the_highest_genuine_score(model: BundledRiskModel) -> None:
-    highest = float(model.references["content"].scores.max())
+    highest = float(model.references["content"]["genuine"].scores.max())
     scores = np.tile(model.fusion.neutral, (3, 1))
     scores[:, model.fusion.families.index("content")] = highest + np.array([0.0, 0.2, 0.4])
     assert (np.diff(model.fusion.risks(scores)) > 0).all()

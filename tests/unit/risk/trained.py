@@ -12,7 +12,7 @@ import numpy as np
 from moderation.detector import ContentScore
 from moderation.lab.risk.recipe import Recipe, small_recipe
 from moderation.lab.risk.texts import RiskTexts, load_risk_texts
-from moderation.lab.risk.training import train_bundle
+from moderation.lab.risk.training import simulated, train_bundle
 
 WORDS = ["river", "bridge", "morning", "quiet", "train", "letter", "window", "garden", "winter", "copper", "stone"]
 
@@ -74,5 +74,7 @@ def tiny_recipe() -> Recipe:
 def train_here(folder: Path) -> tuple[Path, RiskTexts]:
     """Train a bundle in *folder*; returns its directory and the texts by role."""
     texts = load_risk_texts(None, write_texts(folder / "texts.jsonl"))
-    train_bundle(texts, MadeUpDetector(), tiny_recipe(), folder / "bundle", Silent())
+    detector, recipe = MadeUpDetector(), tiny_recipe()
+    scored = simulated(texts, detector, recipe, Silent())
+    train_bundle(scored, detector.manifest_hash, recipe, folder / "bundle", Silent())
     return folder / "bundle", texts

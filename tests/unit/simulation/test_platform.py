@@ -10,20 +10,20 @@ import pytest
 
 from moderation.errors import InputError, SettingsError
 from moderation.events import Deletion, Follow, Label, Post, decode
-from moderation.lab.simulation import SimulationConfig, TextPool, build_platform, simulate
+from moderation.lab.simulation import SimulationConfig, WriterPool, build_platform, simulate
 from moderation.lab.simulation.config import SIGNATURES
 from moderation.lab.simulation.writing import as_line, write_events, write_truth
 
 ARRIVAL_MS = 1_900_000_000_000
 
 
-def pool() -> TextPool:
+def pool() -> WriterPool:
     words = ["river", "bridge", "morning", "quiet", "train", "letter", "window", "garden", "winter", "copper"]
     texts = []
     for number in range(60):
         text = " ".join(words[(number * step) % len(words)] for step in range(1, 12))
-        texts.append(("notes", number % 2 == 1, f"{text} {number}, she said."))
-    return TextPool(texts)
+        texts.append(("notes", "model" if number % 2 == 1 else None, f"{text} {number}, she said."))
+    return WriterPool(texts)
 
 
 def config(**changed: object) -> SimulationConfig:
@@ -110,19 +110,47 @@ def test_truth_is_in_a_separate_file() -> None:
 
 
 def test_labels_have_the_same_source_distribution() -> None:
-    texts = [
-        (source, machine, f"{source} {machine} {n}") for source in "ab" for machine in (False, True) for n in range(9)
-    ]
-    platform = build_platform(config(accounts=4000, campaign_share=0.5), TextPool(texts))
+    texts = [(source, by, f"{source} {by} {n}") for source in "ab" for by in (None, "model") for n in range(9)]
+    platform = build_platform(config(accounts=4000, campaign_share=0.5), WriterPool(texts))
     shares = []
     for genuine in (True, False):
         plans = [plan for plan in platform.plans if plan.truth.genuine is genuine]
-        shares.append(sum(plan.source == "a" for plan in plans) / len(plans))
+        shares.append(sum(plan.texts[0].startswith("a ") for plan in plans) / len(plans))
     assert abs(shares[0] - shares[1]) < 0.05
 
 
-def test_people_write_no_machine_texts() -> None:
-    assert all(plan.machine_share == 0.0 for plan in build_platform(config(), pool()).plans if plan.truth.genuine)
+def test_people_write_no_machine_texts_and_a_campaigns_account_those_of_one_generator() -> None:
+    texts = [("s", by, f"by {by} {n}") for by in (None, "m1", "m2") for n in range(50)]
+    for plan in build_platform(config(), WriterPool(texts)).plans:
+        writers = {text.split()[1] for text in plan.texts}
+        assert len(plan.texts) == len(plan.times_ms)
+        assert writers == {"None"} if plan.truth.genuine else len(writers - {"None"}) <= 1
+
+
+def test_each_person_keeps_the_order_of_the_texts_and_is_used_once() -> None:
+    people = [[f"{number}-{n}" for n in range(1 + number % 5)] for number in range(400)]
+    writers = WriterPool([("s", None, "a"), ("s", "m", "b")], {"general": people, "second_language": [["l2"]] * 3})
+    plans = [plan for plan in build_platform(config(accounts=300), writers).plans if plan.truth.genuine]
+    general = [plan.texts for plan in plans if plan.truth.writing == "general"]
+    assert len(general) > 100
+    assert len({texts[0] for texts in general}) == len(general)
+    assert all(texts == [f"{texts[0].split('-')[0]}-{n}" for n in range(len(texts))] for texts in general)
+    learners = [plan for plan in plans if plan.truth.writing == "second_language"]
+    assert {plan.truth.kind for plan in learners} == {"non_native", "classroom"}
+    assert all(plan.texts == ["l2"] for plan in learners)
+
+
+def test_a_classroom_shares_an_address_and_posts_in_one_lesson() -> None:
+    classes: dict[str, list[int]] = {}
+    for plan in build_platform(config(accounts=3000), pool()).plans:
+        if plan.truth.kind == "classroom":
+            assert plan.figures.age_days < 7
+            classes.setdefault(plan.places[0].ip, []).extend(plan.times_ms)
+    assert len(classes) > 1
+    day_ms = 86_400_000
+    assert all(
+        max(times) - min(times) <= 3 * 3_600_000 or max(times) - min(times) > 13 * day_ms for times in classes.values()
+    )
 
 
 @pytest.mark.parametrize("signature", SIGNATURES)
@@ -139,10 +167,10 @@ def test_signature_can_be_removed(signature: str) -> None:
 
 
 def test_source_with_one_label_is_excluded() -> None:
-    mixed = TextPool([("both", False, "a"), ("both", True, "b"), ("people", False, "c")])
+    mixed = WriterPool([("both", None, "a"), ("both", "model", "b"), ("people", None, "c")])
     assert list(mixed.sources()) == ["both"]
     with pytest.raises(InputError, match="No source of the texts has both labels"):
-        TextPool([("people", False, "c")])
+        WriterPool([("people", None, "c")])
 
 
 def test_impossible_platforms_are_refused() -> None:

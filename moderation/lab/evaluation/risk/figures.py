@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.lab.evaluation.risk.scores import BOTH_GATED, COMPARED
-from moderation.lab.risk.collecting import SimulatedPosts
+from moderation.lab.risk.collecting import CollectedPosts
 from moderation.risk.clopper_pearson import interval
 from moderation.risk.umbrella import least_sample, umbrella_threshold
 
@@ -72,7 +72,7 @@ def rows_at_rates(
     calibration: Mapping[str, NDArray[np.float64]],
     calibration_people: NDArray[np.bool_],
     evaluation: Mapping[str, NDArray[np.float64]],
-    accounts: SimulatedPosts,
+    accounts: CollectedPosts,
 ) -> list[Row]:
     """Return one row per score and rate: the threshold from genuine calibration accounts, figures from evaluation.
 
@@ -89,7 +89,7 @@ def rows_at_rates(
 
 
 def row_at_shipped(
-    threshold: float, calibrated_on: int, evaluation: Mapping[str, NDArray[np.float64]], accounts: SimulatedPosts
+    threshold: float, calibrated_on: int, evaluation: Mapping[str, NDArray[np.float64]], accounts: CollectedPosts
 ) -> Row:
     """Return the row of the shipped decision at the shipped threshold."""
     return row_at(BOTH_GATED, None, threshold, calibrated_on, evaluation[BOTH_GATED], accounts)
@@ -101,7 +101,7 @@ def row_at(
     threshold: float | None,
     calibrated_on: int,
     scores: NDArray[np.float64],
-    accounts: SimulatedPosts,
+    accounts: CollectedPosts,
 ) -> Row:
     """Return the row of *scores*, shape (accounts,): accounts strictly above *threshold* are flagged."""
     if threshold is None:

@@ -17,23 +17,25 @@ TITLE = "True-positive rate per account, SIMULATED accounts (held-out parameters
 
 def as_json(evaluation: Evaluation, model: BundledRiskModel) -> dict[str, Any]:
     """Return all figures, with the bundle that they hold for."""
-    certificate = model.manifest.certificate
     return {
         "simulated": True,
         "risk_bundle": model.manifest_hash,
         "detector": model.detector_hash,
         "features_version": FEATURES_VERSION,
-        "certificate": {
-            **certificate.model_dump(),
-            "bound": certificate.bound,
-            "passed": certificate.passed,
-            "cluster_bound": certificate.cluster_bound,
-            "sentence": certificate.sentence(),
+        "certificates": {
+            policy: {
+                **entry.certificate.model_dump(),
+                "bound": entry.certificate.bound,
+                "passed": entry.certificate.passed,
+                "cluster_bound": entry.certificate.cluster_bound,
+                "sentence": entry.certificate.sentence(),
+            }
+            for policy, entry in model.manifest.policies.items()
         },
         "groups": dict(evaluation.groups),
         "rows": [row.as_json() for row in evaluation.rows],
         "shipped_decision_with_signature_removed": {name: row.as_json() for name, row in evaluation.without.items()},
-        "shipped_decision_wrong_by_kind": {kind: share.as_json() for kind, share in evaluation.wrong_by_kind.items()},
+        "shipped_decision_wrong_by_group": {name: share.as_json() for name, share in evaluation.wrong_by_group.items()},
     }
 
 
@@ -52,12 +54,12 @@ def print_report(evaluation: Evaluation, model: BundledRiskModel, console: Conso
     for name, row in evaluation.without.items():
         removed.add_row(name, *_cells(row))
     console.print(removed)
-    kinds = Table(title="Genuine accounts that the shipped decision flags, by kind (SIMULATED, held-out parameters)")
-    kinds.add_column("kind")
-    kinds.add_column("flagged")
-    for kind, share in evaluation.wrong_by_kind.items():
-        kinds.add_row(kind, str(share))
-    console.print(kinds)
+    groups = Table(title="Genuine accounts that the shipped decision flags (SIMULATED, held-out parameters)")
+    groups.add_column("group")
+    groups.add_column("flagged")
+    for name, share in evaluation.wrong_by_group.items():
+        groups.add_row(name, str(share))
+    console.print(groups)
     console.print("; ".join(f"{name}: {count}" for name, count in evaluation.groups.items()))
     console.print(model.describe())
 

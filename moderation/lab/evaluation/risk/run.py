@@ -9,27 +9,29 @@ import numpy as np
 
 from moderation.detector import Detector
 from moderation.lab.evaluation.risk.figures import Row, Share, row_at_shipped, rows_at_rates
-from moderation.lab.evaluation.risk.scores import BOTH_GATED, account_scores
-from moderation.lab.risk.collecting import SimulatedPosts, collect_all
-from moderation.lab.risk.content_scores import score_texts
+from moderation.lab.evaluation.risk.scores import BOTH_GATED, SELECTIVE, account_scores
+from moderation.lab.risk.collecting import CollectedPosts, collect_all, joined
+from moderation.lab.risk.content_scores import Scores, score_texts, with_content
+from moderation.lab.risk.deciding import from_first, groups_of
 from moderation.lab.risk.recipe import Recipe
 from moderation.lab.risk.texts import RiskTexts, Role
 from moderation.lab.risk.training import Progress
 from moderation.lab.simulation import SimulationConfig
 from moderation.lab.simulation.config import SIGNATURES, Signature
+from moderation.risk.manifest import Policy
 from moderation.risk.model import BundledRiskModel
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """Number of accounts that the evaluation simulates."""
+    """Number of accounts that the evaluation simulates on each platform."""
 
-    evaluation: int = 7000
+    evaluation: int = 5000
     ablation: int = 1500
-    seed: int = 907
+    seeds: tuple[int, ...] = (907, 908, 909)
 
 
-SMALL = Sizes(evaluation=400, ablation=200)
+SMALL = Sizes(evaluation=400, ablation=200, seeds=(907,))
 
 
 @dataclass(frozen=True)
@@ -37,22 +39,24 @@ class Evaluation:
     """The figures of an evaluation."""
 
     rows: tuple[Row, ...]
+    """Every compared score of the policy `all`, and the shipped decision of each policy."""
     without: Mapping[str, Row]
     """Rows of the shipped decision without one signature in any campaign, by the name of the signature."""
     groups: Mapping[str, int]
     """Number of independent groups behind the figures."""
-    wrong_by_kind: Mapping[str, Share]
-    """Genuine accounts of each kind that the shipped decision flags, on held-out parameters."""
+    wrong_by_group: Mapping[str, Share]
+    """Genuine accounts of each group that the shipped decision flags, on held-out parameters."""
 
 
 def evaluate(
-    model: BundledRiskModel, detector: Detector, texts: RiskTexts, sizes: Sizes, progress: Progress
+    models: Mapping[Policy, BundledRiskModel], detector: Detector, texts: RiskTexts, sizes: Sizes, progress: Progress
 ) -> Evaluation:
-    """Simulate, score and return the figures.
+    """Simulate, score and return the figures of a bundle under each policy.
 
     Thresholds for stated rates come from the same accounts as the shipped threshold (the threshold step, simulated
     again). All figures come from new accounts, addresses, texts and parameter ranges.
     """
+    model = models["all"]
     planned = _platforms(model, sizes)
     progress.step("Simulating platforms and extracting features", len(planned))
     configs = [config for config, _ in planned.values()]
@@ -60,35 +64,51 @@ def evaluate(
     workers = 1 if sizes.evaluation < 2000 else 2
     collected = dict(zip(planned, collect_all(configs, pools, workers, lambda _done: progress.advance(1)), strict=True))
     posted = {text for platform in collected.values() for text in platform.texts}
-    logit_of: dict[str, float] = {}
+    score_of: dict[str, tuple[float, int]] = {}
     progress.step("Scoring texts", len(posted))
-    score_texts(detector, posted, logit_of, progress.advance)
-    return measured(model, collected, logit_of)
+    score_texts(detector, posted, score_of, progress.advance)
+    test = joined([platform for name, platform in collected.items() if name.startswith("evaluation")])
+    platforms = {name: one for name, one in collected.items() if not name.startswith("evaluation")}
+    return measured(models, {**platforms, "evaluation": test}, score_of)
 
 
 def measured(
-    model: BundledRiskModel, collected: Mapping[str, SimulatedPosts], logit_of: Mapping[str, float]
+    models: Mapping[Policy, BundledRiskModel], collected: Mapping[str, CollectedPosts], score_of: Scores
 ) -> Evaluation:
-    """Return the figures for platforms already simulated, with the logits of their texts in *logit_of*."""
-    scores = {name: account_scores(model, platform, platform.logits(logit_of)) for name, platform in collected.items()}
-    calibration, test = collected["calibration"], collected["evaluation"]
-    set_on = int(model.manifest.threshold_rule["accounts"])
+    """Return the figures for platforms already simulated, with the scores of their texts."""
+    model = models["all"]
+    baseline = model.content_baseline
+    platforms = {name: with_content(platform, score_of, baseline) for name, platform in collected.items()}
+    scores = {name: account_scores(model, platform) for name, platform in platforms.items()}
+    calibration, test = platforms["calibration"], platforms["evaluation"]
+    set_on = int(model.certified.threshold_rule["accounts"])
     rows = rows_at_rates(scores["calibration"], calibration.genuine, scores["evaluation"], test)
     rows.append(row_at_shipped(model.threshold, set_on, scores["evaluation"], test))
+    if "selective" in models:
+        rows.append(_selective_row(models["selective"], test, score_of))
     without = {
         name.removeprefix("without "): row_at_shipped(model.threshold, set_on, scores[name], platform)
-        for name, platform in collected.items()
+        for name, platform in platforms.items()
         if name.startswith("without ")
     }
     flagged = scores["evaluation"][BOTH_GATED] > model.threshold
-    kinds = np.array([truth.kind for truth in test.truth])
-    people = sorted({truth.kind for truth in test.truth if truth.genuine})
     return Evaluation(
         rows=tuple(rows),
         without=without,
         groups=_groups(calibration, test),
-        wrong_by_kind={k: Share(int(flagged[kinds == k].sum()), int((kinds == k).sum())) for k in people},
+        wrong_by_group={
+            name: Share(int((flagged & members).sum()), int(members.sum())) for name, members in groups_of(test).items()
+        },
     )
+
+
+def _selective_row(model: BundledRiskModel, test: CollectedPosts, score_of: Scores) -> Row:
+    decisive = model.text_decides(model.metadata_scores(test.features))
+    seen = with_content(test, score_of, model.content_baseline, from_first(decisive, test.account))
+    row = row_at_shipped(
+        model.threshold, int(model.certified.threshold_rule["accounts"]), account_scores(model, seen), seen
+    )
+    return replace(row, score=SELECTIVE)
 
 
 def _platforms(model: BundledRiskModel, sizes: Sizes) -> dict[str, tuple[SimulationConfig, Role]]:
@@ -104,7 +124,7 @@ def _platforms(model: BundledRiskModel, sizes: Sizes) -> dict[str, tuple[Simulat
     )
     calibration = recipe.platforms()["threshold"]
     test = SimulationConfig(
-        seed=sizes.seed,
+        seed=sizes.seeds[0],
         accounts=sizes.evaluation,
         campaign_share=0.3,
         unseen_share=0.25,
@@ -113,10 +133,9 @@ def _platforms(model: BundledRiskModel, sizes: Sizes) -> dict[str, tuple[Simulat
         parameters="held_out",
         name="evaluation",
     )
-    platforms: dict[str, tuple[SimulationConfig, Role]] = {
-        "calibration": (calibration, "threshold"),
-        "evaluation": (test, "test"),
-    }
+    platforms: dict[str, tuple[SimulationConfig, Role]] = {"calibration": (calibration, "threshold")}
+    for seed in sizes.seeds:
+        platforms[f"evaluation {seed}"] = (replace(test, seed=seed, name=f"evaluation-{seed}"), "test")
     removed: dict[str, frozenset[Signature]] = {name: frozenset({name}) for name in SIGNATURES}
     for name, absent in {"nothing": frozenset[Signature](), **removed, "all three": frozenset(SIGNATURES)}.items():
         config = replace(test, accounts=sizes.ablation, planted=frozenset(SIGNATURES) - absent, name="ablation")
@@ -124,7 +143,7 @@ def _platforms(model: BundledRiskModel, sizes: Sizes) -> dict[str, tuple[Simulat
     return platforms
 
 
-def _groups(calibration: SimulatedPosts, test: SimulatedPosts) -> dict[str, int]:
+def _groups(calibration: CollectedPosts, test: CollectedPosts) -> dict[str, int]:
     groups = {}
     for name, platform in (("calibration", calibration), ("evaluation", test)):
         people = platform.genuine

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.lab.risk.collecting import SimulatedPosts
+from moderation.lab.risk.collecting import CollectedPosts
 from moderation.risk.gate import CONTENT, gate_opens_for
 from moderation.risk.model import BundledRiskModel
 
@@ -16,18 +16,17 @@ METADATA_ONLY = "metadata only"
 METADATA_GATED = "metadata only, gated"
 BOTH = "both"
 BOTH_GATED = "both, gated"
+SELECTIVE = "both, gated, policy selective"
 COMPARED = (CONTENT_ONLY, METADATA_ONLY, BOTH, METADATA_GATED, BOTH_GATED)
 """Content alone has no gated figure: the gate never opens for it."""
 
 
-def account_scores(
-    model: BundledRiskModel, collected: SimulatedPosts, logits: NDArray[np.float64]
-) -> Mapping[str, NDArray[np.float64]]:
+def account_scores(model: BundledRiskModel, collected: CollectedPosts) -> Mapping[str, NDArray[np.float64]]:
     """Return each compared score as the maximum over the posts of each account, shape (accounts,); −inf: never flagged.
 
     Metadata only is a separate fusion, trained without content, so that the comparison is fair.
     """
-    scores = model.family_scores(collected.features, logits)
+    scores = model.family_scores(collected.features)
     agreement = model.agreement(model.p_values(scores))
     families = model.fusion.families
     others = [column for column, name in enumerate(families) if name != CONTENT]
@@ -36,7 +35,7 @@ def account_scores(
     opens = gate_opens_for(agreement, families)
     opens_without = gate_opens_for(agreement[:, others], model.metadata_only.families)
     posts = {
-        CONTENT_ONLY: logits,
+        CONTENT_ONLY: scores[:, families.index(CONTENT)],
         METADATA_ONLY: metadata,
         BOTH: risk,
         METADATA_GATED: np.where(opens_without, metadata, -np.inf),

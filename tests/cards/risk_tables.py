@@ -27,7 +27,7 @@ def accounts_caught(figures: dict[str, Any]) -> str:
 
 
 def groups_of_people(figures: dict[str, Any]) -> str:
-    """Errors of the certificate by group of genuine accounts, and what the shipped decision flags on other platforms."""
+    """Errors of the certificate by group of genuine accounts, and flags on platforms with other parameters."""
     certificate = figures["certificates"]["all"]["groups"]
     held_out = figures["shipped_decision_wrong_by_group"]
     rows = []

@@ -9,6 +9,7 @@ import re
 import signal
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,8 @@ from moderation.checksum import sha256_of
 from moderation.demo import people_texts
 from moderation.demo.command import CONFIG, DATABASE, EVENTS, demo_command
 from moderation.detector.shipped import SHIPPED
+from moderation.review.permissions import Actor
+from moderation.review.queue import QueueFilter, queue_count
 from moderation.review.serving.app import build_app, open_console
 from moderation.settings import load_settings
 
@@ -77,8 +80,12 @@ def test_demo_ends_with_a_login_that_opens_the_console(tmp_path: Path, capsys: p
     with TestClient(build_app(console), "http://localhost:8090", follow_redirects=False, headers=headers) as browser:
         answer = browser.post("/sign-in", data={"name": printed[1], "password": printed[2]})
         assert answer.status_code == 303
-        account = browser.post("/queue/next").headers["location"]
-        assert "Decide about" in browser.get(account).text
+        assert "senior" in browser.get(answer.headers["location"]).text
+    with sqlite3.connect(tmp_path / DATABASE) as database:
+        (accounts,) = database.execute("select count(*) from accounts_in_review where open_flags > 0").fetchone()
+    database.close()
+    assert queue_count(console.engine, Actor(1, printed[1], "senior"), QueueFilter(), datetime.now(UTC)) == accounts
+    assert console.platform_id == "demo"
     console.engine.dispose()
 
 

@@ -54,7 +54,10 @@
   document.addEventListener("keydown", (event) => {
     const at = event.target;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      document.querySelector("[data-submit]")?.click();
+      // In another form, such as the reason of a skip, the keys send that form.
+      const submit = document.querySelector("[data-submit]");
+      if (at.form && at.form !== submit?.form) at.form.requestSubmit();
+      else submit?.click();
       return;
     }
     if (event.key === "Escape" && typing(at)) at.blur();
@@ -71,7 +74,7 @@
     }
   });
   document.addEventListener("click", (event) => {
-    if (event.target.closest("[data-opens]") && event.detail > 0) showKeys();
+    if (event.target.closest("[data-opens]")) showKeys();
   });
   document.addEventListener("change", (event) => {
     if (event.target.id === "keys-on") localStorage.setItem(OFF, event.target.checked ? "0" : "1");

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from moderation.effects import Assessment, FlagRaised
-from moderation.risk.gate import gate_opens
+from moderation.risk.gate import CONTENT, gate_opens
 from moderation.risk.model import BundledRiskModel
 from moderation.stream.pipeline import Outcome
 
@@ -46,20 +46,20 @@ NOTHING = AccountPeaks(-np.inf, -np.inf, -np.inf, flagged=False, posts=0)
 
 
 def peaks_by_account(assessments: list[Assessment], risk: BundledRiskModel) -> dict[str, AccountPeaks]:
-    """Return the peaks of each account: logit of the detector, risk from metadata only, and gated risk of both."""
+    """Return the peaks of each account: evidence of its texts, risk from metadata only, and gated risk of both."""
     known = [a for a in assessments if a.account_id is not None and a.features]
     if not known:
         return {}
     features = np.array([[np.nan if v is None else v for v in a.features] for a in known], dtype=np.float64)
-    logits = np.array([np.nan if a.synthetic_logit is None else a.synthetic_logit for a in known], dtype=np.float64)
     scores = risk.family_scores(features)
     columns = [risk.fusion.families.index(name) for name in risk.metadata_only.families]
     metadata = risk.metadata_only.risks(scores[:, columns])
+    contents = scores[:, risk.fusion.families.index(CONTENT)]
     peaks: dict[str, AccountPeaks] = {}
-    for assessment, logit, alone in zip(known, logits.tolist(), metadata.tolist(), strict=True):
+    for assessment, content, alone in zip(known, contents.tolist(), metadata.tolist(), strict=True):
         before = peaks.get(assessment.account_id or "", NOTHING)
         peaks[assessment.account_id or ""] = AccountPeaks(
-            before.content if np.isnan(logit) else max(before.content, logit),
+            before.content if np.isnan(content) else max(before.content, content),
             max(before.metadata, alone),
             max(before.both, _gated_risk(assessment)),
             before.flagged or assessment.flagged,

@@ -96,10 +96,10 @@ def print_figures(console: Console, found: Figures) -> None:
         table.add_row(way.name, _share(way.hits), _share(way.wrong), f"{way.wrong.upper:.2%}")
     console.print(table)
     console.print(
-        f"The first three flag above the value (detector score, metadata risk, gated risk) that {ASIDE_RATE:.0%} of "
-        f"{found.set_aside} genuine accounts set aside for it exceed; those are not counted above. “As shipped” uses "
-        "the stricter threshold of the bundle, which does not depend on these accounts. “At most” is the one-sided "
-        "95 % Clopper–Pearson bound."
+        "The first three flag above the value (evidence of the texts, metadata risk, gated risk) that "
+        f"{ASIDE_RATE:.0%} of {found.set_aside} genuine accounts set aside for it exceed; those are not counted above. "
+        "“As shipped” uses the stricter threshold of the bundle, which does not depend on these accounts. “At most” is "
+        "the one-sided 95 % Clopper–Pearson bound."
     )
     _, metadata, both, _ = found.ways
     if both.hits.count <= metadata.hits.count:

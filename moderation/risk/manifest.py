@@ -77,6 +77,8 @@ class Manifest(_Entry):
     p_family: float
     """Largest p-value at which a family agrees."""
     policies: dict[Policy, PolicyEntry]
+    selective_evidence: float
+    """Evidence that few genuine posts exceed: `selective` scores accounts that would be flagged with it."""
     horizon_days: int
     post_cap: int
     training: dict[str, Any]

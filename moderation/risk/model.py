@@ -94,9 +94,18 @@ class BundledRiskModel:
         return np.nan_to_num(p_values, nan=1.0) <= self.manifest.p_family
 
     def text_decides(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return whether a metadata family agrees, without which no text raises a flag; (n, families) to (n,)."""
+        """Return whether texts decide about a flag with these metadata scores; (n, families) to (n,).
+
+        A metadata family must agree, and with evidence that few genuine posts exceed the risk must be above the
+        threshold of the policy `all`.
+        """
         metadata = [column for column, name in enumerate(self.fusion.families) if name != CONTENT]
-        return np.asarray(self.agreement(self.p_values(scores))[:, metadata].any(axis=1), dtype=np.bool_)
+        decides = np.array(self.agreement(self.p_values(scores))[:, metadata].any(axis=1), dtype=np.bool_)
+        rows = np.flatnonzero(decides)
+        strong = scores[rows]
+        strong[:, self.fusion.families.index(CONTENT)] = self.manifest.selective_evidence
+        decides[rows] = self.fusion.risks(strong) > self.manifest.policies["all"].threshold
+        return decides
 
     def assess(self, features: NDArray[np.float64]) -> Judgements:
         """Return the judgement of each post: *features* (n, f), NaN for missing.

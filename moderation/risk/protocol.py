@@ -37,7 +37,7 @@ class RiskModel(Protocol):
         """Return metadata scores, shape (n, families), with the content score of *features*, shape (n, f)."""
 
     def text_decides(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return whether texts could raise a flag with these metadata scores, (n, families) to (n,)."""
+        """Return whether texts decide about a flag with these metadata scores, (n, families) to (n,)."""
 
     def judge(self, scores: NDArray[np.float64]) -> Judgements:
         """Return the judgement of each post from the scores of its families, shape (n, families)."""

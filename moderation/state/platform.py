@@ -269,8 +269,7 @@ class PlatformState:
             log.warning("the scores of another detector in %s are dropped; evidence begins again", journal.directory)
             journal.segments = [part for part in journal.segments if part.kind != "scores"]
             return
-        for word, account, post in read_rows(journal, "scores", 3).tolist():
-            self.scores.add(account, post, word)
+        self.scores.load(read_rows(journal, "scores", 3))
 
     def _restore_posts(self, journal: Journal, saved_keys: Sequence[str]) -> None:
         rows = read_rows(journal, "posts", _POST_FIELDS + 2 * len(saved_keys))

@@ -83,6 +83,23 @@ class ScoreHistory:
         words = [w for w in entries[0::2] if at_ms - SCORES_KEPT_MS < w >> _TIME_SHIFT <= at_ms][-MOST_SCORES:]
         return unpacked(words)
 
+    def load(self, rows: NDArray[np.uint64]) -> None:
+        """Add many scores to an empty history at once; rows of word, account and post in the order they were added."""
+        if not len(rows):
+            return
+        order = np.lexsort((np.arange(len(rows)), rows[:, 2], rows[:, 1]))
+        rows = rows[order]
+        last = np.ones(len(rows), dtype=np.bool_)
+        last[:-1] = np.any(rows[1:, 1:] != rows[:-1, 1:], axis=1)
+        rows = rows[last]
+        rows = rows[np.lexsort((rows[:, 2], rows[:, 0], rows[:, 1]))]
+        names, starts = np.unique(rows[:, 1], return_index=True)
+        entries, ends = np.ascontiguousarray(rows[:, [0, 2]]).tobytes(), [*starts[1:].tolist(), len(rows)]
+        for account, start, end in zip(names.tolist(), starts.tolist(), ends, strict=True):
+            own = array("Q", entries[16 * max(start, end - _STORED) : 16 * end])
+            self._entries[account] = own
+            self._active.setdefault((own[-2] >> _TIME_SHIFT) // DAY_MS, []).append(account)
+
     def evict(self, now_ms: int) -> None:
         """Drop accounts without a score in the kept time; earlier ones are ignored from now on."""
         self._horizon_ms = max(now_ms - SCORES_KEPT_MS, 0)

@@ -1,8 +1,8 @@
 """Which posts the text detector scores.
 
-`all` scores every text. `selective` scores a post with unusual metadata, without which no text raises a flag, the posts
-of its account within the next 14 days, and a keyed sample. An account's earlier texts are no evidence under it, so that
-each policy has a threshold and a certificate of its own.
+`all` scores every text. `selective` scores a post whose metadata would lead to a flag with texts as suspicious as those
+of few genuine posts, the posts of its account within the next 14 days, and a keyed sample. An account's other texts are
+no evidence under it, so that each policy has a threshold and a certificate of its own.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class ScoreAll:
 
 @dataclass(frozen=True)
 class ScoreSelected:
-    """Scores posts with unusual metadata, those of accounts that had one, and the audit sample."""
+    """Scores posts whose texts decide, those of accounts that had one, and the audit sample."""
 
     platform_id: str
     state: PlatformState

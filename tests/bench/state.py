@@ -99,6 +99,7 @@ def platform(accounts: int, posts: int, follows: int, rng: random.Random, direct
     began = time.perf_counter()
     for seen in _posts(accounts, posts):
         state.apply_post(seen)
+        state.add_score(seen.account, seen.post, seen.at_ms, logit=-2.0, n_tokens=30)
         if seen.post % 50_000 == 0 and state.finish_saving():
             stalls.append(_timed(lambda: state.save(POSITIONS)))
     figures["posts_per_s"] = round(accounts * posts / (time.perf_counter() - began))

@@ -57,12 +57,18 @@ class Decision:
         opens = gate_opens_for(self.agreement(scores), self.fusion.families)
         return np.where(opens, self.fusion.risks(scores), -np.inf)
 
-    def selected(self, collected: CollectedPosts) -> NDArray[np.bool_]:
-        """Return which posts the selective policy scores: from an account's first with unusual metadata; shape (n,)."""
-        metadata = [column for column, name in enumerate(self.fusion.families) if name != CONTENT]
-        agreement = self.agreement(self.fitted.scores(collected.features))
-        unusual = np.asarray(agreement[:, metadata].any(axis=1), dtype=np.bool_)
-        return from_first(unusual, collected.account)
+    def selected(self, collected: CollectedPosts, evidence: float, threshold: float) -> NDArray[np.bool_]:
+        """Return which posts the selective policy scores, shape (n,): from the first of an account whose texts decide.
+
+        They decide where a metadata family agrees and the risk with this *evidence* is above the *threshold*.
+        """
+        scores = self.fitted.scores(collected.features)
+        content = self.fusion.families.index(CONTENT)
+        agrees = np.delete(self.agreement(scores), content, axis=1).any(axis=1)
+        scores[:, content] = evidence
+        return from_first(
+            np.asarray(agrees & (self.fusion.risks(scores) > threshold), dtype=np.bool_), collected.account
+        )
 
 
 def from_first(unusual: NDArray[np.bool_], account: NDArray[np.int64]) -> NDArray[np.bool_]:

@@ -68,6 +68,8 @@ class Recipe:
         ("account", 0.1),
     )
     """Probability that a family is masked in a training post, independent of its label."""
+    selective_share: float = 1e-3
+    """Share of genuine posts that exceed the evidence by which the selective policy chooses accounts."""
     reference_size: int = 2000
     least_reference: int = 200
     """Minimum number of genuine posts of a group of writers for a reference of its own."""

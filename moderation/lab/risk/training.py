@@ -20,7 +20,7 @@ from moderation.features.content import ContentBaseline
 from moderation.lab.risk.collecting import CollectedPosts, collect_all
 from moderation.lab.risk.content_scores import Scores, fit_baseline, score_texts, with_content
 from moderation.lab.risk.deciding import WRITINGS, Decision, certify, sensitivity, set_threshold
-from moderation.lab.risk.fitting import METADATA, cross_fitted, fit_families, fit_fusion, fix_neutral
+from moderation.lab.risk.fitting import EVIDENCE, METADATA, cross_fitted, fit_families, fit_fusion, fix_neutral
 from moderation.lab.risk.recipe import Recipe
 from moderation.lab.risk.texts import RiskTexts, Role
 from moderation.risk.bundle import write_manifest
@@ -61,6 +61,7 @@ class Trained:
     decisions: Mapping[Policy, Decision]
     metadata_only: Fusion
     policies: Mapping[Policy, PolicyEntry]
+    selective_evidence: float
     tuning: Mapping[str, float]
 
 
@@ -142,31 +143,42 @@ def fit(scored: Scored, recipe: Recipe) -> Trained:
     enough = [found for found in candidates if found[0] >= most - recipe.worth_a_laxer_gate]
     decision = min(enough, key=lambda found: (found[1].p_family, -found[0]))[1]
     metadata_only = max(without_content, key=lambda found: found[0])[1]
-    decisions: dict[Policy, Decision] = {"all": decision, "selective": _selective(decision, scored, recipe)}
-    policies = {policy: _certified(policy, chosen, scored, recipe) for policy, chosen in decisions.items()}
-    return Trained(decisions, metadata_only, policies, tuning)
+    return _certified(scored, decision, metadata_only, tuning, recipe)
 
 
-def under_policy(policy: Policy, decision: Decision, scored: Scored, role: Role) -> CollectedPosts:
-    """Return the platform of a step with the content features of a policy."""
-    platform = scored.platforms[role]
-    if policy == "all":
-        return platform
-    return with_content(platform, scored.score_of, scored.baseline, decision.selected(platform))
+def _certified(
+    scored: Scored, decision: Decision, metadata_only: Fusion, tuning: Mapping[str, float], recipe: Recipe
+) -> Trained:
+    """Set the threshold of each policy and certify it; `selective` chooses accounts by the threshold of `all`."""
+    evidence = _rare_evidence(scored.platforms["tune"], recipe)
+    everything = _entry(decision, scored, scored.platforms["threshold"], scored.platforms["certify"], recipe)
 
+    def selected(role: Role) -> CollectedPosts:
+        platform = scored.platforms[role]
+        chosen = decision.selected(platform, evidence, everything.threshold)
+        return with_content(platform, scored.score_of, scored.baseline, chosen)
 
-def _selective(decision: Decision, scored: Scored, recipe: Recipe) -> Decision:
-    """Return the decision with content references of posts that the selective policy scores."""
-    tune = under_policy("selective", decision, scored, "tune")
+    tune = selected("tune")
     content = _references(decision.fitted.scores(tune.features), tune, recipe)[CONTENT]
-    return replace(decision, references={**decision.references, CONTENT: content})
+    selective = replace(decision, references={**decision.references, CONTENT: content})
+    some = _entry(selective, scored, selected("threshold"), selected("certify"), recipe)
+    decisions: dict[Policy, Decision] = {"all": decision, "selective": selective}
+    return Trained(decisions, metadata_only, {"all": everything, "selective": some}, evidence, tuning)
 
 
-def _certified(policy: Policy, decision: Decision, scored: Scored, recipe: Recipe) -> PolicyEntry:
-    threshold, rule = set_threshold(decision, under_policy(policy, decision, scored, "threshold"), recipe)
-    certificate = certify(decision, threshold, under_policy(policy, decision, scored, "certify"), recipe)
+def _entry(
+    decision: Decision, scored: Scored, threshold_set: CollectedPosts, certify_set: CollectedPosts, recipe: Recipe
+) -> PolicyEntry:
+    threshold, rule = set_threshold(decision, threshold_set, recipe)
+    certificate = certify(decision, threshold, certify_set, recipe)
     certificate = certificate.model_copy(update={"simulated": scored.simulated})
     return PolicyEntry(threshold=threshold, threshold_rule=rule, certificate=certificate)
+
+
+def _rare_evidence(tune: CollectedPosts, recipe: Recipe) -> float:
+    """Return the evidence that a small share of genuine posts exceeds."""
+    evidence = tune.features[tune.genuine[tune.account], EVIDENCE]
+    return float(np.nanquantile(evidence, 1.0 - recipe.selective_share))
 
 
 def write_bundle(
@@ -210,6 +222,7 @@ def write_bundle(
         reference_file="reference.json",
         p_family=decision.p_family,
         policies=dict(trained.policies),
+        selective_evidence=trained.selective_evidence,
         horizon_days=recipe.days,
         post_cap=recipe.post_cap,
         training={

@@ -100,16 +100,18 @@ def test_content_agrees_only_where_it_is_unusual_in_every_group_of_writers(model
         assert (p_values >= reference.p_values(scores[:, column])).all()
 
 
-def test_without_an_unusual_metadata_family_no_text_raises_a_flag(model: BundledRiskModel) -> None:
+def test_texts_decide_only_with_an_unusual_metadata_family_and_a_high_risk(model: BundledRiskModel) -> None:
     rng = np.random.default_rng(2)
     scores = rng.normal(-1.0, 3.0, (4000, len(model.fusion.families)))
     scores[rng.random(scores.shape) < 0.3] = np.nan
-    scores[:, model.fusion.families.index("content")] = rng.normal(3.0, 3.0, len(scores))
+    content = model.fusion.families.index("content")
+    scores[:, content] = rng.normal(0.0, 0.3, len(scores)) + model.manifest.selective_evidence / 2
     decides = model.text_decides(scores)
-    flagged = np.array([judgement.flagged for judgement in model.judge(scores)])
-    assert flagged.any()
+    agrees = np.delete(model.agreement(model.p_values(scores)), content, axis=1).any(axis=1)
     assert 0 < decides.mean() < 1
-    assert not (flagged & ~decides).any()
+    assert not (decides & ~agrees).any()
+    flagged = np.array([judgement.flagged for judgement in model.judge(scores)])
+    assert not (flagged & ~decides & (scores[:, content] < model.manifest.selective_evidence)).any()
 
 
 def test_description_has_the_word_simulated(model: BundledRiskModel) -> None:

@@ -69,6 +69,23 @@ def test_accounts_without_a_score_in_14_days_are_dropped() -> None:
     assert len(some) == 1, "a score from before the kept time is ignored"
 
 
+@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 25), st.integers(0, 9), st.integers(-5, 5)), max_size=80))
+def test_loaded_rows_equal_added_ones(scores: list[tuple[int, int, int, int]]) -> None:
+    one_by_one, at_once, rows = ScoreHistory(), ScoreHistory(), []
+    latest: dict[tuple[int, int], int] = {}
+    for account, post, after_h, logit in scores:
+        word = packed(START_MS + after_h * 3_600_000, float(logit), 30)
+        latest[account, post] = word
+        rows.append((word, account, post))
+    for (account, post), word in sorted(latest.items(), key=lambda item: item[1]):
+        one_by_one.add(account, post, word)
+    at_once.load(np.array(rows, dtype=np.uint64).reshape(-1, 3))
+    assert len(at_once) == len(one_by_one)
+    for account in (1, 2, 3):
+        found = [h.window(account, START_MS + 10 * 3_600_000).logits.tolist() for h in (at_once, one_by_one)]
+        assert sorted(found[0]) == sorted(found[1])
+
+
 def state_of(detector_hash: str) -> PlatformState:
     return PlatformState(platform_id="p", keyring=KEYRING, detector_hash=detector_hash)
 

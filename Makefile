@@ -7,12 +7,13 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow check bench bundles cards lock lowest clean tools
+.PHONY: help demo test test-slow screenshots check bench bundles cards lock lowest clean tools
 
 help: ## List the targets
 	@echo "make demo       replay a simulated stream of posts (first run: about a minute of downloads)"
 	@echo "make test       install what the tests need, start real servers, run the tests (15 minutes)"
-	@echo "make test-slow  run the slow tests too: training runs and exports"
+	@echo "make test-slow  run the slow tests too: training runs, exports and the console in a browser"
+	@echo "make screenshots write the pictures of the reviewer's guide again"
 	@echo "make check      formatter, linter, strict types, import contracts, docs against settings"
 	@echo "make bench      measure the detector against PyTorch"
 	@echo "make bundles    train, export and certify the shipped bundles again; needs DATA=DIR, takes hours"
@@ -52,6 +53,10 @@ test: $(VENV)/test ## Tests against real servers
 test-slow: $(VENV)/test ## Training runs and exports
 	@$(BIN)/python -m tests.services install
 	@$(BIN)/python -m pytest -m slow $(TESTS)
+
+screenshots: $(VENV)/test ## The pictures of the reviewer's guide
+	@$(BIN)/python -m tests.services install
+	@CONSOLE_SCREENSHOTS=docs/guides/reviewing $(BIN)/python -m pytest -q -m slow tests/browser
 
 check: $(VENV)/test ## Everything that needs no server
 	$(BIN)/ruff format --check .

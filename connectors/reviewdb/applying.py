@@ -7,10 +7,9 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from connectors.reviewdb import attribution, retention, rows
+from connectors.reviewdb import attribution, in_review, retention, rows
 from connectors.reviewdb.attribution import PostRef
 from connectors.reviewdb.models import (
-    AccountInReviewRow,
     AssessmentRow,
     AuditSampleRow,
     DeletedPostRow,
@@ -20,7 +19,7 @@ from connectors.reviewdb.models import (
     OutboxRecord,
 )
 from connectors.reviewdb.rows import Row
-from connectors.reviewdb.statements import chunks, insert_new, table_of
+from connectors.reviewdb.statements import chunks, insert_into, insert_new, table_of
 from moderation.effects import AuditSample, DeadLetter, Effects, FlagRaised
 
 ASSESSMENTS = table_of(AssessmentRow)
@@ -40,8 +39,7 @@ def apply(connection: Connection, effects: Effects, now: datetime, keep: timedel
     evidence = _storable(connection, kept, evidence, erased)
     insert_new(connection, AssessmentRow, assessments)
     insert_new(connection, EvidenceRow, evidence)
-    insert_new(connection, FlagRow, [rows.flag_row(flag, now) for flag in effects.flags])
-    insert_new(connection, AccountInReviewRow, rows.account_rows(effects.flags, now))
+    in_review.add_open_flags(connection, rows.review_rows(_insert_flags(connection, effects.flags, now), now))
     insert_new(connection, AuditSampleRow, [rows.audit_row(sample, now) for sample in effects.audit_samples])
     insert_new(connection, LabelRow, [rows.label_row(label, now) for label in effects.labels])
     insert_new(connection, DeletedPostRow, [rows.deletion_row(deletion, now) for deletion in effects.deletions])
@@ -51,6 +49,16 @@ def apply(connection: Connection, effects: Effects, now: datetime, keep: timedel
     ]
     insert_new(connection, OutboxRecord, letters)
     return _attribute(connection, effects, kept, keep)
+
+
+def _insert_flags(connection: Connection, flags: Sequence[FlagRaised], now: datetime) -> list[FlagRaised]:
+    """Insert flags and return those that did not exist; of two with one identity the first."""
+    by_key = {row["key"]: (row, flag) for flag in reversed(flags) for row in [rows.flag_row(flag, now)]}
+    if not by_key:
+        return []
+    statement = insert_into(connection, FlagRow).on_conflict_do_nothing().returning(table_of(FlagRow).c.key)
+    new = set(connection.scalars(statement, [row for row, _ in reversed(by_key.values())]))
+    return [flag for key, (_, flag) in by_key.items() if key in new]
 
 
 def _storable(connection: Connection, kept: Kept, evidence: list[Row], erased: Mapping[str, datetime]) -> list[Row]:

@@ -11,9 +11,11 @@ from sqlalchemy import (
     Double,
     ForeignKey,
     Index,
+    Integer,
     LargeBinary,
     MetaData,
     String,
+    Text,
     UniqueConstraint,
     and_,
     text,
@@ -69,6 +71,7 @@ class AssessmentRow(Base):
     degraded: Mapped[list[str]] = mapped_column(Json)
     missing: Mapped[list[str]] = mapped_column(Json)
     scored_by: Mapped[str | None] = mapped_column(String(16))
+    content_abstained: Mapped[str | None] = mapped_column(String(16))
     recorded_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
@@ -130,14 +133,139 @@ class ErasedAccountRow(Base):
     erased_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
+class PersonRow(Base):
+    """A person who may use the console. Never deleted, because decisions and the audit log refer to people."""
+
+    __tablename__ = "people"
+    id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    key: Mapped[str] = mapped_column(Digest, unique=True)
+    name: Mapped[str] = mapped_column(KeptText)
+    role: Mapped[str] = mapped_column(Name)
+    password_hash: Mapped[str] = mapped_column(Text)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    disabled_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class SessionRow(Base):
+    """A session of a person in a browser. The cookie holds the token, this row its digest."""
+
+    __tablename__ = "sessions"
+    token_digest: Mapped[str] = mapped_column(Digest, primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey(PersonRow.id), index=True)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class ApiTokenRow(Base):
+    """A token of a person for the API, as a digest, with the scopes that limit it further than the role."""
+
+    __tablename__ = "api_tokens"
+    id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    token_digest: Mapped[str] = mapped_column(Digest, unique=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey(PersonRow.id), index=True)
+    name: Mapped[str] = mapped_column(KeptText)
+    scopes: Mapped[list[str]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UtcTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime)
+    revoked_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
 class AccountInReviewRow(Base):
-    """An account with at least one flag: the unit of review and of the certificate."""
+    """An account with at least one flag: the unit of review and of the certificate.
+
+    A flagged post without an account is a unit of its own, with the key of the post. `open_flags`, `risk`,
+    `waiting_since`, `families` and `top_assessment` describe the open flags, so that the queue is read from an index;
+    `risk`, `families` and `top_assessment` are those of the flag of highest risk.
+    """
 
     __tablename__ = "accounts_in_review"
     key: Mapped[str] = mapped_column(Digest, primary_key=True)
     platform_id: Mapped[str] = mapped_column(KeptText)
-    account_id: Mapped[str] = mapped_column(KeptText)
+    account_id: Mapped[str | None] = mapped_column(KeptText)
     opened_at: Mapped[datetime] = mapped_column(UtcTime)
+    open_flags: Mapped[int] = mapped_column(BigInteger, server_default="0")
+    risk: Mapped[float] = mapped_column(Double, server_default="0")
+    waiting_since: Mapped[datetime | None] = mapped_column(UtcTime)
+    families: Mapped[list[str]] = mapped_column(Json, server_default="[]")
+    top_assessment: Mapped[str | None] = mapped_column(Digest)
+    claimed_by: Mapped[int | None] = mapped_column(ForeignKey(PersonRow.id))
+    claimed_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    held_by: Mapped[int | None] = mapped_column(ForeignKey(PersonRow.id))
+    held_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    held_reason: Mapped[str | None] = mapped_column(KeptText)
+    appeal_due_at: Mapped[datetime | None] = mapped_column(UtcTime)
+
+
+class SkipRow(Base):
+    """A person who skipped an account, with the reason: it does not return to that person's queue."""
+
+    __tablename__ = "skips"
+    account_key: Mapped[str] = mapped_column(ForeignKey(AccountInReviewRow.key), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey(PersonRow.id), primary_key=True)
+    reason: Mapped[str] = mapped_column(KeptText)
+    skipped_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class AppealRow(Base):
+    """An appeal of the author against the decisions about an account, with the time until which it is due."""
+
+    __tablename__ = "appeals"
+    id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    account_key: Mapped[str] = mapped_column(ForeignKey(AccountInReviewRow.key), index=True)
+    kind: Mapped[str] = mapped_column(Name)
+    statement: Mapped[str] = mapped_column(KeptText)
+    received_at: Mapped[datetime] = mapped_column(UtcTime)
+    due_at: Mapped[datetime] = mapped_column(UtcTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    verdict: Mapped[str | None] = mapped_column(Name)
+
+
+class VisitRow(Base):
+    """A person who has the page of an account open, renewed while it is open."""
+
+    __tablename__ = "visits"
+    account_key: Mapped[str] = mapped_column(ForeignKey(AccountInReviewRow.key), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey(PersonRow.id), primary_key=True)
+    seen_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class AuditEntryRow(Base):
+    """What a person did. Append-only; each digest covers the one before (`audit.py`).
+
+    `details` and `salt` are emptied when the account is erased; their digest stays.
+    """
+
+    __tablename__ = "audit_log"
+    id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=False)
+    at: Mapped[datetime] = mapped_column(UtcTime)
+    actor: Mapped[str] = mapped_column(KeptText)
+    action: Mapped[str] = mapped_column(Name)
+    account_key: Mapped[str | None] = mapped_column(Digest, index=True)
+    details: Mapped[dict[str, Any] | None] = mapped_column(Json)
+    salt: Mapped[str | None] = mapped_column(Digest)
+    details_digest: Mapped[str] = mapped_column(Digest)
+    digest: Mapped[str] = mapped_column(Digest)
+
+
+class AuditHeadRow(Base):
+    """The end of the audit log, in one row whose lock puts the entries in order."""
+
+    __tablename__ = "audit_head"
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    last_id: Mapped[int] = mapped_column(BigInteger)
+    digest: Mapped[str] = mapped_column(Digest)
+
+
+class IdempotencyKeyRow(Base):
+    """A request that a person sent with an idempotency key, and its response."""
+
+    __tablename__ = "idempotency_keys"
+    person_id: Mapped[int] = mapped_column(ForeignKey(PersonRow.id), primary_key=True)
+    key: Mapped[str] = mapped_column(Digest, primary_key=True)
+    request_digest: Mapped[str] = mapped_column(Digest)
+    response: Mapped[dict[str, Any]] = mapped_column(Json)
+    created_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
 
 
 class DecisionRow(Base):
@@ -240,3 +368,22 @@ class OutboxRecord(Base):
 
 _WAITING = and_(OutboxRecord.relayed_at.is_(None), OutboxRecord.refused_at.is_(None), OutboxRecord.erased_at.is_(None))
 Index("ix_outbox_waiting", OutboxRecord.id, sqlite_where=_WAITING, postgresql_where=_WAITING)
+
+_QUEUED = AccountInReviewRow.open_flags > 0
+Index(
+    "ix_accounts_in_review_queue",
+    AccountInReviewRow.risk.desc(),
+    AccountInReviewRow.waiting_since,
+    AccountInReviewRow.key,
+    sqlite_where=_QUEUED,
+    postgresql_where=_QUEUED,
+)
+Index("ix_accounts_in_review_families", AccountInReviewRow.families, sqlite_where=_QUEUED, postgresql_where=_QUEUED)
+_APPEALED = AccountInReviewRow.appeal_due_at.is_not(None)
+Index(
+    "ix_accounts_in_review_appeals",
+    AccountInReviewRow.appeal_due_at,
+    AccountInReviewRow.key,
+    sqlite_where=_APPEALED,
+    postgresql_where=_APPEALED,
+)

@@ -38,6 +38,24 @@ EVIDENCE_TABLES = (
         "empties letters of the account, and letters of unknown accounts that contain its id",
         "until relayed, at most `evidence_days`",
     ),
+    Place(
+        "audit_log",
+        ("details", "salt"),
+        "what reviewers did with an account, with their words",
+        "empties both columns in the entries about the account; the chain of digests stays complete",
+        "as long as the database",
+    ),
+    Place("skips", ("reason",), "why a reviewer skipped an account", "empties the reasons", "as long as the database"),
+    Place(
+        "appeals", ("statement",), "what authors wrote in appeals", "empties the statements", "as long as the database"
+    ),
+    Place(
+        "accounts_in_review",
+        ("held_reason",),
+        "why a reviewer holds an account",
+        "empties the reason",
+        "until the hold ends or the next decision",
+    ),
 )
 """Tables with evidence. Erasure and expiry reach all of these."""
 
@@ -75,7 +93,7 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
         {"key", "flag_key", "post_id_key", "platform_id", "post_id", "content_hash", "account_id", "event_time"}
         | {"synthetic_logit", "synthetic_score", "sections", "truncated", "risk", "threshold", "flagged", "families"}
         | {"agreeing", "reasons", "features_version", "detector_version", "risk_version", "graph_epoch", "degraded"}
-        | {"missing", "scored_by", "recorded_at"}
+        | {"missing", "scored_by", "content_abstained", "recorded_at"}
     ),
     "evidence": frozenset({"assessment_key", "post_key", "account_key", "expires_at"}),
     "flags": frozenset(
@@ -84,7 +102,21 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     ),
     "deleted_posts": frozenset({"post_key", "platform_id", "post_id", "account_id", "deleted_at", "recorded_at"}),
     "erased_accounts": frozenset({"key", "erased_at"}),
-    "accounts_in_review": frozenset({"key", "platform_id", "account_id", "opened_at"}),
+    "accounts_in_review": frozenset(
+        {"key", "platform_id", "account_id", "opened_at", "open_flags", "risk", "waiting_since", "families"}
+        | {"claimed_by", "claimed_until", "held_by", "held_until", "top_assessment", "appeal_due_at"}
+    ),
+    "people": frozenset({"id", "key", "name", "role", "password_hash", "created_at", "disabled_at"}),
+    "sessions": frozenset({"token_digest", "person_id", "created_at", "expires_at", "revoked_at"}),
+    "api_tokens": frozenset(
+        {"id", "token_digest", "person_id", "name", "scopes", "created_at", "expires_at", "revoked_at"}
+    ),
+    "skips": frozenset({"account_key", "person_id", "skipped_at"}),
+    "appeals": frozenset({"id", "account_key", "kind", "received_at", "due_at", "decided_at", "verdict"}),
+    "visits": frozenset({"account_key", "person_id", "seen_at"}),
+    "audit_log": frozenset({"id", "at", "actor", "action", "account_key", "details_digest", "digest"}),
+    "audit_head": frozenset({"id", "last_id", "digest"}),
+    "idempotency_keys": frozenset({"person_id", "key", "request_digest", "response", "created_at"}),
     # The ground is a reviewer's own words; docs/guides/operating.md asks reviewers not to quote texts there.
     "decisions": frozenset(
         {"id", "flag_id", "version", "who", "role", "decided_at", "verdict", "ground", "supersedes"}

@@ -10,16 +10,17 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, delete, select, text
+from sqlalchemy import Connection, Engine, delete, select, text, update
 
-from connectors.reviewdb import outbox
+from connectors.reviewdb import audit_log, outbox
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.identity import account_key
-from connectors.reviewdb.models import ErasedAccountRow, EvidenceRow
+from connectors.reviewdb.models import AccountInReviewRow, AppealRow, ErasedAccountRow, EvidenceRow, SkipRow
 from connectors.reviewdb.rows import Row
 from connectors.reviewdb.statements import chunks, database_now, insert_into, table_of
 
 ERASED, EVIDENCE = table_of(ErasedAccountRow), table_of(EvidenceRow)
+APPEALS, IN_REVIEW, SKIPS = table_of(AppealRow), table_of(AccountInReviewRow), table_of(SkipRow)
 
 log = logging.getLogger(__name__)
 
@@ -44,7 +45,17 @@ def erase_account(engine: Engine, platform_id: str, account_id: str) -> Erased:
         remember = insert_into(connection, ErasedAccountRow).values(key=key, erased_at=now)
         connection.execute(remember.on_conflict_do_update(index_elements=[ERASED.c.key], set_={"erased_at": now}))
         assessments = connection.execute(delete(EVIDENCE).where(EVIDENCE.c.account_key == key)).rowcount
-        return Erased(assessments, outbox.erase_account(connection, key, account_id, now))
+        letters = outbox.erase_account(connection, key, account_id, now)
+        audit_log.empty_details(connection, key)
+        _empty_reasons(connection, key)
+        return Erased(assessments, letters)
+
+
+def _empty_reasons(connection: Connection, key: str) -> None:
+    """Empty the words with which reviewers skipped or held an account, and with which its author appealed."""
+    connection.execute(update(APPEALS).where(APPEALS.c.account_key == key).values(statement=""))
+    connection.execute(update(SKIPS).where(SKIPS.c.account_key == key).values(reason=""))
+    connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(held_reason=""))
 
 
 def _exclude_commits(connection: Connection) -> None:

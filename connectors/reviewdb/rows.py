@@ -22,6 +22,8 @@ from moderation.effects import (
 )
 
 Row = dict[str, Any]
+FAMILIES = ("content", "typing", "network", "graph", "account")
+"""The order in which families are stored."""
 
 
 def assessment_row(assessment: Assessment, now: datetime) -> Row:
@@ -52,6 +54,7 @@ def assessment_row(assessment: Assessment, now: datetime) -> Row:
         "degraded": list(assessment.degraded),
         "missing": list(assessment.missing),
         "scored_by": assessment.scored_by,
+        "content_abstained": assessment.content_abstained,
         "recorded_at": now,
     }
 
@@ -87,15 +90,41 @@ def flag_row(flag: FlagRaised, now: datetime) -> Row:
     }
 
 
-def account_rows(flags: Iterable[FlagRaised], now: datetime) -> list[Row]:
-    """Return the rows of `accounts_in_review`, one per account."""
+def review_rows(flags: Iterable[FlagRaised], now: datetime) -> list[Row]:
+    """Return the rows of `accounts_in_review` for new flags, one per account, ordered by key."""
     found: dict[str, Row] = {}
     for flag in flags:
-        platform_id, account_id = flag.assessment.platform_id, flag.assessment.account_id
-        if account_id is not None:
-            key = account_key(platform_id, account_id)
-            found[key] = {"key": key, "platform_id": platform_id, "account_id": account_id, "opened_at": now}
-    return list(found.values())
+        judged = flag.assessment
+        key = _account_key(judged.platform_id, judged.account_id)
+        key = key or post_key(judged.platform_id, None, judged.post_id)
+        risk = judged.risk or 0.0
+        row = found.setdefault(
+            key,
+            {
+                "key": key,
+                "platform_id": judged.platform_id,
+                "account_id": judged.account_id,
+                "opened_at": now,
+                "open_flags": 0,
+                "risk": risk,
+                "waiting_since": now,
+                "families": ordered_families(judged.agreeing),
+                "top_assessment": assessment_key(judged),
+            },
+        )
+        row["open_flags"] += 1
+        if risk > row["risk"]:
+            row |= {
+                "risk": risk,
+                "families": ordered_families(judged.agreeing),
+                "top_assessment": assessment_key(judged),
+            }
+    return [found[key] for key in sorted(found)]
+
+
+def ordered_families(names: Iterable[str]) -> list[str]:
+    """Return the families in one order, so that each set of families has one stored form, which an index finds."""
+    return sorted(names, key=lambda name: (FAMILIES.index(name) if name in FAMILIES else len(FAMILIES), name))
 
 
 def deletion_row(deletion: PostDeleted, now: datetime) -> Row:

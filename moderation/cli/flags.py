@@ -43,7 +43,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON instead of a ta
 
 
 @contextmanager
-def _reviews(database: str | None, config: Path | None) -> Iterator[Engine]:
+def reviews(database: str | None, config: Path | None) -> Iterator[Engine]:
     """Yield the database. Raises SettingsError unless its tables are those of this version."""
     from connectors.reviewdb.schema import require_head
 
@@ -97,7 +97,7 @@ def list_command(
         family=family,
         deleted=deleted,
     )
-    with _reviews(database, config) as engine:
+    with reviews(database, config) as engine:
         found = list_flags(engine, wanted, limit=limit, after_id=after)
     if as_json:
         typer.echo(as_json_text([dataclasses.asdict(flag) for flag in found]))
@@ -123,7 +123,7 @@ def show(
     """
     from moderation.review.queries import show_flag
 
-    with _reviews(database, config) as engine:
+    with reviews(database, config) as engine:
         detail = show_flag(engine, flag)
     if as_json:
         typer.echo(as_json_text(dataclasses.asdict(detail)))
@@ -155,8 +155,8 @@ def decide(
     from moderation.review.decisions import ProposedDecision
     from moderation.review.decisions import decide as record
 
-    proposed = ProposedDecision(flag, who, role, verdict, ground, version)  # type: ignore[arg-type]  # checked inside
-    with _reviews(database, config) as engine:
+    proposed = ProposedDecision(flag, who, role, verdict, ground, version)
+    with reviews(database, config) as engine:
         recorded = record(engine, proposed)
     if as_json:
         typer.echo(as_json_text(dataclasses.asdict(recorded)))
@@ -188,7 +188,7 @@ def erase(
 
     platform_id = platform if platform is not None else load_settings(config).platform_id
     whose = f"the account {visible(account)} on the platform {visible(platform_id)}"
-    with _reviews(database, config) as engine:
+    with reviews(database, config) as engine:
         if not yes:
             if sys.stdin is None:
                 raise SettingsError("standard input is closed; confirm with --yes")

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
+import secrets
 import shutil
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,8 +24,10 @@ if TYPE_CHECKING:
     from moderation.demo.observed import Observed
     from moderation.lab.simulation import Platform
 
-EVENTS, DATABASE, REJECTS = "events.jsonl", "review.sqlite", "rejects.jsonl"
-OUTPUTS = (EVENTS, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", REJECTS)
+EVENTS, DATABASE, REJECTS, CONFIG = "events.jsonl", "review.sqlite", "rejects.jsonl", "console.toml"
+OUTPUTS = (EVENTS, DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm", REJECTS, CONFIG)
+REVIEWER = "demo"
+"""Name of the person who may use the console of the demo."""
 CAMPAIGN_SHARE = 0.12
 UNSEEN_SHARE = 0.2
 
@@ -50,7 +55,7 @@ def demo_command(
     seen = _replay(console, settings, platform, out)
     _report(console, settings, platform, seen)
     console.print(f"\nDone in {time.monotonic() - started:.0f} s. What to run next:")
-    for command, meaning in _next_steps(out, seed):
+    for command, meaning in _next_steps(out, seed, _prepare_console(settings, out)):
         console.print(f"  {command}", soft_wrap=True)
         console.print(f"      {meaning}", style="dim")
 
@@ -166,9 +171,27 @@ def _report(console: Console, settings: Settings, platform: Platform, seen: Obse
     console.print(risk.describe(), style="dim")
 
 
-def _next_steps(out: Path, seed: int) -> list[tuple[str, str]]:
+def _prepare_console(settings: Settings, out: Path) -> str:
+    """Add a person with a new password, write the settings of the console, and return the password."""
+    from connectors.reviewdb.engine import open_engine
+    from moderation.review.people import NewPerson, add_person
+
+    password = secrets.token_urlsafe(12)
+    engine = open_engine(settings.database_url.get_secret_value())
+    add_person(engine, NewPerson(REVIEWER, "senior", password), by="demo", now=datetime.now(UTC))
+    engine.dispose()
+    database = json.dumps(settings.database_url.get_secret_value())
+    (out / CONFIG).write_text(f'platform_id = "{settings.platform_id}"\ndatabase_url = {database}\n', encoding="utf-8")
+    return password
+
+
+def _next_steps(out: Path, seed: int, password: str) -> list[tuple[str, str]]:
     command = "moderation" if shutil.which("moderation") else os.path.relpath(Path(sys.argv[0]).absolute())
     return [
+        (
+            f"{command} serve --config {out / CONFIG}",
+            f"the reviewers' console: http://localhost:8090, sign in as {REVIEWER} with the password {password}",
+        ),
         (
             f"{command} flags list --database sqlite:///{out / DATABASE}",
             "list the flags of the review database",

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 
+from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
-from connectors.reviewdb.models import DecisionRow, FlagRow
+from connectors.reviewdb.in_review import refresh
+from connectors.reviewdb.models import AccountInReviewRow, DecisionRow, FlagRow
+from connectors.reviewdb.statements import table_of
 from moderation.effects import Verdict
-from moderation.errors import ModerationError, SettingsError
+from moderation.errors import ModerationError
 from moderation.review.names import compared_name
 from moderation.review.queries import RecordedDecision, no_flag, require_number
+from moderation.review.refusals import InvalidValue
 
 Role = Literal["reviewer", "senior", "appeals"]
 ROLES: tuple[str, ...] = get_args(Role)
 VERDICTS: tuple[str, ...] = get_args(Verdict)
+WITHDRAWN = "withdrawn"
+"""Stands in the history for the withdrawal of the decision before: the flag is open again."""
 MAX_GROUND_CHARS = 10_000
 
 
@@ -35,29 +41,34 @@ class DecisionRefused(ModerationError):
 
 
 @dataclass(frozen=True)
-class ProposedDecision:
-    """A proposed decision. `version` is the version of the flag that the person saw, `ground` the reason in words."""
+class NewDecision:
+    """A decision to write. `version` is the version of the flag that the person saw, `ground` the reason in words."""
 
     flag_id: int
     who: str
-    role: Role
-    verdict: Verdict
+    role: str
+    verdict: str
     ground: str
     version: int
 
+
+@dataclass(frozen=True)
+class ProposedDecision(NewDecision):
+    """A decision whose values are checked."""
+
     def __post_init__(self) -> None:
-        """Raise SettingsError for a decision without who, ground or a valid role and verdict."""
+        """Raise InvalidValue for a decision without who, ground or a valid role and verdict."""
         object.__setattr__(self, "role", compared_name(self.role))
         if self.role not in ROLES:
-            raise SettingsError(f"the role must be one of {', '.join(ROLES)}, got {self.role!r}")
+            raise InvalidValue(f"the role must be one of {', '.join(ROLES)}, got {self.role!r}")
         if self.verdict not in VERDICTS:
-            raise SettingsError(f"the verdict must be one of {', '.join(VERDICTS)}, got {self.verdict!r}")
+            raise InvalidValue(f"the verdict must be one of {', '.join(VERDICTS)}, got {self.verdict!r}")
         if not compared_name(self.who):
-            raise SettingsError("a decision needs the name of the person who makes it (--who)")
+            raise InvalidValue("a decision needs the name of the person who makes it (--who)")
         if not self.ground.strip():
-            raise SettingsError("a decision needs its ground: what was seen and which rule it meets (--ground)")
+            raise InvalidValue("a decision needs its ground: what was seen and which rule it meets (--ground)")
         if len(self.ground) > MAX_GROUND_CHARS:
-            raise SettingsError(f"the ground is longer than {MAX_GROUND_CHARS} characters; shorten it")
+            raise InvalidValue(f"the ground is longer than {MAX_GROUND_CHARS} characters; shorten it")
 
 
 @dataclass(frozen=True)
@@ -67,16 +78,17 @@ class PastDecision:
     id: int
     who: str
     role: str
+    verdict: str
 
 
 def require_allowed(proposed: ProposedDecision, history: Sequence[PastDecision]) -> None:
     """Raise DecisionRefused unless the rules permit the decision.
 
-    An undecided flag is open to every role but appeals. A reviewer may correct their own last decision; that of another
-    person needs a senior. Only the role appeals may change a decision on appeal. An appeal needs a person who has not
-    decided about the flag before; names are compared by `compared_name`.
+    An undecided flag, or one whose decision was withdrawn, is open to every role but appeals. A reviewer may correct
+    their own last decision; that of another person needs a senior. Only the role appeals may change a decision on
+    appeal. An appeal needs a person who has not decided about the flag before; names are compared by `compared_name`.
     """
-    if not history:
+    if not history or history[-1].verdict == WITHDRAWN:
         if proposed.role == "appeals":
             raise DecisionRefused(f"flag {proposed.flag_id} has no decision yet, so there is nothing to appeal")
         return
@@ -98,56 +110,91 @@ def require_allowed(proposed: ProposedDecision, history: Sequence[PastDecision])
 def decide(engine: Engine, proposed: ProposedDecision) -> RecordedDecision:
     """Append a decision and update status and version of the flag, or raise without a change.
 
-    The row of the flag is locked from the first read: of two people who saw the same version, one is refused.
+    The rows of account and flag are locked from the first read: of two people who saw the same version, one is refused.
 
     Raises InputError (no such flag), StaleDecision (its version is another one now), DecisionRefused, ConnectionLost.
     """
     require_number(proposed.flag_id)
     now = datetime.now(UTC)
-    flags, decisions = FlagRow.__table__, DecisionRow.__table__
+    flags = table_of(FlagRow)
     with at_edge(engine), engine.begin() as connection:
-        version = connection.scalar(select(flags.c.version).where(flags.c.id == proposed.flag_id).with_for_update())
-        if version is None:
+        query = select(flags.c.account_key, flags.c.post_key).where(flags.c.id == proposed.flag_id)
+        flag = connection.execute(query).one_or_none()
+        if flag is None:
             raise no_flag(proposed.flag_id)
+        key = flag.account_key or flag.post_key
+        lock_account(connection, key)
+        version = connection.scalar(select(flags.c.version).where(flags.c.id == proposed.flag_id).with_for_update())
         if version != proposed.version:
             raise _stale(proposed, version)
-        query = select(decisions.c.id, decisions.c.who, decisions.c.role)
-        query = query.where(decisions.c.flag_id == proposed.flag_id).order_by(decisions.c.version)
-        history = [PastDecision(*row) for row in connection.execute(query)]
+        (history,) = histories(connection, [proposed.flag_id]).values()
         require_allowed(proposed, history)
-        supersedes = history[-1].id if history else None
-        written = connection.execute(
-            insert(DecisionRow)
-            .values(
-                flag_id=proposed.flag_id,
-                version=version + 1,
-                who=proposed.who,
-                role=proposed.role,
-                decided_at=now,
-                verdict=proposed.verdict,
-                ground=proposed.ground,
-                supersedes=supersedes,
-            )
-            .returning(decisions.c.id)
-        ).scalar_one()
-        connection.execute(
-            update(FlagRow)
-            .where(flags.c.id == proposed.flag_id, flags.c.version == version)
-            .values(version=version + 1, status=proposed.verdict)
-        )
-    return RecordedDecision(
-        id=written,
-        version=version + 1,
-        who=proposed.who,
-        role=proposed.role,
-        decided_at=now,
-        verdict=proposed.verdict,
-        ground=proposed.ground,
-        supersedes=supersedes,
+        (recorded,) = record(connection, [proposed], {proposed.flag_id: history}, now)
+        refresh(connection, key)
+        details = {"flags": [proposed.flag_id], "verdict": proposed.verdict, "ground": proposed.ground}
+        append(connection, Entry(now, proposed.who, "decided", key, details))
+    return recorded
+
+
+def lock_account(connection: Connection, key: str) -> None:
+    """Lock the row of an account until the transaction ends. It is locked before the rows of its flags."""
+    in_review = table_of(AccountInReviewRow)
+    connection.execute(select(in_review.c.key).where(in_review.c.key == key).with_for_update())
+
+
+def histories(connection: Connection, flag_ids: Sequence[int]) -> dict[int, list[PastDecision]]:
+    """Return the decisions of each flag, oldest first."""
+    decisions = table_of(DecisionRow)
+    found: dict[int, list[PastDecision]] = {number: [] for number in flag_ids}
+    for start in range(0, len(flag_ids), 1_000):
+        query = select(decisions.c.flag_id, decisions.c.id, decisions.c.who, decisions.c.role, decisions.c.verdict)
+        query = query.where(decisions.c.flag_id.in_(flag_ids[start : start + 1_000])).order_by(decisions.c.version)
+        for flag_id, *past in connection.execute(query):
+            found[flag_id].append(PastDecision(*past))
+    return found
+
+
+def record(
+    connection: Connection,
+    new: Sequence[NewDecision],
+    history: Mapping[int, Sequence[PastDecision]],
+    now: datetime,
+) -> list[RecordedDecision]:
+    """Write decisions that the rules permit; a verdict of WITHDRAWN opens its flag again."""
+    flags, decisions = table_of(FlagRow), table_of(DecisionRow)
+    rows: list[dict[str, Any]] = [
+        {
+            "flag_id": one.flag_id,
+            "version": one.version + 1,
+            "who": one.who,
+            "role": one.role,
+            "decided_at": now,
+            "verdict": one.verdict,
+            "ground": one.ground,
+            "supersedes": history[one.flag_id][-1].id if history[one.flag_id] else None,
+        }
+        for one in new
+    ]
+    statement = insert(decisions).returning(decisions.c.id, sort_by_parameter_order=True)
+    written = connection.scalars(statement, rows).all()
+    connection.execute(
+        update(flags)
+        .where(flags.c.id == bindparam("at_id"))
+        .values(version=bindparam("next_version"), status=bindparam("next_status")),
+        [
+            {
+                "at_id": row["flag_id"],
+                "next_version": row["version"],
+                "next_status": "open" if row["verdict"] == WITHDRAWN else row["verdict"],
+            }
+            for row in rows
+        ],
     )
+    without_flag = ({name: row[name] for name in row if name != "flag_id"} for row in rows)
+    return [RecordedDecision(id=number, **row) for number, row in zip(written, without_flag, strict=True)]
 
 
-def _stale(proposed: ProposedDecision, version: int) -> StaleDecision:
+def _stale(proposed: ProposedDecision, version: int | None) -> StaleDecision:
     return StaleDecision(
         f"flag {proposed.flag_id} has version {version} now, not {proposed.version}: another decision was recorded. "
         f"Check `moderation flags show {proposed.flag_id}` and repeat with the version that it prints; nothing was "

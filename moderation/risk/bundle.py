@@ -89,6 +89,13 @@ def read_bundle(bundle: Path, features: Sequence[Feature] = FEATURES, *, policy:
         raise BundleError(f"The risk bundle in {bundle} is inconsistent ({error}); train it again.") from None
 
 
+def read_manifest(bundle: Path | None) -> tuple[Manifest, str]:
+    """Return the manifest in *bundle* (default: the shipped one) and its hash. Raises BundleError."""
+    bundle = bundle or SHIPPED
+    raw = _read(bundle, MANIFEST)
+    return _manifest(bundle, raw), hashlib.sha256(raw).hexdigest()
+
+
 def write_manifest(bundle: Path, manifest: Manifest) -> None:
     """Write *manifest* into *bundle* atomically, with its keys in a fixed order."""
     waiting = bundle / f"{MANIFEST}.part"

@@ -11,7 +11,14 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from moderation.mapping import FieldMapping
 from moderation.settings.mapping import MappingSettings
 from moderation.settings.secrets import secret_bytes
-from moderation.settings.sections import AuditSettings, BatchSettings, KafkaSettings, ScoringSettings, StateSettings
+from moderation.settings.sections import (
+    AuditSettings,
+    BatchSettings,
+    ConsoleSettings,
+    KafkaSettings,
+    ScoringSettings,
+    StateSettings,
+)
 from moderation.settings.types import FOLLOWS_INCOMPLETE, Name, Seconds, Whole
 
 PREFIX = "MODERATION_"
@@ -69,6 +76,7 @@ class Settings(BaseSettings):
     state: StateSettings = StateSettings()
     audit: AuditSettings = AuditSettings()
     scoring: ScoringSettings = ScoringSettings()
+    console: ConsoleSettings = ConsoleSettings()
     mapping: MappingSettings = MappingSettings()
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The sections of the settings but the mapping: Kafka, batches, state, audit, scoring."""
+"""The sections of the settings but the mapping: Kafka, batches, state, audit, scoring, console."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from moderation.settings.types import (
     Lateness,
     Name,
     OptionalTopic,
+    PublicUrl,
     Seconds,
     Servers,
     Share,
@@ -172,3 +173,19 @@ class ScoringSettings(Section):
         description="all: every text; selective: posts whose metadata would lead to a flag with suspicious texts, "
         "those of their accounts for 14 days, and the audit sample. Each has a threshold and a certificate of its own",
     )
+
+
+class ConsoleSettings(Section):
+    """The reviewers' console, `moderation serve`."""
+
+    host: Name = Field("127.0.0.1", description="address to listen on; other than this machine's needs public_url")
+    port: int = Field(8090, ge=1, le=65_535, description="port to listen on")
+    public_url: PublicUrl = Field(
+        "",
+        description="address at which browsers reach the console, such as https://reviews.example, through a proxy "
+        "that terminates TLS; empty: http://localhost only",
+    )
+    trusted_proxies: str = Field(
+        "127.0.0.1", description="addresses of proxies whose X-Forwarded-For is used, joined by commas"
+    )
+    session_hours: int = Field(12, ge=1, le=168, description="hours until a person must sign in again")

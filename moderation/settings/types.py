@@ -13,6 +13,7 @@ GROUP_TIMEOUT_MS = 1_800_000
 """The largest session timeout that a broker with default settings accepts (group.max.session.timeout.ms)."""
 
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
+_PUBLIC_URL = re.compile(r"https://[a-zA-Z0-9.-]{1,253}(?::[0-9]{1,5})?/?")
 _SERVER = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:/@\[\]]+):([0-9]{1,5})")
 
 
@@ -43,10 +44,17 @@ def _servers(value: str) -> str:
     return value
 
 
+def _public_url(value: str) -> str:
+    if value and not _PUBLIC_URL.fullmatch(value):
+        raise ValueError(f"must be https://HOST or https://HOST:PORT without a path, got {value!r:.80}")
+    return value.rstrip("/")
+
+
 Name = Annotated[str, AfterValidator(_named)]
 Topic = Annotated[str, AfterValidator(_topic)]
 OptionalTopic = Annotated[str, AfterValidator(_topic_or_none)]
 Servers = Annotated[str, AfterValidator(_servers)]
+PublicUrl = Annotated[str, AfterValidator(_public_url)]
 Seconds = Annotated[float, Field(gt=0, le=YEAR_S, allow_inf_nan=False)]
 Lateness = Annotated[float, Field(gt=0, le=240, allow_inf_nan=False)]
 """Seconds; the state keeps minutes apart for a quarter of an hour only."""

@@ -33,6 +33,10 @@ def rows(store: ReviewStore, statement: str) -> list[tuple[Any, ...]]:
         return [tuple(row) for row in connection.execute(text(statement))]
 
 
+WRITTEN_BY_THE_CONSOLE = {"people", "sessions", "api_tokens", "skips", "visits", "audit_log", "audit_head"}
+WRITTEN_BY_THE_CONSOLE |= {"idempotency_keys", "appeals"}
+
+
 def contents(store: ReviewStore) -> dict[str, list[tuple[Any, ...]]]:
     """Every row of every table."""
     return {table: sorted(rows(store, f"SELECT * FROM {table}"), key=repr) for table in store.flag_counts()}
@@ -41,7 +45,8 @@ def contents(store: ReviewStore) -> dict[str, list[tuple[Any, ...]]]:
 def test_applying_the_same_effects_twice_changes_nothing(store: ReviewStore, claim: Claim) -> None:
     store.commit(claim, everything())
     once = contents(store)
-    assert {name for name, found in once.items() if not found} == {"decisions", "erased_accounts", "leases"}
+    not_of_the_sidecar = {"decisions", "erased_accounts", "leases", *WRITTEN_BY_THE_CONSOLE}
+    assert {name for name, found in once.items() if not found} == not_of_the_sidecar
     store.commit(claim, everything())
     assert contents(store) == once
 

@@ -31,7 +31,16 @@ from moderation.errors import SettingsError
 from moderation.review.queries import FlagFilter, list_flags
 from tests.contract.samples import HOSTILE, WRITTEN, deletion, everything, flag, label, letter, partition
 
-LATER_COLUMNS = ("status", "version", "refused_at", "refused_reason", "post_id_key", "erased_at", "scored_by")
+LATER_COLUMNS = (
+    "status",
+    "version",
+    "refused_at",
+    "refused_reason",
+    "post_id_key",
+    "erased_at",
+    "scored_by",
+    "content_abstained",
+)
 FIRST_TABLES = ("assessments", "evidence", "flags", "deleted_posts", "ledger", "outbox")
 DIGESTS = ("key", "flag_key", "post_key", "assessment_key")
 """Columns whose digests revision 0004 computes with the account."""
@@ -161,7 +170,10 @@ def test_flags_raised_before_people_had_tables_are_in_review_afterwards(engine: 
     fill_first_revision(engine)
     schema.upgrade(engine)
     with engine.connect().execution_options(reading=True) as connection:
-        assert connection.execute(text("SELECT account_id FROM accounts_in_review")).all() == [("a1",)]
+        columns = "account_id, open_flags, risk, families, top_assessment"
+        found = connection.execute(text(f"SELECT {columns} FROM accounts_in_review")).one()
+        assessment = connection.scalar(text("SELECT assessment_key FROM flags"))
+        assert tuple(found) == ("a1", 1, 0.97, '["content","typing"]', assessment)
 
 
 def test_all_the_way_down_leaves_nothing_and_up_works_again(database_url: str, engine: Engine) -> None:

@@ -29,6 +29,7 @@ def missing_packages() -> list[str]:
         "maven": lambda: shutil.which("mvn"),
         "postgresql": programs,
         "redis-server": lambda: shutil.which("redis-server"),
+        "chromium": lambda: shutil.which("chromium"),
     }
     return [package for package, find in wanted.items() if lacks(find)]
 

@@ -9,14 +9,20 @@ import re
 import signal
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from starlette.testclient import TestClient
 
 from moderation.checksum import sha256_of
 from moderation.demo import people_texts
-from moderation.demo.command import DATABASE, EVENTS, demo_command
+from moderation.demo.command import CONFIG, DATABASE, EVENTS, demo_command
 from moderation.detector.shipped import SHIPPED
+from moderation.review.permissions import Actor
+from moderation.review.queue import QueueFilter, queue_count
+from moderation.review.serving.app import build_app, open_console
+from moderation.settings import load_settings
 
 WHO = ("My brother", "Nobody here", "The woman next door", "Our old teacher", "Everyone at work", "That cook", "She")
 DOES = ("grows tomatoes", "hates the new bus", "was late for lunch", "found a cheap guitar", "never reads the manual")
@@ -63,6 +69,24 @@ def test_demo_stores_flags_and_prints_figures(tmp_path: Path, capsys: pytest.Cap
     assert "What to run next" in output
     kinds = {json.loads(line)["type"] for line in (tmp_path / "out" / EVENTS).read_text("utf-8").splitlines()}
     assert {"post", "follow"} <= kinds
+
+
+def test_demo_ends_with_a_login_that_opens_the_console(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run_demo(tmp_path)
+    printed = re.search(r"sign in as (\S+) with the password (\S+)", " ".join(capsys.readouterr().out.split()))
+    assert printed is not None
+    console = open_console(load_settings(tmp_path / CONFIG))
+    headers = {"sec-fetch-site": "same-origin"}
+    with TestClient(build_app(console), "http://localhost:8090", follow_redirects=False, headers=headers) as browser:
+        answer = browser.post("/sign-in", data={"name": printed[1], "password": printed[2]})
+        assert answer.status_code == 303
+        assert "senior" in browser.get(answer.headers["location"]).text
+    with sqlite3.connect(tmp_path / DATABASE) as database:
+        (accounts,) = database.execute("select count(*) from accounts_in_review where open_flags > 0").fetchone()
+    database.close()
+    assert queue_count(console.engine, Actor(1, printed[1], "senior"), QueueFilter(), datetime.now(UTC)) == accounts
+    assert console.platform_id == "demo"
+    console.engine.dispose()
 
 
 def test_demo_ignores_settings_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -112,10 +112,11 @@ def test_settings_on_the_pages_and_in_the_example_are_settings() -> None:
         Settings(**tomllib.loads(example))
 
 
-def test_the_unit_names_commands_and_exit_codes_there_are(command: Any) -> None:
-    unit = (ROOT / "deploy" / "moderation.service").read_text(encoding="utf-8")
+@pytest.mark.parametrize(("name", "commands"), [("moderation", 2), ("moderation-console", 1)])
+def test_the_unit_names_commands_and_exit_codes_there_are(name: str, commands: int, command: Any) -> None:
+    unit = (ROOT / "deploy" / f"{name}.service").read_text(encoding="utf-8")
     started = re.findall(r"^Exec\w+=\S+/moderation (.*)$", unit, re.MULTILINE)
-    assert len(started) == 2
+    assert len(started) == commands
     for line in started:
         found, rest = resolve(command, line.split())
         assert rest[0] in {option for parameter in found.params for option in parameter.opts}

@@ -17,9 +17,10 @@ def proposed(who: str, role: Any, **changes: Any) -> ProposedDecision:
     return ProposedDecision(1, who, role, **values)
 
 
-ANA = PastDecision(1, "ana", "reviewer")
-SENIOR = PastDecision(2, "sam", "senior")
-APPEAL = PastDecision(3, "ida", "appeals")
+ANA = PastDecision(1, "ana", "reviewer", "confirmed")
+SENIOR = PastDecision(2, "sam", "senior", "confirmed")
+APPEAL = PastDecision(3, "ida", "appeals", "confirmed")
+UNDONE = PastDecision(4, "ana", "reviewer", "withdrawn")
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,7 @@ APPEAL = PastDecision(3, "ida", "appeals")
         ("ida", "appeals", [ANA]),
         ("ida", "appeals", [ANA, SENIOR]),
         ("ole", "appeals", [ANA, APPEAL]),
+        ("bob", "reviewer", [ANA, UNDONE]),
     ],
 )
 def test_these_may_decide(who: str, role: str, history: list[PastDecision]) -> None:
@@ -42,6 +44,7 @@ def test_these_may_decide(who: str, role: str, history: list[PastDecision]) -> N
     ("who", "role", "history", "why"),
     [
         ("ida", "appeals", [], "nothing to appeal"),
+        ("ida", "appeals", [ANA, UNDONE], "nothing to appeal"),
         ("bob", "reviewer", [ANA], "decided by ana"),
         ("ana", "reviewer", [ANA, SENIOR], "decided by sam"),
         ("ana", "appeals", [ANA], "another person"),

@@ -1,0 +1,59 @@
+"""Keeps the queue columns of `accounts_in_review` equal to the open flags of each account."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, update
+
+from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, FlagRow
+from connectors.reviewdb.rows import Row, ordered_families
+from connectors.reviewdb.statements import insert_into, table_of
+
+IN_REVIEW, FLAGS, ASSESSMENTS = table_of(AccountInReviewRow), table_of(FlagRow), table_of(AssessmentRow)
+
+
+def add_open_flags(connection: Connection, new: Sequence[Row]) -> None:
+    """Add new open flags, one row per account in the order of the keys, which prevents deadlocks between writers."""
+    if not new:
+        return
+    statement = insert_into(connection, AccountInReviewRow)
+    added = statement.excluded
+    higher = or_(IN_REVIEW.c.open_flags == 0, added.risk > IN_REVIEW.c.risk)
+    connection.execute(
+        statement.on_conflict_do_update(
+            index_elements=[IN_REVIEW.c.key],
+            set_={
+                "open_flags": IN_REVIEW.c.open_flags + added.open_flags,
+                "risk": case((higher, added.risk), else_=IN_REVIEW.c.risk),
+                "families": case((higher, added.families), else_=IN_REVIEW.c.families),
+                "top_assessment": case((higher, added.top_assessment), else_=IN_REVIEW.c.top_assessment),
+                "waiting_since": func.coalesce(IN_REVIEW.c.waiting_since, added.waiting_since),
+            },
+        ),
+        list(new),
+    )
+
+
+def flags_of(key: str) -> ColumnElement[bool]:
+    """Return the condition for the flags of an account, or of a post without an account."""
+    return or_(FLAGS.c.account_key == key, and_(FLAGS.c.post_key == key, FLAGS.c.account_key.is_(None)))
+
+
+def refresh(connection: Connection, key: str) -> None:
+    """Compute the queue columns of one account again, after a decision or its withdrawal."""
+    opened = and_(flags_of(key), FLAGS.c.status == "open")
+    count, oldest = connection.execute(select(func.count(), func.min(FLAGS.c.raised_at)).where(opened)).one()
+    values: dict[str, Any] = {"open_flags": count, "waiting_since": oldest}
+    values |= {"risk": 0.0, "families": [], "top_assessment": None}
+    if count:
+        top = connection.execute(_by_risk().where(opened).limit(1)).one()
+        values |= {"risk": top.risk or 0.0, "families": ordered_families(top.agreeing), "top_assessment": top.key}
+    connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(values))
+
+
+def _by_risk() -> Select[Any]:
+    judged = select(ASSESSMENTS.c.key, ASSESSMENTS.c.risk, ASSESSMENTS.c.agreeing)
+    judged = judged.join(FLAGS, FLAGS.c.assessment_key == ASSESSMENTS.c.key)
+    return judged.order_by(func.coalesce(ASSESSMENTS.c.risk, 0.0).desc(), FLAGS.c.id)

@@ -1,0 +1,243 @@
+"""One account in review with all that a reviewer needs: flags, evidence, decisions, claim and state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, func, select
+
+from connectors.reviewdb.engine import at_edge
+from connectors.reviewdb.identity import account_key
+from connectors.reviewdb.in_review import flags_of
+from connectors.reviewdb.models import (
+    AccountInReviewRow,
+    AssessmentRow,
+    DecisionRow,
+    EvidenceRow,
+    FlagRow,
+    LabelRow,
+    PersonRow,
+)
+from connectors.reviewdb.statements import table_of
+from moderation.effects import FamilyEvidence, Reason, SectionEvidence
+from moderation.errors import InputError
+from moderation.review.account_decisions import account_state
+from moderation.review.appeals import Appeal, appeals_of
+from moderation.review.claims import unknown_account
+from moderation.review.queries import no_flag
+
+FLAGS, DECISIONS, IN_REVIEW, LABELS = (table_of(row) for row in (FlagRow, DecisionRow, AccountInReviewRow, LabelRow))
+SHOWN_FLAGS = 50
+SHOWN_DECISIONS = 50
+SHOWN_TIMES = 2_000
+
+
+@dataclass(frozen=True)
+class AccountFlag:
+    """A flag of the account with its assessment; `text` is None where the evidence has expired or was erased."""
+
+    id: int
+    post_id: str
+    raised_at: datetime
+    event_time: datetime | None
+    status: str
+    version: int
+    deleted_at: datetime | None
+    risk: float | None
+    threshold: float
+    synthetic_score: float | None
+    content_abstained: str | None
+    truncated: bool
+    families: tuple[FamilyEvidence, ...]
+    agreeing: tuple[str, ...]
+    reasons: tuple[Reason, ...]
+    sections: tuple[SectionEvidence, ...]
+    degraded: tuple[str, ...]
+    missing: tuple[str, ...]
+    risk_version: str
+    text: str | None
+    text_kept_until: datetime | None
+
+
+@dataclass(frozen=True)
+class AccountDecisionMade:
+    """Decisions that one person made at once about flags of the account."""
+
+    who: str
+    role: str
+    decided_at: datetime
+    verdict: str
+    ground: str
+    flags: int
+
+
+@dataclass(frozen=True)
+class AccountLabel:
+    """An external verdict on the account or one of its posts."""
+
+    verdict: str
+    given_at: datetime
+    source: str
+    about: str
+
+
+@dataclass(frozen=True)
+class TimelinePoint:
+    """A flagged post on the timeline."""
+
+    at: datetime
+    risk: float
+    status: str
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account in review. `flags` are the open ones first, of highest risk, at most SHOWN_FLAGS of `flag_count`."""
+
+    key: str
+    platform_id: str
+    account_id: str | None
+    opened_at: datetime
+    open_flags: int
+    risk: float
+    waiting_since: datetime | None
+    claimed_by: str | None
+    claimed_until: datetime | None
+    held_by: str | None
+    held_until: datetime | None
+    held_reason: str | None
+    state: str
+    flag_count: int
+    flags: tuple[AccountFlag, ...]
+    decisions: tuple[AccountDecisionMade, ...]
+    labels: tuple[AccountLabel, ...]
+    timeline: tuple[TimelinePoint, ...]
+    appeals: tuple[Appeal, ...]
+
+
+def read_account(engine: Engine, key: str, now: datetime) -> Account:
+    """Return an account as one consistent view. Raises UnknownAccount and ConnectionLost."""
+    with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
+        row = connection.execute(select(IN_REVIEW).where(IN_REVIEW.c.key == key)).one_or_none()
+        if row is None:
+            raise unknown_account(key)
+        claimed = row.claimed_by is not None and row.claimed_until > now
+        held = row.held_by is not None and row.held_until > now
+        return Account(
+            key=row.key,
+            platform_id=row.platform_id,
+            account_id=row.account_id,
+            opened_at=row.opened_at,
+            open_flags=row.open_flags,
+            risk=row.risk,
+            waiting_since=row.waiting_since,
+            claimed_by=_name(connection, row.claimed_by) if claimed else None,
+            claimed_until=row.claimed_until if claimed else None,
+            held_by=_name(connection, row.held_by) if held else None,
+            held_until=row.held_until if held else None,
+            held_reason=row.held_reason if held else None,
+            state=account_state(connection, key),
+            flag_count=connection.scalar(select(func.count()).where(flags_of(key))) or 0,
+            flags=tuple(_flag(found) for found in connection.execute(_flags(key))),
+            decisions=_decisions(connection, key),
+            labels=_labels(connection, key),
+            timeline=_timeline(connection, key),
+            appeals=appeals_of(connection, key),
+        )
+
+
+def find_account(engine: Engine, platform_id: str, account_id: str) -> str | None:
+    """Return the key of an account in review, None where it has no flag."""
+    key = account_key(platform_id, account_id)
+    with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
+        return connection.scalar(select(IN_REVIEW.c.key).where(IN_REVIEW.c.key == key))
+
+
+def flag_text(engine: Engine, flag_id: int) -> tuple[str, str]:
+    """Return the account key and the text of a flag. Raises InputError where there is no flag or no text any more."""
+    query = select(FLAGS.c.account_key, FLAGS.c.post_key, EvidenceRow.text)
+    query = query.outerjoin(EvidenceRow, EvidenceRow.assessment_key == FLAGS.c.assessment_key)
+    with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
+        row = connection.execute(query.where(FLAGS.c.id == flag_id)).one_or_none()
+    if row is None:
+        raise no_flag(flag_id)
+    if row.text is None:
+        raise InputError(f"the text of flag {flag_id} is no longer kept: it has expired or was erased")
+    return row.account_key or row.post_key, row.text
+
+
+def _flags(key: str) -> Any:
+    """Return the query of the flags that are shown; they are chosen first, without their wide columns."""
+    joined = AssessmentRow.key == FLAGS.c.assessment_key
+    order = ((FLAGS.c.status == "open").desc(), func.coalesce(AssessmentRow.risk, 0).desc(), FLAGS.c.id)
+    chosen = select(FLAGS.c.id).join(AssessmentRow, joined).where(flags_of(key)).order_by(*order).limit(SHOWN_FLAGS)
+    columns = (AssessmentRow.__table__.c[name] for name in ASSESSED)
+    query = select(FLAGS, *columns, EvidenceRow.text, EvidenceRow.expires_at).join(AssessmentRow, joined)
+    query = query.outerjoin(EvidenceRow, EvidenceRow.assessment_key == FLAGS.c.assessment_key)
+    return query.where(FLAGS.c.id.in_(chosen.scalar_subquery())).order_by(*order)
+
+
+ASSESSED = (
+    *("event_time", "risk", "threshold", "synthetic_score", "content_abstained", "truncated", "families", "agreeing"),
+    *("reasons", "sections", "degraded", "missing", "risk_version"),
+)
+"""Columns of the assessment that are shown."""
+
+
+def _flag(row: Any) -> AccountFlag:
+    reasons = (Reason(**reason) for reason in row.reasons)
+    return AccountFlag(
+        id=row.id,
+        post_id=row.post_id,
+        raised_at=row.raised_at,
+        event_time=row.event_time,
+        status=row.status,
+        version=row.version,
+        deleted_at=row.deleted_at,
+        risk=row.risk,
+        threshold=row.threshold,
+        synthetic_score=row.synthetic_score,
+        content_abstained=row.content_abstained,
+        truncated=row.truncated,
+        families=tuple(FamilyEvidence(**family) for family in row.families),
+        agreeing=tuple(row.agreeing),
+        reasons=tuple(sorted(reasons, key=lambda reason: -reason.contribution)),
+        sections=tuple(SectionEvidence(*section) for section in row.sections),
+        degraded=tuple(row.degraded),
+        missing=tuple(row.missing),
+        risk_version=row.risk_version,
+        text=row.text,
+        text_kept_until=row.expires_at,
+    )
+
+
+def _decisions(connection: Connection, key: str) -> tuple[AccountDecisionMade, ...]:
+    """Return the decisions, newest first; those of one person at one time are one."""
+    columns = [DECISIONS.c[name] for name in ("who", "role", "decided_at", "verdict", "ground")]
+    query = select(*columns, func.count().label("flags"))
+    query = query.join(FLAGS, FLAGS.c.id == DECISIONS.c.flag_id).where(flags_of(key)).group_by(*columns)
+    query = query.order_by(DECISIONS.c.decided_at.desc()).limit(SHOWN_DECISIONS)
+    return tuple(AccountDecisionMade(**row) for row in connection.execute(query).mappings())
+
+
+def _labels(connection: Connection, key: str) -> tuple[AccountLabel, ...]:
+    posts = select(FLAGS.c.post_key).where(flags_of(key))
+    query = select(LABELS).where((LABELS.c.account_key == key) | LABELS.c.post_key.in_(posts))
+    rows = connection.execute(query.order_by(LABELS.c.given_at.desc()).limit(SHOWN_DECISIONS))
+    return tuple(
+        AccountLabel(row.verdict, row.given_at, row.source, "account" if row.post_key is None else "post")
+        for row in rows
+    )
+
+
+def _timeline(connection: Connection, key: str) -> tuple[TimelinePoint, ...]:
+    query = select(func.coalesce(AssessmentRow.event_time, FLAGS.c.raised_at), AssessmentRow.risk, FLAGS.c.status)
+    query = query.join(AssessmentRow, AssessmentRow.key == FLAGS.c.assessment_key).where(flags_of(key))
+    rows = connection.execute(query.order_by(FLAGS.c.id.desc()).limit(SHOWN_TIMES))
+    return tuple(TimelinePoint(at, risk or 0.0, status) for at, risk, status in rows)
+
+
+def _name(connection: Connection, person_id: int) -> str | None:
+    return connection.scalar(select(PersonRow.name).where(PersonRow.id == person_id))

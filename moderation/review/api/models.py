@@ -1,0 +1,122 @@
+"""What the API accepts and returns, beside the values of the rules of review."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from moderation.effects import Verdict
+from moderation.review.accounts import Account
+from moderation.review.appeals import MAX_STATEMENT_CHARS, Kind
+from moderation.review.decisions import MAX_GROUND_CHARS
+from moderation.review.explanation import Explained
+
+
+class Sent(BaseModel):
+    """Base of what is sent: unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class SentDecision(Sent):
+    """A decision about all open flags of an account."""
+
+    state: str = Field(description="`state` of the account that the person saw", max_length=64)
+    verdict: Verdict
+    ground: str = Field(description="what was seen, and which rule it meets", min_length=1, max_length=MAX_GROUND_CHARS)
+
+
+class SentWithdrawal(Sent):
+    """The withdrawal of the own last decision."""
+
+    ground: str = Field(description="why it is withdrawn", min_length=1, max_length=MAX_GROUND_CHARS)
+
+
+class SentReason(Sent):
+    """Why an account is skipped."""
+
+    reason: str = Field(min_length=1, max_length=1_000)
+
+
+class SentHold(SentReason):
+    """How long an account is held, and why."""
+
+    hours: Literal[1, 4, 24, 72]
+
+
+class SentAppeal(Sent):
+    """The appeal of an author."""
+
+    kind: Kind
+    statement: str = Field(description="the words of the author", min_length=1, max_length=MAX_STATEMENT_CHARS)
+
+
+class Problem(BaseModel):
+    """An error, RFC 9457. A decision that came too late has `changes` and the new `state`."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    changes: list[str] | None = None
+    state: str | None = None
+    errors: list[dict[str, str]] | None = None
+
+
+@dataclass(frozen=True)
+class Me:
+    """The person of the token or session, and what the person may do."""
+
+    name: str
+    role: str
+    actions: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class AccountView:
+    """An account with its explanation."""
+
+    account: Account
+    explanation: Explained
+    why_not_decide: str | None
+    """Why this person cannot decide about it now; None where the person can."""
+
+
+@dataclass(frozen=True)
+class FoundAccount:
+    """The key of an account or of the next one."""
+
+    key: str
+
+
+@dataclass(frozen=True)
+class Present:
+    """The names of others who have the account open."""
+
+    others: list[str]
+
+
+@dataclass(frozen=True)
+class HeldUntil:
+    """The end of a hold."""
+
+    until: datetime
+
+
+@dataclass(frozen=True)
+class FlagText:
+    """The complete text of a flag, as it was when the flag was raised."""
+
+    account_key: str
+    text: str
+
+
+@dataclass(frozen=True)
+class AuditPage:
+    """Entries of the audit log, newest first; `next_before` continues after them and is None at the end."""
+
+    entries: list[dict[str, Any]]
+    next_before: int | None

@@ -1,0 +1,228 @@
+"""Who works on which account: claims that expire, skips, holds, and who has a page open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, delete, or_, select, update
+
+from connectors.reviewdb.audit_log import Entry, append
+from connectors.reviewdb.engine import at_edge
+from connectors.reviewdb.models import AccountInReviewRow, PersonRow, SkipRow, VisitRow
+from connectors.reviewdb.statements import insert_into, table_of
+from moderation.errors import InputError, ModerationError
+from moderation.review.permissions import Action, Actor
+from moderation.review.queue import QueueFilter, conditions, queue_order
+from moderation.review.refusals import InvalidValue
+
+IN_REVIEW, SKIPS, VISITS, PEOPLE = (table_of(row) for row in (AccountInReviewRow, SkipRow, VisitRow, PersonRow))
+CLAIM_LASTS = timedelta(minutes=10)
+PRESENT = timedelta(seconds=60)
+"""A person who has a page open renews the visit every 20 seconds."""
+MAX_REASON_CHARS = 1_000
+HOLD_HOURS = (1, 4, 24, 72)
+
+
+class UnknownAccount(InputError):
+    """There is no account in review with this key."""
+
+
+class ClaimedByOther(ModerationError):
+    """Another person works on the account; nothing was changed."""
+
+    exit_code = 8
+
+
+@dataclass(frozen=True)
+class Claimed:
+    """The claim of an account: who has it and until when."""
+
+    by: str
+    until: datetime
+    own: bool
+
+
+def claim(engine: Engine, actor: Actor, key: str, now: datetime) -> Claimed:
+    """Claim an account for ten minutes, or renew the claim.
+
+    The row is locked, so that of two people who open an account at once one gets it. Raises UnknownAccount and
+    ClaimedByOther.
+    """
+    with at_edge(engine), engine.begin() as connection:
+        row = locked_account(connection, key)
+        require_free(connection, row, actor, now)
+        return _claim(connection, row, actor, now)
+
+
+def open_account(engine: Engine, actor: Actor, key: str, now: datetime) -> list[str]:
+    """Record that a person has the page open, and claim the account where it waits for a decision and is free.
+
+    Return the names of others who have the page open. Raises UnknownAccount.
+    """
+    with at_edge(engine), engine.begin() as connection:
+        row = locked_account(connection, key)
+        others = _visit(connection, actor, key, now)
+        held = row.held_until is not None and row.held_until > now
+        free = row.claimed_by in (None, actor.id) or row.claimed_until <= now
+        waits = (
+            _may_take_appeal(connection, actor, key, now) if actor.role == "appeals" else row.open_flags and not held
+        )
+        if actor.may(Action.REVIEW) and waits and free:
+            _claim(connection, row, actor, now)
+    return others
+
+
+def claim_next(engine: Engine, actor: Actor, wanted: QueueFilter, now: datetime, *, after: str = "") -> str | None:
+    """Claim the first account of the queue that no other person has, and return its key; None at the end.
+
+    The role appeals takes appeals, and no other role does.
+
+    An account that another transaction has locked is passed over. *after* is the key of an account to pass over, such
+    as the one that was just decided.
+    """
+    if (wanted.view == "appeals") != (actor.role == "appeals"):
+        raise InvalidValue("the role appeals takes accounts of the view appeals, and other roles those of other views")
+    row = IN_REVIEW.c
+    free = or_(row.claimed_by.is_(None), row.claimed_until <= now, row.claimed_by == actor.id)
+    query = select(IN_REVIEW).where(*conditions(wanted, actor, now), free, row.key != after)
+    with at_edge(engine), engine.begin() as connection:
+        found = connection.execute(query.order_by(*queue_order(wanted)).limit(1).with_for_update(skip_locked=True))
+        first = found.one_or_none()
+        if first is None:
+            return None
+        _claim(connection, first, actor, now)
+    return str(first.key)
+
+
+def release(engine: Engine, actor: Actor, key: str, now: datetime) -> None:
+    """End a claim; that of another person takes the action RELEASE. Raises UnknownAccount and NotPermitted."""
+    with at_edge(engine), engine.begin() as connection:
+        row = locked_account(connection, key)
+        if row.claimed_by is None:
+            return
+        if row.claimed_by != actor.id and row.claimed_until > now:
+            actor.require(Action.RELEASE)
+            append(connection, Entry(now, actor.name, "claim_released", key, {"of": _name(connection, row.claimed_by)}))
+        _update(connection, key, claimed_by=None, claimed_until=None)
+
+
+def skip(engine: Engine, actor: Actor, key: str, reason: str, now: datetime) -> None:
+    """Take an account out of the queue of one person for good. Raises UnknownAccount and InvalidValue."""
+    require_reason(reason)
+    with at_edge(engine), engine.begin() as connection:
+        row = locked_account(connection, key)
+        values = {"reason": reason, "skipped_at": now}
+        statement = insert_into(connection, SkipRow).values(account_key=key, person_id=actor.id, **values)
+        keys = [SKIPS.c.account_key, SKIPS.c.person_id]
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=values))
+        if row.claimed_by == actor.id:
+            _update(connection, key, claimed_by=None, claimed_until=None)
+        append(connection, Entry(now, actor.name, "skipped", key, {"reason": reason}))
+
+
+@dataclass(frozen=True)
+class Hold:
+    """A hold: how long the account leaves the queue, and why. Raises InvalidValue."""
+
+    hours: int
+    reason: str
+
+    def __post_init__(self) -> None:
+        """Check the values."""
+        if self.hours not in HOLD_HOURS:
+            raise InvalidValue(f"hours must be one of {', '.join(map(str, HOLD_HOURS))}, got {self.hours}")
+        require_reason(self.reason)
+
+
+def hold(engine: Engine, actor: Actor, key: str, wanted: Hold, now: datetime) -> datetime:
+    """Take an account out of the queue for some hours, and return the end. Raises UnknownAccount, ClaimedByOther."""
+    until = now + timedelta(hours=wanted.hours)
+    with at_edge(engine), engine.begin() as connection:
+        row = locked_account(connection, key)
+        require_free(connection, row, actor, now)
+        values = {"held_by": actor.id, "held_until": until, "held_reason": wanted.reason}
+        _update(connection, key, **values, claimed_by=None, claimed_until=None)
+        details = {"until": until.isoformat(), "reason": wanted.reason}
+        append(connection, Entry(now, actor.name, "held", key, details))
+    return until
+
+
+def end_hold(engine: Engine, actor: Actor, key: str, now: datetime) -> None:
+    """Return a held account to the queue; the hold of another person takes the action RELEASE."""
+    with at_edge(engine), engine.begin() as connection:
+        row = locked_account(connection, key)
+        if row.held_until is None or row.held_until <= now:
+            return
+        if row.held_by != actor.id:
+            actor.require(Action.RELEASE)
+        _update(connection, key, held_by=None, held_until=None, held_reason=None)
+        append(connection, Entry(now, actor.name, "hold_ended", key, {"of": _name(connection, row.held_by)}))
+
+
+def visit(engine: Engine, actor: Actor, key: str, now: datetime) -> list[str]:
+    """Record that a person has the page open, and return the names of others who have. Raises UnknownAccount."""
+    with at_edge(engine), engine.begin() as connection:
+        if connection.scalar(select(IN_REVIEW.c.key).where(IN_REVIEW.c.key == key)) is None:
+            raise unknown_account(key)
+        return _visit(connection, actor, key, now)
+
+
+def locked_account(connection: Connection, key: str) -> Any:
+    """Return the row of an account, locked until the transaction ends. Raises UnknownAccount."""
+    row = connection.execute(select(IN_REVIEW).where(IN_REVIEW.c.key == key).with_for_update()).one_or_none()
+    if row is None:
+        raise unknown_account(key)
+    return row
+
+
+def require_free(connection: Connection, row: Any, actor: Actor, now: datetime) -> None:
+    """Raise ClaimedByOther while another person has a claim that has not expired."""
+    if row.claimed_by is not None and row.claimed_by != actor.id and row.claimed_until > now:
+        raise ClaimedByOther(
+            f"{_name(connection, row.claimed_by)} has claimed this account until {row.claimed_until:%H:%M} UTC; take "
+            "the next one, or ask a senior to end the claim"
+        )
+
+
+def require_reason(reason: str) -> None:
+    """Raise InvalidValue for an empty or very long reason."""
+    if not reason.strip() or len(reason) > MAX_REASON_CHARS:
+        raise InvalidValue(f"the reason must have 1 to {MAX_REASON_CHARS} characters; write why in a few words")
+
+
+def unknown_account(key: str) -> UnknownAccount:
+    """Return the error for an unknown key."""
+    return UnknownAccount(f"there is no account in review with the key {key[:64]!r}; the queue lists the accounts")
+
+
+def _may_take_appeal(connection: Connection, actor: Actor, key: str, now: datetime) -> bool:
+    appealed = conditions(QueueFilter(view="appeals"), actor, now)
+    return connection.scalar(select(IN_REVIEW.c.key).where(IN_REVIEW.c.key == key, *appealed)) is not None
+
+
+def _visit(connection: Connection, actor: Actor, key: str, now: datetime) -> list[str]:
+    statement = insert_into(connection, VisitRow).values(account_key=key, person_id=actor.id, seen_at=now)
+    keys = [VISITS.c.account_key, VISITS.c.person_id]
+    connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"seen_at": now}))
+    connection.execute(delete(VISITS).where(VISITS.c.account_key == key, VISITS.c.seen_at < now - PRESENT))
+    query = select(PEOPLE.c.name).join(VISITS, VISITS.c.person_id == PEOPLE.c.id)
+    others = query.where(VISITS.c.account_key == key, PEOPLE.c.id != actor.id).order_by(PEOPLE.c.name)
+    return list(connection.scalars(others))
+
+
+def _claim(connection: Connection, row: Any, actor: Actor, now: datetime) -> Claimed:
+    until = now + CLAIM_LASTS
+    _update(connection, row.key, claimed_by=actor.id, claimed_until=until)
+    if row.claimed_by != actor.id or row.claimed_until <= now:
+        append(connection, Entry(now, actor.name, "claimed", row.key, {}))
+    return Claimed(actor.name, until, own=True)
+
+
+def _update(connection: Connection, key: str, **values: Any) -> None:
+    connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(values))
+
+
+def _name(connection: Connection, person_id: int) -> str:
+    return str(connection.scalar(select(PEOPLE.c.name).where(PEOPLE.c.id == person_id)))

@@ -1,0 +1,206 @@
+"""The page of an account and what a reviewer does there."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from contextlib import suppress
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Path, Request
+from pydantic import BaseModel
+from starlette.responses import RedirectResponse, Response
+
+from moderation.review.account_decisions import (
+    AccountDecision,
+    StaleAccount,
+    decide_account,
+    withdraw,
+)
+from moderation.review.accounts import flag_text, read_account
+from moderation.review.appeals import KIND_WORDS
+from moderation.review.claims import (
+    HOLD_HOURS,
+    ClaimedByOther,
+    Hold,
+    UnknownAccount,
+    claim_next,
+    end_hold,
+    hold,
+    open_account,
+    release,
+    skip,
+)
+from moderation.review.decisions import VERDICTS, DecisionRefused
+from moderation.review.explanation import explain, refusal_before
+from moderation.review.pages.rendering import VERDICT_WORDS, render
+from moderation.review.permissions import Action, Actor
+from moderation.review.queue import QueueFilter, own_view
+from moderation.review.refusals import InvalidValue
+from moderation.review.serving.console import Console, console_of
+from moderation.review.serving.identity import of_page
+from moderation.review.serving.problems import status_of
+from moderation.review.timeline import timeline_svg
+
+router = APIRouter(prefix="/accounts/{key}")
+texts = APIRouter()
+KEY = re.compile("[0-9a-f]{64}")
+Key = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
+Reader = Annotated[Actor, Depends(of_page(Action.READ))]
+Reviewing = Annotated[Actor, Depends(of_page(Action.REVIEW))]
+Deciding = Annotated[Actor, Depends(of_page(Action.DECIDE))]
+SHOWN_CHARS = 4_000
+POSTS_FIRST = 4
+VERDICT_CHOICES = tuple((verdict, VERDICT_WORDS[verdict].capitalize()) for verdict in VERDICTS)
+DONE = {
+    "decided": "Recorded: {verdict}, about",
+    "withdrawn": "The decision is withdrawn, and the flags are open again:",
+    "skipped": "Skipped:",
+    "held": "On hold:",
+}
+WITHDRAWN_GROUND = "undone by the person who decided"
+
+
+@router.get("")
+def account(request: Request, key: Key, actor: Reader, done: str = "") -> Response:
+    """Show an account; opening it claims it where it is free and has open flags."""
+    return _page(request, actor, key, {"done": done_notice(console_of(request), done)})
+
+
+@router.get("/presence")
+def presence(request: Request, key: Key, actor: Reader) -> Response:
+    """Renew visit and claim of an open page, and return who else is there."""
+    console = console_of(request)
+    others = open_account(console.engine, actor, key, console.now())
+    found = read_account(console.engine, key, console.now())
+    return render(request, "presence.html", {"actor": actor, "account": found, "others": others})
+
+
+class DecisionForm(BaseModel):
+    """The form of a decision; its values are checked by the rules of decisions, whose words a person can read."""
+
+    state: str = ""
+    verdict: str = ""
+    ground: str = ""
+    request_id: str = ""
+    then: str = "next"
+
+
+@router.post("/decide")
+def decide(request: Request, key: Key, actor: Deciding, form: Annotated[DecisionForm, Form()]) -> Response:
+    """Record a decision and lead to the next account; where it is refused, show the form again with the words."""
+    console = console_of(request)
+    proposed = AccountDecision(key, form.state, form.verdict, form.ground, form.request_id or secrets.token_urlsafe(16))
+    try:
+        decide_account(console.engine, actor, proposed, console.now())
+    except StaleAccount as error:
+        return _page(request, actor, key, {"stale": error.changes, "form": form}, status=409)
+    except (ClaimedByOther, DecisionRefused, InvalidValue) as error:
+        status, _ = status_of(error)
+        return _page(request, actor, key, {"refused": str(error), "form": form}, status=status)
+    done = f"decided-{key}"
+    return _next(console, actor, key, done) if form.then == "next" else _to(f"/accounts/{key}", done)
+
+
+@router.post("/withdraw")
+def withdraw_form(request: Request, key: Key, actor: Deciding) -> Response:
+    """Withdraw the own last decision and lead to the account."""
+    console = console_of(request)
+    withdraw(console.engine, actor, key, WITHDRAWN_GROUND, console.now())
+    return _to(f"/accounts/{key}", f"withdrawn-{key}")
+
+
+@router.post("/skip")
+def skip_form(request: Request, key: Key, actor: Reviewing, reason: Annotated[str, Form()] = "") -> Response:
+    """Skip the account and lead to the next one."""
+    console = console_of(request)
+    skip(console.engine, actor, key, reason, console.now())
+    return _next(console, actor, key, f"skipped-{key}")
+
+
+@router.post("/hold")
+def hold_form(
+    request: Request,
+    key: Key,
+    actor: Reviewing,
+    reason: Annotated[str, Form()] = "",
+    hours: Annotated[int, Form()] = 0,
+) -> Response:
+    """Hold the account and lead to the next one."""
+    console = console_of(request)
+    hold(console.engine, actor, key, Hold(hours, reason), console.now())
+    return _next(console, actor, key, f"held-{key}")
+
+
+@router.post("/end-hold")
+def end_hold_form(request: Request, key: Key, actor: Reviewing) -> Response:
+    """Return the account to the queue."""
+    console = console_of(request)
+    end_hold(console.engine, actor, key, console.now())
+    return _to(f"/accounts/{key}", "")
+
+
+@router.post("/release")
+def release_form(request: Request, key: Key, actor: Reviewing) -> Response:
+    """End the claim and lead to the queue."""
+    console = console_of(request)
+    release(console.engine, actor, key, console.now())
+    return _to("/queue", "")
+
+
+@texts.get("/flags/{flag_id}/text")
+def text(request: Request, flag_id: Annotated[int, Path(ge=1, le=2**63 - 1)], actor: Reader) -> Response:
+    """Show the complete text of a flag."""
+    console = console_of(request)
+    key, found = flag_text(console.engine, flag_id)
+    return render(request, "text.html", {"actor": actor, "key": key, "flag_id": flag_id, "text": found})
+
+
+def done_notice(console: Console, done: str) -> dict[str, Any] | None:
+    """Return what the page before did, from its mark in the address; None for an unknown mark."""
+    what, _, key = done.partition("-")
+    if what not in DONE or not KEY.fullmatch(key):
+        return None
+    with suppress(UnknownAccount):
+        found = read_account(console.engine, key, console.now())
+        name = found.account_id if found.account_id is not None else "post without account"
+        verdict = found.decisions[0].verdict if found.decisions else ""
+        words = DONE[what].format(verdict=VERDICT_WORDS.get(verdict, verdict))
+        return {"words": words, "key": key, "account": name, "undo": what == "decided"}
+    return None
+
+
+def _next(console: Console, actor: Actor, key: str, done: str) -> Response:
+    following = claim_next(console.engine, actor, QueueFilter(view=own_view(actor)), console.now(), after=key)
+    return _to("/queue" if following is None else f"/accounts/{following}", done)
+
+
+def _to(path: str, done: str) -> Response:
+    return RedirectResponse(f"{path}?done={done}" if done else path, 303)
+
+
+def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, status: int = 200) -> Response:
+    console = console_of(request)
+    others = open_account(console.engine, actor, key, console.now())
+    now = console.now()
+    found = read_account(console.engine, key, now)
+    threshold = found.flags[0].threshold if found.flags else 0.0
+    why_not = refusal_before(found, actor)
+    values = {
+        "actor": actor,
+        "account": found,
+        "others": others,
+        "explained": explain(found, console.certified, now),
+        "timeline": timeline_svg(found.timeline, threshold),
+        "may_decide": why_not is None,
+        "why_not": why_not,
+        "verdicts": VERDICT_CHOICES,
+        "hold_hours": HOLD_HOURS,
+        "kind_words": KIND_WORDS,
+        "shown_chars": SHOWN_CHARS,
+        "posts_first": POSTS_FIRST,
+        "request_id": secrets.token_urlsafe(16),
+        "form": DecisionForm(),
+        "done": None,
+    }
+    return render(request, "account.html", values | more, status=status)

@@ -1,0 +1,91 @@
+// Keys of the console. Every element with data-key is reached by that key; while a person types, only Ctrl+Enter
+// and Escape act (WCAG 2.1.4). Nothing here is needed to use the pages with a mouse or a screen reader.
+(() => {
+  "use strict";
+  const OFF = "moderation-keys-off";
+  const typing = (element) => element.matches("textarea, select, input:not([type=radio], [type=checkbox])");
+  const off = () => localStorage.getItem(OFF) === "1";
+
+  function act(element) {
+    if (element.dataset.opens) {
+      showKeys();
+    } else if (element.matches("textarea, input:not([type=radio], [type=checkbox])")) {
+      element.focus();
+    } else if (element.matches("summary")) {
+      element.parentElement.open = true;
+      element.parentElement.querySelector("input").focus();
+    } else {
+      element.click();
+      if (element.matches("input[type=radio]")) document.getElementById("ground").focus();
+    }
+  }
+
+  function showKeys() {
+    const list = document.getElementById("key-list");
+    const known = [...document.querySelectorAll("[data-key][data-label]")].map((one) => [one.dataset.key, one.dataset.label]);
+    if (document.querySelector("[data-row]")) known.push(["j", "Next row"], ["k", "Previous row"], ["Enter", "Open the row"]);
+    if (document.querySelector("[data-submit]")) known.push(["Ctrl+Enter", "Decide and next"]);
+    list.replaceChildren(...known.flatMap(([key, label]) => {
+      const term = document.createElement("dt"), words = document.createElement("dd"), sign = document.createElement("kbd");
+      sign.textContent = key;
+      term.append(sign);
+      words.textContent = label;
+      return [term, words];
+    }));
+    document.getElementById("keys-on").checked = !off();
+    document.getElementById("keys").showModal();
+  }
+
+  let chosen = null;
+  function choose(step) {
+    const rows = [...document.querySelectorAll("[data-row]")];
+    if (!rows.length) return;
+    const now = rows.findIndex((row) => row.dataset.row === chosen);
+    const next = now < 0 ? 0 : Math.min(rows.length - 1, Math.max(0, now + step));
+    chosen = rows[next].dataset.row;
+    mark();
+    rows[next].scrollIntoView({ block: "nearest" });
+    rows[next].querySelector("a").focus({ preventScroll: true });
+  }
+  function mark() {
+    for (const row of document.querySelectorAll("[data-row]")) row.classList.toggle("chosen", row.dataset.row === chosen);
+  }
+
+  document.addEventListener("keydown", (event) => {
+    const at = event.target;
+    if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+      // In another form, such as the reason of a skip, the keys send that form.
+      const submit = document.querySelector("[data-submit]");
+      if (at.form && at.form !== submit?.form) at.form.requestSubmit();
+      else submit?.click();
+      return;
+    }
+    if (event.key === "Escape" && typing(at)) at.blur();
+    if (typing(at) || event.ctrlKey || event.metaKey || event.altKey || off() && event.key !== "?") return;
+    if (document.querySelector("dialog[open]")) return;
+    if (event.key === "j" || event.key === "k") {
+      choose(event.key === "j" ? 1 : -1);
+      return;
+    }
+    const found = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
+    if (found) {
+      event.preventDefault();
+      act(found);
+    }
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("[data-opens]")) showKeys();
+  });
+  document.addEventListener("change", (event) => {
+    if (event.target.id === "keys-on") localStorage.setItem(OFF, event.target.checked ? "0" : "1");
+  });
+  document.addEventListener("htmx:after:swap", mark);
+  document.addEventListener("submit", (event) => {
+    // A second press of a key must not send a form twice.
+    if (event.target.dataset.sent) event.preventDefault();
+    event.target.dataset.sent = "1";
+  });
+  window.addEventListener("pageshow", () => {
+    for (const form of document.forms) delete form.dataset.sent;
+  });
+})();

@@ -1,0 +1,76 @@
+"""What every request uses: database, clock, settings, certificate and limits of attempts to sign in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+
+from fastapi import Request
+from limits import RateLimitItem, RateLimitItemPerMinute
+from limits.storage import MemoryStorage
+from limits.strategies import MovingWindowRateLimiter
+from sqlalchemy import Engine
+
+from moderation.risk.certificate import Certificate
+from moderation.settings.sections import ConsoleSettings
+
+WINDOW_MIN = 15
+PER_NAME_AND_ADDRESS = RateLimitItemPerMinute(10, WINDOW_MIN)
+PER_NAME = RateLimitItemPerMinute(100, WINDOW_MIN)
+"""Higher, so that a stranger at another address cannot keep a person out with few attempts."""
+PER_ADDRESS = RateLimitItemPerMinute(100, WINDOW_MIN)
+
+
+class SignInLimits:
+    """Counts attempts to sign in by name and address, in the memory of this process."""
+
+    def __init__(self) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    def permit(self, name_key: str, address: str) -> bool:
+        """Count an attempt and return whether it may be made."""
+        limits: tuple[tuple[RateLimitItem, tuple[str, ...]], ...] = (
+            (PER_ADDRESS, ("address", address)),
+            (PER_NAME_AND_ADDRESS, ("both", name_key, address)),
+            (PER_NAME, ("name", name_key)),
+        )
+        return all(self._limiter.hit(limit, *keys) for limit, keys in limits)
+
+
+def utc_now() -> datetime:
+    """Return the time."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Console:
+    """The parts of a running console. `certified` is the certificate of the risk bundle and the hash of the bundle."""
+
+    engine: Engine
+    settings: ConsoleSettings
+    platform_id: str
+    certified: tuple[Certificate, str] | None = None
+    now: Callable[[], datetime] = utc_now
+    sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
+
+    @property
+    def session_lasts(self) -> timedelta:
+        """How long a session lasts."""
+        return timedelta(hours=self.settings.session_hours)
+
+    @property
+    def secure(self) -> bool:
+        """Whether browsers reach the console by HTTPS."""
+        return self.settings.public_url.startswith("https://")
+
+    @property
+    def cookie(self) -> str:
+        """The name of the cookie; the prefix makes browsers refuse one without Secure or with a domain."""
+        return "__Host-moderation" if self.secure else "moderation"
+
+
+def console_of(request: Request) -> Console:
+    """Return the console that serves a request."""
+    console: Console = request.app.state.console
+    return console

@@ -1,0 +1,248 @@
+"""What the console costs: `python -m tests.bench.review`.
+
+Time of its pages and of the same requests to the API, on a PostgreSQL server of its own with many flags, and whether a
+query reads many rows without an index. `--flags 1000000` is the size of the goals.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import random
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event, insert, text
+from starlette.testclient import TestClient
+
+from connectors.reviewdb import rows
+from connectors.reviewdb.engine import open_engine
+from connectors.reviewdb.identity import account_key
+from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, EvidenceRow
+from connectors.reviewdb.schema import upgrade
+from connectors.reviewdb.statements import table_of
+from moderation.review.people import NewPerson, add_person
+from moderation.review.serving.app import build_app
+from moderation.review.serving.console import Console
+from moderation.review.tokens import NewToken, make_token
+from moderation.settings.sections import ConsoleSettings
+from tests.bench.figures_file import measured_into
+from tests.bench.processor import processor
+from tests.browser.cast import PLATFORM, raised
+from tests.services.postgresql import PostgresServer
+
+FLAGS_PER_ACCOUNT = 4
+LARGEST_ACCOUNT = 2_000
+REQUESTS = 200
+TEXT = "Honestly the new delivery service changed how we plan our weeks, and the prices are more than fair. " * 4
+PASSWORD = "a long password for the bench"
+MANY_ROWS = 10_000
+
+
+def fill(engine: Engine, flags: int) -> list[str]:
+    """Write accounts with open flags and return their keys; one has LARGEST_ACCOUNT flags."""
+    accounts = max(1, (flags - LARGEST_ACCOUNT) // FLAGS_PER_ACCOUNT)
+    keys = [account_key(PLATFORM, f"account-{number}") for number in range(accounts)]
+    now = datetime.now(UTC)
+    sample = raised("sample", "sample", TEXT, 0.9999)
+    with engine.begin() as connection:
+        for table, row in (
+            (AssessmentRow, rows.assessment_row(sample.assessment, now)),
+            (EvidenceRow, rows.evidence_row(sample.assessment, sample.evidence, now)),
+        ):
+            connection.execute(insert(table_of(table)).values(row))
+        for start in range(0, accounts, 5_000):
+            chunk = [
+                {"key": key, "platform_id": PLATFORM, "account_id": f"account-{start + n}", "opened_at": now}
+                for n, key in enumerate(keys[start : start + 5_000])
+            ]
+            connection.execute(insert(table_of(AccountInReviewRow)), chunk)
+        _copies(connection, accounts)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("VACUUM ANALYZE"))
+    return keys
+
+
+def _copies(connection: Connection, accounts: int) -> None:
+    """Copy the sample row for each flag, with its own keys, account, risk and time; then compute the queue columns."""
+    connection.execute(text("SELECT setseed(0.5)"))
+    connection.execute(
+        text(
+            "CREATE TEMP TABLE made AS SELECT row_number() OVER () AS n, key AS account, account_id, "
+            "0.9995 + 0.0005 * random() AS risk, now() - random() * interval '14 days' AS at "
+            "FROM accounts_in_review, generate_series(1, CASE account_id WHEN 'account-0' THEN "
+            f"{LARGEST_ACCOUNT} ELSE {FLAGS_PER_ACCOUNT} END)"
+        )
+    )
+    key = "encode(sha256(convert_to('{}' || made.n, 'UTF8')), 'hex')"
+    changes = {
+        "assessments": {"key": key.format("a"), "flag_key": key.format("f"), "post_id_key": key.format("i")}
+        | {"account_id": "made.account_id", "post_id": "'p' || made.n", "risk": "made.risk", "event_time": "made.at"},
+        "evidence": {"assessment_key": key.format("a"), "post_key": key.format("p"), "account_key": "made.account"},
+    }
+    for table, changed in changes.items():
+        names = [column.name for column in table_of({"assessments": AssessmentRow, "evidence": EvidenceRow}[table]).c]
+        values = ", ".join(changed.get(name, f"old.{name}") for name in names)
+        connection.execute(text(f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM {table} old, made"))
+    connection.execute(
+        text(
+            "INSERT INTO flags (key, post_key, account_key, assessment_key, platform_id, post_id, content_hash, "
+            f"account_id, raised_at) SELECT {key.format('f')}, {key.format('p')}, account, {key.format('a')}, "
+            f"'{PLATFORM}', 'p' || n, 'c', account_id, at FROM made"
+        )
+    )
+    connection.execute(
+        text(
+            "UPDATE accounts_in_review SET open_flags = c, risk = r, waiting_since = w, "
+            'families = \'["content","typing","network","account"]\', top_assessment = t FROM '
+            "(SELECT account, count(*) c, max(risk) r, min(at) w, "
+            f"(array_agg({key.format('a')} ORDER BY risk DESC))[1] t FROM made GROUP BY account) found "
+            "WHERE found.account = accounts_in_review.key"
+        )
+    )
+
+
+def measure(flags: int) -> dict[str, Any]:
+    """Return the figures."""
+    server = PostgresServer()
+    try:
+        engine = open_engine(server.create_database())
+        upgrade(engine)
+        began = time.monotonic()
+        keys = fill(engine, flags)
+        report: dict[str, Any] = {"flags": flags, "accounts": len(keys), "fill_s": round(time.monotonic() - began, 1)}
+        report |= {"processor": processor(), "requests_each": REQUESTS}
+        report["ms"], report["full_scans"] = _requests(engine, keys)
+        engine.dispose()
+        return report
+    finally:
+        server.close()
+
+
+def _requests(engine: Engine, keys: list[str]) -> tuple[dict[str, dict[str, float]], list[str]]:
+    console = Console(engine, ConsoleSettings(), PLATFORM)
+    add_person(engine, NewPerson("ana", "reviewer", PASSWORD), by="bench", now=console.now())
+    token = make_token(engine, NewToken("ana", "bench", ["review"], 1), by="bench", now=console.now())
+    rng, found = random.Random(1), {}
+    with (
+        TestClient(
+            build_app(console), "http://localhost", follow_redirects=False, headers={"sec-fetch-site": "same-origin"}
+        ) as browser,
+        _statements(engine) as statements,
+    ):
+        assert browser.post("/sign-in", data={"name": "ana", "password": PASSWORD}).status_code == 303
+        program = {"authorization": f"Bearer {token}"}
+        for name, request in _kinds(browser, program, keys, rng).items():
+            request()  # without the first compilation of templates and statements
+            gc.collect()
+            found[name] = _times(request)
+        scans = _full_scans(engine, statements)
+    return found, scans
+
+
+def _kinds(
+    browser: TestClient, program: dict[str, str], keys: list[str], rng: random.Random
+) -> dict[str, Callable[[], Any]]:
+    def page(path: str) -> Callable[[], Any]:
+        return lambda: _ok(browser.get(path))
+
+    def deep() -> Any:
+        cursor = None
+        for _ in range(3):
+            sent = {"limit": 200} | ({"cursor": cursor} if cursor else {})
+            cursor = browser.get("/api/v1/queue", params=sent, headers=program).json()["next_cursor"]
+
+    def decide() -> Any:
+        key = browser.post("/api/v1/queue/next", headers=program).json()["key"]
+        state = browser.get(f"/api/v1/accounts/{key}", headers=program).json()["account"]["state"]
+        sent = {"state": state, "verdict": "confirmed", "ground": "the same text from nine accounts; rule 4"}
+        _ok(browser.post(f"/api/v1/accounts/{key}/decisions", json=sent, headers=program))
+
+    return {
+        "queue page": page("/queue"),
+        "queue page, filtered by risk": page("/queue?min_risk=0.9998"),
+        "queue page, filtered by a family that no account has": page("/queue?family=graph"),
+        "three pages of 200 by the API": deep,
+        "account page": lambda: _ok(browser.get(f"/accounts/{rng.choice(keys)}")),
+        "account page of the largest account": page(f"/accounts/{keys[0]}"),
+        "search": lambda: _ok(browser.get(f"/find?account=account-{rng.randrange(len(keys))}")),
+        "next, read and decide by the API": decide,
+    }
+
+
+def _ok(answer: Any) -> None:
+    assert answer.status_code < 400, (answer.status_code, answer.text[:500])
+
+
+def _times(request: Callable[[], Any]) -> dict[str, float]:
+    taken = []
+    for _ in range(REQUESTS):
+        began = time.perf_counter()
+        request()
+        taken.append(1e3 * (time.perf_counter() - began))
+    return {
+        "p50": round(statistics.median(taken), 1),
+        "p95": round(statistics.quantiles(taken, n=20)[-1], 1),
+        "max": round(max(taken), 1),
+    }
+
+
+@contextmanager
+def _statements(engine: Engine) -> Iterator[dict[str, Any]]:
+    """Collect every different statement with the parameters of its first execution."""
+    seen: dict[str, Any] = {}
+
+    def keep(_connection: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, many: bool) -> None:
+        if not many and statement.startswith(("SELECT", "UPDATE")):
+            seen.setdefault(statement, parameters)
+
+    event.listen(engine, "before_cursor_execute", keep)
+    yield seen
+    event.remove(engine, "before_cursor_execute", keep)
+
+
+def _full_scans(engine: Engine, statements: dict[str, Any]) -> list[str]:
+    """Return the statements that read many rows of a table one after the other, with their number."""
+    found = []
+    with engine.connect() as connection:
+        for statement, parameters in list(statements.items()):
+            explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
+            (plan,) = explained.scalar_one()
+            for node in _nodes(plan["Plan"]):
+                read = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
+                if node["Node Type"] == "Seq Scan" and read > MANY_ROWS:
+                    found.append(f"{read:,.0f} rows of {node['Relation Name']}: {' '.join(statement.split())[:300]}")
+        connection.rollback()
+    return found
+
+
+def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for inner in plan.get("Plans", ()):
+        yield from _nodes(inner)
+
+
+def main() -> int:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench.review", description=__doc__)
+    parser.add_argument("--flags", type=int, default=1_000_000)
+    parser.add_argument("--out", type=Path, help="file for the figures, as JSON")
+    asked = parser.parse_args()
+    report = measured_into(asked.out, lambda: measure(asked.flags))
+    write = sys.stdout.write
+    write(f"{report['flags']:,} open flags of {report['accounts']:,} accounts, written in {report['fill_s']} s\n")
+    for name, times in report["ms"].items():
+        write(f"{name:55} p50 {times['p50']:7.1f} ms  p95 {times['p95']:7.1f} ms  max {times['max']:7.1f} ms\n")
+    for scan in report["full_scans"]:
+        write(f"without an index: {scan}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

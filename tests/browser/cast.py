@@ -1,0 +1,99 @@
+"""Flagged accounts with texts that we wrote: a campaign, a traveller, a hostile author, and a very long text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from moderation.effects import Effects, FamilyEvidence, FlagRaised, PostDeleted, Reason, SectionEvidence
+from moderation.risk.bundle import read_manifest
+from tests.contract.samples import flag
+
+PLATFORM = "forum"
+FIRST = datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
+HOSTILE_TEXT = (
+    "<script>window.pwned = 1</script><img src=x onerror='window.pwned = 2'> {{ 7 * 7 }} \u202egnp.exe\u202c and "
+    "zero\u200bwidth, a bell \x07 and a link: javascript:window.pwned=3"
+)
+LONG_TEXT = "All work and no play makes a long post. " * 26_000
+"""A little more than one million characters."""
+
+TYPING = Reason("typing", "typing_chars_per_s", 41.5, 2.31, "Characters typed per second: 41.5; usually 0.97 to 5.69.")
+PASTED = Reason("typing", "typing_pasted_share", 1.0, 1.4, "Characters that were pasted: 100 %; usually 0 % to 93 %.")
+NETWORK = Reason("network", "accounts_1h", 9, 1.52, "Accounts on the address in the last hour: 9; usually 1 to 2.")
+CONTENT = Reason("content", "content_evidence", 2.9, 1.8, "Mean score of its last texts: 1.4; usually -0.8 to 0.8.")
+YOUNG = Reason("account", "account_age_days", 2, 0.8, "Age of the account: 2 days; usually 67 to 4,402 days.")
+
+
+def families(**p_values: float | None) -> tuple[FamilyEvidence, ...]:
+    """The families with these p-values; those that are not named are ordinary."""
+    names = ("content", "typing", "network", "graph", "account")
+    found = {name: p_values.get(name, 0.4) for name in names}
+    return tuple(FamilyEvidence(name, None if p is None else 1.0, p) for name, p in found.items())
+
+
+def raised(post_id: str, account_id: str | None, text: str, risk: float, **changes: Any) -> FlagRaised:
+    """A flag by the shipped risk bundle, so that its certificate is shown."""
+    _, version = read_manifest(None)
+    values: dict[str, Any] = {
+        "platform_id": PLATFORM,
+        "account_id": account_id,
+        "risk": risk,
+        "threshold": 0.9995,
+        "families": families(content=0.007, typing=0.0005, network=0.001, account=0.02),
+        "agreeing": ("content", "typing", "network", "account"),
+        "reasons": (TYPING, CONTENT, NETWORK, YOUNG),
+        "sections": (SectionEvidence(0, len(text), 2.9),),
+        "synthetic_score": 0.93,
+        "risk_version": version,
+        "degraded": (),
+        "missing": (),
+        "event_time": FIRST,
+    }
+    return flag(post_id, text=text, **(values | changes))
+
+
+def campaign() -> list[FlagRaised]:
+    """Five accounts that praise one shop; the first has four posts."""
+    lines = (
+        "Honestly the new delivery service changed how we plan our weeks, and the prices are more than fair.",
+        "I was sceptical at first, but the delivery arrived early and the box was packed with real care.",
+        "If you are tired of queues, this delivery service is the answer. Fresh, quick, and always friendly.",
+        "We moved all our weekly shopping to this delivery service and we are never going back.",
+    )
+    first = [
+        raised(f"c0-{n}", "sunny-kitchen", line, 0.99994 - n / 1e5, event_time=FIRST + timedelta(hours=7 * n))
+        for n, line in enumerate(lines)
+    ]
+    others = [
+        raised(f"c{n}-0", f"happy-basket-{n}", lines[n % 4], 0.9997 + n / 1e5, event_time=FIRST + timedelta(minutes=n))
+        for n in range(1, 5)
+    ]
+    return [*first, *others]
+
+
+def others() -> list[FlagRaised]:
+    """An account whose text is ordinary, a hostile one, a very long text, and a post without an account."""
+    traveller = raised(
+        "t1",
+        "road-diary",
+        "Slept in the van again. The engine sounds better since Porto, and the dog likes the beach here.",
+        0.99962,
+        families=families(content=0.31, typing=None, network=0.001, graph=0.004),
+        agreeing=("network", "graph"),
+        reasons=(NETWORK, YOUNG),
+        synthetic_score=0.22,
+        missing=("typing.intervals",),
+        degraded=("graph",),
+    )
+    hostile = raised("h<1>", "<b>bold\u202eevil</b>", HOSTILE_TEXT, 0.99958)
+    long = raised("l1", "long-writer", LONG_TEXT, 0.99956, truncated=True)
+    unscored = {"synthetic_score": None, "synthetic_logit": None, "content_abstained": "short"}
+    alone = raised("n1", None, "Yes!", 0.99953, families=families(content=None, typing=0.001), **unscored)
+    return [traveller, hostile, long, alone]
+
+
+def effects() -> Effects:
+    """All flags; the second post of the campaign's first account was deleted."""
+    deleted = PostDeleted(PLATFORM, "c0-1", "sunny-kitchen", FIRST + timedelta(days=1))
+    return Effects(flags=[*campaign(), *others()], deletions=[deleted])

@@ -1,0 +1,1 @@
+"""The console: pages, API and rules of review on both databases."""

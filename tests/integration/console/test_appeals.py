@@ -1,0 +1,107 @@
+"""Appeals: due in 48 hours, decided by a person who has not decided before, about the decided flags."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from moderation.review.people import NewPerson, add_person
+from moderation.review.queries import show_flag
+from tests.contract.samples import flag
+from tests.integration.console.conftest import PASSWORD, Desk
+from tests.integration.console.test_api import caller, decision, state_of
+
+APPEAL = {"kind": "translator", "statement": "I wrote this in Portuguese and <b>translated</b> it."}
+
+
+@pytest.fixture
+def decided(desk: Desk) -> Desk:
+    """A console on which ana has confirmed account a1, and then a2."""
+    desk.flag(flag("p1"), flag("p2", account_id="a2"))
+    ana = caller(desk)
+    for account_id in ("a1", "a2"):
+        key = desk.key(account_id)
+        assert ana.post(f"/api/v1/accounts/{key}/decisions", json=decision(state_of(ana, key))).status_code == 201
+    return desk
+
+
+def appeal(client: TestClient, desk: Desk, account_id: str = "a1", **changes: Any) -> Any:
+    """Send an appeal."""
+    return client.post(f"/api/v1/accounts/{desk.key(account_id)}/appeals", json=APPEAL | changes)
+
+
+def test_an_appeal_is_due_in_48_hours_and_decided_by_the_role_appeals(decided: Desk) -> None:
+    sam, ida, key = caller(decided, "sam"), decided.client("ida"), decided.key("a1")
+    received = appeal(sam, decided)
+    assert (received.status_code, received.json()["due_at"]) == (201, "2026-12-01T09:00:00+00:00")
+    assert "due in 2 d" in ida.get("/queue").text
+    assert ida.post("/queue/next").headers["location"] == f"/accounts/{key}"
+    page = ida.get(f"/accounts/{key}").text
+    assert "The author used a translator." in page
+    assert "&lt;b&gt;translated&lt;/b&gt;" in page
+    program = caller(decided, "ida")
+    sent = decision(state_of(program, key), verdict="not_a_violation")
+    assert program.post(f"/api/v1/accounts/{key}/decisions", json=sent).status_code == 201
+    assert show_flag(decided.console.engine, 1).summary.status == "not_a_violation"
+    found = program.get(f"/api/v1/accounts/{key}").json()["account"]["appeals"][0]
+    assert (found["verdict"], found["decided_at"]) == ("not_a_violation", "2026-11-29T09:00:00+00:00")
+    assert ida.post("/queue/next").headers["location"] == "/queue?done=end"
+    again = caller(decided, "sam").post(f"/api/v1/accounts/{key}/decisions", json=decision(state_of(sam, key)))
+    assert again.status_code == 403
+    withdrawn = program.post(f"/api/v1/accounts/{key}/withdrawals", json={"ground": "no"})
+    assert (withdrawn.status_code, "on appeal" in withdrawn.json()["detail"]) == (403, True)
+
+
+def test_the_appeal_that_is_due_first_comes_first_and_an_overdue_one_is_marked(decided: Desk) -> None:
+    sam = caller(decided, "sam")
+    appeal(sam, decided, "a2")
+    decided.clock.turn(hours=1)
+    appeal(sam, decided, "a1")
+    items = sam.get("/api/v1/queue?view=appeals&limit=1").json()
+    assert items["items"][0]["account_id"] == "a2"
+    following = sam.get("/api/v1/queue", params={"view": "appeals", "cursor": items["next_cursor"]}).json()
+    assert [item["account_id"] for item in following["items"]] == ["a1"]
+    decided.clock.turn(hours=47, seconds=1)
+    assert "overdue" in decided.client("ida").get("/queue").text
+
+
+def test_the_person_who_decided_does_not_decide_the_appeal(decided: Desk) -> None:
+    add_person(decided.console.engine, NewPerson("eve", "appeals", PASSWORD), by="tests", now=decided.clock.now)
+    appeal(caller(decided, "sam"), decided)
+    ida, key = caller(decided, "ida"), decided.key("a1")
+    ida.post(f"/api/v1/accounts/{key}/decisions", json=decision(state_of(ida, key)))
+    appeal(caller(decided, "sam"), decided)
+    assert ida.post("/api/v1/queue/next").status_code == 204
+    assert "another person" in decided.client("ida").get(f"/accounts/{key}").text
+    refused = ida.post(f"/api/v1/accounts/{key}/decisions", json=decision(state_of(ida, key)))
+    assert refused.status_code == 403
+    eve = caller(decided, "eve")
+    assert eve.post("/api/v1/queue/next").json()["key"] == key
+    assert eve.post(f"/api/v1/accounts/{key}/decisions", json=decision(state_of(eve, key))).status_code == 201
+
+
+def test_an_appeal_is_about_the_decided_flags_and_leaves_new_ones_open(decided: Desk) -> None:
+    appeal(caller(decided, "sam"), decided)
+    decided.flag(flag("p9"))
+    ida, key = caller(decided, "ida"), decided.key("a1")
+    sent = decision(state_of(ida, key), verdict="uncertain")
+    assert ida.post(f"/api/v1/accounts/{key}/decisions", json=sent).json()["flags"] == 1
+    assert [show_flag(decided.console.engine, n).summary.status for n in (1, 3)] == ["uncertain", "open"]
+
+
+def test_appeals_that_cannot_be_received_are_explained(decided: Desk) -> None:
+    sam = caller(decided, "sam")
+    decided.flag(flag("p3", account_id="a3"))
+    for answer, status, words in (
+        (appeal(sam, decided, "a3"), 403, "no decision about this account"),
+        (appeal(sam, decided, kind="bribe"), 422, "kind"),
+        (appeal(sam, decided, statement=" "), 422, "1 to 10000 characters"),
+        (appeal(sam, decided, "unknown"), 404, "no account in review"),
+        (appeal(caller(decided, "ana"), decided), 403, "may not do this"),
+    ):
+        assert (answer.status_code, words in answer.json()["detail"]) == (status, True), answer.text
+    assert appeal(sam, decided).status_code == 201
+    assert "open already" in appeal(sam, decided).json()["detail"]
+    assert caller(decided, "ana").post("/api/v1/queue/next?view=appeals").status_code == 422

@@ -1,0 +1,148 @@
+"""Requests of other sites, large bodies, unknown hosts, many attempts to sign in, and sessions that end."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from moderation.errors import SettingsError
+from moderation.review.serving.app import open_console
+from moderation.review.serving.guard import MAX_BODY_BYTES
+from moderation.settings import Settings
+from moderation.settings.sections import ConsoleSettings
+from tests.contract.samples import flag
+from tests.integration.console.conftest import PASSWORD, Desk
+
+
+def test_a_form_of_another_site_is_refused(desk: Desk) -> None:
+    ana = desk.client("ana")
+    for headers in (
+        {"sec-fetch-site": "cross-site"},
+        {"sec-fetch-site": "same-site"},
+        {"sec-fetch-site": "none"},
+        {"sec-fetch-site": "same-origin", "origin": "https://evil.example"},
+        {"sec-fetch-site": "same-origin", "origin": "null"},
+    ):
+        answer = ana.post("/sign-out", headers=headers)
+        assert answer.status_code == 403, headers
+    del ana.headers["sec-fetch-site"]
+    assert ana.post("/sign-out").status_code == 403
+    assert ana.get("/queue").status_code == 200
+    assert ana.post("/sign-out", headers={"origin": "http://localhost:8090"}).status_code == 303
+    assert ana.get("/queue").status_code == 303
+
+
+def test_the_api_refuses_a_cookie_from_another_site(desk: Desk) -> None:
+    ana = desk.client("ana")
+    headers = {"sec-fetch-site": "cross-site", "authorization": "Bearer nothing"}
+    assert ana.post("/api/v1/queue/next", headers=headers).status_code == 403
+
+
+def test_a_large_body_is_refused_before_it_is_read(desk: Desk) -> None:
+    ana = desk.client("ana")
+    whole = ana.post("/sign-in", content=b"x" * (MAX_BODY_BYTES + 1))
+    assert whole.status_code == 413
+    assert "65536 bytes" in whole.text
+    chunks = (b"x" * 1024 for _ in range(MAX_BODY_BYTES // 1024 + 1))
+    assert ana.post("/api/v1/queue/next", content=chunks).status_code == 413
+    assert ana.post("/sign-in", content=b"x", headers={"content-length": "-1"}).status_code == 413
+
+
+def test_another_host_is_refused(desk: Desk) -> None:
+    client = desk.client()
+    assert client.get("/sign-in", headers={"host": "evil.example"}).status_code == 421
+    for host in ("localhost:1", "127.0.0.1:8090", "[::1]:8090"):
+        assert client.get("/sign-in", headers={"host": host}).status_code == 200
+
+
+def test_pages_run_no_code_but_ours(desk: Desk) -> None:
+    desk.flag(flag("p1"))
+    ana = desk.client("ana")
+    nonces = set()
+    for path in ("/sign-in", "/queue", f"/accounts/{desk.key('a1')}", "/api", "/nothing"):
+        answer = ana.get(path)
+        policy = answer.headers["content-security-policy"]
+        found = re.search(r"script-src 'nonce-([^']+)'", policy)
+        assert found is not None
+        nonces.add(found[1])
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
+        assert set(re.findall(r"<script[^>]*nonce=\"([^\"]*)\"", answer.text)) == {found[1]}
+        assert answer.text.count("<script") == answer.text.count("<script src=")
+        assert not re.findall(r"\son\w+=|style=|(?:src|href)=\"(?:https?:)?//", answer.text)
+        assert answer.headers["cache-control"] == "no-store"
+    assert len(nonces) == 5
+
+
+def test_attempts_to_sign_in_are_limited_by_name_and_address(desk: Desk) -> None:
+    client = desk.client()
+    wrong = {"name": "ana", "password": "not the password"}
+    assert [client.post("/sign-in", data=wrong).status_code for _ in range(11)] == [401] * 10 + [429]
+    assert client.post("/sign-in", data={"name": "ＡＮＡ", "password": PASSWORD}).status_code == 429
+    assert client.post("/sign-in", data={"name": "bob", "password": PASSWORD}).status_code == 303
+
+
+def test_a_session_expires_and_leads_back_to_the_page(desk: Desk) -> None:
+    ana = desk.client("ana")
+    desk.clock.turn(hours=12, seconds=1)
+    answer = ana.get("/queue?view=held")
+    assert answer.headers["location"] == "/sign-in?next=%2Fqueue%3Fview%3Dheld"
+    page = ana.get(answer.headers["location"]).text
+    assert "Your session has ended" in page
+    data = {"name": "ana", "password": PASSWORD, "next": "/queue?view=held"}
+    assert ana.post("/sign-in", data=data).headers["location"] == "/queue?view=held"
+
+
+def test_a_decision_after_the_session_has_ended_keeps_the_words(desk: Desk) -> None:
+    desk.flag(flag("p1"))
+    ana, path = desk.client("ana"), f"/accounts/{desk.key('a1')}/decide"
+    desk.clock.turn(hours=12, seconds=1)
+    answer = ana.post(path, data={"state": "1.0", "verdict": "confirmed", "ground": "my <long> words"})
+    assert answer.status_code == 401
+    assert "my &lt;long&gt; words" in answer.text
+    assert "Send again" in answer.text
+
+
+def test_a_part_of_an_open_page_gets_a_notice_in_its_place(desk: Desk) -> None:
+    desk.flag(flag("p1"))
+    ana, path = desk.client("ana"), f"/accounts/{desk.key('a1')}/presence"
+    assert "Yours until" in ana.get(path, headers={"hx-request": "true"}).text
+    desk.clock.turn(hours=12, seconds=1)
+    answer = ana.get(path, headers={"hx-request": "true"})
+    assert (answer.status_code, "<html" in answer.text) == (401, False)
+    assert "Sign in in another tab" in answer.text
+
+
+@pytest.mark.parametrize(
+    "target", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "javascript:x"]
+)
+def test_signing_in_leads_to_no_other_site(desk: Desk, target: str) -> None:
+    data = {"name": "ana", "password": PASSWORD, "next": target}
+    assert desk.client().post("/sign-in", data=data).headers["location"] == "/queue"
+
+
+def test_the_cookie_is_out_of_reach_of_scripts_and_other_sites(desk: Desk) -> None:
+    data = {"name": "ana", "password": PASSWORD}
+    cookie = desk.client().post("/sign-in", data=data).headers["set-cookie"]
+    assert {"HttpOnly", "SameSite=lax", "Path=/"} <= set(cookie.split("; "))
+    assert "Secure" not in cookie
+    desk.console = type(desk.console)(
+        desk.console.engine, ConsoleSettings(public_url="https://reviews.example"), "p", None, desk.console.now
+    )
+    client = desk.client()
+    client.base_url = "https://reviews.example"
+    secure = client.post("/sign-in", data=data, headers={"origin": "https://reviews.example"}).headers["set-cookie"]
+    assert secure.startswith("__Host-moderation=")
+    assert "Secure" in secure
+
+
+def test_a_public_address_needs_https(database_url: str) -> None:
+    settings = Settings(database_url=database_url, console=ConsoleSettings(host="0.0.0.0"))  # type: ignore[arg-type]
+    with pytest.raises(SettingsError, match=r"console\.public_url"):
+        open_console(settings)
+
+
+def test_an_outdated_schema_is_refused(database_url: str) -> None:
+    with pytest.raises(SettingsError, match="moderation db upgrade"):
+        open_console(Settings(database_url=database_url))  # type: ignore[arg-type]

@@ -139,7 +139,7 @@ def _builders(settings: Settings, models: tuple[Detector, RiskModel]) -> Builder
             graph_epoch_s=settings.state.graph_epoch_s,
             max_edges=settings.state.max_follows,
             coverage=settings.state.coverage(),
-            detector_hash=detector.manifest_hash,
+            scored_with=f"{detector.manifest_hash[:12]}-{settings.scoring.policy}",
         )
         if settings.state.backend != "memory":
             state.keep_in(Storage(state_backend(settings), settings.state.cached_keys))

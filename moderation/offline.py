@@ -65,7 +65,7 @@ class Moderator:
             keyring=keyring,
             graph_epoch_s=graph_epoch_s,
             coverage=coverage,
-            detector_hash=loaded.manifest_hash,
+            scored_with=loaded.manifest_hash[:12],
         )
         return cls(loaded, model, state)
 

@@ -35,6 +35,8 @@ class ContentBaseline:
         """Raise ValueError unless there is a median and a positive spread for each ascending knot."""
         if not len(self.tokens_log2) == len(self.medians) == len(self.spreads) > 0:
             raise ValueError("a content baseline needs a median and a spread for each knot")
+        if not np.isfinite([*self.medians, *self.spreads]).all():
+            raise ValueError("a number of the content baseline is not finite")
         if not 0.0 <= self.correlation <= 1.0:
             raise ValueError("the correlation of a content baseline is from 0 to 1")
         if min(self.spreads) <= 0 or list(self.tokens_log2) != sorted(set(self.tokens_log2)):

@@ -19,7 +19,7 @@ from moderation.features.typing import typing_features
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
 from moderation.state import PlatformState, PostSeen
 from moderation.state.identifiers import account_number, hash_number, post_number, text_number
-from moderation.state.score_history import SCORES_KEPT_MS, OwnScores
+from moderation.state.score_history import OwnScores
 
 Seen = Literal["new", "same", "revision"]
 
@@ -145,6 +145,10 @@ class FeatureExtractor:
         seen = identified.seen
         self._state.add_score(seen.account, seen.post, seen.at_ms, logit=logit, n_tokens=n_tokens)
 
+    def forget_scores(self) -> None:
+        """Drop scores that are too old; after each batch."""
+        self._state.forget_scores()
+
     def own_scores(self, identified: Identified) -> OwnScores:
         """Return the scores of the account's last posts up to this one."""
         return self._state.scores.window(identified.seen.account, identified.seen.at_ms)
@@ -166,7 +170,7 @@ class FeatureExtractor:
                 named.append(f"windows_{length}")
             elif missing is None and not reading.shared_known(window_ms):
                 named.append(f"address_windows_{length}")
-        if not coverage.history_known(reading.at_ms, SCORES_KEPT_MS):
+        if not self._state.scores_known(reading.at_ms):
             named.append("scores_14d")
         if self._state.graph_lost or (reading.follows_begun and not reading.follows_known):
             named.append("graph")

@@ -83,7 +83,7 @@ def read_bundle(bundle: Path, features: Sequence[Feature] = FEATURES, *, policy:
                 _booster(contents[manifest.metadata_only_file]),
                 None,
             ),
-            references={name: _groups(references[policy if name == CONTENT else "metadata"][name]) for name in names},
+            references={name: _groups(references[name]) for name in names},
         )
     except (KeyError, ValueError, lgb.basic.LightGBMError) as error:
         raise BundleError(f"The risk bundle in {bundle} is inconsistent ({error}); train it again.") from None

@@ -16,7 +16,14 @@ class GroupErrors(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     accounts: int
+    writers: int
+    """Accounts that begin with different texts: those of one writer count once."""
     errors: int
+
+    @property
+    def units(self) -> int:
+        """The number of independent units that the bound is for."""
+        return max(min(self.accounts, self.writers), self.errors)
 
     def lower(self, confidence: float) -> float:
         """Return the one-sided lower Clopper–Pearson limit of the group's rate."""
@@ -24,10 +31,10 @@ class GroupErrors(BaseModel):
 
     def sentence(self, name: str, confidence: float) -> str:
         """Return the group's errors in words; "not supported" where it is too small for the limit."""
-        seen = f"{name}: {self.errors} of {self.accounts}"
-        if self.accounts < needed_sample(GROUP_LIMIT, 0, confidence):
+        seen = f"{name}: {self.errors} of {self.accounts} by {self.writers} writers"
+        if self.units < needed_sample(GROUP_LIMIT, 0, confidence):
             return f"{seen} (not supported)"
-        return f"{seen} (at most {upper_bound(self.errors, self.accounts, confidence):.2e})"
+        return f"{seen} (at most {upper_bound(self.errors, self.units, confidence):.2e})"
 
 
 class Certificate(BaseModel):
@@ -92,7 +99,10 @@ class Certificate(BaseModel):
             need = needed_sample(self.target, 0, self.confidence)
             return f"Not supported (n={self.accounts}): {seen}; {self.target:g} needs at least {need} accounts."
         verdict = "certified" if self.passed else "NOT certified"
-        result = f"{verdict}: {seen}; with {self.confidence:.0%} confidence the rate is at most {self.bound:.2e}"
+        result = (
+            f"{verdict}: {seen}; with {self.confidence:.0%} confidence the rate is at most {self.bound:.2e}, "
+            f"counted by address cluster at most {self.cluster_bound:.2e}"
+        )
         note = (
             " This is a simulated certificate: it does not hold for a real platform's accounts."
             if self.simulated

@@ -17,7 +17,6 @@ from moderation.state.working_set import Container, WorkingSet
 
 KEPT_MINUTES = KEPT_MS // MINUTE_MS
 HOURLY_MS = 2 * HOUR_MS
-SEQUENCE = "sequence"
 """Mark of the number of the last score."""
 FORMAT = 1
 """Version of the rows in a backend."""
@@ -69,7 +68,7 @@ class Keyed:
                 RowKind("deletions", 2, KEPT_MS, shared=False), accounts.add_stored_deletions, accounts.forget_deletions
             ),
             Container(RowKind("watched", 1, WATCHED_MS, shared=False), watchlist.add_stored, watchlist.forget),
-            Container(RowKind(scores_name, 3, SCORES_KEPT_MS, shared=False), scores.add_stored, scores.forget),
+            Container(RowKind(scores_name, 2, SCORES_KEPT_MS, shared=False), scores.add_stored, scores.forget),
             _windows("addresses", KEPT_MS, self.addresses),
             _windows("address_posts", HOURLY_MS, self.address_posts),
             _windows("devices", KEPT_MS, self.devices),
@@ -84,14 +83,13 @@ class StoredKeyed:
     """Reads and writes the containers in a backend, once per batch."""
 
     def __init__(self, keyed: Keyed, storage: Storage, keyring: Keyring, names: tuple[str, str]) -> None:
-        """*names* are those of the platform, and of the detector whose scores are used."""
-        platform_id, detector_hash = names
-        self._scores = f"scores-{detector_hash[:16]}"
+        """*names* are those of the platform, and of what the scores were made with."""
+        platform_id, scored_with = names
+        self._scores = f"scores-{scored_with}"
         containers = keyed.containers(len(keyring.live), self._scores)
         self._keyed = keyed
         self.backend = storage.backend
         self.working = WorkingSet(storage.backend, containers, storage.most_keys)
-        self._sequence = 0
         identity = " ".join([str(FORMAT), platform_id, *(key.key_id for key in keyring.live)])
         storage.backend.open([container.kind for container in containers], identity)
 
@@ -129,12 +127,8 @@ class StoredKeyed:
                 self._add_member("devices", keyed.devices.shift(device), device, at_ms, (minute, 0, account))
 
     def add_score(self, account: int, at_ms: int, word: int, post: int) -> None:
-        """Record a score that was added to the containers.
-
-        Its row begins with a number that grows, because the last score of a post replaces those before.
-        """
-        self._sequence = max(self._sequence, self.working.marks.get(SEQUENCE, 0)) + 1
-        self.working.add(self._scores, account, at_ms, (self._sequence, word, post))
+        """Record a score that was added to the containers."""
+        self.working.add(self._scores, account, at_ms, (word, post))
 
     def _add_member(self, name: str, shift: int, key: int, at_ms: int, entry: tuple[int, int, int]) -> None:
         """Record a member, unless the sample of a large key lacks it; the shift is stored with it."""
@@ -154,7 +148,7 @@ class StoredKeyed:
         if positions is None:
             self.working.write({})
             return
-        marks = {**as_marks(positions), **(others or {}), SEQUENCE: self._sequence}
+        marks = {**as_marks(positions), **(others or {})}
         if coverage.watermark_ms is not None:
             marks[WATERMARK] = coverage.watermark_ms
         if coverage.degraded_since_ms is not None:

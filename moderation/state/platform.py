@@ -48,11 +48,12 @@ class PlatformState:
         graph_epoch_s: int = GRAPH_EPOCH_S,
         max_edges: int = MAX_EDGES,
         coverage: Coverage | None = None,
-        detector_hash: str = "",
+        scored_with: str = "",
     ) -> None:
         self.platform_id = platform_id
-        self.detector_hash = detector_hash
-        """The detector whose scores are kept; those of another one are dropped."""
+        self.scored_with = scored_with
+        """The detector and the scoring policy of the scores that are kept; others are dropped."""
+        self.scores_known_from_ms: int | None = None
         self.keyring = keyring
         self.graph_epoch_s = graph_epoch_s
         self.coverage = coverage or Coverage()
@@ -72,7 +73,7 @@ class PlatformState:
         """Keep what is kept by key in a backend, from the beginning of a state on; return the state."""
         keyed = Keyed(len(self.keyring.live), evicts=False)
         self._take_containers(keyed)
-        self.stored = StoredKeyed(keyed, storage, self.keyring, (self.platform_id, self.detector_hash))
+        self.stored = StoredKeyed(keyed, storage, self.keyring, (self.platform_id, self.scored_with))
         return self
 
     def _take_containers(self, keyed: Keyed) -> None:
@@ -94,8 +95,12 @@ class PlatformState:
         for windows in (self.addresses, self.address_posts, self.devices):
             windows.evict(minute)
         self.accounts.evict(at_ms)
-        self.watchlist.evict(at_ms)
-        self.scores.evict(at_ms)
+
+    def forget_scores(self) -> None:
+        """Drop scores and watched accounts that are too old; between batches, because a batch can span any time."""
+        if self.coverage.watermark_ms is not None:
+            self.watchlist.evict(self.coverage.watermark_ms)
+            self.scores.evict(self.coverage.watermark_ms)
 
     def apply_post(self, seen: PostSeen) -> None:
         """Apply a post; the same post and text at the same time again has no effect."""
@@ -197,7 +202,8 @@ class PlatformState:
             "platform_id": self.platform_id,
             "stored": self.stored is not None,
             "graph_epoch_s": self.graph_epoch_s,
-            "detector_hash": self.detector_hash,
+            "scored_with": self.scored_with,
+            "scores_known_from_ms": self.scores_known_from_ms,
             "key_started_ms": self._key_started_ms,
             "watermark_ms": coverage.watermark_ms,
             "late_events": coverage.late_events,
@@ -208,8 +214,8 @@ class PlatformState:
             "positions": [[*vars(partition).values(), offset] for partition, offset in positions.items()],
         }
         kept_from = dict.fromkeys(("posts", "deletions"), watermark_ms - KEPT_MS)
-        kept_from["watched"] = watermark_ms - WATCHED_MS
-        kept_from["scores"] = watermark_ms - SCORES_KEPT_MS
+        kept_from["watched"] = watermark_ms - WATCHED_MS - KEPT_MS
+        kept_from["scores"] = watermark_ms - SCORES_KEPT_MS - KEPT_MS
         numbers = {kind: np.frombuffer(row, dtype=np.uint64) for kind, row in rows.items()}
         self._journal.save(Changes(numbers, watermark_ms, fields, graphs, kept_from))
 
@@ -278,14 +284,25 @@ class PlatformState:
             self.accounts.add_deletion(account, at_ms, post)
         for at_ms, account in read_rows(journal, "watched", 2).tolist():
             self.watch(account, at_ms)
-        self._restore_scores(journal, saved["detector_hash"])
+        self._restore_scores(journal, saved)
 
-    def _restore_scores(self, journal: Journal, saved_hash: str) -> None:
-        if saved_hash != self.detector_hash:
-            log.warning("the scores of another detector in %s are dropped; evidence begins again", journal.directory)
+    def _restore_scores(self, journal: Journal, saved: Mapping[str, Any]) -> None:
+        if saved["scored_with"] != self.scored_with:
+            log.warning(
+                "the scores in %s are of another detector or scoring policy and are dropped; evidence begins again",
+                journal.directory,
+            )
             journal.segments = [part for part in journal.segments if part.kind != "scores"]
+            self.scores_known_from_ms = saved["watermark_ms"]
             return
+        self.scores_known_from_ms = saved["scores_known_from_ms"]
         self.scores.load(read_rows(journal, "scores", 3))
+
+    def scores_known(self, at_ms: int) -> bool:
+        """Return whether no score of the 14 days up to a time was lost."""
+        known_from_ms = self.scores_known_from_ms
+        begun = known_from_ms is None or at_ms - SCORES_KEPT_MS >= known_from_ms
+        return begun and self.coverage.history_known(at_ms, SCORES_KEPT_MS)
 
     def _restore_posts(self, journal: Journal, saved_keys: Sequence[str]) -> None:
         rows = read_rows(journal, "posts", _POST_FIELDS + 2 * len(saved_keys))

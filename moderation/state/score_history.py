@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.state.coverage import DAY_MS
+from moderation.state.coverage import DAY_MS, KEPT_MS
 
 MOST_SCORES = 12
 """Scores that count as evidence about an account."""
@@ -24,6 +24,8 @@ _LENGTH_STEPS = 8
 _LONGEST = 63
 _LENGTH_BITS = 6
 _TIME_SHIFT = 21
+_LOGIT_MASK = 0x7FFF
+_SCORE_MASK = (1 << _TIME_SHIFT) - 1
 
 
 @dataclass(frozen=True)
@@ -39,10 +41,10 @@ NO_SCORES = OwnScores(np.zeros(0), np.zeros(0))
 
 
 class ScoreHistory:
-    """The scores of each account in event-time order; one score of a post, that of its latest text.
+    """The scores of each account in the order of time and post; one score of a post, the highest of its texts.
 
     An entry has two numbers: time, logit and length in one word, and the post. A logit is stored in steps of 0.002, a
-    length in eighths of a factor of two.
+    length in eighths of a factor of two. The order in which scores are added changes nothing.
     """
 
     def __init__(self, *, evicts: bool = True) -> None:
@@ -50,60 +52,60 @@ class ScoreHistory:
         self._evicts = evicts
         self._entries: dict[int, array[int]] = {}
         self._active: dict[int, list[int]] = {}
-        self._horizon_ms = 0
 
     def __len__(self) -> int:
         return len(self._entries)
 
     def add(self, account: int, post: int, word: int) -> None:
-        """Add the score of a post; it replaces an earlier one of this post. The same score again has no effect."""
-        at_ms = word >> _TIME_SHIFT
-        if at_ms < self._horizon_ms:
-            return
+        """Add the score of a post; of several scores of a post the highest stays, so that an edit hides nothing."""
         entries = self._entries.get(account)
         if entries is None:
             entries = self._entries[account] = array("Q")
-        day = at_ms // DAY_MS
+        day = (word >> _TIME_SHIFT) // DAY_MS
         if self._evicts and (not entries or day > (entries[-2] >> _TIME_SHIFT) // DAY_MS):
             self._active.setdefault(day, []).append(account)
         known = entries[1::2]
         if post in known:
             place = 2 * known.index(post)
+            if _height(entries[place]) >= _height(word):
+                return
             del entries[place : place + 2]
+        at = word >> _TIME_SHIFT
         place = len(entries)
-        while place and (entries[place - 2], entries[place - 1]) > (word, post):
+        while place and (entries[place - 2] >> _TIME_SHIFT, entries[place - 1]) > (at, post):
             place -= 2
         entries[place:place] = array("Q", (word, post))
         if len(entries) > 2 * _STORED:
             del entries[:2]
 
     def add_stored(self, account: int, rows: array[int]) -> None:
-        """Add scores that were stored: a growing number, word and post of each, in order."""
-        for place in range(0, len(rows), 3):
-            self.add(account, rows[place + 2], rows[place + 1])
+        """Add scores that were stored: word and post of each."""
+        for place in range(0, len(rows), 2):
+            self.add(account, rows[place + 1], rows[place])
 
     def forget(self, account: int) -> None:
         """Drop the scores of an account."""
         self._entries.pop(account, None)
 
     def window(self, account: int, at_ms: int) -> OwnScores:
-        """Return the last scores of an account in the 14 days up to a time."""
+        """Return the last scores of an account in the 14 days up to a time; a repeated text counts once."""
         entries = self._entries.get(account)
         if entries is None:
             return NO_SCORES
-        words = [w for w in entries[0::2] if at_ms - SCORES_KEPT_MS < w >> _TIME_SHIFT <= at_ms][-MOST_SCORES:]
-        return unpacked(words)
+        return unpacked(counted([w for w in entries[0::2] if at_ms - SCORES_KEPT_MS < w >> _TIME_SHIFT <= at_ms]))
 
     def load(self, rows: NDArray[np.uint64]) -> None:
-        """Add many scores to an empty history at once; rows of word, account and post in the order they were added."""
+        """Add many scores to an empty history at once; rows of word, account and post."""
         if not len(rows):
             return
-        order = np.lexsort((np.arange(len(rows)), rows[:, 2], rows[:, 1]))
+        words, accounts, posts = rows.T
+        times, heights = words >> np.uint64(_TIME_SHIFT), _heights(words)
+        order = np.lexsort((words, -heights.astype(np.int64), posts, accounts))
+        first = np.ones(len(rows), dtype=np.bool_)
+        first[1:] = np.any(rows[order][1:, 1:] != rows[order][:-1, 1:], axis=1)
+        order = order[first]
+        order = order[np.lexsort((posts[order], times[order], accounts[order]))]
         rows = rows[order]
-        last = np.ones(len(rows), dtype=np.bool_)
-        last[:-1] = np.any(rows[1:, 1:] != rows[:-1, 1:], axis=1)
-        rows = rows[last]
-        rows = rows[np.lexsort((rows[:, 2], rows[:, 0], rows[:, 1]))]
         names, starts = np.unique(rows[:, 1], return_index=True)
         entries, ends = np.ascontiguousarray(rows[:, [0, 2]]).tobytes(), [*starts[1:].tolist(), len(rows)]
         for account, start, end in zip(names.tolist(), starts.tolist(), ends, strict=True):
@@ -112,13 +114,34 @@ class ScoreHistory:
             self._active.setdefault((own[-2] >> _TIME_SHIFT) // DAY_MS, []).append(account)
 
     def evict(self, now_ms: int) -> None:
-        """Drop accounts without a score in the kept time; earlier ones are ignored from now on."""
-        self._horizon_ms = max(now_ms - SCORES_KEPT_MS, 0)
-        for day in [day for day in self._active if (day + 1) * DAY_MS <= self._horizon_ms]:
+        """Drop accounts whose last score counts no longer, nor for a late post."""
+        horizon_ms = now_ms - SCORES_KEPT_MS - KEPT_MS
+        for day in [day for day in self._active if (day + 1) * DAY_MS <= horizon_ms]:
             for account in self._active.pop(day):
                 entries = self._entries.get(account)
-                if entries is not None and entries[-2] >> _TIME_SHIFT < self._horizon_ms:
+                if entries is not None and entries[-2] >> _TIME_SHIFT < horizon_ms:
                     del self._entries[account]
+
+
+def counted(words: Sequence[int]) -> list[int]:
+    """Return the last 12 packed scores of different texts among *words*, which are in the order of the posts.
+
+    Texts of one score and one length are taken as the same text, whose repetition is no further evidence.
+    """
+    found: dict[int, int] = {}
+    for word in reversed(words):
+        found.setdefault(word & _SCORE_MASK, word)
+        if len(found) == MOST_SCORES:
+            break
+    return list(found.values())[::-1]
+
+
+def _height(word: int) -> int:
+    return word >> _LENGTH_BITS & _LOGIT_MASK
+
+
+def _heights(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
+    return (words >> np.uint64(_LENGTH_BITS)) & np.uint64(_LOGIT_MASK)
 
 
 def packed(at_ms: int, logit: float, n_tokens: int) -> int:
@@ -131,6 +154,6 @@ def packed(at_ms: int, logit: float, n_tokens: int) -> int:
 def unpacked(words: Sequence[int]) -> OwnScores:
     """Return the scores that were packed, in the same order."""
     numbers = np.array(words, dtype=np.uint64)
-    steps = ((numbers >> np.uint64(_LENGTH_BITS)) & np.uint64(0x7FFF)).astype(np.float64)
+    steps = _heights(numbers).astype(np.float64)
     length = (numbers & np.uint64(_LONGEST)).astype(np.float64)
     return OwnScores(steps / _LOGIT_STEPS - _LARGEST_LOGIT, length / _LENGTH_STEPS)

@@ -227,7 +227,7 @@ class Pipeline:
         contents, overdue = self._contents(candidates, decisive)
         judged = [i for i in judged if i < len(contents)]
         some = [candidates[i] for i in judged]
-        self._add_content(some, [contents[i][0] for i in judged])
+        self._add_content(some, [contents[i] for i in judged])
         judgements = self._risk.judge(self._risk.with_content(metadata[: len(judged)], _matrix(some)))
         number_of = {i: number for number, i in enumerate(judged)}
         return [
@@ -235,19 +235,25 @@ class Pipeline:
             for i, (candidate, content) in enumerate(zip(candidates, contents, strict=False))
         ], overdue
 
-    def _add_content(self, candidates: Sequence[_Candidate], contents: Sequence[ContentScore]) -> None:
-        """Add the scores to those of the accounts, and the content features to the vectors, in the order of posts."""
+    def _add_content(
+        self, candidates: Sequence[_Candidate], contents: Sequence[tuple[ContentScore, Rule | None]]
+    ) -> None:
+        """Add the scores to those of the accounts, and the content features to the vectors, in the order of posts.
+
+        A text that was scored only for the audit sample is no evidence, because the certificate does not count it.
+        """
         windows = []
-        for candidate, content in zip(candidates, contents, strict=True):
+        for candidate, (content, rule) in zip(candidates, contents, strict=True):
             if candidate.observed is None:
                 raise ValueError("a post without metadata has no scores of its account")
             identified = candidate.observed.identified
-            if not math.isnan(content.logit):
+            if rule != "sample" and not math.isnan(content.logit):
                 self._extractor.add_score(identified, logit=content.logit, n_tokens=content.n_tokens)
             windows.append(self._extractor.own_scores(identified))
         rows = content_features(windows, self._risk.content_baseline)
         for candidate, row in zip(candidates, rows, strict=True):
             _values(candidate.vector)[list(CONTENT_COLUMNS)] = row
+        self._extractor.forget_scores()
 
     def _contents(
         self, candidates: Sequence[_Candidate], decisive: Callable[[], list[bool]]

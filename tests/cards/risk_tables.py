@@ -34,13 +34,22 @@ def groups_of_people(figures: dict[str, Any]) -> str:
     for name, group in certificate.items():
         other = held_out.get(name)
         seen = "none" if other is None else f"{other['k']} of {other['n']}"
-        rows.append([name.replace("_", " "), f"{group['errors']} of {group['accounts']}", _bound(group), seen])
-    return table(["group", "certificate", "at most", "held-out platforms"], rows)
+        rows.append(
+            [
+                name.replace("_", " "),
+                f"{group['errors']} of {group['accounts']}",
+                str(group["writers"]),
+                _bound(group),
+                seen,
+            ]
+        )
+    return table(["group", "certificate", "writers", "at most", "held-out platforms"], rows)
 
 
 def _bound(group: dict[str, Any]) -> str:
-    found = upper_bound(group["errors"], group["accounts"])
-    return f"not supported (n={group['accounts']})" if group["accounts"] < _LEAST_OF_A_GROUP else f"{found:.1e}"
+    units = min(group["accounts"], group["writers"])
+    found = upper_bound(group["errors"], units)
+    return f"not supported (n={units})" if units < _LEAST_OF_A_GROUP else f"{found:.1e}"
 
 
 def signatures_removed(figures: dict[str, Any]) -> str:

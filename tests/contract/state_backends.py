@@ -36,9 +36,9 @@ class Place:
         """Return a backend that is not opened yet."""
         return DiskState(self.directory) if self.kind == "disk" else RedisState(self.redis_url, self.name)
 
-    def opened(self, keyring: Keyring = KEYRING, *, detector_hash: str = "", fresh: bool = True) -> PlatformState:
+    def opened(self, keyring: Keyring = KEYRING, *, scored_with: str = "", fresh: bool = True) -> PlatformState:
         """Return a new state, or the one that was kept here."""
-        state = PlatformState(platform_id="p", keyring=keyring, graph_epoch_s=600, detector_hash=detector_hash)
+        state = PlatformState(platform_id="p", keyring=keyring, graph_epoch_s=600, scored_with=scored_with)
         if self.kind != "memory":
             state.keep_in(Storage(self.backend(), self.most_keys))
         self.states.append(state)

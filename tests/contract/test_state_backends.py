@@ -186,7 +186,7 @@ def test_features_name_what_is_missing_after_a_restart(place: Open) -> None:
     assert "account_posts_24h" not in named(vector)
 
 
-def test_the_last_score_of_a_post_replaces_those_before_after_a_restart_too(place: Open) -> None:
+def test_the_highest_score_of_a_post_stays_after_a_restart_too(place: Open) -> None:
     kept = place()
     state = kept.opened()
     take(state, [seen(START_MS, 1, 1), seen(START_MS, 1, 2)])
@@ -197,14 +197,14 @@ def test_the_last_score_of_a_post_replaces_those_before_after_a_restart_too(plac
     if again.stored is not None:
         again.stored.load([seen(START_MS + 2, 1, 9)], [], watched=False)
     expected = state.scores.window(1, START_MS + 2)
-    assert sorted(expected.logits.tolist()) == pytest.approx([-2.0, 1.0], abs=0.01)
+    assert sorted(expected.logits.tolist()) == pytest.approx([1.0, 3.0], abs=0.01)
     np.testing.assert_array_equal(again.scores.window(1, START_MS + 2).logits, expected.logits)
     again.add_score(1, 2, START_MS, logit=5.0, n_tokens=30)
     take(again, [seen(START_MS + 3, 2, 4)])
     third = kept.reopened(again)
     if third.stored is not None:
         third.stored.load([seen(START_MS + 4, 1, 9)], [], watched=False)
-    assert sorted(third.scores.window(1, START_MS + 4).logits.tolist()) == pytest.approx([-2.0, 5.0], abs=0.01)
+    assert sorted(third.scores.window(1, START_MS + 4).logits.tolist()) == pytest.approx([3.0, 5.0], abs=0.01)
 
 
 def test_scores_of_another_detector_are_not_used_and_the_rest_is(place: Open) -> None:
@@ -216,7 +216,7 @@ def test_scores_of_another_detector_are_not_used_and_the_rest_is(place: Open) ->
     state.add_score(1, 1, START_MS, logit=3.0, n_tokens=30)
     take(state, [seen(START_MS + 1, 1, 2)])
     kept.close()
-    again = kept.opened(detector_hash="another")
+    again = kept.opened(scored_with="another")
     assert again.stored is not None
     assert LANE in again.stored.positions()
     again.stored.load([seen(START_MS + 2, 1, 9)], [], watched=False)

@@ -116,7 +116,7 @@ def _from_events(
     coverage = settings.state.of_a_file().coverage()
     posts = collect_events(items, settings.state.graph_epoch_s, coverage, progress.advance)
     sources = {"files": [file.name for file in files], "events": len(items), "accounts": len(posts.truth)}
-    own = horizon(items, posts, recipe)
+    own = horizon(posts, recipe)
     return scored(by_role(posts), detector, progress, simulated=False, sources=sources), own
 
 

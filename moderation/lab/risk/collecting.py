@@ -25,6 +25,8 @@ class CollectedPosts:
     """Shape (n,): index of the post's account."""
     text: NDArray[np.int64]
     """Shape (n,): index of the post's text in `texts`."""
+    at_ms: NDArray[np.int64]
+    """Shape (n,): time of the post."""
     texts: tuple[str, ...]
     """The distinct texts that were posted."""
     cluster: NDArray[np.int64]
@@ -50,6 +52,7 @@ class CollectedPosts:
             features=self.features[posts],
             account=place[self.account[posts]],
             text=self.text[posts],
+            at_ms=self.at_ms[posts],
             cluster=self.cluster[numbers],
         )
 
@@ -60,6 +63,11 @@ class CollectedPosts:
     def of_kind(self, name: str) -> NDArray[np.bool_]:
         """Return True for genuine accounts of the kind *name*, shape (m,)."""
         return np.array([truth.genuine and truth.kind == name for truth in self.truth], dtype=np.bool_)
+
+    def writers(self, members: NDArray[np.bool_]) -> int:
+        """Return how many of these accounts, shape (m,), begin with different texts: those of one writer count once."""
+        _, first = np.unique(self.account, return_index=True)
+        return len(np.unique(self.text[first][members[np.unique(self.account)]]))
 
     def account_maximum(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the largest of each account's *scores*, shape (n,) to (m,); −inf where it has none or only NaN."""
@@ -98,6 +106,7 @@ class Collector:
         self._rows: list[NDArray[np.float64]] = []
         self._account: list[int] = []
         self._text: list[int] = []
+        self._at_ms: list[int] = []
         self._on_address: dict[str, int] = {}
         self._parent = list(range(len(truth)))
 
@@ -114,6 +123,7 @@ class Collector:
         self._rows.append(vector.values)
         self._account.append(author)
         self._text.append(self._seen.setdefault(event.text, len(self._seen)))
+        self._at_ms.append(identified.seen.at_ms)
         if vector.address_hash is not None:
             _join(self._parent, author, self._on_address.setdefault(vector.address_hash, author))
         if len(self._rows) % 1000 == 0:
@@ -126,6 +136,7 @@ class Collector:
             features=np.array(self._rows, dtype=np.float64).reshape(len(self._rows), len(FEATURES)),
             account=np.array(self._account, dtype=np.int64),
             text=np.array(self._text, dtype=np.int64),
+            at_ms=np.array(self._at_ms, dtype=np.int64),
             texts=tuple(self._seen),
             cluster=np.array([_find(self._parent, number) for number in range(len(self._parent))], dtype=np.int64),
         )
@@ -140,6 +151,7 @@ def joined(platforms: Sequence[CollectedPosts]) -> CollectedPosts:
         features=np.concatenate([platform.features for platform in platforms]),
         account=np.concatenate([one.account + begin for one, begin in zip(platforms, accounts, strict=False)]),
         text=np.concatenate([one.text + begin for one, begin in zip(platforms, texts, strict=False)]),
+        at_ms=np.concatenate([platform.at_ms for platform in platforms]),
         texts=tuple(text for platform in platforms for text in platform.texts),
         cluster=np.concatenate([one.cluster + begin for one, begin in zip(platforms, accounts, strict=False)]),
     )

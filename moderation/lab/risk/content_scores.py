@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.detector import Detector
+from moderation.errors import InputError
 from moderation.features.content import CONTENT_COLUMNS, ContentBaseline, content_features
 from moderation.lab.risk.collecting import CollectedPosts
-from moderation.state.score_history import MOST_SCORES, NO_SCORES, OwnScores, packed, unpacked
+from moderation.state.score_history import OwnScores, ScoreHistory, packed, unpacked
 
 Scores = Mapping[str, tuple[float, int]]
 """Logit and number of tokens of each text; the logit is NaN where the detector abstained."""
@@ -39,9 +40,11 @@ def score_texts(
 def fit_baseline(collected: CollectedPosts, score_of: Scores) -> ContentBaseline:
     """Return median and spread of the scores of genuine posts by length, and the correlation of a person's texts.
 
-    Each knot is from texts within half an octave.
+    Each knot is from texts within half an octave. Raises InputError where no genuine text has a score.
     """
     genuine = collected.genuine[collected.account] & _has_score(collected, score_of)
+    if not genuine.any():
+        raise InputError("The detector scored no text of a genuine account: give texts in a language that it reads.")
     own = unpacked(_words(collected, score_of, genuine))
     knots, medians, spreads = [], [], []
     for knot in _KNOTS:
@@ -78,16 +81,17 @@ def with_content(
     collected: CollectedPosts, score_of: Scores, baseline: ContentBaseline, scored: NDArray[np.bool_] | None = None
 ) -> CollectedPosts:
     """Return the posts with their content features; *scored*, shape (n,), is False for texts that are not scored."""
-    histories: dict[int, list[int]] = {}
+    history = ScoreHistory(evicts=False)
     windows: list[OwnScores] = []
     chosen = np.ones(len(collected.account), dtype=np.bool_) if scored is None else scored
-    words = iter(_words(collected, score_of, chosen))
-    has_score = chosen & _has_score(collected, score_of)
-    for account, known in zip(collected.account.tolist(), has_score.tolist(), strict=True):
-        own = histories.setdefault(account, [])
-        if known:
-            own.append(next(words))
-        windows.append(unpacked(own[-MOST_SCORES:]) if own else NO_SCORES)
+    rows = zip(
+        collected.account.tolist(), collected.text.tolist(), collected.at_ms.tolist(), chosen.tolist(), strict=True
+    )
+    for post, (account, text, at_ms, is_chosen) in enumerate(rows):
+        logit, n_tokens = score_of[collected.texts[text]]
+        if is_chosen and not np.isnan(logit):
+            history.add(account, post, packed(at_ms, logit, n_tokens))
+        windows.append(history.window(account, at_ms))
     features = collected.features.copy()
     features[:, CONTENT_COLUMNS] = content_features(windows, baseline)
     return replace(collected, features=features)

@@ -18,6 +18,7 @@ from moderation.risk.fusion import Fusion
 from moderation.risk.gate import CONTENT, gate_opens_for
 from moderation.risk.p_values import Reference, largest_p_values
 from moderation.risk.umbrella import least_sample, threshold_rank, umbrella_threshold
+from moderation.state.watchlist import Watchlist
 
 WRITINGS = ("general", "second_language", "formal", "paired")
 KINDS_OF_CARE = (
@@ -66,19 +67,18 @@ class Decision:
         content = self.fusion.families.index(CONTENT)
         agrees = np.delete(self.agreement(scores), content, axis=1).any(axis=1)
         scores[:, content] = evidence
-        return from_first(
-            np.asarray(agrees & (self.fusion.risks(scores) > threshold), dtype=np.bool_), collected.account
-        )
+        return watched(np.asarray(agrees & (self.fusion.risks(scores) > threshold), dtype=np.bool_), collected)
 
 
-def from_first(unusual: NDArray[np.bool_], account: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Return for each post whether it or an earlier one of its account is *unusual*; all of shape (n,)."""
-    begun: set[int] = set()
-    found = np.zeros(len(unusual), dtype=np.bool_)
-    for number, (own, begins) in enumerate(zip(account.tolist(), unusual.tolist(), strict=True)):
+def watched(decisive: NDArray[np.bool_], collected: CollectedPosts) -> NDArray[np.bool_]:
+    """Return for each post whether it or an earlier one of its account in 14 days is *decisive*; both of shape (n,)."""
+    watchlist = Watchlist()
+    found = np.zeros(len(decisive), dtype=np.bool_)
+    rows = zip(collected.account.tolist(), collected.at_ms.tolist(), decisive.tolist(), strict=True)
+    for number, (account, at_ms, begins) in enumerate(rows):
         if begins:
-            begun.add(own)
-        found[number] = own in begun
+            watchlist.watch(account, at_ms)
+        found[number] = watchlist.has(account, at_ms)
     return found
 
 
@@ -118,7 +118,7 @@ def set_threshold(decision: Decision, accounts: CollectedPosts, recipe: Recipe) 
     return threshold, rule
 
 
-def tail_scale(risks: NDArray[np.float64], most: int = 5) -> float:
+def tail_scale(risks: NDArray[np.float64], most: int = 10) -> float:
     """Return the mean excess of the largest risks over the next one, in log-odds (the scale of an exponential tail)."""
     largest = np.sort(risks[np.isfinite(risks)])[::-1][: most + 1]
     if len(largest) < 2:
@@ -147,7 +147,9 @@ def certify(decision: Decision, threshold: float, accounts: CollectedPosts, reci
         post_cap=recipe.post_cap,
         simulated=True,
         groups={
-            name: GroupErrors(accounts=int(members.sum()), errors=int((wrong & members).sum()))
+            name: GroupErrors(
+                accounts=int(members.sum()), writers=accounts.writers(members), errors=int((wrong & members).sum())
+            )
             for name, members in groups_of(accounts).items()
         },
     )

@@ -107,13 +107,15 @@ def by_role(collected: CollectedPosts) -> dict[Role, CollectedPosts]:
             for cluster in collected.cluster.tolist()
         ]
     )
+    largest = int(np.bincount(np.unique(collected.cluster, return_inverse=True)[1]).max(initial=0))
     found = {role: collected.accounts(np.flatnonzero(part == number)) for number, role in enumerate(SHARES)}
     for role in cast(tuple[Role, ...], ("train", "tune")):
         confirmed = int((~found[role].genuine).sum())
         if confirmed < LEAST_CONFIRMED:
             raise InputError(
                 f"The step {role!r} has {confirmed} accounts that reviewers confirmed, training needs "
-                f"{LEAST_CONFIRMED}: give more events, or more label events with the verdict confirmed."
+                f"{LEAST_CONFIRMED}: give more events, or more label events with the verdict confirmed. Accounts that "
+                f"share an address are in one step; the largest such group has {largest} of {len(collected.truth)}."
             )
     for role, some in found.items():
         if not some.genuine.any():
@@ -121,9 +123,9 @@ def by_role(collected: CollectedPosts) -> dict[Role, CollectedPosts]:
     return found
 
 
-def horizon(items: Sequence[Item], collected: CollectedPosts, recipe: Recipe) -> Recipe:
-    """Return the recipe with the days and the largest number of posts of an account that the events have."""
-    times = [item.at_ms for item in items if item.at_ms is not None]
-    days = max(1, math.ceil((max(times) - min(times)) / DAY_MS)) if times else 1
+def horizon(collected: CollectedPosts, recipe: Recipe) -> Recipe:
+    """Return the recipe with the days and the largest number of posts of an account that the posts have."""
+    span_ms = int(np.ptp(collected.at_ms)) if len(collected.at_ms) else 0
+    days = max(1, math.ceil(span_ms / DAY_MS))
     most: int = max(Counter(collected.account.tolist()).values(), default=1)
     return replace(recipe, days=days, post_cap=most)

@@ -45,7 +45,7 @@ class Recipe:
     """Rate at which candidates are compared; the tuning accounts are too few for the target."""
     threshold_alpha: float = 7e-5
     """Rate for which the umbrella sets the threshold: stricter than the target, so that the certificate passes."""
-    margin: float = 1.5
+    margin: float = 0.75
     """Scales of the tail of genuine risks that the threshold is raised by."""
     delta: float = 0.05
     folds: int = 4

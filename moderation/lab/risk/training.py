@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,9 +56,9 @@ class Scored:
 
 @dataclass(frozen=True)
 class Trained:
-    """The decision of each policy with threshold and certificate, and the figures of its choice."""
+    """The decision, with threshold and certificate of each policy, and the figures of its choice."""
 
-    decisions: Mapping[Policy, Decision]
+    decision: Decision
     metadata_only: Fusion
     policies: Mapping[Policy, PolicyEntry]
     selective_evidence: float
@@ -158,12 +158,8 @@ def _certified(
         chosen = decision.selected(platform, evidence, everything.threshold)
         return with_content(platform, scored.score_of, scored.baseline, chosen)
 
-    tune = selected("tune")
-    content = _references(decision.fitted.scores(tune.features), tune, recipe)[CONTENT]
-    selective = replace(decision, references={**decision.references, CONTENT: content})
-    some = _entry(selective, scored, selected("threshold"), selected("certify"), recipe)
-    decisions: dict[Policy, Decision] = {"all": decision, "selective": selective}
-    return Trained(decisions, metadata_only, {"all": everything, "selective": some}, evidence, tuning)
+    some = _entry(decision, scored, selected("threshold"), selected("certify"), recipe)
+    return Trained(decision, metadata_only, {"all": everything, "selective": some}, evidence, tuning)
 
 
 def _entry(
@@ -190,14 +186,11 @@ def write_bundle(
 ) -> Manifest:
     """Write models, references and manifest into the new directory *out*."""
     out.mkdir(parents=True, exist_ok=True)
-    decision = trained.decisions["all"]
+    decision = trained.decision
     files = {f"family-{name}.txt": model.booster.model_to_string() for name, model in decision.fitted.models.items()}
     files["fusion.txt"] = decision.fusion.booster.model_to_string()
     files["metadata-only.txt"] = trained.metadata_only.booster.model_to_string()
-    samples: dict[str, dict[str, Any]] = {
-        policy: {CONTENT: _sample(chosen.references[CONTENT])} for policy, chosen in trained.decisions.items()
-    }
-    samples["metadata"] = {name: _sample(decision.references[name]) for name in METADATA}
+    samples = {name: _sample(references) for name, references in decision.references.items()}
     files["reference.json"] = json.dumps(samples) + "\n"
     for name, contents in files.items():
         (out / name).write_text(contents, encoding="utf-8")

@@ -67,7 +67,7 @@ def reader() -> RecordReader:
 def test_a_bundle_trained_on_own_events_finds_other_accounts_of_this_kind(tmp_path: Path) -> None:
     items = read_events([write(tmp_path / "events.jsonl", platform(1))], reader())
     posts = collect_events(items, EPOCH_S, Coverage())
-    recipe = horizon(items, posts, tiny_recipe())
+    recipe = horizon(posts, tiny_recipe())
     detector = MadeUpDetector()
     found = scored(by_role(posts), detector, Silent(), simulated=False, sources={"events": len(items)})
     train_bundle(found, detector.manifest_hash, recipe, tmp_path / "bundle", Silent())
@@ -75,7 +75,7 @@ def test_a_bundle_trained_on_own_events_finds_other_accounts_of_this_kind(tmp_pa
     assert not model.manifest.simulated
     assert "simulated" not in model.describe()
     assert model.certified.certificate.groups["general"].errors == 0
-    assert (recipe.days, recipe.post_cap) == (18, 6)
+    assert (recipe.days, recipe.post_cap) == (10, 6)
     state = PlatformState(platform_id="other", keyring=Keyring.from_secrets(("k", b"k" * 32), None))
     others = sorted(
         (event for event in platform(2, 200, 60) if event["type"] == "post"), key=lambda event: event["created_at"]

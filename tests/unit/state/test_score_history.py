@@ -40,7 +40,7 @@ def test_a_packed_score_keeps_logit_and_length_and_fits_64_bits(at_ms: int, logi
 
 @given(st.permutations(range(40)), st.lists(st.integers(0, 39), max_size=20))
 def test_the_order_and_the_repetition_of_posts_change_nothing(order: list[int], again: list[int]) -> None:
-    scores = [(number, 1000 * (number // 2), float(number % 7)) for number in range(40)]
+    scores = [(number, 1000 * (number // 2), number / 7) for number in range(40)]
     late = [score for score in map(scores.__getitem__, order) if score[0] >= 24]
     plain = history(*scores).window(1, START_MS + 60_000)
     mixed = history(*scores[:24], *late, *(scores[n] for n in again if n >= 24)).window(1, START_MS + 60_000)
@@ -55,39 +55,49 @@ def test_a_window_ends_with_the_post_and_begins_14_days_before() -> None:
     assert len(some.window(2, START_MS).logits) == 0
 
 
-def test_a_revised_text_replaces_the_score_of_its_post() -> None:
-    some = history((1, 0, 1.0), (2, 5, 2.0), (1, 9, -1.0))
-    assert some.window(1, START_MS + 10).logits.tolist() == [2.0, -1.0]
+def test_the_highest_score_of_a_posts_texts_stays_so_that_an_edit_hides_nothing() -> None:
+    for order in ((3.0, -1.0), (-1.0, 3.0)):
+        some = history((2, 5, 2.0), *((1, 9, logit) for logit in order))
+        assert some.window(1, START_MS + 10).logits.tolist() == [2.0, 3.0]
 
 
-def test_accounts_without_a_score_in_14_days_are_dropped() -> None:
+def test_a_text_that_is_posted_again_counts_once() -> None:
+    some = history(*((post, post, 1.0) for post in range(5)), (7, 7, 2.0))
+    assert some.window(1, START_MS + 10).logits.tolist() == [1.0, 2.0]
+
+
+def test_posts_of_one_time_are_in_the_order_of_posts() -> None:
+    scores = [(post, 0, float((7 * post) % 16)) for post in range(16)]
+    window = history(*scores).window(1, START_MS)
+    assert sorted(window.logits.tolist()) != sorted((float(n) for n in range(16)), reverse=True)[:12]
+    assert sorted(window.logits.tolist()) == sorted(logit for _, _, logit in scores[-12:])
+
+
+def test_accounts_whose_scores_count_no_longer_are_dropped() -> None:
     some = history((1, 0, 1.0))
     some.add(2, 5, packed(START_MS + 10 * DAY_MS, 0.0, 9))
-    some.evict(START_MS + 16 * DAY_MS)
+    some.evict(START_MS + 17 * DAY_MS)
     assert len(some) == 1
-    some.add(1, 1, packed(START_MS, 1.0, 30))
-    assert len(some) == 1, "a score from before the kept time is ignored"
+    assert len(some.window(1, START_MS).logits) == 0
 
 
-@given(st.lists(st.tuples(st.integers(1, 3), st.integers(1, 25), st.integers(0, 9), st.integers(-5, 5)), max_size=80))
+@given(
+    st.lists(st.tuples(st.integers(1, 3), st.integers(1, 25), st.integers(0, 9), st.integers(-500, 500)), max_size=30)
+)
 def test_loaded_rows_equal_added_ones(scores: list[tuple[int, int, int, int]]) -> None:
     one_by_one, at_once, rows = ScoreHistory(), ScoreHistory(), []
-    latest: dict[tuple[int, int], int] = {}
     for account, post, after_h, logit in scores:
-        word = packed(START_MS + after_h * 3_600_000, float(logit), 30)
-        latest[account, post] = word
-        rows.append((word, account, post))
-    for (account, post), word in sorted(latest.items(), key=lambda item: item[1]):
-        one_by_one.add(account, post, word)
+        rows.append((packed(START_MS + after_h * 3_600_000, logit / 100, 30), account, post))
+        one_by_one.add(account, post, rows[-1][0])
     at_once.load(np.array(rows, dtype=np.uint64).reshape(-1, 3))
     assert len(at_once) == len(one_by_one)
     for account in (1, 2, 3):
         found = [h.window(account, START_MS + 10 * 3_600_000).logits.tolist() for h in (at_once, one_by_one)]
-        assert sorted(found[0]) == sorted(found[1])
+        assert found[0] == found[1]
 
 
-def state_of(detector_hash: str) -> PlatformState:
-    return PlatformState(platform_id="p", keyring=KEYRING, detector_hash=detector_hash)
+def state_of(scored_with: str) -> PlatformState:
+    return PlatformState(platform_id="p", keyring=KEYRING, scored_with=scored_with)
 
 
 def test_saved_scores_are_restored_for_the_same_detector_only(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -102,7 +112,7 @@ def test_saved_scores_are_restored_for_the_same_detector_only(tmp_path: Path, ca
     other.restore(tmp_path)
     assert same.scores.window(1, START_MS).logits.tolist() == [2.5]
     assert len(other.scores) == 0
-    assert "scores of another detector" in caplog.text
+    assert "are of another detector or scoring policy" in caplog.text
     other.save({})
     assert other.finish_saving()
     again = state_of("other")

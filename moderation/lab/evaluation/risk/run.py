@@ -12,7 +12,7 @@ from moderation.lab.evaluation.risk.figures import Row, Share, row_at_shipped, r
 from moderation.lab.evaluation.risk.scores import BOTH_GATED, SELECTIVE, account_scores
 from moderation.lab.risk.collecting import CollectedPosts, collect_all, joined
 from moderation.lab.risk.content_scores import Scores, score_texts, with_content
-from moderation.lab.risk.deciding import from_first, groups_of
+from moderation.lab.risk.deciding import groups_of, watched
 from moderation.lab.risk.recipe import Recipe
 from moderation.lab.risk.texts import RiskTexts, Role
 from moderation.lab.risk.training import Progress
@@ -104,7 +104,7 @@ def measured(
 
 def _selective_row(model: BundledRiskModel, test: CollectedPosts, score_of: Scores) -> Row:
     decisive = model.text_decides(model.metadata_scores(test.features))
-    seen = with_content(test, score_of, model.content_baseline, from_first(decisive, test.account))
+    seen = with_content(test, score_of, model.content_baseline, watched(decisive, test))
     row = row_at_shipped(
         model.threshold, int(model.certified.threshold_rule["accounts"]), account_scores(model, seen), seen
     )

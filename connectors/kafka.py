@@ -320,10 +320,11 @@ class KafkaSource:
         unread = self._before_end()
         if unread:
             self.positions()  # control records may be all that is left
-        return {self._by_name[name] for name in unread if name in self._before_end()}
+        early = {record.partition for record in self._early}  # fetched while the group assigned partitions
+        return early | {self._by_name[name] for name in unread if name in self._before_end()}
 
     def _before_end(self) -> set[TopicPartition]:
-        return {name for name in self._by_name if self._next.get(name, 0) < self._ends.get(name, 0)}
+        return {name for name, position in self._next.items() if position < self._ends.get(name, 0)}
 
     def _finish_rejoin(self) -> None:
         """Let the next poll finish a rejoin that a poll did not finish.

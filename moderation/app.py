@@ -9,11 +9,13 @@ import secrets
 import signal
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moderation.detector import Detector, load_detector
+from moderation.directories import exclusive
 from moderation.errors import PositionError, SettingsError
 from moderation.features import FeatureExtractor
 from moderation.mapping import KINDS, Kind
@@ -22,7 +24,8 @@ from moderation.ports import Relay, Source, Store
 from moderation.risk import RiskModel, load_risk
 from moderation.risk.model import BundledRiskModel
 from moderation.settings import Settings
-from moderation.state import Keyring, PlatformState
+from moderation.state import Keyring, PlatformState, Storage
+from moderation.state.backend import StateBackend
 from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
 from moderation.stream.audit import AuditSampling
 from moderation.stream.pipeline import Outcome, Pipeline
@@ -118,6 +121,8 @@ def build_sidecar(
         on_recreated_topic=settings.kafka.on_recreated_topic,
         on_lost_records=settings.kafka.on_lost_records,
         standby=settings.standby,
+        shared=settings.state.backend == "redis",
+        follows=settings.kafka.follows,
     )
     return Sidecar(config, connectors, decoder, _builders(settings, models), callbacks)
 
@@ -128,7 +133,7 @@ def _builders(settings: Settings, models: tuple[Detector, RiskModel]) -> Builder
     keyring = keyring_of(settings, secret)
 
     def new_state() -> PlatformState:
-        return PlatformState(
+        state = PlatformState(
             platform_id=settings.platform_id,
             keyring=keyring,
             graph_epoch_s=settings.state.graph_epoch_s,
@@ -136,6 +141,9 @@ def _builders(settings: Settings, models: tuple[Detector, RiskModel]) -> Builder
             coverage=settings.state.coverage(),
             detector_hash=detector.manifest_hash,
         )
+        if settings.state.backend != "memory":
+            state.keep_in(Storage(state_backend(settings), settings.state.cached_keys))
+        return state
 
     def pipeline(state: PlatformState) -> Pipeline:
         audit = AuditSampling(secret, settings.audit.rate, settings.audit.flagged_rate)
@@ -150,6 +158,17 @@ def _builders(settings: Settings, models: tuple[Detector, RiskModel]) -> Builder
         )
 
     return Builders(pipeline, new_state)
+
+
+def state_backend(settings: Settings) -> StateBackend:
+    """Return the backend of the state on disk or Redis, not opened yet. Raises SettingsError."""
+    if settings.state.backend == "disk" and settings.state.directory is not None:
+        from connectors.state_disk import DiskState
+
+        return DiskState(settings.state.directory)
+    from connectors.state_redis import RedisState
+
+    return RedisState(settings.state.redis_url.get_secret_value(), settings.pipeline)
 
 
 def run_sidecar(
@@ -169,12 +188,37 @@ def run_sidecar(
         log.info("%s", model.describe())
     for warning in settings.warnings():
         log.warning("%s", warning)
+    with _own_directory(settings):
+        return _run(settings, models, input_file, rejects, Callbacks(on_step, on_batch or _log_batch))
+
+
+@contextmanager
+def _own_directory(settings: Settings) -> Iterator[None]:
+    """Hold the state directory of a sidecar that shares its pipeline with others, which need directories of their own.
+
+    With another backend the lease of the pipeline keeps the directory to one sidecar, and a standby may have it too.
+    """
+    directory = settings.state.directory
+    if settings.state.backend != "redis" or directory is None:
+        yield
+        return
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with exclusive(directory):
+        yield
+
+
+def _run(
+    settings: Settings,
+    models: tuple[Detector, RiskModel],
+    input_file: Path | None,
+    rejects: Path | None,
+    callbacks: Callbacks,
+) -> dict[str, int]:
     store = open_store(settings)
     try:
         source, relay, kinds = _connectors(settings, store, input_file, rejects)
         try:
             decoder = Decoder(kinds, settings.field_mapping())
-            callbacks = Callbacks(on_step, on_batch or _log_batch)
             sidecar = build_sidecar(settings, Connectors(source, store, relay), decoder, models, callbacks)
             _end_on_signals(sidecar)
             _watch(sidecar, settings.watchdog_s)
@@ -209,8 +253,10 @@ def _connectors(
         return lines, FileRelay(store, rejects, partitions=lines.partitions()), {}
     from connectors.deadletters import KafkaRelay
     from connectors.kafka import KafkaSource, connection_config
+    from connectors.kafka_shared import SharedKafkaSource
 
-    source = KafkaSource(settings.kafka)
+    shared = settings.state.backend == "redis"
+    source = SharedKafkaSource(settings.kafka) if shared else KafkaSource(settings.kafka)
     relay = KafkaRelay(store, connection_config(settings.kafka), partitions=source.partitions())
     return source, relay, topic_kinds(settings)
 

@@ -49,6 +49,12 @@ class RecordsExpired(PositionError):
     """The next record to read has expired; a restart determines whether it may be skipped."""
 
 
+class StateLost(ModerationError):
+    """The backend of the state lost rows; they are rebuilt from the log."""
+
+    exit_code = 4
+
+
 class DetectorOverdue(ModerationError):
     """The detector did not finish a call before its deadline; its texts are scored again in smaller calls."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from moderation.effects import DeadLetter, Effects, Origin, Partition
 
@@ -18,6 +18,23 @@ class Claim:
     epochs: Mapping[Partition, int]
     positions: Mapping[Partition, int | None]
     """Next offset by partition as committed; None for partitions that are not in the ledger yet."""
+
+
+class Member(NamedTuple):
+    """A sidecar that shares a pipeline with others, and in how many slots its partitions are."""
+
+    pipeline: str
+    owner: str
+    slots: int
+
+
+@dataclass(frozen=True)
+class Shares:
+    """The valid leases of a pipeline: its members, the owner of each slot, and the owner of the complete pipeline."""
+
+    members: frozenset[str]
+    slots: Mapping[int, str]
+    sole: str | None
 
 
 @dataclass(frozen=True)
@@ -37,6 +54,12 @@ class Store(Protocol):
 
     def release_lease(self, pipeline: str, owner: str) -> None:
         """Release the lease; no effect when *owner* does not hold it."""
+
+    def share(self, member: Member, ttl_s: float, wanted: Collection[int]) -> Shares:
+        """Renew a member, acquire or renew the wanted slots that are free or its own; return what is valid then."""
+
+    def release_slots(self, member: Member, slots: Collection[int] | None) -> None:
+        """Release slots of a member; with None all of them, and its membership."""
 
     def known_topic_ids(self, pipeline: str, cluster_id: str, topic: str) -> set[str]:
         """Return the topic ids with positions in the ledger; a different current one means a recreated topic."""
@@ -104,10 +127,10 @@ class Source(Protocol):
         """Return all partitions of this source."""
 
     def bounds(self) -> dict[Partition, tuple[int, int]]:
-        """Return the first available offset and the end offset, by partition."""
+        """Return the first available offset and the end offset, by partition. Offsets are below 2^53."""
 
     def seek(self, positions: Mapping[Partition, int]) -> None:
-        """Continue reading from these offsets."""
+        """Read these partitions from these offsets, and no others where sidecars share the partitions."""
 
     @property
     def ended(self) -> bool:

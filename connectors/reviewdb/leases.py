@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import Connection, delete, or_
+from sqlalchemy import Connection, delete, or_, select
 
 from connectors.reviewdb.identity import digest
 from connectors.reviewdb.models import LeaseRow
@@ -14,10 +14,15 @@ LEASES = table_of(LeaseRow)
 
 
 def acquire(connection: Connection, pipeline: str, owner: str, ttl_s: float) -> bool:
-    """Acquire or renew the lease; return False while the lease of another owner is valid."""
-    now = database_now(connection)
+    """Acquire or renew the lease; return False while another owner has a valid lease of it or of a slot."""
+    now, key = database_now(connection), digest("lease", pipeline)
+    shared = select(LEASES.c.key).where(
+        LEASES.c.pipeline == pipeline, LEASES.c.owner != owner, LEASES.c.key != key, LEASES.c.expires_at > now
+    )
+    if connection.execute(shared.limit(1)).first() is not None:
+        return False
     statement = insert_into(connection, LeaseRow).values(
-        key=digest("lease", pipeline), pipeline=pipeline, owner=owner, expires_at=now + timedelta(seconds=ttl_s)
+        key=key, pipeline=pipeline, owner=owner, expires_at=now + timedelta(seconds=ttl_s)
     )
     taken = statement.on_conflict_do_update(
         index_elements=[LEASES.c.key],

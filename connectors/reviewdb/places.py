@@ -60,12 +60,13 @@ EVIDENCE_TABLES = (
 """Tables with evidence. Erasure and expiry reach all of these."""
 
 STATE = Place(
-    "state in memory and in `state.directory`",
+    "state in memory, in `state.directory` and on Redis",
     ("segments", "graph_files"),
     "64-bit hashes of account ids, post ids and texts, with keyed hashes of addresses and devices; scores of an "
     "account's last 16 texts; who follows whom",
     "nothing",
-    "25 hours of event time, scores 14 days, up to 2 hours longer on disk; follows until they end",
+    "25 hours of event time, scores 14 days, up to 2 hours longer in the journal; with the disk backend up to 50 "
+    "hours, on Redis up to 60, scores up to 28 days; follows until they end",
 )
 
 OUTSIDE = (
@@ -140,6 +141,7 @@ STATE_WITHOUT_EVIDENCE = frozenset(
     {
         "format",
         "platform_id",
+        "stored",
         "detector_hash",
         "key_started_ms",
         "graph_epoch_s",

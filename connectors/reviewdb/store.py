@@ -8,13 +8,13 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, func, select
 
-from connectors.reviewdb import applying, leases, ledger, outbox, retention
+from connectors.reviewdb import applying, leases, ledger, outbox, retention, shares
 from connectors.reviewdb.engine import at_edge, open_engine
 from connectors.reviewdb.models import Base
 from connectors.reviewdb.schema import require_head
 from moderation.effects import Effects, Partition
 from moderation.errors import ModerationError
-from moderation.ports import Claim, OutboxRow
+from moderation.ports import Claim, Member, OutboxRow, Shares
 
 
 class ReviewStore:
@@ -38,6 +38,16 @@ class ReviewStore:
         """Release the lease; no effect when *owner* does not hold it."""
         with self._writing() as connection:
             leases.release(connection, pipeline, owner)
+
+    def share(self, member: Member, ttl_s: float, wanted: Collection[int]) -> Shares:
+        """Renew a member, acquire or renew the wanted slots that are free or its own; return what is valid then."""
+        with self._writing() as connection:
+            return shares.share(connection, member, ttl_s, wanted)
+
+    def release_slots(self, member: Member, slots: Collection[int] | None) -> None:
+        """Release slots of a member; with None all of them, and its membership."""
+        with self._writing() as connection:
+            shares.release(connection, member.pipeline, member.owner, slots)
 
     def known_topic_ids(self, pipeline: str, cluster_id: str, topic: str) -> set[str]:
         """Return the topic ids with positions in the ledger."""

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from moderation.cli.check_topics import describe_topic
+from moderation.cli.check_topics import describe_sharing, describe_topic
 from moderation.errors import ModerationError
 from moderation.settings import Settings
 
@@ -49,6 +49,8 @@ def parts(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "address key", lambda: _address_key(settings)
     yield "models", lambda: _models(settings)
     yield "review database", lambda: _database(settings)
+    if settings.state.backend != "memory":
+        yield "state", lambda: _state(settings)
     for topic in sorted(set(settings.kafka.topics().values())):
         yield f"topic {topic}", partial(describe_topic, settings, topic)
 
@@ -64,6 +66,17 @@ def _models(settings: Settings) -> str:
     from moderation.app import load_models
 
     return "\n".join(model.describe() for model in load_models(settings))
+
+
+def _state(settings: Settings) -> str:
+    from moderation.app import state_backend
+
+    backend = state_backend(settings)
+    found = [backend.check()]
+    backend.close()
+    if settings.state.backend == "redis":
+        found.append(describe_sharing(settings))
+    return "\n".join(found)
 
 
 def _database(settings: Settings) -> str:

@@ -34,7 +34,36 @@ def describe_topic(settings: Settings, topic: str) -> str:
     if not sample.records:
         return f"{size}; {'no records' if sample.complete else f'no record in {TIMEOUT_S:g} s'}"
     decoder = Decoder(topic_kinds(settings), settings.field_mapping())
+    if settings.state.backend == "redis":
+        require_keyed(decoder, sample.records)
     return f"{size}; {describe_records(decoder, sample.records)}"
+
+
+def describe_sharing(settings: Settings) -> str:
+    """Return how many sidecars can share the topics, or why they cannot."""
+    from connectors.kafka import describe_partitions
+    from moderation.app import topic_kinds
+    from moderation.stream.slots import Slots
+
+    partitions = describe_partitions(settings.kafka, settings.kafka.topics().values())
+    slots = Slots(partitions, topic_kinds(settings), settings.kafka.follows)
+    if slots.why_not_shared is not None:
+        return f"one sidecar reads all partitions, others wait for it: {slots.why_not_shared}"
+    return f"up to {slots.number} sidecars share the partitions"
+
+
+def require_keyed(decoder: Decoder, records: Sequence[Origin]) -> None:
+    """Raise InputError where the posts of an account are in several partitions, which sidecars cannot share."""
+    partitions: dict[str, int] = {}
+    for origin in records:
+        content, number = decoder.item(origin).content, origin.partition.partition
+        account = content.account_id if isinstance(content, Post) else None
+        if account is not None and partitions.setdefault(account, number) != number:
+            raise InputError(
+                f"posts of one account are in the partitions {partitions[account]} and {number} of "
+                f"{origin.partition.topic}; sidecars that share a pipeline need all posts of an account in one: "
+                'produce them with the account id as key, or set state.backend = "disk"'
+            )
 
 
 def describe_records(decoder: Decoder, records: Sequence[Origin]) -> str:

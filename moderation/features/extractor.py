@@ -60,9 +60,33 @@ class FeatureExtractor:
 
     def __init__(self, state: PlatformState) -> None:
         self._state = state
+        self._prepared: dict[int, Identified] = {}
+        """Posts of the batch that was prepared, by their identity in memory."""
+
+    def prepare(self, events: Sequence[Event], *, watched: bool) -> None:
+        """Load what the backend of the state has for a batch of events, in one round trip.
+
+        With *watched*, whether accounts are watched is loaded too. May raise ConnectionLost; prepare again then.
+        """
+        stored = self._state.stored
+        if stored is None:
+            return
+        self._prepared = {
+            id(event): self._identified(event) for event in events if isinstance(event, Post) and event.judgeable
+        }
+        deletions = [
+            (account_number(event.account_id), event.at_ms)
+            for event in events
+            if isinstance(event, Deletion) and event.account_id is not None
+        ]
+        stored.load((one.seen for one in self._prepared.values()), deletions, watched=watched)
+        stored.follow(self._state.coverage)
 
     def identify(self, post: Post) -> Identified:
         """Return a judgeable post with its numbers. Raises ValueError for any other post."""
+        return self._prepared.get(id(post)) or self._identified(post)
+
+    def _identified(self, post: Post) -> Identified:
         at_ms, account_id = post.at_ms, post.account_id
         if at_ms is None or account_id is None:
             raise ValueError("a post without account and time has no metadata features")

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, model_validator
 
 from moderation.settings.types import (
     GROUP_TIMEOUT_MS,
@@ -23,6 +23,7 @@ from moderation.settings.types import (
 )
 from moderation.state import GRAPH_EPOCH_S, MAX_EDGES, Coverage
 from moderation.state.coverage import LATENESS_MS
+from moderation.state.working_set import MOST_KEYS
 from moderation.values.bounds import milliseconds
 
 
@@ -92,8 +93,23 @@ class BatchSettings(Section):
 class StateSettings(Section):
     """What is remembered between posts."""
 
+    backend: Literal["memory", "disk", "redis"] = Field(
+        "memory",
+        description="where account histories and windows are: in memory; on disk in state.directory, for a state that "
+        "is larger than memory; on a Redis or Valkey server, which several sidecars share",
+    )
+    redis_url: SecretStr = Field(
+        SecretStr(""), description="server of the redis backend, such as redis://:password@redis.example:6379/0"
+    )
+    cached_keys: Whole = Field(
+        MOST_KEYS,
+        ge=1,
+        description="accounts, addresses and devices each that the disk and redis backends keep in memory",
+    )
     directory: Path | None = Field(
-        None, description="directory in which the state is saved; none: rebuild it from the log at each start"
+        None,
+        description="directory in which the state is saved, with the redis backend the follow graph; none: rebuild it "
+        "from the log at each start",
     )
     save_every_s: Seconds = Field(
         10.0, description="seconds between saves, which write what changed since the last one"
@@ -120,10 +136,18 @@ class StateSettings(Section):
     )
     lateness_s: Seconds = Field(300.0, description="offline: how far back in time a line may step")
 
+    @model_validator(mode="after")
+    def _backend_has_a_place(self) -> StateSettings:
+        if self.backend == "disk" and self.directory is None:
+            raise ValueError('state.backend = "disk" needs state.directory: name a directory on a local disk')
+        if self.backend == "redis" and not self.redis_url.get_secret_value():
+            raise ValueError('state.backend = "redis" needs state.redis_url, such as redis://127.0.0.1:6379/0')
+        return self
+
     def of_a_file(self) -> StateSettings:
         """Return the settings for a file: it is read once, and its follow events are complete unless stated."""
         complete = self.follows_complete_from or datetime.fromtimestamp(0, UTC)
-        return self.model_copy(update={"directory": None, "follows_complete_from": complete})
+        return self.model_copy(update={"directory": None, "backend": "memory", "follows_complete_from": complete})
 
     def coverage(self) -> Coverage:
         """Return the clock of a new state with these settings."""

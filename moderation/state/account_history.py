@@ -23,9 +23,11 @@ class AccountHistory:
     post within `kept_ms` is dropped.
     """
 
-    def __init__(self, keys: int, kept_ms: int) -> None:
+    def __init__(self, keys: int, kept_ms: int, *, evicts: bool = True) -> None:
+        """Without *evicts*, accounts stay until they are forgotten."""
         self._width = 3 + keys
         self._kept_ms = kept_ms
+        self._evicts = evicts
         self._posts: dict[int, array[int]] = {}
         self._deletions: dict[int, array[int]] = {}
         self._active: dict[int, list[int]] = {}
@@ -64,7 +66,7 @@ class AccountHistory:
         _insert(entries, array("Q", (at_ms, post)), 2)
 
     def _note(self, account: int, at_ms: int, newest_ms: int) -> None:
-        if at_ms // HOUR_MS > newest_ms // HOUR_MS:
+        if at_ms // HOUR_MS > newest_ms // HOUR_MS and self._evicts:
             self._active.setdefault(at_ms // HOUR_MS, []).append(account)
 
     def texts(self, account: int, post: int, at_ms: int) -> list[int]:
@@ -113,6 +115,22 @@ class AccountHistory:
         elif entries[0] < self._horizon_ms:
             del entries[: width * first_at_least(entries, width, self._horizon_ms)]
 
+    def add_stored_posts(self, account: int, rows: array[int]) -> None:
+        """Add posts that were stored, in order."""
+        _add_stored(self._posts, account, rows, self._width)
+
+    def add_stored_deletions(self, account: int, rows: array[int]) -> None:
+        """Add deletions that were stored, in order."""
+        _add_stored(self._deletions, account, rows, 2)
+
+    def forget_posts(self, account: int) -> None:
+        """Drop the posts of an account."""
+        self._posts.pop(account, None)
+
+    def forget_deletions(self, account: int) -> None:
+        """Drop the deletions of an account."""
+        self._deletions.pop(account, None)
+
     def load(self, accounts: NDArray[np.uint64], entries: NDArray[np.uint64]) -> None:
         """Add many posts to an empty history at once; entries have shape (posts, width)."""
         if not len(accounts):
@@ -152,6 +170,15 @@ class OwnPosts:
         for at_ms, post in zip(self._times[-2 * most :], self.posts[-2 * most :], strict=True):
             first.setdefault(post, at_ms)
         return list(first.values())[-most:]
+
+
+def _add_stored(kept: dict[int, array[int]], account: int, rows: array[int], width: int) -> None:
+    entries = kept.get(account)
+    if entries is None:
+        kept[account] = rows[-width * MOST_POSTS :]
+        return
+    for place in range(0, len(rows), width):
+        _insert(entries, rows[place : place + width], width)
 
 
 def _insert(entries: array[int], entry: array[int], width: int) -> None:

@@ -28,6 +28,8 @@ class Coverage:
     """From when all follows are known; None: never, so that graph features are missing."""
     watermark_ms: int | None = None
     """The latest event time."""
+    others_ms: int | None = None
+    """The latest event time of the sidecars that share the state; None where it is not shared."""
     late_events: int = 0
     """Number of events beyond the allowed lateness."""
     degraded_since_ms: int | None = None
@@ -67,7 +69,8 @@ class Coverage:
 
     def missing_others(self, at_ms: int) -> str | None:
         """Return why nothing is known of other accounts as of a time; None where it is known."""
-        if self.watermark_ms is not None and at_ms < self.watermark_ms - MOST_LATE_MS:
+        latest_ms = self.watermark_ms if self.others_ms is None else max(self.others_ms, self.watermark_ms or 0)
+        if latest_ms is not None and at_ms < latest_ms - MOST_LATE_MS:
             return "late"
         if self.reached_ms is not None and (self.full_minute(at_ms) + 1) * MINUTE_MS > self.reached_ms:
             return "partition_behind"

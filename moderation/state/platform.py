@@ -6,21 +6,20 @@ import logging
 from array import array
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from moderation.effects import Partition
-from moderation.state.account_history import AccountHistory
 from moderation.state.coverage import KEPT_MS, MINUTE_MS, Coverage
 from moderation.state.epochs import GraphEpochs
 from moderation.state.follows import FollowGraph
 from moderation.state.journal import MANIFEST, Changes, Journal, read_graphs, read_journal, read_rows, unusable
+from moderation.state.keyed import Keyed, PostSeen, Storage, StoredKeyed
 from moderation.state.keyring import Keyring
-from moderation.state.score_history import SCORES_KEPT_MS, ScoreHistory, packed
-from moderation.state.shared_windows import HOUR_MINUTES, SharedWindows
-from moderation.state.watchlist import WATCHED_MS, Watchlist
+from moderation.state.score_history import SCORES_KEPT_MS, packed
+from moderation.state.watchlist import WATCHED_MS
 
 log = logging.getLogger(__name__)
 
@@ -32,25 +31,14 @@ _KINDS = ("posts", "deletions", "follows", "watched", "scores")
 MOST_UNSAVED_BYTES = 256 << 20
 """Changes that are kept in memory while they cannot be written; then an earlier saved state stays the last one."""
 _POST_FIELDS = 5
-_KEPT_MINUTES = KEPT_MS // MINUTE_MS
-_HOURLY_MINUTES = 2 * 60
-
-
-class PostSeen(NamedTuple):
-    """A post as the state keeps it: numbers of its account, identity, text, and per live key of address and device."""
-
-    at_ms: int
-    account: int
-    post: int
-    text: int
-    age: int
-    """Kind of account: of unknown age, new or settled."""
-    senders: tuple[int, ...]
-    """Address and device under each live key, 0 where not sent."""
 
 
 class PlatformState:
-    """Everything that is remembered between the posts of one platform, as of the latest event."""
+    """Everything that is remembered between the posts of one platform, as of the latest event.
+
+    What is kept by key is in memory and in the journal, or in a backend with the keys of recent batches in memory. The
+    follow graph is in memory and in the journal.
+    """
 
     def __init__(
         self,
@@ -68,16 +56,8 @@ class PlatformState:
         self.keyring = keyring
         self.graph_epoch_s = graph_epoch_s
         self.coverage = coverage or Coverage()
-        self.accounts = AccountHistory(len(keyring.live), KEPT_MS)
-        self.addresses = SharedWindows(_KEPT_MINUTES)
-        """Accounts by address."""
-        self.address_posts = SharedWindows(_HOURLY_MINUTES, HOUR_MINUTES)
-        """Posts by address, for windows of an hour."""
-        self.devices = SharedWindows(_KEPT_MINUTES)
-        """Accounts by device."""
-        self.watchlist = Watchlist()
-        self.scores = ScoreHistory()
-        """Scores of the texts of each account."""
+        self.stored: StoredKeyed | None = None
+        self._take_containers(Keyed(len(keyring.live), evicts=True))
         self.follows = FollowGraph(max_edges)
         self.epochs = GraphEpochs(self.follows, graph_epoch_s * 1000)
         self._evicted_minute = -1
@@ -87,6 +67,17 @@ class PlatformState:
         self._journal: Journal | None = None
         self._rows: dict[str, array[int]] = {kind: array("Q") for kind in _KINDS}
         self._saved_epoch = -1
+
+    def keep_in(self, storage: Storage) -> PlatformState:
+        """Keep what is kept by key in a backend, from the beginning of a state on; return the state."""
+        keyed = Keyed(len(self.keyring.live), evicts=False)
+        self._take_containers(keyed)
+        self.stored = StoredKeyed(keyed, storage, self.keyring, (self.platform_id, self.detector_hash))
+        return self
+
+    def _take_containers(self, keyed: Keyed) -> None:
+        self.accounts, self.watchlist, self.scores = keyed.accounts, keyed.watchlist, keyed.scores
+        self.addresses, self.address_posts, self.devices = keyed.addresses, keyed.address_posts, keyed.devices
 
     def advance(self, at_ms: int) -> None:
         """Advance the clock to the time of an event, before the event is applied."""
@@ -110,7 +101,9 @@ class PlatformState:
         """Apply a post; the same post and text at the same time again has no effect."""
         self.advance(seen.at_ms)
         self._take_post(seen)
-        if self._journal is not None:
+        if self.stored is not None:
+            self.stored.add_post(seen)
+        elif self._journal is not None:
             self._rows["posts"].extend((seen.at_ms, seen.account, seen.post, seen.text, seen.age, *seen.senders))
 
     def _take_post(self, seen: PostSeen) -> None:
@@ -129,7 +122,9 @@ class PlatformState:
         """Apply the deletion of a post."""
         self.advance(at_ms)
         self.accounts.add_deletion(account, at_ms, post)
-        if self._journal is not None:
+        if self.stored is not None:
+            self.stored.working.add("deletions", account, at_ms, (at_ms, post))
+        elif self._journal is not None:
             self._rows["deletions"].extend((at_ms, account, post))
 
     def apply_follow(self, follower: int, followed: int, at_ms: int, *, follows: bool) -> None:
@@ -147,14 +142,18 @@ class PlatformState:
     def watch(self, account: int, at_ms: int) -> None:
         """Have the posts of an account scored for `WATCHED_MS` from a time."""
         self.watchlist.watch(account, at_ms)
-        if self._journal is not None:
+        if self.stored is not None:
+            self.stored.working.add("watched", account, at_ms, (at_ms,))
+        elif self._journal is not None:
             self._rows["watched"].extend((at_ms, account))
 
     def add_score(self, account: int, post: int, at_ms: int, *, logit: float, n_tokens: int) -> None:
         """Add the detector's score of a post; the same one again has no effect."""
         word = packed(at_ms, logit, n_tokens)
         self.scores.add(account, post, word)
-        if self._journal is not None:
+        if self.stored is not None:
+            self.stored.add_score(account, at_ms, word, post)
+        elif self._journal is not None:
             self._rows["scores"].extend((word, account, post))
 
     @property
@@ -196,6 +195,7 @@ class PlatformState:
         rows, self._rows = self._rows, {kind: array("Q") for kind in self._rows}
         fields = {
             "platform_id": self.platform_id,
+            "stored": self.stored is not None,
             "graph_epoch_s": self.graph_epoch_s,
             "detector_hash": self.detector_hash,
             "key_started_ms": self._key_started_ms,
@@ -221,9 +221,11 @@ class PlatformState:
         return self._journal.saved
 
     def close(self) -> None:
-        """Stop background work."""
+        """Stop background work and close the backend."""
         self.finish_saving()
         self.epochs.close()
+        if self.stored is not None:
+            self.stored.backend.close()
 
     def restore(self, directory: Path) -> dict[Partition, int]:
         """Apply a saved state to this empty one and return its positions.
@@ -238,31 +240,45 @@ class PlatformState:
             self.epochs.load(*graphs, saved["first_follow_ms"])
         for word, follower, followed in read_rows(journal, "follows", 3).tolist():
             self._take_follow(follower, followed, word >> 1, follows=bool(word & 1))
+        if self.stored is None:
+            self._restore_keyed(journal, saved)
+        coverage = self.coverage
+        if saved["watermark_ms"] is not None:
+            self.advance(saved["watermark_ms"])
+        coverage.late_events, coverage.degraded_since_ms = saved["late_events"], saved["degraded_since_ms"]
+        coverage.follows_lost, self.follows.refused = saved["follows_lost"], saved["follows_refused"]
+        if self.stored is None:
+            self._resume_keys(saved["key_started_ms"])
+        self._journal = journal
+        return {Partition(*names): offset for *names, offset in saved["positions"]}
+
+    def resume_stored(self) -> None:
+        """Continue with the clock of what the backend has, after its positions were read."""
+        if self.stored is not None:
+            self.stored.follow(self.coverage)
+            if self.stored.last_ms is not None and not self.stored.backend.several:
+                self.advance(self.stored.last_ms)
+
+    def _check(self, directory: Path, saved: Mapping[str, Any]) -> None:
+        if saved["platform_id"] != self.platform_id:
+            raise unusable(directory, f"it belongs to the platform {saved['platform_id']!r}")
+        if saved["stored"] != (self.stored is not None):
+            raise unusable(directory, "it was written with another state.backend")
+        if saved["graph_epoch_s"] != self.graph_epoch_s:
+            raise unusable(directory, f"its graph epochs last {saved['graph_epoch_s']} s")
+        if self.stored is None and self.keyring.known_key_ids.isdisjoint(saved["key_started_ms"]):
+            names = ", ".join(map(repr, sorted(saved["key_started_ms"])))
+            raise unusable(
+                directory, f"its addresses were hashed with the key {names}, which is not among the live ones"
+            )
+
+    def _restore_keyed(self, journal: Journal, saved: Mapping[str, Any]) -> None:
         self._restore_posts(journal, list(saved["key_started_ms"]))
         for at_ms, account, post in read_rows(journal, "deletions", 3).tolist():
             self.accounts.add_deletion(account, at_ms, post)
         for at_ms, account in read_rows(journal, "watched", 2).tolist():
             self.watch(account, at_ms)
         self._restore_scores(journal, saved["detector_hash"])
-        coverage = self.coverage
-        if saved["watermark_ms"] is not None:
-            self.advance(saved["watermark_ms"])
-        coverage.late_events, coverage.degraded_since_ms = saved["late_events"], saved["degraded_since_ms"]
-        coverage.follows_lost, self.follows.refused = saved["follows_lost"], saved["follows_refused"]
-        self._resume_keys(saved["key_started_ms"])
-        self._journal = journal
-        return {Partition(*names): offset for *names, offset in saved["positions"]}
-
-    def _check(self, directory: Path, saved: Mapping[str, Any]) -> None:
-        if saved["platform_id"] != self.platform_id:
-            raise unusable(directory, f"it belongs to the platform {saved['platform_id']!r}")
-        if saved["graph_epoch_s"] != self.graph_epoch_s:
-            raise unusable(directory, f"its graph epochs last {saved['graph_epoch_s']} s")
-        if self.keyring.known_key_ids.isdisjoint(saved["key_started_ms"]):
-            names = ", ".join(map(repr, sorted(saved["key_started_ms"])))
-            raise unusable(
-                directory, f"its addresses were hashed with the key {names}, which is not among the live ones"
-            )
 
     def _restore_scores(self, journal: Journal, saved_hash: str) -> None:
         if saved_hash != self.detector_hash:

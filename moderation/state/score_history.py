@@ -45,7 +45,9 @@ class ScoreHistory:
     length in eighths of a factor of two.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, evicts: bool = True) -> None:
+        """Without *evicts*, accounts stay until they are forgotten."""
+        self._evicts = evicts
         self._entries: dict[int, array[int]] = {}
         self._active: dict[int, list[int]] = {}
         self._horizon_ms = 0
@@ -62,7 +64,7 @@ class ScoreHistory:
         if entries is None:
             entries = self._entries[account] = array("Q")
         day = at_ms // DAY_MS
-        if not entries or day > (entries[-2] >> _TIME_SHIFT) // DAY_MS:
+        if self._evicts and (not entries or day > (entries[-2] >> _TIME_SHIFT) // DAY_MS):
             self._active.setdefault(day, []).append(account)
         known = entries[1::2]
         if post in known:
@@ -74,6 +76,15 @@ class ScoreHistory:
         entries[place:place] = array("Q", (word, post))
         if len(entries) > 2 * _STORED:
             del entries[:2]
+
+    def add_stored(self, account: int, rows: array[int]) -> None:
+        """Add scores that were stored: a growing number, word and post of each, in order."""
+        for place in range(0, len(rows), 3):
+            self.add(account, rows[place + 2], rows[place + 1])
+
+    def forget(self, account: int) -> None:
+        """Drop the scores of an account."""
+        self._entries.pop(account, None)
 
     def window(self, account: int, at_ms: int) -> OwnScores:
         """Return the last scores of an account in the 14 days up to a time."""

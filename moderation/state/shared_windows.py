@@ -34,6 +34,8 @@ _KEPT_FROM = 32
 
 UNKNOWN_AGE, NEW, SETTLED = 0, 1, 2
 """Kinds of member: an account of unknown age, a new one, an older one."""
+SHIFT = 3
+"""Kind of a stored entry whose member is the shift of the key."""
 
 Numbers = NDArray[np.uint64]
 
@@ -120,10 +122,10 @@ class SharedWindow:
 
     __slots__ = ("_compact_at", "_kept", "_longest", "_pairs", "_shift")
 
-    def __init__(self, pairs: array[int] | None = None, longest_minutes: int = DAY_MINUTES) -> None:
+    def __init__(self, pairs: array[int] | None = None, longest_minutes: int = DAY_MINUTES, *, shift: int = 0) -> None:
         self._pairs = array("Q") if pairs is None else pairs
         self._longest = longest_minutes
-        self._shift = 0
+        self._shift = shift
         self._compact_at = _FIRST_COMPACTION
         self._kept: _Kept | None = None
         if len(self) >= self._compact_at:
@@ -133,6 +135,17 @@ class SharedWindow:
     def newest_minute(self) -> int:
         """The minute of the latest member; -1 without one."""
         return int(self._pairs[-2] >> 2) if self._pairs else -1
+
+    @property
+    def shift(self) -> int:
+        """Only members that end in this many zero bits are stored."""
+        return self._shift
+
+    def raise_shift(self, shift: int) -> None:
+        """Store only members that end in this many zero bits, as another sidecar does."""
+        if shift > self._shift:
+            self._shift = shift
+            self._compact()
 
     def __len__(self) -> int:
         return len(self._pairs) // 2
@@ -159,7 +172,9 @@ class SharedWindow:
                 recent.add((tag, member))
             elif minute > newest - self._longest - PRECISE_MINUTES:
                 latest[member, tag & 3] = tag
-        kept = {(tag, member) for (member, _), tag in latest.items()} | recent
+        mask = (1 << self._shift) - 1
+        kept = {(tag, member) for (member, _), tag in latest.items() if not member & mask}
+        kept |= {(tag, member) for tag, member in recent if not member & mask}
         while len({member for _, member in kept}) > STORED_MEMBERS:
             self._shift += 1
             kept = {(tag, member) for tag, member in kept if not member & ((1 << self._shift) - 1)}
@@ -228,9 +243,11 @@ class SharedWindows:
     Most keys have few members: they are kept as a bare array, which takes a third less memory.
     """
 
-    def __init__(self, kept_minutes: int, longest_minutes: int = DAY_MINUTES) -> None:
+    def __init__(self, kept_minutes: int, longest_minutes: int = DAY_MINUTES, *, evicts: bool = True) -> None:
+        """Without *evicts*, keys stay until they are forgotten."""
         self._kept_minutes = kept_minutes
         self._longest = longest_minutes
+        self._evicts = evicts
         self._windows: dict[int, array[int] | SharedWindow] = {}
         self._active: dict[int, list[int]] = {}
         self._horizon = -1
@@ -250,9 +267,10 @@ class SharedWindows:
         kept = self._windows.get(key)
         if kept is None:
             self._windows[key] = array("Q", (minute << 2 | kind, member))
-            self._active.setdefault(minute // HOUR_MINUTES, []).append(key)
+            if self._evicts:
+                self._active.setdefault(minute // HOUR_MINUTES, []).append(key)
             return
-        if minute // HOUR_MINUTES > _newest_minute(kept) // HOUR_MINUTES:
+        if minute // HOUR_MINUTES > _newest_minute(kept) // HOUR_MINUTES and self._evicts:
             self._active.setdefault(minute // HOUR_MINUTES, []).append(key)
         if isinstance(kept, SharedWindow):
             kept.add(minute, kind, member)
@@ -274,6 +292,32 @@ class SharedWindows:
                 kept = self._windows.get(key)
                 if kept is not None and _newest_minute(kept) < self._horizon:
                     del self._windows[key]
+
+    def shift(self, key: int) -> int:
+        """Return how many zero bits the stored members of a key end in at least."""
+        kept = self._windows.get(key)
+        return kept.shift if isinstance(kept, SharedWindow) else 0
+
+    def add_stored(self, key: int, pairs: array[int]) -> None:
+        """Add entries that were stored, in order; those of the kind `SHIFT` have the shift of a sampled key."""
+        shift = max((pairs[place + 1] for place in range(0, len(pairs), 2) if pairs[place] & 3 == SHIFT), default=0)
+        if shift:
+            entries = (pairs[place : place + 2] for place in range(0, len(pairs), 2) if pairs[place] & 3 != SHIFT)
+            pairs = array("Q", (value for entry in entries for value in entry))
+        kept = self._windows.get(key)
+        if kept is None:
+            large = shift or len(pairs) >= 2 * _KEPT_FROM
+            self._windows[key] = SharedWindow(pairs, self._longest, shift=shift) if large else pairs
+            return
+        if shift:
+            kept = self._windows[key] = kept if isinstance(kept, SharedWindow) else SharedWindow(kept, self._longest)
+            kept.raise_shift(shift)
+        for place in range(0, len(pairs), 2):
+            self.add(key, pairs[place] >> 2, pairs[place] & 3, pairs[place + 1])
+
+    def forget(self, key: int) -> None:
+        """Drop a key."""
+        self._windows.pop(key, None)
 
     def load(self, keys: Numbers, minutes: Numbers, kinds: Numbers, members: Numbers) -> None:
         """Add many members to empty windows at once; keys of 0 are left out."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from array import array
+
 from moderation.state.coverage import DAY_MS
 
 WATCHED_MS = 14 * DAY_MS
@@ -25,6 +27,14 @@ class Watchlist:
     def has(self, account: int, at_ms: int) -> bool:
         """Return whether an account is watched at a time."""
         return at_ms - self._since.get(account, at_ms - WATCHED_MS - 1) <= WATCHED_MS
+
+    def add_stored(self, account: int, rows: array[int]) -> None:
+        """Watch an account from times that were stored, in order."""
+        self._since[account] = max(rows[-1], self._since.get(account, 0))
+
+    def forget(self, account: int) -> None:
+        """Drop what is known of an account."""
+        self._since.pop(account, None)
 
     def evict(self, now_ms: int) -> None:
         """Forget accounts that are not watched any more."""

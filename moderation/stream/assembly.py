@@ -11,7 +11,7 @@ from moderation.effects import Origin, Partition
 from moderation.events.reading import RecordReader
 from moderation.mapping import FieldMapping, Kind
 from moderation.ports import Relay, Source, Store
-from moderation.state import PlatformState, has_saved
+from moderation.state import PlatformState
 from moderation.stream.ordering import Item
 from moderation.stream.pipeline import Outcome, Pipeline
 
@@ -35,6 +35,10 @@ class LoopConfig:
     on_lost_records: Literal["stop", "skip"] = "stop"
     standby: bool = False
     """Wait for the lease of a running sidecar instead of ending."""
+    shared: bool = False
+    """Share the partitions with the other sidecars of the pipeline."""
+    follows: str = ""
+    """Topic of follow events; empty: none."""
 
 
 class Connectors(NamedTuple):
@@ -45,26 +49,12 @@ class Connectors(NamedTuple):
     relay: Relay
 
 
-class Restored(NamedTuple):
-    """A state with the positions that it was saved with; None for a new state."""
-
-    state: PlatformState
-    positions: dict[Partition, int] | None
-
-
 @dataclass(frozen=True)
 class Builders:
     """Functions that build the state and the pipeline."""
 
     pipeline: Callable[[PlatformState], Pipeline]
     new_state: Callable[[], PlatformState]
-
-    def restore(self, directory: Path | None) -> Restored:
-        """Return the state that was saved in a directory, or a new one. Raises InputError."""
-        state = self.new_state()
-        if directory is None or not has_saved(directory):
-            return Restored(state, None)
-        return Restored(state, state.restore(directory))
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,9 @@ class Lease:
         while not (self._try_renew() if standby else self._renew()):
             if not standby and time.monotonic() > deadline:
                 raise FencedError(
-                    f"another sidecar holds the pipeline {self._pipeline} and is alive; the in-memory state needs "
-                    "every partition, so a second one has nothing to do. Set standby = true to let it wait and take "
-                    "over, stop the first one, or name another pipeline."
+                    f"another sidecar holds the pipeline {self._pipeline} and is alive; a state in memory or on disk "
+                    "needs every partition, so a second one has nothing to do. Set standby = true to let it wait and "
+                    'take over, set state.backend = "redis" for both to share the partitions, or stop the first one.'
                 )
             if stop.wait(min(0.5, self._ttl_s / 4)):
                 return
@@ -64,6 +64,18 @@ class Lease:
             ) from self._error
         if self._lost.is_set():
             raise FencedError("another sidecar took the lease of this pipeline; this one ends without writing more")
+
+    @property
+    def running(self) -> frozenset[int]:
+        """The slots of the pipeline that are held: the only one."""
+        return frozenset({0})
+
+    def begin(self) -> frozenset[int]:
+        """Return the same."""
+        return self.running
+
+    def fenced(self) -> None:
+        """Do nothing: a sidecar that is fenced ends."""
 
     def end(self) -> None:
         """Stop renewing; a renewal in progress continues until `release`."""

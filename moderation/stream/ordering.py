@@ -106,30 +106,49 @@ class EventTimeMerge:
     def __len__(self) -> int:
         return sum(len(lane.items) for lane in self._lanes.values())
 
-    def take(self, limit: int, now_ms: float, *, max_bytes: float = math.inf, flush: bool = False) -> list[Item]:
+    def done_ms(self, partition: Partition, wall_ms: int) -> int:
+        """Return the event time up to which the items of a partition were taken; *wall_ms* where all were."""
+        lane = self._lanes[partition]
+        waiting = next((item.at_ms for item in lane.items if item.at_ms is not None), None)
+        if waiting is not None:
+            return waiting - 1
+        return lane.reached_ms - 1 if lane.unread or lane.items else wall_ms
+
+    def take(
+        self,
+        limit: int,
+        now_ms: float,
+        *,
+        max_bytes: float = math.inf,
+        flush: bool = False,
+        until_ms: int | None = None,
+    ) -> list[Item]:
         """Return ready items up to `limit` items or `max_bytes` of records.
 
         These limits do not split a tie, because the offsets of a partition are in another order within it, so that only
-        a complete tie may be committed. A tie of more than 256 records or 128 KiB, such as in an import whose times are
-        days, is returned in several parts, each in the order of the log. `flush` treats every partition as ended.
+        a complete tie may be committed. Items later than `until_ms` wait. A tie of more than 256 records or 128 KiB,
+        such as in an import whose times are days, is returned in several parts, each in the order of the log. `flush`
+        treats every partition as ended.
         """
         taken: list[Item] = []
         size = 0
         while len(taken) < limit and size < max_bytes:
-            group = self._next_group(now_ms, flush)
+            group = self._next_group(now_ms, flush, until_ms)
             if not group:
                 break
             taken.extend(group)
             size += sum(map(_bytes, group))
         return taken
 
-    def _next_group(self, now_ms: float, flush: bool) -> list[Item]:
+    def _next_group(self, now_ms: float, flush: bool, until_ms: int | None) -> list[Item]:
         untimed = next((lane for lane in self._lanes.values() if lane.items and lane.items[0].at_ms is None), None)
         if untimed is not None:
             return [self._pop(untimed, now_ms)]
         heads = [lane.items[0].at_ms for lane in self._lanes.values() if lane.items]
         at_ms = min((head for head in heads if head is not None), default=None)
-        if at_ms is None or not (flush or all(self._settled(lane, at_ms, now_ms) for lane in self._lanes.values())):
+        if at_ms is None or (until_ms is not None and at_ms > until_ms):
+            return []
+        if not (flush or all(self._settled(lane, at_ms, now_ms) for lane in self._lanes.values())):
             return []
         group: list[Item] = []
         size = 0

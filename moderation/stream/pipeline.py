@@ -111,6 +111,11 @@ class Pipeline:
         self._policy = policy or ScoreAll()
         self.scoring = SplitScoring(detector)
 
+    def prepare(self, items: Sequence[Item]) -> None:
+        """Load the state that a batch needs. May raise ConnectionLost; prepare again then."""
+        events = [item.event for item in items]
+        self._extractor.prepare([event for event in events if event is not None], watched=self._policy.watches)
+
     def process(self, items: Sequence[Item]) -> Outcome:
         """Judge items in their order.
 

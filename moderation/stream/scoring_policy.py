@@ -23,6 +23,10 @@ Rule = Literal["all", "decisive", "watched", "sample"]
 class ScoringPolicy(Protocol):
     """Selects posts for the text detector."""
 
+    @property
+    def watches(self) -> bool:
+        """Whether the rules read the watchlist of the state."""
+
     def rules(
         self, posts: Sequence[Post], observed: Sequence[Observed | None], decisive: Callable[[], list[bool]]
     ) -> list[Rule | None]:
@@ -35,6 +39,8 @@ class ScoringPolicy(Protocol):
 
 class ScoreAll:
     """Scores every text."""
+
+    watches = False
 
     def rules(
         self,
@@ -53,6 +59,7 @@ class ScoreSelected:
     platform_id: str
     state: PlatformState
     sample: AuditSampling
+    watches = True
 
     def rules(
         self, posts: Sequence[Post], observed: Sequence[Observed | None], decisive: Callable[[], list[bool]]

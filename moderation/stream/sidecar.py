@@ -14,21 +14,27 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from moderation.effects import Effects, Partition
-from moderation.errors import ConnectionLost, PositionError, RecordsExpired
-from moderation.ports import Claim
+from moderation.errors import ConnectionLost, FencedError, RecordsExpired, StateLost
+from moderation.ports import Claim, Member
 from moderation.state import PlatformState
 from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
 from moderation.stream.gaps import GapWatch
 from moderation.stream.lease import Lease
 from moderation.stream.ordering import EventTimeMerge, Item
 from moderation.stream.pipeline import Pipeline
-from moderation.stream.recovery import StartPlan, plan_start
+from moderation.stream.recovery import StartPlan
+from moderation.stream.shared_lease import Reassigned, SharedLease
+from moderation.stream.shared_work import SharedWork
+from moderation.stream.slots import Assignment, Slots
+from moderation.stream.starting import Beginning, Kept, begin, recreated_in
 
 log = logging.getLogger(__name__)
 
 _Done = TypeVar("_Done")
 
 POLL_MS = 100
+HELD_POLL_MS = 2
+"""While records wait for other sidecars."""
 BUSY_POLL_MS = 20
 """Never zero, even with a full buffer, because a rejoin of the group only proceeds within a poll."""
 ASSIGNMENT_TIMEOUT_S = 60.0
@@ -39,7 +45,7 @@ RELAY_FOR_S = 20.0
 """Limit of relaying at a time: the consumer group removes a member that does not poll for five minutes."""
 RETRY_FIRST_S = 0.2
 RETRY_MAX_S = 10.0
-STEPS = ("polled", "scoring", "before_commit", "committed", "hinted", "saved")
+STEPS = ("polled", "scoring", "before_commit", "committed", "hinted", "stored", "saved")
 """Arguments of `on_step`, in the order of a round."""
 
 
@@ -63,7 +69,9 @@ class Sidecar:
         self._stop = threading.Event()
         self.ended = threading.Event()
         """Set when `run` has returned or raised, and released its resources."""
-        self._lease = Lease(self._store, config.pipeline, config.owner, config.lease_ttl_s)
+        self._slots = Slots(self._source.partitions(), decoder.kinds, config.follows)
+        self._lease = self._new_lease()
+        self._kept: Kept | None = None
         self._last_beat = time.monotonic()
         self._positions: dict[Partition, int] = {}
         self._paused: set[Partition] = set()
@@ -71,6 +79,14 @@ class Sidecar:
         self.totals: dict[str, int] = {}
         self.degraded: tuple[str, ...] = ()
         self._late_seen = 0
+
+    def _new_lease(self) -> Lease | SharedLease:
+        config = self._config
+        if not config.shared:
+            return Lease(self._store, config.pipeline, config.owner, config.lease_ttl_s)
+        if self._slots.why_not_shared is not None:
+            log.warning("one sidecar reads all partitions, others wait: %s", self._slots.why_not_shared)
+        return SharedLease(self._store, Member(config.pipeline, config.owner, self._slots.number), config.lease_ttl_s)
 
     def stop(self) -> None:
         """Stop after the current batch. May be called from a signal handler."""
@@ -92,7 +108,7 @@ class Sidecar:
             self._lease.take(self._stop, self._beat, standby=self._config.standby)
             if not self._stop.is_set():
                 self._lease.keep()
-                while not self._run_until_end_or_gap():
+                while not self._stop.is_set() and not self._run_until_end_or_gap():
                     self._stop.wait(RETRY_FIRST_S)
         except ConnectionLost:
             if not self._stop.is_set():
@@ -102,43 +118,58 @@ class Sidecar:
             self._lease.end()
             self._beat()
             try:
+                if self._kept is not None:
+                    self._kept.state.close()
                 self._source.close()
                 self._lease.release()
             finally:
                 self.ended.set()  # last: a frozen server can block these too, which the watchdog must detect
 
     def _run_until_end_or_gap(self) -> bool:
-        """Return False where records expired before they were read, so that the state in memory lies before a gap.
+        """Return False where the loop must start again: after a gap, a loss of the state, or with other partitions.
 
-        A new start then handles the gap as after a stop: it continues after the gap, or raises PositionError.
+        After records expired before they were read, the state in memory lies before a gap, which the new start handles
+        as after a stop: it continues after the gap, or raises PositionError.
         """
-        claim, state, gaps = self._start()
+        kept, state = False, None
         try:
-            self._work(claim, state, gaps)
-        except RecordsExpired as expired:
-            log.warning("%s; starting again from the ledger", expired)
+            assignment = self._assignment()
+            claim, state, gaps = self._start(assignment)
+            self._work(claim, state, gaps, assignment)
+        except (RecordsExpired, StateLost) as lost:
+            log.warning("%s; starting again from the ledger", lost)
+            return False
+        except Reassigned:
+            kept = True
+            return False
+        except FencedError as fenced:
+            if not self._config.shared:
+                raise
+            log.warning("%s; starting again with other partitions", fenced)
+            self._wait_out(self._lease.fenced)
+            kept = state is not None
             return False
         finally:
-            state.close()
+            self._kept = Kept(state, dict(self._positions)) if kept and state is not None else None
+            if not kept and state is not None:
+                state.close()
         return True
 
-    def _start(self) -> tuple[Claim, PlatformState, GapWatch]:
-        partitions = self._source.partitions()
-        recreated = self._recreated(partitions)
-        claim = self._store.claim(self._config.pipeline, self._config.owner, partitions)
-        state, positions = self._builders.restore(self._config.state_directory)
-        bounds = self._source.bounds()
-        plan = plan_start(
-            ledger=claim.positions,
-            saved=positions,
-            bounds=bounds,
-            on_lost_records=self._config.on_lost_records,
-            recreated=recreated,
-        )
-        if positions is not None and not plan.use_saved:
-            log.warning("the saved state does not fit the log and the ledger; it is rebuilt from the log")
-            state.close()
-            state = self._builders.new_state()
+    def _assignment(self) -> Assignment:
+        """Return what this sidecar reads; in a shared pipeline, wait until it has a slot."""
+        if not self._config.shared:
+            return Assignment.of_all(self._source.partitions())
+        self._wait_out(lambda: self._lease.take(self._stop, self._beat))
+        return self._slots.assignment(self._wait_out(self._lease.begin), number=self._slots.number)
+
+    def _start(self, assignment: Assignment) -> tuple[Claim, PlatformState, GapWatch]:
+        config = self._config
+        recreated = recreated_in(self._source.partitions(), self._store, config)
+        claim = self._store.claim(config.pipeline, config.owner, sorted(assignment.owned))
+        bounds = {p: found for p, found in self._source.bounds().items() if p in assignment.read}
+        kinds, lost = self._decoder.kinds, config.on_lost_records
+        beginning = Beginning(claim.positions, bounds, kinds, recreated, config.follows, lost)
+        state, plan = begin(self._builders, config.state_directory, beginning, self._kept)
         if self._config.state_directory is not None:
             state.keep_journal(self._config.state_directory)
         # From now on the ledger has every partition, so that records which expire unread are detected.
@@ -160,44 +191,30 @@ class Sidecar:
             "start: %d records to rebuild the state from, %s", rebuild, "; ".join(self.degraded) or "state complete"
         )
 
-    def _recreated(self, partitions: Sequence[Partition]) -> frozenset[Partition]:
-        """Return partitions of recreated topics. Raises PositionError unless *on_recreated_topic* permits them."""
-        found: set[Partition] = set()
-        for cluster_id, topic, topic_id in sorted({(p.cluster_id, p.topic, p.topic_id) for p in partitions}):
-            known = self._store.known_topic_ids(self._config.pipeline, cluster_id, topic)
-            if not known or topic_id in known:
-                continue
-            if self._config.on_recreated_topic == "stop":
-                raise PositionError(
-                    f"the topic {topic} was recreated: the positions in the ledger are of the previous one. "
-                    'Set kafka.on_recreated_topic = "restart" to read the new one from its start.'
-                )
-            found.update(partition for partition in partitions if partition.topic_id == topic_id)
-        return frozenset(found)
-
-    def _work(self, claim: Claim, state: PlatformState, gaps: GapWatch) -> None:
-        pipeline = self._builders.pipeline(state)
-        state.epochs.on_wait = self._beat
-        pipeline.scoring.on_wait = self._beat
-        self._late_seen = state.coverage.late_events
-        merge = EventTimeMerge(self._source.partitions(), stalled_ms=self._config.stalled_ms, now_ms=_now_ms())
+    def _work(self, claim: Claim, state: PlatformState, gaps: GapWatch, assignment: Assignment) -> None:
+        pipeline = self._pipeline(state)
+        merge = EventTimeMerge(sorted(assignment.read), stalled_ms=self._config.stalled_ms, now_ms=_now_ms())
+        shared = SharedWork(assignment, state, merge, self._config.stalled_ms)
         pass_over, save = _Every(PASS_EVERY_S), _Every(self._config.save_state_every_s)
         expiry, relay = _Every(EXPIRY_EVERY_S, last=-math.inf), _Every(RELAY_EVERY_S, last=-math.inf)
 
         def handled(*, flush: bool) -> bool:
             """Handle one batch and return whether there was one; with *flush* all read records are ready."""
-            items = merge.take(self._config.max_records, _now_ms(), max_bytes=self._config.max_bytes, flush=flush)
+            items = shared.take(self._config.max_records, self._config.max_bytes, flush=flush)
             if items:
-                state.coverage.reached_ms = merge.reached_ms(_now_ms())
                 gaps.note(items)
                 self._handle(pipeline, claim, items, state)
+                self._store_state(shared, gaps)
+            elif shared.due():
+                self._store_state(shared, gaps)
+                self._wait_out(shared.read_others)
             return bool(items)
 
         while not self._stop.is_set():
             self._beat()
             self._lease.check()
             try:
-                self._fill(merge)
+                self._fill(merge, shared)
             except RecordsExpired:
                 # Records read before the gap may have expired too, so they are handled before the new start.
                 while not self._stop.is_set() and handled(flush=True):
@@ -207,18 +224,27 @@ class Sidecar:
             if not handled(flush=self._source.ended) and self._source.ended and not len(merge):
                 break
             pass_over.run(lambda: self._pass_over(claim, merge, gaps))
-            save.run(lambda: self._save(state, gaps))
+            save.run(lambda: self._save(shared, gaps))
             expiry.run(lambda: self._wait_out(self._store.expire))
             relay.run(self._relay_letters)
         self._relay_letters()
         state.finish_saving()
-        self._save(state, gaps)
+        self._save(shared, gaps)
         state.finish_saving()
 
-    def _fill(self, merge: EventTimeMerge) -> None:
+    def _pipeline(self, state: PlatformState) -> Pipeline:
+        pipeline = self._builders.pipeline(state)
+        state.epochs.on_wait = self._beat
+        pipeline.scoring.on_wait = self._beat
+        self._late_seen = state.coverage.late_events
+        return pipeline
+
+    def _fill(self, merge: EventTimeMerge, shared: SharedWork) -> None:
         """Buffer fetched records; a partition that is far ahead is paused until the others have caught up."""
+        shared.note_poll()
+        busy_ms = BUSY_POLL_MS if len(merge) > self._config.max_records else POLL_MS
         try:
-            records = self._source.poll(BUSY_POLL_MS if len(merge) > self._config.max_records else POLL_MS)
+            records = self._source.poll(HELD_POLL_MS if shared.held else busy_ms)
         except ConnectionLost as lost:
             log.warning("%s", lost)
             self._stop.wait(RETRY_FIRST_S)
@@ -247,6 +273,7 @@ class Sidecar:
 
     def _handle(self, pipeline: Pipeline, claim: Claim, items: Sequence[Item], state: PlatformState) -> None:
         self._on_step("scoring")
+        self._wait_out(lambda: pipeline.prepare(items))
         outcome = pipeline.process(items)
         self._on_step("before_commit")
         if outcome.effects.positions:
@@ -305,8 +332,11 @@ class Sidecar:
     def _relay_letters(self) -> None:
         """Send dead letters for a limited time; the others are sent with a later batch.
 
-        After the end of the source all are sent, because there is no later batch.
+        After the end of the source all are sent, because there is no later batch. In a shared pipeline one sidecar
+        sends them.
         """
+        if 0 not in self._lease.running:
+            return
         until = time.monotonic() + RELAY_FOR_S
         try:
             while self._relay.run_once(on_wait=self._beat):
@@ -316,13 +346,25 @@ class Sidecar:
         except ConnectionLost as lost:
             log.warning("dead letters wait in the outbox: %s", lost)
 
-    def _save(self, state: PlatformState, gaps: GapWatch) -> None:
+    def _store_state(self, shared: SharedWork, gaps: GapWatch) -> None:
+        """Write to the backend of the state what a committed batch added.
+
+        After the commit, so that the backend is never ahead of the ledger: what it lacks after a crash is applied again
+        without effects, and no post is taken for a repeated one.
+        """
+        if shared.state.stored is not None:
+            positions = None if gaps.open else self._positions
+            self._wait_out(lambda: shared.write(positions))
+            self._on_step("stored")
+
+    def _save(self, shared: SharedWork, gaps: GapWatch) -> None:
         """Begin to save the state. A failure is logged and not fatal, because a save only shortens the next start.
 
         Nothing is saved while a gap is open, because that would lose the information about the gap.
         """
+        self._store_state(shared, gaps)
         if self._config.state_directory is not None and not gaps.open:
-            state.save(self._positions)
+            shared.state.save(self._positions)
             self._on_step("saved")
 
     def _beat(self) -> None:

@@ -34,6 +34,7 @@ from tests.bench.processor import processor
 from tests.bench.state import resident_mib
 from tests.services.broker import KafkaBroker
 from tests.services.postgresql import PostgresServer
+from tests.services.redis import RedisServer
 from tests.texts import person_text
 
 PARTITIONS = 4
@@ -164,6 +165,7 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     """Return the figures of one run."""
     rng = random.Random(1)
     broker, database = KafkaBroker(), PostgresServer()
+    redis = RedisServer() if arguments.backend == "redis" else None
     try:
         topic, url = "posts", database.create_database()
         admin = KafkaAdminClient(bootstrap_servers=[broker.address])
@@ -178,12 +180,16 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
             "processor": processor(),
             "detector": arguments.detector,
             "policy": arguments.policy,
+            "backend": arguments.backend,
             "posts": arguments.posts,
         }
         if arguments.peer:
             figures["quix_streams_posts_per_s"] = distinct_accounts_per_s(broker.address, topic, arguments.posts)
+        arguments.redis_url = "" if redis is None else redis.url
         return figures | _measured(arguments, broker.address, topic, url, lines)
     finally:
+        if redis is not None:
+            redis.close()
         broker.close()
         database.close()
 
@@ -196,7 +202,8 @@ def _measured(
         settings.write_text(
             f'platform_id = "bench"\ndatabase_url = "{url}"\naddress_key = "{"k" * 64}"\nlog_format = "text"\n'
             f'[kafka]\nbootstrap_servers = "{bootstrap}"\nposts = "{topic}"\ngroup_id = "bench"\n'
-            f'[state]\ndirectory = "{folder}/state"\n[audit]\nrate = {SAMPLED}\n'
+            f'[state]\nbackend = "{arguments.backend}"\nredis_url = "{arguments.redis_url}"\n'
+            f'directory = "{folder}/state"\n[audit]\nrate = {SAMPLED}\n'
             f"[batch]\nmax_records = {arguments.batch}\nmax_bytes = 8388608\n"
             f'[scoring]\npolicy = "{arguments.policy}"\n',
             encoding="utf-8",
@@ -230,6 +237,7 @@ def main() -> None:
     parser.add_argument("--load", type=float, default=0.5, help="share of the highest rate for the latency")
     parser.add_argument("--detector", choices=["off", "shipped"], default="off")
     parser.add_argument("--policy", choices=["all", "selective"], default="all", help="scoring.policy")
+    parser.add_argument("--backend", choices=["memory", "disk", "redis"], default="memory", help="state.backend")
     parser.add_argument("--batch", type=int, default=1024, help="batch.max_records")
     parser.add_argument("--peer", action="store_true", help="also measure quix-streams, which must be installed")
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)

@@ -21,8 +21,10 @@ from typing import Any
 from moderation.effects import Partition
 from moderation.features.extractor import FeatureExtractor
 from moderation.state import Coverage, Keyring, PlatformState, PostSeen
+from moderation.state.working_set import MOST_KEYS
 from tests.bench.figures_file import measured_into
 from tests.bench.processor import processor
+from tests.bench.stored_state import follows_of, stored_platform
 from tests.unit.features.builders import at, post
 
 DAY_MS = 86_400_000
@@ -140,6 +142,16 @@ def _timed(work: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
+def stored(arguments: argparse.Namespace, rng: random.Random) -> dict[str, Any]:
+    """Return the figures of a state on disk or on Redis."""
+    accounts, posts = arguments.accounts, arguments.posts
+    follows = follows_of(accounts, arguments.follows, START_MS - DAY_MS, rng)
+    sizes = {"accounts": accounts, "posts": accounts * posts, "follows": accounts * arguments.follows}
+    with tempfile.TemporaryDirectory() as folder:
+        some = ((at_ms, _id(follower), _id(followed)) for at_ms, follower, followed in follows)
+        return sizes | stored_platform(arguments.backend, _posts(accounts, posts), some, arguments.keys, Path(folder))
+
+
 def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -147,6 +159,8 @@ def main() -> None:
     parser.add_argument("--posts", type=int, default=3, help="posts of an account in a day")
     parser.add_argument("--follows", type=int, default=5, help="follows of an account")
     parser.add_argument("--largest", type=int, default=1_000_000, help="accounts on the largest address")
+    parser.add_argument("--backend", choices=["memory", "disk", "redis"], default="memory", help="state.backend")
+    parser.add_argument("--keys", type=int, default=MOST_KEYS, help="state.cached_keys of disk and redis")
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     report = measured_into(arguments.out, lambda: measure(arguments))
@@ -158,6 +172,8 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
     rng = random.Random(1)
     sizes = [size for size in (10, 1_000, 10_000, 100_000, 1_000_000) if size <= arguments.largest]
     figures: dict[str, Any] = {"processor": processor()}
+    if arguments.backend != "memory":
+        return figures | {"backend": arguments.backend, "state": stored(arguments, rng)}
     with tempfile.TemporaryDirectory() as folder:
         figures["state"] = platform(arguments.accounts, arguments.posts, arguments.follows, rng, Path(folder))
     figures["us_per_post_by_accounts_on_the_address"] = {size: round(shared_address(size, rng), 1) for size in sizes}

@@ -180,3 +180,13 @@ def test_check_says_in_words_what_is_wrong(tmp_path: Path, free_port: int) -> No
     assert "no address key is set" in said
     assert "moderation db upgrade" in said
     assert "no Kafka broker answers" in said
+
+
+def test_check_names_a_redis_server_that_does_not_answer(tmp_path: Path, free_port: int) -> None:
+    state = {"MODERATION_STATE__BACKEND": "redis", "MODERATION_STATE__REDIS_URL": f"redis://:x@127.0.0.1:{free_port}/0"}
+    done = moderation(
+        "check", cwd=tmp_path, MODERATION_KAFKA__BOOTSTRAP_SERVERS=f"127.0.0.1:{free_port}", COLUMNS="250", **state
+    )
+    assert done.returncode == 1
+    assert f"the Redis server at 127.0.0.1:{free_port} does not answer" in done.stdout.decode()
+    assert "Traceback" not in done.stdout.decode() + done.stderr.decode()

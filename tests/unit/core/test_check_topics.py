@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from moderation.cli.check_topics import describe_records
+from moderation.cli.check_topics import describe_records, require_keyed
 from moderation.effects import Origin, Partition
 from moderation.errors import InputError
 from moderation.mapping import FieldMapping
@@ -69,3 +69,12 @@ def test_describe_records_with_most_posts_on_one_address_warns_of_a_proxy(shared
 def test_describe_records_with_few_posts_on_one_address_does_not_warn() -> None:
     posts = [post(number, "9.9.9.9") for number in range(19)]
     assert "warning" not in describe_records(Decoder({}, FieldMapping({})), records(*posts))
+
+
+def test_posts_of_one_account_in_two_partitions_cannot_be_shared() -> None:
+    first, other = records(post(1, "8.8.8.8"), post(2, "8.8.8.8"))
+    decoder, elsewhere = Decoder({}, FieldMapping({})), Partition("c", "events", "t", 3)
+    require_keyed(decoder, [first, Origin(elsewhere, 1, other.timestamp_ms, None, other.value)])
+    moved = Origin(elsewhere, 2, first.timestamp_ms, None, first.value)
+    with pytest.raises(InputError, match=r"partitions 0 and 3 of events.*account id as key"):
+        require_keyed(decoder, [first, moved])

@@ -36,6 +36,8 @@ def test_a_file_and_variables_are_joined_and_the_variable_wins(tmp_path: Path, m
         ("[kafka]\ntopic = 'x'", "kafka.topic is no setting"),
         ("lease_ttl_s = -1", "lease_ttl_s"),
         ("[state]\nallowed_lateness_s = 900", "less than or equal to 240"),
+        ("[state]\nbackend = 'disk'", "needs state.directory"),
+        ("[state]\nbackend = 'redis'", "needs state.redis_url, such as redis://"),
         ("previous_address_key = 'x'", "belong together"),
         ("previous_address_key_file = 'x'", "belong together"),
         ("[mapping.comment]\ntext = 'x'", "mapping"),

@@ -1,0 +1,167 @@
+"""The state in Redis or Valkey, which several sidecars share.
+
+The rows of a place are one string, to which sidecars append; a reader continues after the bytes that it has read. A row
+that is appended twice is removed by the reader. Strings expire when no window reaches them any more. Marks are the
+members of one sorted set, whose scores only grow.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+import redis
+from redis.exceptions import AuthenticationError, RedisError
+
+from moderation.errors import ConnectionLost, PositionError, SettingsError
+from moderation.state.backend import Marks, Place, RowKind
+
+TIMEOUT_S = 10.0
+SLACK_S = 10 * 3600
+"""Rows stay this long after the last window that reads them, and marks after the last write. A sidecar that starts
+later finds no marks, and rebuilds the state from the log."""
+LARGEST_MARK = 2**53
+MOST_KNOWN = 200_000
+"""Places that are known to expire; beyond these their expiry is set again."""
+
+
+READ = """
+local names, sizes, parts = cjson.decode(ARGV[2]), {}, {}
+for i = 1, #names, 2 do
+  local part = redis.call('GETRANGE', ARGV[1] .. names[i], names[i + 1], -1)
+  parts[#parts + 1] = part
+  sizes[#sizes + 1] = #part
+end
+return {redis.call('ZRANGE', KEYS[1], 0, -1, 'WITHSCORES'), cjson.encode(sizes), table.concat(parts)}
+"""
+"""One script instead of a command for each place, which costs the client more than twice as much."""
+WRITE = """
+local names, marks, begin, sizes = cjson.decode(ARGV[2]), cjson.decode(ARGV[4]), 1, {}
+local least = cjson.decode(ARGV[6])
+for i = 1, #least, 2 do
+  if tonumber(redis.call('ZSCORE', KEYS[1], least[i + 1]) or -1) < tonumber(least[i]) then return false end
+end
+for i = 1, #names, 3 do
+  local key = ARGV[1] .. names[i]
+  sizes[#sizes + 1] = redis.call('APPEND', key, string.sub(ARGV[3], begin, begin + names[i + 1] - 1))
+  begin = begin + names[i + 1]
+  if names[i + 2] > 0 then redis.call('EXPIRE', key, names[i + 2]) end
+end
+for i = 1, #marks, 2 do redis.call('ZADD', KEYS[1], 'GT', marks[i], marks[i + 1]) end
+if #marks > 0 then redis.call('EXPIRE', KEYS[1], ARGV[5]) end
+return cjson.encode(sizes)
+"""
+
+
+class RedisState:
+    """`moderation.state.backend.StateBackend` on one Redis or Valkey server."""
+
+    several = True
+
+    def __init__(self, url: str, pipeline: str) -> None:
+        try:
+            self._client: Any = redis.Redis.from_url(
+                url, socket_timeout=TIMEOUT_S, socket_connect_timeout=TIMEOUT_S, health_check_interval=30
+            )
+        except ValueError as error:
+            raise SettingsError(f"state.redis_url is not a URL of a Redis server: {error}") from None
+        self._server = urlsplit(url).netloc.rpartition("@")[2]
+        self._pipeline = pipeline
+        self._prefix = ""
+        self._marks = ""
+        self._kinds: dict[str, RowKind] = {}
+        self._expiring: set[int] = set()
+        """Hashes of places that were given an expiry."""
+        self._read, self._write = self._client.register_script(READ), self._client.register_script(WRITE)
+
+    def open(self, kinds: Sequence[RowKind], identity: str) -> None:
+        """Connect. Raises ConnectionLost, or SettingsError where the server would evict rows."""
+        self._kinds = {kind.name: kind for kind in kinds}
+        # The part in braces keeps all keys on one node of a cluster.
+        name = hashlib.sha256(identity.encode()).hexdigest()[:8]
+        self._prefix = f"moderation:{{{self._pipeline}}}:{name}:"
+        self._marks = f"{self._prefix}marks"
+        self.check()
+
+    def check(self) -> str:
+        """Return what the server uses. Raises ConnectionLost, or SettingsError where it would evict rows."""
+        with self._at_edge():
+            memory = self._client.info("memory")
+        policy = memory.get("maxmemory_policy", "noeviction")
+        if policy != "noeviction":
+            raise SettingsError(
+                f"the Redis server at {self._server} evicts keys when its memory is full (maxmemory-policy {policy}), "
+                "which would make windows too small; set maxmemory-policy noeviction"
+            )
+        return f"the Redis server at {self._server} uses {int(memory['used_memory']) >> 20} MiB"
+
+    def read(self, places: Sequence[tuple[Place, int]]) -> tuple[list[bytes], Marks]:
+        """Return the rows of each place beyond a number of bytes, and all marks."""
+        asked = [value for place, size in places for value in (_name(place), size)]
+        with self._at_edge():
+            marks, sizes, raw = self._read(keys=[self._marks], args=[self._prefix, json.dumps(asked)])
+        found, begin = [], 0
+        for size in json.loads(sizes) or []:
+            found.append(raw[begin : begin + size])
+            begin += size
+        named = iter(marks)
+        return found, {name.decode(): int(value) for name, value in zip(named, named, strict=True)}
+
+    def write(self, rows: Mapping[Place, bytes], marks: Marks, least: Marks) -> list[int] | None:
+        """Append rows and raise the marks, all or nothing; return the sizes of the strings, None after a loss."""
+        if len(self._expiring) > MOST_KNOWN:
+            self._expiring.clear()
+        if large := {name: mark for name, mark in marks.items() if mark >= LARGEST_MARK}:
+            raise PositionError(
+                f"{large} cannot be kept on Redis, whose scores are exact below 2^53; use another backend"
+            )
+        asked: list[str | int] = []
+        for place, raw in rows.items():
+            seconds = 0 if hash(place) in self._expiring else 2 * self._kinds[place.kind].kept_ms // 1000 + SLACK_S
+            asked.extend((_name(place), len(raw), seconds))
+        packed = b"".join(rows.values())
+        arguments: list[str | bytes | int] = [json.dumps(asked), packed, _scores(marks), SLACK_S, _scores(least)]
+        with self._at_edge():
+            sizes = self._write(keys=[self._marks], args=[self._prefix, *arguments])
+        if sizes is None:
+            return None
+        self._expiring.update(map(hash, rows))
+        return json.loads(sizes) or []
+
+    def clear(self) -> None:
+        """Remove all rows and marks of this pipeline."""
+        with self._at_edge():
+            for key in self._client.scan_iter(f"{self._prefix}*", count=1000):
+                self._client.unlink(key)
+        self._expiring.clear()
+
+    def describe(self) -> str:
+        """Return where the state is."""
+        return f"the state on the Redis server {self._server}, keys {self._prefix}*"
+
+    def close(self) -> None:
+        """Close the connections. Safe to call twice."""
+        self._client.close()
+
+    @contextmanager
+    def _at_edge(self) -> Iterator[None]:
+        try:
+            yield
+        except AuthenticationError as error:
+            raise SettingsError(
+                f"the Redis server at {self._server} refuses the sign-in of state.redis_url: {error}"
+            ) from None
+        except RedisError as error:
+            raise ConnectionLost(f"the Redis server at {self._server} does not answer: {error}") from None
+
+
+def _name(place: Place) -> str:
+    return f"{place.kind}:{place.bucket}:{place.key:x}"
+
+
+def _scores(marks: Marks) -> str:
+    return json.dumps([value for name, mark in marks.items() for value in (str(mark), name)])

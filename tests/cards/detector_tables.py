@@ -50,6 +50,22 @@ def markup(figures: dict[str, Any]) -> str:
     return table(head, rows)
 
 
+def left_out(*files: dict[str, Any]) -> str:
+    """What recipes find of a source or a family of generators that they were not trained on."""
+    rows = []
+    for figures in files:
+        for fold in figures["folds"]:
+            rows += [[f"{fold['kind']} {fold['left_out']}", *_recipe(fold, name)] for name in figures["candidates"]]
+    return table(["left out", "recipe", "AUROC, mean of its sources", "TPR at 1 % FPR"], rows)
+
+
+def _recipe(fold: dict[str, Any], name: str) -> list[str]:
+    sources = [found[name] for found in fold["sources"].values()]
+    known = [one["tpr_at_1_percent"] for one in sources if not isinstance(one["tpr_at_1_percent"], str)]
+    mean = sum(one["auroc"] for one in sources) / len(sources)
+    return [name, f"{mean:.3f}", f"{100 * sum(known) / len(known):.0f}%" if known else "not supported"]
+
+
 def _group(row: dict[str, Any]) -> str:
     return row["group"] if row["kind"] == "all" else f"{row['kind']}: {row['group']}"
 

@@ -17,6 +17,7 @@ _TABLES: dict[str, Callable[..., str]] = {
     "machines": detector_tables.machines,
     "markup": detector_tables.markup,
     "within sources": detector_tables.within_sources,
+    "left out": detector_tables.left_out,
     "lengths": detector_tables.lengths,
     "honest texts": detector_tables.honest_texts,
     "attacks": detector_tables.attacks,

@@ -60,33 +60,40 @@ def read_bundle(bundle: Path, features: Sequence[Feature] = FEATURES, *, policy:
         )
     contents = {name: _checked(bundle, name, digest) for name, digest in manifest.files.items()}
     try:
-        references = json.loads(contents[manifest.reference_file])
-        names = tuple(family.name for family in manifest.families)
-        neutral = np.array([family.neutral for family in manifest.families], dtype=np.float64)
-        metadata = [column for column, name in enumerate(names) if name != CONTENT]
-        return BundledRiskModel(
-            manifest=manifest,
-            manifest_hash=hashlib.sha256(raw).hexdigest(),
-            policy=policy,
-            columns=columns,
-            width=len(features),
-            evidence=next(column for column, feature in enumerate(features) if feature.name == EVIDENCE),
-            family_models={
-                family.name: _family_model(manifest, family.name, contents[family.file])
-                for family in manifest.families
-                if family.name != CONTENT
-            },
-            fusion=Fusion(names, neutral, _booster(contents[manifest.fusion_file]), manifest.content_slopes),
-            metadata_only=Fusion(
-                tuple(names[column] for column in metadata),
-                neutral[metadata],
-                _booster(contents[manifest.metadata_only_file]),
-                None,
-            ),
-            references={name: _groups(references[name]) for name in names},
-        )
+        return _model(manifest, hashlib.sha256(raw).hexdigest(), policy, columns, features, contents)
     except (KeyError, ValueError, lgb.basic.LightGBMError) as error:
         raise BundleError(f"The risk bundle in {bundle} is inconsistent ({error}); train it again.") from None
+
+
+def _model(
+    manifest: Manifest,
+    manifest_hash: str,
+    policy: Policy,
+    columns: NDArray[np.intp],
+    features: Sequence[Feature],
+    contents: Mapping[str, bytes],
+) -> BundledRiskModel:
+    references = json.loads(contents[manifest.reference_file])
+    names = tuple(family.name for family in manifest.families)
+    neutral = np.array([family.neutral for family in manifest.families], dtype=np.float64)
+    metadata = [column for column, name in enumerate(names) if name != CONTENT]
+    without_content = tuple(names[column] for column in metadata)
+    return BundledRiskModel(
+        manifest=manifest,
+        manifest_hash=manifest_hash,
+        policy=policy,
+        columns=columns,
+        width=len(features),
+        evidence=next(column for column, feature in enumerate(features) if feature.name == EVIDENCE),
+        family_models={
+            family.name: _family_model(manifest, family.name, contents[family.file])
+            for family in manifest.families
+            if family.name != CONTENT
+        },
+        fusion=Fusion(names, neutral, _booster(contents[manifest.fusion_file]), manifest.content_slopes),
+        metadata_only=Fusion(without_content, neutral[metadata], _booster(contents[manifest.metadata_only_file]), None),
+        references={name: _groups(references[name]) for name in names},
+    )
 
 
 def read_manifest(bundle: Path | None) -> tuple[Manifest, str]:

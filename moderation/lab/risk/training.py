@@ -194,7 +194,16 @@ def write_bundle(
     files["reference.json"] = json.dumps(samples) + "\n"
     for name, contents in files.items():
         (out / name).write_text(contents, encoding="utf-8")
-    manifest = Manifest(
+    manifest = _manifest(
+        trained, scored, detector_hash, recipe, {name: sha256_of(out / name) for name in sorted(files)}
+    )
+    write_manifest(out, manifest)
+    return manifest
+
+
+def _manifest(trained: Trained, scored: Scored, detector_hash: str, recipe: Recipe, files: dict[str, str]) -> Manifest:
+    decision = trained.decision
+    return Manifest(
         format=FORMAT,
         simulated=scored.simulated,
         detector_hash=detector_hash,
@@ -224,10 +233,8 @@ def write_bundle(
             "tuning": dict(trained.tuning),
             "posts": {role: len(platform.account) for role, platform in scored.platforms.items()},
         },
-        files={name: sha256_of(out / name) for name in sorted(files)},
+        files=files,
     )
-    write_manifest(out, manifest)
-    return manifest
 
 
 def _references(scores: NDArray[np.float64], tune: CollectedPosts, recipe: Recipe) -> dict[str, dict[str, Reference]]:

@@ -60,12 +60,11 @@ def _accounts(
     horizon: Horizon,
 ) -> list[AccountPlan]:
     shape, planted = campaign.shape, campaign.planted
-    start_ms, days = horizon.start_ms, horizon.days
     named = writers.sources()
     places = _places(rng, shape, planted, len(ids), book)
     pattern: Pattern = shape.patterns[int(rng.integers(len(shape.patterns)))] if "typing" in planted else "human"
     machine_share = float(rng.uniform(*shape.machine_share))
-    begin = start_ms + int(rng.uniform(0, days) * DAY_MS)
+    begin = horizon.start_ms + int(rng.uniform(0, horizon.days) * DAY_MS)
     hours = float(rng.uniform(*shape.burst_h))
     density = float(rng.uniform(*shape.ring_density)) if "ring" in planted else 0.0
     created = float(rng.uniform(*shape.age_days))
@@ -84,9 +83,7 @@ def _accounts(
                 manner=_manner(rng, shape, pattern),
                 figures=figures,
                 places=own,
-                times_ms=in_a_burst(rng, n, begin, hours, start_ms, days)
-                if hours
-                else like_a_person(rng, n, start_ms, days),
+                times_ms=_times(rng, n, begin, hours, horizon),
                 circle=int(rng.integers(1 << 30)) // CIRCLE_SIZE,
                 follows=ordinary_follows(rng, newcomer=not shape.like_a_person and figures.age_days < 10),
                 followed=shape.like_a_person,
@@ -98,6 +95,12 @@ def _accounts(
             )
         )
     return plans
+
+
+def _times(rng: np.random.Generator, n: int, begin_ms: int, hours: float, horizon: Horizon) -> list[int]:
+    if hours:
+        return in_a_burst(rng, n, begin_ms, hours, horizon.start_ms, horizon.days)
+    return like_a_person(rng, n, horizon.start_ms, horizon.days)
 
 
 def _places(

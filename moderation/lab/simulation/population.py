@@ -42,10 +42,7 @@ def genuine_accounts(
     horizon: Horizon,
 ) -> list[AccountPlan]:
     """Return one plan for each id."""
-    total = sum(people.shares.values())
-    kinds = [
-        str(kind) for kind in rng.choice(list(people.shares), len(ids), p=[s / total for s in people.shares.values()])
-    ]
+    kinds = _kinds(rng, people, len(ids))
     shared = _shared_places(people, kinds, book)
     lessons = {place: int(rng.integers(horizon.days * DAY_MS)) for place in set(shared["classroom"])}
     waiting = {kind: iter(places) for kind, places in shared.items()}
@@ -76,6 +73,12 @@ def genuine_accounts(
             plan.ring, plan.ring_density = next(fans)
         plans.append(plan)
     return plans
+
+
+def _kinds(rng: np.random.Generator, people: People, accounts: int) -> list[str]:
+    total = sum(people.shares.values())
+    shares = [share / total for share in people.shares.values()]
+    return [str(kind) for kind in rng.choice(list(people.shares), accounts, p=shares)]
 
 
 def _shared_places(people: People, kinds: list[str], book: AddressBook) -> dict[str, list[Place]]:

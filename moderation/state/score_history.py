@@ -57,7 +57,7 @@ class ScoreHistory:
         return len(self._entries)
 
     def add(self, account: int, post: int, word: int) -> None:
-        """Add the score of a post; of several scores of a post the highest stays, so that an edit hides nothing."""
+        """Add the score of a post; of several scores of a post the highest, then the first, stays: an edit hides nothing."""
         entries = self._entries.get(account)
         if entries is None:
             entries = self._entries[account] = array("Q")
@@ -67,7 +67,7 @@ class ScoreHistory:
         known = entries[1::2]
         if post in known:
             place = 2 * known.index(post)
-            if _height(entries[place]) >= _height(word):
+            if (_height(entries[place]), -entries[place]) >= (_height(word), -word):
                 return
             del entries[place : place + 2]
         at = word >> _TIME_SHIFT

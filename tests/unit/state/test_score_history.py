@@ -82,7 +82,7 @@ def test_accounts_whose_scores_count_no_longer_are_dropped() -> None:
 
 
 @given(
-    st.lists(st.tuples(st.integers(1, 3), st.integers(1, 25), st.integers(0, 9), st.integers(-500, 500)), max_size=30)
+    st.lists(st.tuples(st.integers(1, 3), st.integers(1, 16), st.integers(0, 9), st.integers(-500, 500)), max_size=30)
 )
 def test_loaded_rows_equal_added_ones(scores: list[tuple[int, int, int, int]]) -> None:
     one_by_one, at_once, rows = ScoreHistory(), ScoreHistory(), []

@@ -57,7 +57,7 @@ class ScoreHistory:
         return len(self._entries)
 
     def add(self, account: int, post: int, word: int) -> None:
-        """Add the score of a post; of several scores of a post the highest, then the first, stays: an edit hides nothing."""
+        """Add the score of a post. Of several the highest, then the first, stays, so that an edit hides nothing."""
         entries = self._entries.get(account)
         if entries is None:
             entries = self._entries[account] = array("Q")

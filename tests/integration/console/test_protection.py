@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 import pytest
+from starlette.types import Message
 
+from connectors.reviewdb.audit_log import read_entries
 from moderation.errors import SettingsError
 from moderation.review.serving.app import open_console
 from moderation.review.serving.guard import MAX_BODY_BYTES
@@ -47,6 +50,38 @@ def test_a_large_body_is_refused_before_it_is_read(desk: Desk) -> None:
     chunks = (b"x" * 1024 for _ in range(MAX_BODY_BYTES // 1024 + 1))
     assert ana.post("/api/v1/queue/next", content=chunks).status_code == 413
     assert ana.post("/sign-in", content=b"x", headers={"content-length": "-1"}).status_code == 413
+
+
+@pytest.mark.parametrize("end", ["http.disconnect", "http.request"])
+def test_a_request_that_is_cut_off_is_not_executed(desk: Desk, end: str) -> None:
+    desk.flag(flag("p1"))
+    ana, path = desk.client("ana"), f"/accounts/{desk.key('a1')}/skip"
+    headers = {
+        "host": "localhost:8090",
+        "sec-fetch-site": "same-origin",
+        "cookie": "; ".join(f"{name}={value}" for name, value in ana.cookies.items()),
+        "content-type": "application/x-www-form-urlencoded",
+        "content-length": "40",
+    }
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    waiting: list[Message] = [{"type": end}, {"type": "http.request", "body": b"reason=not", "more_body": True}]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return waiting.pop()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(desk.apps[id(desk.console)](scope, receive, send))
+    assert [one["status"] for one in sent if "status" in one] == ([400] if end == "http.request" else [])
+    assert {one["action"] for one in read_entries(desk.console.engine, limit=9)} == {"person_added", "signed_in"}
 
 
 def test_another_host_is_refused(desk: Desk) -> None:

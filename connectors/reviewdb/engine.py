@@ -131,6 +131,14 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
+def one_view(engine: Engine) -> Connection:
+    """Return a connection whose reads all see the database at one moment."""
+    options: dict[str, Any] = {"reading": True}
+    if engine.dialect.name == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"
+    return engine.connect().execution_options(**options)
+
+
 @contextmanager
 def at_edge(engine: Engine) -> Iterator[None]:
     """Convert database failures to errors of the sidecar.

@@ -37,6 +37,13 @@ def decided(desk: Desk) -> Desk:
     return desk
 
 
+def test_postgresql_refuses_to_truncate_the_log(decided: Desk) -> None:
+    if decided.console.engine.dialect.name == "postgresql":
+        with pytest.raises(DBAPIError, match="append-only"):
+            execute(decided, "TRUNCATE audit_log")
+    assert verify(decided.console.engine).entries == len(PEOPLE) + 1
+
+
 def execute(desk: Desk, statement: str, **values: Any) -> None:
     """Change the database behind the back of the console."""
     with desk.console.engine.begin() as connection:
@@ -92,6 +99,10 @@ def test_the_database_refuses_to_change_entries(decided: Desk, statement: str) -
     [
         ("UPDATE audit_log SET actor = 'bob' WHERE id = 7", "entry 7 does not have the digest"),
         ("UPDATE audit_log SET details = '{}' WHERE id = 7", "the details of entry 7 were changed"),
+        ("UPDATE audit_log SET details = '{}', salt = NULL WHERE id = 7", "the details of entry 7 were changed"),
+        ("UPDATE audit_log SET details = NULL WHERE id = 7", "the details of entry 7 were changed"),
+        ("UPDATE audit_log SET details = NULL, salt = NULL WHERE id = 7", "the details of entry 7 were emptied"),
+        ("UPDATE audit_log SET details = NULL, salt = NULL WHERE id = 1", "the details of entry 1 were emptied"),
         ("UPDATE audit_log SET digest = details_digest WHERE id = 3", "entry 3 does not have the digest"),
         ("DELETE FROM audit_log WHERE id = 2", "entry 2 is missing"),
         ("DELETE FROM audit_log WHERE id = 7", "audit_head names another end"),

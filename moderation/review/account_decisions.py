@@ -15,7 +15,7 @@ from connectors.reviewdb.in_review import flags_of, refresh
 from connectors.reviewdb.models import AccountInReviewRow, DecisionRow, FlagRow
 from connectors.reviewdb.statements import table_of
 from moderation.review.appeals import close_appeal
-from moderation.review.claims import locked_account, require_free
+from moderation.review.claims import locked_account, require_free, require_not_held
 from moderation.review.decisions import (
     WITHDRAWN,
     DecisionRefused,
@@ -81,7 +81,7 @@ def decide_account(engine: Engine, actor: Actor, proposed: AccountDecision, now:
     A decision on appeal is about the decided flags, and closes the appeal.
 
     Everything is written in one transaction, or nothing. Raises UnknownAccount, ClaimedByOther, StaleAccount,
-    DecisionRefused, InvalidValue and ConnectionLost.
+    DecisionRefused, NotPermitted, InvalidValue and ConnectionLost.
     """
     with at_edge(engine), engine.begin() as connection:
         row = locked_account(connection, proposed.key)
@@ -92,6 +92,7 @@ def decide_account(engine: Engine, actor: Actor, proposed: AccountDecision, now:
                 return DecidedAccount(**earlier)
         require_state(connection, proposed.key, proposed.state)
         require_free(connection, row, actor, now)
+        require_not_held(row, actor, now)
         undecided = row.open_flags and actor.role != "appeals"
         opened = FLAGS.c.status == "open" if undecided else FLAGS.c.status != "open"
         decisions = [

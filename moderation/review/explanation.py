@@ -70,6 +70,10 @@ def refusal_before(account: Account, actor: Actor) -> str | None:
         return f"Your role, {actor.role}, does not decide."
     if account.claimed_by is not None and account.claimed_by != actor.name:
         return f"{account.claimed_by} reviews this account until {account.claimed_until:%H:%M} UTC."
+    if account.held_by is not None and account.held_by != actor.name and not actor.may(Action.RELEASE):
+        return (
+            f"{account.held_by} holds this account until {account.held_until:%Y-%m-%d %H:%M} UTC; a senior can end it."
+        )
     last = account.decisions[0] if account.decisions else None
     if actor.role == "appeals":
         if last is None:

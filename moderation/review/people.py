@@ -17,7 +17,7 @@ from connectors.reviewdb.models import AccountInReviewRow, ApiTokenRow, PersonRo
 from connectors.reviewdb.statements import table_of
 from moderation.errors import InputError
 from moderation.review.names import compared_name
-from moderation.review.permissions import ROLE_ACTIONS
+from moderation.review.permissions import ROLE_ACTIONS, Action
 from moderation.review.refusals import InvalidValue
 
 PEOPLE = table_of(PersonRow)
@@ -120,11 +120,16 @@ def set_password(engine: Engine, name: str, password: str, *, by: str, now: date
 
 
 def set_role(engine: Engine, name: str, role: str, *, by: str, now: datetime) -> Person:
-    """Give a person another role; sessions keep running and have it at once. Raises InputError if unknown."""
+    """Give a person another role; sessions keep running and have it at once. Raises InputError if unknown.
+
+    Claims and holds end where the role does not review.
+    """
     require_role(role)
     with at_edge(engine), engine.begin() as connection:
         person = _locked(connection, name)
         connection.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(role=role))
+        if Action.REVIEW not in ROLE_ACTIONS[role]:
+            _release_all(connection, person.id)
         append(connection, Entry(now, by, "role_set", None, {"name": person.name, "from": person.role, "to": role}))
     return Person(person.id, person.name, role, person.created_at, person.disabled_at)
 

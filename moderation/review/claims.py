@@ -149,6 +149,8 @@ def hold(engine: Engine, actor: Actor, key: str, wanted: Hold, now: datetime) ->
         row = locked_account(connection, key)
         require_free(connection, row, actor, now)
         require_not_held(row, actor, now)
+        if not (row.appeal_due_at if actor.role == "appeals" else row.open_flags):
+            raise InvalidValue("the account does not wait for a decision of yours, so it needs no hold")
         values = {"held_by": actor.id, "held_until": until, "held_reason": wanted.reason}
         _update(connection, key, **values, claimed_by=None, claimed_until=None)
         details = {"until": until.isoformat(), "reason": wanted.reason}

@@ -80,6 +80,8 @@ def refusal_before(account: Account, actor: Actor) -> str | None:
             return "An appeal needs a decision first; this account waits for one."
         if any(decision.who == actor.name for decision in account.decisions):
             return "You have decided about this account before; an appeal needs another person."
+        if all(appeal.decided_at is not None for appeal in account.appeals):
+            return "No appeal of this account is open."
         return None
     if account.open_flags == 0 and last is not None and last.role == "appeals":
         return "This account was decided on appeal; only an appeal decides it again."

@@ -71,6 +71,7 @@ def test_entries_name_who_did_what_and_the_chain_is_valid(decided: Desk) -> None
 
 def test_an_erasure_empties_the_details_and_the_chain_stays_valid(decided: Desk) -> None:
     engine, key, now = decided.console.engine, decided.key("a1"), decided.clock.now
+    decided.flag(flag("p2"))
     skip(engine, ANA, key, "Anna K. is my neighbour", now)
     hold(engine, ANA, key, Hold(1, "ask Anna K."), now)
     before = verify(engine).last_digest

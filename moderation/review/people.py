@@ -134,8 +134,8 @@ def set_role(engine: Engine, name: str, role: str, *, by: str, now: datetime) ->
     return Person(person.id, person.name, role, person.created_at, person.disabled_at)
 
 
-def verified_person(engine: Engine, name: str, password: str) -> Person | None:
-    """Return the person with this name and password; None for all others and for disabled people."""
+def verified_person(engine: Engine, name: str, password: str) -> tuple[Person, str] | None:
+    """Return the person with this name and password, and the hash; None for all others and for disabled people."""
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
         row = connection.execute(select(PEOPLE).where(PEOPLE.c.key == name_key(name))).one_or_none()
     known = row is not None and row.disabled_at is None
@@ -143,7 +143,7 @@ def verified_person(engine: Engine, name: str, password: str) -> Person | None:
         HASHER.verify(row.password_hash if row is not None and known else _UNKNOWN, password[: MAX_PASSWORD_CHARS + 1])
     except (VerificationError, InvalidHashError):
         return None
-    return _person(row) if known else None
+    return (_person(row), str(row.password_hash)) if row is not None and known else None
 
 
 def find_person(connection: Connection, name: str) -> Person:

@@ -62,7 +62,7 @@ class Guard:
 
     def _refusal(self, request: Request) -> tuple[int, str, str] | None:
         host = request.headers.get("host", "")
-        if not self._known_host(host):
+        if not self._known_host(host) and request.url.path != "/healthz":
             return 421, "unknown-host", f"this console is not served at {host[:80]!r}; set console.public_url"
         if request.method in SAFE_METHODS or _with_token_only(request, self._console.cookie):
             return None
@@ -77,7 +77,10 @@ class Guard:
     def _known_host(self, host: str) -> bool:
         if self._console.settings.public_url:
             return host.lower() == urlsplit(self._console.settings.public_url).netloc.lower()
-        return urlsplit(f"//{host}").hostname in LOCAL_HOSTS
+        try:
+            return urlsplit(f"//{host}").hostname in LOCAL_HOSTS
+        except ValueError:
+            return False
 
     def _own_origin(self, request: Request) -> str:
         return self._console.settings.public_url or f"http://{request.headers.get('host', '')}"

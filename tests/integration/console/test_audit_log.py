@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from connectors.reviewdb.audit_log import read_entries, verify
+from connectors.reviewdb.audit_log import Entry, append, read_entries, verify
 from connectors.reviewdb.retention import erase_account
 from moderation.review.account_decisions import AccountDecision, account_state, decide_account
-from moderation.review.claims import Hold, hold, skip
+from moderation.review.claims import Hold, hold, locked_account, skip
 from moderation.review.permissions import Actor
 from tests.contract.samples import PLATFORM, flag
 from tests.integration.console.conftest import PEOPLE, Desk
@@ -83,6 +84,20 @@ def test_an_erasure_empties_the_details_and_the_chain_stays_valid(decided: Desk)
     with engine.connect().execution_options(reading=True) as connection:
         for table in ("audit_log", "skips", "accounts_in_review"):
             assert "Anna K." not in str(connection.execute(text(f"SELECT * FROM {table}")).all())
+
+
+def test_an_erasure_reaches_words_of_a_reviewer_that_are_not_committed_yet(decided: Desk) -> None:
+    engine, key = decided.console.engine, decided.key("a1")
+    other = threading.Thread(target=erase_account, args=(engine, PLATFORM, "a1"))
+    with engine.begin() as connection:
+        locked_account(connection, key)
+        other.start()
+        other.join(0.5)  # the erasure waits for this transaction
+        append(connection, Entry(decided.clock.now, "ana", "held", key, {"reason": "ask Anna K."}))
+    other.join(60)
+    newest = read_entries(engine, limit=1)[0]
+    assert (newest["action"], newest["details"]) == ("held", None)
+    assert verify(engine).problems == ()
 
 
 @pytest.mark.parametrize(

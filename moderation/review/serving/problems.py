@@ -85,7 +85,8 @@ async def _moderation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ModerationError)
     status, kind = status_of(error)
     detail = str(error)
-    if isinstance(error, ConnectionLost | DatabaseUnusable | SettingsError):
+    misconfigured = status == 500 and isinstance(error, SettingsError)
+    if misconfigured or isinstance(error, ConnectionLost | DatabaseUnusable):
         # The message contains the user, the host and the name of the database.
         log.warning("database_unavailable", extra={"fields": {"error": detail}})
         detail = DATABASE_UNAVAILABLE

@@ -27,6 +27,10 @@ class BundleError(ModerationError):
     exit_code = 3
 
 
+class DatabaseUnusable(InputError):
+    """The file of the database is damaged or cannot be written."""
+
+
 class ConnectionLost(ModerationError):
     """A server does not answer. Transient: a retry can succeed."""
 

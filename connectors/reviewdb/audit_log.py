@@ -15,12 +15,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, insert, select, update
 
-from connectors.reviewdb.engine import at_edge
+from connectors.reviewdb.engine import at_edge, one_view
 from connectors.reviewdb.identity import DIGEST_CHARS, digest
-from connectors.reviewdb.models import AuditEntryRow, AuditHeadRow
+from connectors.reviewdb.models import AuditEntryRow, AuditHeadRow, ErasedAccountRow
 from connectors.reviewdb.statements import insert_into, table_of
 
-ENTRIES, HEAD = table_of(AuditEntryRow), table_of(AuditHeadRow)
+ENTRIES, HEAD, ERASED = table_of(AuditEntryRow), table_of(AuditHeadRow), table_of(ErasedAccountRow)
 FIRST = "0" * DIGEST_CHARS
 """The digest before the first entry."""
 HEAD_ID = 1
@@ -87,10 +87,10 @@ def verify(engine: Engine, expected: str | None = None) -> Verified:
     count, emptied, last = 0, 0, FIRST
     problems: list[str] = []
     seen = expected in (None, FIRST)
-    with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
+    with at_edge(engine), one_view(engine) as connection:
         for row in _rows(connection):
             count += 1
-            emptied += row["salt"] is None
+            emptied += row["details"] is None
             problems += _problems(row, count, last)
             last = row["digest"]
             seen = seen or last == expected
@@ -114,7 +114,9 @@ def read_entries(engine: Engine, *, limit: int, before_id: int | None = None) ->
 def _rows(connection: Connection) -> Iterator[dict[str, Any]]:
     last = -1
     while True:
-        query = select(ENTRIES).where(ENTRIES.c.id > last).order_by(ENTRIES.c.id).limit(PAGE)
+        query = select(ENTRIES, ERASED.c.key.is_not(None).label("erased"))
+        query = query.outerjoin(ERASED, ERASED.c.key == ENTRIES.c.account_key)
+        query = query.where(ENTRIES.c.id > last).order_by(ENTRIES.c.id).limit(PAGE)
         page = [dict(row) for row in connection.execute(query).mappings()]
         if not page:
             return
@@ -127,7 +129,10 @@ def _problems(row: dict[str, Any], number: int, last: str) -> Iterator[str]:
         yield f"entry {number} is missing; the next one has the number {row['id']}"
     if row["digest"] != _entry_digest(last, row):
         yield f"entry {row['id']} does not have the digest of its values and of the entry before"
-    if row["salt"] is not None and row["details_digest"] != _details_digest(row["salt"], row["details"]):
+    if row["details"] is None and row["salt"] is None:
+        if not row["erased"]:
+            yield f"the details of entry {row['id']} were emptied, but its account was not erased"
+    elif row["salt"] is None or row["details_digest"] != _details_digest(row["salt"], row["details"]):
         yield f"the details of entry {row['id']} were changed"
 
 

@@ -13,7 +13,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, InterfaceError, OperationalError, ProgrammingError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from moderation.errors import ConnectionLost, InputError, SettingsError
+from moderation.errors import ConnectionLost, DatabaseUnusable, SettingsError
 
 BUSY_TIMEOUT_S = 30.0
 CONNECT_TIMEOUT_S = 10
@@ -131,12 +131,20 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN" if reading else "BEGIN IMMEDIATE")
 
 
+def one_view(engine: Engine) -> Connection:
+    """Return a connection whose reads all see the database at one moment."""
+    options: dict[str, Any] = {"reading": True}
+    if engine.dialect.name == "postgresql":
+        options["isolation_level"] = "REPEATABLE READ"
+    return engine.connect().execution_options(**options)
+
+
 @contextmanager
 def at_edge(engine: Engine) -> Iterator[None]:
     """Convert database failures to errors of the sidecar.
 
-    ConnectionLost: a retry can succeed. InputError: the file is not a writable database. SettingsError: the user lacks
-    a permission. Any other failure is a defect and is raised unchanged.
+    ConnectionLost: a retry can succeed. DatabaseUnusable: the file is not a writable database. SettingsError: the user
+    lacks a permission. Any other failure is a defect and is raised unchanged.
     """
     try:
         yield
@@ -149,7 +157,7 @@ def at_edge(engine: Engine) -> Iterator[None]:
         raise meaning from None
 
 
-def _meaning(engine: Engine, error: DBAPIError) -> ConnectionLost | InputError | SettingsError | None:
+def _meaning(engine: Engine, error: DBAPIError) -> ConnectionLost | DatabaseUnusable | SettingsError | None:
     cause = error.orig
     detail = _without_secrets(engine.url, _first_line(cause))
     if isinstance(cause, sqlite3.Error):
@@ -160,7 +168,7 @@ def _meaning(engine: Engine, error: DBAPIError) -> ConnectionLost | InputError |
                 "writable, that the disk is not full and that no other program locks it"
             )
         if code in _SQLITE_UNUSABLE:
-            return InputError(
+            return DatabaseUnusable(
                 f"the database {describe(engine)} cannot be used ({detail}); name a SQLite file that can be written"
             )
         return None

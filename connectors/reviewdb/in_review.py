@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, update
 
-from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, FlagRow
+from connectors.reviewdb.models import AccountInReviewRow, AppealRow, AssessmentRow, FlagRow
 from connectors.reviewdb.rows import Row, ordered_families
 from connectors.reviewdb.statements import insert_into, table_of
 
-IN_REVIEW, FLAGS, ASSESSMENTS = table_of(AccountInReviewRow), table_of(FlagRow), table_of(AssessmentRow)
+IN_REVIEW, FLAGS, ASSESSMENTS, APPEALS = (
+    table_of(row) for row in (AccountInReviewRow, FlagRow, AssessmentRow, AppealRow)
+)
 
 
 def add_open_flags(connection: Connection, new: Sequence[Row]) -> None:
@@ -51,6 +54,13 @@ def refresh(connection: Connection, key: str) -> None:
         top = connection.execute(_by_risk().where(opened).limit(1)).one()
         values |= {"risk": top.risk or 0.0, "families": ordered_families(top.agreeing), "top_assessment": top.key}
     connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(values))
+
+
+def close_appeal(connection: Connection, key: str, verdict: str, now: datetime) -> None:
+    """Close the open appeal of an account with the verdict of its decision."""
+    opened = and_(APPEALS.c.account_key == key, APPEALS.c.decided_at.is_(None))
+    connection.execute(update(APPEALS).where(opened).values(decided_at=now, verdict=verdict))
+    connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(appeal_due_at=None))
 
 
 def _by_risk() -> Select[Any]:

@@ -41,6 +41,8 @@ def erase_account(engine: Engine, platform_id: str, account_id: str) -> Erased:
     key = account_key(platform_id, account_id)
     with at_edge(engine), engine.begin() as connection:
         _exclude_commits(connection)
+        # Reviewers lock this row first: without it, words written meanwhile would stay, or the two would deadlock.
+        connection.execute(select(IN_REVIEW.c.key).where(IN_REVIEW.c.key == key).with_for_update())
         now = database_now(connection)
         remember = insert_into(connection, ErasedAccountRow).values(key=key, erased_at=now)
         connection.execute(remember.on_conflict_do_update(index_elements=[ERASED.c.key], set_={"erased_at": now}))

@@ -125,7 +125,9 @@ def password(name: Name, password_file: PasswordFile = None, database: Database 
 def token(
     person: Annotated[str, typer.Argument(help="Name of the person in whose name the program acts.")],
     name: Annotated[str, typer.Option(help="What the token is for.")],
-    scope: Annotated[list[str], typer.Option(help="Scope: read, review, audit or people; repeat for several.")],
+    scope: Annotated[
+        list[str], typer.Option(help="Scope: read, review, appeals, audit or people; repeat for several.")
+    ],
     days: Annotated[int, typer.Option(help="Days until the token expires.")] = 90,
     database: Database = None,
     config: Config = None,

@@ -7,15 +7,14 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Connection, Engine, and_, func, select, update
 
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
-from connectors.reviewdb.in_review import flags_of, refresh
+from connectors.reviewdb.in_review import close_appeal, flags_of, refresh
 from connectors.reviewdb.models import AccountInReviewRow, DecisionRow, FlagRow
 from connectors.reviewdb.statements import table_of
-from moderation.review.appeals import close_appeal
-from moderation.review.claims import locked_account, require_free
+from moderation.review.claims import locked_account, require_free, require_not_held
 from moderation.review.decisions import (
     WITHDRAWN,
     DecisionRefused,
@@ -32,6 +31,7 @@ from moderation.review.refusals import InvalidValue
 
 FLAGS, DECISIONS, IN_REVIEW = table_of(FlagRow), table_of(DecisionRow), table_of(AccountInReviewRow)
 WITHDRAW_WITHIN = timedelta(hours=1)
+MAX_STATE_CHARS = 40
 
 
 class StaleAccount(StaleDecision):
@@ -76,12 +76,12 @@ def account_state(connection: Connection, key: str) -> str:
 
 
 def decide_account(engine: Engine, actor: Actor, proposed: AccountDecision, now: datetime) -> DecidedAccount:
-    """Decide about all open flags of an account; where none is open, about those that were decided, which corrects it.
+    """Decide about all open flags of an account; where none is open, correct the last decision about its flags.
 
     A decision on appeal is about the decided flags, and closes the appeal.
 
     Everything is written in one transaction, or nothing. Raises UnknownAccount, ClaimedByOther, StaleAccount,
-    DecisionRefused, InvalidValue and ConnectionLost.
+    DecisionRefused, NotPermitted, InvalidValue and ConnectionLost.
     """
     with at_edge(engine), engine.begin() as connection:
         row = locked_account(connection, proposed.key)
@@ -92,11 +92,10 @@ def decide_account(engine: Engine, actor: Actor, proposed: AccountDecision, now:
                 return DecidedAccount(**earlier)
         require_state(connection, proposed.key, proposed.state)
         require_free(connection, row, actor, now)
-        undecided = row.open_flags and actor.role != "appeals"
-        opened = FLAGS.c.status == "open" if undecided else FLAGS.c.status != "open"
+        require_not_held(row, actor, now)
         decisions = [
             ProposedDecision(flag.id, actor.name, actor.role, proposed.verdict, proposed.ground, flag.version)
-            for flag in _locked_flags(connection, proposed.key, opened)
+            for flag in _locked_flags(connection, proposed.key, _to_decide(connection, row, actor))
         ]
         history = histories(connection, [one.flag_id for one in decisions])
         for one in decisions:
@@ -117,21 +116,22 @@ def decide_account(engine: Engine, actor: Actor, proposed: AccountDecision, now:
 def withdraw(engine: Engine, actor: Actor, key: str, ground: str, now: datetime) -> DecidedAccount:
     """Withdraw the own last decision about an account, at most an hour after it: its flags are open again.
 
-    Raises UnknownAccount, DecisionRefused where the last decision is another person's, older or withdrawn.
+    Raises UnknownAccount, DecisionRefused where the last decision is another person's, older, withdrawn or appealed.
     """
     with at_edge(engine), engine.begin() as connection:
-        locked_account(connection, key)
-        last = connection.execute(_decisions_of(key).order_by(DECISIONS.c.id.desc()).limit(1)).one_or_none()
+        row = locked_account(connection, key)
+        last = _last_decision(connection, key)
         if last is None or last.verdict == WITHDRAWN:
             raise DecisionRefused("there is no decision about this account to withdraw")
         if last.who != actor.name:
             raise DecisionRefused(f"the last decision is {last.who}'s; only the person who made it can withdraw it")
         if last.role == "appeals":
-            raise DecisionRefused("a decision on appeal is not withdrawn; decide again instead, with the reason")
+            raise DecisionRefused("a decision on appeal is not withdrawn; another person decides on a further appeal")
+        if row.appeal_due_at is not None:
+            raise DecisionRefused("the author has appealed against this decision; another person decides on the appeal")
         if last.decided_at < now - WITHDRAW_WITHIN:
             raise DecisionRefused("the decision is older than an hour; decide again instead, with the reason")
-        same = select(DECISIONS.c.flag_id).where(DECISIONS.c.decided_at == last.decided_at, DECISIONS.c.who == last.who)
-        flags = _locked_flags(connection, key, FLAGS.c.id.in_(same))
+        flags = _locked_flags(connection, key, FLAGS.c.id.in_(_flags_with(last)))
         decisions = [NewDecision(row.id, actor.name, last.role, WITHDRAWN, ground, row.version) for row in flags]
         record(connection, decisions, histories(connection, [row.id for row in flags]), now)
         return _finish(connection, actor, "decision_withdrawn", decisions, now, key)
@@ -143,9 +143,10 @@ def require_state(connection: Connection, key: str, state: str) -> None:
     if state == now:
         return
     try:
-        newest, decided = (int(part) for part in state.split("."))
+        newest, decided = (int(part) for part in state[:MAX_STATE_CHARS].split("."))
     except ValueError:
         raise InvalidValue(f"the state {state[:40]!r} is not one of an account; read the account again") from None
+    newest = max(0, min(newest, 2**63 - 1))
     changes = _changes(connection, key, newest, int(now.split(".")[1]) - decided)
     raise StaleAccount(
         f"the account changed since you read it: {'; '.join(changes)}. Nothing was written; check the account and "
@@ -156,17 +157,38 @@ def require_state(connection: Connection, key: str, state: str) -> None:
 
 
 def _changes(connection: Connection, key: str, newest: int, decided: int) -> list[str]:
-    raised = connection.scalar(select(func.count()).where(flags_of(key), FLAGS.c.id > min(newest, 2**63 - 1))) or 0
+    raised = connection.scalar(select(func.count()).where(flags_of(key), FLAGS.c.id > newest)) or 0
     found = [f"{raised} new flag{'s' if raised != 1 else ''}"] if raised else []
     if decided > 0:
-        last = connection.execute(_decisions_of(key).order_by(DECISIONS.c.id.desc()).limit(1)).one_or_none()
+        last = _last_decision(connection, key)
         if last is not None:
             found.append(f"{last.who} ({last.role}) recorded “{last.verdict}” at {last.decided_at:%H:%M} UTC")
     return found or ["it has another state"]
 
 
-def _decisions_of(key: str) -> Any:
-    return select(DECISIONS).join(FLAGS, FLAGS.c.id == DECISIONS.c.flag_id).where(flags_of(key))
+def _to_decide(connection: Connection, row: Any, actor: Actor) -> Any:
+    """Return the condition of the flags that a decision is about. Raises DecisionRefused where no appeal is open."""
+    if actor.role == "appeals":
+        if row.appeal_due_at is None:
+            raise DecisionRefused("no appeal of this account is open, so there is nothing to decide on appeal")
+        return FLAGS.c.status != "open"
+    if row.open_flags:
+        return FLAGS.c.status == "open"
+    last = _last_decision(connection, row.key)
+    if last is None:
+        raise DecisionRefused("this account has no flag to decide about")
+    return and_(FLAGS.c.status != "open", FLAGS.c.id.in_(_flags_with(last)))
+
+
+def _last_decision(connection: Connection, key: str) -> Any:
+    query = select(DECISIONS).join(FLAGS, FLAGS.c.id == DECISIONS.c.flag_id).where(flags_of(key))
+    return connection.execute(query.order_by(DECISIONS.c.id.desc()).limit(1)).one_or_none()
+
+
+def _flags_with(decision: Any) -> Any:
+    """Return the query of the flags that a person decided about at once."""
+    same = (DECISIONS.c.decided_at == decision.decided_at) & (DECISIONS.c.who == decision.who)
+    return select(DECISIONS.c.flag_id).where(same)
 
 
 def _locked_flags(connection: Connection, key: str, condition: Any) -> Sequence[Any]:

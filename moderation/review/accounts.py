@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, func, select
 
-from connectors.reviewdb.engine import at_edge
+from connectors.reviewdb.engine import at_edge, one_view
 from connectors.reviewdb.identity import account_key
 from connectors.reviewdb.in_review import flags_of
 from connectors.reviewdb.models import (
@@ -119,7 +119,7 @@ class Account:
 
 def read_account(engine: Engine, key: str, now: datetime) -> Account:
     """Return an account as one consistent view. Raises UnknownAccount and ConnectionLost."""
-    with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
+    with at_edge(engine), one_view(engine) as connection:
         row = connection.execute(select(IN_REVIEW).where(IN_REVIEW.c.key == key)).one_or_none()
         if row is None:
             raise unknown_account(key)

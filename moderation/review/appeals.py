@@ -82,13 +82,6 @@ def receive_appeal(engine: Engine, actor: Actor, new: NewAppeal, now: datetime) 
     return Appeal(number, new.kind, new.statement, now, due, None, None)
 
 
-def close_appeal(connection: Connection, key: str, verdict: str, now: datetime) -> None:
-    """Close the open appeal of an account with the verdict of its decision."""
-    opened = (APPEALS.c.account_key == key) & APPEALS.c.decided_at.is_(None)
-    connection.execute(update(APPEALS).where(opened).values(decided_at=now, verdict=verdict))
-    connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(appeal_due_at=None))
-
-
 def appeals_of(connection: Connection, key: str) -> tuple[Appeal, ...]:
     """Return the appeals of an account, newest first."""
     columns: list[Any] = [APPEALS.c[name] for name in Appeal.__dataclass_fields__]

@@ -47,29 +47,32 @@ class Claimed:
 def claim(engine: Engine, actor: Actor, key: str, now: datetime) -> Claimed:
     """Claim an account for ten minutes, or renew the claim.
 
-    The row is locked, so that of two people who open an account at once one gets it. Raises UnknownAccount and
-    ClaimedByOther.
+    The row is locked, so that of two people who open an account at once one gets it. Raises UnknownAccount,
+    ClaimedByOther, and InvalidValue for an account that is not in the queue of the person.
     """
     with at_edge(engine), engine.begin() as connection:
         row = locked_account(connection, key)
         require_free(connection, row, actor, now)
+        if not _waits(connection, row, actor, now):
+            raise InvalidValue("the account does not wait for a decision of yours; claim an account of your queue")
         return _claim(connection, row, actor, now)
 
 
-def open_account(engine: Engine, actor: Actor, key: str, now: datetime) -> list[str]:
+def open_account(engine: Engine, actor: Actor, key: str, now: datetime, *, only_renew: bool = False) -> list[str]:
     """Record that a person has the page open, and claim the account where it waits for a decision and is free.
 
-    Return the names of others who have the page open. Raises UnknownAccount.
+    With *only_renew*, a claim of the person is renewed, and no other account is claimed. Return the names of others who
+    have the page open. Raises UnknownAccount.
     """
     with at_edge(engine), engine.begin() as connection:
         row = locked_account(connection, key)
         others = _visit(connection, actor, key, now)
-        held = row.held_until is not None and row.held_until > now
-        free = row.claimed_by in (None, actor.id) or row.claimed_until <= now
-        waits = (
-            _may_take_appeal(connection, actor, key, now) if actor.role == "appeals" else row.open_flags and not held
+        free = row.claimed_by == actor.id or (
+            not only_renew
+            and (row.claimed_by is None or row.claimed_until <= now)
+            and not _skipped(connection, row, actor)
         )
-        if actor.may(Action.REVIEW) and waits and free:
+        if actor.may(Action.REVIEW) and free and _waits(connection, row, actor, now):
             _claim(connection, row, actor, now)
     return others
 
@@ -137,11 +140,17 @@ class Hold:
 
 
 def hold(engine: Engine, actor: Actor, key: str, wanted: Hold, now: datetime) -> datetime:
-    """Take an account out of the queue for some hours, and return the end. Raises UnknownAccount, ClaimedByOther."""
+    """Take an account out of the queue for some hours, and return the end.
+
+    Raises UnknownAccount, ClaimedByOther and NotPermitted.
+    """
     until = now + timedelta(hours=wanted.hours)
     with at_edge(engine), engine.begin() as connection:
         row = locked_account(connection, key)
         require_free(connection, row, actor, now)
+        require_not_held(row, actor, now)
+        if not (row.appeal_due_at if actor.role == "appeals" else row.open_flags):
+            raise InvalidValue("the account does not wait for a decision of yours, so it needs no hold")
         values = {"held_by": actor.id, "held_until": until, "held_reason": wanted.reason}
         _update(connection, key, **values, claimed_by=None, claimed_until=None)
         details = {"until": until.isoformat(), "reason": wanted.reason}
@@ -186,6 +195,12 @@ def require_free(connection: Connection, row: Any, actor: Actor, now: datetime) 
         )
 
 
+def require_not_held(row: Any, actor: Actor, now: datetime) -> None:
+    """Raise NotPermitted while another person holds the account, unless the actor may end that hold."""
+    if row.held_by is not None and row.held_by != actor.id and _held(row, now):
+        actor.require(Action.RELEASE)
+
+
 def require_reason(reason: str) -> None:
     """Raise InvalidValue for an empty or very long reason."""
     if not reason.strip() or len(reason) > MAX_REASON_CHARS:
@@ -197,9 +212,21 @@ def unknown_account(key: str) -> UnknownAccount:
     return UnknownAccount(f"there is no account in review with the key {key[:64]!r}; the queue lists the accounts")
 
 
-def _may_take_appeal(connection: Connection, actor: Actor, key: str, now: datetime) -> bool:
+def _held(row: Any, now: datetime) -> bool:
+    return row.held_until is not None and row.held_until > now
+
+
+def _skipped(connection: Connection, row: Any, actor: Actor) -> bool:
+    query = select(SKIPS.c.account_key).where(SKIPS.c.account_key == row.key, SKIPS.c.person_id == actor.id)
+    return connection.scalar(query) is not None
+
+
+def _waits(connection: Connection, row: Any, actor: Actor, now: datetime) -> bool:
+    """Return whether the account waits for a decision that the person may make."""
+    if actor.role != "appeals":
+        return bool(row.open_flags) and not _held(row, now)
     appealed = conditions(QueueFilter(view="appeals"), actor, now)
-    return connection.scalar(select(IN_REVIEW.c.key).where(IN_REVIEW.c.key == key, *appealed)) is not None
+    return connection.scalar(select(IN_REVIEW.c.key).where(IN_REVIEW.c.key == row.key, *appealed)) is not None
 
 
 def _visit(connection: Connection, actor: Actor, key: str, now: datetime) -> list[str]:

@@ -11,8 +11,8 @@ from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
-from connectors.reviewdb.in_review import refresh
-from connectors.reviewdb.models import AccountInReviewRow, DecisionRow, FlagRow
+from connectors.reviewdb.in_review import close_appeal, flags_of, refresh
+from connectors.reviewdb.models import AccountInReviewRow, AppealRow, DecisionRow, FlagRow
 from connectors.reviewdb.statements import table_of
 from moderation.effects import Verdict
 from moderation.errors import ModerationError
@@ -130,10 +130,27 @@ def decide(engine: Engine, proposed: ProposedDecision) -> RecordedDecision:
         (history,) = histories(connection, [proposed.flag_id]).values()
         require_allowed(proposed, history)
         (recorded,) = record(connection, [proposed], {proposed.flag_id: history}, now)
+        if proposed.role == "appeals":
+            _close_decided_appeal(connection, key, proposed.verdict, now)
         refresh(connection, key)
         details = {"flags": [proposed.flag_id], "verdict": proposed.verdict, "ground": proposed.ground}
         append(connection, Entry(now, proposed.who, "decided", key, details))
     return recorded
+
+
+def _close_decided_appeal(connection: Connection, key: str, verdict: str, now: datetime) -> None:
+    """Close the open appeal of an account when each decided flag has a decision on this appeal."""
+    flags, decisions, appeals = table_of(FlagRow), table_of(DecisionRow), table_of(AppealRow)
+    opened = select(appeals.c.received_at).where(appeals.c.account_key == key, appeals.c.decided_at.is_(None))
+    received = connection.scalar(opened.order_by(appeals.c.id).limit(1))
+    if received is None:
+        return
+    on_appeal = select(decisions.c.id).where(
+        decisions.c.flag_id == flags.c.id, decisions.c.role == "appeals", decisions.c.decided_at >= received
+    )
+    waiting = select(flags.c.id).where(flags_of(key), flags.c.status != "open", ~on_appeal.exists()).limit(1)
+    if connection.scalar(waiting) is None:
+        close_appeal(connection, key, verdict, now)
 
 
 def lock_account(connection: Connection, key: str) -> None:

@@ -70,12 +70,18 @@ def refusal_before(account: Account, actor: Actor) -> str | None:
         return f"Your role, {actor.role}, does not decide."
     if account.claimed_by is not None and account.claimed_by != actor.name:
         return f"{account.claimed_by} reviews this account until {account.claimed_until:%H:%M} UTC."
+    if account.held_by is not None and account.held_by != actor.name and not actor.may(Action.RELEASE):
+        return (
+            f"{account.held_by} holds this account until {account.held_until:%Y-%m-%d %H:%M} UTC; a senior can end it."
+        )
     last = account.decisions[0] if account.decisions else None
     if actor.role == "appeals":
         if last is None:
             return "An appeal needs a decision first; this account waits for one."
         if any(decision.who == actor.name for decision in account.decisions):
             return "You have decided about this account before; an appeal needs another person."
+        if all(appeal.decided_at is not None for appeal in account.appeals):
+            return "No appeal of this account is open."
         return None
     if account.open_flags == 0 and last is not None and last.role == "appeals":
         return "This account was decided on appeal; only an appeal decides it again."

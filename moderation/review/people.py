@@ -17,7 +17,7 @@ from connectors.reviewdb.models import AccountInReviewRow, ApiTokenRow, PersonRo
 from connectors.reviewdb.statements import table_of
 from moderation.errors import InputError
 from moderation.review.names import compared_name
-from moderation.review.permissions import ROLE_ACTIONS
+from moderation.review.permissions import ROLE_ACTIONS, Action
 from moderation.review.refusals import InvalidValue
 
 PEOPLE = table_of(PersonRow)
@@ -120,17 +120,22 @@ def set_password(engine: Engine, name: str, password: str, *, by: str, now: date
 
 
 def set_role(engine: Engine, name: str, role: str, *, by: str, now: datetime) -> Person:
-    """Give a person another role; sessions keep running and have it at once. Raises InputError if unknown."""
+    """Give a person another role; sessions keep running and have it at once. Raises InputError if unknown.
+
+    Claims and holds end where the role does not review.
+    """
     require_role(role)
     with at_edge(engine), engine.begin() as connection:
         person = _locked(connection, name)
         connection.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(role=role))
+        if Action.REVIEW not in ROLE_ACTIONS[role]:
+            _release_all(connection, person.id)
         append(connection, Entry(now, by, "role_set", None, {"name": person.name, "from": person.role, "to": role}))
     return Person(person.id, person.name, role, person.created_at, person.disabled_at)
 
 
-def verified_person(engine: Engine, name: str, password: str) -> Person | None:
-    """Return the person with this name and password; None for all others and for disabled people."""
+def verified_person(engine: Engine, name: str, password: str) -> tuple[Person, str] | None:
+    """Return the person with this name and password, and the hash; None for all others and for disabled people."""
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
         row = connection.execute(select(PEOPLE).where(PEOPLE.c.key == name_key(name))).one_or_none()
     known = row is not None and row.disabled_at is None
@@ -138,7 +143,7 @@ def verified_person(engine: Engine, name: str, password: str) -> Person | None:
         HASHER.verify(row.password_hash if row is not None and known else _UNKNOWN, password[: MAX_PASSWORD_CHARS + 1])
     except (VerificationError, InvalidHashError):
         return None
-    return _person(row) if known else None
+    return (_person(row), str(row.password_hash)) if row is not None and known else None
 
 
 def find_person(connection: Connection, name: str) -> Person:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from itertools import chain, combinations
 from typing import Any
 
@@ -32,7 +32,8 @@ class QueueFilter:
     """A filter of the queue. Raises InvalidValue for values that cannot match.
 
     `view`: "open" is what waits for a decision, "held" what a person put off, "mine" what the person has claimed,
-    "skipped" what the person has skipped, "appeals" what has an appeal on which the person has not decided before.
+    "skipped" what the person has skipped, "appeals" what has an appeal that the person may decide: not decided on
+    before, not skipped and not held.
     """
 
     view: str = "open"
@@ -108,15 +109,16 @@ def queue_count(engine: Engine, actor: Actor, wanted: QueueFilter, now: datetime
 def conditions(wanted: QueueFilter, actor: Actor, now: datetime) -> list[ColumnElement[bool]]:
     """Return the conditions of a filter for one person at a time."""
     held = func.coalesce(IN_REVIEW.c.held_until > now, False)
+    free = or_(IN_REVIEW.c.held_until.is_(None), IN_REVIEW.c.held_until <= now)
     skipped = select(SKIPS.c.account_key).where(SKIPS.c.account_key == IN_REVIEW.c.key, SKIPS.c.person_id == actor.id)
     found: list[ColumnElement[bool]] = [IN_REVIEW.c.open_flags > 0]
     if wanted.view == "mine":
         waits = or_(IN_REVIEW.c.open_flags > 0, IN_REVIEW.c.appeal_due_at.is_not(None))
         found = [waits, IN_REVIEW.c.claimed_by == actor.id, IN_REVIEW.c.claimed_until > now]
     elif wanted.view == "appeals":
-        found = [IN_REVIEW.c.appeal_due_at.is_not(None), ~_decided_by(actor).exists()]
+        found = [IN_REVIEW.c.appeal_due_at.is_not(None), ~_decided_by(actor).exists(), free, ~skipped.exists()]
     elif wanted.view == "open":
-        found += [or_(IN_REVIEW.c.held_until.is_(None), IN_REVIEW.c.held_until <= now), ~skipped.exists()]
+        found += [free, ~skipped.exists()]
     elif wanted.view == "held":
         found.append(held)
     else:
@@ -195,9 +197,10 @@ def _after(cursor: str, wanted: QueueFilter) -> ColumnElement[bool]:
     try:
         decoded = json.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
         risk, since, key = float(decoded[0]), datetime.fromisoformat(decoded[1]), str(decoded[2])
+        since.astimezone(UTC)  # raises OverflowError near the first and the last year
         if since.tzinfo is None or len(decoded) != 3 or not 0 <= risk <= 1 or not key.isalnum() or not key.isascii():
             raise ValueError
-    except (ValueError, TypeError, LookupError, RecursionError):
+    except (ValueError, TypeError, LookupError, OverflowError, RecursionError):
         raise InvalidValue(f"the cursor {cursor[:40]!r} is not one of this list; leave it out to begin again") from None
     row = IN_REVIEW.c
     if wanted.view == "appeals":

@@ -23,11 +23,16 @@ REMEMBERED = timedelta(days=30)
 
 def sign_in(engine: Engine, name: str, password: str, *, now: datetime, lasts: timedelta) -> str | None:
     """Begin a session and return its token; None for a wrong name or password. Raises ConnectionLost."""
-    person = verified_person(engine, name, password)
-    if person is None:
+    verified = verified_person(engine, name, password)
+    if verified is None:
         return None
+    person, password_hash = verified
     token = secrets.token_urlsafe(TOKEN_BYTES)
     with at_edge(engine), engine.begin() as connection:
+        # The password may have changed since it was verified; the lock excludes a change from here on.
+        found = select(PEOPLE.c.password_hash, PEOPLE.c.disabled_at).where(PEOPLE.c.id == person.id).with_for_update()
+        if tuple(connection.execute(found).one()) != (password_hash, None):
+            return None
         connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_at < now - REMEMBERED))
         values = {"token_digest": token_digest(token), "person_id": person.id}
         connection.execute(insert(SESSIONS).values(**values, created_at=now, expires_at=now + lasts))

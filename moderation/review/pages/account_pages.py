@@ -71,7 +71,7 @@ def account(request: Request, key: Key, actor: Reader, done: str = "") -> Respon
 def presence(request: Request, key: Key, actor: Reader) -> Response:
     """Renew visit and claim of an open page, and return who else is there."""
     console = console_of(request)
-    others = open_account(console.engine, actor, key, console.now())
+    others = open_account(console.engine, actor, key, console.now(), only_renew=True)
     found = read_account(console.engine, key, console.now())
     return render(request, "presence.html", {"actor": actor, "account": found, "others": others})
 
@@ -179,10 +179,15 @@ def _to(path: str, done: str) -> Response:
     return RedirectResponse(f"{path}?done={done}" if done else path, 303)
 
 
+def _asked_for_here(request: Request) -> bool:
+    """Return whether the person asked for the page: a request that another site causes claims no account."""
+    return request.headers.get("sec-fetch-site", "none") in ("none", "same-origin")
+
+
 def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, status: int = 200) -> Response:
     console = console_of(request)
-    others = open_account(console.engine, actor, key, console.now())
     now = console.now()
+    others = open_account(console.engine, actor, key, now, only_renew=not _asked_for_here(request))
     found = read_account(console.engine, key, now)
     threshold = found.flags[0].threshold if found.flags else 0.0
     why_not = refusal_before(found, actor)

@@ -77,7 +77,10 @@ def start(request: Request) -> Response:
 
 def local_target(target: str) -> str:
     """Return a path of this console; the queue for an address of another site."""
-    parts = urlsplit(target) if target.isprintable() and "\\" not in target else None
+    try:
+        parts = urlsplit(target) if target.isprintable() and "\\" not in target else None
+    except ValueError:
+        return "/queue"
     if parts is None or parts.scheme or parts.netloc or not target.startswith("/") or target.startswith("//"):
         return "/queue"
     return target

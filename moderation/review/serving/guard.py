@@ -46,19 +46,23 @@ class Guard:
         sending = _protected(send, nonce)
         request = Request(scope)
         refusal = self._refusal(request)
-        body = None if refusal else await _read(receive, request.headers)
-        if refusal is None and body is None:
-            detail = f"the body of a request may have at most {MAX_BODY_BYTES} bytes; send less"
-            refusal = (413, "body-too-large", detail)
+        body = b""
+        if refusal is None:
+            try:
+                body = await _read(receive, request.headers)
+            except _Disconnected:
+                return
+            except _BodyRefused as error:
+                refusal = error.args[0]
         if refusal is not None:
             await problem_response(request, *refusal)(scope, receive, sending)
             return
         scope["state"]["body"] = body
-        await self._app(scope, _replayed(body or b"", receive), sending)
+        await self._app(scope, _replayed(body, receive), sending)
 
     def _refusal(self, request: Request) -> tuple[int, str, str] | None:
         host = request.headers.get("host", "")
-        if not self._known_host(host):
+        if not self._known_host(host) and request.url.path != "/healthz":
             return 421, "unknown-host", f"this console is not served at {host[:80]!r}; set console.public_url"
         if request.method in SAFE_METHODS or _with_token_only(request, self._console.cookie):
             return None
@@ -73,7 +77,10 @@ class Guard:
     def _known_host(self, host: str) -> bool:
         if self._console.settings.public_url:
             return host.lower() == urlsplit(self._console.settings.public_url).netloc.lower()
-        return urlsplit(f"//{host}").hostname in LOCAL_HOSTS
+        try:
+            return urlsplit(f"//{host}").hostname in LOCAL_HOSTS
+        except ValueError:
+            return False
 
     def _own_origin(self, request: Request) -> str:
         return self._console.settings.public_url or f"http://{request.headers.get('host', '')}"
@@ -97,19 +104,36 @@ def _protected(send: Send, nonce: str) -> Send:
     return sending
 
 
-async def _read(receive: Receive, headers: Headers) -> bytes | None:
-    """Return the complete body; None where it is too large."""
-    declared = headers.get("content-length", "0")
-    if not declared.isdigit() or int(declared) > MAX_BODY_BYTES:
-        return None
+class _Disconnected(Exception):
+    """The client closed the connection before the body was complete."""
+
+
+class _BodyRefused(Exception):
+    """The body cannot be used; the argument is the status, the type and the detail of the response."""
+
+
+TOO_LARGE = (413, "body-too-large", f"the body of a request may have at most {MAX_BODY_BYTES} bytes; send less")
+INCOMPLETE = (400, "body-incomplete", "the body does not have the length of its Content-Length; send the request again")
+
+
+async def _read(receive: Receive, headers: Headers) -> bytes:
+    """Return the complete body. Raises _Disconnected and _BodyRefused: a part of a body is never processed."""
+    declared = headers.get("content-length")
+    if declared is not None and (not declared.isdecimal() or len(declared) > 20 or int(declared) > MAX_BODY_BYTES):
+        raise _BodyRefused(TOO_LARGE)
     body = b""
     while True:
         message = await receive()
+        if message["type"] == "http.disconnect":
+            raise _Disconnected
         body += bytes(message.get("body", b""))
         if len(body) > MAX_BODY_BYTES:
-            return None
+            raise _BodyRefused(TOO_LARGE)
         if not message.get("more_body", False):
-            return body
+            break
+    if declared is not None and len(body) != int(declared):
+        raise _BodyRefused(INCOMPLETE)
+    return body
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -15,7 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from moderation.errors import ConnectionLost, InputError, ModerationError
+from moderation.errors import ConnectionLost, DatabaseUnusable, InputError, ModerationError, SettingsError
 from moderation.review.account_decisions import StaleAccount
 from moderation.review.claims import ClaimedByOther
 from moderation.review.decisions import DecisionRefused, StaleDecision
@@ -26,6 +26,9 @@ from moderation.review.serving.identity import NotSignedIn
 log = logging.getLogger(__name__)
 
 RETRY_AFTER_S = 5
+DATABASE_UNAVAILABLE = (
+    "the database does not answer as it should; try again, and if that fails, check the log of the console"
+)
 KINDS: tuple[tuple[type[ModerationError], int, str], ...] = (
     (NotSignedIn, 401, "not-signed-in"),
     (NotPermitted, 403, "not-permitted"),
@@ -33,6 +36,7 @@ KINDS: tuple[tuple[type[ModerationError], int, str], ...] = (
     (StaleDecision, 409, "stale"),
     (ClaimedByOther, 409, "claimed"),
     (InvalidValue, 422, "invalid-value"),
+    (DatabaseUnusable, 503, "database-unavailable"),
     (InputError, 404, "not-found"),
     (ConnectionLost, 503, "database-unavailable"),
 )
@@ -80,7 +84,13 @@ def _title(status: int) -> str:
 async def _moderation_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, ModerationError)
     status, kind = status_of(error)
-    if status == 500:
+    detail = str(error)
+    misconfigured = status == 500 and isinstance(error, SettingsError)
+    if misconfigured or isinstance(error, ConnectionLost | DatabaseUnusable):
+        # The message contains the user, the host and the name of the database.
+        log.warning("database_unavailable", extra={"fields": {"error": detail}})
+        detail = DATABASE_UNAVAILABLE
+    elif status == 500:
         log.error("request_failed", exc_info=error)
     more: dict[str, Any] = {}
     if not request.url.path.startswith("/api/"):
@@ -89,7 +99,7 @@ async def _moderation_error(request: Request, error: Exception) -> Response:
             return _to_sign_in(request)
     if isinstance(error, StaleAccount):
         more = {"changes": list(error.changes), "state": error.state}
-    return problem_response(request, status, kind, str(error), more)
+    return problem_response(request, status, kind, detail, more)
 
 
 def _unsent_decision(request: Request) -> dict[str, Any]:

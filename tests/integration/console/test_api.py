@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import threading
 from typing import Any
@@ -16,6 +17,8 @@ from moderation.review.tokens import NewToken, list_tokens, make_token, revoke_t
 from tests.contract.samples import HOSTILE, flag
 from tests.integration.console.conftest import Desk
 
+EARLY = base64.urlsafe_b64encode(b'[0.5, "0001-01-01T00:00:00+14:00", "a"]').decode().rstrip("=")
+"""A cursor with a time that has no equal in UTC."""
 GROUND = "the same text from nine accounts; rule 4"
 
 
@@ -55,7 +58,7 @@ def test_pages_of_the_queue_follow_each_other_without_gap_or_repetition(desk: De
     assert client.get("/api/v1/queue?family=graph").json()["items"] == []
 
 
-@pytest.mark.parametrize("cursor", ["x", "W10", "e30", "WzEsMiwzXQ", "a" * 400])
+@pytest.mark.parametrize("cursor", ["x", "W10", "e30", "WzEsMiwzXQ", "a" * 400, EARLY])
 def test_a_cursor_of_another_list_is_refused(desk: Desk, cursor: str) -> None:
     answer = caller(desk).get("/api/v1/queue", params={"cursor": cursor})
     assert (answer.status_code, answer.json()["type"]) == (422, "urn:moderation:problem:invalid-value")
@@ -153,6 +156,24 @@ def test_a_decision_is_withdrawn_by_the_person_who_made_it(desk: Desk) -> None:
     assert ana.post(f"{path}/withdrawals", json={"ground": " "}).status_code == 422
     assert ana.post(f"{path}/withdrawals", json={"ground": "wrong account"}).json()["flags"] == 1
     assert ana.post(f"{path}/withdrawals", json={"ground": "again"}).status_code == 403
+
+
+def test_a_correction_is_about_the_flags_of_the_last_decision(desk: Desk) -> None:
+    ana, key = caller(desk), desk.key("a1")
+    for post, verdict in (("p1", "confirmed"), ("p2", "confirmed")):
+        desk.flag(flag(post))
+        ana.post(f"/api/v1/accounts/{key}/decisions", json=decision(state_of(ana, key), verdict=verdict))
+        desk.clock.turn(minutes=5)
+    sent = decision(state_of(ana, key), verdict="uncertain")
+    assert ana.post(f"/api/v1/accounts/{key}/decisions", json=sent).json()["flags"] == 1
+    assert [show_flag(desk.console.engine, n).summary.status for n in (1, 2)] == ["confirmed", "uncertain"]
+
+
+@pytest.mark.parametrize("state", ["9" * 5000 + ".1", "9" * 39 + ".1", "-" + "9" * 30 + ".0", "1.-" + "9" * 30])
+def test_a_state_out_of_range_is_refused(desk: Desk, state: str) -> None:
+    desk.flag(flag("p1"))
+    path = f"/api/v1/accounts/{desk.key('a1')}/decisions"
+    assert caller(desk).post(path, json=decision(state)).status_code in (409, 422)
 
 
 def test_hostile_values_survive_as_json(desk: Desk) -> None:

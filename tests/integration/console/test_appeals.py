@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
+from moderation.review.decisions import ProposedDecision, decide
 from moderation.review.people import NewPerson, add_person
 from moderation.review.queries import show_flag
 from tests.contract.samples import flag
@@ -89,6 +90,52 @@ def test_an_appeal_is_about_the_decided_flags_and_leaves_new_ones_open(decided: 
     sent = decision(state_of(ida, key), verdict="uncertain")
     assert ida.post(f"/api/v1/accounts/{key}/decisions", json=sent).json()["flags"] == 1
     assert [show_flag(decided.console.engine, n).summary.status for n in (1, 3)] == ["uncertain", "open"]
+
+
+def test_a_decision_on_appeal_needs_an_open_appeal(decided: Desk) -> None:
+    ida, key = caller(decided, "ida"), decided.key("a1")
+    refused = ida.post(f"/api/v1/accounts/{key}/decisions", json=decision(state_of(ida, key)))
+    assert (refused.status_code, "no appeal of this account is open" in refused.json()["detail"]) == (403, True)
+    assert "No appeal of this account is open." in decided.client("ida").get(f"/accounts/{key}").text
+
+
+def test_a_decision_that_was_appealed_is_not_withdrawn(decided: Desk) -> None:
+    appeal(caller(decided, "sam"), decided)
+    path = f"/api/v1/accounts/{decided.key('a1')}/withdrawals"
+    refused = caller(decided).post(path, json={"ground": "wrong"})
+    assert (refused.status_code, "has appealed" in refused.json()["detail"]) == (403, True)
+
+
+def test_the_person_who_decided_cannot_keep_the_appeal_from_others(decided: Desk) -> None:
+    appeal(caller(decided, "sam"), decided)
+    ana, path = caller(decided), f"/api/v1/accounts/{decided.key('a1')}"
+    assert ana.post(f"{path}/claim").status_code == 422
+    assert ana.put(f"{path}/hold", json={"hours": 72, "reason": "later"}).status_code == 422
+    assert caller(decided, "ida").post("/api/v1/queue/next").status_code == 200
+
+
+@pytest.mark.parametrize("put_off", ["skip", "hold"])
+def test_an_appeal_that_was_skipped_or_held_is_not_offered_again(decided: Desk, put_off: str) -> None:
+    appeal(caller(decided, "sam"), decided)
+    ida, path = caller(decided, "ida"), f"/api/v1/accounts/{decided.key('a1')}"
+    if put_off == "skip":
+        ida.post(f"{path}/skip", json={"reason": "I know this person"})
+    else:
+        ida.put(f"{path}/hold", json={"hours": 1, "reason": "ask legal"})
+    assert ida.post("/api/v1/queue/next").status_code == 204
+
+
+def test_decisions_about_single_flags_close_the_appeal_after_the_last_one(decided: Desk) -> None:
+    engine, sam = decided.console.engine, caller(decided, "sam")
+    decided.flag(flag("p9"))
+    ana, key = caller(decided), decided.key("a1")
+    ana.post(f"/api/v1/accounts/{key}/decisions", json=decision(state_of(ana, key)))
+    appeal(sam, decided)
+    for flag_id, due in ((1, True), (3, False)):
+        decide(engine, ProposedDecision(flag_id, "ida", "appeals", "not_a_violation", "checked", 1))
+        listed = sam.get("/api/v1/queue?view=appeals").json()["items"]
+        assert bool(listed) == due
+    assert sam.get(f"/api/v1/accounts/{key}").json()["account"]["appeals"][0]["verdict"] == "not_a_violation"
 
 
 def test_appeals_that_cannot_be_received_are_explained(decided: Desk) -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from connectors.reviewdb.audit_log import read_entries, verify
+from connectors.reviewdb.audit_log import Entry, append, read_entries, verify
 from connectors.reviewdb.retention import erase_account
 from moderation.review.account_decisions import AccountDecision, account_state, decide_account
-from moderation.review.claims import Hold, hold, skip
+from moderation.review.claims import Hold, hold, locked_account, skip
 from moderation.review.permissions import Actor
 from tests.contract.samples import PLATFORM, flag
 from tests.integration.console.conftest import PEOPLE, Desk
@@ -35,6 +36,13 @@ def decided(desk: Desk) -> Desk:
     desk.flag(flag("p1"))
     decide(desk)
     return desk
+
+
+def test_postgresql_refuses_to_truncate_the_log(decided: Desk) -> None:
+    if decided.console.engine.dialect.name == "postgresql":
+        with pytest.raises(DBAPIError, match="append-only"):
+            execute(decided, "TRUNCATE audit_log")
+    assert verify(decided.console.engine).entries == len(PEOPLE) + 1
 
 
 def execute(desk: Desk, statement: str, **values: Any) -> None:
@@ -64,6 +72,7 @@ def test_entries_name_who_did_what_and_the_chain_is_valid(decided: Desk) -> None
 
 def test_an_erasure_empties_the_details_and_the_chain_stays_valid(decided: Desk) -> None:
     engine, key, now = decided.console.engine, decided.key("a1"), decided.clock.now
+    decided.flag(flag("p2"))
     skip(engine, ANA, key, "Anna K. is my neighbour", now)
     hold(engine, ANA, key, Hold(1, "ask Anna K."), now)
     before = verify(engine).last_digest
@@ -75,6 +84,20 @@ def test_an_erasure_empties_the_details_and_the_chain_stays_valid(decided: Desk)
     with engine.connect().execution_options(reading=True) as connection:
         for table in ("audit_log", "skips", "accounts_in_review"):
             assert "Anna K." not in str(connection.execute(text(f"SELECT * FROM {table}")).all())
+
+
+def test_an_erasure_reaches_words_of_a_reviewer_that_are_not_committed_yet(decided: Desk) -> None:
+    engine, key = decided.console.engine, decided.key("a1")
+    other = threading.Thread(target=erase_account, args=(engine, PLATFORM, "a1"))
+    with engine.begin() as connection:
+        locked_account(connection, key)
+        other.start()
+        other.join(0.5)  # the erasure waits for this transaction
+        append(connection, Entry(decided.clock.now, "ana", "held", key, {"reason": "ask Anna K."}))
+    other.join(60)
+    newest = read_entries(engine, limit=1)[0]
+    assert (newest["action"], newest["details"]) == ("held", None)
+    assert verify(engine).problems == ()
 
 
 @pytest.mark.parametrize(
@@ -92,6 +115,10 @@ def test_the_database_refuses_to_change_entries(decided: Desk, statement: str) -
     [
         ("UPDATE audit_log SET actor = 'bob' WHERE id = 7", "entry 7 does not have the digest"),
         ("UPDATE audit_log SET details = '{}' WHERE id = 7", "the details of entry 7 were changed"),
+        ("UPDATE audit_log SET details = '{}', salt = NULL WHERE id = 7", "the details of entry 7 were changed"),
+        ("UPDATE audit_log SET details = NULL WHERE id = 7", "the details of entry 7 were changed"),
+        ("UPDATE audit_log SET details = NULL, salt = NULL WHERE id = 7", "the details of entry 7 were emptied"),
+        ("UPDATE audit_log SET details = NULL, salt = NULL WHERE id = 1", "the details of entry 1 were emptied"),
         ("UPDATE audit_log SET digest = details_digest WHERE id = 3", "entry 3 does not have the digest"),
         ("DELETE FROM audit_log WHERE id = 2", "entry 2 is missing"),
         ("DELETE FROM audit_log WHERE id = 7", "audit_head names another end"),

@@ -34,7 +34,7 @@ def outage_desk(own_postgres_server: PostgresServer, quick_hashes: None) -> Iter
 
 
 def test_a_decision_during_an_outage_is_sent_again_and_recorded_once(
-    outage_desk: Desk, own_postgres_server: PostgresServer
+    outage_desk: Desk, own_postgres_server: PostgresServer, caplog: pytest.LogCaptureFixture
 ) -> None:
     desk, engine = outage_desk, outage_desk.console.engine
     desk.flag(flag("p1"), flag("p2"))
@@ -48,6 +48,8 @@ def test_a_decision_during_an_outage_is_sent_again_and_recorded_once(
     assert "my long words" in page.text
     assert 'name="request_id" value="r1"' in page.text
     assert "does not answer" in page.text
+    assert str(engine.url.database) not in page.text
+    assert [record.message for record in caplog.records if record.levelname == "WARNING"] == ["database_unavailable"]
     headers = {"authorization": f"Bearer {token}"}
     body = {"state": "2.0", "verdict": "confirmed", "ground": "x"}
     problem = ana.post(f"/api/v1{path}/decisions", json=body, headers=headers)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from typing import Any
 
 import pytest
+from sqlalchemy import Engine
+from starlette.types import Message
 
+from connectors.reviewdb.audit_log import read_entries
 from moderation.errors import SettingsError
+from moderation.review import sessions
+from moderation.review.people import set_password
 from moderation.review.serving.app import open_console
 from moderation.review.serving.guard import MAX_BODY_BYTES
 from moderation.settings import Settings
@@ -49,9 +56,43 @@ def test_a_large_body_is_refused_before_it_is_read(desk: Desk) -> None:
     assert ana.post("/sign-in", content=b"x", headers={"content-length": "-1"}).status_code == 413
 
 
+@pytest.mark.parametrize("end", ["http.disconnect", "http.request"])
+def test_a_request_that_is_cut_off_is_not_executed(desk: Desk, end: str) -> None:
+    desk.flag(flag("p1"))
+    ana, path = desk.client("ana"), f"/accounts/{desk.key('a1')}/skip"
+    headers = {
+        "host": "localhost:8090",
+        "sec-fetch-site": "same-origin",
+        "cookie": "; ".join(f"{name}={value}" for name, value in ana.cookies.items()),
+        "content-type": "application/x-www-form-urlencoded",
+        "content-length": "40",
+    }
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": path,
+        "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
+    }
+    waiting: list[Message] = [{"type": end}, {"type": "http.request", "body": b"reason=not", "more_body": True}]
+    sent: list[Message] = []
+
+    async def receive() -> Message:
+        return waiting.pop()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    asyncio.run(desk.apps[id(desk.console)](scope, receive, send))
+    assert [one["status"] for one in sent if "status" in one] == ([400] if end == "http.request" else [])
+    assert {one["action"] for one in read_entries(desk.console.engine, limit=9)} == {"person_added", "signed_in"}
+
+
 def test_another_host_is_refused(desk: Desk) -> None:
     client = desk.client()
     assert client.get("/sign-in", headers={"host": "evil.example"}).status_code == 421
+    assert client.get("/sign-in", headers={"host": "["}).status_code == 421
+    assert client.get("/healthz", headers={"host": "10.0.0.7:8090"}).status_code == 200
     for host in ("localhost:1", "127.0.0.1:8090", "[::1]:8090"):
         assert client.get("/sign-in", headers={"host": host}).status_code == 200
 
@@ -94,6 +135,20 @@ def test_a_session_expires_and_leads_back_to_the_page(desk: Desk) -> None:
     assert ana.post("/sign-in", data=data).headers["location"] == "/queue?view=held"
 
 
+def test_a_password_that_changes_during_the_sign_in_begins_no_session(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    verify = sessions.verified_person
+
+    def slow(engine: Engine, name: str, password: str) -> Any:
+        found = verify(engine, name, password)
+        set_password(engine, name, "another long password", by="tests", now=desk.clock.now)
+        return found
+
+    monkeypatch.setattr(sessions, "verified_person", slow)
+    assert desk.client().post("/sign-in", data={"name": "ana", "password": PASSWORD}).status_code == 401
+
+
 def test_a_decision_after_the_session_has_ended_keeps_the_words(desk: Desk) -> None:
     desk.flag(flag("p1"))
     ana, path = desk.client("ana"), f"/accounts/{desk.key('a1')}/decide"
@@ -107,6 +162,7 @@ def test_a_decision_after_the_session_has_ended_keeps_the_words(desk: Desk) -> N
 def test_a_part_of_an_open_page_gets_a_notice_in_its_place(desk: Desk) -> None:
     desk.flag(flag("p1"))
     ana, path = desk.client("ana"), f"/accounts/{desk.key('a1')}/presence"
+    ana.get(f"/accounts/{desk.key('a1')}")
     assert "Yours until" in ana.get(path, headers={"hx-request": "true"}).text
     desk.clock.turn(hours=12, seconds=1)
     answer = ana.get(path, headers={"hx-request": "true"})
@@ -115,7 +171,7 @@ def test_a_part_of_an_open_page_gets_a_notice_in_its_place(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "target", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "javascript:x"]
+    "target", ["//evil.example", "https://evil.example", "/\\evil.example", "evil", "javascript:x", "//["]
 )
 def test_signing_in_leads_to_no_other_site(desk: Desk, target: str) -> None:
     data = {"name": "ana", "password": PASSWORD, "next": target}

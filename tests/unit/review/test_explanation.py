@@ -10,10 +10,12 @@ import pytest
 
 from moderation.effects import FamilyEvidence
 from moderation.review.accounts import Account, AccountDecisionMade, AccountFlag
+from moderation.review.appeals import Appeal
 from moderation.review.explanation import explain, refusal_before
 from moderation.review.permissions import Actor
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
+APPEAL = Appeal(1, "translator", "I translated it.", NOW, NOW + timedelta(hours=48), None, None)
 ANA, SAM, IDA = Actor(1, "ana", "reviewer"), Actor(2, "sam", "senior"), Actor(3, "ida", "appeals")
 
 
@@ -97,7 +99,10 @@ def test_the_summary_has_the_last_decision_and_the_deleted_posts() -> None:
         (SAM, {"open_flags": 0, "decisions": (decided("bob"),)}, None),
         (SAM, {"open_flags": 0, "decisions": (decided("ida", "appeals"),)}, "on appeal"),
         (IDA, {}, "needs a decision first"),
-        (IDA, {"decisions": (decided(),)}, None),
+        (IDA, {"decisions": (decided(),), "appeals": (APPEAL,)}, None),
+        (IDA, {"decisions": (decided(),)}, "No appeal of this account is open"),
+        (ANA, {"held_by": "bob", "held_until": NOW}, "bob holds this account"),
+        (SAM, {"held_by": "bob", "held_until": NOW}, None),
         (IDA, {"decisions": (decided("ida", "appeals"),)}, "another person"),
     ],
 )

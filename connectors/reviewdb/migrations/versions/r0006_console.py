@@ -43,7 +43,7 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Drop the tables; decisions stay. Withdrawn decisions are removed, because the older version has none."""
+    """Drop the tables; decisions stay, withdrawals of decisions too."""
     _allow_changes_of_the_audit_log()
     for name in TABLES:
         op.drop_table(name)
@@ -229,6 +229,10 @@ def _refuse_changes_of_the_audit_log() -> None:
     op.execute(
         "CREATE TRIGGER audit_log_keeps BEFORE UPDATE OR DELETE ON audit_log "
         "FOR EACH ROW EXECUTE FUNCTION audit_log_append_only()"
+    )
+    op.execute(
+        "CREATE TRIGGER audit_log_is_not_truncated BEFORE TRUNCATE ON audit_log "
+        "FOR EACH STATEMENT EXECUTE FUNCTION audit_log_append_only()"
     )
 
 

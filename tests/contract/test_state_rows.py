@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import uuid
+from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import redis
@@ -15,6 +17,7 @@ from connectors.state_redis import RedisState
 from moderation.errors import ConnectionLost, InputError, PositionError, SettingsError, StateLost
 from moderation.state import PlatformState, PostSeen, Storage
 from moderation.state.backend import Place, RowKind, StateBackend
+from moderation.state.working_set import Container, WorkingSet
 from tests.contract.state_backends import KEYRING, LANE, applied
 from tests.services.redis import RedisServer
 from tests.unit.features.builders import at, named, post
@@ -201,6 +204,23 @@ def test_redis_that_ends_is_an_outage_and_one_that_comes_back_empty_a_loss() -> 
     with pytest.raises(ConnectionLost, match="does not answer"):
         state.stored.load([], [], watched=False)
     state.close()
+
+
+def test_rows_of_a_read_that_failed_are_read_by_the_retry(reopen: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: dict[int, list[int]] = {}
+
+    def add(key: int, read: array[int]) -> None:
+        found.setdefault(key, []).extend(read)
+
+    backend = reopen("one")
+    backend.write({Place("posts", 5, 1): rows((5000, 2))}, {}, {})
+    working = WorkingSet(backend, [Container(KIND, add, lambda key: None)])
+    with monkeypatch.context() as patch:
+        patch.setattr(backend, "read", Mock(side_effect=ConnectionLost("no answer")))
+        with pytest.raises(ConnectionLost):
+            working.load({"posts": [(1, 5000)]})
+    working.load({"posts": [(1, 5000), (1, 6000)]})
+    assert found == {1: [5000, 2]}
 
 
 def test_posts_of_two_sidecars_on_one_address_count_for_both(redis_url: str) -> None:

@@ -131,7 +131,7 @@ class Sidecar:
         After records expired before they were read, the state in memory lies before a gap, which the new start handles
         as after a stop: it continues after the gap, or raises PositionError.
         """
-        kept, state = False, None
+        kept, state, gaps = False, None, None
         try:
             assignment = self._assignment()
             claim, state, gaps = self._start(assignment)
@@ -147,12 +147,14 @@ class Sidecar:
                 raise
             log.warning("%s; starting again with other partitions", fenced)
             self._wait_out(self._lease.fenced)
-            kept = state is not None
+            kept = True
             return False
         finally:
-            self._kept = Kept(state, dict(self._positions)) if kept and state is not None else None
-            if not kept and state is not None:
-                state.close()
+            self._kept = None
+            if kept and state is not None and gaps is not None and not gaps.open:
+                self._kept = Kept(state, dict(self._positions))
+            elif state is not None:
+                state.close()  # with an open gap too: nothing of it was written, so the next start detects it again
         return True
 
     def _assignment(self) -> Assignment:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+import moderation.stream.sidecar
 from moderation.effects import Partition
 from moderation.errors import FencedError
 from moderation.mapping import FieldMapping
@@ -169,6 +170,24 @@ def test_a_sidecar_that_is_fenced_writes_nothing_and_starts_again(alone: dict[st
     fleet.run(fleet.sidecar("one", steal))
     assert stolen
     assert fleet.assessed() == alone
+
+
+def test_a_sidecar_that_is_fenced_during_a_gap_knows_windows_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moderation.stream.sidecar, "PASS_EVERY_S", 0.0)
+    log = log_of_posts()
+    log.records[LANES[0]] = [b"{broken"] * 6
+    log.first = {LANES[0]: 4}
+    fleet, stolen = Fleet(log), list[str]()
+
+    def steal(step: str) -> None:
+        if step == "before_commit" and not stolen:
+            stolen.append(step)
+            fleet.store.claim("m", "thief", LANES)
+
+    fleet.run(fleet.sidecar("one", steal))
+    assert stolen
+    assert "degraded" not in fleet.rows.marks
+    assert fleet.rows.marks
 
 
 def test_a_state_that_was_lost_is_rebuilt_from_the_log(alone: dict[str, tuple[object, ...]]) -> None:

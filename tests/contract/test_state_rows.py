@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest.mock import Mock
 
+import lmdb
 import pytest
 import redis
 
@@ -134,6 +136,62 @@ def test_disk_state_in_a_place_that_cannot_be_written_is_refused(tmp_path: Path)
         DiskState(tmp_path / "file").open([KIND], "one")
     with pytest.raises(InputError, match=r"cannot be written.*set state\.directory"):
         DiskState(tmp_path / "file").check()
+
+
+def filled(directory: Path) -> DiskState:
+    """An open state with one row."""
+    backend = DiskState(directory)
+    backend.open([KIND], "one")
+    backend.write({Place("posts", 5, 1): rows((1, 1))}, {}, {})
+    return backend
+
+
+def test_disk_state_that_is_damaged_is_rebuilt(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    filled(tmp_path).close()
+    (tmp_path / "keyed" / "data.mdb").write_bytes(b"damaged" * 10_000)
+    again = DiskState(tmp_path)
+    again.open([KIND], "one")
+    assert stored(again, Place("posts", 5, 1)) == [set()]
+    assert "is damaged" in caplog.text
+    again.close()
+
+
+def test_disk_state_that_is_damaged_while_it_is_open_is_lost_and_then_rebuilt(tmp_path: Path) -> None:
+    backend = filled(tmp_path)
+    env, backend._env = backend._env, Mock()
+    backend._env.begin.side_effect = lmdb.CorruptedError("page")
+    with pytest.raises(StateLost, match="is damaged"):
+        backend.read([(Place("posts", 5, 1), 0)])
+    backend.close()
+    env.close()
+    again = DiskState(tmp_path)
+    again.open([KIND], "one")
+    assert stored(again, Place("posts", 5, 1)) == [set()]
+    again.close()
+
+
+def test_disk_state_that_cannot_be_closed_gives_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    backend = filled(tmp_path)
+    env, backend._env = backend._env, Mock()
+    backend._env.sync.side_effect = lmdb.DiskError("no space")
+    backend.close()
+    env.close()
+    assert "was not closed" in caplog.text
+
+
+def test_disk_state_behind_a_link_that_cannot_be_removed_is_refused(tmp_path: Path) -> None:
+    filled(tmp_path).close()
+    (tmp_path / "keyed").rename(tmp_path / "elsewhere")
+    (tmp_path / "keyed").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="cannot be removed"):
+        DiskState(tmp_path).open([KIND], "two")
+
+
+def test_disk_state_that_another_process_opened_is_not_marked_as_closed(tmp_path: Path) -> None:
+    backend, about = filled(tmp_path), tmp_path / "keyed.json"
+    about.write_text(json.dumps({**json.loads(about.read_text()), "token": "another"}))
+    backend.close()
+    assert json.loads(about.read_text())["closed"] is False
 
 
 def test_redis_rows_and_marks_expire(redis_url: str) -> None:

@@ -95,7 +95,7 @@ class StoredKeyed:
         self._keyed = keyed
         self.backend = storage.backend
         self.working = WorkingSet(storage.backend, containers, storage.most_keys)
-        identity = " ".join([str(FORMAT), platform_id, *(key.key_id for key in keyring.live)])
+        identity = " ".join([str(FORMAT), platform_id, *(key.fingerprint for key in keyring.live)])
         storage.backend.open([container.kind for container in containers], identity)
 
     def load(self, posts: Iterable[PostSeen], deletions: Iterable[tuple[int, int]], *, watched: bool) -> None:

@@ -175,6 +175,17 @@ def test_rows_under_other_address_keys_are_not_used(place: Open) -> None:
     assert other.accounts.texts(1, 1, START_MS + 1) == []
 
 
+def test_rows_under_another_secret_with_the_same_key_id_are_not_used(place: Open) -> None:
+    kept = place()
+    if kept.kind == "memory":
+        return
+    take(kept.opened(), [seen(START_MS, 1, 1)])
+    kept.close()
+    other = kept.opened(Keyring.from_secrets(("k1", b"b" * 32), None))
+    assert other.stored is not None
+    assert other.stored.positions() == {}
+
+
 def test_features_name_what_is_missing_after_a_restart(place: Open) -> None:
     kept = place()
     state = kept.opened()

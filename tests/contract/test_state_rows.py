@@ -12,6 +12,7 @@ from unittest.mock import Mock
 import lmdb
 import pytest
 import redis
+from redis.exceptions import ReadOnlyError, ResponseError
 
 import connectors.state_disk
 from connectors.state_disk import DiskState
@@ -203,6 +204,10 @@ def test_redis_rows_and_marks_expire(redis_url: str) -> None:
     keys = list(client.scan_iter(f"moderation:{{{name}}}:*"))
     assert len(keys) == 2
     assert all(0 < client.ttl(key) < 100_000 for key in keys)
+    for key in keys:
+        client.expire(key, 50)
+    backend.write({Place("posts", 5, 1): rows((2, 2))}, {"a": 2}, {})
+    assert all(client.ttl(key) > 50 for key in keys)
     client.close()
     backend.close()
 
@@ -237,6 +242,38 @@ def test_redis_that_would_evict_rows_is_refused(redis_url: str) -> None:
         client.config_set("maxmemory-policy", "noeviction")
         client.close()
         backend.close()
+
+
+def test_redis_without_a_needed_command_is_refused(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = RedisState(redis_url, "any")
+    monkeypatch.setattr(backend._client, "info", lambda _section: {"redis_version": "6.0.16", "used_memory": 0})
+    with pytest.raises(SettingsError, match=r"has version 6\.0\.16.*needs Redis 6\.2"):
+        backend.open([KIND], "one")
+    backend.close()
+
+
+def test_redis_user_who_may_not_write_marks_is_refused_before_rows_are_appended(redis_url: str) -> None:
+    client, name, place = redis.Redis.from_url(redis_url), uuid.uuid4().hex, Place("posts", 5, 1)
+    client.acl_setuser(name, enabled=True, passwords=["+p"], keys=["*"], commands=["+@all", "-zadd"])
+    backend = RedisState(redis_url.replace("redis://", f"redis://{name}:p@"), name)
+    try:
+        backend.open([KIND], "one")
+        with pytest.raises(SettingsError, match="refuses a command of the state"):
+            backend.write({place: rows((1, 1))}, {"a": 1}, {})
+        assert stored(backend, place) == [set()]
+    finally:
+        client.acl_deluser(name)
+        client.close()
+        backend.close()
+
+
+@pytest.mark.parametrize("error", [ResponseError("MISCONF cannot persist"), ReadOnlyError("a replica")])
+def test_redis_error_that_passes_is_an_outage(redis_url: str, error: ResponseError) -> None:
+    backend = RedisState(redis_url, "any")
+    backend._write = Mock(side_effect=error)
+    with pytest.raises(ConnectionLost, match="accepts no commands now"):
+        backend.write({}, {"a": 1}, {})
+    backend.close()
 
 
 def test_redis_url_of_another_kind_is_refused() -> None:

@@ -57,7 +57,7 @@ class Keyed:
         """Posts by address, for windows of an hour."""
         self.devices = SharedWindows(KEPT_MINUTES, evicts=evicts)
         """Accounts by device."""
-        self.watchlist = Watchlist()
+        self.watchlist = Watchlist(evicts=evicts)
         self.scores = ScoreHistory(evicts=evicts)
         """Scores of the texts of each account."""
 

@@ -11,8 +11,10 @@ state is rebuilt from the log.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
+import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -23,13 +25,23 @@ from typing import Any
 import lmdb
 import numpy as np
 
-from moderation.errors import ConnectionLost, InputError
+from moderation.errors import ConnectionLost, InputError, StateLost
 from moderation.state.backend import Marks, Place, RowKind
+
+log = logging.getLogger(__name__)
 
 MAP_BYTES = 256 << 30
 """Address space of the file, which bounds its size; the file takes what is stored."""
 MOST_TABLES = 64
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
+DAMAGED = (
+    lmdb.CorruptedError,
+    lmdb.IncompatibleError,
+    lmdb.InvalidError,
+    lmdb.PageNotFoundError,
+    lmdb.PanicError,
+    lmdb.VersionMismatchError,
+)
 _KEY = Struct(">Q")
 _Table = tuple[str, int]
 
@@ -45,6 +57,9 @@ class DiskState:
         self._kinds: dict[str, RowKind] = {}
         self._tables: dict[_Table, Any] = {}
         self._identity = ""
+        self._token = uuid.uuid4().hex
+        """Shows whether another process has opened the file since."""
+        self._damaged = False
         self._env: Any = None
 
     def open(self, kinds: Sequence[RowKind], identity: str) -> None:
@@ -54,6 +69,17 @@ class DiskState:
         complete = about.get("closed") or (boot is not None and about.get("boot") == boot)
         if about.get("identity") != identity or not complete:
             self._remove()
+        try:
+            self._open()
+        except StateLost as lost:
+            log.warning("%s; it is rebuilt from the log", lost)
+            self._rebuild()
+
+    def _rebuild(self) -> None:
+        if self._env is not None:
+            self._env.close()
+            self._env = None
+        self._remove()
         self._open()
 
     def _open(self) -> None:
@@ -69,11 +95,16 @@ class DiskState:
                 readahead=False,
             )
             self._write_about(closed=False)
+            self._open_tables()
+        except DAMAGED as error:
+            raise self._lost(error) from None
         except (lmdb.Error, OSError) as error:
             raise InputError(
                 f"the state in {self._directory} cannot be opened: {error}; set state.directory to a directory on a "
                 "local disk that the sidecar may write"
             ) from None
+
+    def _open_tables(self) -> None:
         self._marks = self._env.open_db(b"marks")
         with self._env.begin() as transaction:
             names = [bytes(name).decode() for name in transaction.cursor().iternext(values=False)]
@@ -125,7 +156,7 @@ class DiskState:
                     before = transaction.get(name.encode(), db=self._marks)
                     if before is None or _KEY.unpack(before)[0] < value:
                         transaction.put(name.encode(), _KEY.pack(value), db=self._marks)
-        except ConnectionLost:
+        except (ConnectionLost, StateLost):
             for table in set(self._tables) - known:
                 del self._tables[table]
             raise
@@ -154,13 +185,17 @@ class DiskState:
 
     def clear(self) -> None:
         """Remove all rows and marks."""
-        self._env.close()
-        self._remove()
-        self._open()
+        self._rebuild()
 
     def _remove(self) -> None:
         self._tables.clear()
+        self._damaged = False
         shutil.rmtree(self._directory, ignore_errors=True)
+        if any(self._directory.glob("*")):  # such as a link to a directory, which rmtree leaves
+            raise InputError(
+                f"{self._directory} has a state that cannot be used and cannot be removed; remove it, or set "
+                "state.directory to another directory"
+            )
 
     def check(self) -> str:
         """Return where the state is. Raises InputError where the directory cannot be written."""
@@ -179,18 +214,33 @@ class DiskState:
 
     def close(self) -> None:
         """Force everything to the disk and close the file. Safe to call twice."""
-        if self._env is not None:
-            self._env.sync(True)
-            self._env.close()
-            self._env = None
-            self._write_about(closed=True)
+        if self._env is None:
+            return
+        env, self._env = self._env, None
+        try:
+            if not self._damaged:
+                env.sync(True)
+            env.close()
+            if self._damaged:
+                self._about.unlink(missing_ok=True)
+            elif self._read_about().get("token") == self._token:
+                self._write_about(closed=True)
+        except (lmdb.Error, OSError) as error:
+            log.warning("the state in %s was not closed: %s; the next start may rebuild it", self._directory, error)
 
     @contextmanager
     def _at_edge(self) -> Iterator[None]:
         try:
             yield
+        except DAMAGED as error:
+            raise self._lost(error) from None
         except lmdb.Error as error:
             raise ConnectionLost(f"the state in {self._directory} cannot be read or written: {error}") from None
+
+    def _lost(self, error: Exception) -> StateLost:
+        """Return the error of a damaged file, which the next start removes."""
+        self._damaged = True
+        return StateLost(f"the state in {self._directory} is damaged: {error}")
 
     def _read_about(self) -> dict[str, Any]:
         try:
@@ -201,8 +251,17 @@ class DiskState:
 
     def _write_about(self, *, closed: bool) -> None:
         partial = self._about.with_suffix(".partial")
-        partial.write_text(json.dumps({"identity": self._identity, "boot": _boot(), "closed": closed}))
+        about = {"identity": self._identity, "boot": _boot(), "closed": closed, "token": self._token}
+        with partial.open("w") as file:
+            file.write(json.dumps(about))
+            file.flush()
+            os.fsync(file.fileno())
         partial.replace(self._about)
+        directory = os.open(self._about.parent, os.O_RDONLY)
+        try:
+            os.fsync(directory)
+        finally:
+            os.close(directory)
 
 
 def _boot() -> str | None:

@@ -15,7 +15,15 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import redis
-from redis.exceptions import AuthenticationError, RedisError
+from redis.exceptions import (
+    AuthenticationError,
+    ClusterDownError,
+    OutOfMemoryError,
+    ReadOnlyError,
+    RedisError,
+    ResponseError,
+    TryAgainError,
+)
 
 from moderation.errors import ConnectionLost, PositionError, SettingsError
 from moderation.state.backend import Marks, Place, RowKind
@@ -25,9 +33,10 @@ SLACK_S = 10 * 3600
 """Rows stay this long after the last window that reads them, and marks after the last write. A sidecar that starts
 later finds no marks, and rebuilds the state from the log."""
 LARGEST_MARK = 2**53
-MOST_KNOWN = 200_000
-"""Places that are known to expire; beyond these their expiry is set again."""
-
+LEAST_VERSION = (6, 2)
+"""The first version with ZADD GT."""
+PASSING = ("OOM", "READONLY", "LOADING", "MISCONF", "BUSY", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOREPLICAS")
+"""Errors of a server that can end without a change of the settings; in a script they are within its message."""
 
 READ = """
 local names, sizes, parts = cjson.decode(ARGV[2]), {}, {}
@@ -45,16 +54,21 @@ local least = cjson.decode(ARGV[6])
 for i = 1, #least, 2 do
   if tonumber(redis.call('ZSCORE', KEYS[1], least[i + 1]) or -1) < tonumber(least[i]) then return false end
 end
+if #marks > 0 then
+  redis.call('ZADD', KEYS[1], 'XX', 'GT', 0, '')
+  redis.call('EXPIRE', KEYS[1], ARGV[5])
+end
 for i = 1, #names, 3 do
   local key = ARGV[1] .. names[i]
   sizes[#sizes + 1] = redis.call('APPEND', key, string.sub(ARGV[3], begin, begin + names[i + 1] - 1))
   begin = begin + names[i + 1]
-  if names[i + 2] > 0 then redis.call('EXPIRE', key, names[i + 2]) end
+  redis.call('EXPIRE', key, names[i + 2])
 end
 for i = 1, #marks, 2 do redis.call('ZADD', KEYS[1], 'GT', marks[i], marks[i + 1]) end
 if #marks > 0 then redis.call('EXPIRE', KEYS[1], ARGV[5]) end
 return cjson.encode(sizes)
 """
+"""The first ZADD and EXPIRE change no mark: they fail where marks cannot be written, before rows are appended."""
 
 
 class RedisState:
@@ -74,12 +88,10 @@ class RedisState:
         self._prefix = ""
         self._marks = ""
         self._kinds: dict[str, RowKind] = {}
-        self._expiring: set[int] = set()
-        """Hashes of places that were given an expiry."""
         self._read, self._write = self._client.register_script(READ), self._client.register_script(WRITE)
 
     def open(self, kinds: Sequence[RowKind], identity: str) -> None:
-        """Connect. Raises ConnectionLost, or SettingsError where the server would evict rows."""
+        """Connect. Raises ConnectionLost, or SettingsError where the server cannot be used."""
         self._kinds = {kind.name: kind for kind in kinds}
         # The part in braces keeps all keys on one node of a cluster.
         name = hashlib.sha256(identity.encode()).hexdigest()[:8]
@@ -88,9 +100,13 @@ class RedisState:
         self.check()
 
     def check(self) -> str:
-        """Return what the server uses. Raises ConnectionLost, or SettingsError where it would evict rows."""
+        """Return what the server uses. Raises ConnectionLost, or SettingsError where it cannot be used."""
         with self._at_edge():
-            memory = self._client.info("memory")
+            memory, version = self._client.info("memory"), str(self._client.info("server")["redis_version"])
+        if tuple(int(part) for part in version.split(".")[:2]) < LEAST_VERSION:
+            raise SettingsError(
+                f"the Redis server at {self._server} has version {version}; state.redis_url needs Redis 6.2 or newer"
+            )
         policy = memory.get("maxmemory_policy", "noeviction")
         if policy != "noeviction":
             raise SettingsError(
@@ -113,31 +129,25 @@ class RedisState:
 
     def write(self, rows: Mapping[Place, bytes], marks: Marks, least: Marks) -> list[int] | None:
         """Append rows and raise the marks, all or nothing; return the sizes of the strings, None after a loss."""
-        if len(self._expiring) > MOST_KNOWN:
-            self._expiring.clear()
         if large := {name: mark for name, mark in marks.items() if mark >= LARGEST_MARK}:
             raise PositionError(
                 f"{large} cannot be kept on Redis, whose scores are exact below 2^53; use another backend"
             )
         asked: list[str | int] = []
         for place, raw in rows.items():
-            seconds = 0 if hash(place) in self._expiring else 2 * self._kinds[place.kind].kept_ms // 1000 + SLACK_S
+            seconds = 2 * self._kinds[place.kind].kept_ms // 1000 + SLACK_S
             asked.extend((_name(place), len(raw), seconds))
         packed = b"".join(rows.values())
         arguments: list[str | bytes | int] = [json.dumps(asked), packed, _scores(marks), SLACK_S, _scores(least)]
         with self._at_edge():
             sizes = self._write(keys=[self._marks], args=[self._prefix, *arguments])
-        if sizes is None:
-            return None
-        self._expiring.update(map(hash, rows))
-        return json.loads(sizes) or []
+        return None if sizes is None else json.loads(sizes) or []
 
     def clear(self) -> None:
         """Remove all rows and marks of this pipeline."""
         with self._at_edge():
             for key in self._client.scan_iter(f"{self._prefix}*", count=1000):
                 self._client.unlink(key)
-        self._expiring.clear()
 
     def describe(self) -> str:
         """Return where the state is."""
@@ -154,6 +164,14 @@ class RedisState:
         except AuthenticationError as error:
             raise SettingsError(
                 f"the Redis server at {self._server} refuses the sign-in of state.redis_url: {error}"
+            ) from None
+        except ResponseError as error:
+            passing = isinstance(error, OutOfMemoryError | ReadOnlyError | ClusterDownError | TryAgainError)
+            if passing or any(name in str(error) for name in PASSING):
+                raise ConnectionLost(f"the Redis server at {self._server} accepts no commands now: {error}") from None
+            raise SettingsError(
+                f"the Redis server at {self._server} refuses a command of the state: {error}; correct the permissions "
+                "of the user in state.redis_url, or the version of the server"
             ) from None
         except RedisError as error:
             raise ConnectionLost(f"the Redis server at {self._server} does not answer: {error}") from None

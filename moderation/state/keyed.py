@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
@@ -15,9 +16,12 @@ from moderation.state.shared_windows import HOUR_MINUTES, SHIFT, SharedWindows
 from moderation.state.watchlist import WATCHED_MS, Watchlist
 from moderation.state.working_set import Container, WorkingSet
 
+log = logging.getLogger(__name__)
+
 KEPT_MINUTES = KEPT_MS // MINUTE_MS
 HOURLY_MS = 2 * HOUR_MS
-"""Mark of the number of the last score."""
+SCORES_KNOWN = "scores-known:"
+"""Mark of each kind of scores: the event time from which they are complete; 0: all are."""
 FORMAT = 1
 """Version of the rows in a backend."""
 
@@ -53,7 +57,7 @@ class Keyed:
         """Posts by address, for windows of an hour."""
         self.devices = SharedWindows(KEPT_MINUTES, evicts=evicts)
         """Accounts by device."""
-        self.watchlist = Watchlist()
+        self.watchlist = Watchlist(evicts=evicts)
         self.scores = ScoreHistory(evicts=evicts)
         """Scores of the texts of each account."""
 
@@ -87,10 +91,11 @@ class StoredKeyed:
         platform_id, scored_with = names
         self._scores = f"scores-{scored_with}"
         containers = keyed.containers(len(keyring.live), self._scores)
+        self._scores_known_ms = 0
         self._keyed = keyed
         self.backend = storage.backend
         self.working = WorkingSet(storage.backend, containers, storage.most_keys)
-        identity = " ".join([str(FORMAT), platform_id, *(key.key_id for key in keyring.live)])
+        identity = " ".join([str(FORMAT), platform_id, *(key.fingerprint for key in keyring.live)])
         storage.backend.open([container.kind for container in containers], identity)
 
     def load(self, posts: Iterable[PostSeen], deletions: Iterable[tuple[int, int]], *, watched: bool) -> None:
@@ -148,7 +153,7 @@ class StoredKeyed:
         if positions is None:
             self.working.write({})
             return
-        marks = {**as_marks(positions), **(others or {})}
+        marks = {**as_marks(positions), **(others or {}), SCORES_KNOWN + self._scores: self._scores_known_ms}
         if coverage.watermark_ms is not None:
             marks[WATERMARK] = coverage.watermark_ms
         if coverage.degraded_since_ms is not None:
@@ -164,6 +169,23 @@ class StoredKeyed:
     def last_ms(self) -> int | None:
         """The latest event time of what is in the backend."""
         return self.working.marks.get(WATERMARK)
+
+    def scores_known_from_ms(self) -> int | None:
+        """Return from when on no score is missing, by the marks of the last read; None where all are there.
+
+        After a change of the detector or the scoring policy, also of one back, this is the time of the last event.
+        """
+        own, marks = SCORES_KNOWN + self._scores, self.working.marks
+        others = [at for name, at in marks.items() if name.startswith(SCORES_KNOWN) and name != own]
+        known_ms = marks.get(own, 0 if not marks else -1)
+        if known_ms <= max(others, default=-1):
+            log.warning(
+                "the scores in %s are of another detector or scoring policy and are not used; evidence begins again",
+                self.backend.describe(),
+            )
+            known_ms = max(self.last_ms or 0, 1 + max(others, default=0))
+        self._scores_known_ms = known_ms
+        return known_ms or None
 
     def follow(self, coverage: Coverage) -> None:
         """Take over from the marks of the last read what is missing, and how far events were read."""

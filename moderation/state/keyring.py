@@ -13,6 +13,7 @@ from functools import lru_cache
 from moderation.errors import SettingsError
 
 HASH_BYTES = 16
+FINGERPRINT_DIGITS = 8
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,11 @@ class Keyring:
     def known_key_ids(self) -> frozenset[str]:
         """Ids of the live keys."""
         return frozenset(key.key_id for key in self.live)
+
+    @property
+    def fingerprint(self) -> str:
+        """The key id with a short hash, which is another one when the secret under this id changes."""
+        return self._hash(b"key", b"fingerprint")[: len(self.key_id) + 1 + FINGERPRINT_DIGITS]
 
     def hash_address(self, ip: str) -> str:
         """Return the hash of an IPv4 address, or of the /64 of an IPv6 address.

@@ -262,6 +262,7 @@ class PlatformState:
         """Continue with the clock of what the backend has, after its positions were read."""
         if self.stored is not None:
             self.stored.follow(self.coverage)
+            self.scores_known_from_ms = self.stored.scores_known_from_ms()
             if self.stored.last_ms is not None and not self.stored.backend.several:
                 self.advance(self.stored.last_ms)
 

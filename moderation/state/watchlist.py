@@ -13,14 +13,16 @@ WATCHED_MS = 14 * DAY_MS
 class Watchlist:
     """From when to when each account is watched: first and latest start, the latter at most `WATCHED_MS` ago."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, evicts: bool = True) -> None:
+        """Without *evicts*, accounts stay until they are forgotten."""
+        self._evicts = evicts
         self._starts: dict[int, tuple[int, int]] = {}
         self._by_day: dict[int, list[int]] = {}
 
     def watch(self, account: int, at_ms: int) -> None:
         """Watch an account for `WATCHED_MS` from a time."""
         first, latest = self._starts.get(account, (at_ms, -1))
-        if at_ms // DAY_MS > latest // DAY_MS:
+        if self._evicts and at_ms // DAY_MS > latest // DAY_MS:
             self._by_day.setdefault(at_ms // DAY_MS, []).append(account)
         if at_ms > latest + WATCHED_MS:
             first = at_ms

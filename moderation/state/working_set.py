@@ -68,20 +68,18 @@ class WorkingSet:
         """Return the places of a kind to read, with the bytes that were read before; drop the least recent keys."""
         kind, known = self._containers[name].kind, self._sizes[name]
         refreshed, kept_ms = kind.shared and self.backend.several, kind.kept_ms
-        places: list[tuple[Place, int]] = []
+        places: dict[Place, int] = {}
         for key, newest in {(key, at_ms // kept_ms) for key, at_ms in keys}:
-            sizes = known.get(key)
-            if sizes is None:
-                sizes = known[key] = {}
-            else:
-                known.move_to_end(key)
+            sizes = known.setdefault(key, {})
+            known.move_to_end(key)
             for bucket in (newest - 1, newest):
                 if refreshed or bucket not in sizes:
-                    places.append((Place(name, bucket, key), sizes.setdefault(bucket, 0)))
+                    # Only a successful read records a size, because a failed one is repeated.
+                    places[Place(name, bucket, key)] = sizes.get(bucket, 0)
         for _ in range(len(known) - max(self._most_keys, len(keys))):
             key, _ = known.popitem(last=False)
             self._containers[name].forget(key)
-        return places
+        return list(places.items())
 
     def add(self, name: str, key: int, at_ms: int, row: tuple[int, ...]) -> bool:
         """Record a row that was added to a container; return whether it is the first of its place to write."""

@@ -11,6 +11,8 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from functools import partial
 from typing import TypeVar
 
 from moderation.effects import Effects, Partition
@@ -131,10 +133,11 @@ class Sidecar:
         After records expired before they were read, the state in memory lies before a gap, which the new start handles
         as after a stop: it continues after the gap, or raises PositionError.
         """
-        kept, state = False, None
+        kept, state, gaps = False, None, None
         try:
             assignment = self._assignment()
-            claim, state, gaps = self._start(assignment)
+            start = partial(self._start, assignment)
+            claim, state, gaps = self._wait_out(start) if self._positions else start()  # there are some since a start
             self._work(claim, state, gaps, assignment)
         except (RecordsExpired, StateLost) as lost:
             log.warning("%s; starting again from the ledger", lost)
@@ -147,12 +150,13 @@ class Sidecar:
                 raise
             log.warning("%s; starting again with other partitions", fenced)
             self._wait_out(self._lease.fenced)
-            kept = state is not None
+            kept = True
             return False
         finally:
-            self._kept = Kept(state, dict(self._positions)) if kept and state is not None else None
-            if not kept and state is not None:
-                state.close()
+            if kept and state is not None and gaps is not None and not gaps.open:
+                self._kept = Kept(state, dict(self._positions))
+            elif state is not None:
+                state.close()  # with an open gap too: nothing of it was written, so the next start detects it again
         return True
 
     def _assignment(self) -> Assignment:
@@ -163,19 +167,26 @@ class Sidecar:
         return self._slots.assignment(self._wait_out(self._lease.begin), number=self._slots.number)
 
     def _start(self, assignment: Assignment) -> tuple[Claim, PlatformState, GapWatch]:
+        self._lease.check()  # during an outage another sidecar can have taken over
         config = self._config
         recreated = recreated_in(self._source.partitions(), self._store, config)
         claim = self._store.claim(config.pipeline, config.owner, sorted(assignment.owned))
         bounds = {p: found for p, found in self._source.bounds().items() if p in assignment.read}
         kinds, lost = self._decoder.kinds, config.on_lost_records
         beginning = Beginning(claim.positions, bounds, kinds, recreated, config.follows, lost)
-        state, plan = begin(self._builders, config.state_directory, beginning, self._kept)
-        if self._config.state_directory is not None:
-            state.keep_journal(self._config.state_directory)
-        # From now on the ledger has every partition, so that records which expire unread are detected.
-        self._store.begin(claim, {p: plan.live_from[p] for p, known in claim.positions.items() if known is None})
-        self.degraded = tuple(f"{p.topic}/{p.partition}: {reason}" for p, reason in sorted(plan.gaps.items()))
-        self._begin(plan)
+        kept, self._kept = self._kept, None
+        with ExitStack() as undo:  # an error leaves nothing open, so that this can be repeated
+            if kept is not None:
+                undo.callback(kept.state.close)
+            state, plan = begin(self._builders, config.state_directory, beginning, kept)
+            undo.callback(state.close)
+            if config.state_directory is not None:
+                state.keep_journal(config.state_directory)
+            # From now on the ledger has every partition, so that records which expire unread are detected.
+            self._store.begin(claim, {p: plan.live_from[p] for p, known in claim.positions.items() if known is None})
+            self.degraded = tuple(f"{p.topic}/{p.partition}: {reason}" for p, reason in sorted(plan.gaps.items()))
+            self._begin(plan)
+            undo.pop_all()
         holding = {p: bounds[p][1] for p in plan.gaps if bounds[p][0] < bounds[p][1]}
         return claim, state, GapWatch(state, plan.gaps, holding, self._decoder.kinds)
 

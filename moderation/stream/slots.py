@@ -47,26 +47,26 @@ class Slots:
     @property
     def number(self) -> int:
         """The number of slots: that of the partitions with posts; 1 where the topics cannot be shared."""
-        return 1 if self.why_not_shared is not None else max(self._sizes("post"), default=1)
+        return 1 if self.why_not_shared is not None else max(self._sizes().values(), default=1)
 
     @property
     def why_not_shared(self) -> str | None:
         """Why the topics cannot be shared by several sidecars; None where they can."""
         if self.follows and self.kinds.get(self.follows, "follow") is None:
             return f"the topic {self.follows} has follow events and others; give follow events a topic of their own"
-        posts, deletions = self._sizes("post"), self._sizes("deletion")
-        if deletions and deletions != posts:
+        sizes = self._sizes()
+        if len(set(sizes.values())) > 1:
+            found = ", ".join(f"{topic} has {size}" for topic, size in sorted(sizes.items()))
             return (
-                f"the topic of deletions has {max(deletions)} partitions and that of posts {max(posts, default=0)}; "
-                "they need the same number, with records keyed by account"
+                f"topics with posts or deletions have different numbers of partitions: {found}; they need the same "
+                "number, with records keyed by account"
             )
         return None
 
-    def _sizes(self, kind: Kind) -> set[int]:
-        """Return the numbers of partitions of the topics with a kind of event; posts can share theirs."""
-        wanted = (kind, None) if kind == "post" else (kind,)
-        topics = [topic for topic, found in self.kinds.items() if found in wanted]
-        return {sum(1 for p in self.partitions if p.topic == topic) for topic in topics}
+    def _sizes(self) -> dict[str, int]:
+        """Return the number of partitions of each topic that has posts or deletions, or several kinds of event."""
+        topics = [topic for topic, kind in self.kinds.items() if kind in (*_KEYED, None)]
+        return {topic: sum(1 for p in self.partitions if p.topic == topic) for topic in topics}
 
     def assignment(self, own: Collection[int], *, number: int) -> Assignment:
         """Return what a sidecar with these slots reads."""

@@ -138,6 +138,7 @@ def _begin_stored(
         state.resume_stored()
     else:
         state.stored.backend.clear()
+        state.stored.working.forget()
     return state, StartPlan(
         {**keyed.read_from, **of_graph.read_from},
         {**keyed.live_from, **of_graph.live_from},

@@ -50,12 +50,12 @@ class Place:
         state.keep_journal(self.directory / "journal")
         return state
 
-    def reopened(self, state: PlatformState) -> PlatformState:
+    def reopened(self, state: PlatformState, *, scored_with: str = "") -> PlatformState:
         """Save a state, and return the one that a restart finds."""
         state.save({LANE: 1})
         assert state.finish_saving()
         state.close()
-        return self.opened(fresh=False)
+        return self.opened(scored_with=scored_with, fresh=False)
 
     def close(self) -> None:
         """Close all states."""

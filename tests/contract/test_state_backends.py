@@ -13,6 +13,7 @@ from moderation.events import Deletion, Event
 from moderation.features import FeatureVector
 from moderation.state import Keyring, PlatformState, PostSeen
 from moderation.state.coverage import DAY_MS
+from moderation.state.score_history import SCORES_KEPT_MS
 from moderation.state.watchlist import WATCHED_MS
 from tests.contract.state_backends import LANE, Kind, Place, applied
 from tests.unit.features.builders import at, follow, named, new_state, post
@@ -174,6 +175,17 @@ def test_rows_under_other_address_keys_are_not_used(place: Open) -> None:
     assert other.accounts.texts(1, 1, START_MS + 1) == []
 
 
+def test_rows_under_another_secret_with_the_same_key_id_are_not_used(place: Open) -> None:
+    kept = place()
+    if kept.kind == "memory":
+        return
+    take(kept.opened(), [seen(START_MS, 1, 1)])
+    kept.close()
+    other = kept.opened(Keyring.from_secrets(("k1", b"b" * 32), None))
+    assert other.stored is not None
+    assert other.stored.positions() == {}
+
+
 def test_features_name_what_is_missing_after_a_restart(place: Open) -> None:
     kept = place()
     state = kept.opened()
@@ -222,3 +234,18 @@ def test_scores_of_another_detector_are_not_used_and_the_rest_is(place: Open) ->
     again.stored.load([seen(START_MS + 2, 1, 9)], [], watched=False)
     assert len(again.scores.window(1, START_MS + 2).logits) == 0
     assert again.accounts.texts(1, 1, START_MS + 2) == [7]
+
+
+def test_scores_are_known_again_14_days_after_another_detector_and_after_a_change_back(place: Open) -> None:
+    kept = place()
+    state = kept.opened(scored_with="one")
+    take(state, [seen(START_MS, 1, 1)])
+    assert state.scores_known(START_MS)
+    for number, scored_with in enumerate(["one", "another", "one"]):
+        last_ms = START_MS + number * DAY_MS
+        state = kept.reopened(state, scored_with=scored_with)
+        for _ in range(2):
+            assert state.scores_known(last_ms + 1) is (number == 0)
+            assert state.scores_known(last_ms + SCORES_KEPT_MS)
+            state = kept.reopened(state, scored_with=scored_with)
+        take(state, [seen(last_ms + DAY_MS, 1, 2 + number)])

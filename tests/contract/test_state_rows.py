@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import uuid
+from array import array
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from unittest.mock import Mock
 
+import lmdb
 import pytest
 import redis
+from redis.exceptions import ReadOnlyError, ResponseError
 
 import connectors.state_disk
 from connectors.state_disk import DiskState
@@ -15,6 +20,7 @@ from connectors.state_redis import RedisState
 from moderation.errors import ConnectionLost, InputError, PositionError, SettingsError, StateLost
 from moderation.state import PlatformState, PostSeen, Storage
 from moderation.state.backend import Place, RowKind, StateBackend
+from moderation.state.working_set import Container, WorkingSet
 from tests.contract.state_backends import KEYRING, LANE, applied
 from tests.services.redis import RedisServer
 from tests.unit.features.builders import at, named, post
@@ -133,6 +139,62 @@ def test_disk_state_in_a_place_that_cannot_be_written_is_refused(tmp_path: Path)
         DiskState(tmp_path / "file").check()
 
 
+def filled(directory: Path) -> DiskState:
+    """An open state with one row."""
+    backend = DiskState(directory)
+    backend.open([KIND], "one")
+    backend.write({Place("posts", 5, 1): rows((1, 1))}, {}, {})
+    return backend
+
+
+def test_disk_state_that_is_damaged_is_rebuilt(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    filled(tmp_path).close()
+    (tmp_path / "keyed" / "data.mdb").write_bytes(b"damaged" * 10_000)
+    again = DiskState(tmp_path)
+    again.open([KIND], "one")
+    assert stored(again, Place("posts", 5, 1)) == [set()]
+    assert "is damaged" in caplog.text
+    again.close()
+
+
+def test_disk_state_that_is_damaged_while_it_is_open_is_lost_and_then_rebuilt(tmp_path: Path) -> None:
+    backend = filled(tmp_path)
+    env, backend._env = backend._env, Mock()
+    backend._env.begin.side_effect = lmdb.CorruptedError("page")
+    with pytest.raises(StateLost, match="is damaged"):
+        backend.read([(Place("posts", 5, 1), 0)])
+    backend.close()
+    env.close()
+    again = DiskState(tmp_path)
+    again.open([KIND], "one")
+    assert stored(again, Place("posts", 5, 1)) == [set()]
+    again.close()
+
+
+def test_disk_state_that_cannot_be_closed_gives_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    backend = filled(tmp_path)
+    env, backend._env = backend._env, Mock()
+    backend._env.sync.side_effect = lmdb.DiskError("no space")
+    backend.close()
+    env.close()
+    assert "was not closed" in caplog.text
+
+
+def test_disk_state_behind_a_link_that_cannot_be_removed_is_refused(tmp_path: Path) -> None:
+    filled(tmp_path).close()
+    (tmp_path / "keyed").rename(tmp_path / "elsewhere")
+    (tmp_path / "keyed").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match="cannot be removed"):
+        DiskState(tmp_path).open([KIND], "two")
+
+
+def test_disk_state_that_another_process_opened_is_not_marked_as_closed(tmp_path: Path) -> None:
+    backend, about = filled(tmp_path), tmp_path / "keyed.json"
+    about.write_text(json.dumps({**json.loads(about.read_text()), "token": "another"}))
+    backend.close()
+    assert json.loads(about.read_text())["closed"] is False
+
+
 def test_redis_rows_and_marks_expire(redis_url: str) -> None:
     name = uuid.uuid4().hex
     backend = RedisState(redis_url, name)
@@ -142,6 +204,10 @@ def test_redis_rows_and_marks_expire(redis_url: str) -> None:
     keys = list(client.scan_iter(f"moderation:{{{name}}}:*"))
     assert len(keys) == 2
     assert all(0 < client.ttl(key) < 100_000 for key in keys)
+    for key in keys:
+        client.expire(key, 50)
+    backend.write({Place("posts", 5, 1): rows((2, 2))}, {"a": 2}, {})
+    assert all(client.ttl(key) > 50 for key in keys)
     client.close()
     backend.close()
 
@@ -178,6 +244,38 @@ def test_redis_that_would_evict_rows_is_refused(redis_url: str) -> None:
         backend.close()
 
 
+def test_redis_without_a_needed_command_is_refused(redis_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    backend = RedisState(redis_url, "any")
+    monkeypatch.setattr(backend._client, "info", lambda _section: {"redis_version": "6.0.16", "used_memory": 0})
+    with pytest.raises(SettingsError, match=r"has version 6\.0\.16.*needs Redis 6\.2"):
+        backend.open([KIND], "one")
+    backend.close()
+
+
+def test_redis_user_who_may_not_write_marks_is_refused_before_rows_are_appended(redis_url: str) -> None:
+    client, name, place = redis.Redis.from_url(redis_url), uuid.uuid4().hex, Place("posts", 5, 1)
+    client.acl_setuser(name, enabled=True, passwords=["+p"], keys=["*"], commands=["+@all", "-zadd"])
+    backend = RedisState(redis_url.replace("redis://", f"redis://{name}:p@"), name)
+    try:
+        backend.open([KIND], "one")
+        with pytest.raises(SettingsError, match="refuses a command of the state"):
+            backend.write({place: rows((1, 1))}, {"a": 1}, {})
+        assert stored(backend, place) == [set()]
+    finally:
+        client.acl_deluser(name)
+        client.close()
+        backend.close()
+
+
+@pytest.mark.parametrize("error", [ResponseError("MISCONF cannot persist"), ReadOnlyError("a replica")])
+def test_redis_error_that_passes_is_an_outage(redis_url: str, error: ResponseError) -> None:
+    backend = RedisState(redis_url, "any")
+    backend._write = Mock(side_effect=error)
+    with pytest.raises(ConnectionLost, match="accepts no commands now"):
+        backend.write({}, {"a": 1}, {})
+    backend.close()
+
+
 def test_redis_url_of_another_kind_is_refused() -> None:
     with pytest.raises(SettingsError, match=r"state\.redis_url is not a URL of a Redis server"):
         RedisState("http://127.0.0.1:1", "any")
@@ -201,6 +299,23 @@ def test_redis_that_ends_is_an_outage_and_one_that_comes_back_empty_a_loss() -> 
     with pytest.raises(ConnectionLost, match="does not answer"):
         state.stored.load([], [], watched=False)
     state.close()
+
+
+def test_rows_of_a_read_that_failed_are_read_by_the_retry(reopen: Open, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: dict[int, list[int]] = {}
+
+    def add(key: int, read: array[int]) -> None:
+        found.setdefault(key, []).extend(read)
+
+    backend = reopen("one")
+    backend.write({Place("posts", 5, 1): rows((5000, 2))}, {}, {})
+    working = WorkingSet(backend, [Container(KIND, add, lambda key: None)])
+    with monkeypatch.context() as patch:
+        patch.setattr(backend, "read", Mock(side_effect=ConnectionLost("no answer")))
+        with pytest.raises(ConnectionLost):
+            working.load({"posts": [(1, 5000)]})
+    working.load({"posts": [(1, 5000), (1, 6000)]})
+    assert found == {1: [5000, 2]}
 
 
 def test_posts_of_two_sidecars_on_one_address_count_for_both(redis_url: str) -> None:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+import moderation.stream.sidecar
 from moderation.effects import Partition
-from moderation.errors import FencedError
+from moderation.errors import ConnectionLost, FencedError
 from moderation.mapping import FieldMapping
 from moderation.state import PlatformState, Storage
+from moderation.state.backend import Marks, Place
 from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
 from moderation.stream.sidecar import Sidecar
 from tests.unit.core.doubles import KEYRING, MemoryLog, MemoryRelay, new_pipeline
@@ -171,6 +173,24 @@ def test_a_sidecar_that_is_fenced_writes_nothing_and_starts_again(alone: dict[st
     assert fleet.assessed() == alone
 
 
+def test_a_sidecar_that_is_fenced_during_a_gap_knows_windows_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(moderation.stream.sidecar, "PASS_EVERY_S", 0.0)
+    log = log_of_posts()
+    log.records[LANES[0]] = [b"{broken"] * 6
+    log.first = {LANES[0]: 4}
+    fleet, stolen = Fleet(log), list[str]()
+
+    def steal(step: str) -> None:
+        if step == "before_commit" and not stolen:
+            stolen.append(step)
+            fleet.store.claim("m", "thief", LANES)
+
+    fleet.run(fleet.sidecar("one", steal))
+    assert stolen
+    assert "degraded" not in fleet.rows.marks
+    assert fleet.rows.marks
+
+
 def test_a_state_that_was_lost_is_rebuilt_from_the_log(alone: dict[str, tuple[object, ...]]) -> None:
     fleet = Fleet()
     lost: list[str] = []
@@ -182,6 +202,30 @@ def test_a_state_that_was_lost_is_rebuilt_from_the_log(alone: dict[str, tuple[ob
 
     fleet.run(fleet.sidecar("one", lose))
     assert lost
+    assert fleet.assessed() == alone
+
+
+def test_an_outage_while_a_sidecar_starts_again_is_waited_out(
+    alone: dict[str, tuple[object, ...]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moderation.stream.sidecar, "RETRY_FIRST_S", 0.01)
+    fleet, failures = Fleet(), list[str]()
+    read = fleet.rows.read
+
+    def fenced(step: str) -> None:
+        if step == "before_commit" and len(fleet.store.commits) == 3 and not failures:
+            fleet.store.claim("m", "thief", LANES)
+            failures.append("none yet")
+
+    def failing(places: Sequence[tuple[Place, int]]) -> tuple[list[bytes], Marks]:
+        if 0 < len(failures) < 4:
+            failures.append("read")
+            raise ConnectionLost("no answer")
+        return read(places)
+
+    monkeypatch.setattr(fleet.rows, "read", failing)
+    fleet.run(fleet.sidecar("one", fenced))
+    assert len(failures) == 4
     assert fleet.assessed() == alone
 
 

@@ -42,7 +42,7 @@ def test_every_partition_is_owned_once() -> None:
 @pytest.mark.parametrize(
     ("topics", "why"),
     [
-        ([*partitions("posts", 4), *partitions("deletions", 1)], "deletions has 1 partitions and that of posts 4"),
+        ([*partitions("posts", 4), *partitions("deletions", 1)], "deletions has 1, posts has 4"),
         ([*partitions("events", 4)], "events has follow events and others"),
     ],
 )
@@ -52,6 +52,13 @@ def test_topics_that_cannot_be_shared_are_one_slot_with_the_reason(topics: list[
     assert slots.number == 1
     assert slots.why_not_shared is not None
     assert why in slots.why_not_shared
+
+
+def test_deletions_that_share_a_topic_with_labels_need_as_many_partitions_as_posts() -> None:
+    topics = [*partitions("posts", 4), *partitions("moderation", 3)]
+    slots = Slots(topics, {"posts": "post", "moderation": None}, "")
+    assert slots.number == 1
+    assert "moderation has 3, posts has 4" in str(slots.why_not_shared)
 
 
 def test_posts_and_deletions_in_one_topic_can_be_shared() -> None:

@@ -31,7 +31,7 @@ class Run:
     processes: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
-        """The sidecar as a process of its own, which logs into a file: nobody has to empty a pipe for it to go on."""
+        """The sidecar as a process of its own, which logs into a file, because a full pipe would stop it."""
         module = "tests.acceptance.sidecar_process"
         command = [sys.executable, "-m", module, str(self.settings), str(self.trace), *arguments]
         with self.log.open("wb") as log:

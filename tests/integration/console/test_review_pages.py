@@ -170,7 +170,7 @@ def test_an_unknown_account_and_a_malformed_key_get_a_page(desk: Desk) -> None:
 def test_search_leads_to_the_account(desk: Desk) -> None:
     ana = desk.client("ana")
     assert ana.get("/find", params={"account": "a1"}).headers["location"] == f"/accounts/{desk.key('a1')}"
-    assert ana.get("/find", params={"account": "nobody"}).status_code == 404
+    assert ana.get("/find", params={"account": "unknown"}).status_code == 404
 
 
 def columns(desk: Desk, key: str) -> Any:
@@ -211,7 +211,7 @@ def test_wrong_password_unknown_name_and_disabled_person_look_the_same(desk: Des
     client = desk.client()
     answers = [
         client.post("/sign-in", data={"name": name, "password": password})
-        for name, password in (("bob", "wrong password"), ("nobody at all", PASSWORD), ("ana", PASSWORD))
+        for name, password in (("bob", "wrong password"), ("unknown", PASSWORD), ("ana", PASSWORD))
     ]
     assert {answer.status_code for answer in answers} == {401}
     assert all("The name or the password is wrong." in answer.text for answer in answers)

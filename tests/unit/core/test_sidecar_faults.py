@@ -87,7 +87,7 @@ def test_a_post_that_outlasts_the_deadline_ends_the_process_and_the_posts_before
     assert len(store.commits) == commits, "the restart scores earlier posts for the state only"
     store.lease = None
     sidecar(log, store).run()
-    assert flagged(store) == EXPECTED - {"p21", "p42"}, "one text of the account speaks against the other"
+    assert flagged(store) == EXPECTED - {"p21", "p42"}, "the two texts of this account have a mean of zero"
 
 
 class EndlessRelay(MemoryRelay):

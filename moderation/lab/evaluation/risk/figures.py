@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -126,11 +126,3 @@ def least_accounts(rate: float) -> int:
 
 def _share(above: NDArray[np.bool_], of: NDArray[np.bool_]) -> Share:
     return Share(int((above & of).sum()), int(of.sum()))
-
-
-def by_score(rows: Sequence[Row]) -> Mapping[str, list[Row]]:
-    """Return the rows by score, in their order."""
-    grouped: dict[str, list[Row]] = {}
-    for row in rows:
-        grouped.setdefault(row.score, []).append(row)
-    return grouped

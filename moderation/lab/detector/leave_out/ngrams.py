@@ -77,21 +77,5 @@ def fit_balanced(rows: Sequence[TextRow], counts_of: Callable[[Sequence[str]], c
     return score
 
 
-def counter_of_tokens(longest: int) -> HashingVectorizer:
-    """Return a counter of 1- to *longest*-grams of texts that are sequences of tokens already."""
-    return _counter(
-        analyzer="word",
-        ngram_range=(1, longest),
-        tokenizer=_as_it_is,
-        preprocessor=_as_it_is,
-        token_pattern=None,
-        lowercase=False,
-    )
-
-
 def _counter(**options: Any) -> HashingVectorizer:
     return HashingVectorizer(n_features=_FEATURES, alternate_sign=False, norm=None, dtype=np.float32, **options)
-
-
-def _as_it_is(tokens: Sequence[str]) -> Sequence[str]:
-    return tokens

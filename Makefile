@@ -96,7 +96,7 @@ LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --n
 
 lock: | tools ## Lock files
 	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet 'uv>=0.13'; }
-	@$(LOCK) --extra export --extra test -o requirements/test.txt
+	@$(LOCK) --extra export --extra traces --extra test -o requirements/test.txt
 	@cp requirements/test.txt requirements/run.txt
 	@$(LOCK) $(if $(UPGRADE),--constraint requirements/test.txt) -o requirements/run.txt
 	@echo "Locked; run make check test before you commit requirements/"
@@ -105,7 +105,7 @@ lock: | tools ## Lock files
 lowest: | tools ## The lower bounds, tested
 	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet 'uv>=0.13'; }
 	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)-lowest
-	@$(UV) pip install --quiet --python $(VENV)-lowest --resolution lowest-direct --editable '.[export,test]'
+	@$(UV) pip install --quiet --python $(VENV)-lowest --resolution lowest-direct --editable '.[export,traces,test]'
 	@$(VENV)-lowest/bin/python -m pytest -q -W default tests/unit $(TESTS)
 
 clean: ## Remove environments, caches and the demo's output

@@ -323,6 +323,12 @@ class KafkaSource:
         early = {record.partition for record in self._early}  # fetched while the group assigned partitions
         return early | {self._by_name[name] for name in unread if name in self._before_end()}
 
+    def ends(self) -> dict[Partition, int]:
+        """Return the known end of the log of each assigned partition; `unread` brings it up to date."""
+        if self._rebalancing:
+            return {}
+        return {self._by_name[name]: self._ends.get(name, 0) for name in self._assigned & self._by_name.keys()}
+
     def _before_end(self) -> set[TopicPartition]:
         return {name for name, position in self._next.items() if position < self._ends.get(name, 0)}
 

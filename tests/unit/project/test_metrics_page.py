@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from prometheus_client import CollectorRegistry
 from sqlalchemy import create_engine
@@ -24,6 +25,7 @@ def names(registry: CollectorRegistry) -> set[str]:
     }
 
 
+@cache
 def exported() -> set[str]:
     """The names of all metrics of sidecar and console."""
     sidecar = SidecarMetrics("memory")

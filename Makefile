@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow screenshots check bench bundles cards lock sbom lowest clean tools
+.PHONY: help demo test test-slow screenshots check bench bundles cards charts lock sbom lowest clean tools
 
 help: ## List the targets
 	@echo "make demo       replay a simulated stream of posts (first run: about a minute of downloads)"
@@ -19,6 +19,7 @@ help: ## List the targets
 	@echo "make bundles    train, export and certify the shipped bundles again; needs DATA=DIR, takes hours"
 	@echo "make cards      write the tables of the model cards from the committed figures"
 	@echo "make lock       rewrite the lock files; UPGRADE=1 takes newer versions"
+	@echo "make charts     render the Helm chart and check it; builds helm with Go where it is missing (minutes)"
 	@echo "make sbom       write the bills of materials of the images, in the format of CycloneDX, to build/"
 	@echo "make lowest     run the unit tests on the oldest versions that pyproject.toml allows"
 	@echo "make clean      remove what the other targets made here"
@@ -90,6 +91,9 @@ bundles: $(VENV)/test ## The shipped bundles from the text data in DATA
 
 cards: $(VENV)/test ## The tables of docs/cards
 	@$(BIN)/python -m tests.cards
+
+charts: $(VENV)/test ## The Helm chart, rendered
+	@$(BIN)/python -m tests.charts
 
 UV = $(VENV)-lock/bin/uv --system-certs
 LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \

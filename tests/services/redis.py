@@ -31,8 +31,17 @@ class RedisServer:
             command += ["--tls-auth-clients", "no", "--tls-ca-cert-file", chain]
         if password is not None:
             command += ["--requirepass", password]
-        self.process = ServerProcess("redis", command, new_folder("redis"))
-        self.process.wait_until(lambda: listening(self._port))
+        self._command, self._folder = command, new_folder("redis")
+        self.process = self._start()
+
+    def restart(self) -> None:
+        """Start again, empty, after `process.kill()`, at the same address."""
+        self.process = self._start()
+
+    def _start(self) -> ServerProcess:
+        process = ServerProcess("redis", self._command, self._folder)
+        process.wait_until(lambda: listening(self._port))
+        return process
 
     @property
     def address(self) -> str:

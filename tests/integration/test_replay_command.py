@@ -91,7 +91,7 @@ def test_replay_lists_changed_decisions_and_the_verdicts_they_contradict(databas
 
 def test_replay_prints_as_many_changes_as_asked_and_says_how_many_are_left(database: ReviewStore) -> None:
     shown = run(build_app(), "replay", "--risk", str(SHIPPED), "--show", "1").output
-    assert shown.count("->") == 1
+    assert shown.count("flagged ->") == 1
     assert "1 more; --show prints more, --out writes all" in shown
 
 

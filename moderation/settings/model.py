@@ -18,6 +18,7 @@ from moderation.settings.sections import (
     KafkaSettings,
     ScoringSettings,
     StateSettings,
+    TelemetrySettings,
 )
 from moderation.settings.types import FOLLOWS_INCOMPLETE, Name, Seconds, Whole
 
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     scoring: ScoringSettings = ScoringSettings()
     console: ConsoleSettings = ConsoleSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     mapping: MappingSettings = MappingSettings()
 
     @model_validator(mode="after")

@@ -62,13 +62,13 @@ class CommunityVotes:
         known = accounts.get(account)
         if known is not None and known[1] <= word:
             return False
-        rank = rank(account, day)
+        drawn = rank(account, day)
         if known is None and len(accounts) >= MOST_VOTES:
             last = max(accounts, key=accounts.__getitem__)
-            if accounts[last][0] <= rank:
+            if accounts[last][0] <= drawn:
                 return False
             del accounts[last]
-        accounts[account] = rank, word
+        accounts[account] = drawn, word
         if self._evicts:
             self._by_day.setdefault(day, set()).add(community)
         self._closed.pop(community, None)

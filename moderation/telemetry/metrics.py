@@ -24,7 +24,7 @@ POSTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096)
 TOKENS = (16, 64, 256, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072, 262_144)
 EVENTS = {"posts": "post", "follows": "follow", "deletions": "deletion", "labels": "label", "ignored": "ignored"}
 """Counter of the pipeline and value of the label `kind`."""
-RULES = {"all": "all", "decisive": "watched", "watched": "watched", "sample": "audit"}
+RULES = {"all": "all", "decisive": "watched", "watched": "watched", "sample": "audit", "baseline": "baseline"}
 DEGRADED = ("graph", "partition_behind", "windows_1h", "windows_24h")
 
 

@@ -33,6 +33,7 @@ def add_open_flags(connection: Connection, new: Sequence[Row]) -> None:
                 "families": case((higher, added.families), else_=IN_REVIEW.c.families),
                 "top_assessment": case((higher, added.top_assessment), else_=IN_REVIEW.c.top_assessment),
                 "waiting_since": func.coalesce(IN_REVIEW.c.waiting_since, added.waiting_since),
+                "followers": func.coalesce(added.followers, IN_REVIEW.c.followers),
             },
         ),
         list(new),

@@ -97,7 +97,7 @@ def list_people(engine: Engine) -> list[Person]:
 
 
 def disable_person(engine: Engine, name: str, *, by: str, now: datetime) -> Person:
-    """Disable a person: sessions and tokens are revoked, claims and holds end. Raises InputError if unknown."""
+    """Disable a person: revoke sessions and tokens, end claims, holds, assignments. Raises InputError if unknown."""
     with at_edge(engine), engine.begin() as connection:
         person = _locked(connection, name)
         connection.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(disabled_at=now))
@@ -122,7 +122,7 @@ def set_password(engine: Engine, name: str, password: str, *, by: str, now: date
 def set_role(engine: Engine, name: str, role: str, *, by: str, now: datetime) -> Person:
     """Give a person another role; sessions keep running and have it at once. Raises InputError if unknown.
 
-    Claims and holds end where the role does not review.
+    Claims, holds and assignments end where the role does not review.
     """
     require_role(role)
     with at_edge(engine), engine.begin() as connection:
@@ -174,10 +174,11 @@ def _revoke(connection: Connection, person_id: int, now: datetime) -> None:
 
 def _release_all(connection: Connection, person_id: int) -> None:
     table = table_of(AccountInReviewRow)
-    claimed = {"claimed_by": None, "claimed_until": None}
+    claimed = {"claimed_by": None, "claimed_until": None, "claimed_since": None}
     connection.execute(update(table).where(table.c.claimed_by == person_id).values(claimed))
     held = {"held_by": None, "held_until": None, "held_reason": None}
     connection.execute(update(table).where(table.c.held_by == person_id).values(held))
+    connection.execute(update(table).where(table.c.assigned_to == person_id).values(assigned_to=None))
 
 
 def _person(row: object) -> Person:

@@ -14,6 +14,7 @@ from connectors.reviewdb.models import PersonRow, SessionRow
 from connectors.reviewdb.statements import table_of
 from moderation.review.people import verified_person
 from moderation.review.permissions import Actor
+from moderation.review.preferences import preferences_of
 
 PEOPLE, SESSIONS = table_of(PersonRow), table_of(SessionRow)
 TOKEN_BYTES = 32
@@ -43,7 +44,7 @@ def sign_in(engine: Engine, name: str, password: str, *, now: datetime, lasts: t
 def session_actor(engine: Engine, token: str, now: datetime) -> Actor | None:
     """Return the person of a session; None where it has expired, was revoked, or the person was disabled."""
     query = (
-        select(PEOPLE.c.id, PEOPLE.c.name, PEOPLE.c.role)
+        select(PEOPLE.c.id, PEOPLE.c.name, PEOPLE.c.role, PEOPLE.c.preferences)
         .join(SESSIONS, SESSIONS.c.person_id == PEOPLE.c.id)
         .where(
             SESSIONS.c.token_digest == token_digest(token),
@@ -54,7 +55,7 @@ def session_actor(engine: Engine, token: str, now: datetime) -> Actor | None:
     )
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
         row = connection.execute(query).one_or_none()
-    return None if row is None else Actor(row.id, row.name, row.role)
+    return None if row is None else Actor(row.id, row.name, row.role, preferences=preferences_of(row.preferences))
 
 
 def sign_out(engine: Engine, actor: Actor, token: str, now: datetime) -> None:

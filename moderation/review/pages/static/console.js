@@ -77,6 +77,12 @@
     if (event.target.closest("[data-opens]")) showKeys();
   });
   document.addEventListener("change", (event) => {
+    const fills = event.target.dataset.fills && document.getElementById(event.target.dataset.fills);
+    if (fills && event.target.value) {
+      fills.value = fills.value ? `${event.target.value} ${fills.value}` : `${event.target.value} `;
+      event.target.value = "";
+      fills.focus();
+    }
     if (event.target.id === "keys-on") localStorage.setItem(OFF, event.target.checked ? "0" : "1");
   });
   document.addEventListener("htmx:after:swap", mark);

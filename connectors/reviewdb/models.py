@@ -301,7 +301,7 @@ class AuditSampleRow(Base):
     assessment_key: Mapped[str] = mapped_column(ForeignKey(AssessmentRow.key))
     probability: Mapped[float] = mapped_column(Double)
     stratum: Mapped[str] = mapped_column(KeptText)
-    drawn_at: Mapped[datetime] = mapped_column(UtcTime)
+    drawn_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
 
 
 class LedgerRow(Base):

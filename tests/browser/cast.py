@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.reviewdb.identity import digest
-from moderation.effects import Effects, FamilyEvidence, FlagRaised, PostDeleted, Reason, SectionEvidence
+from moderation.effects import AuditSample, Effects, FamilyEvidence, FlagRaised, PostDeleted, Reason, SectionEvidence
 from moderation.features.catalogue import COLUMN, FEATURES_VERSION
 from moderation.risk.bundle import read_manifest
 from tests.contract.samples import flag
@@ -150,6 +150,20 @@ def others() -> list[FlagRaised]:
     unscored = {"synthetic_score": None, "synthetic_logit": None, "content_abstained": "short"}
     alone = raised("n1", None, "Yes!", 0.99953, families=families(content=None, typing=0.001), **unscored)
     return [traveller, hostile, long, alone]
+
+
+def audit_sample() -> Effects:
+    """Four posts of the campaign and eight of other people as the sidecar draws them."""
+    flagged = campaign()[4:]
+    texts = [f"The library opens at {hour}, and the reading room is quiet until noon." for hour in range(8, 16)]
+    usual = vector({"typing_chars_per_s": 2.4, "typing_interval_cv": 0.9, "network_accounts_24h": 1.0})
+    others = [
+        raised(f"s{n}", f"reader-{n}", text, 0.2, f"home-{n}", flagged=False, features=usual)
+        for n, text in enumerate(texts)
+    ]
+    drawn = [AuditSample(one.assessment, one.evidence, 0.1, "flagged|short|en|keyboard") for one in flagged]
+    drawn += [AuditSample(one.assessment, one.evidence, 0.001, "unflagged|short|en|keyboard") for one in others]
+    return Effects(audit_samples=drawn)
 
 
 def effects() -> Effects:

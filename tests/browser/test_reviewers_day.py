@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from moderation.effects import Effects
-from tests.browser.cast import raised
+from tests.browser.cast import audit_sample, raised
 from tests.browser.conftest import PASSWORD, Served, Visitor
 from tests.contract.samples import partition
 
@@ -159,6 +159,31 @@ def test_a_question_to_a_senior_is_answered_by_one(served: Served, visitor: Open
     sam.page.goto(asked)
     expect(sam.page.get_by_text("Is this the bakery from last year?")).to_be_visible()
     expect(sam.page.locator("#decision")).to_be_visible()
+
+
+def test_blind_review_hides_the_score_and_feeds_the_quality_page(
+    served: Served, visitor: Open, screenshot: Shot
+) -> None:
+    served.store.commit(served.store.claim("main", "one", [partition()]), audit_sample())
+    ana = visitor()
+    ana.sign_in("ana")
+    page = ana.page
+    page.get_by_role("link", name="Blind review").click()
+    for number in range(12):
+        expect(page.locator(".text")).to_be_visible()
+        expect(page.get_by_text("risk")).to_have_count(1 if number else 0)
+        page.keyboard.press("b")
+        if number == 0:
+            screenshot(page, "blind")
+            require_accessible(page)
+        page.keyboard.press("1" if "delivery" in page.locator(".text").inner_text() else "2")
+        expect(page.get_by_role("status")).to_contain_text("The model:")
+    expect(page.get_by_text("No post of the audit sample waits for you")).to_be_visible()
+    page.get_by_role("link", name="Quality", exact=True).click()
+    expect(page.get_by_text("0 of 4")).to_be_visible()
+    expect(page.get_by_text("at most 1 in")).to_be_visible()
+    require_accessible(page)
+    screenshot(page, "quality")
 
 
 def test_hostile_posts_are_text(served: Served, visitor: Open, screenshot: Shot) -> None:

@@ -83,6 +83,18 @@ class SentBulk(Sent):
     ground: str = Field(description="what was seen, and which rule it meets", min_length=1, max_length=MAX_GROUND_CHARS)
 
 
+class SentBlindVerdict(Sent):
+    """A verdict about a post of the blind queue."""
+
+    verdict: Verdict
+
+
+class SentGolden(Sent):
+    """The verdict about a golden item."""
+
+    verdict: Verdict
+
+
 class SentNote(Sent):
     """The note on an account."""
 

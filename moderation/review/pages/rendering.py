@@ -68,6 +68,12 @@ def utc(moment: datetime | None) -> str:
     return "–" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
+def duration(seconds: float) -> str:
+    """Return a time in seconds, or in minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
 def link_words(linked: LinkedAccount) -> str:
     """Return how an account is linked with another one."""
     words = ["same text"] if linked.same_text else []
@@ -102,6 +108,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(shown=shown, risk=risk, ago=ago, utc=utc, link_words=link_words)
+    environment.filters.update(shown=shown, risk=risk, ago=ago, utc=utc, link_words=link_words, duration=duration)
     environment.globals.update(static_url=static_url, query=query, verdict_words=VERDICT_WORDS)
     return environment

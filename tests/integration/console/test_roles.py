@@ -43,6 +43,14 @@ EXPECTED: dict[str, str] = {
     "POST /api/v1/decisions": "senior",
     "POST /api/v1/decisions/preview": "senior",
     "POST /api/v1/decisions/{number}/withdrawals": "senior",
+    "GET /blind": "reviewer senior appeals",
+    "POST /blind/{item}": "reviewer senior appeals",
+    "POST /blind/{item}/golden": "senior",
+    "GET /quality": "viewer reviewer senior appeals admin",
+    "GET /api/v1/blind/next": "reviewer senior appeals",
+    "POST /api/v1/blind/{item}/verdicts": "reviewer senior appeals",
+    "PUT /api/v1/golden/{item}": "senior",
+    "GET /api/v1/quality": "viewer reviewer senior appeals admin",
     "POST /accounts/{key}/note": "reviewer senior appeals",
     "PUT /api/v1/accounts/{key}/note": "reviewer senior appeals",
     "GET /audit": "senior admin",
@@ -109,7 +117,13 @@ def test_each_role_reaches_exactly_the_routes_of_its_row(desk: Desk) -> None:
     for name, role in PEOPLE.items():
         client = desk.client(name)
         for route, allowed in EXPECTED.items():
-            method, path = route.replace("{key}", key).replace("{flag_id}", "1").replace("{number}", "1").split()
+            method, path = (
+                route.replace("{key}", key)
+                .replace("{flag_id}", "1")
+                .replace("{number}", "1")
+                .replace("{item}", "0" * 64)
+                .split()
+            )
             if path == "/sign-out":
                 continue
             if path.endswith("/find") or path == "/api/v1/accounts":
@@ -123,7 +137,13 @@ def test_each_role_reaches_exactly_the_routes_of_its_row(desk: Desk) -> None:
 def test_without_a_session_every_page_leads_to_the_sign_in_page_and_the_api_refuses(desk: Desk) -> None:
     client = desk.client()
     for route in EXPECTED:
-        method, path = route.replace("{key}", "0" * 64).replace("{flag_id}", "1").replace("{number}", "1").split()
+        method, path = (
+            route.replace("{key}", "0" * 64)
+            .replace("{flag_id}", "1")
+            .replace("{number}", "1")
+            .replace("{item}", "0" * 64)
+            .split()
+        )
         answer = client.request(method, path)
         if path.startswith("/api/"):
             assert answer.status_code == 401, route
@@ -144,7 +164,13 @@ def test_a_token_does_no_more_than_its_scopes_and_its_role(desk: Desk, scope: st
     actions = {named(route): route for route in found_routes(desk)}
     for name in (name for name in EXPECTED if "/api/v1/" in name):
         (action,) = [one.call.action for one in actions[name].dependant.dependencies if isinstance(one.call, Requires)]
-        method, path = name.replace("{key}", desk.key("a1")).replace("{flag_id}", "1").replace("{number}", "1").split()
+        method, path = (
+            name.replace("{key}", desk.key("a1"))
+            .replace("{flag_id}", "1")
+            .replace("{number}", "1")
+            .replace("{item}", "0" * 64)
+            .split()
+        )
         answer = client.request(method, path, headers={"authorization": f"Bearer {token}"})
         permitted = action in SCOPE_ACTIONS[scope] and action in ROLE_ACTIONS["senior"]
         assert (answer.status_code == 403) == (not permitted), (name, answer.text)

@@ -48,6 +48,7 @@ def upgrade() -> None:
     op.create_index(UNSENT, "decisions", ["id"], sqlite_where=unsent, postgresql_where=unsent)
     op.create_index("ix_evidence_address_hash", "evidence", ["address_hash"])
     op.create_index("ix_flags_content_hash", "flags", ["content_hash"])
+    op.create_index("ix_audit_samples_drawn_at", "audit_samples", ["drawn_at"])
     _about_accounts()
     _quality()
 
@@ -56,6 +57,7 @@ def downgrade() -> None:
     """Drop the tables and columns; decisions stay."""
     for name in TABLES:
         op.drop_table(name)
+    op.drop_index("ix_audit_samples_drawn_at", "audit_samples")
     op.drop_index("ix_flags_content_hash", "flags")
     op.drop_index("ix_evidence_address_hash", "evidence")
     op.drop_index(UNSENT, "decisions")

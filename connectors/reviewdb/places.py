@@ -112,7 +112,7 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     "first_verdicts": frozenset({"account_key", "person_id", "verdict", "ground", "state", "seconds", "given_at"}),
     "bulk_decisions": frozenset({"id", "person_id", "verdict", "account_keys", "decided_at", "withdrawn_at"}),
     # Statements are built without ids, texts and words of reviewers.
-    "statements": frozenset({"puid", "account_key", "content", "built_at", "withdrawn_at"}),
+    "statements": frozenset({"puid", "account_key", "decision_id", "content", "built_at", "withdrawn_at"}),
     "blind_verdicts": frozenset({"id", "assessment_key", "person_id", "kind", "verdict", "seconds", "given_at"}),
     "golden_items": frozenset({"assessment_key", "verdict", "person_id", "added_at"}),
     "people": frozenset({"id", "key", "name", "role", "password_hash", "created_at", "disabled_at", "preferences"}),

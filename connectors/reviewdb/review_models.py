@@ -9,7 +9,7 @@ from sqlalchemy import Double, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from connectors.reviewdb.columns import Counter, Json, KeptText, UtcTime
-from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, Base, Digest, Name, PersonRow
+from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, Base, DecisionRow, Digest, Name, PersonRow
 
 
 class VisitRow(Base):
@@ -73,6 +73,7 @@ class StatementRow(Base):
     __tablename__ = "statements"
     puid: Mapped[str] = mapped_column(Digest, primary_key=True)
     account_key: Mapped[str] = mapped_column(ForeignKey(AccountInReviewRow.key), index=True)
+    decision_id: Mapped[int] = mapped_column(ForeignKey(DecisionRow.id), unique=True)
     content: Mapped[dict[str, Any]] = mapped_column(Json)
     built_at: Mapped[datetime] = mapped_column(UtcTime)
     withdrawn_at: Mapped[datetime | None] = mapped_column(UtcTime)

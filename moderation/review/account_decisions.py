@@ -32,6 +32,7 @@ from moderation.review.pseudonyms import ShownNames
 from moderation.review.refusals import InvalidValue
 from moderation.review.rules import ReviewRules
 from moderation.review.second_person import FirstVerdict, disagree, first_verdict, forget_first, keep_first
+from moderation.review.statements import update_statements
 
 FLAGS, DECISIONS, IN_REVIEW = table_of(FlagRow), table_of(DecisionRow), table_of(AccountInReviewRow)
 WITHDRAW_WITHIN = timedelta(hours=1)
@@ -132,7 +133,8 @@ def decide_locked(
     if outcome == "decided":
         decisions = _record_first(connection, proposed.key, decisions, now)
         history = histories(connection, [one.flag_id for one in decisions])
-    record(connection, decisions, history, now)
+    recorded = record(connection, decisions, history, now)
+    update_statements(connection, proposed.key, recorded, rules.statements, now)
     if actor.role == "appeals":
         close_appeal(connection, proposed.key, proposed.verdict, now)
     connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == proposed.key).values(ENDED | PASSED_ON))
@@ -212,7 +214,8 @@ def withdraw_locked(connection: Connection, actor: Actor, row: Any, ground: str,
         raise DecisionRefused("the decision is older than an hour; decide again instead, with the reason")
     flags = _locked_flags(connection, key, FLAGS.c.id.in_(_flags_with(last)))
     decisions = [NewDecision(row.id, actor.name, last.role, WITHDRAWN, ground, row.version) for row in flags]
-    record(connection, decisions, histories(connection, [row.id for row in flags]), now)
+    recorded = record(connection, decisions, histories(connection, [row.id for row in flags]), now)
+    update_statements(connection, key, recorded, ONE_PERSON.statements, now)
     return _finish(connection, actor, "decision_withdrawn", decisions, now, key)
 
 

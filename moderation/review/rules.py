@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from moderation.settings.statements import StatementSettings
 
 
 @dataclass(frozen=True)
@@ -12,6 +14,7 @@ class ReviewRules:
     second_person_followers: int = 0
     bulk_limit: int = 100
     templates: tuple[str, ...] = ()
+    statements: StatementSettings = field(default_factory=StatementSettings)
 
     def needs_second_person(self, followers: int | None) -> bool:
         """Return whether two people must agree about an account with this number of followers."""

@@ -19,6 +19,7 @@ from moderation.settings.sections import (
     ScoringSettings,
     StateSettings,
 )
+from moderation.settings.statements import StatementSettings
 from moderation.settings.types import FOLLOWS_INCOMPLETE, Name, Seconds, Whole
 
 PREFIX = "MODERATION_"
@@ -77,6 +78,7 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     scoring: ScoringSettings = ScoringSettings()
     console: ConsoleSettings = ConsoleSettings()
+    statements: StatementSettings = StatementSettings()
     mapping: MappingSettings = MappingSettings()
 
     @model_validator(mode="after")

@@ -79,7 +79,14 @@ def open_console(settings: Settings) -> Console:
     except ModerationError:
         engine.dispose()
         raise
-    return Console(engine, asked, settings.platform_id, certified, features=manifest.features)
+    return Console(
+        engine,
+        asked,
+        settings.platform_id,
+        certified,
+        features=manifest.features,
+        statements=settings.statements,
+    )
 
 
 def serve(console: Console) -> None:

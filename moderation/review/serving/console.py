@@ -16,6 +16,7 @@ from moderation.review.rules import ReviewRules
 from moderation.risk.certificate import Certificate
 from moderation.risk.manifest import NamedFeature
 from moderation.settings.sections import ConsoleSettings
+from moderation.settings.statements import StatementSettings
 
 WINDOW_MIN = 15
 PER_NAME_AND_ADDRESS = RateLimitItemPerMinute(10, WINDOW_MIN)
@@ -60,6 +61,7 @@ class Console:
     now: Callable[[], datetime] = utc_now
     sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
     features: tuple[NamedFeature, ...] = ()
+    statements: StatementSettings = field(default_factory=StatementSettings)
 
     @property
     def session_lasts(self) -> timedelta:
@@ -70,7 +72,8 @@ class Console:
     def rules(self) -> ReviewRules:
         """The rules of decisions."""
         asked = self.settings
-        return ReviewRules(asked.second_person_followers, asked.bulk_limit, asked.ground_templates)
+        limits = (asked.second_person_followers, asked.bulk_limit, asked.ground_templates)
+        return ReviewRules(*limits, self.statements)
 
     @property
     def secure(self) -> bool:

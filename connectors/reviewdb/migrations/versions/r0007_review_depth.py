@@ -116,10 +116,13 @@ def _about_accounts() -> None:
         "statements",
         sa.Column("puid", DIGEST, nullable=False),
         sa.Column("account_key", DIGEST, nullable=False),
+        sa.Column("decision_id", Counter, nullable=False),
         sa.Column("content", Json, nullable=False),
         sa.Column("built_at", UtcTime, nullable=False),
         sa.Column("withdrawn_at", UtcTime),
         sa.PrimaryKeyConstraint("puid", name="pk_statements"),
+        sa.UniqueConstraint("decision_id", name="uq_statements_decision_id"),
+        _to("statements", "decision_id", "decisions", "id"),
         _to("statements", "account_key", "accounts_in_review", "key"),
     )
     op.create_index("ix_statements_built_at_puid", "statements", ["built_at", "puid"])

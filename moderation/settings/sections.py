@@ -200,6 +200,7 @@ class ConsoleSettings(Section):
         ge=0,
         description="two people must agree about an account with so many followers or more; 0: one person decides",
     )
+    sla_hours: int = Field(24, ge=1, le=8_760, description="hours from the flag in which a decision is due")
     bulk_limit: int = Field(100, ge=2, le=200, description="most accounts of a decision about many accounts")
     ground_templates: tuple[str, ...] = Field(
         (), max_length=50, description="texts that people can choose as the beginning of a ground"

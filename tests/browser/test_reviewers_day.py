@@ -184,6 +184,32 @@ def test_blind_review_hides_the_score_and_feeds_the_quality_page(
     expect(page.get_by_text("at most 1 in")).to_be_visible()
     require_accessible(page)
     screenshot(page, "quality")
+    page.get_by_role("link", name="Steering").click()
+    expect(page.get_by_text("input method keyboard")).to_be_visible()
+    require_accessible(page)
+    screenshot(page, "steering")
+
+
+def test_own_keys_and_a_reminder_of_a_break(served: Served, visitor: Open) -> None:
+    ana = visitor()
+    ana.sign_in("ana")
+    page = ana.page
+    page.get_by_role("link", name="ana reviewer").click()
+    page.get_by_label("Next account").fill("x")
+    page.get_by_label("Minutes until you are reminded").fill("20")
+    require_accessible(page)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
+    page.keyboard.press("q")
+    expect(page.get_by_role("button", name="Next account")).to_contain_text("x")
+    expect(page.locator("#break")).to_be_hidden()
+    worked = "localStorage.setItem('moderation-started', Date.now() - 25 * 60000)"
+    page.evaluate(f"{worked}; localStorage.setItem('moderation-seen', Date.now())")
+    page.keyboard.press("x")
+    page.wait_for_url("**/accounts/*")
+    expect(page.get_by_text("You have reviewed for 25 minutes.")).to_be_visible()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.locator("#break")).to_be_hidden()
 
 
 def test_hostile_posts_are_text(served: Served, visitor: Open, screenshot: Shot) -> None:

@@ -14,6 +14,7 @@ from moderation.review.permissions import Action, Actor
 from moderation.review.quality_report import Quality, quality
 from moderation.review.serving.console import console_of
 from moderation.review.serving.identity import of_api
+from moderation.review.steering import Steering, steering
 
 router = APIRouter(prefix="/api/v1", responses=problems())
 Item = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="the post, from the blind queue")]
@@ -49,3 +50,11 @@ def figures(request: Request, actor: Annotated[Actor, Depends(of_api(Action.READ
     """Return agreement, error rates from blind verdicts, overturned decisions and times of the last 90 days."""
     console = console_of(request)
     return answer(quality(console.engine, actor, console.now()))
+
+
+@router.get("/steering", response_model=Steering)
+def organise(request: Request, actor: Annotated[Actor, Depends(of_api(Action.READ))]) -> Response:
+    """Return what thresholds leave in the queue, error rates of groups, and workload."""
+    console = console_of(request)
+    limits = (console.threshold, console.settings.sla_hours)
+    return answer(steering(console.engine, actor, console.now(), *limits))

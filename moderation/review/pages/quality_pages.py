@@ -9,12 +9,14 @@ from fastapi import APIRouter, Depends, Form, Path, Request
 from starlette.responses import RedirectResponse, Response
 
 from moderation.review.blind_review import BlindResult, give_verdict, make_golden, next_item
+from moderation.review.day_chart import day_svg
 from moderation.review.pages.account_pages import VERDICT_CHOICES
 from moderation.review.pages.rendering import render
 from moderation.review.permissions import Action, Actor
 from moderation.review.quality_report import PERIOD, quality
 from moderation.review.serving.console import Console, console_of
 from moderation.review.serving.identity import of_page
+from moderation.review.steering import steering
 from moderation.review.value_plot import plotted, typing_svg
 from moderation.risk.certificate import one_in
 
@@ -58,6 +60,17 @@ def quality_page(request: Request, actor: Annotated[Actor, Depends(of_page(Actio
     console = console_of(request)
     found = quality(console.engine, actor, console.now())
     return render(request, "quality.html", {"actor": actor, "quality": found, "days": PERIOD.days, "one_in": one_in})
+
+
+@router.get("/steering")
+def steering_page(request: Request, actor: Annotated[Actor, Depends(of_page(Action.READ))]) -> Response:
+    """Show what thresholds leave in the queue, error rates of groups, and workload."""
+    console = console_of(request)
+    now = console.now()
+    found = steering(console.engine, actor, now, console.threshold, console.settings.sla_hours)
+    return render(
+        request, "steering.html", {"actor": actor, "steering": found, "chart": day_svg(found.days), "now": now}
+    )
 
 
 def _blind_page(request: Request, actor: Actor, result: BlindResult | None) -> Response:

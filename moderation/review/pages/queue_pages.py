@@ -130,4 +130,5 @@ def _rows(request: Request, actor: Actor, asked: QueueQuery, cursor: str | None)
     console = console_of(request)
     wanted, now = asked.wanted(actor), console.now()
     page = queue_page(console.engine, actor, wanted, now, limit=PAGE_ROWS, cursor=cursor)
-    return {"actor": actor, "page": page, "filters": filters_of(wanted), "cursor": cursor, "now": now, "query": query}
+    values = {"actor": actor, "page": page, "filters": filters_of(wanted), "cursor": cursor, "now": now, "query": query}
+    return values | {"sla_hours": console.settings.sla_hours}

@@ -15,7 +15,15 @@ from connectors.reviewdb.engine import at_edge, open_engine
 from connectors.reviewdb.schema import require_head
 from moderation.errors import ModerationError, SettingsError
 from moderation.review.api import document
-from moderation.review.pages import account_pages, bulk_pages, passing_forms, quality_pages, queue_pages, signing_in
+from moderation.review.pages import (
+    account_pages,
+    bulk_pages,
+    own_pages,
+    passing_forms,
+    quality_pages,
+    queue_pages,
+    signing_in,
+)
 from moderation.review.pages.rendering import STATIC
 from moderation.review.serving import problems
 from moderation.review.serving.console import Console, console_of
@@ -46,7 +54,7 @@ def routes(console: Console) -> FastAPI:
     app = FastAPI(title="Moderation console", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.console = console
     problems.install(app)
-    for module in (signing_in, queue_pages, account_pages, passing_forms, bulk_pages, quality_pages):
+    for module in (signing_in, queue_pages, account_pages, passing_forms, bulk_pages, quality_pages, own_pages):
         app.include_router(module.router, include_in_schema=False)
     app.include_router(account_pages.texts, include_in_schema=False)
     document.install(app)
@@ -85,6 +93,7 @@ def open_console(settings: Settings) -> Console:
         settings.platform_id,
         certified,
         features=manifest.features,
+        threshold=manifest.policies[settings.scoring.policy].threshold,
         statements=settings.statements,
     )
 

@@ -61,6 +61,8 @@ class Console:
     now: Callable[[], datetime] = utc_now
     sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
     features: tuple[NamedFeature, ...] = ()
+    threshold: float = 1.0
+    """The threshold of the risk bundle in use."""
     statements: StatementSettings = field(default_factory=StatementSettings)
 
     @property

@@ -145,6 +145,7 @@ class PersonRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcTime)
     preferences: Mapped[dict[str, Any]] = mapped_column(Json, server_default="{}")
+    oidc_key: Mapped[str | None] = mapped_column(Digest, unique=True)
 
 
 class SessionRow(Base):

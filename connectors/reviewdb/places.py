@@ -115,7 +115,9 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     "statements": frozenset({"puid", "account_key", "decision_id", "content", "built_at", "withdrawn_at"}),
     "blind_verdicts": frozenset({"id", "assessment_key", "person_id", "kind", "verdict", "seconds", "given_at"}),
     "golden_items": frozenset({"assessment_key", "verdict", "person_id", "added_at"}),
-    "people": frozenset({"id", "key", "name", "role", "password_hash", "created_at", "disabled_at", "preferences"}),
+    "people": frozenset(
+        {"id", "key", "name", "role", "password_hash", "created_at", "disabled_at", "preferences", "oidc_key"}
+    ),
     "sessions": frozenset({"token_digest", "person_id", "created_at", "expires_at", "revoked_at"}),
     "api_tokens": frozenset(
         {"id", "token_digest", "person_id", "name", "scopes", "created_at", "expires_at", "revoked_at"}

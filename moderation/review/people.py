@@ -102,7 +102,7 @@ def disable_person(engine: Engine, name: str, *, by: str, now: datetime) -> Pers
         person = _locked(connection, name)
         connection.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(disabled_at=now))
         _revoke(connection, person.id, now)
-        _release_all(connection, person.id)
+        release_all(connection, person.id)
         append(connection, Entry(now, by, "person_disabled", None, {"name": person.name}))
     return Person(person.id, person.name, person.role, person.created_at, now)
 
@@ -129,7 +129,7 @@ def set_role(engine: Engine, name: str, role: str, *, by: str, now: datetime) ->
         person = _locked(connection, name)
         connection.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(role=role))
         if Action.REVIEW not in ROLE_ACTIONS[role]:
-            _release_all(connection, person.id)
+            release_all(connection, person.id)
         append(connection, Entry(now, by, "role_set", None, {"name": person.name, "from": person.role, "to": role}))
     return Person(person.id, person.name, role, person.created_at, person.disabled_at)
 
@@ -172,7 +172,8 @@ def _revoke(connection: Connection, person_id: int, now: datetime) -> None:
         connection.execute(update(table).where(live).values(revoked_at=now))
 
 
-def _release_all(connection: Connection, person_id: int) -> None:
+def release_all(connection: Connection, person_id: int) -> None:
+    """End claims, holds and assignments of a person."""
     table = table_of(AccountInReviewRow)
     claimed = {"claimed_by": None, "claimed_until": None, "claimed_since": None}
     connection.execute(update(table).where(table.c.claimed_by == person_id).values(claimed))

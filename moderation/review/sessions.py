@@ -6,7 +6,7 @@ import hashlib
 import secrets
 from datetime import datetime, timedelta
 
-from sqlalchemy import Engine, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
@@ -28,16 +28,21 @@ def sign_in(engine: Engine, name: str, password: str, *, now: datetime, lasts: t
     if verified is None:
         return None
     person, password_hash = verified
-    token = secrets.token_urlsafe(TOKEN_BYTES)
     with at_edge(engine), engine.begin() as connection:
         # The password may have changed since it was verified; the lock excludes a change from here on.
         found = select(PEOPLE.c.password_hash, PEOPLE.c.disabled_at).where(PEOPLE.c.id == person.id).with_for_update()
         if tuple(connection.execute(found).one()) != (password_hash, None):
             return None
-        connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_at < now - REMEMBERED))
-        values = {"token_digest": token_digest(token), "person_id": person.id}
-        connection.execute(insert(SESSIONS).values(**values, created_at=now, expires_at=now + lasts))
-        append(connection, Entry(now, person.name, "signed_in", None, {}))
+        return begin_session(connection, person.id, person.name, now, lasts)
+
+
+def begin_session(connection: Connection, person_id: int, name: str, now: datetime, lasts: timedelta) -> str:
+    """Begin a session in the transaction of the caller, and return its token."""
+    token = secrets.token_urlsafe(TOKEN_BYTES)
+    connection.execute(delete(SESSIONS).where(SESSIONS.c.expires_at < now - REMEMBERED))
+    values = {"token_digest": token_digest(token), "person_id": person_id}
+    connection.execute(insert(SESSIONS).values(**values, created_at=now, expires_at=now + lasts))
+    append(connection, Entry(now, name, "signed_in", None, {}))
     return token
 
 

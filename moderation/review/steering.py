@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from math import ceil
 from typing import Any
 
 from sqlalchemy import Connection, Engine, and_, case, func, select
@@ -105,7 +106,7 @@ def _thresholds(connection: Connection, present: float, measured: Quality) -> tu
             threshold=one,
             accounts=accounts,
             hours=None if measured.median_s is None else accounts * measured.median_s / 3_600,
-            wrong=None if share_wrong is None else int(accounts * share_wrong),
+            wrong=None if share_wrong is None else ceil(accounts * share_wrong),
         )
         for one, accounts in zip(chosen, row, strict=True)
     )

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from moderation.mapping import FieldMapping
 from moderation.settings.mapping import MappingSettings
+from moderation.settings.oidc import OidcSettings
 from moderation.settings.secrets import secret_bytes
 from moderation.settings.sections import (
     AuditSettings,
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     scoring: ScoringSettings = ScoringSettings()
     console: ConsoleSettings = ConsoleSettings()
+    oidc: OidcSettings = OidcSettings()
     statements: StatementSettings = StatementSettings()
     mapping: MappingSettings = MappingSettings()
 

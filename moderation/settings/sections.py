@@ -192,6 +192,7 @@ class ConsoleSettings(Section):
         "127.0.0.1", description="addresses of proxies whose X-Forwarded-For is used, joined by commas"
     )
     session_hours: int = Field(12, ge=1, le=168, description="hours until a person must sign in again")
+    password_sign_in: bool = Field(True, description="people sign in with a password; off needs oidc.issuer")
     show_names: bool = Field(
         False, description="people see the names of others; otherwise pseudonyms, except seniors and admins"
     )

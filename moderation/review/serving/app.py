@@ -79,6 +79,8 @@ def open_console(settings: Settings) -> Console:
             f"console.host {asked.host!r} is not this machine's own address, where passwords travel unencrypted; set "
             "console.public_url to the https:// address of a proxy that terminates TLS"
         )
+    if not asked.password_sign_in and not settings.oidc.issuer:
+        raise SettingsError("console.password_sign_in is off and oidc.issuer is empty, so that no person can sign in")
     manifest, version = read_manifest(settings.risk)
     certified = (manifest.policies[settings.scoring.policy].certificate, version)
     engine = open_engine(settings.database_url.get_secret_value())
@@ -93,6 +95,7 @@ def open_console(settings: Settings) -> Console:
         settings.platform_id,
         certified,
         features=manifest.features,
+        oidc=settings.oidc,
         threshold=manifest.policies[settings.scoring.policy].threshold,
         statements=settings.statements,
     )

@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from moderation.review.rules import ReviewRules
 from moderation.risk.certificate import Certificate
 from moderation.risk.manifest import NamedFeature
+from moderation.settings.oidc import OidcSettings
 from moderation.settings.sections import ConsoleSettings
 from moderation.settings.statements import StatementSettings
 
@@ -61,6 +62,7 @@ class Console:
     now: Callable[[], datetime] = utc_now
     sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
     features: tuple[NamedFeature, ...] = ()
+    oidc: OidcSettings = field(default_factory=OidcSettings)
     threshold: float = 1.0
     """The threshold of the risk bundle in use."""
     statements: StatementSettings = field(default_factory=StatementSettings)

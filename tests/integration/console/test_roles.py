@@ -16,6 +16,7 @@ from tests.contract.samples import flag
 from tests.integration.console.conftest import PASSWORD, PEOPLE, Desk
 
 PUBLIC = {"GET /sign-in", "POST /sign-in", "GET /", "GET /healthz", "GET /api", "GET /api/v1/openapi.json"}
+PUBLIC |= {"GET /sign-in/oidc", "GET /sign-in/oidc/callback"}
 """Routes that need no session and no token; they show no data of the database."""
 
 EXPECTED: dict[str, str] = {

@@ -40,7 +40,10 @@ def upgrade() -> None:
     for name, column in MARKED.items():
         marked = sa.text(f"{column} IS NOT NULL")
         op.create_index(name, "accounts_in_review", [column], sqlite_where=marked, postgresql_where=marked)
-    op.add_column("people", sa.Column("preferences", Json, server_default="{}", nullable=False))
+    with op.batch_alter_table("people") as table:
+        table.add_column(sa.Column("preferences", Json, server_default="{}", nullable=False))
+        table.add_column(sa.Column("oidc_key", DIGEST))
+        table.create_unique_constraint("uq_people_oidc_key", ["oidc_key"])
     op.add_column("decisions", sa.Column("seconds", sa.Double))
     op.add_column("decisions", sa.Column("sent_at", UtcTime))
     op.add_column("decisions", sa.Column("refused_reason", KeptText))
@@ -63,7 +66,10 @@ def downgrade() -> None:
     op.drop_index(UNSENT, "decisions")
     for column in ("refused_reason", "sent_at", "seconds"):
         op.drop_column("decisions", column)
-    op.drop_column("people", "preferences")
+    with op.batch_alter_table("people") as table:
+        table.drop_constraint("uq_people_oidc_key", type_="unique")
+        table.drop_column("oidc_key")
+        table.drop_column("preferences")
     for name in MARKED:
         op.drop_index(name, "accounts_in_review")
     with op.batch_alter_table("accounts_in_review") as table:

@@ -37,6 +37,7 @@ from moderation.review.people import Person, list_people
 from moderation.review.permissions import Action, Actor
 from moderation.review.queue import MAX_LIMIT, QueueFilter, QueuePage, own_view, queue_page
 from moderation.review.refusals import InvalidValue
+from moderation.review.search import MAX_QUERY_CHARS, Found, search
 from moderation.review.serving.console import console_of
 from moderation.review.serving.identity import of_api
 
@@ -99,6 +100,13 @@ def find(
     if key is None:
         raise claims.UnknownAccount("no account with this id has a flag; check account_id and platform_id")
     return answer(FoundAccount(key))
+
+
+@router.get("/search", response_model=list[Found], dependencies=[Depends(of_api(Action.READ))])
+def search_texts(request: Request, words: Annotated[str, Query(min_length=1, max_length=MAX_QUERY_CHARS)]) -> Response:
+    """Return the accounts with this id, or whose kept texts contain all words: highest risk first, at most 100."""
+    console = console_of(request)
+    return answer(search(console.engine, console.platform_id, words))
 
 
 @router.get("/accounts/{key}", response_model=AccountView)

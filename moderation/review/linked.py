@@ -6,18 +6,18 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, case, func, select
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
 from connectors.reviewdb.in_review import flags_of
 from connectors.reviewdb.models import AccountInReviewRow, EvidenceRow, FlagRow
 from connectors.reviewdb.statements import table_of
 
 EVIDENCE, FLAGS, IN_REVIEW = table_of(EvidenceRow), table_of(FlagRow), table_of(AccountInReviewRow)
-ROWS_READ = 2_000
+ROWS_READ = 300
 """Rows of evidence or flags that are read for one relation; the accounts beyond are not listed."""
-MOST_LINKED = 100
-COMPARED = 30
-COMPARED_CHARS = 2_000
+MOST_LINKED = 50
+COMPARED = 15
+COMPARED_CHARS = 1_000
 SHINGLE_WORDS = 3
 SIMILAR = 0.3
 """Share of common word triples from which two texts are shown as similar."""
@@ -75,19 +75,18 @@ def verdicts_of(connection: Connection, keys: Collection[str]) -> dict[str, set[
     cleared = func.max(case((FLAGS.c.status == "not_a_violation", 1), else_=0))
     confirmed = func.max(case((FLAGS.c.status == "confirmed", 1), else_=0))
     unit = func.coalesce(FLAGS.c.account_key, FLAGS.c.post_key)
+    alone = and_(FLAGS.c.post_key.in_(keys), FLAGS.c.account_key.is_(None))
+    query = select(unit, cleared, confirmed).where(or_(FLAGS.c.account_key.in_(keys), alone)).group_by(unit)
     found: dict[str, set[str]] = {}
-    for column in (FLAGS.c.account_key, FLAGS.c.post_key):
-        query = select(unit, cleared, confirmed).where(column.in_(keys)).group_by(unit)
-        for account, was_cleared, was_confirmed in connection.execute(query):
-            words = {"not_a_violation": was_cleared, "confirmed": was_confirmed}
-            found.setdefault(account, set()).update(word for word, seen in words.items() if seen)
+    for account, was_cleared, was_confirmed in connection.execute(query.where(FLAGS.c.status != "open")):
+        words = {"not_a_violation": was_cleared, "confirmed": was_confirmed}
+        found[account] = {word for word, seen in words.items() if seen}
     return found
 
 
 def similarity(one: str, other: str) -> float:
     """Return the share of word triples that two texts have in common (Jaccard), 0 for texts without one."""
-    first, second = _shingles(one), _shingles(other)
-    return len(first & second) / len(first | second) if first and second else 0.0
+    return _jaccard(_shingles(one), _shingles(other))
 
 
 def _on_addresses_of(connection: Connection, key: str) -> Iterable[str]:
@@ -108,12 +107,18 @@ def _units(connection: Connection, shared: ColumnElement[bool], column: Any, key
 
 def _similarities(connection: Connection, assessments: Sequence[str], texts: Sequence[str]) -> Mapping[str, float]:
     query = select(EVIDENCE.c.assessment_key, EVIDENCE.c.text).where(EVIDENCE.c.assessment_key.in_(assessments))
+    own = [_shingles(text) for text in texts]
     found = {}
-    for assessment, other in connection.execute(query):
-        most = max((similarity(text, other) for text in texts), default=0.0)
+    for assessment, text in connection.execute(query):
+        other = _shingles(text)
+        most = max((_jaccard(one, other) for one in own), default=0.0)
         if most >= SIMILAR:
             found[assessment] = most
     return found
+
+
+def _jaccard(one: set[tuple[str, ...]], other: set[tuple[str, ...]]) -> float:
+    return len(one & other) / len(one | other) if one and other else 0.0
 
 
 def _shingles(text: str) -> set[tuple[str, ...]]:

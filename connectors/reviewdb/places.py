@@ -79,6 +79,13 @@ OUTSIDE = (
         "nothing",
         "until the process ends or newer texts take their place",
     ),
+    Place(
+        "topic of decisions",
+        (),
+        "verdicts with the ids of accounts and posts, where `kafka.decisions_topic` is set",
+        "nothing",
+        "`retention.ms` of the topic",
+    ),
     Place("topics of dead letters", (), "relayed records", "nothing", "`retention.ms` of the topic"),
     Place("files of rejected lines", (), "rejected records of `run --input` and `score`", "nothing", "until deleted"),
     Place("files that `score` writes", (), "post ids, scores and reasons", "nothing", "until deleted"),

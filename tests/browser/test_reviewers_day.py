@@ -269,7 +269,10 @@ def test_pages_are_accessible_and_fit(served: Served, visitor: Open, scheme: str
     require_accessible(sam.page)
     sam.sign_in("sam")
     require_accessible(sam.page)
-    for path in (sam.page.locator("tbody a").first.get_attribute("href"), "/audit", "/api", "/nothing"):
+    served.store.commit(served.store.claim("main", "one", [partition()]), audit_sample())
+    account = sam.page.locator("tbody a").first.get_attribute("href")
+    reviewing = ("/bulk", "/blind", "/quality", "/steering", "/own", "/find?account=delivery")
+    for path in (account, *reviewing, "/audit", "/api", "/nothing"):
         sam.page.goto(f"{served.address}{path}")
         require_accessible(sam.page)
 

@@ -59,6 +59,18 @@ def test_an_escalated_account_waits_for_a_senior_only(desk: Desk) -> None:
     assert verify(desk.console.engine).problems == ()
 
 
+def test_a_decision_by_the_command_ends_an_escalation(desk: Desk) -> None:
+    from moderation.review.decisions import ProposedDecision
+    from moderation.review.decisions import decide as decide_about_flag
+
+    ana, key = desk.client("ana"), desk.key("a1")
+    ana.post(f"/api/v1/accounts/{key}/escalation", json={"reason": REASON})
+    decide_about_flag(desk.console.engine, ProposedDecision(1, "sam", "senior", "confirmed", "rule 4", 0))
+    desk.flag(flag("p9", risk=0.97))
+    assert keys(ana, "escalated") == []
+    assert keys(ana, "open") == ["a1", "a2"]
+
+
 def test_escalation_needs_a_reason_and_an_open_flag(desk: Desk) -> None:
     ana, key = desk.client("ana"), desk.key("a1")
     assert ana.post(f"/api/v1/accounts/{key}/escalation", json={"reason": " "}).status_code == 422

@@ -16,7 +16,7 @@ from moderation.review.refusals import InvalidValue
 EVIDENCE, IN_REVIEW = table_of(EvidenceRow), table_of(AccountInReviewRow)
 COLUMNS = tuple(IN_REVIEW.c[name] for name in ("key", "account_id", "open_flags", "risk"))
 MAX_QUERY_CHARS = 600
-ROWS_READ = 2_000
+ROWS_READ = 300
 SHOWN = 100
 SNIPPET_CHARS = 240
 MATCHES = "to_tsvector('simple', substr(evidence.text, 1, 20000)) @@ websearch_to_tsquery('simple', :words)"

@@ -9,7 +9,7 @@ from datetime import date, datetime, timedelta
 from math import ceil
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, case, func, select
+from sqlalchemy import Connection, Engine, String, and_, case, func, select
 
 from connectors.reviewdb.engine import at_edge, one_view
 from connectors.reviewdb.models import AccountInReviewRow, AuditSampleRow, DecisionRow, FlagRow
@@ -129,14 +129,24 @@ def _groups(connection: Connection) -> tuple[GroupFlags, ...]:
 def _days(connection: Connection, now: datetime) -> tuple[Day, ...]:
     first = now.date() - timedelta(days=DAYS - 1)
     begin = datetime(first.year, first.month, first.day, tzinfo=now.tzinfo)
-    opened = connection.scalars(select(IN_REVIEW.c.opened_at).where(IN_REVIEW.c.opened_at >= begin))
-    columns = (func.coalesce(FLAGS.c.account_key, FLAGS.c.post_key), DECISIONS.c.decided_at)
-    query = select(*columns).join(FLAGS, FLAGS.c.id == DECISIONS.c.flag_id).distinct()
+    day = _day_of(connection, IN_REVIEW.c.opened_at)
+    opened = select(day, func.count()).where(IN_REVIEW.c.opened_at >= begin).group_by(day)
+    day = _day_of(connection, DECISIONS.c.decided_at)
+    unit = func.coalesce(FLAGS.c.account_key, FLAGS.c.post_key)
+    query = select(day, func.count(unit.distinct())).join(FLAGS, FLAGS.c.id == DECISIONS.c.flag_id).group_by(day)
     query = query.where(DECISIONS.c.decided_at >= begin, DECISIONS.c.verdict != WITHDRAWN)
-    came = Counter(at.date() for at in opened)
-    decided = Counter(at.date() for _, at in connection.execute(query))
+    came, decided = (
+        Counter({date.fromisoformat(str(at)): count for at, count in connection.execute(one)})
+        for one in (opened, query)
+    )
     days = [first + timedelta(days=number) for number in range(DAYS)]
     return tuple(Day(day, came[day], decided[day]) for day in days)
+
+
+def _day_of(connection: Connection, column: Any) -> Any:
+    """Return the day in UTC of a time, whatever the time zone of the session is."""
+    on_postgresql = connection.dialect.name == "postgresql"
+    return func.date(func.timezone("UTC", column) if on_postgresql else column, type_=String)
 
 
 def _in_time(connection: Connection, now: datetime, sla_hours: int) -> Share:

@@ -64,10 +64,11 @@ STATE = Place(
     "state in memory, in `state.directory` and on Redis",
     ("segments", "graph_files"),
     "64-bit hashes of account ids, post ids and texts, with keyed hashes of addresses and devices; scores of an "
-    "account's last 16 texts; who follows whom",
+    "account's last 16 texts, and of one text a day as a sample of its community; who follows whom",
     "nothing",
-    "25 hours of event time, scores 14 days, up to 2 hours longer in the journal; with the disk backend up to 50 "
-    "hours, on Redis up to 60, scores up to 28 days; follows until they end",
+    "25 hours of event time, scores 14 days, those of communities 17, up to 2 hours longer in the journal; with the "
+    "disk backend up to 50 hours, on Redis up to 60, scores up to 28 days, those of communities up to 32; follows "
+    "until they end",
 )
 
 OUTSIDE = (

@@ -15,7 +15,7 @@ MOST_POSTS = 32
 
 def account_features(reading: Reading, post: Post, own: OwnPosts) -> dict[str, float]:
     """Return profile figures as sent by the platform, and posting rates from the observed posts and deletions."""
-    found = _profile(post, post.account) if post.account is not None else {}
+    found = account_profile(post, post.account) if post.account is not None else {}
     if reading.own_known(HOUR_MS):
         found["account_posts_1h"] = own.in_hour()
     if reading.own_known(DAY_MS):
@@ -27,7 +27,8 @@ def account_features(reading: Reading, post: Post, own: OwnPosts) -> dict[str, f
     return found
 
 
-def _profile(post: Post, account: Account) -> dict[str, float]:
+def account_profile(post: Post, account: Account) -> dict[str, float]:
+    """Return the features of the public figures of an account at the time of a post."""
     found: dict[str, float] = {}
     if account.created_at is not None and post.created_at is not None:
         age_days = (post.created_at - account.created_at).total_seconds() / 86_400

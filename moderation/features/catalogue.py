@@ -44,8 +44,11 @@ def _account(name: str, unit: str, meaning: str, version: int = 1) -> Feature:
 
 FEATURES: tuple[Feature, ...] = (
     _content("evidence", "1", "how far its last texts together score above human texts, in standard deviations"),
-    _content("mean", "spreads", "mean score of its last texts above that of human texts of the same length"),
+    _content(
+        "mean", "spreads", "mean score of its last texts above human texts of the same length and of the community"
+    ),
     _content("scored", "count", "texts with a score, of its last 12 in 14 days"),
+    _content("community", "spreads", "score of other accounts' texts in the community, which its own are compared to"),
     _typing("chars_per_s", "1/s", "characters typed (not pasted) per second of writing"),
     _typing("keystrokes_per_s", "1/s", "key presses per second of writing"),
     _typing("keystrokes_per_char", "1", "key presses per character of the text that was typed"),

@@ -1,11 +1,12 @@
 """Content features: the scores of an account's last posts, relative to those of human texts of the same length.
 
-One text proves little. Several prove more, because the deviations of one person's texts partly cancel out; by how much
-depends on their correlation.
+Where the texts of a community score high, those of its accounts are compared to them. One text proves little. Several
+prove more, because the deviations of one person's texts partly cancel out; by how much depends on their correlation.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,10 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.features.catalogue import FEATURES
+from moderation.state.community_votes import Votes
 from moderation.state.score_history import MOST_SCORES, OwnScores
 
 CONTENT_COLUMNS = tuple(column for column, feature in enumerate(FEATURES) if feature.family == "content")
 """Columns of the content features in a feature vector."""
+
+LEAST_VOTES = 20
+"""Accounts that a baseline of a community needs."""
+SHRINKAGE = 30
+"""Number of accounts at which a community's median counts half."""
+_MOST_KNOWN = 10_000
 
 
 @dataclass(frozen=True)
@@ -30,6 +38,8 @@ class ContentBaseline:
     """Half the distance between the 16 % and the 84 % quantile, in logits; above 0."""
     correlation: float
     """Correlation between the residuals of two texts of one person, from 0 to 1."""
+    most_excused: float
+    """The largest residual that a community's median excuses, in spreads."""
 
     def __post_init__(self) -> None:
         """Raise ValueError unless there is a median and a positive spread for each ascending knot."""
@@ -39,17 +49,70 @@ class ContentBaseline:
             raise ValueError("a number of the content baseline is not finite")
         if not 0.0 <= self.correlation <= 1.0:
             raise ValueError("the correlation of a content baseline is from 0 to 1")
+        if not 0.0 <= self.most_excused < np.inf:
+            raise ValueError("what a community excuses is finite and at least 0")
         if min(self.spreads) <= 0 or list(self.tokens_log2) != sorted(set(self.tokens_log2)):
             raise ValueError("a content baseline needs positive spreads and ascending knots")
 
     def residuals(self, scores: OwnScores) -> NDArray[np.float64]:
         """Return how many spreads each score is above the median of human texts of that length, shape (n,)."""
         medians = np.interp(scores.tokens_log2, self.tokens_log2, self.medians)
-        return (scores.logits - medians) / np.interp(scores.tokens_log2, self.tokens_log2, self.spreads)
+        return (scores.logits - medians) / self.spreads_at(scores.tokens_log2)
+
+    def spreads_at(self, tokens_log2: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the spread of the logits of human texts of these lengths, shape (n,)."""
+        return np.interp(tokens_log2, self.tokens_log2, self.spreads)
 
 
-def content_features(scores: Sequence[OwnScores], baseline: ContentBaseline) -> NDArray[np.float64]:
-    """Return the content features of accounts, shape (accounts, len(CONTENT_COLUMNS)); NaN without a score."""
+class CommunityBaselines:
+    """Returns by how much the texts of a community score above human texts of the same length."""
+
+    def __init__(self, baseline: ContentBaseline) -> None:
+        self.baseline = baseline
+        self._known: dict[int, tuple[Votes, NDArray[np.float64], NDArray[np.float64]]] = {}
+
+    def excess(self, community: int, votes: Votes | None, account: int) -> float:
+        """Return the excess of a community as it counts for an account, in spreads; NaN with too few other accounts.
+
+        It is the median residual of one text of each other account, shrunk towards 0, at least 0 and at most
+        `most_excused`: a community lowers evidence and never raises it.
+        """
+        if votes is None:
+            return np.nan
+        ordered, residuals = self._residuals(community, votes)
+        place = int(np.searchsorted(votes.accounts, np.uint64(account)))
+        if place < len(votes.accounts) and int(votes.accounts[place]) == account:
+            ordered = np.delete(ordered, np.searchsorted(ordered, residuals[place]))
+        n = len(ordered)
+        if n < LEAST_VOTES:
+            return np.nan
+        median = float(ordered[(n - 1) // 2] + ordered[n // 2]) / 2
+        return min(max(median * n / (n + SHRINKAGE), 0.0), self.baseline.most_excused)
+
+    def adjusted(self, logit: float, n_tokens: int, excess: float) -> float:
+        """Return a logit without the excess of the community where its text was posted."""
+        if not excess > 0:
+            return logit
+        return logit - excess * float(self.baseline.spreads_at(np.array([math.log2(n_tokens + 1)]))[0])
+
+    def _residuals(self, community: int, votes: Votes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Return the residuals of the votes in ascending order, and in the order of the accounts."""
+        known = self._known.get(community)
+        if known is None or known[0] is not votes:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            residuals = self.baseline.residuals(votes.scores)
+            known = self._known[community] = votes, np.sort(residuals), residuals
+        return known[1], known[2]
+
+
+def content_features(
+    scores: Sequence[OwnScores], excesses: Sequence[float], baseline: ContentBaseline
+) -> NDArray[np.float64]:
+    """Return the content features of accounts, shape (accounts, len(CONTENT_COLUMNS)); NaN without a score.
+
+    *excesses* are those of the communities of their posts.
+    """
     counts = np.array([len(one.logits) for one in scores], dtype=np.int64)
     if not counts.any():
         return np.full((len(scores), len(CONTENT_COLUMNS)), np.nan)
@@ -63,6 +126,6 @@ def content_features(scores: Sequence[OwnScores], baseline: ContentBaseline) -> 
     mean = np.nansum(table, axis=1) / np.maximum(counts, 1)
     # The variance of a mean of n equally correlated values is (1 + (n - 1) correlation) / n.
     evidence = mean * np.sqrt(counts / (1.0 + (np.maximum(counts, 1) - 1) * baseline.correlation))
-    found = np.column_stack([evidence, mean, counts])
+    found = np.column_stack([evidence, mean, counts, excesses])
     found[counts == 0] = np.nan
     return found

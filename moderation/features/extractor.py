@@ -13,12 +13,13 @@ from numpy.typing import NDArray
 from moderation.events import Deletion, Event, Follow, Post
 from moderation.features.account import account_features
 from moderation.features.catalogue import COLUMN, FEATURES
+from moderation.features.content import CommunityBaselines
 from moderation.features.graph import graph_features
 from moderation.features.network import Sender, account_kind, network_features
 from moderation.features.typing import typing_features
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
 from moderation.state import PlatformState, PostSeen
-from moderation.state.identifiers import account_number, hash_number, post_number, text_number
+from moderation.state.identifiers import account_number, community_number, hash_number, post_number, text_number
 from moderation.state.score_history import OwnScores
 
 Seen = Literal["new", "same", "revision"]
@@ -99,6 +100,7 @@ class FeatureExtractor:
             text_number(post.content_hash),
             account_kind(post),
             tuple(numbers),
+            community_number(post),
         )
         return Identified(post, seen, senders[0])
 
@@ -144,6 +146,17 @@ class FeatureExtractor:
         """Add the detector's score of a post to those of its account."""
         seen = identified.seen
         self._state.add_score(seen.account, seen.post, seen.at_ms, logit=logit, n_tokens=n_tokens)
+
+    def add_vote(self, identified: Identified, *, logit: float, n_tokens: int) -> None:
+        """Add the detector's score of a post to those of its community."""
+        seen = identified.seen
+        self._state.add_vote(seen.community, seen.account, seen.at_ms, logit=logit, n_tokens=n_tokens)
+
+    def excess(self, identified: Identified, baselines: CommunityBaselines) -> float:
+        """Return by how much the texts of the community of a post score above human ones; NaN where unknown."""
+        seen = identified.seen
+        votes = self._state.votes.closed(seen.community, seen.at_ms)
+        return baselines.excess(seen.community, votes, seen.account)
 
     def forget_scores(self) -> None:
         """Drop scores that are too old; after each batch."""

@@ -57,7 +57,9 @@ def _content_reason(manifest: Manifest, features: NDArray[np.float64], contribut
     scored = round(found["content_scored"][1])
     texts = "Its last text scores" if scored == 1 else f"Its last {scored} texts together score"
     number = shown(feature, value)
-    text = f"{texts} {number} standard deviations above human texts"
+    _, community = found.get("content_community", (feature, np.nan))
+    others = "human texts" if np.isnan(community) else "those of others in its community"
+    text = f"{texts} {number} standard deviations above {others}"
     if feature.genuine_high is not None and value > feature.genuine_high:
         text += f"; genuine accounts rarely exceed {shown(feature, feature.genuine_high)}"
     return Reason(CONTENT, EVIDENCE, value, contribution, f"{text}.")

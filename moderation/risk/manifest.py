@@ -10,7 +10,7 @@ from moderation.features.content import ContentBaseline
 from moderation.risk.certificate import Certificate
 from moderation.risk.slopes import Slopes
 
-FORMAT = 4
+FORMAT = 5
 Policy = Literal["all", "selective"]
 """Which texts are scored: every text, or those of accounts with unusual metadata."""
 

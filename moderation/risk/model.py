@@ -99,13 +99,20 @@ class BundledRiskModel:
         A metadata family must agree, and with evidence that few genuine posts exceed the risk must be above the
         threshold of the policy `all`.
         """
-        metadata = [column for column, name in enumerate(self.fusion.families) if name != CONTENT]
-        decides = np.array(self.agreement(self.p_values(scores))[:, metadata].any(axis=1), dtype=np.bool_)
+        decides = self._metadata_agrees(scores)
         rows = np.flatnonzero(decides)
         strong = scores[rows]
         strong[:, self.fusion.families.index(CONTENT)] = self.manifest.selective_evidence
         decides[rows] = self.fusion.risks(strong) > self.manifest.policies["all"].threshold
         return decides
+
+    def usual(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return whether no metadata family of a post agrees that it is unusual, (n, families) to (n,)."""
+        return ~self._metadata_agrees(scores)
+
+    def _metadata_agrees(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+        metadata = [column for column, name in enumerate(self.fusion.families) if name != CONTENT]
+        return np.array(self.agreement(self.p_values(scores))[:, metadata].any(axis=1), dtype=np.bool_)
 
     def assess(self, features: NDArray[np.float64]) -> Judgements:
         """Return the judgement of each post: *features* (n, f), NaN for missing.

@@ -45,7 +45,6 @@ PHRASES: dict[str, str] = {
     "account_has_bio": "A text in its profile: {}",
     "account_has_avatar": "A picture in its profile: {}",
     "account_post_interval_cv": "The times between its posts vary by {%} of their mean",
-    "content_mean": "Its texts score {} spreads above human texts of the same length",
 }
 """A sentence for each feature; "{}" is the value, "{%}" a ratio in percent, "(s)" the plural. The unit of the feature
 is in the words."""

@@ -39,6 +39,9 @@ class RiskModel(Protocol):
     def text_decides(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return whether texts decide about a flag with these metadata scores, (n, families) to (n,)."""
 
+    def usual(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Return whether no metadata family of a post agrees that it is unusual, (n, families) to (n,)."""
+
     def judge(self, scores: NDArray[np.float64]) -> Judgements:
         """Return the judgement of each post from the scores of its families, shape (n, families)."""
 

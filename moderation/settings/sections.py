@@ -174,7 +174,7 @@ class ScoringSettings(Section):
     policy: Literal["all", "selective"] = Field(
         "all",
         description="all: every text; selective: posts whose metadata would lead to a flag with suspicious texts, "
-        "those of their accounts for 14 days, and the audit sample. Each has a threshold and a certificate of its own",
+        "those of their accounts for 14 days, and samples. Each has a threshold and a certificate of its own",
     )
 
 

@@ -5,11 +5,21 @@ from __future__ import annotations
 from functools import lru_cache
 from hashlib import blake2b
 
+from moderation.events import Post
+
 
 @lru_cache(maxsize=65_536)
 def account_number(account_id: str) -> int:
     """Return the number of an account id. Among 100 million accounts two share one with a probability of 3e-4."""
     return _number(b"account", account_id.encode("utf-8", "surrogatepass"))
+
+
+def community_number(post: Post) -> int:
+    """Return the number of the community of a post; of surface and language where it has none."""
+    if post.community is not None:
+        return _number(b"community", post.community.encode("utf-8", "surrogatepass"))
+    surface = f"{post.surface or ''}\n{(post.lang or '').lower()}"
+    return _number(b"surface", surface.encode("utf-8", "surrogatepass"))
 
 
 def post_number(account_id: str, post_id: str) -> int:

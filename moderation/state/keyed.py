@@ -9,6 +9,7 @@ from typing import NamedTuple
 from moderation.effects import Partition
 from moderation.state.account_history import AccountHistory
 from moderation.state.backend import DEGRADED, WATERMARK, RowKind, StateBackend, as_marks, positions_in
+from moderation.state.community_votes import VOTES_KEPT_MS, CommunityVotes
 from moderation.state.coverage import HOUR_MS, KEPT_MS, MINUTE_MS, Coverage
 from moderation.state.keyring import Keyring
 from moderation.state.score_history import SCORES_KEPT_MS, ScoreHistory
@@ -37,6 +38,7 @@ class PostSeen(NamedTuple):
     """Kind of account: of unknown age, new or settled."""
     senders: tuple[int, ...]
     """Address and device under each live key, 0 where not sent."""
+    community: int = 0
 
 
 class Storage(NamedTuple):
@@ -49,8 +51,8 @@ class Storage(NamedTuple):
 class Keyed:
     """The containers of everything that is kept by key."""
 
-    def __init__(self, keys: int, *, evicts: bool) -> None:
-        self.accounts = AccountHistory(keys, KEPT_MS, evicts=evicts)
+    def __init__(self, keyring: Keyring, *, evicts: bool) -> None:
+        self.accounts = AccountHistory(len(keyring.live), KEPT_MS, evicts=evicts)
         self.addresses = SharedWindows(KEPT_MINUTES, evicts=evicts)
         """Accounts by address."""
         self.address_posts = SharedWindows(HOURLY_MS // MINUTE_MS, HOUR_MINUTES, evicts=evicts)
@@ -60,10 +62,12 @@ class Keyed:
         self.watchlist = Watchlist(evicts=evicts)
         self.scores = ScoreHistory(evicts=evicts)
         """Scores of the texts of each account."""
+        self.votes = CommunityVotes(keyring.rank, evicts=evicts)
+        """Sampled scores of the texts of each community."""
 
-    def containers(self, keys: int, scores_name: str) -> list[Container]:
+    def containers(self, keys: int, scored_with: str) -> list[Container]:
         """Return the containers with their kinds of rows; another kind of value by key is another line here."""
-        accounts, watchlist, scores = self.accounts, self.watchlist, self.scores
+        accounts, watchlist, scores, votes = self.accounts, self.watchlist, self.scores, self.votes
         return [
             Container(
                 RowKind("posts", 3 + keys, KEPT_MS, shared=False), accounts.add_stored_posts, accounts.forget_posts
@@ -72,7 +76,10 @@ class Keyed:
                 RowKind("deletions", 2, KEPT_MS, shared=False), accounts.add_stored_deletions, accounts.forget_deletions
             ),
             Container(RowKind("watched", 1, WATCHED_MS, shared=False), watchlist.add_stored, watchlist.forget),
-            Container(RowKind(scores_name, 2, SCORES_KEPT_MS, shared=False), scores.add_stored, scores.forget),
+            Container(
+                RowKind(f"scores-{scored_with}", 2, SCORES_KEPT_MS, shared=False), scores.add_stored, scores.forget
+            ),
+            Container(RowKind(f"votes-{scored_with}", 2, VOTES_KEPT_MS, shared=True), votes.add_stored, votes.forget),
             _windows("addresses", KEPT_MS, self.addresses),
             _windows("address_posts", HOURLY_MS, self.address_posts),
             _windows("devices", KEPT_MS, self.devices),
@@ -89,8 +96,8 @@ class StoredKeyed:
     def __init__(self, keyed: Keyed, storage: Storage, keyring: Keyring, names: tuple[str, str]) -> None:
         """*names* are those of the platform, and of what the scores were made with."""
         platform_id, scored_with = names
-        self._scores = f"scores-{scored_with}"
-        containers = keyed.containers(len(keyring.live), self._scores)
+        self._scores, self._votes = f"scores-{scored_with}", f"votes-{scored_with}"
+        containers = keyed.containers(len(keyring.live), scored_with)
         self._scores_known_ms = 0
         self._keyed = keyed
         self.backend = storage.backend
@@ -103,15 +110,18 @@ class StoredKeyed:
         own: set[tuple[int, int]] = set()
         addresses: set[tuple[int, int]] = set()
         devices: set[tuple[int, int]] = set()
+        communities: set[tuple[int, int]] = set()
         for seen in posts:
             at_ms = seen.at_ms
             own.add((seen.account, at_ms))
+            communities.add((seen.community, at_ms))
             addresses.update((address, at_ms) for address in seen.senders[0::2] if address)
             devices.update((device, at_ms) for device in seen.senders[1::2] if device)
         wanted = {
             "posts": own,
             "deletions": own | set(deletions),
             self._scores: own,
+            self._votes: communities,
             "addresses": addresses,
             "address_posts": addresses,
             "devices": devices,
@@ -120,7 +130,7 @@ class StoredKeyed:
 
     def add_post(self, seen: PostSeen) -> None:
         """Record a post that was added to the containers."""
-        at_ms, account, post, text, age, senders = seen
+        at_ms, account, post, text, age, senders, _ = seen
         minute, keyed = at_ms // MINUTE_MS, self._keyed
         self.working.add("posts", account, at_ms, (at_ms, post, text, *senders[0::2]))
         for address in senders[0::2]:
@@ -134,6 +144,10 @@ class StoredKeyed:
     def add_score(self, account: int, at_ms: int, word: int, post: int) -> None:
         """Record a score that was added to the containers."""
         self.working.add(self._scores, account, at_ms, (word, post))
+
+    def add_vote(self, community: int, at_ms: int, word: int, account: int) -> None:
+        """Record a score that was added to those of a community."""
+        self.working.add(self._votes, community, at_ms, (word, account))
 
     def _add_member(self, name: str, shift: int, key: int, at_ms: int, entry: tuple[int, int, int]) -> None:
         """Record a member, unless the sample of a large key lacks it; the shift is stored with it."""

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.effects import Partition
+from moderation.state.community_votes import VOTES_KEPT_MS
 from moderation.state.coverage import KEPT_MS, MINUTE_MS, Coverage
 from moderation.state.epochs import GraphEpochs
 from moderation.state.follows import FollowGraph
@@ -26,7 +27,7 @@ log = logging.getLogger(__name__)
 GRAPH_EPOCH_S = 86_400
 """Default length of an epoch of the follow graph, as in the training of risk models."""
 MAX_EDGES = 20_000_000
-_KINDS = ("posts", "deletions", "follows", "watched", "scores")
+_KINDS = ("posts", "deletions", "follows", "watched", "scores", "votes")
 """Kinds of change in the journal."""
 MOST_UNSAVED_BYTES = 256 << 20
 """Changes that are kept in memory while they cannot be written; then an earlier saved state stays the last one."""
@@ -58,7 +59,7 @@ class PlatformState:
         self.graph_epoch_s = graph_epoch_s
         self.coverage = coverage or Coverage()
         self.stored: StoredKeyed | None = None
-        self._take_containers(Keyed(len(keyring.live), evicts=True))
+        self._take_containers(Keyed(keyring, evicts=True))
         self.follows = FollowGraph(max_edges)
         self.epochs = GraphEpochs(self.follows, graph_epoch_s * 1000)
         self._evicted_minute = -1
@@ -71,13 +72,14 @@ class PlatformState:
 
     def keep_in(self, storage: Storage) -> PlatformState:
         """Keep what is kept by key in a backend, from the beginning of a state on; return the state."""
-        keyed = Keyed(len(self.keyring.live), evicts=False)
+        keyed = Keyed(self.keyring, evicts=False)
         self._take_containers(keyed)
         self.stored = StoredKeyed(keyed, storage, self.keyring, (self.platform_id, self.scored_with))
         return self
 
     def _take_containers(self, keyed: Keyed) -> None:
-        self.accounts, self.watchlist, self.scores = keyed.accounts, keyed.watchlist, keyed.scores
+        self.accounts, self.watchlist = keyed.accounts, keyed.watchlist
+        self.scores, self.votes = keyed.scores, keyed.votes
         self.addresses, self.address_posts, self.devices = keyed.addresses, keyed.address_posts, keyed.devices
 
     def advance(self, at_ms: int) -> None:
@@ -101,6 +103,7 @@ class PlatformState:
         if self.coverage.watermark_ms is not None:
             self.watchlist.evict(self.coverage.watermark_ms)
             self.scores.evict(self.coverage.watermark_ms)
+            self.votes.evict(self.coverage.watermark_ms)
 
     def apply_post(self, seen: PostSeen) -> None:
         """Apply a post; the same post and text at the same time again has no effect."""
@@ -112,7 +115,7 @@ class PlatformState:
             self._rows["posts"].extend((seen.at_ms, seen.account, seen.post, seen.text, seen.age, *seen.senders))
 
     def _take_post(self, seen: PostSeen) -> None:
-        at_ms, account, post, text, age, senders = seen
+        at_ms, account, post, text, age, senders, _ = seen
         minute = at_ms // MINUTE_MS
         self.accounts.add_post(account, at_ms, post, text, senders[0::2])
         for address in senders[0::2]:
@@ -160,6 +163,16 @@ class PlatformState:
             self.stored.add_score(account, at_ms, word, post)
         elif self._journal is not None:
             self._rows["scores"].extend((word, account, post))
+
+    def add_vote(self, community: int, account: int, at_ms: int, *, logit: float, n_tokens: int) -> None:
+        """Add the detector's score of a text to those of its community, where the sample takes it."""
+        word = packed(at_ms, logit, n_tokens)
+        if not self.votes.add(community, account, word):
+            return
+        if self.stored is not None:
+            self.stored.add_vote(community, at_ms, word, account)
+        elif self._journal is not None:
+            self._rows["votes"].extend((word, community, account))
 
     @property
     def graph_lost(self) -> bool:
@@ -216,6 +229,7 @@ class PlatformState:
         kept_from = dict.fromkeys(("posts", "deletions"), watermark_ms - KEPT_MS)
         kept_from["watched"] = watermark_ms - WATCHED_MS - KEPT_MS
         kept_from["scores"] = watermark_ms - SCORES_KEPT_MS - KEPT_MS
+        kept_from["votes"] = watermark_ms - VOTES_KEPT_MS - KEPT_MS
         numbers = {kind: np.frombuffer(row, dtype=np.uint64) for kind, row in rows.items()}
         self._journal.save(Changes(numbers, watermark_ms, fields, graphs, kept_from))
 
@@ -293,11 +307,13 @@ class PlatformState:
                 "the scores in %s are of another detector or scoring policy and are dropped; evidence begins again",
                 journal.directory,
             )
-            journal.segments = [part for part in journal.segments if part.kind != "scores"]
+            journal.segments = [part for part in journal.segments if part.kind not in ("scores", "votes")]
             self.scores_known_from_ms = saved["watermark_ms"]
             return
         self.scores_known_from_ms = saved["scores_known_from_ms"]
         self.scores.load(read_rows(journal, "scores", 3))
+        for word, community, account in read_rows(journal, "votes", 3).tolist():
+            self.votes.add(community, account, word)
 
     def scores_known(self, at_ms: int) -> bool:
         """Return whether no score of the 14 days up to a time was lost."""

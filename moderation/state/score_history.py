@@ -23,9 +23,10 @@ _LARGEST_LOGIT = 32.0
 _LENGTH_STEPS = 8
 _LONGEST = 63
 _LENGTH_BITS = 6
-_TIME_SHIFT = 21
+TIME_SHIFT = 21
+"""Bits of a packed score below its time in milliseconds."""
 _LOGIT_MASK = 0x7FFF
-_SCORE_MASK = (1 << _TIME_SHIFT) - 1
+_SCORE_MASK = (1 << TIME_SHIFT) - 1
 
 
 @dataclass(frozen=True)
@@ -61,8 +62,8 @@ class ScoreHistory:
         entries = self._entries.get(account)
         if entries is None:
             entries = self._entries[account] = array("Q")
-        day = (word >> _TIME_SHIFT) // DAY_MS
-        if self._evicts and (not entries or day > (entries[-2] >> _TIME_SHIFT) // DAY_MS):
+        day = (word >> TIME_SHIFT) // DAY_MS
+        if self._evicts and (not entries or day > (entries[-2] >> TIME_SHIFT) // DAY_MS):
             self._active.setdefault(day, []).append(account)
         known = entries[1::2]
         if post in known:
@@ -70,9 +71,9 @@ class ScoreHistory:
             if (_height(entries[place]), -entries[place]) >= (_height(word), -word):
                 return
             del entries[place : place + 2]
-        at = word >> _TIME_SHIFT
+        at = word >> TIME_SHIFT
         place = len(entries)
-        while place and (entries[place - 2] >> _TIME_SHIFT, entries[place - 1]) > (at, post):
+        while place and (entries[place - 2] >> TIME_SHIFT, entries[place - 1]) > (at, post):
             place -= 2
         entries[place:place] = array("Q", (word, post))
         if len(entries) > 2 * _STORED:
@@ -92,14 +93,14 @@ class ScoreHistory:
         entries = self._entries.get(account)
         if entries is None:
             return NO_SCORES
-        return unpacked(counted([w for w in entries[0::2] if at_ms - SCORES_KEPT_MS < w >> _TIME_SHIFT <= at_ms]))
+        return unpacked(counted([w for w in entries[0::2] if at_ms - SCORES_KEPT_MS < w >> TIME_SHIFT <= at_ms]))
 
     def load(self, rows: NDArray[np.uint64]) -> None:
         """Add many scores to an empty history at once; rows of word, account and post."""
         if not len(rows):
             return
         words, accounts, posts = rows.T
-        times, heights = words >> np.uint64(_TIME_SHIFT), _heights(words)
+        times, heights = words >> np.uint64(TIME_SHIFT), _heights(words)
         order = np.lexsort((words, -heights.astype(np.int64), posts, accounts))
         first = np.ones(len(rows), dtype=np.bool_)
         first[1:] = np.any(rows[order][1:, 1:] != rows[order][:-1, 1:], axis=1)
@@ -111,7 +112,7 @@ class ScoreHistory:
         for account, start, end in zip(names.tolist(), starts.tolist(), ends, strict=True):
             own = array("Q", entries[16 * max(start, end - _STORED) : 16 * end])
             self._entries[account] = own
-            self._active.setdefault((own[-2] >> _TIME_SHIFT) // DAY_MS, []).append(account)
+            self._active.setdefault((own[-2] >> TIME_SHIFT) // DAY_MS, []).append(account)
 
     def evict(self, now_ms: int) -> None:
         """Drop accounts whose last score counts no longer, nor for a late post."""
@@ -119,7 +120,7 @@ class ScoreHistory:
         for day in [day for day in self._active if (day + 1) * DAY_MS <= horizon_ms]:
             for account in self._active.pop(day):
                 entries = self._entries.get(account)
-                if entries is not None and entries[-2] >> _TIME_SHIFT < horizon_ms:
+                if entries is not None and entries[-2] >> TIME_SHIFT < horizon_ms:
                     del self._entries[account]
 
 
@@ -148,7 +149,7 @@ def packed(at_ms: int, logit: float, n_tokens: int) -> int:
     """Return time, logit and length of a score as one number of 64 bits, which sorts by time."""
     bounded = min(max(logit, -_LARGEST_LOGIT), _LARGEST_LOGIT)
     length = min(round(_LENGTH_STEPS * math.log2(n_tokens + 1)), _LONGEST)
-    return at_ms << _TIME_SHIFT | round((bounded + _LARGEST_LOGIT) * _LOGIT_STEPS) << _LENGTH_BITS | length
+    return at_ms << TIME_SHIFT | round((bounded + _LARGEST_LOGIT) * _LOGIT_STEPS) << _LENGTH_BITS | length
 
 
 def unpacked(words: Sequence[int]) -> OwnScores:

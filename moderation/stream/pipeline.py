@@ -28,11 +28,12 @@ from moderation.effects import (
 from moderation.errors import DetectorOverdue
 from moderation.events import BadRecord, Deletion, Follow, Ignored, Label, Post
 from moderation.features import FEATURES, FEATURES_VERSION, FeatureExtractor, FeatureVector, Observed, vectors
-from moderation.features.content import CONTENT_COLUMNS, content_features
+from moderation.features.content import CONTENT_COLUMNS
 from moderation.risk import RiskModel
 from moderation.risk.gate import CONTENT
 from moderation.risk.judgement import Judgements
 from moderation.stream.audit import AuditSampling
+from moderation.stream.content_evidence import ContentEvidence, ScoredPost
 from moderation.stream.ordering import Item
 from moderation.stream.scoring_policy import Rule, ScoreAll, ScoringPolicy
 from moderation.stream.split_scoring import SplitScoring
@@ -109,6 +110,7 @@ class Pipeline:
         self._risk = risk
         self._audit = audit
         self._policy = policy or ScoreAll()
+        self._evidence = ContentEvidence(extractor, risk)
         self.scoring = SplitScoring(detector)
 
     def prepare(self, items: Sequence[Item]) -> None:
@@ -227,8 +229,9 @@ class Pipeline:
         contents, overdue = self._contents(candidates, decisive)
         judged = [i for i in judged if i < len(contents)]
         some = [candidates[i] for i in judged]
-        self._add_content(some, [contents[i] for i in judged])
-        judgements = self._risk.judge(self._risk.with_content(metadata[: len(judged)], _matrix(some)))
+        metadata = metadata[: len(judged)]
+        self._add_content(some, [contents[i] for i in judged], metadata)
+        judgements = self._risk.judge(self._risk.with_content(metadata, _matrix(some)))
         number_of = {i: number for number, i in enumerate(judged)}
         return [
             _Assessed(candidate, *content, judgements, number_of.get(i))
@@ -236,24 +239,20 @@ class Pipeline:
         ], overdue
 
     def _add_content(
-        self, candidates: Sequence[_Candidate], contents: Sequence[tuple[ContentScore, Rule | None]]
+        self,
+        candidates: Sequence[_Candidate],
+        contents: Sequence[tuple[ContentScore, Rule | None]],
+        metadata: np.ndarray,
     ) -> None:
-        """Add the scores to those of the accounts, and the content features to the vectors, in the order of posts.
-
-        A text that was scored only for the audit sample is no evidence, because the certificate does not count it.
-        """
-        windows = []
-        for candidate, (content, rule) in zip(candidates, contents, strict=True):
+        """Add the content features to the vectors, in the order of posts."""
+        posts = []
+        for candidate, content in zip(candidates, contents, strict=True):
             if candidate.observed is None:
                 raise ValueError("a post without metadata has no scores of its account")
-            identified = candidate.observed.identified
-            if rule != "sample" and not math.isnan(content.logit):
-                self._extractor.add_score(identified, logit=content.logit, n_tokens=content.n_tokens)
-            windows.append(self._extractor.own_scores(identified))
-        rows = content_features(windows, self._risk.content_baseline)
-        for candidate, row in zip(candidates, rows, strict=True):
+            posts.append(ScoredPost(candidate.observed.identified, *content))
+        for candidate, row in zip(candidates, self._evidence.features(posts), strict=True):
             _values(candidate.vector)[list(CONTENT_COLUMNS)] = row
-        self._extractor.forget_scores()
+        self._evidence.add_votes(posts, metadata)
 
     def _contents(
         self, candidates: Sequence[_Candidate], decisive: Callable[[], list[bool]]

@@ -1,8 +1,9 @@
 """Which posts the text detector scores.
 
 `all` scores every text. `selective` scores a post whose metadata would lead to a flag with texts as suspicious as those
-of few genuine posts, the posts of its account within the next 14 days, and a keyed sample. An account's other texts are
-no evidence under it, so that each policy has a threshold and a certificate of its own.
+of few genuine posts, the posts of its account within the next 14 days, and keyed samples: one for the audit, one for
+the baselines of communities. An account's other texts are no evidence under it, so that each policy has a threshold and
+a certificate of its own.
 """
 
 from __future__ import annotations
@@ -13,11 +14,20 @@ from typing import Literal, Protocol
 
 from moderation.events import Post
 from moderation.features import Observed
-from moderation.state import PlatformState
+from moderation.state import PlatformState, PostSeen
+from moderation.state.coverage import DAY_MS
 from moderation.stream.audit import AuditSampling
 
-Rule = Literal["all", "decisive", "watched", "sample"]
+Rule = Literal["all", "decisive", "watched", "sample", "baseline"]
 """Why a text is scored."""
+EVIDENCE: frozenset[Rule] = frozenset(("all", "decisive", "watched"))
+"""Rules whose scores are evidence about the account; the certificate does not count others."""
+UNBIASED: frozenset[Rule] = frozenset(("all", "sample", "baseline"))
+"""Rules that select a text whatever its account did."""
+BASELINE_RATE = 0.02
+"""Share of accounts and days that `selective` scores for the baselines of communities."""
+VOTING_AGE_DAYS = 30
+"""Age from which the texts of an account count for the baseline of its community."""
 
 
 class ScoringPolicy(Protocol):
@@ -54,7 +64,7 @@ class ScoreAll:
 
 @dataclass(frozen=True)
 class ScoreSelected:
-    """Scores posts whose texts decide, those of accounts that had one, and the audit sample."""
+    """Scores posts whose texts decide, those of accounts that had one, and the samples."""
 
     platform_id: str
     state: PlatformState
@@ -76,4 +86,17 @@ class ScoreSelected:
             return "decisive"
         if self.state.watchlist.has(seen.account, seen.at_ms):
             return "watched"
-        return "sample" if self.sample.draw(self.platform_id, post, flagged=False) is not None else None
+        if self.sample.draw(self.platform_id, post, flagged=False) is not None:
+            return "sample"
+        return "baseline" if self._in_baseline(post, seen) else None
+
+    def _in_baseline(self, post: Post, seen: PostSeen) -> bool:
+        rank = self.state.keyring.rank(seen.account, seen.at_ms // DAY_MS)
+        return rank < BASELINE_RATE * 2**64 and age_days(post) >= VOTING_AGE_DAYS
+
+
+def age_days(post: Post) -> float:
+    """Return the age of the account at the time of a post; 0 where unknown."""
+    if post.account is None or post.account.created_at is None or post.created_at is None:
+        return 0.0
+    return (post.created_at - post.account.created_at).total_seconds() / 86_400

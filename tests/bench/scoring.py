@@ -63,7 +63,7 @@ def measure(accounts: int, seed: int) -> dict[str, Any]:
         "share_scored": round(scored / total, 4),
         "by_rule": {
             str(rule): round(sum(found[kind, rule] for kind in (True, False)) / total, 4)
-            for rule in ("decisive", "watched", "sample", None)
+            for rule in ("decisive", "watched", "sample", "baseline", None)
         },
         "share_of_campaign_posts_scored": round(1 - of_campaigns.get(None, 0) / max(1, sum(of_campaigns.values())), 4),
     }

@@ -12,6 +12,7 @@ from tests.cards.markdown import share, table
 _LEAST_OF_A_GROUP = needed_sample(GROUP_LIMIT)
 _KINDS = ("all", "weak", "medium", "strong", "hijacked")
 _NAMES = ("weak, medium, strong", "weak", "medium", "strong", "unseen (hijacked)")
+_STRICTEST = 0.0001
 _GENUINE = "genuine above it"
 _FALSE = "false_positives_on_held_out_parameters"
 
@@ -58,9 +59,47 @@ def signatures_removed(figures: dict[str, Any]) -> str:
     return table(["removed", *_NAMES, _GENUINE], [[name, *_caught(row)] for name, row in found.items()])
 
 
+def families_left_out(figures: dict[str, Any]) -> str:
+    """The gated score without one family, at the strictest rate; first with all."""
+    complete = next(
+        row for row in figures["rows"] if row["score"] == "both, gated" and row["false_positive_rate"] == _STRICTEST
+    )
+    rows = [["none", *_caught(complete)]]
+    for name, some in figures["family_left_out"].items():
+        row = next(row for row in some if row["false_positive_rate"] == _STRICTEST)
+        rows.append([name, *(_caught(row) if row["supported"] else _unsupported(row))])
+    return table(["family left out", *_NAMES, _GENUINE], rows)
+
+
+def first_flags(figures: dict[str, Any]) -> str:
+    """When the accounts that the shipped decision flags got their first flag."""
+    found = figures["first_flag"]
+    rows = [
+        [name, str(one["accounts"]), f"{one['median_post']:g}", f"{one['median_hours']:.0f}"]
+        for name, one in found.items()
+    ]
+    return table(
+        ["campaign", "accounts flagged", "median post of the first flag", "median hours since the first post"], rows
+    )
+
+
+def real_people(figures: dict[str, Any]) -> str:
+    """How many real posts and accounts the typing and the graph family find unusual."""
+    typing = {f"typing, {name}": row for name, row in figures["typing"].items() if name != "ranges"}
+    rows = [(name, f"{row['posts']} posts of {row['people']} people", row) for name, row in typing.items()]
+    for name, row in figures["friendship graphs"].items():
+        rows.append((f"graph, {name}", f"{row['accounts']} accounts", row))
+    levels = rows[0][2]["share_at_most"]
+    shares = [[name, n, *(f"{100 * row['share_at_most'][level]:.1f}%" for level in levels)] for name, n, row in rows]
+    return table(["real people", "n", *(f"p ≤ {level}" for level in levels)], shares)
+
+
 def _caught(row: dict[str, Any]) -> list[str]:
     caught = [row["true_positive_rate"][kind] for kind in _KINDS]
-    return [f"{share(of['share'], of['interval'])} n={of['n']}" for of in (*caught, row[_FALSE])]
+    return [
+        f"{share(of['share'], of['interval'])} n={of['n']}" if of["n"] else "no accounts"
+        for of in (*caught, row[_FALSE])
+    ]
 
 
 def _unsupported(row: dict[str, Any]) -> list[str]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from moderation.events import Deletion, Event
 from moderation.features import FeatureVector
 from moderation.state import Keyring, PlatformState, PostSeen
+from moderation.state.community_votes import MOST_VOTES
 from moderation.state.coverage import DAY_MS
 from moderation.state.score_history import SCORES_KEPT_MS
 from moderation.state.watchlist import WATCHED_MS
@@ -217,6 +218,26 @@ def test_the_highest_score_of_a_post_stays_after_a_restart_too(place: Open) -> N
     if third.stored is not None:
         third.stored.load([seen(START_MS + 4, 1, 9)], [], watched=False)
     assert sorted(third.scores.window(1, START_MS + 4).logits.tolist()) == pytest.approx([3.0, 5.0], abs=0.01)
+
+
+def test_the_votes_of_a_community_are_the_same_after_a_restart(place: Open) -> None:
+    kept = place()
+    state = kept.opened()
+    for account in range(1, 2 * MOST_VOTES):
+        one = PostSeen(START_MS + account, account, account, 7, 2, (5, 0), community=9)
+        take(state, [one])
+        state.add_vote(9, account, one.at_ms, logit=account % 5, n_tokens=30)
+    later = PostSeen(START_MS + 2 * DAY_MS, 1, 9, 7, 2, (5, 0), community=9)
+    take(state, [later])
+    again = kept.reopened(state)
+    if again.stored is not None:
+        again.stored.load([later], [], watched=False)
+    before, after = (one.votes.closed(9, later.at_ms) for one in (state, again))
+    assert before is not None
+    assert after is not None
+    assert len(before.accounts) == MOST_VOTES
+    np.testing.assert_array_equal(before.accounts, after.accounts)
+    np.testing.assert_array_equal(before.scores.logits, after.scores.logits)
 
 
 def test_scores_of_another_detector_are_not_used_and_the_rest_is(place: Open) -> None:

@@ -27,6 +27,8 @@ class CollectedPosts:
     """Shape (n,): index of the post's text in `texts`."""
     at_ms: NDArray[np.int64]
     """Shape (n,): time of the post."""
+    community: NDArray[np.int64]
+    """Shape (n,): number of the community of the post."""
     texts: tuple[str, ...]
     """The distinct texts that were posted."""
     cluster: NDArray[np.int64]
@@ -53,6 +55,7 @@ class CollectedPosts:
             account=place[self.account[posts]],
             text=self.text[posts],
             at_ms=self.at_ms[posts],
+            community=self.community[posts],
             cluster=self.cluster[numbers],
         )
 
@@ -107,6 +110,8 @@ class Collector:
         self._account: list[int] = []
         self._text: list[int] = []
         self._at_ms: list[int] = []
+        self._community: list[int] = []
+        self._communities: dict[int, int] = {}
         self._on_address: dict[str, int] = {}
         self._parent = list(range(len(truth)))
 
@@ -124,6 +129,7 @@ class Collector:
         self._account.append(author)
         self._text.append(self._seen.setdefault(event.text, len(self._seen)))
         self._at_ms.append(identified.seen.at_ms)
+        self._community.append(self._communities.setdefault(identified.seen.community, len(self._communities)))
         if vector.address_hash is not None:
             _join(self._parent, author, self._on_address.setdefault(vector.address_hash, author))
         if len(self._rows) % 1000 == 0:
@@ -137,6 +143,7 @@ class Collector:
             account=np.array(self._account, dtype=np.int64),
             text=np.array(self._text, dtype=np.int64),
             at_ms=np.array(self._at_ms, dtype=np.int64),
+            community=np.array(self._community, dtype=np.int64),
             texts=tuple(self._seen),
             cluster=np.array([_find(self._parent, number) for number in range(len(self._parent))], dtype=np.int64),
         )
@@ -146,12 +153,14 @@ def joined(platforms: Sequence[CollectedPosts]) -> CollectedPosts:
     """Return the posts and accounts of several platforms as those of one."""
     accounts = np.cumsum([0, *(len(platform.truth) for platform in platforms)])
     texts = np.cumsum([0, *(len(platform.texts) for platform in platforms)])
+    communities = np.cumsum([0, *(int(platform.community.max(initial=-1)) + 1 for platform in platforms)])
     return CollectedPosts(
         truth=tuple(truth for platform in platforms for truth in platform.truth),
         features=np.concatenate([platform.features for platform in platforms]),
         account=np.concatenate([one.account + begin for one, begin in zip(platforms, accounts, strict=False)]),
         text=np.concatenate([one.text + begin for one, begin in zip(platforms, texts, strict=False)]),
         at_ms=np.concatenate([platform.at_ms for platform in platforms]),
+        community=np.concatenate([one.community + begin for one, begin in zip(platforms, communities, strict=False)]),
         texts=tuple(text for platform in platforms for text in platform.texts),
         cluster=np.concatenate([one.cluster + begin for one, begin in zip(platforms, accounts, strict=False)]),
     )

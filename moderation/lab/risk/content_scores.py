@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 
 from moderation.detector import Detector
 from moderation.errors import InputError
-from moderation.features.content import CONTENT_COLUMNS, ContentBaseline, content_features
+from moderation.features.catalogue import COLUMN
+from moderation.features.content import CONTENT_COLUMNS, CommunityBaselines, ContentBaseline, content_features
 from moderation.lab.risk.collecting import CollectedPosts
+from moderation.state.community_votes import MOST_VOTES, VOTING_DAYS, Votes
 from moderation.state.score_history import OwnScores, ScoreHistory, packed, unpacked
+from moderation.stream.scoring_policy import VOTING_AGE_DAYS
 
 Scores = Mapping[str, tuple[float, int]]
 """Logit and number of tokens of each text; the logit is NaN where the detector abstained."""
@@ -20,6 +23,7 @@ _AT_A_TIME = 256
 _KNOTS = tuple(float(octave) for octave in range(1, 8))
 _LEAST_TEXTS = 50
 _LEAST_SPREAD = 0.2
+_EXCUSED_QUANTILE = 0.95
 
 
 def score_texts(
@@ -40,7 +44,8 @@ def score_texts(
 def fit_baseline(collected: CollectedPosts, score_of: Scores) -> ContentBaseline:
     """Return median and spread of the scores of genuine posts by length, and the correlation of a person's texts.
 
-    Each knot is from texts within half an octave. Raises InputError where no genuine text has a score.
+    The correlation is that of residuals without the excess of their communities. Each knot is from texts within half an
+    octave. Raises InputError where no genuine text has a score.
     """
     genuine = collected.genuine[collected.account] & _has_score(collected, score_of)
     if not genuine.any():
@@ -57,8 +62,41 @@ def fit_baseline(collected: CollectedPosts, score_of: Scores) -> ContentBaseline
     if not knots:
         knots, medians = [0.0], [float(np.median(own.logits))]
         spreads = [max(float(np.std(own.logits)), _LEAST_SPREAD)]
-    marginal = ContentBaseline(tuple(knots), tuple(medians), tuple(spreads), 0.0)
-    return replace(marginal, correlation=_correlation(marginal.residuals(own), collected.account[genuine]))
+    marginal = ContentBaseline(tuple(knots), tuple(medians), tuple(spreads), 0.0, 0.0)
+    residuals = marginal.residuals(own)
+    excused = replace(marginal, most_excused=max(0.0, float(np.quantile(residuals, _EXCUSED_QUANTILE))))
+    rest = residuals - np.nan_to_num(community_excesses(collected, score_of, excused)[genuine])
+    return replace(excused, correlation=_correlation(rest, collected.account[genuine]))
+
+
+def community_excesses(collected: CollectedPosts, score_of: Scores, baseline: ContentBaseline) -> NDArray[np.float64]:
+    """Return by how much the community of each post scores above human texts, shape (n,); NaN with too few accounts.
+
+    The baselines are those of the time before the campaigns began: of the texts of the genuine accounts of the
+    platform, except the account's own.
+    """
+    baselines, votes = CommunityBaselines(baseline), _votes(collected, score_of)
+    pairs, place = np.unique(np.stack([collected.community, collected.account]), axis=1, return_inverse=True)
+    found = [baselines.excess(number, votes.get(number), account) for number, account in pairs.T.tolist()]
+    return np.array(found, dtype=np.float64)[place.ravel()]
+
+
+def _votes(collected: CollectedPosts, score_of: Scores) -> dict[int, Votes]:
+    """Return the first scored text of genuine accounts in each community, as many as a sample of 14 days has."""
+    old = collected.features[:, COLUMN["account_age_days"]] >= VOTING_AGE_DAYS
+    rows = np.flatnonzero(_has_score(collected, score_of) & old & collected.genuine[collected.account])
+    order = rows[np.lexsort((rows, collected.account[rows], collected.community[rows]))]
+    pairs = np.stack([collected.community[order], collected.account[order]])
+    _, first = np.unique(pairs, axis=1, return_index=True)
+    rng, most, votes = np.random.default_rng(0), VOTING_DAYS * MOST_VOTES, {}
+    for number in np.unique(pairs[0]).tolist():
+        own = order[first[pairs[0][first] == number]]
+        if len(own) > most:
+            own = own[np.sort(rng.choice(len(own), most, replace=False))]
+        scores = [score_of[collected.texts[text]] for text in collected.text[own].tolist()]
+        packed_scores = [packed(0, logit, n_tokens) for logit, n_tokens in scores]
+        votes[number] = Votes(collected.account[own].astype(np.uint64), unpacked(packed_scores))
+    return votes
 
 
 def _correlation(residuals: NDArray[np.float64], account: NDArray[np.int64]) -> float:
@@ -81,7 +119,8 @@ def with_content(
     collected: CollectedPosts, score_of: Scores, baseline: ContentBaseline, scored: NDArray[np.bool_] | None = None
 ) -> CollectedPosts:
     """Return the posts with their content features; *scored*, shape (n,), is False for texts that are not scored."""
-    history = ScoreHistory(evicts=False)
+    history, excesses = ScoreHistory(evicts=False), community_excesses(collected, score_of, baseline)
+    baselines = CommunityBaselines(baseline)
     windows: list[OwnScores] = []
     chosen = np.ones(len(collected.account), dtype=np.bool_) if scored is None else scored
     rows = zip(
@@ -90,10 +129,11 @@ def with_content(
     for post, (account, text, at_ms, is_chosen) in enumerate(rows):
         logit, n_tokens = score_of[collected.texts[text]]
         if is_chosen and not np.isnan(logit):
-            history.add(account, post, packed(at_ms, logit, n_tokens))
+            adjusted = baselines.adjusted(logit, n_tokens, float(excesses[post]))
+            history.add(account, post, packed(at_ms, adjusted, n_tokens))
         windows.append(history.window(account, at_ms))
     features = collected.features.copy()
-    features[:, CONTENT_COLUMNS] = content_features(windows, baseline)
+    features[:, CONTENT_COLUMNS] = content_features(windows, excesses.tolist(), baseline)
     return replace(collected, features=features)
 
 

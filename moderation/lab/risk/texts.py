@@ -12,7 +12,7 @@ from typing import Literal, cast
 import numpy as np
 
 from moderation.errors import InputError
-from moderation.lab.simulation import WriterPool, Writing
+from moderation.lab.simulation import WriterPool, Writing, Written
 from moderation.lab.textdata.manifest import read_data_manifest
 from moderation.lab.textdata.near_duplicates import band_keys, near_duplicate_clusters
 from moderation.lab.textdata.partition import keyed_fraction, load_partition
@@ -73,24 +73,24 @@ def load_risk_texts(data_dir: Path | None, texts: Path | None, data_manifest: Pa
     )
 
 
-def _people(data_dir: Path, data_manifest: Path | None) -> dict[Role, dict[Writing, list[list[str]]]]:
+def _people(data_dir: Path, data_manifest: Path | None) -> dict[Role, dict[Writing, list[list[Written]]]]:
     """Return the texts of the complete people of each step; each person is in one."""
-    found: dict[Role, dict[Writing, list[list[str]]]] = {role: {} for role in SHARES}
+    found: dict[Role, dict[Writing, list[list[Written]]]] = {role: {} for role in SHARES}
     bounds = np.cumsum(list(PEOPLE_SHARES.values()))
     roles = list(PEOPLE_SHARES)
-    for author, texts in read_people(data_dir, read_data_manifest(data_manifest)):
+    for author, posts in read_people(data_dir, read_data_manifest(data_manifest)):
         place = int(np.searchsorted(bounds, keyed_fraction(author, "person") * bounds[-1], side="right"))
-        found[roles[place]].setdefault("general", []).append(texts)
+        found[roles[place]].setdefault("general", []).append([Written(*post) for post in posts])
     return found
 
 
-def writers_by_role(rows: Sequence[TextRow]) -> dict[Role, list[list[str]]]:
+def writers_by_role(rows: Sequence[TextRow]) -> dict[Role, list[list[Written]]]:
     """Return the texts of each writer by step; texts without an author are joined, one to eight of a source."""
     role_of = assign_roles(rows)
-    own: dict[tuple[Role, str, str], list[str]] = defaultdict(list)
+    own: dict[tuple[Role, str, str], list[Written]] = defaultdict(list)
     for row in rows:
-        own[role_of[row.group], row.source, row.author].append(row.text)
-    found: dict[Role, list[list[str]]] = {role: [] for role in SHARES}
+        own[role_of[row.group], row.source, row.author].append(Written(row.text, row.community or row.source))
+    found: dict[Role, list[list[Written]]] = {role: [] for role in SHARES}
     for (role, source, author), texts in own.items():
         if author:
             found[role].append(texts)

@@ -3,6 +3,15 @@
 from moderation.lab.simulation.config import SimulationConfig
 from moderation.lab.simulation.platform import Platform, build_platform, simulate
 from moderation.lab.simulation.truth import Truth
-from moderation.lab.simulation.writers import WriterPool, Writing
+from moderation.lab.simulation.writers import WriterPool, Writing, Written
 
-__all__ = ["Platform", "SimulationConfig", "Truth", "WriterPool", "Writing", "build_platform", "simulate"]
+__all__ = [
+    "Platform",
+    "SimulationConfig",
+    "Truth",
+    "WriterPool",
+    "Writing",
+    "Written",
+    "build_platform",
+    "simulate",
+]

@@ -38,6 +38,8 @@ class AccountPlan:
     truth: Truth
     texts: list[str]
     """The text of each post, in order."""
+    communities: list[str]
+    """The community of each post, in order."""
     manner: Manner
     figures: Figures
     places: list[Place]

@@ -13,7 +13,7 @@ from moderation.lab.simulation.config import Signature
 from moderation.lab.simulation.population import CIRCLE_SIZE, ordinary_figures, ordinary_follows
 from moderation.lab.simulation.posting_times import DAY_MS, Horizon, how_many, in_a_burst, like_a_person
 from moderation.lab.simulation.ranges import Campaigns
-from moderation.lab.simulation.rhythm import Manner, Pattern, person, telemetry
+from moderation.lab.simulation.rhythm import Manner, Pattern, clock, person, telemetry
 from moderation.lab.simulation.truth import Truth
 from moderation.lab.simulation.writers import WriterPool
 
@@ -76,10 +76,12 @@ def _accounts(
         figures = ordinary_figures(rng, newcomer=False, age_days=age)
         if not shape.like_a_person:
             figures = _grown(rng, figures)
+        written = writers.campaign(rng, source, n, machine_share)
         plans.append(
             AccountPlan(
                 truth=Truth(account_id, "campaign", campaign.strength, campaign.name),
-                texts=writers.campaign(rng, source, n, machine_share),
+                texts=[one.text for one in written],
+                communities=[one.community for one in written],
                 manner=_manner(rng, shape, pattern),
                 figures=figures,
                 places=own,
@@ -130,6 +132,7 @@ def _manner(rng: np.random.Generator, shape: Campaigns, pattern: Pattern) -> Man
         thinking=0.0,
         pasted_posts=0.0,
         telemetry=telemetry(rng),
+        clock_ms=clock(rng),
     )
 
 

@@ -107,6 +107,7 @@ class Platform:
             account_id=plan.account_id,
             created_at=when,
             lang="en",
+            community=plan.communities[number],
             client=Client.model_construct(
                 ip=place.ip, device_id=device, network_kind=place.network if plan.tells_network else None
             ),

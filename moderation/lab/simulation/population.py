@@ -31,6 +31,8 @@ _WRITING: dict[str, Writing] = {
 _LESSON_H = 3.0
 """Hours in which the learners of a classroom, on one address with new accounts, post."""
 CIRCLE_SIZE = 60
+_QUIET = 0.5
+"""Share of accounts that follow few others within the simulation."""
 
 
 def genuine_accounts(
@@ -59,7 +61,8 @@ def genuine_accounts(
         newcomer = kind in ("newcomer", "classroom")
         plan = AccountPlan(
             truth=Truth(account_id, kind, None, None, writing),
-            texts=texts,
+            texts=[one.text for one in texts],
+            communities=[one.community for one in texts],
             manner=_manner(rng, kind, people.tempo),
             figures=ordinary_figures(rng, newcomer=newcomer),
             places=places,
@@ -134,7 +137,9 @@ def ordinary_figures(rng: np.random.Generator, *, newcomer: bool, age_days: floa
 
 def ordinary_follows(rng: np.random.Generator, *, newcomer: bool) -> int:
     """Return the number of accounts that an ordinary account follows within the simulation."""
-    return int(rng.poisson(2.0)) if newcomer else int(min(120, rng.lognormal(np.log(6.0), 0.9)))
+    if newcomer or rng.random() < _QUIET:
+        return int(rng.poisson(0.8))
+    return int(min(120, rng.lognormal(np.log(5.0), 1.0)))
 
 
 def _manner(rng: np.random.Generator, kind: str, tempo: float) -> Manner:

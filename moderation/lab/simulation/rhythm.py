@@ -3,6 +3,8 @@
 People: inter-key intervals are log-normal within a person and across people, mean 238.66 ms (SD 111.6), 6.3 % of
 presses are corrections, 1.173 presses a character (Dhakal et al., "Observations on typing from 136 million
 keystrokes", CHI 2018). Words and sentences begin after a longer pause (Conijn et al., Reading and Writing 32, 2019).
+Who writes own thoughts pauses more and corrects unevenly, and clocks are coarse: the ranges of people are wide enough
+to cover the real key presses of 20 people; 20 others are held out (`moderation signals`).
 """
 
 from __future__ import annotations
@@ -26,6 +28,17 @@ TELEMETRY: tuple[tuple[Telemetry, float], ...] = (
     ("nothing", 0.15),
 )
 """Probability of what a client sends: the same for people and campaigns, so that a missing value is neutral."""
+
+CLOCKS_MS: tuple[tuple[float, float], ...] = (
+    (0.1, 0.4),
+    (1.0, 0.3),
+    (8.0, 0.08),
+    (15.625, 0.14),
+    (50.0, 0.04),
+    (100.0, 0.04),
+)
+"""Resolution of the client's clock, and its probability: the same for people and campaigns. Browsers round times to
+0.1 or 1 ms, or to 100 ms against fingerprinting; clocks of operating systems tick every 8 or 15.625 ms."""
 
 _DICTATED_CHARS_PER_S = 13.0
 _PASTED_WHOLE = 0.4
@@ -52,20 +65,24 @@ class Manner:
     pasted_posts: float = 0.06
     """Share of posts that are mostly pasted."""
     telemetry: Telemetry = "classes"
+    clock_ms: float = 0.1
+    """Resolution of the clock of the client."""
 
 
 def person(rng: np.random.Generator, method: InputMethod, tempo: float = 1.0) -> Manner:
     """Draw one person's manner; *tempo* scales all intervals (above 1: slower)."""
-    interval = tempo * float(np.clip(rng.lognormal(np.log(215.0), 0.42), 70, 900))
+    interval = tempo * float(np.clip(rng.lognormal(np.log(180.0), 0.5), 55, 900))
     manner = Manner(
         method=method,
         interval_ms=interval,
         spread=float(rng.uniform(0.3, 0.6)),
-        corrections=float(np.clip(rng.beta(2.2, 30), 0.0, 0.3)),
-        word_pause=float(rng.uniform(1.2, 2.0)),
-        thinking=float(rng.uniform(0.004, 0.03)),
+        presses_per_char=float(rng.uniform(1.0, 1.15)),
+        corrections=float(np.clip(rng.beta(1.3, 24), 0.0, 0.3)),
+        word_pause=float(rng.uniform(1.1, 3.0)),
+        thinking=float(rng.uniform(0.004, 0.06)),
         pasted_posts=float(rng.beta(1.0, 14.0)),
         telemetry=telemetry(rng),
+        clock_ms=clock(rng),
     )
     if method == "mobile":
         return replace(manner, interval_ms=interval * 1.15, presses_per_char=float(rng.uniform(0.7, 1.1)))
@@ -82,6 +99,11 @@ def telemetry(rng: np.random.Generator) -> Telemetry:
     return TELEMETRY[int(rng.choice(len(TELEMETRY), p=[share for _, share in TELEMETRY]))][0]
 
 
+def clock(rng: np.random.Generator) -> float:
+    """Draw the resolution of the client's clock in milliseconds, independently of the account."""
+    return CLOCKS_MS[int(rng.choice(len(CLOCKS_MS), p=[share for _, share in CLOCKS_MS]))][0]
+
+
 def typing_of(rng: np.random.Generator, manner: Manner, text: str) -> Typing | None:
     """Return the telemetry of typing *text*, None where the client sends none."""
     if manner.pattern == "none" or manner.telemetry == "nothing":
@@ -90,12 +112,16 @@ def typing_of(rng: np.random.Generator, manner: Manner, text: str) -> Typing | N
         return _dictated(rng, text)
     if manner.pattern == "instant" or rng.random() < manner.pasted_posts:
         return _pasted(rng, manner, text)
-    presses = max(3, int(len(text) * manner.presses_per_char * rng.uniform(0.93, 1.08)))
-    deletions = int(rng.binomial(presses, manner.corrections))
+    # People correct one post a lot and another not at all; a correction takes two further presses.
+    human = manner.pattern == "human"
+    corrections = min(0.25, manner.corrections * float(rng.exponential())) if human else manner.corrections
+    per_char = manner.presses_per_char / (1.0 - 2.0 * corrections if human else 1.0)
+    presses = max(3, int(len(text) * per_char * rng.uniform(0.96, 1.08)))
+    deletions = int(rng.binomial(presses, corrections))
     captured = min(presses - 1, CAPTURED)
     classes = _classes(text, captured)
     intervals = _intervals(rng, manner, captured, classes)
-    deleted = rng.random(captured) < manner.corrections
+    deleted = rng.random(captured) < corrections
     mean = float(intervals.mean()) if captured else manner.interval_ms
     rest = mean * (presses - 1 - captured) * float(rng.uniform(0.9, 1.1))
     full = manner.telemetry in ("intervals", "classes")
@@ -106,7 +132,7 @@ def typing_of(rng: np.random.Generator, manner: Manner, text: str) -> Typing | N
         pastes=0,
         pasted_chars=0,
         focus_losses=int(rng.poisson(0.25)) if manner.pattern == "human" else 0,
-        intervals_ms=tuple(np.round(intervals, 1).tolist()) if full else None,
+        intervals_ms=_ticks(intervals, manner.clock_ms) if full else None,
         interval_classes=_named(classes, deleted) if manner.telemetry == "classes" else None,
         input_method=manner.method,
     )
@@ -134,9 +160,15 @@ def _intervals(
     intervals = rng.lognormal(np.log(manner.interval_ms), manner.spread, n)
     after_word = np.concatenate([[False], np.isin(classes[:-1], (1, 2))]) if n else np.zeros(0, dtype=bool)
     intervals[after_word] *= manner.word_pause * rng.lognormal(0.0, 0.3, int(after_word.sum()))
-    thinking = rng.random(n) < manner.thinking
-    intervals[thinking] += rng.lognormal(np.log(2200.0), 0.8, int(thinking.sum()))
+    thinking = rng.random(n) < manner.thinking * np.where(after_word, 2.0, 0.8)
+    intervals[thinking] += rng.lognormal(np.log(2000.0), 1.0, int(thinking.sum()))
     return intervals
+
+
+def _ticks(intervals: np.ndarray[tuple[int], np.dtype[np.float64]], clock_ms: float) -> tuple[float, ...]:
+    """Return the intervals as a clock of this resolution measures them."""
+    presses = np.floor(np.concatenate([[0.0], np.cumsum(intervals)]) / clock_ms) * clock_ms
+    return tuple(np.round(np.diff(presses), 1).tolist())
 
 
 def _named(
@@ -175,7 +207,7 @@ def _pasted(rng: np.random.Generator, manner: Manner, text: str) -> Typing:
         pastes=1,
         pasted_chars=len(text) if whole else max(0, len(text) - presses),
         focus_losses=0 if script else 1 + int(rng.poisson(0.4)),
-        intervals_ms=tuple(np.round(intervals, 1).tolist()) if full else None,
+        intervals_ms=_ticks(intervals, manner.clock_ms) if full else None,
         interval_classes=None,
         input_method=manner.method,
     )

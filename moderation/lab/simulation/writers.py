@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from copy import copy
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -18,6 +18,13 @@ PAIRED_SHARE = 0.2
 """Share of general accounts that write paired texts: they control for what a source gives away, beside its label."""
 
 
+class Written(NamedTuple):
+    """A text and the community where it was published."""
+
+    text: str
+    community: str
+
+
 class WriterPool:
     """People with their texts in time order, and by source the texts of generators and human texts beside them.
 
@@ -27,7 +34,7 @@ class WriterPool:
     def __init__(
         self,
         texts: Iterable[tuple[str, str | None, str]],
-        people: Mapping[Writing, Sequence[Sequence[str]]] | None = None,
+        people: Mapping[Writing, Sequence[Sequence[Written]]] | None = None,
     ) -> None:
         """Store *texts* as (source, generator or None, text), in a fixed order, and the texts of each person.
 
@@ -49,7 +56,7 @@ class WriterPool:
         self._sources = {source: rarer[source] / sum(rarer.values()) for source in both}
         self._people = dict(people or {})
 
-    def with_people(self, people: Mapping[Writing, Sequence[Sequence[str]]]) -> WriterPool:
+    def with_people(self, people: Mapping[Writing, Sequence[Sequence[Written]]]) -> WriterPool:
         """Return a pool with the same texts and these people."""
         other = copy(self)
         other._people = dict(people)
@@ -61,11 +68,11 @@ class WriterPool:
 
     def assigned(
         self, rng: np.random.Generator, writings: Sequence[Writing], cap: int
-    ) -> list[tuple[Writing, list[str]]]:
+    ) -> list[tuple[Writing, list[Written]]]:
         """Return group and texts of each genuine account, at most *cap* texts; a person is used once while possible."""
         order = {name: rng.permutation(len(people)) for name, people in self._people.items()}
         used: dict[Writing, int] = defaultdict(int)
-        found: list[tuple[Writing, list[str]]] = []
+        found: list[tuple[Writing, list[Written]]] = []
         for writing in writings:
             if writing == "general" and rng.random() < PAIRED_SHARE:
                 writing = "paired"
@@ -77,14 +84,19 @@ class WriterPool:
             found.append((writing, list(person[:cap])))
         return found
 
-    def campaign(self, rng: np.random.Generator, source: str, n: int, machine_share: float) -> list[str]:
-        """Return *n* texts of a campaign's account: of one generator, and human texts of the same source."""
+    def campaign(self, rng: np.random.Generator, source: str, n: int, machine_share: float) -> list[Written]:
+        """Return *n* texts of a campaign's account: of one generator, and human texts of the same source.
+
+        The source is their community, as it is for paired texts.
+        """
         voices = self._machine[source]
         voice = voices[int(rng.integers(len(voices)))]
         human = self._human[source]
         machine = rng.random(n) < machine_share
         return [
-            voice[int(rng.integers(len(voice)))] if by_machine else human[int(rng.integers(len(human)))]
+            Written(
+                voice[int(rng.integers(len(voice)))] if by_machine else human[int(rng.integers(len(human)))], source
+            )
             for by_machine in machine.tolist()
         ]
 
@@ -92,9 +104,9 @@ class WriterPool:
         """Return every text of the pool."""
         texts = [text for some in self._human.values() for text in some]
         texts += [text for voices in self._machine.values() for voice in voices for text in voice]
-        return texts + [text for people in self._people.values() for person in people for text in person]
+        return texts + [text for people in self._people.values() for person in people for text, _ in person]
 
-    def _from_one_source(self, rng: np.random.Generator, cap: int) -> list[str]:
+    def _from_one_source(self, rng: np.random.Generator, cap: int) -> list[Written]:
         source = str(rng.choice(list(self._sources), p=list(self._sources.values())))
         texts = self._human[source]
-        return [texts[int(number)] for number in rng.integers(len(texts), size=how_many(rng, cap))]
+        return [Written(texts[int(number)], source) for number in rng.integers(len(texts), size=how_many(rng, cap))]

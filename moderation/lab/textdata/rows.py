@@ -67,8 +67,10 @@ def read_rows(data_dir: Path, split: Split, manifest: DataManifest, *, all_licen
                 yield row
 
 
-def read_people(data_dir: Path, manifest: DataManifest) -> Iterator[tuple[str, list[str]]]:
-    """Yield each person of the files of people, with the texts in time order, whose licence permits published weights.
+def read_people(data_dir: Path, manifest: DataManifest) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """Yield each person of the files of people, with text and community of each post in time order.
+
+    The licence of the posts permits published weights.
 
     Raises InputError when a file is missing, unreadable or differs from the manifest.
     """
@@ -77,10 +79,10 @@ def read_people(data_dir: Path, manifest: DataManifest) -> Iterator[tuple[str, l
         with path.open("rb") as file:
             posts = (_post(path, number, line, manifest) for number, line in enumerate(_lines(file, path), start=1))
             for author, own in groupby((post for post in posts if post is not None), key=itemgetter(0)):
-                yield author, [text for _, text in own]
+                yield author, [post for _, post in own]
 
 
-def _post(path: Path, number: int, line: bytes, manifest: DataManifest) -> tuple[str, str] | None:
+def _post(path: Path, number: int, line: bytes, manifest: DataManifest) -> tuple[str, tuple[str, str]] | None:
     try:
         row = json.loads(str(line, encoding="utf-8"))
         source, author, text = str(row["source"]), str(row["author"]), str(row["text"])
@@ -89,7 +91,7 @@ def _post(path: Path, number: int, line: bytes, manifest: DataManifest) -> tuple
         raise InputError(
             f"Line {number} of {path} is not a post of a person ({error}); correct it, or fetch the file again."
         ) from error
-    return (f"{source}/{author}", text) if permitted else None
+    return (f"{source}/{author}", (text, str(row.get("community") or source))) if permitted else None
 
 
 def _row(row: dict[str, Any], manifest: DataManifest) -> TextRow:

@@ -58,7 +58,7 @@ class ContentRisk:
     detector_hash = "d" * 64
     manifest_hash = "r" * 64
     threshold = 0.5
-    content_baseline = ContentBaseline((1.0,), (0.0,), (1.0,), 0.3)
+    content_baseline = ContentBaseline((1.0,), (0.0,), (1.0,), 0.3, 1.5)
 
     def metadata_scores(self, features: np.ndarray) -> np.ndarray:
         """The account's posts of the hour are its only metadata."""
@@ -69,6 +69,9 @@ class ContentRisk:
 
     def text_decides(self, scores: np.ndarray) -> np.ndarray:
         return scores[:, 1] > 2  # type: ignore[no-any-return]
+
+    def usual(self, scores: np.ndarray) -> np.ndarray:
+        return np.ones(len(scores), dtype=np.bool_)
 
     def judge(self, scores: np.ndarray) -> Judgements:
         judged = [self._judge(float(evidence)) for evidence in scores[:, 0]]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from moderation.effects import Origin, Partition
-from moderation.events import Post
+from moderation.events import Account, Post
 from moderation.state import PlatformState
 from moderation.stream.audit import AuditSampling
 from moderation.stream.ordering import Item
@@ -62,6 +63,20 @@ def test_the_sample_is_scored_whatever_its_metadata() -> None:
     assert set(rules(outcome)) == {None, "sample"}
     drawn = {one.assessment.post_id for one in outcome.effects.audit_samples}
     assert drawn == {one.post_id for one in outcome.assessments if one is not None and one.scored_by == "sample"}
+
+
+def test_a_keyed_share_of_settled_accounts_is_scored_for_baselines_and_is_no_evidence() -> None:
+    old, young = START - timedelta(days=31), START - timedelta(days=29)
+    some = items(*((f"a{number}", 0.001 * number) for number in range(1500)))
+    for created, least in ((old, 10), (young, 0), (None, 0)):
+        made = [
+            replace(one, content=one.content.model_copy(update={"account": Account(created_at=created)}))  # type: ignore[union-attr]
+            for one in some
+        ]
+        outcome, texts = selected(new_state(), made)
+        assert least <= len(texts) <= 5 * least
+        assert set(rules(outcome)) == ({None, "baseline"} if least else {None})
+        assert all(one.families[0].score is None for one in outcome.assessments if one is not None)
 
 
 def test_watched_accounts_are_in_the_saved_state(tmp_path: Path) -> None:

@@ -35,8 +35,8 @@ def test_cast_has_both_labels_and_separate_corpora() -> None:
     pool = cast({"a": CORPUS, "b": [text.upper() for text in CORPUS]}, seed=3)
     assert set(pool.sources()) == {"a", "b"}
     rng = np.random.default_rng(1)
-    people = set(pool.campaign(rng, "a", 2000, machine_share=0.0))
-    machines = set(pool.campaign(rng, "a", 2000, machine_share=1.0))
+    people = {text for text, _ in pool.campaign(rng, "a", 2000, machine_share=0.0)}
+    machines = {text for text, _ in pool.campaign(rng, "a", 2000, machine_share=1.0)}
     assert len(people) == len(CORPUS) - len(CORPUS) // 2
     assert people <= set(CORPUS)
     assert machines

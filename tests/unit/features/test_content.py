@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 
 from moderation.features.catalogue import FEATURES
-from moderation.features.content import CONTENT_COLUMNS, ContentBaseline, content_features
+from moderation.features.content import (
+    CONTENT_COLUMNS,
+    LEAST_VOTES,
+    CommunityBaselines,
+    ContentBaseline,
+    content_features,
+)
+from moderation.state.community_votes import Votes
 from moderation.state.score_history import NO_SCORES, OwnScores
 
-BASELINE = ContentBaseline((2.0, 6.0), (-2.0, -4.0), (1.0, 2.0), 0.25)
+BASELINE = ContentBaseline((2.0, 6.0), (-2.0, -4.0), (1.0, 2.0), 0.25, most_excused=1.5)
 
 
 def scores(*logits: float, tokens_log2: float = 6.0) -> OwnScores:
@@ -18,7 +25,10 @@ def scores(*logits: float, tokens_log2: float = 6.0) -> OwnScores:
 
 def features(*accounts: OwnScores) -> list[dict[str, float]]:
     names = [FEATURES[column].name.removeprefix("content_") for column in CONTENT_COLUMNS]
-    return [dict(zip(names, row, strict=True)) for row in content_features(accounts, BASELINE).tolist()]
+    return [
+        dict(zip(names, row, strict=True))
+        for row in content_features(accounts, [0.5] * len(accounts), BASELINE).tolist()
+    ]
 
 
 def test_scores_are_relative_to_human_texts_of_that_length() -> None:
@@ -30,9 +40,9 @@ def test_scores_are_relative_to_human_texts_of_that_length() -> None:
 
 def test_evidence_is_the_mean_in_deviations_of_a_mean_of_correlated_texts() -> None:
     (four,) = features(scores(-4.0, -2.0, 0.0, 6.0))
-    assert four == pytest.approx({"mean": 2.0, "evidence": 2.0 * (4 / 1.75) ** 0.5, "scored": 4.0})
+    assert four == pytest.approx({"mean": 2.0, "evidence": 2.0 * (4 / 1.75) ** 0.5, "scored": 4.0, "community": 0.5})
     (one,) = features(scores(0.0))
-    assert one == {"mean": 2.0, "evidence": 2.0, "scored": 1.0}
+    assert one == {"mean": 2.0, "evidence": 2.0, "scored": 1.0, "community": 0.5}
 
 
 def test_more_texts_of_one_mean_are_more_evidence() -> None:
@@ -45,20 +55,58 @@ def test_an_account_without_scores_has_no_content_features() -> None:
     nothing, some = features(NO_SCORES, scores(0.0))
     assert all(np.isnan(value) for value in nothing.values())
     assert some["scored"] == 1.0
-    assert np.isnan(content_features([NO_SCORES], BASELINE)).all()
+    assert np.isnan(content_features([NO_SCORES], [0.5], BASELINE)).all()
 
 
 def test_a_row_does_not_depend_on_the_others() -> None:
     rng = np.random.default_rng(3)
     accounts = [scores(*rng.normal(size=int(n))) for n in rng.integers(0, 13, 50)]
-    together = content_features(accounts, BASELINE)
-    alone = np.concatenate([content_features([account], BASELINE) for account in accounts])
+    together = content_features(accounts, [0.0] * len(accounts), BASELINE)
+    alone = np.concatenate([content_features([account], [0.0], BASELINE) for account in accounts])
     assert np.array_equal(together, alone, equal_nan=True)
 
 
 @pytest.mark.parametrize("knots", [((), (), ()), ((1.0,), (0.0,), (0.0,)), ((2.0, 1.0), (0.0, 0.0), (1.0, 1.0))])
 def test_an_unusable_baseline_is_refused(knots: tuple[tuple[float, ...], ...]) -> None:
     with pytest.raises(ValueError, match="content baseline"):
-        ContentBaseline(*knots, correlation=0.3)
+        ContentBaseline(*knots, correlation=0.3, most_excused=1.0)
     with pytest.raises(ValueError, match="from 0 to 1"):
-        ContentBaseline((1.0,), (0.0,), (1.0,), correlation=1.5)
+        ContentBaseline((1.0,), (0.0,), (1.0,), correlation=1.5, most_excused=1.0)
+    with pytest.raises(ValueError, match="finite"):
+        ContentBaseline((1.0,), (0.0,), (1.0,), correlation=0.5, most_excused=-1.0)
+
+
+def votes(*logits: float) -> Votes:
+    """One score of a long text of each account, numbered from 1."""
+    return Votes(np.arange(1, len(logits) + 1, dtype=np.uint64), scores(*logits))
+
+
+def excess(found: Votes | None, account: int = 1000) -> float:
+    return CommunityBaselines(BASELINE).excess(5, found, account)
+
+
+def test_the_excess_of_a_community_is_its_shrunk_median_and_never_negative() -> None:
+    assert excess(votes(*[-2.0] * 30)) == pytest.approx(1.0 * 30 / 60)
+    assert excess(votes(*[-2.0] * 3000)) == pytest.approx(1.0, abs=0.02)
+    assert excess(votes(*[-9.0] * 30)) == 0.0
+
+
+def test_a_community_of_machine_texts_excuses_a_bounded_amount() -> None:
+    assert excess(votes(*[20.0] * 500)) == BASELINE.most_excused
+
+
+def test_few_accounts_make_no_baseline_and_an_account_is_not_its_own() -> None:
+    assert np.isnan(excess(None))
+    assert np.isnan(excess(votes(*[0.0] * (LEAST_VOTES - 1))))
+    enough = votes(*[0.0] * LEAST_VOTES)
+    assert np.isnan(excess(enough, account=3))
+    assert excess(enough) > 0
+    own = votes(*[-4.0] * 20, 8.0, *[-2.0] * 20)
+    assert excess(own, account=21) == pytest.approx(0.5 * 40 / 70)
+
+
+def test_a_text_is_compared_to_those_of_its_community_in_spreads_of_its_length() -> None:
+    baselines = CommunityBaselines(BASELINE)
+    assert baselines.adjusted(3.0, 63, 1.5) == pytest.approx(0.0)
+    assert baselines.adjusted(3.0, 3, 1.5) == pytest.approx(1.5)
+    assert baselines.adjusted(3.0, 63, 0.0) == baselines.adjusted(3.0, 63, float("nan")) == 3.0

@@ -10,7 +10,7 @@ import pytest
 
 from moderation.errors import InputError, SettingsError
 from moderation.events import Deletion, Follow, Label, Post, decode
-from moderation.lab.simulation import SimulationConfig, WriterPool, build_platform, simulate
+from moderation.lab.simulation import SimulationConfig, WriterPool, Written, build_platform, simulate
 from moderation.lab.simulation.config import SIGNATURES
 from moderation.lab.simulation.writing import as_line, write_events, write_truth
 
@@ -128,13 +128,17 @@ def test_people_write_no_machine_texts_and_a_campaigns_account_those_of_one_gene
 
 
 def test_each_person_keeps_the_order_of_the_texts_and_is_used_once() -> None:
-    people = [[f"{number}-{n}" for n in range(1 + number % 5)] for number in range(400)]
-    writers = WriterPool([("s", None, "a"), ("s", "m", "b")], {"general": people, "second_language": [["l2"]] * 3})
+    people = [[Written(f"{number}-{n}", f"c{n}") for n in range(1 + number % 5)] for number in range(400)]
+    learner = [Written("l2", "class")]
+    writers = WriterPool(
+        [("s", None, "a"), ("s", "m", "b")], {"general": people, "second_language": [learner, learner, learner]}
+    )
     plans = [plan for plan in build_platform(config(accounts=300), writers).plans if plan.truth.genuine]
     general = [plan.texts for plan in plans if plan.truth.writing == "general"]
     assert len(general) > 100
     assert len({texts[0] for texts in general}) == len(general)
     assert all(texts == [f"{texts[0].split('-')[0]}-{n}" for n in range(len(texts))] for texts in general)
+    assert all(plan.communities == [f"c{n}" for n in range(len(plan.texts))] for plan in plans if "-" in plan.texts[0])
     learners = [plan for plan in plans if plan.truth.writing == "second_language"]
     assert {plan.truth.kind for plan in learners} == {"non_native", "classroom"}
     assert all(plan.texts == ["l2"] for plan in learners)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.lab.evaluation.risk.scores import BOTH_GATED, COMPARED
+from moderation.lab.evaluation.risk.scores import BOTH_GATED
 from moderation.lab.risk.collecting import CollectedPosts
 from moderation.risk.clopper_pearson import interval
 from moderation.risk.umbrella import least_sample, umbrella_threshold
@@ -73,14 +73,15 @@ def rows_at_rates(
     calibration_people: NDArray[np.bool_],
     evaluation: Mapping[str, NDArray[np.float64]],
     accounts: CollectedPosts,
+    names: Sequence[str],
 ) -> list[Row]:
-    """Return one row per score and rate: the threshold from genuine calibration accounts, figures from evaluation.
+    """Return a row per score of *names* and rate: threshold from genuine calibration accounts, figures from evaluation.
 
     *calibration* and *evaluation* map the name of a score to the maximum of every account; *calibration_people* is
     True for genuine accounts of calibration.
     """
     rows = []
-    for name in COMPARED:
+    for name in names:
         people = calibration[name][calibration_people]
         for rate in RATES:
             threshold = umbrella_threshold(people, rate, DELTA)
@@ -117,6 +118,35 @@ def row_at(
         {"all": _share(above, trained), **caught},
         _share(above, accounts.genuine),
     )
+
+
+@dataclass(frozen=True)
+class FirstFlag:
+    """When the flagged accounts of a campaign strength got their first flag."""
+
+    accounts: int
+    median_post: float
+    """Number of the flagged post among those of its account, from 1."""
+    median_hours: float
+    """Hours since the account's first post."""
+
+
+def first_flags(flagged: NDArray[np.bool_], accounts: CollectedPosts) -> dict[str, FirstFlag]:
+    """Return by strength when accounts were first flagged: *flagged* (posts,). Strengths without one are absent."""
+    order = np.lexsort((np.arange(len(flagged)), accounts.at_ms, accounts.account))
+    owner, at_ms = accounts.account[order], accounts.at_ms[order]
+    begins = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
+    start = np.repeat(begins, np.diff(np.r_[begins, len(owner)]))
+    first = np.unique(np.where(flagged[order], owner, -1), return_index=True)
+    rows = first[1][first[0] >= 0]
+    found = {}
+    for strength in STRENGTHS:
+        own = rows[accounts.strength(strength)[owner[rows]]]
+        if len(own):
+            hours = (at_ms[own] - at_ms[start[own]]) / 3_600_000
+            post = own - start[own] + 1
+            found[strength] = FirstFlag(len(own), float(np.median(post)), float(np.median(hours)))
+    return found
 
 
 def least_accounts(rate: float) -> int:

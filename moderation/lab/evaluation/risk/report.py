@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -35,25 +37,28 @@ def as_json(evaluation: Evaluation, model: BundledRiskModel) -> dict[str, Any]:
         "groups": dict(evaluation.groups),
         "rows": [row.as_json() for row in evaluation.rows],
         "shipped_decision_with_signature_removed": {name: row.as_json() for name, row in evaluation.without.items()},
+        "family_left_out": {name: [row.as_json() for row in rows] for name, rows in evaluation.left_out.items()},
+        "first_flag": {name: asdict(first) for name, first in evaluation.first_flags.items()},
         "shipped_decision_wrong_by_group": {name: share.as_json() for name, share in evaluation.wrong_by_group.items()},
     }
 
 
 def print_report(evaluation: Evaluation, model: BundledRiskModel, console: Console) -> None:
     """Print the tables; every share has its n and 95 % interval."""
-    table = Table(title=TITLE)
-    for heading in ("score", "FPR", "weak, medium, strong", *STRENGTHS, "genuine above it (held-out)"):
-        table.add_column(heading)
-    for row in evaluation.rows:
-        table.add_row(row.score, _rate(row), *_cells(row))
-    console.print(table)
+    rows = [(row.score, _rate(row), *_cells(row)) for row in evaluation.rows]
+    console.print(_table(TITLE, ("score", "FPR"), rows))
     console.print("content only, gated: never flags; the gate does not open for text alone.")
-    removed = Table(title="The shipped decision with a planted signature removed from every campaign (SIMULATED)")
-    for heading in ("removed", "weak, medium, strong", *STRENGTHS, "genuine above it"):
-        removed.add_column(heading)
-    for name, row in evaluation.without.items():
-        removed.add_row(name, *_cells(row))
-    console.print(removed)
+    removed = [(name, *_cells(row)) for name, row in evaluation.without.items()]
+    title = "The shipped decision with a planted signature removed from every campaign (SIMULATED)"
+    console.print(_table(title, ("removed",), removed))
+    left_out = [(name, _rate(row), *_cells(row)) for name, some in evaluation.left_out.items() for row in some]
+    title = "Both, gated, without one family (SIMULATED, held-out parameters)"
+    console.print(_table(title, ("family left out", "FPR"), left_out))
+    for name, first in evaluation.first_flags.items():
+        console.print(
+            f"{name}: {first.accounts} accounts flagged, half of them by their post {first.median_post:g}, "
+            f"{first.median_hours:.0f} h after the first one."
+        )
     groups = Table(title="Genuine accounts that the shipped decision flags (SIMULATED, held-out parameters)")
     groups.add_column("group")
     groups.add_column("flagged")
@@ -62,6 +67,16 @@ def print_report(evaluation: Evaluation, model: BundledRiskModel, console: Conso
     console.print(groups)
     console.print("; ".join(f"{name}: {count}" for name, count in evaluation.groups.items()))
     console.print(model.describe())
+
+
+def _table(title: str, named: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
+    """Return a table of shares by strength; *named* heads the columns before them."""
+    table = Table(title=title)
+    for heading in (*named, "weak, medium, strong", *STRENGTHS, "genuine above it (held-out)"):
+        table.add_column(heading)
+    for row in rows:
+        table.add_row(*row)
+    return table
 
 
 def _rate(row: Row) -> str:

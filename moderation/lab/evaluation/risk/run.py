@@ -8,8 +8,22 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from moderation.detector import Detector
-from moderation.lab.evaluation.risk.figures import Row, Share, row_at_shipped, rows_at_rates
-from moderation.lab.evaluation.risk.scores import BOTH_GATED, SELECTIVE, account_scores
+from moderation.lab.evaluation.risk.figures import (
+    FirstFlag,
+    Row,
+    Share,
+    first_flags,
+    row_at_shipped,
+    rows_at_rates,
+)
+from moderation.lab.evaluation.risk.scores import (
+    BOTH_GATED,
+    COMPARED,
+    LEFT_OUT,
+    SELECTIVE,
+    account_scores,
+    flagged_posts,
+)
 from moderation.lab.risk.collecting import CollectedPosts, collect_all, joined
 from moderation.lab.risk.content_scores import Scores, score_texts, with_content
 from moderation.lab.risk.deciding import groups_of, watched
@@ -42,6 +56,10 @@ class Evaluation:
     """Every compared score of the policy `all`, and the shipped decision of each policy."""
     without: Mapping[str, Row]
     """Rows of the shipped decision without one signature in any campaign, by the name of the signature."""
+    left_out: Mapping[str, tuple[Row, ...]]
+    """Rows of the gated score without one family, by the name of the family."""
+    first_flags: Mapping[str, FirstFlag]
+    """When accounts that the shipped decision flags got their first flag, by strength."""
     groups: Mapping[str, int]
     """Number of independent groups behind the figures."""
     wrong_by_group: Mapping[str, Share]
@@ -82,7 +100,8 @@ def measured(
     scores = {name: account_scores(model, platform) for name, platform in platforms.items()}
     calibration, test = platforms["calibration"], platforms["evaluation"]
     set_on = int(model.certified.threshold_rule["accounts"])
-    rows = rows_at_rates(scores["calibration"], calibration.genuine, scores["evaluation"], test)
+    compared = scores["calibration"], calibration.genuine, scores["evaluation"], test
+    rows = rows_at_rates(*compared, COMPARED)
     rows.append(row_at_shipped(model.threshold, set_on, scores["evaluation"], test))
     if "selective" in models:
         rows.append(_selective_row(models["selective"], test, score_of))
@@ -95,6 +114,8 @@ def measured(
     return Evaluation(
         rows=tuple(rows),
         without=without,
+        left_out={family: tuple(rows_at_rates(*compared, [name])) for family, name in LEFT_OUT.items()},
+        first_flags=first_flags(flagged_posts(model, test), test),
         groups=_groups(calibration, test),
         wrong_by_group={
             name: Share(int((flagged & members).sum()), int(members.sum())) for name, members in groups_of(test).items()

@@ -1,0 +1,1 @@
+"""Checks metadata features on real people: their key presses, and labelled accounts and edges."""

@@ -1,0 +1,122 @@
+"""Judges stored assessments again with another risk model, before it is used."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Engine, Row, select
+
+from connectors.reviewdb.engine import at_edge
+from connectors.reviewdb.models import AssessmentRow, EvidenceRow, FlagRow, LabelRow
+from moderation.features import FEATURES_VERSION
+from moderation.risk.model import BundledRiskModel
+
+_AT_A_TIME = 2000
+
+
+@dataclass(frozen=True)
+class Rejudged:
+    """A stored assessment beside the judgement of another model."""
+
+    post_id: str
+    account_id: str | None
+    risk: float | None
+    """The stored risk."""
+    flagged: bool
+    new_risk: float
+    newly_flagged: bool
+    verdict: str | None
+    """The latest verdict of a person about the flag or the post; None without one."""
+
+    @property
+    def flips(self) -> bool:
+        """Whether the other model decides otherwise."""
+        return self.flagged != self.newly_flagged
+
+    @property
+    def contradicts(self) -> bool:
+        """Whether the other model decides against the verdict of a person."""
+        return self.verdict == ("not_a_violation" if self.newly_flagged else "confirmed")
+
+
+@dataclass
+class Replay:
+    """What another model decides about the stored assessments of flags and audit samples."""
+
+    judged: int = 0
+    of_other_models: int = 0
+    """Assessments that cannot be judged again: of another detector, or of other features."""
+    flags_before: int = 0
+    flags_after: int = 0
+    with_verdict: int = 0
+    contradicted_before: int = 0
+    """Verdicts that the stored decision contradicts."""
+    contradicted_after: int = 0
+    flips: list[Rejudged] = field(default_factory=list)
+    """Every changed decision, those against a verdict of a person first."""
+
+
+def replay(engine: Engine, model: BundledRiskModel) -> Replay:
+    """Return what *model* decides about all stored feature vectors. Nothing is written.
+
+    The content features are those that were computed with the model of the time. Raises ConnectionLost.
+    """
+    found = Replay()
+    for rows in _pages(engine):
+        usable = [
+            row
+            for row in rows
+            if row.features_version == FEATURES_VERSION and row.detector_version == model.detector_hash
+        ]
+        found.of_other_models += len(rows) - len(usable)
+        if usable:
+            _judge(model, usable, found)
+    found.flips.sort(key=lambda one: (not one.contradicts, -one.new_risk, one.post_id))
+    return found
+
+
+def _judge(model: BundledRiskModel, rows: Sequence[Row[Any]], found: Replay) -> None:
+    features = np.array([row.features for row in rows], dtype=np.float64)
+    for row, judgement in zip(rows, model.assess(features), strict=True):
+        verdict = row.label if row.status in (None, "open") else row.status
+        one = Rejudged(row.post_id, row.account_id, row.risk, row.flagged, judgement.risk, judgement.flagged, verdict)
+        found.judged += 1
+        found.flags_before += one.flagged
+        found.flags_after += one.newly_flagged
+        found.with_verdict += verdict is not None
+        found.contradicted_before += verdict == ("not_a_violation" if one.flagged else "confirmed")
+        found.contradicted_after += one.contradicts
+        if one.flips:
+            found.flips.append(one)
+
+
+def _pages(engine: Engine) -> Iterator[Sequence[Row[Any]]]:
+    """Yield the stored assessments with their features and verdicts, some at a time, in the order of their keys."""
+    label = (
+        select(LabelRow.verdict)
+        .where(LabelRow.post_key == EvidenceRow.post_key)
+        .order_by(LabelRow.given_at.desc(), LabelRow.event_key)
+        .limit(1)
+        .scalar_subquery()
+        .label("label")
+    )
+    stored = AssessmentRow
+    columns = (stored.key, stored.post_id, stored.account_id, stored.risk, stored.flagged)
+    statement = (
+        select(*columns, stored.features_version, stored.detector_version, EvidenceRow.features, FlagRow.status, label)
+        .join(EvidenceRow, EvidenceRow.assessment_key == stored.key)
+        .outerjoin(FlagRow, FlagRow.assessment_key == stored.key)
+        .order_by(stored.key)
+        .limit(_AT_A_TIME)
+    )
+    last = ""
+    while True:
+        with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
+            rows = connection.execute(statement.where(stored.key > last)).all()
+        if not rows:
+            return
+        last = rows[-1].key
+        yield rows

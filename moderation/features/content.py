@@ -7,7 +7,7 @@ prove more, because the deviations of one person's texts partly cancel out; by h
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,12 +64,24 @@ class ContentBaseline:
         return np.interp(tokens_log2, self.tokens_log2, self.spreads)
 
 
+@dataclass(frozen=True, eq=False)
+class _Community:
+    """The residuals of the votes of a community."""
+
+    votes: Votes
+    ordered: NDArray[np.float64]
+    """Residuals in ascending order, shape (n,)."""
+    of_account: Mapping[int, float]
+    for_others: float
+    """The excess for accounts without a vote."""
+
+
 class CommunityBaselines:
     """Returns by how much the texts of a community score above human texts of the same length."""
 
     def __init__(self, baseline: ContentBaseline) -> None:
         self.baseline = baseline
-        self._known: dict[int, tuple[Votes, NDArray[np.float64], NDArray[np.float64]]] = {}
+        self._known: dict[int, _Community] = {}
 
     def excess(self, community: int, votes: Votes | None, account: int) -> float:
         """Return the excess of a community as it counts for an account, in spreads; NaN with too few other accounts.
@@ -78,16 +90,16 @@ class CommunityBaselines:
         `most_excused`: a community lowers evidence and never raises it.
         """
         if votes is None:
-            return np.nan
-        ordered, residuals = self._residuals(community, votes)
-        place = int(np.searchsorted(votes.accounts, np.uint64(account)))
-        if place < len(votes.accounts) and int(votes.accounts[place]) == account:
-            ordered = np.delete(ordered, np.searchsorted(ordered, residuals[place]))
-        n = len(ordered)
-        if n < LEAST_VOTES:
-            return np.nan
-        median = float(ordered[(n - 1) // 2] + ordered[n // 2]) / 2
-        return min(max(median * n / (n + SHRINKAGE), 0.0), self.baseline.most_excused)
+            return math.nan
+        known = self._known.get(community)
+        if known is None or known.votes is not votes:
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            known = self._known[community] = self._community(votes)
+        own = known.of_account.get(account)
+        if own is None:
+            return known.for_others
+        return self._excess(np.delete(known.ordered, np.searchsorted(known.ordered, own)))
 
     def adjusted(self, logit: float, n_tokens: int, excess: float) -> float:
         """Return a logit without the excess of the community where its text was posted."""
@@ -95,15 +107,18 @@ class CommunityBaselines:
             return logit
         return logit - excess * float(self.baseline.spreads_at(np.array([math.log2(n_tokens + 1)]))[0])
 
-    def _residuals(self, community: int, votes: Votes) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return the residuals of the votes in ascending order, and in the order of the accounts."""
-        known = self._known.get(community)
-        if known is None or known[0] is not votes:
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            residuals = self.baseline.residuals(votes.scores)
-            known = self._known[community] = votes, np.sort(residuals), residuals
-        return known[1], known[2]
+    def _community(self, votes: Votes) -> _Community:
+        residuals = self.baseline.residuals(votes.scores)
+        ordered = np.sort(residuals)
+        of_account = dict(zip(votes.accounts.tolist(), residuals.tolist(), strict=True))
+        return _Community(votes, ordered, of_account, self._excess(ordered))
+
+    def _excess(self, ordered: NDArray[np.float64]) -> float:
+        n = len(ordered)
+        if n < LEAST_VOTES:
+            return math.nan
+        median = float(ordered[(n - 1) // 2] + ordered[n // 2]) / 2
+        return min(max(median * n / (n + SHRINKAGE), 0.0), self.baseline.most_excused)
 
 
 def content_features(

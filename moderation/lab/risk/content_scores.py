@@ -72,8 +72,8 @@ def fit_baseline(collected: CollectedPosts, score_of: Scores) -> ContentBaseline
 def community_excesses(collected: CollectedPosts, score_of: Scores, baseline: ContentBaseline) -> NDArray[np.float64]:
     """Return by how much the community of each post scores above human texts, shape (n,); NaN with too few accounts.
 
-    The baselines are those of the time before the campaigns began: of the texts of the genuine accounts of the
-    platform, except the account's own.
+    The baselines are those of the time before the campaigns began: of the genuine accounts of the platform, except the
+    account's own.
     """
     baselines, votes = CommunityBaselines(baseline), _votes(collected, score_of)
     pairs, place = np.unique(np.stack([collected.community, collected.account]), axis=1, return_inverse=True)

@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-slow screenshots check bench bundles cards lock lowest clean tools
+.PHONY: help demo test test-slow screenshots check bench bundles cards charts lock sbom lowest clean tools
 
 help: ## List the targets
 	@echo "make demo       replay a simulated stream of posts (first run: about a minute of downloads)"
@@ -19,6 +19,8 @@ help: ## List the targets
 	@echo "make bundles    train, export and certify the shipped bundles again; needs DATA=DIR, takes hours"
 	@echo "make cards      write the tables of the model cards from the committed figures"
 	@echo "make lock       rewrite the lock files; UPGRADE=1 takes newer versions"
+	@echo "make charts     render the Helm chart and check it; builds helm with Go where it is missing (minutes)"
+	@echo "make sbom       write the bills of materials of the images, in the format of CycloneDX, to build/"
 	@echo "make lowest     run the unit tests on the oldest versions that pyproject.toml allows"
 	@echo "make clean      remove what the other targets made here"
 
@@ -90,25 +92,40 @@ bundles: $(VENV)/test ## The shipped bundles from the text data in DATA
 cards: $(VENV)/test ## The tables of docs/cards
 	@$(BIN)/python -m tests.cards
 
+charts: $(VENV)/test ## The Helm chart, rendered
+	@$(BIN)/python -m tests.charts
+
 UV = $(VENV)-lock/bin/uv --system-certs
 LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
 	$(if $(UPGRADE),--upgrade) pyproject.toml
 
 lock: | tools ## Lock files
 	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet 'uv>=0.13'; }
-	@$(LOCK) --extra export --extra test -o requirements/test.txt
+	@$(LOCK) --extra export --extra traces --extra test -o requirements/test.txt
 	@cp requirements/test.txt requirements/run.txt
 	@$(LOCK) $(if $(UPGRADE),--constraint requirements/test.txt) -o requirements/run.txt
+	@cp requirements/run.txt requirements/image.txt
+	@$(LOCK) --constraint requirements/run.txt --extra traces -o requirements/image.txt
+	@cp requirements/image.txt requirements/image-cuda.txt
+	@$(LOCK) --constraint requirements/image.txt --extra traces --extra cuda -o requirements/image-cuda.txt
 	@echo "Locked; run make check test before you commit requirements/"
+
+SBOM = $(VENV)-sbom/bin/cyclonedx-py requirements --pyproject pyproject.toml --mc-type application --output-format JSON
+sbom: | tools ## Bills of materials of the images
+	@test -x $(VENV)-sbom/bin/cyclonedx-py || { $(PYTHON) -m venv $(VENV)-sbom && $(VENV)-sbom/bin/pip install --quiet 'cyclonedx-bom>=7.5,<8'; }
+	@mkdir -p build
+	@$(SBOM) requirements/image.txt -o build/sbom.json
+	@$(SBOM) requirements/image-cuda.txt -o build/sbom-cuda.json
+	@echo "build/sbom.json and build/sbom-cuda.json have every package of the images with its hashes"
 
 # Old versions emit warnings about newer dependencies; here they are no errors.
 lowest: | tools ## The lower bounds, tested
 	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet 'uv>=0.13'; }
 	@$(UV) venv --quiet --clear --python $(PYTHON) $(VENV)-lowest
-	@$(UV) pip install --quiet --python $(VENV)-lowest --resolution lowest-direct --editable '.[export,test]'
+	@$(UV) pip install --quiet --python $(VENV)-lowest --resolution lowest-direct --editable '.[export,traces,test]'
 	@$(VENV)-lowest/bin/python -m pytest -q -W default tests/unit $(TESTS)
 
 clean: ## Remove environments, caches and the demo's output
-	rm -rf $(VENV) $(VENV)-lock $(VENV)-lowest demo-out bundles-run build *.egg-info .cache .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf $(VENV) $(VENV)-lock $(VENV)-lowest $(VENV)-sbom demo-out bundles-run build *.egg-info .cache .mypy_cache .ruff_cache .pytest_cache \
 		.hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -73,6 +73,10 @@ class JsonlSource:
         """Return the partition until the file has been read to its end."""
         return set() if self._ended else {self._partition}
 
+    def ends(self) -> dict[Partition, int]:
+        """Return the number of records that were read, because the others are not counted."""
+        return {self._partition: self._next}
+
     def await_assignment(self, timeout_s: float) -> None:
         """Do nothing: a file has no other readers."""
 

@@ -18,9 +18,11 @@ from kafka.errors import (
     KafkaTimeoutError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
+    TopicAuthorizationFailedError,
 )
 from kafka.structs import OffsetAndMetadata
 
+from connectors.kafka_diagnosis import no_broker, require_tls, why_unreachable
 from connectors.kafka_opening import open_client
 from connectors.kafka_records import UnreadableHeaders, free_parked_records, read_past_damage, require_codecs
 from moderation.effects import Origin, Partition
@@ -73,20 +75,27 @@ def describe_partitions(settings: KafkaSettings, topics: Iterable[str]) -> list[
 
     Raises ConnectionLost when no broker answers, SettingsError when a topic does not exist.
     """
-    wanted = sorted(set(topics))
+    wanted, connection = sorted(set(topics)), connection_config(settings)
+    require_tls(settings)
     try:
-        admin = open_client(KafkaAdminClient, **connection_config(settings))
+        admin = open_client(KafkaAdminClient, **connection)
         try:
             cluster_id = str(admin.describe_cluster()["cluster_id"])
             described = admin.describe_topics(wanted)
         finally:
             admin.close()
     except (KafkaConnectionError, KafkaTimeoutError, OSError) as error:
-        raise _no_broker(settings, error) from None
+        raise why_unreachable(settings, error) from None
     except KafkaError as error:
         raise ConnectionLost(f"the broker at {settings.bootstrap_servers} refused: {error}") from None
     found: list[Partition] = []
     for topic in described:
+        if topic.get("error_code") == TopicAuthorizationFailedError.errno:
+            raise SettingsError(
+                f"the user {settings.sasl_username or 'of the sidecar'} may not read the topic {topic['name']} on "
+                f"{settings.bootstrap_servers}; grant READ and DESCRIBE on it, and READ on the group "
+                f"{settings.group_id}"
+            )
         if topic.get("error_code"):
             raise SettingsError(
                 f"the topic {topic['name']} does not exist on {settings.bootstrap_servers}; create it, or correct "
@@ -112,13 +121,6 @@ def origin_of(partition: Partition, record: Any) -> Origin:
     )
 
 
-def _no_broker(settings: KafkaSettings, error: Exception) -> ConnectionLost:
-    return ConnectionLost(
-        f"no Kafka broker answers at {settings.bootstrap_servers} ({type(error).__name__}); "
-        "check kafka.bootstrap_servers, kafka.security_protocol and that the broker runs"
-    )
-
-
 def fetch_error(settings: KafkaSettings, error: Exception) -> ConnectionLost | PositionError | SettingsError:
     """Return the error for an operator that corresponds to an error of a fetch."""
     if isinstance(error, (OffsetOutOfRangeError, NoOffsetForPartitionError)):
@@ -135,7 +137,7 @@ def fetch_error(settings: KafkaSettings, error: Exception) -> ConnectionLost | P
         return ConnectionLost(
             f"the broker at {settings.bootstrap_servers} returned an error ({type(error).__name__}: {error})"
         )
-    return _no_broker(settings, error)
+    return no_broker(settings, error)
 
 
 def _named(error: Exception) -> str:
@@ -194,7 +196,7 @@ class KafkaSource:
                 **connection_config(settings),
             )
         except (KafkaError, OSError) as error:
-            raise _no_broker(settings, error) from None
+            raise no_broker(settings, error) from None
         read_past_damage(self._consumer)
 
     @property
@@ -221,7 +223,7 @@ class KafkaSource:
             finally:
                 admin.close()
         except (KafkaError, OSError) as error:
-            raise _no_broker(self._settings, error) from None
+            raise no_broker(self._settings, error) from None
         self._ends = {name: end[name].offset for name in names}
         return {self._by_name[name]: (first[name].offset, end[name].offset) for name in names}
 
@@ -322,6 +324,12 @@ class KafkaSource:
             self.positions()  # control records may be all that is left
         early = {record.partition for record in self._early}  # fetched while the group assigned partitions
         return early | {self._by_name[name] for name in unread if name in self._before_end()}
+
+    def ends(self) -> dict[Partition, int]:
+        """Return the known end of the log of each assigned partition; `unread` brings it up to date."""
+        if self._rebalancing:
+            return {}
+        return {self._by_name[name]: self._ends.get(name, 0) for name in self._assigned & self._by_name.keys()}
 
     def _before_end(self) -> set[TopicPartition]:
         return {name for name, position in self._next.items() if position < self._ends.get(name, 0)}

@@ -84,6 +84,7 @@ class RedisState:
         except ValueError as error:
             raise SettingsError(f"state.redis_url is not a URL of a Redis server: {error}") from None
         self._server = urlsplit(url).netloc.rpartition("@")[2]
+        self._encrypted = urlsplit(url).scheme == "rediss"
         self._pipeline = pipeline
         self._prefix = ""
         self._marks = ""
@@ -173,8 +174,19 @@ class RedisState:
                 f"the Redis server at {self._server} refuses a command of the state: {error}; correct the permissions "
                 "of the user in state.redis_url, or the version of the server"
             ) from None
-        except RedisError as error:
-            raise ConnectionLost(f"the Redis server at {self._server} does not answer: {error}") from None
+        except (RedisError, OSError) as error:
+            advice = self._advice(str(error))
+            raise ConnectionLost(f"the Redis server at {self._server} does not answer: {error}{advice}") from None
+
+    def _advice(self, message: str) -> str:
+        """Return what to do about a fault of TLS, for which Redis has no code; empty for other faults."""
+        if "CERTIFICATE_VERIFY_FAILED" in message:
+            return " Renew its certificate, or name its certificate authority with ssl_ca_certs in state.redis_url."
+        if "No such file" in message:
+            return " Name the file of its certificate authority with ssl_ca_certs in state.redis_url."
+        if self._encrypted:
+            return "; if it does not speak TLS on this port, write redis:// in state.redis_url"
+        return "; if it expects TLS, write rediss:// in state.redis_url"
 
 
 def _name(place: Place) -> str:

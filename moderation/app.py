@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from moderation.detector import Detector, load_detector
+from moderation.detector.onnx_detector import OnnxDetector
 from moderation.directories import exclusive
 from moderation.errors import PositionError, SettingsError
 from moderation.features import FeatureExtractor
@@ -31,7 +32,9 @@ from moderation.stream.audit import AuditSampling
 from moderation.stream.pipeline import Outcome, Pipeline
 from moderation.stream.scoring_policy import ScoreAll, ScoreSelected
 from moderation.stream.sidecar import Sidecar
+from moderation.stream.stages import StageTimes
 from moderation.stream.summary import nothing_judged, summary
+from moderation.telemetry.opening import OpenTelemetry, open_telemetry
 
 if TYPE_CHECKING:
     from connectors.jsonl import JsonlSource
@@ -177,19 +180,30 @@ def run_sidecar(
     input_file: Path | None = None,
     rejects: Path | None = None,
     on_step: Callable[[str], None] = lambda _step: None,
-    on_batch: Callable[[Outcome], None] | None = None,
+    on_batch: Callable[[Outcome], None] = lambda _outcome: None,
 ) -> dict[str, int]:
     """Run the sidecar until the end of the input or a signal, and return the counters."""
     if input_file is not None:
         settings = _for_a_file(settings)
     required_secret(settings)
-    models = load_models(settings)
-    for model in models:
-        log.info("%s", model.describe())
-    for warning in settings.warnings():
-        log.warning("%s", warning)
-    with _own_directory(settings):
-        return _run(settings, models, input_file, rejects, Callbacks(on_step, on_batch or _log_batch))
+    with open_telemetry(settings) as telemetry:
+        models = load_models(settings)
+        for model in models:
+            log.info("%s", model.describe())
+        for warning in settings.warnings():
+            log.warning("%s", warning)
+        telemetry.models_loaded(*models)
+        callbacks = Callbacks(on_step, on_batch, telemetry.observer, _stages_of(models[0]))
+        with _own_directory(settings):
+            return _run(settings, models, (input_file, rejects), callbacks, telemetry)
+
+
+def _stages_of(detector: Detector) -> StageTimes:
+    """Return the times of stages, to which the detector adds its own."""
+    stages = StageTimes()
+    if isinstance(detector, OnnxDetector):
+        detector.on_stage = stages.add
+    return stages
 
 
 @contextmanager
@@ -210,20 +224,25 @@ def _own_directory(settings: Settings) -> Iterator[None]:
 def _run(
     settings: Settings,
     models: tuple[Detector, RiskModel],
-    input_file: Path | None,
-    rejects: Path | None,
+    files: tuple[Path | None, Path | None],
     callbacks: Callbacks,
+    telemetry: OpenTelemetry,
 ) -> dict[str, int]:
+    """Run with the input file and the file of rejected lines, where there are any."""
     store = open_store(settings)
     try:
-        source, relay, kinds = _connectors(settings, store, input_file, rejects)
+        source, relay, kinds = _connectors(settings, store, *files)
         try:
             decoder = Decoder(kinds, settings.field_mapping())
             sidecar = build_sidecar(settings, Connectors(source, store, relay), decoder, models, callbacks)
             _end_on_signals(sidecar)
             _watch(sidecar, settings.watchdog_s)
             _collect_rarely()
-            sidecar.run()
+            telemetry.loop_built(lambda: sidecar.seconds_without_progress, store.outbox_age_s)
+            try:
+                sidecar.run()
+            finally:
+                telemetry.loop_ended()
             decoder.finish()
             log.info("ended cleanly: %s", summary(sidecar.totals), extra={"fields": sidecar.totals})
             if (why := nothing_judged(sidecar.totals)) is not None:
@@ -280,11 +299,6 @@ def _file_source(settings: Settings, store: Store, path: Path) -> JsonlSource:
             'file another name, or set kafka.on_recreated_topic = "restart" to read it from its start.'
         )
     return source
-
-
-def _log_batch(outcome: Outcome) -> None:
-    if outcome.effects.counters:
-        log.info("batch", extra={"fields": outcome.effects.counters})
 
 
 def _end_on_signals(sidecar: Sidecar) -> None:

@@ -148,6 +148,9 @@ class Source(Protocol):
     def unread(self) -> set[Partition]:
         """Return the partitions whose log is known to continue beyond what `poll` has returned."""
 
+    def ends(self) -> dict[Partition, int]:
+        """Return the known end of the log of each partition that is assigned; empty during a rebalance."""
+
     def await_assignment(self, timeout_s: float) -> None:
         """Wait until every partition is assigned. Raises PositionError when another member holds one."""
 

@@ -47,6 +47,20 @@ _SHOWN_OPTIONS = frozenset(
 _HIDDEN = "***"
 _POSTGRESQL_PERMANENT = ("54", "0A", "42", "22", "23")
 """SQLSTATE classes for which a retry fails too, although psycopg raises OperationalError for some."""
+_CONNECT_FAULTS = (
+    (
+        "certificate verify failed",
+        "its certificate is expired, or not signed by an authority in sslrootcert: renew it, or correct sslrootcert",
+    ),
+    ("root certificate file", "name the file of the certificate authority in sslrootcert"),
+    ("does not match host name", "name the host in the URL as the certificate does"),
+    ("no encryption", "the server expects TLS: set sslmode=verify-full and sslrootcert in the URL"),
+    ("no pg_hba.conf entry", "the server does not permit this user from this address: see its pg_hba.conf"),
+    ("server does not support SSL", "the server has no TLS: turn it on there, or set another sslmode"),
+    ("password authentication failed", "correct user and password in MODERATION_DATABASE_URL"),
+    ("no password supplied", "set a password in MODERATION_DATABASE_URL or ~/.pgpass"),
+)
+"""Parts of a message of PostgreSQL's client library, which has no code for them, and what to do."""
 _NO_PRIVILEGE = "42501"
 _READ_ONLY = "25006"
 
@@ -185,6 +199,9 @@ def _meaning(engine: Engine, error: DBAPIError) -> ConnectionLost | DatabaseUnus
         )
     if isinstance(error, ProgrammingError) and not state:
         return SettingsError(f"the database URL cannot be used: {detail} (MODERATION_DATABASE_URL)")
+    for part, advice in _CONNECT_FAULTS:
+        if not state and part in detail:
+            return ConnectionLost(f"the database {describe(engine)} refuses the connection ({detail}); {advice}")
     transient = error.connection_invalidated or isinstance(error, (OperationalError, InterfaceError))
     if not transient or state.startswith(_POSTGRESQL_PERMANENT):
         return None

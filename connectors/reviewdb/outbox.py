@@ -92,6 +92,13 @@ def unsent(connection: Connection) -> tuple[int, dict[str, int]]:
     return count or 0, {row[0]: row[1] for row in connection.execute(reasons)}
 
 
+def oldest_waiting(connection: Connection) -> datetime | None:
+    """Return when the oldest waiting letter was recorded; None where none waits."""
+    query = select(OUTBOX.c.recorded_at).where(_WAITING).order_by(OUTBOX.c.id).limit(1)
+    found: datetime | None = connection.scalar(query)
+    return found
+
+
 def erase_account(connection: Connection, key: str, account_id: str, now: datetime) -> int:
     """Erase the letters of an account; return how many.
 

@@ -113,6 +113,12 @@ class ReviewStore:
         with self._reading() as connection:
             return outbox.unsent(connection)
 
+    def outbox_age_s(self) -> float:
+        """Return the age of the oldest letter that waits, in seconds; 0 where none waits."""
+        with self._reading() as connection:
+            recorded = outbox.oldest_waiting(connection)
+        return 0.0 if recorded is None else max(0.0, (_now() - recorded).total_seconds())
+
     def expire(self) -> int:
         """Delete expired evidence and records of dead letters; return the number of rows."""
         self._require_schema()

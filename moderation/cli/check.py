@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -29,6 +30,7 @@ def check_command(
     from moderation.settings import load_settings
 
     settings = load_settings(config)
+    logging.getLogger("kafka").setLevel(logging.CRITICAL)  # it logs each attempt; the table has the cause
     table = Table("part", "state", "what was found", title="moderation check")
     failed = 0
     for warning in settings.warnings():

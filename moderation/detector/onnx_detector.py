@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,8 @@ class OnnxDetector:
         self._reader = reader
         self._calibration = manifest.calibration_at(reader.precision)
         self._cache = ScoreCache(remembered_texts)
+        self.on_stage: Callable[[Literal["tokenize", "inference"], float], None] = lambda _stage, _seconds: None
+        """Called with the seconds of each stage of a call."""
 
     def score(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
         """Return one score per text, in order; scores of recent texts are cached."""
@@ -48,7 +51,10 @@ class OnnxDetector:
         other_script = {key for key, cut in cuts.items() if self._in_other_script(cut)}
         cuts = {key: self._unless_abstaining(cut, key in other_script) for key, cut in cuts.items()}
         sections = [section for cut in cuts.values() for section in cut.sections]
-        logits = self._reader.logits(sections, time.monotonic() - started_s)
+        tokenized_s = time.monotonic()
+        logits = self._reader.logits(sections, tokenized_s - started_s)
+        self.on_stage("tokenize", tokenized_s - started_s)
+        self.on_stage("inference", time.monotonic() - tokenized_s)
         begin = 0
         for key, cut in cuts.items():
             end = begin + len(cut.sections)

@@ -19,6 +19,7 @@ from moderation.settings.sections import (
     KafkaSettings,
     ScoringSettings,
     StateSettings,
+    TelemetrySettings,
 )
 from moderation.settings.statements import StatementSettings
 from moderation.settings.types import FOLLOWS_INCOMPLETE, Name, Seconds, Whole
@@ -81,6 +82,7 @@ class Settings(BaseSettings):
     console: ConsoleSettings = ConsoleSettings()
     oidc: OidcSettings = OidcSettings()
     statements: StatementSettings = StatementSettings()
+    telemetry: TelemetrySettings = TelemetrySettings()
     mapping: MappingSettings = MappingSettings()
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""The sections of the settings but the mapping: Kafka, batches, state, audit, scoring, console."""
+"""The sections of the settings but the mapping: Kafka, batches, state, audit, scoring, console, telemetry."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, mod
 from moderation.settings.types import (
     GROUP_TIMEOUT_MS,
     YEAR_S,
+    CollectorUrl,
     Lateness,
     Name,
     OptionalTopic,
@@ -207,3 +208,17 @@ class ConsoleSettings(Section):
         (), max_length=50, description="texts that people can choose as the beginning of a ground"
     )
     blur_texts: bool = Field(True, description="texts are blurred until a person asks; own choices of people win")
+
+
+class TelemetrySettings(Section):
+    """Metrics, probes and traces of `moderation run`."""
+
+    host: Name = Field("127.0.0.1", description="address on which metrics and probes are served, without encryption")
+    port: int = Field(
+        0, ge=0, le=65_535, description="port of metrics (/metrics) and probes, such as 9464; 0: none are served"
+    )
+    otlp_endpoint: CollectorUrl = Field(
+        "",
+        description="address of an OpenTelemetry collector for traces, such as http://127.0.0.1:4318/v1/traces; "
+        "empty: none are sent",
+    )

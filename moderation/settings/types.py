@@ -14,6 +14,7 @@ GROUP_TIMEOUT_MS = 1_800_000
 
 _TOPIC = re.compile(r"[a-zA-Z0-9._-]{1,249}")
 _PUBLIC_URL = re.compile(r"https://[a-zA-Z0-9.-]{1,253}(?::[0-9]{1,5})?/?")
+_COLLECTOR = re.compile(r"https?://(?:\[[0-9a-fA-F:.]+\]|[a-zA-Z0-9._-]{1,253})(?::[0-9]{1,5})?(?:/[\w./-]*)?")
 _SERVER = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:/@\[\]]+):([0-9]{1,5})")
 
 
@@ -50,10 +51,18 @@ def _public_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def _collector(value: str) -> str:
+    if value and not _COLLECTOR.fullmatch(value):
+        shown = value.rpartition("@")[2]
+        raise ValueError(f"must be an address such as http://127.0.0.1:4318/v1/traces, got {shown!r:.80}")
+    return value
+
+
 Name = Annotated[str, AfterValidator(_named)]
 Topic = Annotated[str, AfterValidator(_topic)]
 OptionalTopic = Annotated[str, AfterValidator(_topic_or_none)]
 Servers = Annotated[str, AfterValidator(_servers)]
+CollectorUrl = Annotated[str, AfterValidator(_collector)]
 PublicUrl = Annotated[str, AfterValidator(_public_url)]
 Seconds = Annotated[float, Field(gt=0, le=YEAR_S, allow_inf_nan=False)]
 Lateness = Annotated[float, Field(gt=0, le=240, allow_inf_nan=False)]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
-from collections.abc import Callable
 from dataclasses import dataclass
+from hashlib import blake2b
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,16 +29,23 @@ class Votes:
     scores: OwnScores
 
 
+def rank(account: int, day: int) -> int:
+    """Return the rank of an account on a day, from 0 to 2**64 - 1, by which samples are drawn.
+
+    It has no key, so that a file is judged as the stream is; the address keys of the two differ.
+    """
+    value = account.to_bytes(8, "little") + day.to_bytes(8, "little")
+    return int.from_bytes(blake2b(value, digest_size=8, person=b"rank").digest(), "little")
+
+
 class CommunityVotes:
     """Scores by community and day: the first one of an account on a day, of the accounts with the lowest ranks.
 
-    The rank of an account on a day is a keyed hash, so that the sample cannot be predicted. The order in which scores
-    are added changes nothing.
+    The order in which scores are added changes nothing.
     """
 
-    def __init__(self, rank: Callable[[int, int], int], *, evicts: bool = True) -> None:
-        """*rank* returns the rank of an account on a day. Without *evicts*, communities stay until forgotten."""
-        self._rank = rank
+    def __init__(self, *, evicts: bool = True) -> None:
+        """Without *evicts*, communities stay until they are forgotten."""
         self._evicts = evicts
         self._days: dict[int, dict[int, dict[int, tuple[int, int]]]] = {}
         """By community, day and account: rank and packed score."""
@@ -55,13 +62,13 @@ class CommunityVotes:
         known = accounts.get(account)
         if known is not None and known[1] <= word:
             return False
-        rank = self._rank(account, day)
+        drawn = rank(account, day)
         if known is None and len(accounts) >= MOST_VOTES:
             last = max(accounts, key=accounts.__getitem__)
-            if accounts[last][0] <= rank:
+            if accounts[last][0] <= drawn:
                 return False
             del accounts[last]
-        accounts[account] = rank, word
+        accounts[account] = drawn, word
         if self._evicts:
             self._by_day.setdefault(day, set()).add(community)
         self._closed.pop(community, None)

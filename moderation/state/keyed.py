@@ -51,8 +51,8 @@ class Storage(NamedTuple):
 class Keyed:
     """The containers of everything that is kept by key."""
 
-    def __init__(self, keyring: Keyring, *, evicts: bool) -> None:
-        self.accounts = AccountHistory(len(keyring.live), KEPT_MS, evicts=evicts)
+    def __init__(self, keys: int, *, evicts: bool) -> None:
+        self.accounts = AccountHistory(keys, KEPT_MS, evicts=evicts)
         self.addresses = SharedWindows(KEPT_MINUTES, evicts=evicts)
         """Accounts by address."""
         self.address_posts = SharedWindows(HOURLY_MS // MINUTE_MS, HOUR_MINUTES, evicts=evicts)
@@ -62,7 +62,7 @@ class Keyed:
         self.watchlist = Watchlist(evicts=evicts)
         self.scores = ScoreHistory(evicts=evicts)
         """Scores of the texts of each account."""
-        self.votes = CommunityVotes(keyring.rank, evicts=evicts)
+        self.votes = CommunityVotes(evicts=evicts)
         """Sampled scores of the texts of each community."""
 
     def containers(self, keys: int, scored_with: str) -> list[Container]:

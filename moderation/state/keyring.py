@@ -67,10 +67,6 @@ class Keyring:
         """Return the hash of a device id."""
         return self._hash(b"dev", device_id.encode("utf-8", "surrogatepass"))
 
-    def rank(self, account: int, day: int) -> int:
-        """Return the keyed rank of an account on a day, by which samples are drawn."""
-        return int(self._hash(b"rank", account.to_bytes(8, "little") + day.to_bytes(8, "little"))[-16:], 16)
-
     def _hash(self, kind: bytes, value: bytes) -> str:
         key = self._key if len(self._key) <= hashlib.blake2b.MAX_KEY_SIZE else hashlib.sha512(self._key).digest()
         digest = hashlib.blake2b(value, digest_size=HASH_BYTES, key=key, person=kind)

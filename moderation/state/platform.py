@@ -59,7 +59,7 @@ class PlatformState:
         self.graph_epoch_s = graph_epoch_s
         self.coverage = coverage or Coverage()
         self.stored: StoredKeyed | None = None
-        self._take_containers(Keyed(keyring, evicts=True))
+        self._take_containers(Keyed(len(keyring.live), evicts=True))
         self.follows = FollowGraph(max_edges)
         self.epochs = GraphEpochs(self.follows, graph_epoch_s * 1000)
         self._evicted_minute = -1
@@ -72,7 +72,7 @@ class PlatformState:
 
     def keep_in(self, storage: Storage) -> PlatformState:
         """Keep what is kept by key in a backend, from the beginning of a state on; return the state."""
-        keyed = Keyed(self.keyring, evicts=False)
+        keyed = Keyed(len(self.keyring.live), evicts=False)
         self._take_containers(keyed)
         self.stored = StoredKeyed(keyed, storage, self.keyring, (self.platform_id, self.scored_with))
         return self

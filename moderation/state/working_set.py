@@ -45,6 +45,8 @@ class WorkingSet:
         self._added: dict[Place, bytearray] = {}
         self.marks: Marks = {}
         """The marks of the last read."""
+        self.evicted = 0
+        """Number of keys that were dropped from memory for others."""
         self._least: dict[str, int] = {}
         """Marks that were read or written; as marks only grow, lesser ones show a loss."""
 
@@ -79,6 +81,7 @@ class WorkingSet:
         for _ in range(len(known) - max(self._most_keys, len(keys))):
             key, _ = known.popitem(last=False)
             self._containers[name].forget(key)
+            self.evicted += 1
         return list(places.items())
 
     def add(self, name: str, key: int, at_ms: int, row: tuple[int, ...]) -> bool:

@@ -12,8 +12,10 @@ from moderation.events.reading import RecordReader
 from moderation.mapping import FieldMapping, Kind
 from moderation.ports import Relay, Source, Store
 from moderation.state import PlatformState
+from moderation.stream.observing import NotObserved, Observer
 from moderation.stream.ordering import Item
 from moderation.stream.pipeline import Outcome, Pipeline
+from moderation.stream.stages import StageTimes
 
 
 @dataclass(frozen=True)
@@ -59,10 +61,15 @@ class Builders:
 
 @dataclass(frozen=True)
 class Callbacks:
-    """Functions that the loop calls: *on_step* with the name of each step, *on_batch* with each outcome."""
+    """What the loop calls: *on_step* with the name of each step, *on_batch* with each outcome, and the observer.
+
+    The times of stages are added up in *stages*.
+    """
 
     on_step: Callable[[str], None] = lambda _step: None
     on_batch: Callable[[Outcome], None] = lambda _outcome: None
+    observer: Observer = field(default_factory=NotObserved)
+    stages: StageTimes = field(default_factory=StageTimes)
 
 
 @dataclass

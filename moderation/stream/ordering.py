@@ -87,6 +87,11 @@ class EventTimeMerge:
             if lane.items and (crowded or len(lane.items) >= most_items or lane.bytes >= most_bytes)
         }
 
+    def oldest_ms(self) -> int | None:
+        """Return the earliest event time among the first items; None without one."""
+        heads = [lane.items[0].at_ms for lane in self._lanes.values() if lane.items]
+        return min((at_ms for at_ms in heads if at_ms is not None), default=None)
+
     def note_unread(self, partitions: Collection[Partition]) -> None:
         """Note the partitions whose log continues beyond what was added; the others were read to their end."""
         for partition, lane in self._lanes.items():

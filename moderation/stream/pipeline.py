@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
@@ -37,6 +38,7 @@ from moderation.stream.content_evidence import ContentEvidence, ScoredPost
 from moderation.stream.ordering import Item
 from moderation.stream.scoring_policy import Rule, ScoreAll, ScoringPolicy
 from moderation.stream.split_scoring import SplitScoring
+from moderation.stream.stages import StageTimes
 
 NOT_SCORED = ContentScore(math.nan, math.nan, (), 0, truncated=False)
 """Stands for the score of a text that the policy does not select."""
@@ -54,6 +56,10 @@ class Outcome:
     assess: tuple[Callable[[], Assessment] | None, ...]
     """Returns the assessment of each item; None where an item is not a post to assess."""
     overdue: DetectorOverdue | None = None
+    scored: Mapping[Rule, int] = field(default_factory=dict)
+    """Number of scored texts by rule, those of silent items included."""
+    tokens: int = 0
+    """Number of tokens of the scored texts."""
 
     @property
     def assessments(self) -> tuple[Assessment | None, ...]:
@@ -91,7 +97,7 @@ class _Assessed:
 class Pipeline:
     """The judgement of a batch. The same items in the same order give the same outcome at any time.
 
-    `scoring` calls the detector; its `on_wait` is called between two calls.
+    `scoring` calls the detector; its `on_wait` is called between two calls. `stages` has the time of each stage.
     """
 
     def __init__(
@@ -112,6 +118,7 @@ class Pipeline:
         self._policy = policy or ScoreAll()
         self._evidence = ContentEvidence(extractor, risk)
         self.scoring = SplitScoring(detector)
+        self.stages = StageTimes()
 
     def prepare(self, items: Sequence[Item]) -> None:
         """Load the state that a batch needs. May raise ConnectionLost; prepare again then."""
@@ -123,15 +130,10 @@ class Pipeline:
 
         Silent ones restore state and have no effects; their texts are scored too, because scores are part of the state.
         """
-        candidates: list[_Candidate] = []
-        for index, item in enumerate(items):
-            if isinstance(item.content, Post):
-                candidate = self._candidate(index, item.content, silent=item.silent)
-                if candidate is not None:
-                    candidates.append(candidate)
-            elif not isinstance(item.content, (BadRecord, Ignored)):
-                self._extractor.observe(item.content)
-        _add_vectors(candidates)
+        with self.stages.timed("state"):
+            candidates = self._observed(items)
+        with self.stages.timed("features"):
+            _add_vectors(candidates)
         concluded, overdue = self._assess(candidates)
         if overdue is not None:
             stuck = candidates[len(concluded)].index
@@ -145,7 +147,21 @@ class Pipeline:
             if not assessed.candidate.silent:
                 assess[assessed.candidate.index] = partial(self._assessment, assessed)
                 self._conclude(effects, assessed)
-        return Outcome(effects, tuple(assess), overdue)
+        scored = [assessed for assessed in concluded if assessed.rule is not None]
+        rules = Counter(assessed.rule for assessed in scored if assessed.rule is not None)
+        return Outcome(effects, tuple(assess), overdue, rules, sum(assessed.content.n_tokens for assessed in scored))
+
+    def _observed(self, items: Sequence[Item]) -> list[_Candidate]:
+        """Apply the items to the state and return the posts among them."""
+        candidates: list[_Candidate] = []
+        for index, item in enumerate(items):
+            if isinstance(item.content, Post):
+                candidate = self._candidate(index, item.content, silent=item.silent)
+                if candidate is not None:
+                    candidates.append(candidate)
+            elif not isinstance(item.content, (BadRecord, Ignored)):
+                self._extractor.observe(item.content)
+        return candidates
 
     def _effects(self, done: Sequence[Item], left: Sequence[Item]) -> Effects:
         """Return the effects that need no assessment; the positions stay before every item of *left*."""
@@ -219,7 +235,8 @@ class Pipeline:
     def _assess(self, candidates: Sequence[_Candidate]) -> tuple[list[_Assessed], DetectorOverdue | None]:
         """Return what was found about each candidate, and the error of the post where they end early."""
         judged = [i for i, candidate in enumerate(candidates) if candidate.vector is not None]
-        metadata = self._risk.metadata_scores(_matrix([candidates[i] for i in judged]))
+        with self.stages.timed("risk"):
+            metadata = self._risk.metadata_scores(_matrix([candidates[i] for i in judged]))
 
         def decisive() -> list[bool]:
             found = np.zeros(len(candidates), dtype=np.bool_)
@@ -230,8 +247,10 @@ class Pipeline:
         judged = [i for i in judged if i < len(contents)]
         some = [candidates[i] for i in judged]
         metadata = metadata[: len(judged)]
-        self._add_content(some, [contents[i] for i in judged], metadata)
-        judgements = self._risk.judge(self._risk.with_content(metadata, _matrix(some)))
+        with self.stages.timed("features"):
+            self._add_content(some, [contents[i] for i in judged], metadata)
+        with self.stages.timed("risk"):
+            judgements = self._risk.judge(self._risk.with_content(metadata, _matrix(some)))
         number_of = {i: number for number, i in enumerate(judged)}
         return [
             _Assessed(candidate, *content, judgements, number_of.get(i))

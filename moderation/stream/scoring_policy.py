@@ -1,7 +1,7 @@
 """Which posts the text detector scores.
 
 `all` scores every text. `selective` scores a post whose metadata would lead to a flag with texts as suspicious as those
-of few genuine posts, the posts of its account within the next 14 days, and keyed samples: one for the audit, one for
+of few genuine posts, the posts of its account within the next 14 days, and samples: one for the audit, one for
 the baselines of communities. An account's other texts are no evidence under it, so that each policy has a threshold and
 a certificate of its own.
 """
@@ -15,6 +15,7 @@ from typing import Literal, Protocol
 from moderation.events import Post
 from moderation.features import Observed
 from moderation.state import PlatformState, PostSeen
+from moderation.state.community_votes import rank
 from moderation.state.coverage import DAY_MS
 from moderation.stream.audit import AuditSampling
 
@@ -91,8 +92,8 @@ class ScoreSelected:
         return "baseline" if self._in_baseline(post, seen) else None
 
     def _in_baseline(self, post: Post, seen: PostSeen) -> bool:
-        rank = self.state.keyring.rank(seen.account, seen.at_ms // DAY_MS)
-        return rank < BASELINE_RATE * 2**64 and age_days(post) >= VOTING_AGE_DAYS
+        drawn = rank(seen.account, seen.at_ms // DAY_MS) < BASELINE_RATE * 2**64
+        return drawn and age_days(post) >= VOTING_AGE_DAYS
 
 
 def age_days(post: Post) -> float:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from moderation.effects import Partition
 from moderation.events import Post
 from moderation.state import PlatformState
+from moderation.stream.every import clock_ms
 from moderation.stream.ordering import EventTimeMerge, Item
 from moderation.stream.peers import Peers
 from moderation.stream.slots import Assignment
@@ -28,7 +29,9 @@ class SharedWork:
         self.state = state
         self._assignment = assignment
         self._merge = merge
-        self._peers = Peers(assignment, lateness_ms=state.coverage.lateness_ms, stalled_ms=stalled_ms, now_ms=_now_ms())
+        self._peers = Peers(
+            assignment, lateness_ms=state.coverage.lateness_ms, stalled_ms=stalled_ms, now_ms=clock_ms()
+        )
         self._shared = state.stored is not None and state.stored.backend.several
         self._polled_wall_ms = 0
         self._exchanged_s = 0.0
@@ -43,7 +46,7 @@ class SharedWork:
 
     def take(self, limit: int, max_bytes: int, *, flush: bool) -> list[Item]:
         """Return the next batch; with *flush* all read records are ready, and others are not waited for."""
-        now_ms, peers = _now_ms(), self._peers
+        now_ms, peers = clock_ms(), self._peers
         if self.state.stored is not None:
             peers.note(self.state.stored.working.marks, now_ms)
         until_ms = None if flush else peers.until_ms(now_ms)
@@ -90,7 +93,3 @@ class SharedWork:
             self.state.stored.working.load({})
             self.state.stored.follow(self.state.coverage)
             self._exchanged_s = time.monotonic()
-
-
-def _now_ms() -> float:
-    return time.monotonic() * 1000

@@ -19,9 +19,12 @@ from moderation.effects import Effects, Partition
 from moderation.errors import ConnectionLost, FencedError, RecordsExpired, StateLost
 from moderation.ports import Claim, Member
 from moderation.state import PlatformState
+from moderation.state.figures import figures_of
 from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
+from moderation.stream.every import Every, clock_ms
 from moderation.stream.gaps import GapWatch
 from moderation.stream.lease import Lease
+from moderation.stream.observing import Batch, LoopView
 from moderation.stream.ordering import EventTimeMerge, Item
 from moderation.stream.pipeline import Pipeline
 from moderation.stream.recovery import StartPlan
@@ -41,6 +44,7 @@ BUSY_POLL_MS = 20
 """Never zero, even with a full buffer, because a rejoin of the group only proceeds within a poll."""
 ASSIGNMENT_TIMEOUT_S = 60.0
 EXPIRY_EVERY_S = 3600.0
+LOOK_EVERY_S = 1.0
 PASS_EVERY_S = 5.0
 RELAY_EVERY_S = 30.0
 RELAY_FOR_S = 20.0
@@ -67,7 +71,7 @@ class Sidecar:
         self._decoder = decoder
         self._builders = builders
         self._on_step = callbacks.on_step
-        self._on_batch = callbacks.on_batch
+        self._on_batch, self._observer, self._stages = callbacks.on_batch, callbacks.observer, callbacks.stages
         self._stop = threading.Event()
         self.ended = threading.Event()
         """Set when `run` has returned or raised, and released its resources."""
@@ -204,14 +208,15 @@ class Sidecar:
 
     def _work(self, claim: Claim, state: PlatformState, gaps: GapWatch, assignment: Assignment) -> None:
         pipeline = self._pipeline(state)
-        merge = EventTimeMerge(sorted(assignment.read), stalled_ms=self._config.stalled_ms, now_ms=_now_ms())
+        merge = EventTimeMerge(sorted(assignment.read), stalled_ms=self._config.stalled_ms, now_ms=clock_ms())
         shared = SharedWork(assignment, state, merge, self._config.stalled_ms)
-        pass_over, save = _Every(PASS_EVERY_S), _Every(self._config.save_state_every_s)
-        expiry, relay = _Every(EXPIRY_EVERY_S, last=-math.inf), _Every(RELAY_EVERY_S, last=-math.inf)
+        pass_over, save = Every(PASS_EVERY_S), Every(self._config.save_state_every_s)
+        expiry, relay, look = (Every(s, last=-math.inf) for s in (EXPIRY_EVERY_S, RELAY_EVERY_S, LOOK_EVERY_S))
 
         def handled(*, flush: bool) -> bool:
             """Handle one batch and return whether there was one; with *flush* all read records are ready."""
-            items = shared.take(self._config.max_records, self._config.max_bytes, flush=flush)
+            with self._stages.timed("order"):
+                items = shared.take(self._config.max_records, self._config.max_bytes, flush=flush)
             if items:
                 gaps.note(items)
                 self._handle(pipeline, claim, items, state)
@@ -234,6 +239,7 @@ class Sidecar:
                 raise
             if not handled(flush=self._source.ended) and self._source.ended and not len(merge):
                 break
+            look.run(lambda: self._look(merge, state))
             pass_over.run(lambda: self._pass_over(claim, merge, gaps))
             save.run(lambda: self._save(shared, gaps))
             expiry.run(lambda: self._wait_out(self._store.expire))
@@ -246,7 +252,7 @@ class Sidecar:
     def _pipeline(self, state: PlatformState) -> Pipeline:
         pipeline = self._builders.pipeline(state)
         state.epochs.on_wait = self._beat
-        pipeline.scoring.on_wait = self._beat
+        pipeline.scoring.on_wait, pipeline.stages = self._beat, self._stages
         self._late_seen = state.coverage.late_events
         return pipeline
 
@@ -260,13 +266,14 @@ class Sidecar:
             log.warning("%s", lost)
             self._stop.wait(RETRY_FIRST_S)
             return
-        for record in records:
-            merge.add(self._decoder.item(record))
+        with self._stages.timed("decode"):
+            for record in records:
+                merge.add(self._decoder.item(record))
         if records:
-            merge.note_arrivals({record.partition for record in records}, _now_ms())
+            merge.note_arrivals({record.partition for record in records}, clock_ms())
             self._on_step("polled")
         merge.note_unread(self._source.unread())
-        self._warn_of_stalled(merge.stalled(_now_ms()))
+        self._warn_of_stalled(merge.stalled(clock_ms()))
         config = self._config
         full = merge.full(config.buffer_records, config.buffer_bytes, config.buffer_bytes_in_all)
         self._source.pause(full)  # all of them, because a client loses its paused partitions in a rebalance
@@ -284,11 +291,14 @@ class Sidecar:
 
     def _handle(self, pipeline: Pipeline, claim: Claim, items: Sequence[Item], state: PlatformState) -> None:
         self._on_step("scoring")
-        self._wait_out(lambda: pipeline.prepare(items))
+        began_at, began = time.time(), time.monotonic()
+        with self._stages.timed("state"):
+            self._wait_out(lambda: pipeline.prepare(items))
         outcome = pipeline.process(items)
         self._on_step("before_commit")
         if outcome.effects.positions:
-            self._persist(claim, outcome.effects)
+            with self._stages.timed("commit"):
+                self._persist(claim, outcome.effects)
         for item in items if outcome.overdue is None else ():
             done = self._positions.get(item.origin.partition, 0)
             self._positions[item.origin.partition] = max(done, item.origin.offset + 1)
@@ -299,8 +309,13 @@ class Sidecar:
         for name, count in outcome.effects.counters.items():
             self.totals[name] = self.totals.get(name, 0) + count
         self._on_batch(outcome)
+        self._observer.batch(Batch(items, outcome, began_at, time.monotonic() - began, self._stages.take()))
         if outcome.overdue is not None:
             raise outcome.overdue
+
+    def _look(self, merge: EventTimeMerge, state: PlatformState) -> None:
+        ends, stalled = self._source.ends(), frozenset(self._stalled)
+        self._observer.view(LoopView(dict(self._positions), ends, merge.oldest_ms(), stalled, figures_of(state)))
 
     def _pass_over(self, claim: Claim, merge: EventTimeMerge, gaps: GapWatch) -> None:
         """Commit positions beyond offsets without a record, such as control records and aborted transactions.
@@ -335,6 +350,7 @@ class Sidecar:
                 return work()
             except ConnectionLost as lost:
                 log.warning("%s; retrying in %.1f s", lost, pause_s)
+                self._observer.outage()
                 self._beat()
                 if self._stop.wait(pause_s):
                     raise
@@ -380,21 +396,3 @@ class Sidecar:
 
     def _beat(self) -> None:
         self._last_beat = time.monotonic()
-
-
-class _Every:
-    """Runs work at most once in a number of seconds."""
-
-    def __init__(self, every_s: float, *, last: float | None = None) -> None:
-        self._every_s = every_s
-        self._last = time.monotonic() if last is None else last
-
-    def run(self, work: Callable[[], object]) -> None:
-        """Run the work if it is due."""
-        if time.monotonic() - self._last > self._every_s:
-            work()
-            self._last = time.monotonic()
-
-
-def _now_ms() -> float:
-    return time.monotonic() * 1000

@@ -1,1 +1,1 @@
-"""Logs of the running sidecar."""
+"""Shows what the running sidecar does: logs, metrics, probes and traces."""

@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import event, text, update
 from sqlalchemy.exc import StatementError
 
-from connectors.reviewdb.models import LeaseRow
+from connectors.reviewdb.models import LeaseRow, OutboxRecord
 from connectors.reviewdb.schema import SchemaOutdated, upgrade
 from connectors.reviewdb.store import ReviewStore
 from moderation.effects import DeadLetter, Effects, Partition
@@ -314,3 +314,17 @@ def test_a_database_without_our_tables_says_what_to_run(database_url: str) -> No
     assert store.check() == []
     store.close()
     store.close()
+
+
+def test_the_age_of_the_outbox_is_that_of_its_oldest_waiting_letter(store: ReviewStore, claim: Claim) -> None:
+    assert store.outbox_age_s() == 0.0
+    store.commit(claim, Effects(dead_letters=[letter(5), letter(6)], positions={partition(0): 7}))
+    first, second = store.outbox(10)
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    with store.engine.begin() as connection:
+        connection.execute(update(OutboxRecord).where(OutboxRecord.id == first.id).values(recorded_at=an_hour_ago))
+    assert 3600 <= store.outbox_age_s() < 3660
+    store.relayed([first.id])
+    assert store.outbox_age_s() < 60
+    store.relayed([second.id])
+    assert store.outbox_age_s() == 0.0

@@ -30,6 +30,7 @@ def missing_packages() -> list[str]:
         "postgresql": programs,
         "redis-server": lambda: shutil.which("redis-server"),
         "chromium": lambda: shutil.which("chromium"),
+        "prometheus": lambda: shutil.which("promtool"),
     }
     return [package for package, find in wanted.items() if lacks(find)]
 

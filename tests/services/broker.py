@@ -6,6 +6,7 @@ import base64
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from kafka import KafkaAdminClient
@@ -40,23 +41,33 @@ log.initial.task.delay.ms=1000
 log.retention.check.interval.ms=1000
 """
 """Expired records go within a second or two; a broker left alone takes five minutes, longer than a test runs."""
+LISTS = ("listeners", "advertised.listeners", "listener.security.protocol.map")
 JVM = ("-Xms256m", "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1")
 
 
 class KafkaBroker:
-    """A broker that can be started, stopped, killed and frozen; its log segments outlive a restart."""
+    """A broker that can be started, stopped, killed and frozen; its log segments outlive a restart.
 
-    def __init__(self) -> None:
+    *more* are properties beside those of every broker, and *users* arguments of the tool that formats its folder.
+    """
+
+    def __init__(self, more: str = "", users: Sequence[str] = ()) -> None:
         self._java, self._jars = java(), broker_jars()
         self._folder = new_folder("kafka")
         self._port, controller = free_ports(2)
         self._config = self._folder / "server.properties"
         self._config.write_text(
-            PROPERTIES.format(port=self._port, controller=controller, folder=self._folder), encoding="ascii"
+            _properties(PROPERTIES.format(port=self._port, controller=controller, folder=self._folder), more),
+            encoding="ascii",
         )
         cluster_id = base64.urlsafe_b64encode(os.urandom(16)).rstrip(b"=").decode()
         answer = subprocess.run(
-            self._command("kafka.tools.StorageTool", "format", "--standalone", f"--cluster-id={cluster_id}", "-c"),
+            self._command(
+                "kafka.tools.StorageTool",
+                *("format", "--standalone", f"--cluster-id={cluster_id}"),
+                *(argument for user in users for argument in ("--add-scram", user)),
+                "-c",
+            ),
             capture_output=True,
             text=True,
             check=False,
@@ -108,3 +119,12 @@ class KafkaBroker:
             return False
         finally:
             admin.close()
+
+
+def _properties(of_every_broker: str, more: str) -> str:
+    """Add properties; what *more* lists for a name of a list is appended to the list."""
+    found = dict(line.split("=", 1) for line in of_every_broker.splitlines())
+    for line in more.splitlines():
+        name, value = line.split("=", 1)
+        found[name] = f"{found[name]},{value}" if name in LISTS else value
+    return "".join(f"{name}={value}\n" for name, value in found.items())

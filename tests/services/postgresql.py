@@ -20,9 +20,13 @@ RESTART_TIMEOUT_S = 15.0
 
 
 class PostgresServer:
-    """A server that can be started, stopped, killed and frozen; its databases outlive a restart."""
+    """A server that can be started, stopped, killed and frozen; its databases outlive a restart.
 
-    def __init__(self) -> None:
+    With *certificate*, files of a chain and its key, every user but the superuser needs TLS and a password.
+    """
+
+    def __init__(self, certificate: tuple[Path, Path] | None = None) -> None:
+        self._options: dict[str, object] = {}
         self._bin = programs()
         self._folder = new_folder("postgresql")
         self._user = SUPERUSER if os.geteuid() == 0 else None  # it refuses to run as root
@@ -50,7 +54,31 @@ class PostgresServer:
         )
         if answer.returncode != 0:
             raise ServiceError(f"initdb failed:\n{answer.stdout}{answer.stderr}")
+        if certificate is not None:
+            self._require_tls(*certificate)
         self.process = self._start()
+
+    def _require_tls(self, chain: Path, key: Path) -> None:
+        rules = f"host all {SUPERUSER} 127.0.0.1/32 trust\nhostssl all all 127.0.0.1/32 scram-sha-256\n"
+        (self._data / "pg_hba.conf").write_text(rules, encoding="ascii")
+        for source, name in ((chain, "server.crt"), (key, "server.key")):
+            target = self._data / name
+            target.write_bytes(source.read_bytes())
+            target.chmod(0o600)
+            if self._user is not None:
+                account = pwd.getpwnam(self._user)
+                os.chown(target, account.pw_uid, account.pw_gid)
+        self._options = {"ssl": "on"}
+
+    @property
+    def address(self) -> str:
+        """host:port."""
+        return f"127.0.0.1:{self._port}"
+
+    def add_user(self, name: str, password: str, database: str) -> None:
+        """A user with a password who may do everything in a database."""
+        self._administer(f"CREATE USER {name} PASSWORD '{password}'")
+        self._administer(f'ALTER DATABASE "{database}" OWNER TO {name}')
 
     @property
     def _data(self) -> Path:
@@ -88,7 +116,12 @@ class PostgresServer:
         shutil.rmtree(self._data, ignore_errors=True)
 
     def _start(self) -> ServerProcess:
-        options = {"port": self._port, "listen_addresses": "127.0.0.1", "unix_socket_directories": self._folder}
+        options: dict[str, object] = {
+            "port": self._port,
+            "listen_addresses": "127.0.0.1",
+            "unix_socket_directories": self._folder,
+        }
+        options |= self._options
         command = [str(self._bin / "postgres"), "-D", str(self._data)]
         for name, value in options.items():
             command += ["-c", f"{name}={value}"]

@@ -25,7 +25,7 @@ from moderation.review.pages import (
     signing_in,
 )
 from moderation.review.pages.rendering import STATIC
-from moderation.review.serving import problems
+from moderation.review.serving import metrics, problems
 from moderation.review.serving.console import Console, console_of
 from moderation.review.serving.guard import LOCAL_HOSTS, Guard
 from moderation.risk.bundle import read_manifest
@@ -53,10 +53,12 @@ def routes(console: Console) -> FastAPI:
     """Return the application without its protection."""
     app = FastAPI(title="Moderation console", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.console = console
+    app.state.metrics = metrics.ReviewMetrics(console.engine)
     problems.install(app)
     for module in (signing_in, queue_pages, account_pages, passing_forms, bulk_pages, quality_pages, own_pages):
         app.include_router(module.router, include_in_schema=False)
     app.include_router(account_pages.texts, include_in_schema=False)
+    app.include_router(metrics.router, include_in_schema=False)
     document.install(app)
     app.add_api_route("/healthz", health, include_in_schema=False)
     app.mount("/static", LastingFiles(directory=STATIC))

@@ -14,6 +14,8 @@ from moderation.review.serving.problems import problem_response
 
 MAX_BODY_BYTES = 65_536
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+FOR_MONITORING = frozenset({"/healthz", "/api/v1/metrics"})
+"""Read under the address of a machine or a pod; the second needs a token, which browsers do not attach."""
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]", "::1"})
 HEADERS = {
     "x-content-type-options": "nosniff",
@@ -62,7 +64,7 @@ class Guard:
 
     def _refusal(self, request: Request) -> tuple[int, str, str] | None:
         host = request.headers.get("host", "")
-        if not self._known_host(host) and request.url.path != "/healthz":
+        if not self._known_host(host) and request.url.path not in FOR_MONITORING:
             return 421, "unknown-host", f"this console is not served at {host[:80]!r}; set console.public_url"
         if request.method in SAFE_METHODS or _with_token_only(request, self._console.cookie):
             return None

@@ -77,6 +77,7 @@ EXPECTED: dict[str, str] = {
     "POST /api/v1/accounts/{key}/decisions": "reviewer senior appeals",
     "POST /api/v1/accounts/{key}/withdrawals": "reviewer senior appeals",
     "POST /api/v1/accounts/{key}/appeals": "senior appeals admin",
+    "GET /api/v1/metrics": "viewer reviewer senior appeals admin",
     "GET /api/v1/audit": "senior admin",
     "GET /api/v1/people": "admin",
 }

@@ -147,6 +147,9 @@ class MemorySource:
     def unread(self) -> set[Partition]:
         return {p for p, records in self._log.records.items() if self._next[p] < len(records)}
 
+    def ends(self) -> dict[Partition, int]:
+        return {p: len(self._log.records[p]) for p in self._next}
+
     def await_assignment(self, timeout_s: float) -> None:
         return None
 

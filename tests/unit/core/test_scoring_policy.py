@@ -65,7 +65,7 @@ def test_the_sample_is_scored_whatever_its_metadata() -> None:
     assert drawn == {one.post_id for one in outcome.assessments if one is not None and one.scored_by == "sample"}
 
 
-def test_a_keyed_share_of_settled_accounts_is_scored_for_baselines_and_is_no_evidence() -> None:
+def test_a_share_of_settled_accounts_is_scored_for_baselines_and_is_no_evidence() -> None:
     old, young = START - timedelta(days=31), START - timedelta(days=29)
     some = items(*((f"a{number}", 0.001 * number) for number in range(1500)))
     for created, least in ((old, 10), (young, 0), (None, 0)):

@@ -45,15 +45,14 @@ def records(count: int) -> MemoryLog:
 EXPECTED = {f"p{number}" for number in range(60) if number % 3 == 0 and number % 10 != 9}
 
 
-def sidecar(
-    log: MemoryLog,
-    store: MemoryStore,
-    on_step: Callable[[str], None] = lambda _step: None,
-    state_directory: Path | None = None,
+def loop_config(
+    *,
     owner: str = "one",
+    state_directory: Path | None = None,
     on_lost_records: Literal["stop", "skip"] = "stop",
-) -> Sidecar:
-    config = LoopConfig(
+) -> LoopConfig:
+    """Small batches and a lease that lapses soon."""
+    return LoopConfig(
         pipeline="m",
         owner=owner,
         lease_ttl_s=0.2,
@@ -68,8 +67,17 @@ def sidecar(
         on_lost_records=on_lost_records,
     )
 
+
+def sidecar(
+    log: MemoryLog,
+    store: MemoryStore,
+    on_step: Callable[[str], None] = lambda _step: None,
+    state_directory: Path | None = None,
+    owner: str = "one",
+    on_lost_records: Literal["stop", "skip"] = "stop",
+) -> Sidecar:
     return Sidecar(
-        config,
+        loop_config(owner=owner, state_directory=state_directory, on_lost_records=on_lost_records),
         Connectors(MemorySource(log), store, MemoryRelay(store)),
         Decoder({"posts": "post"}, FieldMapping({})),
         Builders(new_pipeline, new_state),

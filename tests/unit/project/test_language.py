@@ -38,7 +38,8 @@ SAMPLE_TEXTS = {"moderation/lab/attacks/benign_verses.py", "moderation/lab/attac
 """Source files that hold sample posts, which may use any words."""
 
 SOURCES = sorted(path for room in ("moderation", "connectors", "export") for path in (ROOT / room).rglob("*.py"))
-EXAMPLES = [*(ROOT / "deploy").glob("*.*"), *(ROOT / "docs" / "events").glob("*.toml"), ROOT / "CHANGELOG.md"]
+DEPLOYED = [path for path in (ROOT / "deploy").rglob("*") if path.is_file()]
+EXAMPLES = [*DEPLOYED, *(ROOT / "docs" / "events").glob("*.toml"), ROOT / "CHANGELOG.md"]
 
 
 def name_of(path: Path) -> str:

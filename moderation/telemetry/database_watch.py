@@ -1,0 +1,42 @@
+"""Queries the review database from time to time, for readiness and for the age of the outbox."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from moderation.errors import ModerationError
+
+log = logging.getLogger(__name__)
+
+EVERY_S = 5.0
+
+
+class DatabaseWatch:
+    """Calls *query* in a thread of its own, because a frozen server can block a call for a long time.
+
+    *note* is called with the result, and with None where the database does not answer.
+    """
+
+    def __init__(
+        self, query: Callable[[], float], note: Callable[[float | None], None], every_s: float = EVERY_S
+    ) -> None:
+        self._query, self._note, self._every_s = query, note, every_s
+        self._ended = threading.Event()
+        threading.Thread(target=self._run, name="database-watch", daemon=True).start()
+
+    def close(self) -> None:
+        """Stop before the next query."""
+        self._ended.set()
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            try:
+                self._note(self._query())
+            except ModerationError:
+                self._note(None)
+            except Exception:
+                log.exception("the review database cannot be watched")
+                self._note(None)
+            self._ended.wait(self._every_s)

@@ -1,0 +1,1 @@
+"""Random faults of processes and servers under load: `python -m tests.chaos`."""

@@ -1,0 +1,1 @@
+"""The Helm chart, rendered by helm: `python -m tests.charts`, which `make charts` runs."""

@@ -1,0 +1,1 @@
+"""The files of `deploy/`, held against the tools that read them and against the code."""

@@ -1,0 +1,40 @@
+"""docs/metrics.md lists exactly the metrics that are exported."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+from prometheus_client import CollectorRegistry
+from sqlalchemy import create_engine
+
+from moderation.review.measures import Measures, Waiting
+from moderation.review.serving.metrics import ReviewMetrics
+from moderation.telemetry.metrics import Build, SidecarMetrics
+from tests.unit.project.pages import ROOT
+
+PAGE = ROOT / "docs" / "metrics.md"
+
+
+def names(registry: CollectorRegistry) -> set[str]:
+    """The names in queries: a counter ends with `_total`, a histogram is without the suffixes of its parts."""
+    return {
+        f"{family.name}_total" if family.type == "counter" else family.name
+        for family in registry.collect()
+        if family.name.startswith("moderation_")
+    }
+
+
+@cache
+def exported() -> set[str]:
+    """The names of all metrics of sidecar and console."""
+    sidecar = SidecarMetrics("memory")
+    sidecar.build(Build("v", "d", "r", "c"))
+    console = ReviewMetrics(create_engine("sqlite://"))
+    console._found = Measures({("open", "waiting"): Waiting(1, 2.0)}, {"confirmed": 1}, {})
+    return names(sidecar.registry) | names(console.registry)
+
+
+def test_the_page_lists_exactly_what_is_exported() -> None:
+    listed = set(re.findall(r"`(moderation_\w+)`", PAGE.read_text(encoding="utf-8")))
+    assert listed == exported()

@@ -260,9 +260,9 @@ def _for_a_file(settings: Settings) -> Settings:
 
 
 def _connectors(
-    settings: Settings, store: Store, input_file: Path | None, rejects: Path | None
+    settings: Settings, store: ReviewStore, input_file: Path | None, rejects: Path | None
 ) -> tuple[Source, Relay, dict[str, Kind | None]]:
-    """Return the source, the dead-letter relay and the kind of event in each topic."""
+    """Return the source, the relay of dead letters and decisions, and the kind of event in each topic."""
     if input_file is not None:
         from connectors.deadletters import FileRelay
 
@@ -271,12 +271,17 @@ def _connectors(
         lines = _file_source(settings, store, input_file)
         return lines, FileRelay(store, rejects, partitions=lines.partitions()), {}
     from connectors.deadletters import KafkaRelay
+    from connectors.decision_relay import DecisionRelay, Relays
     from connectors.kafka import KafkaSource, connection_config
     from connectors.kafka_shared import SharedKafkaSource
 
     shared = settings.state.backend == "redis"
     source = SharedKafkaSource(settings.kafka) if shared else KafkaSource(settings.kafka)
-    relay = KafkaRelay(store, connection_config(settings.kafka), partitions=source.partitions())
+    connection = connection_config(settings.kafka)
+    relay: Relay = KafkaRelay(store, connection, partitions=source.partitions())
+    if settings.kafka.decisions_topic:
+        decisions = DecisionRelay(store.engine, connection, settings.kafka.decisions_topic, settings.platform_id)
+        relay = Relays(relay, decisions)
     return source, relay, topic_kinds(settings)
 
 

@@ -148,11 +148,12 @@ class Evidence:
 class FlagRaised:
     """A request for a person's judgement; the first one wins.
 
-    Identity: (platform_id, account_id, post_id, content_hash).
+    Identity: (platform_id, account_id, post_id, content_hash). `followers` is the number that the event states.
     """
 
     assessment: Assessment
     evidence: Evidence
+    followers: int | None = None
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ def add_open_flags(connection: Connection, new: Sequence[Row]) -> None:
                 "families": case((higher, added.families), else_=IN_REVIEW.c.families),
                 "top_assessment": case((higher, added.top_assessment), else_=IN_REVIEW.c.top_assessment),
                 "waiting_since": func.coalesce(IN_REVIEW.c.waiting_since, added.waiting_since),
+                "followers": func.coalesce(added.followers, IN_REVIEW.c.followers),
             },
         ),
         list(new),
@@ -45,7 +46,10 @@ def flags_of(key: str) -> ColumnElement[bool]:
 
 
 def refresh(connection: Connection, key: str) -> None:
-    """Compute the queue columns of one account again, after a decision or its withdrawal."""
+    """Compute the queue columns of one account again, after a decision or its withdrawal.
+
+    An account without an open flag waits for no senior and no other person.
+    """
     opened = and_(flags_of(key), FLAGS.c.status == "open")
     count, oldest = connection.execute(select(func.count(), func.min(FLAGS.c.raised_at)).where(opened)).one()
     values: dict[str, Any] = {"open_flags": count, "waiting_since": oldest}
@@ -53,6 +57,8 @@ def refresh(connection: Connection, key: str) -> None:
     if count:
         top = connection.execute(_by_risk().where(opened).limit(1)).one()
         values |= {"risk": top.risk or 0.0, "families": ordered_families(top.agreeing), "top_assessment": top.key}
+    else:
+        values |= dict.fromkeys(("escalated_at", "escalated_by", "escalated_reason", "assigned_to"))
     connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(values))
 
 

@@ -84,7 +84,7 @@ class EvidenceRow(Base):
     account_key: Mapped[str | None] = mapped_column(Digest, index=True)
     text: Mapped[str] = mapped_column(KeptText)
     features: Mapped[list[float | None]] = mapped_column(Json)
-    address_hash: Mapped[str | None] = mapped_column(KeptText)
+    address_hash: Mapped[str | None] = mapped_column(KeptText, index=True)
     device_hash: Mapped[str | None] = mapped_column(KeptText)
     key_id: Mapped[str | None] = mapped_column(KeptText)
     expires_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
@@ -101,7 +101,7 @@ class FlagRow(Base):
     assessment_key: Mapped[str] = mapped_column(ForeignKey(AssessmentRow.key))
     platform_id: Mapped[str] = mapped_column(KeptText)
     post_id: Mapped[str] = mapped_column(KeptText)
-    content_hash: Mapped[str] = mapped_column(KeptText)
+    content_hash: Mapped[str] = mapped_column(KeptText, index=True)
     account_id: Mapped[str | None] = mapped_column(KeptText)
     raised_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -144,6 +144,8 @@ class PersonRow(Base):
     password_hash: Mapped[str] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcTime)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    preferences: Mapped[dict[str, Any]] = mapped_column(Json, server_default="{}")
+    oidc_key: Mapped[str | None] = mapped_column(Digest, unique=True)
 
 
 class SessionRow(Base):
@@ -191,10 +193,16 @@ class AccountInReviewRow(Base):
     top_assessment: Mapped[str | None] = mapped_column(Digest)
     claimed_by: Mapped[int | None] = mapped_column(ForeignKey(PersonRow.id))
     claimed_until: Mapped[datetime | None] = mapped_column(UtcTime)
+    claimed_since: Mapped[datetime | None] = mapped_column(UtcTime)
     held_by: Mapped[int | None] = mapped_column(ForeignKey(PersonRow.id))
     held_until: Mapped[datetime | None] = mapped_column(UtcTime)
     held_reason: Mapped[str | None] = mapped_column(KeptText)
     appeal_due_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    followers: Mapped[int | None] = mapped_column(BigInteger)
+    escalated_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    escalated_by: Mapped[int | None] = mapped_column(ForeignKey(PersonRow.id))
+    escalated_reason: Mapped[str | None] = mapped_column(KeptText)
+    assigned_to: Mapped[int | None] = mapped_column(ForeignKey(PersonRow.id))
 
 
 class SkipRow(Base):
@@ -219,15 +227,6 @@ class AppealRow(Base):
     due_at: Mapped[datetime] = mapped_column(UtcTime)
     decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
     verdict: Mapped[str | None] = mapped_column(Name)
-
-
-class VisitRow(Base):
-    """A person who has the page of an account open, renewed while it is open."""
-
-    __tablename__ = "visits"
-    account_key: Mapped[str] = mapped_column(ForeignKey(AccountInReviewRow.key), primary_key=True)
-    person_id: Mapped[int] = mapped_column(ForeignKey(PersonRow.id), primary_key=True)
-    seen_at: Mapped[datetime] = mapped_column(UtcTime)
 
 
 class AuditEntryRow(Base):
@@ -257,19 +256,11 @@ class AuditHeadRow(Base):
     digest: Mapped[str] = mapped_column(Digest)
 
 
-class IdempotencyKeyRow(Base):
-    """A request that a person sent with an idempotency key, and its response."""
-
-    __tablename__ = "idempotency_keys"
-    person_id: Mapped[int] = mapped_column(ForeignKey(PersonRow.id), primary_key=True)
-    key: Mapped[str] = mapped_column(Digest, primary_key=True)
-    request_digest: Mapped[str] = mapped_column(Digest)
-    response: Mapped[dict[str, Any]] = mapped_column(Json)
-    created_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
-
-
 class DecisionRow(Base):
-    """The decision of a person about a flag. Append-only; `version` numbers the decisions of a flag from 1."""
+    """The decision of a person about a flag. Append-only; `version` numbers the decisions of a flag from 1.
+
+    `seconds` is the time from the claim to the decision; `sent_at` and `refused_reason` are marks of the relay.
+    """
 
     __tablename__ = "decisions"
     __table_args__ = (UniqueConstraint("flag_id", "version"),)
@@ -282,6 +273,9 @@ class DecisionRow(Base):
     verdict: Mapped[str] = mapped_column(Name)
     ground: Mapped[str] = mapped_column(KeptText)
     supersedes: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"))
+    seconds: Mapped[float | None] = mapped_column(Double)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    refused_reason: Mapped[str | None] = mapped_column(KeptText)
 
 
 class LabelRow(Base):
@@ -308,7 +302,7 @@ class AuditSampleRow(Base):
     assessment_key: Mapped[str] = mapped_column(ForeignKey(AssessmentRow.key))
     probability: Mapped[float] = mapped_column(Double)
     stratum: Mapped[str] = mapped_column(KeptText)
-    drawn_at: Mapped[datetime] = mapped_column(UtcTime)
+    drawn_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
 
 
 class LedgerRow(Base):
@@ -369,6 +363,9 @@ class OutboxRecord(Base):
 _WAITING = and_(OutboxRecord.relayed_at.is_(None), OutboxRecord.refused_at.is_(None), OutboxRecord.erased_at.is_(None))
 Index("ix_outbox_waiting", OutboxRecord.id, sqlite_where=_WAITING, postgresql_where=_WAITING)
 
+_UNSENT = and_(DecisionRow.sent_at.is_(None), DecisionRow.refused_reason.is_(None))
+Index("ix_decisions_unsent", DecisionRow.id, sqlite_where=_UNSENT, postgresql_where=_UNSENT)
+
 _QUEUED = AccountInReviewRow.open_flags > 0
 Index(
     "ix_accounts_in_review_queue",
@@ -379,6 +376,13 @@ Index(
     postgresql_where=_QUEUED,
 )
 Index("ix_accounts_in_review_families", AccountInReviewRow.families, sqlite_where=_QUEUED, postgresql_where=_QUEUED)
+for _column in (
+    AccountInReviewRow.claimed_by,
+    AccountInReviewRow.assigned_to,
+    AccountInReviewRow.escalated_at,
+):
+    _marked = _column.is_not(None)
+    Index(f"ix_accounts_in_review_{_column.key}", _column, sqlite_where=_marked, postgresql_where=_marked)
 _APPEALED = AccountInReviewRow.appeal_due_at.is_not(None)
 Index(
     "ix_accounts_in_review_appeals",

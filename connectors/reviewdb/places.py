@@ -51,11 +51,12 @@ EVIDENCE_TABLES = (
     ),
     Place(
         "accounts_in_review",
-        ("held_reason",),
-        "why a reviewer holds an account",
-        "empties the reason",
+        ("held_reason", "escalated_reason"),
+        "why a reviewer holds an account or asks a senior",
+        "empties the reasons",
         "until the hold ends or the next decision",
     ),
+    Place("notes", ("text",), "the note of reviewers on an account", "deletes the note", "as long as the database"),
 )
 """Tables with evidence. Erasure and expiry reach all of these."""
 
@@ -78,6 +79,13 @@ OUTSIDE = (
         "hashes and scores of the texts that were scored last, without accounts",
         "nothing",
         "until the process ends or newer texts take their place",
+    ),
+    Place(
+        "topic of decisions",
+        (),
+        "verdicts with the ids of accounts and posts, where `kafka.decisions_topic` is set",
+        "nothing",
+        "`retention.ms` of the topic",
     ),
     Place("topics of dead letters", (), "relayed records", "nothing", "`retention.ms` of the topic"),
     Place("files of rejected lines", (), "rejected records of `run --input` and `score`", "nothing", "until deleted"),
@@ -105,9 +113,19 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     "erased_accounts": frozenset({"key", "erased_at"}),
     "accounts_in_review": frozenset(
         {"key", "platform_id", "account_id", "opened_at", "open_flags", "risk", "waiting_since", "families"}
-        | {"claimed_by", "claimed_until", "held_by", "held_until", "top_assessment", "appeal_due_at"}
+        | {"claimed_by", "claimed_until", "claimed_since", "held_by", "held_until", "top_assessment", "appeal_due_at"}
+        | {"followers", "escalated_at", "escalated_by", "assigned_to"}
     ),
-    "people": frozenset({"id", "key", "name", "role", "password_hash", "created_at", "disabled_at"}),
+    "notes": frozenset({"account_key", "person_id", "written_at"}),
+    "first_verdicts": frozenset({"account_key", "person_id", "verdict", "ground", "state", "seconds", "given_at"}),
+    "bulk_decisions": frozenset({"id", "person_id", "verdict", "account_keys", "decided_at", "withdrawn_at"}),
+    # Statements are built without ids, texts and words of reviewers.
+    "statements": frozenset({"puid", "account_key", "decision_id", "content", "built_at", "withdrawn_at"}),
+    "blind_verdicts": frozenset({"id", "assessment_key", "person_id", "kind", "verdict", "seconds", "given_at"}),
+    "golden_items": frozenset({"assessment_key", "verdict", "person_id", "added_at"}),
+    "people": frozenset(
+        {"id", "key", "name", "role", "password_hash", "created_at", "disabled_at", "preferences", "oidc_key"}
+    ),
     "sessions": frozenset({"token_digest", "person_id", "created_at", "expires_at", "revoked_at"}),
     "api_tokens": frozenset(
         {"id", "token_digest", "person_id", "name", "scopes", "created_at", "expires_at", "revoked_at"}
@@ -121,6 +139,7 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     # The ground is a reviewer's own words; docs/guides/operating.md asks reviewers not to quote texts there.
     "decisions": frozenset(
         {"id", "flag_id", "version", "who", "role", "decided_at", "verdict", "ground", "supersedes"}
+        | {"seconds", "sent_at", "refused_reason"}
     ),
     "labels": frozenset(
         {"event_key", "platform_id", "post_id", "account_id", "post_key", "account_key", "verdict", "given_at"}

@@ -16,11 +16,12 @@ from connectors.reviewdb import audit_log, outbox
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.identity import account_key
 from connectors.reviewdb.models import AccountInReviewRow, AppealRow, ErasedAccountRow, EvidenceRow, SkipRow
+from connectors.reviewdb.review_models import NoteRow
 from connectors.reviewdb.rows import Row
 from connectors.reviewdb.statements import chunks, database_now, insert_into, table_of
 
 ERASED, EVIDENCE = table_of(ErasedAccountRow), table_of(EvidenceRow)
-APPEALS, IN_REVIEW, SKIPS = table_of(AppealRow), table_of(AccountInReviewRow), table_of(SkipRow)
+APPEALS, IN_REVIEW, NOTES, SKIPS = (table_of(row) for row in (AppealRow, AccountInReviewRow, NoteRow, SkipRow))
 
 log = logging.getLogger(__name__)
 
@@ -54,10 +55,11 @@ def erase_account(engine: Engine, platform_id: str, account_id: str) -> Erased:
 
 
 def _empty_reasons(connection: Connection, key: str) -> None:
-    """Empty the words with which reviewers skipped or held an account, and with which its author appealed."""
+    """Empty the words of reviewers about an account, and those with which its author appealed."""
     connection.execute(update(APPEALS).where(APPEALS.c.account_key == key).values(statement=""))
     connection.execute(update(SKIPS).where(SKIPS.c.account_key == key).values(reason=""))
-    connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(held_reason=""))
+    connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(held_reason="", escalated_reason=""))
+    connection.execute(delete(NOTES).where(NOTES.c.account_key == key))
 
 
 def _exclude_commits(connection: Connection) -> None:

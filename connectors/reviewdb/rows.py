@@ -110,9 +110,12 @@ def review_rows(flags: Iterable[FlagRaised], now: datetime) -> list[Row]:
                 "waiting_since": now,
                 "families": ordered_families(judged.agreeing),
                 "top_assessment": assessment_key(judged),
+                "followers": None,
             },
         )
         row["open_flags"] += 1
+        if flag.followers is not None:
+            row["followers"] = max(flag.followers, row["followers"] or 0)
         if risk > row["risk"]:
             row |= {
                 "risk": risk,

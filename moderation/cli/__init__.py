@@ -37,6 +37,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("serve", "moderation.cli.serve", "serve_command"),
     ("reviewers", "moderation.cli.reviewers", "app"),
     ("audit", "moderation.cli.audit", "app"),
+    ("statements", "moderation.cli.statements", "app"),
     ("replay", "moderation.cli.replay", "replay_command"),
     ("db", "moderation.cli.db", "app"),
     ("detector", "moderation.lab.commands.detector", "app"),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, and_, func, select, update
 
@@ -26,12 +26,20 @@ from moderation.review.decisions import (
     require_allowed,
 )
 from moderation.review.idempotency import remember, remembered
+from moderation.review.passing_on import ENDED, PASSED_ON, require_not_passed_on
 from moderation.review.permissions import Actor
+from moderation.review.pseudonyms import ShownNames
 from moderation.review.refusals import InvalidValue
+from moderation.review.rules import ReviewRules
+from moderation.review.second_person import FirstVerdict, disagree, first_verdict, forget_first, keep_first
+from moderation.review.statements import update_statements
 
 FLAGS, DECISIONS, IN_REVIEW = table_of(FlagRow), table_of(DecisionRow), table_of(AccountInReviewRow)
 WITHDRAW_WITHIN = timedelta(hours=1)
 MAX_STATE_CHARS = 40
+Outcome = Literal["decided", "first_verdict", "escalated"]
+"""What a verdict led to: a decision, the first of two verdicts, or a senior because two people disagree."""
+ONE_PERSON = ReviewRules()
 
 
 class StaleAccount(StaleDecision):
@@ -65,6 +73,7 @@ class DecidedAccount:
     verdict: str
     flags: int
     state: str
+    outcome: Outcome = "decided"
 
 
 def account_state(connection: Connection, key: str) -> str:
@@ -75,10 +84,13 @@ def account_state(connection: Connection, key: str) -> str:
     return f"{newest or 0}.{decisions or 0}"
 
 
-def decide_account(engine: Engine, actor: Actor, proposed: AccountDecision, now: datetime) -> DecidedAccount:
+def decide_account(
+    engine: Engine, actor: Actor, proposed: AccountDecision, now: datetime, rules: ReviewRules = ONE_PERSON
+) -> DecidedAccount:
     """Decide about all open flags of an account; where none is open, correct the last decision about its flags.
 
-    A decision on appeal is about the decided flags, and closes the appeal.
+    A decision on appeal is about the decided flags, and closes the appeal. Where the rules need two people, the first
+    verdict is held until another person agrees.
 
     Everything is written in one transaction, or nothing. Raises UnknownAccount, ClaimedByOther, StaleAccount,
     DecisionRefused, NotPermitted, InvalidValue and ConnectionLost.
@@ -90,27 +102,91 @@ def decide_account(engine: Engine, actor: Actor, proposed: AccountDecision, now:
             earlier = remembered(connection, actor.id, proposed.request_id, request, now)
             if earlier is not None:
                 return DecidedAccount(**earlier)
-        require_state(connection, proposed.key, proposed.state)
-        require_free(connection, row, actor, now)
-        require_not_held(row, actor, now)
-        decisions = [
-            ProposedDecision(flag.id, actor.name, actor.role, proposed.verdict, proposed.ground, flag.version)
-            for flag in _locked_flags(connection, proposed.key, _to_decide(connection, row, actor))
-        ]
-        history = histories(connection, [one.flag_id for one in decisions])
-        for one in decisions:
-            require_allowed(one, history[one.flag_id])
-        if not decisions:
-            raise DecisionRefused("there is no decision about this account, so there is nothing to appeal")
-        record(connection, decisions, history, now)
-        if actor.role == "appeals":
-            close_appeal(connection, proposed.key, proposed.verdict, now)
-        ended = {"claimed_by": None, "claimed_until": None, "held_by": None, "held_until": None, "held_reason": None}
-        connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == proposed.key).values(ended))
-        decided = _finish(connection, actor, "decided", decisions, now, proposed.key)
+        decided = decide_locked(connection, actor, row, proposed, now, rules)
         if proposed.request_id is not None:
             remember(connection, actor.id, proposed.request_id, request, asdict(decided), now)
     return decided
+
+
+def decide_locked(
+    connection: Connection, actor: Actor, row: Any, proposed: AccountDecision, now: datetime, rules: ReviewRules
+) -> DecidedAccount:
+    """Decide about an account whose row is locked, in the transaction of the caller."""
+    require_state(connection, actor, proposed.key, proposed.state)
+    require_free(connection, row, actor, now)
+    require_not_held(row, actor, now)
+    require_not_passed_on(row, actor)
+    seconds = _seconds_since_claim(row, actor, now)
+    decisions = [
+        ProposedDecision(flag.id, actor.name, actor.role, proposed.verdict, proposed.ground, flag.version, seconds)
+        for flag in _locked_flags(connection, proposed.key, _to_decide(connection, row, actor))
+    ]
+    history = histories(connection, [one.flag_id for one in decisions])
+    for one in decisions:
+        require_allowed(one, history[one.flag_id])
+    if not decisions:
+        raise DecisionRefused("there is no decision about this account, so there is nothing to appeal")
+    outcome = _with_second_person(connection, actor, row, decisions[0], now) if _needs_two(row, actor, rules) else None
+    if outcome is not None and outcome != "decided":
+        state = account_state(connection, proposed.key)
+        return DecidedAccount(proposed.key, proposed.verdict, 0, state, outcome)
+    if outcome == "decided":
+        decisions = _record_first(connection, proposed.key, decisions, now)
+        history = histories(connection, [one.flag_id for one in decisions])
+    recorded = record(connection, decisions, history, now)
+    update_statements(connection, proposed.key, recorded, rules.statements, now)
+    if actor.role == "appeals":
+        close_appeal(connection, proposed.key, proposed.verdict, now)
+    connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == proposed.key).values(ENDED | PASSED_ON))
+    forget_first(connection, proposed.key)
+    return _finish(connection, actor, "decided", decisions, now, proposed.key)
+
+
+def _needs_two(row: Any, actor: Actor, rules: ReviewRules) -> bool:
+    """Return whether a first verdict is held: a senior decides alone about what was escalated."""
+    return (
+        actor.role != "appeals"
+        and row.open_flags > 0
+        and row.escalated_at is None
+        and rules.needs_second_person(row.followers)
+    )
+
+
+def _with_second_person(
+    connection: Connection, actor: Actor, row: Any, proposed: ProposedDecision, now: datetime
+) -> Outcome:
+    """Hold a first verdict, or compare a second one with it. A first verdict about another state does not count."""
+    state = account_state(connection, row.key)
+    first = first_verdict(connection, row.key)
+    if first is None or first.state != state or first.person_id == actor.id:
+        own = (proposed.verdict, proposed.ground, state, proposed.seconds)
+        keep_first(connection, actor, row.key, FirstVerdict(actor.id, actor.name, actor.role, *own), now)
+        return "first_verdict"
+    if first.verdict != proposed.verdict:
+        disagree(connection, actor, row.key, (first, proposed), now)
+        return "escalated"
+    return "decided"
+
+
+def _record_first(
+    connection: Connection, key: str, second: Sequence[ProposedDecision], now: datetime
+) -> list[ProposedDecision]:
+    """Record the decision of the first person and return that of the second one, which follows it."""
+    first = first_verdict(connection, key)
+    assert first is not None
+    own = [
+        NewDecision(one.flag_id, first.who, first.role, first.verdict, first.ground, one.version, first.seconds)
+        for one in second
+    ]
+    record(connection, own, histories(connection, [one.flag_id for one in own]), now)
+    return [replace(one, version=one.version + 1) for one in second]
+
+
+def _seconds_since_claim(row: Any, actor: Actor, now: datetime) -> float | None:
+    """Return how long the person has had the account; None where it was not claimed."""
+    if row.claimed_by != actor.id or row.claimed_since is None:
+        return None
+    return float(max(0.0, (now - row.claimed_since).total_seconds()))
 
 
 def withdraw(engine: Engine, actor: Actor, key: str, ground: str, now: datetime) -> DecidedAccount:
@@ -119,25 +195,31 @@ def withdraw(engine: Engine, actor: Actor, key: str, ground: str, now: datetime)
     Raises UnknownAccount, DecisionRefused where the last decision is another person's, older, withdrawn or appealed.
     """
     with at_edge(engine), engine.begin() as connection:
-        row = locked_account(connection, key)
-        last = _last_decision(connection, key)
-        if last is None or last.verdict == WITHDRAWN:
-            raise DecisionRefused("there is no decision about this account to withdraw")
-        if last.who != actor.name:
-            raise DecisionRefused(f"the last decision is {last.who}'s; only the person who made it can withdraw it")
-        if last.role == "appeals":
-            raise DecisionRefused("a decision on appeal is not withdrawn; another person decides on a further appeal")
-        if row.appeal_due_at is not None:
-            raise DecisionRefused("the author has appealed against this decision; another person decides on the appeal")
-        if last.decided_at < now - WITHDRAW_WITHIN:
-            raise DecisionRefused("the decision is older than an hour; decide again instead, with the reason")
-        flags = _locked_flags(connection, key, FLAGS.c.id.in_(_flags_with(last)))
-        decisions = [NewDecision(row.id, actor.name, last.role, WITHDRAWN, ground, row.version) for row in flags]
-        record(connection, decisions, histories(connection, [row.id for row in flags]), now)
-        return _finish(connection, actor, "decision_withdrawn", decisions, now, key)
+        return withdraw_locked(connection, actor, locked_account(connection, key), ground, now)
 
 
-def require_state(connection: Connection, key: str, state: str) -> None:
+def withdraw_locked(connection: Connection, actor: Actor, row: Any, ground: str, now: datetime) -> DecidedAccount:
+    """Withdraw a decision about an account whose row is locked, in the transaction of the caller."""
+    key = row.key
+    last = _last_decision(connection, key)
+    if last is None or last.verdict == WITHDRAWN:
+        raise DecisionRefused("there is no decision about this account to withdraw")
+    if last.who != actor.name:
+        raise DecisionRefused("the last decision is another person's; only the person who made it can withdraw it")
+    if last.role == "appeals":
+        raise DecisionRefused("a decision on appeal is not withdrawn; another person decides on a further appeal")
+    if row.appeal_due_at is not None:
+        raise DecisionRefused("the author has appealed against this decision; another person decides on the appeal")
+    if last.decided_at < now - WITHDRAW_WITHIN:
+        raise DecisionRefused("the decision is older than an hour; decide again instead, with the reason")
+    flags = _locked_flags(connection, key, FLAGS.c.id.in_(_flags_with(last)))
+    decisions = [NewDecision(row.id, actor.name, last.role, WITHDRAWN, ground, row.version) for row in flags]
+    recorded = record(connection, decisions, histories(connection, [row.id for row in flags]), now)
+    update_statements(connection, key, recorded, ONE_PERSON.statements, now)
+    return _finish(connection, actor, "decision_withdrawn", decisions, now, key)
+
+
+def require_state(connection: Connection, actor: Actor, key: str, state: str) -> None:
     """Raise StaleAccount where the account has another state now, with what changed since."""
     now = account_state(connection, key)
     if state == now:
@@ -147,7 +229,7 @@ def require_state(connection: Connection, key: str, state: str) -> None:
     except ValueError:
         raise InvalidValue(f"the state {state[:40]!r} is not one of an account; read the account again") from None
     newest = max(0, min(newest, 2**63 - 1))
-    changes = _changes(connection, key, newest, int(now.split(".")[1]) - decided)
+    changes = _changes(connection, actor, key, newest, int(now.split(".")[1]) - decided)
     raise StaleAccount(
         f"the account changed since you read it: {'; '.join(changes)}. Nothing was written; check the account and "
         "decide again",
@@ -156,13 +238,14 @@ def require_state(connection: Connection, key: str, state: str) -> None:
     )
 
 
-def _changes(connection: Connection, key: str, newest: int, decided: int) -> list[str]:
+def _changes(connection: Connection, actor: Actor, key: str, newest: int, decided: int) -> list[str]:
     raised = connection.scalar(select(func.count()).where(flags_of(key), FLAGS.c.id > newest)) or 0
     found = [f"{raised} new flag{'s' if raised != 1 else ''}"] if raised else []
     if decided > 0:
         last = _last_decision(connection, key)
         if last is not None:
-            found.append(f"{last.who} ({last.role}) recorded “{last.verdict}” at {last.decided_at:%H:%M} UTC")
+            who = ShownNames(connection, actor).of(last.who)
+            found.append(f"{who} ({last.role}) recorded “{last.verdict}” at {last.decided_at:%H:%M} UTC")
     return found or ["it has another state"]
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -18,20 +19,27 @@ from connectors.reviewdb.models import (
     EvidenceRow,
     FlagRow,
     LabelRow,
-    PersonRow,
 )
+from connectors.reviewdb.review_models import FirstVerdictRow
 from connectors.reviewdb.statements import table_of
 from moderation.effects import FamilyEvidence, Reason, SectionEvidence
 from moderation.errors import InputError
+from moderation.features.catalogue import COLUMN, FEATURES_VERSION
 from moderation.review.account_decisions import account_state
 from moderation.review.appeals import Appeal, appeals_of
 from moderation.review.claims import unknown_account
+from moderation.review.linked import LinkedAccount, linked_accounts
+from moderation.review.notes import Note, note_of
+from moderation.review.permissions import Actor
+from moderation.review.pseudonyms import ShownNames, name_of
 from moderation.review.queries import no_flag
 
 FLAGS, DECISIONS, IN_REVIEW, LABELS = (table_of(row) for row in (FlagRow, DecisionRow, AccountInReviewRow, LabelRow))
 SHOWN_FLAGS = 50
 SHOWN_DECISIONS = 50
 SHOWN_TIMES = 2_000
+OWN_TEXTS = 8
+"""Texts of the account that are compared with those of others."""
 
 
 @dataclass(frozen=True)
@@ -115,14 +123,33 @@ class Account:
     labels: tuple[AccountLabel, ...]
     timeline: tuple[TimelinePoint, ...]
     appeals: tuple[Appeal, ...]
+    followers: int | None = None
+    escalated_at: datetime | None = None
+    escalated_by: str | None = None
+    escalated_reason: str | None = None
+    assigned_to: str | None = None
+    first_verdict_by: str | None = None
+    """Who has given the first of two verdicts, which is hidden until the second one."""
+    note: Note | None = None
+    linked: tuple[LinkedAccount, ...] = ()
+    values: Mapping[str, float] = field(default_factory=dict)
+    """Features of the flag of highest risk by name; without those that are missing, and empty where none are kept."""
 
 
-def read_account(engine: Engine, key: str, now: datetime) -> Account:
-    """Return an account as one consistent view. Raises UnknownAccount and ConnectionLost."""
+def read_account(engine: Engine, actor: Actor, key: str, now: datetime) -> Account:
+    """Return an account as one consistent view, with names as the actor sees them.
+
+    Raises UnknownAccount and ConnectionLost.
+    """
     with at_edge(engine), one_view(engine) as connection:
         row = connection.execute(select(IN_REVIEW).where(IN_REVIEW.c.key == key)).one_or_none()
         if row is None:
             raise unknown_account(key)
+        flags = tuple(_flag(found) for found in connection.execute(_flags(key)))
+
+        def name(person_id: int | None) -> str | None:
+            return None if person_id is None else name_of(connection, actor, person_id)
+
         claimed = row.claimed_by is not None and row.claimed_until > now
         held = row.held_by is not None and row.held_until > now
         return Account(
@@ -133,18 +160,27 @@ def read_account(engine: Engine, key: str, now: datetime) -> Account:
             open_flags=row.open_flags,
             risk=row.risk,
             waiting_since=row.waiting_since,
-            claimed_by=_name(connection, row.claimed_by) if claimed else None,
+            claimed_by=name(row.claimed_by) if claimed else None,
             claimed_until=row.claimed_until if claimed else None,
-            held_by=_name(connection, row.held_by) if held else None,
+            held_by=name(row.held_by) if held else None,
             held_until=row.held_until if held else None,
             held_reason=row.held_reason if held else None,
             state=account_state(connection, key),
             flag_count=connection.scalar(select(func.count()).where(flags_of(key))) or 0,
-            flags=tuple(_flag(found) for found in connection.execute(_flags(key))),
-            decisions=_decisions(connection, key),
+            flags=flags,
+            decisions=_decisions(connection, ShownNames(connection, actor), key),
             labels=_labels(connection, key),
             timeline=_timeline(connection, key),
             appeals=appeals_of(connection, key),
+            followers=row.followers,
+            escalated_at=row.escalated_at,
+            escalated_by=name(row.escalated_by),
+            escalated_reason=row.escalated_reason,
+            assigned_to=name(row.assigned_to),
+            first_verdict_by=name(_first_person(connection, key)),
+            note=note_of(connection, actor, key),
+            linked=linked_accounts(connection, key, [flag.text for flag in flags[:OWN_TEXTS] if flag.text]),
+            values=_values(connection, flags[0].id) if flags else {},
         )
 
 
@@ -153,6 +189,16 @@ def find_account(engine: Engine, platform_id: str, account_id: str) -> str | Non
     key = account_key(platform_id, account_id)
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
         return connection.scalar(select(IN_REVIEW.c.key).where(IN_REVIEW.c.key == key))
+
+
+def account_line(engine: Engine, key: str) -> tuple[str | None, str | None]:
+    """Return id and last verdict of an account in review; None where it has none. Raises UnknownAccount."""
+    with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
+        row = connection.execute(select(IN_REVIEW.c.account_id).where(IN_REVIEW.c.key == key)).one_or_none()
+        if row is None:
+            raise unknown_account(key)
+        query = select(DECISIONS.c.verdict).join(FLAGS, FLAGS.c.id == DECISIONS.c.flag_id).where(flags_of(key))
+        return row.account_id, connection.scalar(query.order_by(DECISIONS.c.id.desc()).limit(1))
 
 
 def flag_text(engine: Engine, flag_id: int) -> tuple[str, str]:
@@ -213,13 +259,14 @@ def _flag(row: Any) -> AccountFlag:
     )
 
 
-def _decisions(connection: Connection, key: str) -> tuple[AccountDecisionMade, ...]:
+def _decisions(connection: Connection, names: ShownNames, key: str) -> tuple[AccountDecisionMade, ...]:
     """Return the decisions, newest first; those of one person at one time are one."""
     columns = [DECISIONS.c[name] for name in ("who", "role", "decided_at", "verdict", "ground")]
     query = select(*columns, func.count().label("flags"))
     query = query.join(FLAGS, FLAGS.c.id == DECISIONS.c.flag_id).where(flags_of(key)).group_by(*columns)
-    query = query.order_by(DECISIONS.c.decided_at.desc()).limit(SHOWN_DECISIONS)
-    return tuple(AccountDecisionMade(**row) for row in connection.execute(query).mappings())
+    query = query.order_by(DECISIONS.c.decided_at.desc(), func.max(DECISIONS.c.id).desc()).limit(SHOWN_DECISIONS)
+    rows = connection.execute(query).mappings()
+    return tuple(AccountDecisionMade(**{**row, "who": names.of(row["who"])}) for row in rows)
 
 
 def _labels(connection: Connection, key: str) -> tuple[AccountLabel, ...]:
@@ -239,5 +286,17 @@ def _timeline(connection: Connection, key: str) -> tuple[TimelinePoint, ...]:
     return tuple(TimelinePoint(at, risk or 0.0, status) for at, risk, status in rows)
 
 
-def _name(connection: Connection, person_id: int) -> str | None:
-    return connection.scalar(select(PersonRow.name).where(PersonRow.id == person_id))
+def _first_person(connection: Connection, key: str) -> int | None:
+    query = select(FirstVerdictRow.person_id).where(FirstVerdictRow.account_key == key)
+    return connection.scalar(query)
+
+
+def _values(connection: Connection, flag_id: int) -> dict[str, float]:
+    """Return the features of a flag; those of another version of the catalogue have other columns."""
+    query = select(EvidenceRow.features).join(AssessmentRow, AssessmentRow.key == EvidenceRow.assessment_key)
+    query = query.join(FLAGS, FLAGS.c.assessment_key == AssessmentRow.key)
+    wanted = (FLAGS.c.id == flag_id, AssessmentRow.features_version == FEATURES_VERSION)
+    stored = connection.scalar(query.where(*wanted)) or []
+    if len(stored) != len(COLUMN):
+        return {}
+    return {name: value for name, value in zip(COLUMN, stored, strict=True) if value is not None}

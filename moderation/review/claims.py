@@ -10,14 +10,18 @@ from sqlalchemy import Connection, Engine, delete, or_, select, update
 
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
-from connectors.reviewdb.models import AccountInReviewRow, PersonRow, SkipRow, VisitRow
+from connectors.reviewdb.models import AccountInReviewRow, PersonRow, SkipRow
+from connectors.reviewdb.review_models import FirstVerdictRow, VisitRow
 from connectors.reviewdb.statements import insert_into, table_of
 from moderation.errors import InputError, ModerationError
 from moderation.review.permissions import Action, Actor
+from moderation.review.pseudonyms import name_of, shown_name
 from moderation.review.queue import QueueFilter, conditions, queue_order
 from moderation.review.refusals import InvalidValue
 
-IN_REVIEW, SKIPS, VISITS, PEOPLE = (table_of(row) for row in (AccountInReviewRow, SkipRow, VisitRow, PersonRow))
+IN_REVIEW, SKIPS, VISITS, PEOPLE, FIRST = (
+    table_of(row) for row in (AccountInReviewRow, SkipRow, VisitRow, PersonRow, FirstVerdictRow)
+)
 CLAIM_LASTS = timedelta(minutes=10)
 PRESENT = timedelta(seconds=60)
 """A person who has a page open renews the visit every 20 seconds."""
@@ -178,6 +182,18 @@ def visit(engine: Engine, actor: Actor, key: str, now: datetime) -> list[str]:
         return _visit(connection, actor, key, now)
 
 
+def claim_of(engine: Engine, actor: Actor, key: str, now: datetime) -> Claimed | None:
+    """Return the claim of an account, None where it is free. Raises UnknownAccount."""
+    with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
+        row = connection.execute(select(IN_REVIEW).where(IN_REVIEW.c.key == key)).one_or_none()
+        if row is None:
+            raise unknown_account(key)
+        if row.claimed_by is None or row.claimed_until <= now:
+            return None
+        by = name_of(connection, actor, row.claimed_by)
+        return Claimed(by, row.claimed_until, own=row.claimed_by == actor.id)
+
+
 def locked_account(connection: Connection, key: str) -> Any:
     """Return the row of an account, locked until the transaction ends. Raises UnknownAccount."""
     row = connection.execute(select(IN_REVIEW).where(IN_REVIEW.c.key == key).with_for_update()).one_or_none()
@@ -189,9 +205,10 @@ def locked_account(connection: Connection, key: str) -> Any:
 def require_free(connection: Connection, row: Any, actor: Actor, now: datetime) -> None:
     """Raise ClaimedByOther while another person has a claim that has not expired."""
     if row.claimed_by is not None and row.claimed_by != actor.id and row.claimed_until > now:
+        by = name_of(connection, actor, row.claimed_by)
         raise ClaimedByOther(
-            f"{_name(connection, row.claimed_by)} has claimed this account until {row.claimed_until:%H:%M} UTC; take "
-            "the next one, or ask a senior to end the claim"
+            f"{by} has claimed this account until {row.claimed_until:%H:%M} UTC; take the next one, or ask a senior to "
+            "end the claim"
         )
 
 
@@ -224,7 +241,10 @@ def _skipped(connection: Connection, row: Any, actor: Actor) -> bool:
 def _waits(connection: Connection, row: Any, actor: Actor, now: datetime) -> bool:
     """Return whether the account waits for a decision that the person may make."""
     if actor.role != "appeals":
-        return bool(row.open_flags) and not _held(row, now)
+        passed_on = row.escalated_at is not None or row.assigned_to not in (None, actor.id)
+        waits = bool(row.open_flags) and not _held(row, now) and (not passed_on or actor.may(Action.RELEASE))
+        own_first = select(FIRST.c.account_key).where(FIRST.c.account_key == row.key, FIRST.c.person_id == actor.id)
+        return waits and connection.scalar(own_first) is None
     appealed = conditions(QueueFilter(view="appeals"), actor, now)
     return connection.scalar(select(IN_REVIEW.c.key).where(IN_REVIEW.c.key == row.key, *appealed)) is not None
 
@@ -234,15 +254,16 @@ def _visit(connection: Connection, actor: Actor, key: str, now: datetime) -> lis
     keys = [VISITS.c.account_key, VISITS.c.person_id]
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"seen_at": now}))
     connection.execute(delete(VISITS).where(VISITS.c.account_key == key, VISITS.c.seen_at < now - PRESENT))
-    query = select(PEOPLE.c.name).join(VISITS, VISITS.c.person_id == PEOPLE.c.id)
+    query = select(PEOPLE.c.id, PEOPLE.c.name).join(VISITS, VISITS.c.person_id == PEOPLE.c.id)
     others = query.where(VISITS.c.account_key == key, PEOPLE.c.id != actor.id).order_by(PEOPLE.c.name)
-    return list(connection.scalars(others))
+    return [shown_name(actor, row.id, row.name) for row in connection.execute(others)]
 
 
 def _claim(connection: Connection, row: Any, actor: Actor, now: datetime) -> Claimed:
     until = now + CLAIM_LASTS
-    _update(connection, row.key, claimed_by=actor.id, claimed_until=until)
-    if row.claimed_by != actor.id or row.claimed_until <= now:
+    new = row.claimed_by != actor.id or row.claimed_until <= now
+    _update(connection, row.key, claimed_by=actor.id, claimed_until=until, **({"claimed_since": now} if new else {}))
+    if new:
         append(connection, Entry(now, actor.name, "claimed", row.key, {}))
     return Claimed(actor.name, until, own=True)
 

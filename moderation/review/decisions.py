@@ -50,6 +50,8 @@ class NewDecision:
     verdict: str
     ground: str
     version: int
+    seconds: float | None = None
+    """Time from the claim to the decision, None where it is not known."""
 
 
 @dataclass(frozen=True)
@@ -102,8 +104,8 @@ def require_allowed(proposed: ProposedDecision, history: Sequence[PastDecision])
         raise DecisionRefused(f"flag {proposed.flag_id} was decided on appeal; only the role appeals decides it again")
     elif proposed.role == "reviewer" and compared_name(last.who) != who:
         raise DecisionRefused(
-            f"flag {proposed.flag_id} was decided by {last.who}; changing another person's decision takes the role "
-            "senior or appeals"
+            f"flag {proposed.flag_id} was decided by another person; changing that decision takes the role senior or "
+            "appeals"
         )
 
 
@@ -188,6 +190,7 @@ def record(
             "decided_at": now,
             "verdict": one.verdict,
             "ground": one.ground,
+            "seconds": one.seconds,
             "supersedes": history[one.flag_id][-1].id if history[one.flag_id] else None,
         }
         for one in new
@@ -207,7 +210,7 @@ def record(
             for row in rows
         ],
     )
-    without_flag = ({name: row[name] for name in row if name != "flag_id"} for row in rows)
+    without_flag = ({name: row[name] for name in row if name not in ("flag_id", "seconds")} for row in rows)
     return [RecordedDecision(id=number, **row) for number, row in zip(written, without_flag, strict=True)]
 
 

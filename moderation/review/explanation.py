@@ -8,6 +8,7 @@ from datetime import datetime
 
 from moderation.effects import FamilyEvidence
 from moderation.review.accounts import Account, AccountFlag
+from moderation.review.address_context import address_sentences
 from moderation.review.appeals import KIND_WORDS
 from moderation.review.permissions import Action, Actor
 from moderation.risk.certificate import Certificate
@@ -44,7 +45,10 @@ class Explained:
 
     summary: str
     certificate: str
+    agreement: str
+    """Whether texts and behaviour agree, in one or two words."""
     content_and_behaviour: str
+    address: str
     families: tuple[FamilyView, ...]
     gaps: tuple[str, ...]
 
@@ -52,13 +56,16 @@ class Explained:
 def explain(account: Account, certified: tuple[Certificate, str] | None, now: datetime) -> Explained:
     """Return the explanation; *certified* is the certificate of the risk bundle in use, and the hash of the bundle."""
     if not account.flags:
-        return Explained("This account has no flag.", "", "", (), ())
+        return Explained("This account has no flag.", "", "", "", "", (), ())
     top = account.flags[0]
     families = tuple(_family(family, family.family in top.agreeing) for family in top.families)
+    agreement, compared = _content_and_behaviour(top)
     return Explained(
         summary=" ".join(_summary(account, top, now)),
         certificate=_certificate(top, certified),
-        content_and_behaviour=_content_and_behaviour(top),
+        agreement=agreement,
+        content_and_behaviour=compared,
+        address=address_sentences(account.values, account.linked),
         families=families,
         gaps=tuple(dict.fromkeys(_gaps(top))),
     )
@@ -74,6 +81,13 @@ def refusal_before(account: Account, actor: Actor) -> str | None:
         return (
             f"{account.held_by} holds this account until {account.held_until:%Y-%m-%d %H:%M} UTC; a senior can end it."
         )
+    if actor.role != "appeals" and not actor.may(Action.RELEASE):
+        if account.escalated_at is not None:
+            return "A senior decides about this account, because it was escalated."
+        if account.assigned_to not in (None, actor.name):
+            return f"This account is assigned to {account.assigned_to}; a senior can change that."
+    if account.first_verdict_by == actor.name:
+        return "Your verdict is held until another person has decided, because many follow this account."
     last = account.decisions[0] if account.decisions else None
     if actor.role == "appeals":
         if last is None:
@@ -123,16 +137,16 @@ def _certificate(top: AccountFlag, certified: tuple[Certificate, str] | None) ->
     return certified[0].sentence()
 
 
-def _content_and_behaviour(top: AccountFlag) -> str:
+def _content_and_behaviour(top: AccountFlag) -> tuple[str, str]:
     behaviour = [name for name in top.agreeing if name != CONTENT]
     content = next((family for family in top.families if family.family == CONTENT), None)
     if content is None or content.p_value is None:
-        return "Its texts have too few scores; the flag rests on behaviour only."
+        return "behaviour only", "Its texts have too few scores; the flag rests on behaviour only."
     if CONTENT in top.agreeing and behaviour:
-        return "Texts and behaviour agree: both are unusual."
+        return "agree", "Texts and behaviour are both unusual."
     if behaviour:
-        return "They disagree: the behaviour is unusual, the texts are ordinary. A person may have written them."
-    return "They disagree: the texts are unusual, the behaviour is ordinary."
+        return "disagree", "The behaviour is unusual, the texts are ordinary. A person may have written them."
+    return "disagree", "The texts are unusual, the behaviour is ordinary."
 
 
 def _family(evidence: FamilyEvidence, agrees: bool) -> FamilyView:

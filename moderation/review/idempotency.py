@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, delete, select
 
 from connectors.reviewdb.identity import digest
-from connectors.reviewdb.models import IdempotencyKeyRow
+from connectors.reviewdb.review_models import IdempotencyKeyRow
 from connectors.reviewdb.statements import insert_into, table_of
 from moderation.review.refusals import InvalidValue
 

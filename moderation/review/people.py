@@ -97,12 +97,12 @@ def list_people(engine: Engine) -> list[Person]:
 
 
 def disable_person(engine: Engine, name: str, *, by: str, now: datetime) -> Person:
-    """Disable a person: sessions and tokens are revoked, claims and holds end. Raises InputError if unknown."""
+    """Disable a person: revoke sessions and tokens, end claims, holds, assignments. Raises InputError if unknown."""
     with at_edge(engine), engine.begin() as connection:
         person = _locked(connection, name)
         connection.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(disabled_at=now))
         _revoke(connection, person.id, now)
-        _release_all(connection, person.id)
+        release_all(connection, person.id)
         append(connection, Entry(now, by, "person_disabled", None, {"name": person.name}))
     return Person(person.id, person.name, person.role, person.created_at, now)
 
@@ -122,14 +122,14 @@ def set_password(engine: Engine, name: str, password: str, *, by: str, now: date
 def set_role(engine: Engine, name: str, role: str, *, by: str, now: datetime) -> Person:
     """Give a person another role; sessions keep running and have it at once. Raises InputError if unknown.
 
-    Claims and holds end where the role does not review.
+    Claims, holds and assignments end where the role does not review.
     """
     require_role(role)
     with at_edge(engine), engine.begin() as connection:
         person = _locked(connection, name)
         connection.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(role=role))
         if Action.REVIEW not in ROLE_ACTIONS[role]:
-            _release_all(connection, person.id)
+            release_all(connection, person.id)
         append(connection, Entry(now, by, "role_set", None, {"name": person.name, "from": person.role, "to": role}))
     return Person(person.id, person.name, role, person.created_at, person.disabled_at)
 
@@ -172,12 +172,14 @@ def _revoke(connection: Connection, person_id: int, now: datetime) -> None:
         connection.execute(update(table).where(live).values(revoked_at=now))
 
 
-def _release_all(connection: Connection, person_id: int) -> None:
+def release_all(connection: Connection, person_id: int) -> None:
+    """End claims, holds and assignments of a person."""
     table = table_of(AccountInReviewRow)
-    claimed = {"claimed_by": None, "claimed_until": None}
+    claimed = {"claimed_by": None, "claimed_until": None, "claimed_since": None}
     connection.execute(update(table).where(table.c.claimed_by == person_id).values(claimed))
     held = {"held_by": None, "held_until": None, "held_reason": None}
     connection.execute(update(table).where(table.c.held_by == person_id).values(held))
+    connection.execute(update(table).where(table.c.assigned_to == person_id).values(assigned_to=None))
 
 
 def _person(row: object) -> Person:

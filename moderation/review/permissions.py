@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from moderation.errors import ModerationError
+from moderation.review.preferences import Preferences
 
 
 class Action(StrEnum):
@@ -20,7 +21,9 @@ class Action(StrEnum):
     DECIDE = "decide"
     """Decide about flags and withdraw an own decision; the rules of decisions limit this further by role."""
     RELEASE = "release"
-    """End the claim or the hold of another person."""
+    """End the claim or the hold of another person, and assign accounts to others."""
+    DECIDE_MANY = "decide_many"
+    """Decide about many accounts at once."""
     RECEIVE_APPEAL = "receive_appeal"
     """Record the appeal of an author."""
     READ_AUDIT = "read_audit"
@@ -33,7 +36,8 @@ _ALL = frozenset({Action.SIGN_OUT, Action.READ})
 ROLE_ACTIONS: dict[str, frozenset[Action]] = {
     "viewer": _ALL,
     "reviewer": _ALL | {Action.REVIEW, Action.DECIDE},
-    "senior": _ALL | {Action.REVIEW, Action.DECIDE, Action.RELEASE, Action.RECEIVE_APPEAL, Action.READ_AUDIT},
+    "senior": _ALL
+    | {Action.REVIEW, Action.DECIDE, Action.DECIDE_MANY, Action.RELEASE, Action.RECEIVE_APPEAL, Action.READ_AUDIT},
     "appeals": _ALL | {Action.REVIEW, Action.DECIDE, Action.RECEIVE_APPEAL},
     "admin": _ALL | {Action.RECEIVE_APPEAL, Action.READ_AUDIT, Action.MANAGE_PEOPLE},
 }
@@ -41,7 +45,7 @@ ROLE_ACTIONS: dict[str, frozenset[Action]] = {
 
 SCOPE_ACTIONS: dict[str, frozenset[Action]] = {
     "read": frozenset({Action.READ}),
-    "review": frozenset({Action.READ, Action.REVIEW, Action.DECIDE, Action.RELEASE}),
+    "review": frozenset({Action.READ, Action.REVIEW, Action.DECIDE, Action.DECIDE_MANY, Action.RELEASE}),
     "appeals": frozenset({Action.RECEIVE_APPEAL}),
     "audit": frozenset({Action.READ_AUDIT}),
     "people": frozenset({Action.MANAGE_PEOPLE}),
@@ -57,12 +61,22 @@ class NotPermitted(ModerationError):
 
 @dataclass(frozen=True)
 class Actor:
-    """A person who is signed in or whose token was sent. `scopes` is None for a session: only the role limits it."""
+    """A person who is signed in or whose token was sent. `scopes` is None for a session: only the role limits it.
+
+    `names` is True where the settings show the names of others.
+    """
 
     id: int
     name: str
     role: str
     scopes: frozenset[str] | None = None
+    names: bool = False
+    preferences: Preferences = field(default_factory=Preferences)
+
+    @property
+    def sees_names(self) -> bool:
+        """Return whether the names of others are shown: by the settings, or because the role reads the audit log."""
+        return self.names or Action.READ_AUDIT in ROLE_ACTIONS[self.role]
 
     def may(self, action: Action) -> bool:
         """Return whether role and scopes include the action."""

@@ -14,14 +14,16 @@ from sqlalchemy.orm import aliased
 
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, DecisionRow, FlagRow, PersonRow, SkipRow
+from connectors.reviewdb.review_models import FirstVerdictRow
 from connectors.reviewdb.rows import ordered_families
 from connectors.reviewdb.statements import table_of
 from moderation.review.permissions import Actor
+from moderation.review.pseudonyms import shown_name
 from moderation.review.refusals import InvalidValue
 from moderation.risk.gate import FAMILIES
 
 IN_REVIEW, SKIPS = table_of(AccountInReviewRow), table_of(SkipRow)
-VIEWS = ("open", "held", "mine", "skipped", "appeals")
+VIEWS = ("open", "escalated", "held", "mine", "skipped", "appeals")
 COUNTED = 1_000
 """Largest number that is counted; more is shown as "1000+", because a count of all would take too long."""
 MAX_LIMIT = 200
@@ -31,7 +33,8 @@ MAX_LIMIT = 200
 class QueueFilter:
     """A filter of the queue. Raises InvalidValue for values that cannot match.
 
-    `view`: "open" is what waits for a decision, "held" what a person put off, "mine" what the person has claimed,
+    `view`: "open" is what waits for a decision of the person, "escalated" what waits for a senior, "held" what a
+    person put off, "mine" what the person has claimed or was assigned,
     "skipped" what the person has skipped, "appeals" what has an appeal that the person may decide: not decided on
     before, not skipped and not held.
     """
@@ -69,6 +72,11 @@ class QueueItem:
     held_until: datetime | None
     held_reason: str | None
     appeal_due_at: datetime | None
+    claimed_since: datetime | None = None
+    followers: int | None = None
+    escalated_at: datetime | None = None
+    escalated_reason: str | None = None
+    assigned_to: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +102,7 @@ def queue_page(
     if cursor is not None:
         query = query.where(_after(cursor, wanted))
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
-        items = [_item(row) for row in connection.execute(query)]
+        items = [_item(row, actor) for row in connection.execute(query)]
     more = len(items) > limit
     return QueuePage(tuple(items[:limit]), _cursor_of(items[limit - 1], wanted) if more else None)
 
@@ -114,11 +122,21 @@ def conditions(wanted: QueueFilter, actor: Actor, now: datetime) -> list[ColumnE
     found: list[ColumnElement[bool]] = [IN_REVIEW.c.open_flags > 0]
     if wanted.view == "mine":
         waits = or_(IN_REVIEW.c.open_flags > 0, IN_REVIEW.c.appeal_due_at.is_not(None))
-        found = [waits, IN_REVIEW.c.claimed_by == actor.id, IN_REVIEW.c.claimed_until > now]
+        claimed = and_(IN_REVIEW.c.claimed_by == actor.id, IN_REVIEW.c.claimed_until > now)
+        found = [waits, or_(claimed, IN_REVIEW.c.assigned_to == actor.id)]
     elif wanted.view == "appeals":
         found = [IN_REVIEW.c.appeal_due_at.is_not(None), ~_decided_by(actor).exists(), free, ~skipped.exists()]
     elif wanted.view == "open":
-        found += [free, ~skipped.exists()]
+        assigned = or_(IN_REVIEW.c.assigned_to.is_(None), IN_REVIEW.c.assigned_to == actor.id)
+        found += [
+            free,
+            ~skipped.exists(),
+            IN_REVIEW.c.escalated_at.is_(None),
+            assigned,
+            ~_first_verdict(actor).exists(),
+        ]
+    elif wanted.view == "escalated":
+        found += [free, IN_REVIEW.c.escalated_at.is_not(None)]
     elif wanted.view == "held":
         found.append(held)
     else:
@@ -130,6 +148,11 @@ def conditions(wanted: QueueFilter, actor: Actor, now: datetime) -> list[ColumnE
     if wanted.platform_id is not None:
         found.append(IN_REVIEW.c.platform_id == wanted.platform_id)
     return found
+
+
+def _first_verdict(actor: Actor) -> Select[Any]:
+    first = table_of(FirstVerdictRow)
+    return select(first.c.account_key).where(first.c.account_key == IN_REVIEW.c.key, first.c.person_id == actor.id)
 
 
 def _sets_with(family: str) -> list[list[str]]:
@@ -153,20 +176,22 @@ def queue_order(wanted: QueueFilter) -> tuple[ColumnElement[Any], ...]:
 
 
 def _items(now: datetime) -> Select[Any]:
-    claimer, holder = aliased(PersonRow), aliased(PersonRow)
+    claimer, holder, assignee = aliased(PersonRow), aliased(PersonRow), aliased(PersonRow)
     live = and_(claimer.id == IN_REVIEW.c.claimed_by, IN_REVIEW.c.claimed_until > now)
     held = and_(holder.id == IN_REVIEW.c.held_by, IN_REVIEW.c.held_until > now)
     query = select(
         IN_REVIEW,
         claimer.name.label("claimer"),
         holder.name.label("holder"),
+        assignee.name.label("assignee"),
         AssessmentRow.reasons,
     )
     query = query.outerjoin(claimer, live).outerjoin(holder, held)
+    query = query.outerjoin(assignee, assignee.id == IN_REVIEW.c.assigned_to)
     return query.outerjoin(AssessmentRow, AssessmentRow.key == IN_REVIEW.c.top_assessment)
 
 
-def _item(row: Any) -> QueueItem:
+def _item(row: Any, actor: Actor) -> QueueItem:
     heaviest = max(row.reasons or (), key=lambda reason: float(reason["contribution"]), default=None)
     return QueueItem(
         key=row.key,
@@ -177,12 +202,17 @@ def _item(row: Any) -> QueueItem:
         waiting_since=row.waiting_since,
         families=tuple(row.families),
         leading_reason=None if heaviest is None else str(heaviest["sentence"]),
-        claimed_by=row.claimer,
+        claimed_by=shown_name(actor, row.claimed_by, row.claimer) if row.claimer else None,
         claimed_until=row.claimed_until if row.claimer else None,
-        held_by=row.holder,
+        held_by=shown_name(actor, row.held_by, row.holder) if row.holder else None,
         held_until=row.held_until if row.holder else None,
         held_reason=row.held_reason if row.holder else None,
         appeal_due_at=row.appeal_due_at,
+        claimed_since=row.claimed_since if row.claimer else None,
+        followers=row.followers,
+        escalated_at=row.escalated_at,
+        escalated_reason=row.escalated_reason,
+        assigned_to=shown_name(actor, row.assigned_to, row.assignee) if row.assignee else None,
     )
 
 

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from math import floor, log10
+
 from pydantic import BaseModel, ConfigDict
 
 from moderation.risk.clopper_pearson import lower_bound, needed_sample, upper_bound
 
 GROUP_LIMIT = 5e-4
 """Largest false-positive rate of a group of genuine accounts; a release is refused when its lower limit exceeds it."""
+
+
+def one_in(rate: float) -> str:
+    """Return a rate as "1 in N", with N rounded down to three digits so that the words claim no lower rate."""
+    if rate <= 0.0 or rate > 0.5:
+        return f"{rate:.0%}"
+    number = floor(1.0 / rate)
+    step = 10 ** max(0, floor(log10(number)) - 2)
+    return f"1 in {number // step * step:,}"
 
 
 class GroupErrors(BaseModel):
@@ -34,7 +45,7 @@ class GroupErrors(BaseModel):
         seen = f"{name}: {self.errors} of {self.accounts} by {self.writers} writers"
         if self.units < needed_sample(GROUP_LIMIT, 0, confidence):
             return f"{seen} (not supported)"
-        return f"{seen} (at most {upper_bound(self.errors, self.units, confidence):.2e})"
+        return f"{seen} (at most {one_in(upper_bound(self.errors, self.units, confidence))})"
 
 
 class Certificate(BaseModel):
@@ -91,21 +102,24 @@ class Certificate(BaseModel):
         """Return the certificate in words, with the word "simulated" for simulated accounts."""
         sort = "simulated genuine accounts" if self.simulated else "genuine accounts"
         seen = (
-            f"{self.errors} of {self.accounts} {sort} ({self.address_clusters} address clusters, "
-            f"{self.unique_texts} different texts) received a flag in {self.horizon_days} days "
+            f"{self.errors} of {self.accounts:,} {sort} ({self.address_clusters:,} address clusters, "
+            f"{self.unique_texts:,} different texts) received a flag in {self.horizon_days} days "
             f"and at most {self.post_cap} posts"
         )
         if not self.supported:
             need = needed_sample(self.target, 0, self.confidence)
-            return f"Not supported (n={self.accounts}): {seen}; {self.target:g} needs at least {need} accounts."
+            return (
+                f"Not supported (n={self.accounts}): {seen}; a rate of {one_in(self.target)} needs at least "
+                f"{need:,} accounts."
+            )
         verdict = "certified" if self.passed else "NOT certified"
         result = (
-            f"{verdict}: {seen}; with {self.confidence:.0%} confidence the rate is at most {self.bound:.2e}, "
-            f"counted by address cluster at most {self.cluster_bound:.2e}"
+            f"{verdict}: {seen}; with {self.confidence:.0%} confidence the rate is at most {one_in(self.bound)}, "
+            f"counted by address cluster at most {one_in(self.cluster_bound)}"
         )
         note = (
             " This is a simulated certificate: it does not hold for a real platform's accounts."
             if self.simulated
             else ""
         )
-        return f"False-positive rate of {self.target:g} per account {result}.{note}"
+        return f"False-positive rate of {one_in(self.target)} per account {result}.{note}"

@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from moderation.mapping import FieldMapping
 from moderation.settings.mapping import MappingSettings
+from moderation.settings.oidc import OidcSettings
 from moderation.settings.secrets import secret_bytes
 from moderation.settings.sections import (
     AuditSettings,
@@ -20,6 +21,7 @@ from moderation.settings.sections import (
     StateSettings,
     TelemetrySettings,
 )
+from moderation.settings.statements import StatementSettings
 from moderation.settings.types import FOLLOWS_INCOMPLETE, Name, Seconds, Whole
 
 PREFIX = "MODERATION_"
@@ -78,6 +80,8 @@ class Settings(BaseSettings):
     audit: AuditSettings = AuditSettings()
     scoring: ScoringSettings = ScoringSettings()
     console: ConsoleSettings = ConsoleSettings()
+    oidc: OidcSettings = OidcSettings()
+    statements: StatementSettings = StatementSettings()
     telemetry: TelemetrySettings = TelemetrySettings()
     mapping: MappingSettings = MappingSettings()
 

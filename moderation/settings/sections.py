@@ -43,6 +43,9 @@ class KafkaSettings(Section):
     follows: OptionalTopic = Field("", description="topic of follow events; empty: none")
     deletions: OptionalTopic = Field("", description="topic of deletion events; empty: none")
     labels: OptionalTopic = Field("", description="topic of label events; empty: none")
+    decisions_topic: OptionalTopic = Field(
+        "", description="topic to which decisions of reviewers are sent; empty: none"
+    )
     isolation_level: Literal["read_committed", "read_uncommitted"] = Field(
         "read_committed",
         description="records of transactions: committed ones only, or also those of open and aborted transactions",
@@ -190,6 +193,21 @@ class ConsoleSettings(Section):
         "127.0.0.1", description="addresses of proxies whose X-Forwarded-For is used, joined by commas"
     )
     session_hours: int = Field(12, ge=1, le=168, description="hours until a person must sign in again")
+    password_sign_in: bool = Field(True, description="people sign in with a password; off needs oidc.issuer")
+    show_names: bool = Field(
+        False, description="people see the names of others; otherwise pseudonyms, except seniors and admins"
+    )
+    second_person_followers: Whole = Field(
+        0,
+        ge=0,
+        description="two people must agree about an account with so many followers or more; 0: one person decides",
+    )
+    sla_hours: int = Field(24, ge=1, le=8_760, description="hours from the flag in which a decision is due")
+    bulk_limit: int = Field(100, ge=2, le=200, description="most accounts of a decision about many accounts")
+    ground_templates: tuple[str, ...] = Field(
+        (), max_length=50, description="texts that people can choose as the beginning of a ground"
+    )
+    blur_texts: bool = Field(True, description="texts are blurred until a person asks; own choices of people win")
 
 
 class TelemetrySettings(Section):

@@ -348,7 +348,8 @@ class Pipeline:
             return
         assessment, evidence = self._assessment(assessed), _evidence(candidate)
         if flagged:
-            effects.flags.append(FlagRaised(assessment, evidence))
+            author = candidate.post.account
+            effects.flags.append(FlagRaised(assessment, evidence, None if author is None else author.followers))
             effects.count("flags")
         if draw is not None:
             effects.audit_samples.append(AuditSample(assessment, evidence, draw.probability, draw.stratum))

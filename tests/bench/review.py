@@ -171,7 +171,12 @@ def _kinds(
         "three pages of 200 by the API": deep,
         "account page": lambda: _ok(browser.get(f"/accounts/{rng.choice(keys)}")),
         "account page of the largest account": page(f"/accounts/{keys[0]}"),
-        "search": lambda: _ok(browser.get(f"/find?account=account-{rng.randrange(len(keys))}")),
+        "search for an id": lambda: _ok(browser.get(f"/find?account=account-{rng.randrange(len(keys))}")),
+        "search for words of every text": page("/api/v1/search?words=delivery+service"),
+        "search for words of no text": page("/api/v1/search?words=delivery+zeppelin"),
+        "steering page": page("/steering"),
+        "quality page": page("/quality"),
+        "next post of the blind queue": page("/blind"),
         "next, read and decide by the API": decide,
     }
 

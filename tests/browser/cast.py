@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from moderation.effects import Effects, FamilyEvidence, FlagRaised, PostDeleted, Reason, SectionEvidence
+from connectors.reviewdb.identity import digest
+from moderation.effects import AuditSample, Effects, FamilyEvidence, FlagRaised, PostDeleted, Reason, SectionEvidence
+from moderation.features.catalogue import COLUMN, FEATURES_VERSION
 from moderation.risk.bundle import read_manifest
 from tests.contract.samples import flag
 
@@ -18,11 +21,33 @@ HOSTILE_TEXT = (
 LONG_TEXT = "All work and no play makes a long post. " * 26_000
 """A little more than one million characters."""
 
-TYPING = Reason("typing", "typing_chars_per_s", 41.5, 2.31, "Characters typed per second: 41.5; usually 0.97 to 5.69.")
-PASTED = Reason("typing", "typing_pasted_share", 1.0, 1.4, "Characters that were pasted: 100 %; usually 0 % to 93 %.")
-NETWORK = Reason("network", "accounts_1h", 9, 1.52, "Accounts on the address in the last hour: 9; usually 1 to 2.")
-CONTENT = Reason("content", "content_evidence", 2.9, 1.8, "Mean score of its last texts: 1.4; usually -0.8 to 0.8.")
-YOUNG = Reason("account", "account_age_days", 2, 0.8, "Age of the account: 2 days; usually 67 to 4,402 days.")
+TYPING = Reason(
+    "typing",
+    "typing_chars_per_s",
+    41.5,
+    2.31,
+    "It typed 41.5 characters per second; genuine accounts rarely exceed 5.97.",
+)
+PASTED = Reason(
+    "typing", "typing_pasted_share", 1.0, 1.4, "100 % of the text was pasted; genuine accounts rarely exceed 88.1 %."
+)
+NETWORK = Reason(
+    "network",
+    "accounts_1h",
+    9,
+    1.52,
+    "9 accounts posted from its address in the last hour; genuine accounts rarely exceed 4.",
+)
+CONTENT = Reason(
+    "content",
+    "content_evidence",
+    2.9,
+    1.8,
+    "Its last 6 texts together score 2.9 standard deviations above human texts.",
+)
+YOUNG = Reason(
+    "account", "account_age_days", 2, 0.8, "The account was 2 days old; genuine accounts are rarely below 5.5."
+)
 
 
 def families(**p_values: float | None) -> tuple[FamilyEvidence, ...]:
@@ -32,7 +57,35 @@ def families(**p_values: float | None) -> tuple[FamilyEvidence, ...]:
     return tuple(FamilyEvidence(name, None if p is None else 1.0, p) for name, p in found.items())
 
 
-def raised(post_id: str, account_id: str | None, text: str, risk: float, **changes: Any) -> FlagRaised:
+MEASURED: dict[str, float] = {
+    "typing_chars_per_s": 41.5,
+    "typing_keystrokes_per_s": 5.1,
+    "typing_keystrokes_per_char": 0.12,
+    "typing_pasted_share": 0.0,
+    "typing_deletion_share": 0.0,
+    "typing_interval_median_ms": 102.0,
+    "typing_interval_iqr_ratio": 0.08,
+    "typing_interval_cv": 0.11,
+    "typing_interval_entropy_bits": 1.2,
+    "typing_interval_lag1": 0.02,
+    "typing_interval_repeated_share": 0.31,
+    "network_accounts_1h": 9.0,
+    "network_accounts_24h": 14.0,
+    "network_new_account_share_24h": 0.71,
+    "network_accounts_vs_kind": 2.2,
+    "account_age_days": 2.0,
+}
+"""Features of a post of the campaign; the others are missing."""
+
+
+def vector(values: dict[str, float]) -> tuple[float | None, ...]:
+    """The feature vector with these values."""
+    return tuple(values.get(name) for name in COLUMN)
+
+
+def raised(
+    post_id: str, account_id: str | None, text: str, risk: float, address: str = "campaign", **changes: Any
+) -> FlagRaised:
     """A flag by the shipped risk bundle, so that its certificate is shown."""
     _, version = read_manifest(None)
     values: dict[str, Any] = {
@@ -49,8 +102,12 @@ def raised(post_id: str, account_id: str | None, text: str, risk: float, **chang
         "degraded": (),
         "missing": (),
         "event_time": FIRST,
+        "features": vector(MEASURED),
+        "features_version": FEATURES_VERSION,
+        "content_hash": digest(text),
     }
-    return flag(post_id, text=text, **(values | changes))
+    found = flag(post_id, text=text, **(values | changes))
+    return dataclasses.replace(found, evidence=dataclasses.replace(found.evidence, address_hash=address))
 
 
 def campaign() -> list[FlagRaised]:
@@ -79,6 +136,8 @@ def others() -> list[FlagRaised]:
         "road-diary",
         "Slept in the van again. The engine sounds better since Porto, and the dog likes the beach here.",
         0.99962,
+        "van",
+        features=vector({"network_accounts_24h": 212.0, "network_accounts_vs_kind": 0.084, "account_age_days": 700.0}),
         families=families(content=0.31, typing=None, network=0.001, graph=0.004),
         agreeing=("network", "graph"),
         reasons=(NETWORK, YOUNG),
@@ -86,11 +145,25 @@ def others() -> list[FlagRaised]:
         missing=("typing.intervals",),
         degraded=("graph",),
     )
-    hostile = raised("h<1>", "<b>bold\u202eevil</b>", HOSTILE_TEXT, 0.99958)
-    long = raised("l1", "long-writer", LONG_TEXT, 0.99956, truncated=True)
+    hostile = raised("h<1>", "<b>bold\u202eevil</b>", HOSTILE_TEXT, 0.99958, "elsewhere")
+    long = raised("l1", "long-writer", LONG_TEXT, 0.99956, "library", truncated=True)
     unscored = {"synthetic_score": None, "synthetic_logit": None, "content_abstained": "short"}
     alone = raised("n1", None, "Yes!", 0.99953, families=families(content=None, typing=0.001), **unscored)
     return [traveller, hostile, long, alone]
+
+
+def audit_sample() -> Effects:
+    """Four posts of the campaign and eight of other people as the sidecar draws them."""
+    flagged = campaign()[4:]
+    texts = [f"The library opens at {hour}, and the reading room is quiet until noon." for hour in range(8, 16)]
+    usual = vector({"typing_chars_per_s": 2.4, "typing_interval_cv": 0.9, "network_accounts_24h": 1.0})
+    others = [
+        raised(f"s{n}", f"reader-{n}", text, 0.2, f"home-{n}", flagged=False, features=usual)
+        for n, text in enumerate(texts)
+    ]
+    drawn = [AuditSample(one.assessment, one.evidence, 0.1, "flagged|short|en|keyboard") for one in flagged]
+    drawn += [AuditSample(one.assessment, one.evidence, 0.001, "unflagged|short|en|keyboard") for one in others]
+    return Effects(audit_samples=drawn)
 
 
 def effects() -> Effects:

@@ -9,7 +9,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from moderation.effects import Effects
-from tests.browser.cast import raised
+from tests.browser.cast import audit_sample, raised
 from tests.browser.conftest import PASSWORD, Served, Visitor
 from tests.contract.samples import partition
 
@@ -44,7 +44,14 @@ def test_a_day_with_the_keyboard(served: Served, visitor: Open, screenshot: Shot
     expect(page.get_by_text("Decide about 4 open flags")).to_be_visible()
     expect(page.get_by_text("post deleted since")).to_have_count(1)
     expect(page.get_by_text("does not hold for a real platform's accounts")).to_be_visible()
+    expect(page.locator("#happened")).to_be_visible()
+    assert blur(page) != "none"
+    page.keyboard.press("b")
+    assert blur(page) == "none"
     screenshot(page, "account")
+    page.locator("#sides").scroll_into_view_if_needed()
+    page.locator("#linked").evaluate("one => one.scrollIntoView({block: 'end'})")
+    screenshot(page, "behaviour")
     page.keyboard.press("1")
     page.keyboard.type(GROUND)
     expect(page.locator("#ground")).to_have_value(GROUND)
@@ -95,10 +102,115 @@ def test_of_two_people_on_one_account_the_second_loses_no_word(served: Served, v
         sam.page.keyboard.press("Control+Enter")
     ana.page.keyboard.press("Control+Enter")
     expect(ana.page.get_by_role("alert")).to_contain_text("Nothing was recorded; your words are still here.")
-    expect(ana.page.get_by_role("alert")).to_contain_text("sam (senior) recorded “confirmed”")
+    expect(ana.page.get_by_role("alert")).to_contain_text("Reviewer 2 (senior) recorded “confirmed”")
     screenshot(ana.page, "conflict")
     expect(ana.page.get_by_text("Seen by a senior.")).to_be_visible()
     expect(ana.page.get_by_label("Your words")).to_have_value("My own words, which took a while.")
+
+
+def blur(page: Page) -> str:
+    """The filter that lies over the first text."""
+    return str(page.locator(".text").first.evaluate("one => getComputedStyle(one).filter"))
+
+
+def test_one_decision_for_a_campaign_leaves_out_who_was_cleared_and_is_undone_once(
+    served: Served, visitor: Open, screenshot: Shot
+) -> None:
+    sam = visitor()
+    sam.sign_in("sam")
+    page = sam.page
+    page.get_by_role("link", name="happy-basket-3").click()
+    page.wait_for_url("**/accounts/*")
+    page.keyboard.press("2")
+    page.keyboard.type("A cook with four kitchens.")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("status")).to_contain_text("Recorded: not a violation")
+    claim = served.store.claim("main", "one", [partition()])
+    served.store.commit(claim, Effects(flags=[raised("again", "happy-basket-3", "Hello again!", 0.9996)]))
+    page.goto(f"{served.address}/queue")
+    page.get_by_role("link", name="sunny-kitchen").click()
+    page.get_by_role("link", name="Decide about this account and its linked accounts").click()
+    expect(page.get_by_role("note")).to_contain_text("1 of these accounts was cleared by a person before")
+    expect(page.get_by_label("Cover happy-basket-3")).not_to_be_checked()
+    expect(page.get_by_label("Cover sunny-kitchen")).to_be_checked()
+    require_accessible(page)
+    page.keyboard.press("1")
+    page.keyboard.type("One text on one address, five accounts; rule 4.")
+    screenshot(page, "bulk")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("status")).to_contain_text("Recorded about 4 accounts.")
+    expect(page.locator("tbody tr")).to_have_count(5)
+    page.keyboard.press("u")
+    expect(page.get_by_role("status")).to_contain_text("the flags of 4 accounts are open again")
+
+
+def test_a_question_to_a_senior_is_answered_by_one(served: Served, visitor: Open) -> None:
+    ana, sam = visitor(), visitor()
+    ana.sign_in("ana")
+    ana.page.keyboard.press("n")
+    ana.page.wait_for_url("**/accounts/*")
+    asked = ana.page.url
+    ana.page.keyboard.press("e")
+    ana.page.keyboard.type("Is this the bakery from last year?")
+    ana.page.keyboard.press("Enter")
+    expect(ana.page.get_by_role("status")).to_contain_text("A senior decides about sunny-kitchen")
+    sam.sign_in("sam")
+    sam.page.goto(f"{served.address}/queue?view=escalated")
+    expect(sam.page.locator("tbody tr")).to_have_count(1)
+    sam.page.goto(asked)
+    expect(sam.page.get_by_text("Is this the bakery from last year?")).to_be_visible()
+    expect(sam.page.locator("#decision")).to_be_visible()
+
+
+def test_blind_review_hides_the_score_and_feeds_the_quality_page(
+    served: Served, visitor: Open, screenshot: Shot
+) -> None:
+    served.store.commit(served.store.claim("main", "one", [partition()]), audit_sample())
+    ana = visitor()
+    ana.sign_in("ana")
+    page = ana.page
+    page.get_by_role("link", name="Blind review").click()
+    for number in range(12):
+        expect(page.locator(".text")).to_be_visible()
+        expect(page.get_by_text("risk")).to_have_count(1 if number else 0)
+        page.keyboard.press("b")
+        if number == 0:
+            screenshot(page, "blind")
+            require_accessible(page)
+        page.keyboard.press("1" if "delivery" in page.locator(".text").inner_text() else "2")
+        expect(page.get_by_role("status")).to_contain_text("The model:")
+    expect(page.get_by_text("No post of the audit sample waits for you")).to_be_visible()
+    page.get_by_role("link", name="Quality", exact=True).click()
+    expect(page.get_by_text("0 of 4")).to_be_visible()
+    expect(page.get_by_text("at most 1 in")).to_be_visible()
+    require_accessible(page)
+    screenshot(page, "quality")
+    page.get_by_role("link", name="Steering").click()
+    expect(page.get_by_text("input method keyboard")).to_be_visible()
+    require_accessible(page)
+    screenshot(page, "steering")
+
+
+def test_own_keys_and_a_reminder_of_a_break(served: Served, visitor: Open) -> None:
+    ana = visitor()
+    ana.sign_in("ana")
+    page = ana.page
+    page.get_by_role("link", name="ana reviewer").click()
+    page.get_by_label("Next account").fill("x")
+    page.get_by_label("Minutes until you are reminded").fill("20")
+    require_accessible(page)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
+    page.keyboard.press("q")
+    expect(page.get_by_role("button", name="Next account")).to_contain_text("x")
+    expect(page.locator("#break")).to_be_hidden()
+    worked = "localStorage.setItem('moderation-started', Date.now() - 25 * 60000)"
+    page.evaluate(f"{worked}; localStorage.setItem('moderation-seen', Date.now())")
+    page.keyboard.press("x")
+    page.wait_for_url("**/accounts/*")
+    expect(page.get_by_text("You have reviewed for 25 minutes.")).to_be_visible()
+    page.get_by_role("button", name="Continue").click()
+    expect(page.locator("#break")).to_be_hidden()
 
 
 def test_hostile_posts_are_text(served: Served, visitor: Open, screenshot: Shot) -> None:
@@ -108,6 +220,7 @@ def test_hostile_posts_are_text(served: Served, visitor: Open, screenshot: Shot)
     expect(ana.page.get_by_role("heading", level=1)).to_contain_text("<b>boldU+202Eevil</b>")
     expect(ana.page.locator(".text")).to_contain_text("<script>window.pwned = 1</script>")
     expect(ana.page.locator(".text .unseen")).to_have_count(4)
+    ana.page.keyboard.press("b")
     screenshot(ana.page, "hostile")
     assert ana.page.evaluate("window.pwned") is None
     ana.page.goto(f"{served.address}/queue")
@@ -157,7 +270,10 @@ def test_pages_are_accessible_and_fit(served: Served, visitor: Open, scheme: str
     require_accessible(sam.page)
     sam.sign_in("sam")
     require_accessible(sam.page)
-    for path in (sam.page.locator("tbody a").first.get_attribute("href"), "/audit", "/api", "/nothing"):
+    served.store.commit(served.store.claim("main", "one", [partition()]), audit_sample())
+    account = sam.page.locator("tbody a").first.get_attribute("href")
+    reviewing = ("/bulk", "/blind", "/quality", "/steering", "/own", "/find?account=delivery")
+    for path in (account, *reviewing, "/audit", "/api", "/nothing"):
         sam.page.goto(f"{served.address}{path}")
         require_accessible(sam.page)
 

@@ -34,7 +34,8 @@ def rows(store: ReviewStore, statement: str) -> list[tuple[Any, ...]]:
 
 
 WRITTEN_BY_THE_CONSOLE = {"people", "sessions", "api_tokens", "skips", "visits", "audit_log", "audit_head"}
-WRITTEN_BY_THE_CONSOLE |= {"idempotency_keys", "appeals"}
+WRITTEN_BY_THE_CONSOLE |= {"idempotency_keys", "appeals", "notes", "first_verdicts", "bulk_decisions", "statements"}
+WRITTEN_BY_THE_CONSOLE |= {"blind_verdicts", "golden_items"}
 
 
 def contents(store: ReviewStore) -> dict[str, list[tuple[Any, ...]]]:

@@ -190,7 +190,10 @@ def test_all_the_way_down_leaves_nothing_and_up_works_again(database_url: str, e
 def test_the_models_are_what_the_migrations_make(engine: Engine) -> None:
     schema.upgrade(engine)
     with engine.connect().execution_options(reading=True) as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+        # The index of full-text search is on PostgreSQL only, which the models, the same for both, cannot state.
+        options: dict[str, Any] = {"compare_type": True, "compare_server_default": True}
+        options["include_name"] = lambda name, kind, _parents: (kind, name) != ("index", "ix_evidence_texts")
+        context = MigrationContext.configure(connection, opts=options)
         assert compare_metadata(context, Base.metadata) == []
 
 

@@ -10,12 +10,14 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
+from moderation.review.api import bulk_routes, quality_routes, routes, statement_routes
 from moderation.review.api.answers import answer
 from moderation.review.api.models import Problem
-from moderation.review.api.routes import VERSION, router
+from moderation.review.api.routes import VERSION
 from moderation.review.pages.rendering import render
 
 public = APIRouter()
+ROUTERS = (routes.router, bulk_routes.router, quality_routes.router, statement_routes.router)
 DESCRIPTION = (
     "Everything that the pages of the console do. Send `Authorization: Bearer TOKEN` with a token from "
     "`moderation reviewers token`. Errors are problem+json (RFC 9457). Times are RFC 3339 in UTC."
@@ -35,7 +37,12 @@ class Operation:
 
 def document() -> dict[str, Any]:
     """Return the OpenAPI document of the API."""
-    found = get_openapi(title="Moderation console", version="1", description=DESCRIPTION, routes=router.routes)
+    found = get_openapi(
+        title="Moderation console",
+        version="1",
+        description=DESCRIPTION,
+        routes=[route for router in ROUTERS for route in router.routes],
+    )
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas = found["components"]["schemas"]
     schemas["Problem"] = problem
@@ -63,7 +70,8 @@ def documentation(request: Request) -> Response:
 def install(app: FastAPI) -> None:
     """Add the API and its documentation to the application."""
     app.state.document = document()
-    app.include_router(router)
+    for router in ROUTERS:
+        app.include_router(router)
     app.include_router(public, include_in_schema=False)
 
 

@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from moderation.effects import Verdict
 from moderation.review.accounts import Account
 from moderation.review.appeals import MAX_STATEMENT_CHARS, Kind
 from moderation.review.decisions import MAX_GROUND_CHARS
 from moderation.review.explanation import Explained
+from moderation.review.notes import MAX_NOTE_CHARS
+from moderation.review.people import MAX_NAME_CHARS
+
+AccountKey = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
+MOST_MEMBERS = 200
+"""Largest value of console.bulk_limit."""
 
 
 class Sent(BaseModel):
@@ -45,6 +51,54 @@ class SentHold(SentReason):
     """How long an account is held, and why."""
 
     hours: Literal[1, 4, 24, 72]
+
+
+class SentAssignment(Sent):
+    """The person to whom an account is assigned."""
+
+    to: str = Field(
+        description="name of a reviewer or senior; empty: return it to the queue", max_length=MAX_NAME_CHARS
+    )
+
+
+class SentMember(Sent):
+    """An account of a decision about many."""
+
+    key: AccountKey
+    state: str = Field(description="`state` from the preview", max_length=64)
+
+
+class SentPreview(Sent):
+    """The accounts to look at before a decision about many: given, or linked with one account."""
+
+    keys: list[AccountKey] = Field(default_factory=list, max_length=MOST_MEMBERS)
+    linked_with: AccountKey | None = None
+
+
+class SentBulk(Sent):
+    """A decision about many accounts."""
+
+    members: list[SentMember] = Field(min_length=1, max_length=MOST_MEMBERS)
+    verdict: Verdict
+    ground: str = Field(description="what was seen, and which rule it meets", min_length=1, max_length=MAX_GROUND_CHARS)
+
+
+class SentBlindVerdict(Sent):
+    """A verdict about a post of the blind queue."""
+
+    verdict: Verdict
+
+
+class SentGolden(Sent):
+    """The verdict about a golden item."""
+
+    verdict: Verdict
+
+
+class SentNote(Sent):
+    """The note on an account."""
+
+    text: str = Field(description="an empty text removes the note", max_length=MAX_NOTE_CHARS)
 
 
 class SentAppeal(Sent):

@@ -21,18 +21,23 @@ from moderation.review.api.models import (
     Me,
     Present,
     SentAppeal,
+    SentAssignment,
     SentDecision,
     SentHold,
+    SentNote,
     SentReason,
     SentWithdrawal,
 )
 from moderation.review.appeals import Appeal, NewAppeal, receive_appeal
 from moderation.review.explanation import explain, refusal_before
 from moderation.review.idempotency import MAX_KEY_CHARS
+from moderation.review.notes import write_note
+from moderation.review.passing_on import assign, escalate
 from moderation.review.people import Person, list_people
 from moderation.review.permissions import Action, Actor
 from moderation.review.queue import MAX_LIMIT, QueueFilter, QueuePage, own_view, queue_page
 from moderation.review.refusals import InvalidValue
+from moderation.review.search import MAX_QUERY_CHARS, Found, search
 from moderation.review.serving.console import console_of
 from moderation.review.serving.identity import of_api
 
@@ -97,12 +102,19 @@ def find(
     return answer(FoundAccount(key))
 
 
+@router.get("/search", response_model=list[Found], dependencies=[Depends(of_api(Action.READ))])
+def search_texts(request: Request, words: Annotated[str, Query(min_length=1, max_length=MAX_QUERY_CHARS)]) -> Response:
+    """Return the accounts with this id, or whose kept texts contain all words: highest risk first, at most 100."""
+    console = console_of(request)
+    return answer(search(console.engine, console.platform_id, words))
+
+
 @router.get("/accounts/{key}", response_model=AccountView)
 def account(request: Request, key: Key, actor: Reader) -> Response:
     """Return an account with flags, texts, decisions and their explanation. This claims nothing."""
     console = console_of(request)
     now = console.now()
-    found = read_account(console.engine, key, now)
+    found = read_account(console.engine, actor, key, now)
     return answer(AccountView(found, explain(found, console.certified, now), refusal_before(found, actor)))
 
 
@@ -142,7 +154,7 @@ def decide(
     """
     console = console_of(request)
     proposed = AccountDecision(key, sent.state, sent.verdict, sent.ground, idempotency_key)
-    return answer(decide_account(console.engine, actor, proposed, console.now()), 201)
+    return answer(decide_account(console.engine, actor, proposed, console.now(), console.rules), 201)
 
 
 @router.post("/accounts/{key}/withdrawals", status_code=201, response_model=DecidedAccount)
@@ -185,6 +197,32 @@ def end_hold(request: Request, key: Key, actor: Reviewing) -> Response:
     """Return a held account to the queue; the hold of another person takes the role senior."""
     console = console_of(request)
     claims.end_hold(console.engine, actor, key, console.now())
+    return nothing()
+
+
+@router.post("/accounts/{key}/escalation", status_code=204)
+def escalation(request: Request, key: Key, actor: Reviewing, sent: SentReason) -> Response:
+    """Ask a senior to decide about an account."""
+    console = console_of(request)
+    escalate(console.engine, actor, key, sent.reason, console.now())
+    return nothing()
+
+
+@router.put("/accounts/{key}/assignment", status_code=204)
+def assignment(
+    request: Request, key: Key, actor: Annotated[Actor, Depends(of_api(Action.RELEASE))], sent: SentAssignment
+) -> Response:
+    """Assign an account to a person, or return it to the queue where the name is empty."""
+    console = console_of(request)
+    assign(console.engine, actor, key, sent.to, console.now())
+    return nothing()
+
+
+@router.put("/accounts/{key}/note", status_code=204)
+def note(request: Request, key: Key, actor: Reviewing, sent: SentNote) -> Response:
+    """Replace the note of an account; an empty text removes it."""
+    console = console_of(request)
+    write_note(console.engine, actor, key, sent.text, console.now())
     return nothing()
 
 

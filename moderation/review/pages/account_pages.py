@@ -17,7 +17,7 @@ from moderation.review.account_decisions import (
     decide_account,
     withdraw,
 )
-from moderation.review.accounts import flag_text, read_account
+from moderation.review.accounts import account_line, flag_text, read_account
 from moderation.review.appeals import KIND_WORDS
 from moderation.review.claims import (
     HOLD_HOURS,
@@ -25,6 +25,7 @@ from moderation.review.claims import (
     Hold,
     UnknownAccount,
     claim_next,
+    claim_of,
     end_hold,
     hold,
     open_account,
@@ -33,6 +34,7 @@ from moderation.review.claims import (
 )
 from moderation.review.decisions import VERDICTS, DecisionRefused
 from moderation.review.explanation import explain, refusal_before
+from moderation.review.notes import MAX_NOTE_CHARS
 from moderation.review.pages.rendering import VERDICT_WORDS, render
 from moderation.review.permissions import Action, Actor
 from moderation.review.queue import QueueFilter, own_view
@@ -41,6 +43,7 @@ from moderation.review.serving.console import Console, console_of
 from moderation.review.serving.identity import of_page
 from moderation.review.serving.problems import status_of
 from moderation.review.timeline import timeline_svg
+from moderation.review.value_plot import plotted, typing_svg
 
 router = APIRouter(prefix="/accounts/{key}")
 texts = APIRouter()
@@ -54,9 +57,18 @@ POSTS_FIRST = 4
 VERDICT_CHOICES = tuple((verdict, VERDICT_WORDS[verdict].capitalize()) for verdict in VERDICTS)
 DONE = {
     "decided": "Recorded: {verdict}, about",
+    "first_verdict": "Your verdict is held until another person has decided, about",
+    "escalated": "A senior decides about",
     "withdrawn": "The decision is withdrawn, and the flags are open again:",
     "skipped": "Skipped:",
     "held": "On hold:",
+    "assigned": "Passed on:",
+    "noted": "The note is kept with",
+}
+MANY = re.compile("(many|undone)-([0-9]{1,18})-([0-9]{1,4})")
+MANY_DONE = {
+    "many": ("Recorded about {count} accounts.", True),
+    "undone": ("The decision is withdrawn, and the flags of {count} accounts are open again.", False),
 }
 WITHDRAWN_GROUND = "undone by the person who decided"
 
@@ -72,8 +84,8 @@ def presence(request: Request, key: Key, actor: Reader) -> Response:
     """Renew visit and claim of an open page, and return who else is there."""
     console = console_of(request)
     others = open_account(console.engine, actor, key, console.now(), only_renew=True)
-    found = read_account(console.engine, key, console.now())
-    return render(request, "presence.html", {"actor": actor, "account": found, "others": others})
+    claim = claim_of(console.engine, actor, key, console.now())
+    return render(request, "presence.html", {"actor": actor, "claim": claim, "others": others})
 
 
 class DecisionForm(BaseModel):
@@ -92,14 +104,14 @@ def decide(request: Request, key: Key, actor: Deciding, form: Annotated[Decision
     console = console_of(request)
     proposed = AccountDecision(key, form.state, form.verdict, form.ground, form.request_id or secrets.token_urlsafe(16))
     try:
-        decide_account(console.engine, actor, proposed, console.now())
+        decided = decide_account(console.engine, actor, proposed, console.now(), console.rules)
     except StaleAccount as error:
         return _page(request, actor, key, {"stale": error.changes, "form": form}, status=409)
     except (ClaimedByOther, DecisionRefused, InvalidValue) as error:
         status, _ = status_of(error)
         return _page(request, actor, key, {"refused": str(error), "form": form}, status=status)
-    done = f"decided-{key}"
-    return _next(console, actor, key, done) if form.then == "next" else _to(f"/accounts/{key}", done)
+    done = f"{decided.outcome}-{key}"
+    return next_of_queue(console, actor, key, done) if form.then == "next" else to(f"/accounts/{key}", done)
 
 
 @router.post("/withdraw")
@@ -107,7 +119,7 @@ def withdraw_form(request: Request, key: Key, actor: Deciding) -> Response:
     """Withdraw the own last decision and lead to the account."""
     console = console_of(request)
     withdraw(console.engine, actor, key, WITHDRAWN_GROUND, console.now())
-    return _to(f"/accounts/{key}", f"withdrawn-{key}")
+    return to(f"/accounts/{key}", f"withdrawn-{key}")
 
 
 @router.post("/skip")
@@ -115,7 +127,7 @@ def skip_form(request: Request, key: Key, actor: Reviewing, reason: Annotated[st
     """Skip the account and lead to the next one."""
     console = console_of(request)
     skip(console.engine, actor, key, reason, console.now())
-    return _next(console, actor, key, f"skipped-{key}")
+    return next_of_queue(console, actor, key, f"skipped-{key}")
 
 
 @router.post("/hold")
@@ -129,7 +141,7 @@ def hold_form(
     """Hold the account and lead to the next one."""
     console = console_of(request)
     hold(console.engine, actor, key, Hold(hours, reason), console.now())
-    return _next(console, actor, key, f"held-{key}")
+    return next_of_queue(console, actor, key, f"held-{key}")
 
 
 @router.post("/end-hold")
@@ -137,7 +149,7 @@ def end_hold_form(request: Request, key: Key, actor: Reviewing) -> Response:
     """Return the account to the queue."""
     console = console_of(request)
     end_hold(console.engine, actor, key, console.now())
-    return _to(f"/accounts/{key}", "")
+    return to(f"/accounts/{key}", "")
 
 
 @router.post("/release")
@@ -145,7 +157,7 @@ def release_form(request: Request, key: Key, actor: Reviewing) -> Response:
     """End the claim and lead to the queue."""
     console = console_of(request)
     release(console.engine, actor, key, console.now())
-    return _to("/queue", "")
+    return to("/queue", "")
 
 
 @texts.get("/flags/{flag_id}/text")
@@ -159,23 +171,27 @@ def text(request: Request, flag_id: Annotated[int, Path(ge=1, le=2**63 - 1)], ac
 def done_notice(console: Console, done: str) -> dict[str, Any] | None:
     """Return what the page before did, from its mark in the address; None for an unknown mark."""
     what, _, key = done.partition("-")
+    if many := MANY.fullmatch(done):
+        words, undo = MANY_DONE[many[1]]
+        return {"words": words.format(count=many[3]), "many": many[2], "undo": undo}
     if what not in DONE or not KEY.fullmatch(key):
         return None
     with suppress(UnknownAccount):
-        found = read_account(console.engine, key, console.now())
-        name = found.account_id if found.account_id is not None else "post without account"
-        verdict = found.decisions[0].verdict if found.decisions else ""
-        words = DONE[what].format(verdict=VERDICT_WORDS.get(verdict, verdict))
+        name, verdict = account_line(console.engine, key)
+        words = DONE[what].format(verdict=VERDICT_WORDS.get(verdict or "", ""))
+        name = "post without account" if name is None else name
         return {"words": words, "key": key, "account": name, "undo": what == "decided"}
     return None
 
 
-def _next(console: Console, actor: Actor, key: str, done: str) -> Response:
+def next_of_queue(console: Console, actor: Actor, key: str, done: str) -> Response:
+    """Claim the next account after this one and lead to it, or to the queue."""
     following = claim_next(console.engine, actor, QueueFilter(view=own_view(actor)), console.now(), after=key)
-    return _to("/queue" if following is None else f"/accounts/{following}", done)
+    return to("/queue" if following is None else f"/accounts/{following}", done)
 
 
-def _to(path: str, done: str) -> Response:
+def to(path: str, done: str) -> Response:
+    """Redirect after a form, with the mark of what it did."""
     return RedirectResponse(f"{path}?done={done}" if done else path, 303)
 
 
@@ -188,13 +204,17 @@ def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, sta
     console = console_of(request)
     now = console.now()
     others = open_account(console.engine, actor, key, now, only_renew=not _asked_for_here(request))
-    found = read_account(console.engine, key, now)
+    found = read_account(console.engine, actor, key, now)
     threshold = found.flags[0].threshold if found.flags else 0.0
     why_not = refusal_before(found, actor)
+    blur = actor.preferences.blur
     values = {
         "actor": actor,
         "account": found,
+        "claim": claim_of(console.engine, actor, key, now),
         "others": others,
+        "typing": typing_svg(plotted(console.features, found.values)),
+        "blurred": console.settings.blur_texts if blur is None else blur,
         "explained": explain(found, console.certified, now),
         "timeline": timeline_svg(found.timeline, threshold),
         "may_decide": why_not is None,
@@ -204,6 +224,11 @@ def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, sta
         "kind_words": KIND_WORDS,
         "shown_chars": SHOWN_CHARS,
         "posts_first": POSTS_FIRST,
+        "max_note": MAX_NOTE_CHARS,
+        "two_people": console.rules.needs_second_person(found.followers)
+        and found.open_flags
+        and not found.escalated_at,
+        "templates": console.rules.templates,
         "request_id": secrets.token_urlsafe(16),
         "form": DecisionForm(),
         "done": None,

@@ -15,6 +15,7 @@ from moderation.review.pages.rendering import query, render
 from moderation.review.people import list_people
 from moderation.review.permissions import Action, Actor
 from moderation.review.queue import COUNTED, VIEWS, QueueFilter, own_view, queue_count, queue_page
+from moderation.review.search import search
 from moderation.review.serving.console import console_of
 from moderation.review.serving.identity import of_page
 from moderation.risk.gate import FAMILIES
@@ -98,14 +99,21 @@ def find(
     actor: Annotated[Actor, Depends(of_page(Action.READ))],
     account: Annotated[str, Query(max_length=600)],
 ) -> Response:
-    """Lead to the account with this id."""
+    """Lead to the account with this id, or list the accounts whose texts contain the words."""
     console = console_of(request)
     key = find_account(console.engine, console.platform_id, account)
-    if key is None:
-        detail = f"no account {account!r} with a flag on the platform {console.platform_id!r}"
-        values = {"actor": actor, "status": 404, "title": "Not found", "detail": detail}
-        return render(request, "error.html", values, status=404)
-    return RedirectResponse(f"/accounts/{key}", 303)
+    if key is not None:
+        return RedirectResponse(f"/accounts/{key}", 303)
+    found = search(console.engine, console.platform_id, account)
+    blur = actor.preferences.blur
+    values = {
+        "actor": actor,
+        "found": found,
+        "words": account,
+        "platform_id": console.platform_id,
+        "blurred": console.settings.blur_texts if blur is None else blur,
+    }
+    return render(request, "found.html", values, status=200 if found else 404)
 
 
 @router.get("/audit")
@@ -130,4 +138,5 @@ def _rows(request: Request, actor: Actor, asked: QueueQuery, cursor: str | None)
     console = console_of(request)
     wanted, now = asked.wanted(actor), console.now()
     page = queue_page(console.engine, actor, wanted, now, limit=PAGE_ROWS, cursor=cursor)
-    return {"actor": actor, "page": page, "filters": filters_of(wanted), "cursor": cursor, "now": now, "query": query}
+    values = {"actor": actor, "page": page, "filters": filters_of(wanted), "cursor": cursor, "now": now, "query": query}
+    return values | {"sla_hours": console.settings.sla_hours}

@@ -15,6 +15,7 @@ from markupsafe import Markup, escape
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
+from moderation.review.linked import LinkedAccount
 from moderation.text.terminal import runs
 
 STATIC = Path(__file__).parent / "static"
@@ -67,6 +68,22 @@ def utc(moment: datetime | None) -> str:
     return "–" if moment is None else f"{moment:%Y-%m-%d %H:%M}"
 
 
+def duration(seconds: float) -> str:
+    """Return a time in seconds, or in minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def link_words(linked: LinkedAccount) -> str:
+    """Return how an account is linked with another one."""
+    words = ["same text"] if linked.same_text else []
+    if linked.similarity is not None and not linked.same_text:
+        words.append(f"similar text ({linked.similarity:.0%} of word triples)")
+    if linked.same_address:
+        words.append("same address")
+    return ", ".join(words)
+
+
 def static_url(name: str) -> str:
     """Return the address of a static file, which changes with its content."""
     return f"/static/{name}?{_version(name)}"
@@ -91,6 +108,6 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters.update(shown=shown, risk=risk, ago=ago, utc=utc)
+    environment.filters.update(shown=shown, risk=risk, ago=ago, utc=utc, link_words=link_words, duration=duration)
     environment.globals.update(static_url=static_url, query=query, verdict_words=VERDICT_WORDS)
     return environment

@@ -15,7 +15,15 @@ from connectors.reviewdb.engine import at_edge, open_engine
 from connectors.reviewdb.schema import require_head
 from moderation.errors import ModerationError, SettingsError
 from moderation.review.api import document
-from moderation.review.pages import account_pages, queue_pages, signing_in
+from moderation.review.pages import (
+    account_pages,
+    bulk_pages,
+    own_pages,
+    passing_forms,
+    quality_pages,
+    queue_pages,
+    signing_in,
+)
 from moderation.review.pages.rendering import STATIC
 from moderation.review.serving import metrics, problems
 from moderation.review.serving.console import Console, console_of
@@ -47,7 +55,7 @@ def routes(console: Console) -> FastAPI:
     app.state.console = console
     app.state.metrics = metrics.ReviewMetrics(console.engine)
     problems.install(app)
-    for module in (signing_in, queue_pages, account_pages):
+    for module in (signing_in, queue_pages, account_pages, passing_forms, bulk_pages, quality_pages, own_pages):
         app.include_router(module.router, include_in_schema=False)
     app.include_router(account_pages.texts, include_in_schema=False)
     app.include_router(metrics.router, include_in_schema=False)
@@ -73,6 +81,8 @@ def open_console(settings: Settings) -> Console:
             f"console.host {asked.host!r} is not this machine's own address, where passwords travel unencrypted; set "
             "console.public_url to the https:// address of a proxy that terminates TLS"
         )
+    if not asked.password_sign_in and not settings.oidc.issuer:
+        raise SettingsError("console.password_sign_in is off and oidc.issuer is empty, so that no person can sign in")
     manifest, version = read_manifest(settings.risk)
     certified = (manifest.policies[settings.scoring.policy].certificate, version)
     engine = open_engine(settings.database_url.get_secret_value())
@@ -81,7 +91,16 @@ def open_console(settings: Settings) -> Console:
     except ModerationError:
         engine.dispose()
         raise
-    return Console(engine, asked, settings.platform_id, certified)
+    return Console(
+        engine,
+        asked,
+        settings.platform_id,
+        certified,
+        features=manifest.features,
+        oidc=settings.oidc,
+        threshold=manifest.policies[settings.scoring.policy].threshold,
+        statements=settings.statements,
+    )
 
 
 def serve(console: Console) -> None:

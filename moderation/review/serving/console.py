@@ -12,8 +12,12 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from sqlalchemy import Engine
 
+from moderation.review.rules import ReviewRules
 from moderation.risk.certificate import Certificate
+from moderation.risk.manifest import NamedFeature
+from moderation.settings.oidc import OidcSettings
 from moderation.settings.sections import ConsoleSettings
+from moderation.settings.statements import StatementSettings
 
 WINDOW_MIN = 15
 PER_NAME_AND_ADDRESS = RateLimitItemPerMinute(10, WINDOW_MIN)
@@ -45,7 +49,11 @@ def utc_now() -> datetime:
 
 @dataclass(frozen=True)
 class Console:
-    """The parts of a running console. `certified` is the certificate of the risk bundle and the hash of the bundle."""
+    """The parts of a running console.
+
+    `certified` is the certificate of the risk bundle and the hash of the bundle; `features` are those of the bundle,
+    with the usual values of genuine accounts.
+    """
 
     engine: Engine
     settings: ConsoleSettings
@@ -53,11 +61,23 @@ class Console:
     certified: tuple[Certificate, str] | None = None
     now: Callable[[], datetime] = utc_now
     sign_in_limits: SignInLimits = field(default_factory=SignInLimits)
+    features: tuple[NamedFeature, ...] = ()
+    oidc: OidcSettings = field(default_factory=OidcSettings)
+    threshold: float = 1.0
+    """The threshold of the risk bundle in use."""
+    statements: StatementSettings = field(default_factory=StatementSettings)
 
     @property
     def session_lasts(self) -> timedelta:
         """How long a session lasts."""
         return timedelta(hours=self.settings.session_hours)
+
+    @property
+    def rules(self) -> ReviewRules:
+        """The rules of decisions."""
+        asked = self.settings
+        limits = (asked.second_person_followers, asked.bulk_limit, asked.ground_templates)
+        return ReviewRules(*limits, self.statements)
 
     @property
     def secure(self) -> bool:

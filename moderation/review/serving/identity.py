@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from fastapi import Request
 
@@ -44,6 +45,10 @@ def of_api(action: Action) -> Callable[[Request], Actor]:
 
 
 def _actor(request: Request, *, tokens: bool) -> Actor:
+    return replace(_signed_in(request, tokens=tokens), names=console_of(request).settings.show_names)
+
+
+def _signed_in(request: Request, *, tokens: bool) -> Actor:
     console = console_of(request)
     sent = request.headers.get("authorization")
     if tokens and sent is not None:

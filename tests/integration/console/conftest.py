@@ -85,7 +85,9 @@ def desk(database_url: str, quick_hashes: None) -> Iterator[Desk]:
     clock = Clock()
     manifest, version = read_manifest(None)
     certified = (manifest.policies["all"].certificate, version)
-    console = Console(store.engine, ConsoleSettings(), PLATFORM, certified, lambda: clock.now)
+    console = Console(
+        store.engine, ConsoleSettings(), PLATFORM, certified, lambda: clock.now, features=manifest.features
+    )
     desk = Desk(console, store, clock)
     for name, role in PEOPLE.items():
         add_person(store.engine, NewPerson(name, role, PASSWORD), by="tests", now=clock.now)

@@ -87,7 +87,7 @@ def test_a_decision_on_an_old_state_gets_what_changed_and_the_new_state(desk: De
     assert sam.post(path, json=decision(seen)).status_code == 201
     late = ana.post(path, json=decision(seen, verdict="not_a_violation"))
     assert (late.status_code, late.headers["content-type"]) == (409, "application/problem+json")
-    assert late.json()["changes"] == ["sam (senior) recorded “confirmed” at 09:00 UTC"]
+    assert late.json()["changes"] == ["Reviewer 4 (senior) recorded “confirmed” at 09:00 UTC"]
     assert late.json()["state"] == state_of(ana, key)
     refused = ana.post(path, json=decision(late.json()["state"]))
     assert (refused.status_code, refused.json()["type"]) == (403, "urn:moderation:problem:decision-refused")
@@ -143,7 +143,7 @@ def test_claims_holds_skips_and_visits(desk: Desk) -> None:
     assert ana.post(f"{path}/skip", json={"reason": "I know this person"}).status_code == 204
     assert ana.get("/api/v1/queue").json()["items"] == []
     assert ana.post(f"{path}/visit").json() == {"others": []}
-    assert bob.post(f"{path}/visit").json() == {"others": ["ana"]}
+    assert bob.post(f"{path}/visit").json() == {"others": ["Reviewer 2"]}
     desk.clock.turn(seconds=61)
     assert bob.post(f"{path}/visit").json() == {"others": []}
 

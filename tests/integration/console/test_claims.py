@@ -17,7 +17,7 @@ def test_the_hold_of_another_person_refuses_hold_and_decision_but_not_of_a_senio
     assert bob.put(f"{path}/hold", json=HOLD).status_code == 200
     assert ana.put(f"{path}/hold", json=HOLD).status_code == 403
     assert ana.post(f"{path}/decisions", json=decision(state_of(ana, key))).status_code == 403
-    assert "bob holds this account" in desk.client("ana").get(f"/accounts/{key}").text
+    assert "Reviewer 3 holds this account" in desk.client("ana").get(f"/accounts/{key}").text
     assert bob.put(f"{path}/hold", json=HOLD).status_code == 200
     assert sam.post(f"{path}/decisions", json=decision(state_of(sam, key))).status_code == 201
 

@@ -16,6 +16,7 @@ from tests.contract.samples import flag
 from tests.integration.console.conftest import PASSWORD, PEOPLE, Desk
 
 PUBLIC = {"GET /sign-in", "POST /sign-in", "GET /", "GET /healthz", "GET /api", "GET /api/v1/openapi.json"}
+PUBLIC |= {"GET /sign-in/oidc", "GET /sign-in/oidc/callback"}
 """Routes that need no session and no token; they show no data of the database."""
 
 EXPECTED: dict[str, str] = {
@@ -33,6 +34,32 @@ EXPECTED: dict[str, str] = {
     "POST /accounts/{key}/release": "reviewer senior appeals",
     "POST /accounts/{key}/decide": "reviewer senior appeals",
     "POST /accounts/{key}/withdraw": "reviewer senior appeals",
+    "POST /accounts/{key}/escalate": "reviewer senior appeals",
+    "POST /accounts/{key}/assign": "senior",
+    "GET /bulk": "senior",
+    "POST /bulk": "senior",
+    "POST /bulk/{number}/withdraw": "senior",
+    "POST /api/v1/accounts/{key}/escalation": "reviewer senior appeals",
+    "PUT /api/v1/accounts/{key}/assignment": "senior",
+    "POST /api/v1/decisions": "senior",
+    "POST /api/v1/decisions/preview": "senior",
+    "POST /api/v1/decisions/{number}/withdrawals": "senior",
+    "GET /blind": "reviewer senior appeals",
+    "POST /blind/{item}": "reviewer senior appeals",
+    "POST /blind/{item}/golden": "senior",
+    "GET /own": "viewer reviewer senior appeals admin",
+    "POST /own": "viewer reviewer senior appeals admin",
+    "GET /steering": "viewer reviewer senior appeals admin",
+    "GET /api/v1/steering": "viewer reviewer senior appeals admin",
+    "GET /quality": "viewer reviewer senior appeals admin",
+    "GET /api/v1/blind/next": "reviewer senior appeals",
+    "POST /api/v1/blind/{item}/verdicts": "reviewer senior appeals",
+    "PUT /api/v1/golden/{item}": "senior",
+    "GET /api/v1/statements": "senior admin",
+    "GET /api/v1/search": "viewer reviewer senior appeals admin",
+    "GET /api/v1/quality": "viewer reviewer senior appeals admin",
+    "POST /accounts/{key}/note": "reviewer senior appeals",
+    "PUT /api/v1/accounts/{key}/note": "reviewer senior appeals",
     "GET /audit": "senior admin",
     "GET /people": "admin",
     "GET /api/v1/me": "viewer reviewer senior appeals admin",
@@ -98,7 +125,13 @@ def test_each_role_reaches_exactly_the_routes_of_its_row(desk: Desk) -> None:
     for name, role in PEOPLE.items():
         client = desk.client(name)
         for route, allowed in EXPECTED.items():
-            method, path = route.replace("{key}", key).replace("{flag_id}", "1").split()
+            method, path = (
+                route.replace("{key}", key)
+                .replace("{flag_id}", "1")
+                .replace("{number}", "1")
+                .replace("{item}", "0" * 64)
+                .split()
+            )
             if path == "/sign-out":
                 continue
             if path.endswith("/find") or path == "/api/v1/accounts":
@@ -112,7 +145,13 @@ def test_each_role_reaches_exactly_the_routes_of_its_row(desk: Desk) -> None:
 def test_without_a_session_every_page_leads_to_the_sign_in_page_and_the_api_refuses(desk: Desk) -> None:
     client = desk.client()
     for route in EXPECTED:
-        method, path = route.replace("{key}", "0" * 64).replace("{flag_id}", "1").split()
+        method, path = (
+            route.replace("{key}", "0" * 64)
+            .replace("{flag_id}", "1")
+            .replace("{number}", "1")
+            .replace("{item}", "0" * 64)
+            .split()
+        )
         answer = client.request(method, path)
         if path.startswith("/api/"):
             assert answer.status_code == 401, route
@@ -133,7 +172,13 @@ def test_a_token_does_no_more_than_its_scopes_and_its_role(desk: Desk, scope: st
     actions = {named(route): route for route in found_routes(desk)}
     for name in (name for name in EXPECTED if "/api/v1/" in name):
         (action,) = [one.call.action for one in actions[name].dependant.dependencies if isinstance(one.call, Requires)]
-        method, path = name.replace("{key}", desk.key("a1")).replace("{flag_id}", "1").split()
+        method, path = (
+            name.replace("{key}", desk.key("a1"))
+            .replace("{flag_id}", "1")
+            .replace("{number}", "1")
+            .replace("{item}", "0" * 64)
+            .split()
+        )
         answer = client.request(method, path, headers={"authorization": f"Bearer {token}"})
         permitted = action in SCOPE_ACTIONS[scope] and action in ROLE_ACTIONS["senior"]
         assert (answer.status_code == 403) == (not permitted), (name, answer.text)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from moderation.events import Account, Client, Deletion, Follow, Label, Post, Typing, decode
+from moderation.events import Account, Client, Deletion, Follow, Ignored, Label, Post, Typing, decode
 from moderation.settings import Settings
 
 PAGE = (Path(__file__).parents[3] / "docs" / "events.md").read_text(encoding="utf-8")
@@ -22,14 +22,30 @@ def blocks(language: str) -> list[str]:
 
 
 def test_the_nested_record_decodes_to_the_post_that_the_page_shows() -> None:
-    record, expected = blocks("json")
-    (mapping,) = blocks("toml")
+    record, expected, _ = blocks("json")
+    mapping, _ = blocks("toml")
     settings = Settings(**tomllib.loads(mapping))
     post = decode(record, arrival_ms=ARRIVAL_MS, kind="post", mapping=settings.field_mapping())
     assert isinstance(post, Post)
     assert post.invalid == ()
     shown = post.model_dump(mode="json", exclude_none=True, exclude={"invalid", "schema_version"})
     assert shown == json.loads(expected)
+
+
+def test_a_decision_of_a_reviewer_can_be_read_as_a_label_unless_it_is_withdrawn() -> None:
+    event, rule = blocks("json")[2], blocks("toml")[1]
+    mapping = Settings(**tomllib.loads(rule)).field_mapping()
+    read = decode(event, arrival_ms=ARRIVAL_MS, kind=None, mapping=mapping)
+    assert isinstance(read, Label)
+    assert (read.verdict, read.account_id, read.post_id, read.source) == (
+        "confirmed",
+        "u-17",
+        "90071",
+        "moderation console",
+    )
+    withdrawn = event.replace('"confirmed"', '"withdrawn"')
+    with pytest.raises(Ignored):
+        decode(withdrawn, arrival_ms=ARRIVAL_MS, kind=None, mapping=mapping)
 
 
 @pytest.mark.parametrize("model", [Post, Follow, Deletion, Label, Client, Typing, Account])

@@ -38,6 +38,7 @@ def account(**changes: Any) -> Account:
     values: dict[str, Any] = dict.fromkeys(Account.__dataclass_fields__)
     values |= {"key": "k", "platform_id": "p", "account_id": "a", "open_flags": 1, "risk": 0.9, "flag_count": 1}
     values |= {"flags": (flag(),), "decisions": (), "labels": (), "timeline": (), "appeals": (), "state": "1.0"}
+    values |= {"values": {}, "linked": ()}
     return Account(**(values | changes))
 
 
@@ -49,7 +50,7 @@ def decided(who: str = "ana", role: str = "reviewer") -> AccountDecisionMade:
 @pytest.mark.parametrize(
     ("agreeing", "content", "words"),
     [
-        (("content", "network"), 0.004, "both are unusual"),
+        (("content", "network"), 0.004, "are both unusual"),
         (("network", "account"), 0.4, "the texts are ordinary. A person may have written them"),
         (("content",), 0.004, "the behaviour is ordinary"),
         (("network", "account"), None, "rests on behaviour only"),

@@ -45,8 +45,8 @@ def test_these_may_decide(who: str, role: str, history: list[PastDecision]) -> N
     [
         ("ida", "appeals", [], "nothing to appeal"),
         ("ida", "appeals", [ANA, UNDONE], "nothing to appeal"),
-        ("bob", "reviewer", [ANA], "decided by ana"),
-        ("ana", "reviewer", [ANA, SENIOR], "decided by sam"),
+        ("bob", "reviewer", [ANA], "decided by another person"),
+        ("ana", "reviewer", [ANA, SENIOR], "decided by another person"),
         ("ana", "appeals", [ANA], "another person"),
         ("ana", "appeals", [ANA, SENIOR], "another person"),
         ("sam", "senior", [ANA, APPEAL], "only the role appeals"),

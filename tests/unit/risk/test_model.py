@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from moderation.risk.explanation import sentence
+from moderation.risk.certificate import one_in
 from moderation.risk.gate import gate_opens
 from moderation.risk.manifest import NamedFeature
 from moderation.risk.model import BundledRiskModel
+from moderation.risk.phrases import PHRASES, inside, sentence
 from tests.unit.risk.test_neutrality import any_posts
 
 
@@ -42,10 +45,17 @@ def test_reasons_exclude_missing_values(model: BundledRiskModel) -> None:
             assert reason.feature in known
             assert reason.contribution > 0
             assert reason.value is not None
-            assert reason.sentence[0].isupper()
+            assert not reason.sentence[0].islower()
             assert reason.sentence.endswith(".")
             assert "nan" not in reason.sentence.lower().split()
     assert found
+
+
+def feature(**changes: Any) -> NamedFeature:
+    """A feature that no phrase names, unless *changes* has another name."""
+    values = {"version": 1, "name": "f", "family": "graph", "unit": "count", "meaning": "what it is"}
+    usual = {"genuine_median": 0, "genuine_low": 0, "genuine_high": 0}
+    return NamedFeature(**(values | usual | changes))
 
 
 @pytest.mark.parametrize(
@@ -62,31 +72,58 @@ def test_reasons_exclude_missing_values(model: BundledRiskModel) -> None:
     ],
 )
 def test_reason_formats_its_value(unit: str, value: float, shown: str) -> None:
-    feature = NamedFeature(
-        version=1,
-        name="f",
-        family="graph",
-        unit=unit,
-        meaning="what it is",
-        genuine_median=0,
-        genuine_low=0,
-        genuine_high=0,
-    )
-    assert sentence(feature, value).startswith(f"What it is: {shown}; among genuine accounts nearly always ")
+    assert sentence(feature(unit=unit), value).startswith(f"What it is: {shown}; for genuine accounts nearly always ")
 
 
-def test_common_binary_feature_is_described_as_both() -> None:
-    feature = NamedFeature(
-        version=1,
-        name="f",
-        family="account",
-        unit="0/1",
-        meaning="it is",
-        genuine_median=1,
-        genuine_low=0,
-        genuine_high=1,
-    )
-    assert sentence(feature, 0.0) == "It is: no; among genuine accounts both are usual."
+@pytest.mark.parametrize(
+    ("changes", "value", "words"),
+    [
+        ({"genuine_high": 4}, 9.0, "What it is: 9; genuine accounts rarely exceed 4."),
+        ({"genuine_low": 2, "genuine_high": 4}, 1.0, "What it is: 1; genuine accounts are rarely below 2."),
+        ({"genuine_low": 2, "genuine_high": 4}, 3.0, "What it is: 3; usual for genuine accounts: 2 to 4."),
+        ({"genuine_low": None}, 3.0, "What it is: 3."),
+        ({"unit": "0/1", "genuine_high": 1}, 0.0, "What it is: no; both are usual for genuine accounts."),
+        (
+            {"name": "network_accounts_1h", "genuine_low": 1, "genuine_high": 4},
+            1.0,
+            "1 account posted from its address in the last hour; usual for genuine accounts: 1 to 4.",
+        ),
+        (
+            {"name": "typing_interval_cv", "unit": "1", "genuine_low": 0.44, "genuine_high": 2.7},
+            0.1,
+            "The pauses between key presses vary by 10 % of their mean; genuine accounts are rarely below 44 %.",
+        ),
+    ],
+)
+def test_reason_is_one_plain_sentence_with_what_is_usual(changes: dict[str, Any], value: float, words: str) -> None:
+    assert sentence(feature(**changes), value) == words
+
+
+def test_every_feature_of_the_shipped_bundle_has_a_phrase(model: BundledRiskModel) -> None:
+    assert {named.name for named in model.manifest.features if named.family != "content"} == set(PHRASES)
+
+
+def test_a_value_inside_its_usual_range_is_a_reason_only_for_the_family(model: BundledRiskModel) -> None:
+    named = {one.name: one for one in model.manifest.features}
+    seen = 0
+    for seed in range(6):
+        for row in any_posts(model, seed)[:8]:
+            for reason in model.explain(row):
+                if reason.family == "content" or reason.value is None:
+                    continue
+                seen += 1
+                if inside(named[reason.feature], reason.value):
+                    assert reason.sentence.startswith("No single value about")
+                else:
+                    assert "usual for genuine accounts:" not in reason.sentence
+    assert seen
+
+
+@pytest.mark.parametrize(
+    ("rate", "words"), [(6.30e-5, "1 in 15,800"), (1e-4, "1 in 10,000"), (0.03, "1 in 33"), (0.7, "70%")]
+)
+def test_one_in_never_claims_a_lower_rate(rate: float, words: str) -> None:
+    assert one_in(rate) == words
 
 
 def test_content_agrees_only_where_it_is_unusual_in_every_group_of_writers(model: BundledRiskModel) -> None:

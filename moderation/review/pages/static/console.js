@@ -23,7 +23,7 @@
   function showKeys() {
     const list = document.getElementById("key-list");
     const known = [...document.querySelectorAll("[data-key][data-label]")].map((one) => [one.dataset.key, one.dataset.label]);
-    if (document.querySelector("[data-row]")) known.push(["j", "Next row"], ["k", "Previous row"], ["Enter", "Open the row"]);
+    if (document.querySelector("[data-row]")) known.push([keyOf("j"), "Next row"], [keyOf("k"), "Previous row"], ["Enter", "Open the row"]);
     if (document.querySelector("[data-submit]")) known.push(["Ctrl+Enter", "Decide and next"]);
     list.replaceChildren(...known.flatMap(([key, label]) => {
       const term = document.createElement("dt"), words = document.createElement("dd"), sign = document.createElement("kbd");
@@ -35,6 +35,41 @@
     document.getElementById("keys-on").checked = !off();
     document.getElementById("keys").showModal();
   }
+
+  // A person's own keys take the place of those in the page.
+  const own = JSON.parse(document.body?.dataset.keys ?? "{}");
+  function mapKeys(root) {
+    for (const element of root.querySelectorAll("[data-key]:not([data-mapped])")) {
+      const key = own[element.dataset.key];
+      element.dataset.mapped = "1";
+      if (!key) continue;
+      for (const sign of element.closest("label, summary, button, a, th, td")?.querySelectorAll("kbd") ?? []) {
+        if (sign.textContent === element.dataset.key) sign.textContent = key;
+      }
+      for (const sign of document.querySelectorAll(`label[for="${CSS.escape(element.id)}"] kbd`)) sign.textContent = key;
+      element.dataset.key = key;
+    }
+  }
+  const keyOf = (key) => own[key] ?? key;
+
+  // The time of work goes on over pages and ends with a pause of ten minutes.
+  const STARTED = "moderation-started", SEEN = "moderation-seen", PAUSE_MS = 600_000;
+  function remind() {
+    const minutes = Number(document.body.dataset.break ?? 0), now = Date.now();
+    if (!minutes || document.hidden) return;
+    const seen = Number(localStorage.getItem(SEEN) ?? 0);
+    if (now - seen > PAUSE_MS || !localStorage.getItem(STARTED)) localStorage.setItem(STARTED, String(now));
+    localStorage.setItem(SEEN, String(now));
+    const worked = Math.floor((now - Number(localStorage.getItem(STARTED))) / 60_000);
+    const notice = document.getElementById("break");
+    notice.hidden = worked < minutes;
+    notice.querySelector("span").textContent = String(worked);
+  }
+  document.getElementById("break")?.querySelector("button").addEventListener("click", () => {
+    localStorage.setItem(STARTED, String(Date.now()));
+    remind();
+  });
+  setInterval(remind, 30_000);
 
   let chosen = null;
   function choose(step) {
@@ -63,8 +98,8 @@
     if (event.key === "Escape" && typing(at)) at.blur();
     if (typing(at) || event.ctrlKey || event.metaKey || event.altKey || off() && event.key !== "?") return;
     if (document.querySelector("dialog[open]")) return;
-    if (event.key === "j" || event.key === "k") {
-      choose(event.key === "j" ? 1 : -1);
+    if (event.key === keyOf("j") || event.key === keyOf("k")) {
+      choose(event.key === keyOf("j") ? 1 : -1);
       return;
     }
     const found = document.querySelector(`[data-key="${CSS.escape(event.key)}"]`);
@@ -77,9 +112,20 @@
     if (event.target.closest("[data-opens]")) showKeys();
   });
   document.addEventListener("change", (event) => {
+    const fills = event.target.dataset.fills && document.getElementById(event.target.dataset.fills);
+    if (fills && event.target.value) {
+      fills.value = fills.value ? `${event.target.value} ${fills.value}` : `${event.target.value} `;
+      event.target.value = "";
+      fills.focus();
+    }
     if (event.target.id === "keys-on") localStorage.setItem(OFF, event.target.checked ? "0" : "1");
   });
-  document.addEventListener("htmx:after:swap", mark);
+  document.addEventListener("htmx:after:swap", () => {
+    mapKeys(document);
+    mark();
+  });
+  mapKeys(document);
+  remind();
   document.addEventListener("submit", (event) => {
     // A second press of a key must not send a form twice.
     if (event.target.dataset.sent) event.preventDefault();

@@ -1,0 +1,137 @@
+"""Sends decisions to a Kafka topic, at least once and in order, beside the relay of dead letters."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
+
+from kafka import KafkaProducer
+from kafka.errors import KafkaError
+from sqlalchemy import Engine
+
+from connectors.relay_topics import (
+    LETTER_REFUSED,
+    NOT_SENDABLE,
+    TOPIC_REFUSED,
+    Backoff,
+    DeadLetterTopics,
+    open_reachable,
+    reason_of,
+)
+from connectors.reviewdb.decision_events import DecisionEvent, mark_refused, mark_sent, retry_refused, unsent_decisions
+from moderation.errors import ConnectionLost
+from moderation.ports import Relay
+
+log = logging.getLogger(__name__)
+ACKNOWLEDGED_WITHIN_S = 20.0
+REFUSED = (*LETTER_REFUSED, *TOPIC_REFUSED, *NOT_SENDABLE)
+
+
+class DecisionRelay:
+    """`moderation.ports.Relay` for decisions of one platform: JSON records, keyed by account.
+
+    A decision that the topic refuses is marked with the reason; the next start retries it once.
+    """
+
+    def __init__(self, engine: Engine, connection: Mapping[str, Any], topic: str, platform_id: str) -> None:
+        self._engine = engine
+        self._connection = dict(connection)
+        self._topic = topic
+        self._platform_id = platform_id
+        self._producer: Any = None
+        self._topics = DeadLetterTopics(connection)
+        self._backoff = Backoff()
+        self._retried = False
+
+    def run_once(self, limit: int = 500, *, on_wait: Callable[[], None] = lambda: None) -> int:
+        """Send decisions that wait, and mark them; return how many were sent or refused. Raises ConnectionLost."""
+        on_wait()
+        if not self._backoff.due(self._topic):
+            return 0
+        if not self._retried:
+            retry_refused(self._engine)
+            self._retried = True
+        events = unsent_decisions(self._engine, self._platform_id, limit)
+        if not events:
+            return 0
+        try:
+            self._send(events, on_wait)
+        except REFUSED as error:
+            reason = reason_of(self._topic, error)
+            mark_refused(self._engine, [event.id for event in events], reason)
+            self._backoff.refused(self._topic)
+            log.error("%d decisions are not sent: %s", len(events), reason)
+        except (KafkaError, OSError) as error:
+            self.close()
+            self._backoff.failed(self._topic)
+            raise ConnectionLost(
+                f"decisions wait, {self._topic} cannot be written ({type(error).__name__}: {error})"
+            ) from None
+        else:
+            mark_sent(self._engine, [event.id for event in events], datetime.now(UTC))
+            self._backoff.succeeded(self._topic)
+        return len(events)
+
+    def close(self) -> None:
+        """Close the connections. Safe to call twice."""
+        producer, self._producer = self._producer, None
+        if producer is not None:
+            with suppress(KafkaError, OSError):
+                producer.close(timeout=2.0)
+        self._topics.close()
+
+    def _send(self, events: list[DecisionEvent], on_wait: Callable[[], None]) -> None:
+        """Send all events and wait until each is acknowledged. Raises the first error."""
+        self._topics.ensure(self._topic)
+        producer = self._open()
+        futures = []
+        for event in events:
+            value = json.dumps(event.value).encode("ascii")
+            futures.append(producer.send(self._topic, key=event.key.encode("utf-8", "backslashreplace"), value=value))
+            on_wait()
+        for future in futures:
+            future.get(timeout=ACKNOWLEDGED_WITHIN_S)
+            on_wait()
+
+    def _open(self) -> Any:
+        if self._producer is None:
+            patience_ms = int(ACKNOWLEDGED_WITHIN_S * 1000)
+            self._producer = open_reachable(
+                KafkaProducer,
+                acks="all",
+                enable_idempotence=True,
+                max_block_ms=patience_ms,
+                delivery_timeout_ms=patience_ms,
+                request_timeout_ms=patience_ms // 2,
+                allow_auto_create_topics=False,
+                **self._connection,
+            )
+        return self._producer
+
+
+class Relays:
+    """Several relays as one: a failure of one holds up no other."""
+
+    def __init__(self, *relays: Relay) -> None:
+        self._relays = relays
+
+    def run_once(self, limit: int = 500, *, on_wait: Callable[[], None] = lambda: None) -> int:
+        """Run all; return how many rows were sent or refused. Raises ConnectionLost after all have run."""
+        handled, failures = 0, []
+        for relay in self._relays:
+            try:
+                handled += relay.run_once(limit, on_wait=on_wait)
+            except ConnectionLost as lost:
+                failures.append(str(lost))
+        if failures:
+            raise ConnectionLost("; ".join(failures))
+        return handled
+
+    def close(self) -> None:
+        """Close all."""
+        for relay in self._relays:
+            relay.close()

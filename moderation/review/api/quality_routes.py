@@ -1,0 +1,60 @@
+"""The routes of the blind queue and of the quality of verdicts."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Path, Request
+from starlette.responses import Response
+
+from moderation.review.api.answers import answer, nothing, problems
+from moderation.review.api.models import SentBlindVerdict, SentGolden
+from moderation.review.blind_review import BlindItem, BlindResult, give_verdict, make_golden, next_item
+from moderation.review.permissions import Action, Actor
+from moderation.review.quality_report import Quality, quality
+from moderation.review.serving.console import console_of
+from moderation.review.serving.identity import of_api
+from moderation.review.steering import Steering, steering
+
+router = APIRouter(prefix="/api/v1", responses=problems())
+Item = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="the post, from the blind queue")]
+Reviewing = Annotated[Actor, Depends(of_api(Action.REVIEW))]
+
+
+@router.get("/blind/next", response_model=BlindItem, responses={204: {"description": "no post waits"}})
+def following(request: Request, actor: Reviewing) -> Response:
+    """Return the next post of the audit sample without score, reasons and earlier verdicts."""
+    found = next_item(console_of(request).engine, actor)
+    return nothing() if found is None else answer(found)
+
+
+@router.post("/blind/{item}/verdicts", status_code=201, response_model=BlindResult)
+def verdict(request: Request, item: Item, actor: Reviewing, sent: SentBlindVerdict) -> Response:
+    """Store a verdict about a post, and return what the model found."""
+    console = console_of(request)
+    return answer(give_verdict(console.engine, actor, item, sent.verdict, None, console.now()), 201)
+
+
+@router.put("/golden/{item}", status_code=204)
+def golden(
+    request: Request, item: Item, actor: Annotated[Actor, Depends(of_api(Action.RELEASE))], sent: SentGolden
+) -> Response:
+    """Make a post of the sample a golden item with the verdict that was agreed on."""
+    console = console_of(request)
+    make_golden(console.engine, actor, item, sent.verdict, console.now())
+    return nothing()
+
+
+@router.get("/quality", response_model=Quality)
+def figures(request: Request, actor: Annotated[Actor, Depends(of_api(Action.READ))]) -> Response:
+    """Return agreement, error rates from blind verdicts, overturned decisions and times of the last 90 days."""
+    console = console_of(request)
+    return answer(quality(console.engine, actor, console.now()))
+
+
+@router.get("/steering", response_model=Steering)
+def organise(request: Request, actor: Annotated[Actor, Depends(of_api(Action.READ))]) -> Response:
+    """Return what thresholds leave in the queue, error rates of groups, and workload."""
+    console = console_of(request)
+    limits = (console.threshold, console.settings.sla_hours)
+    return answer(steering(console.engine, actor, console.now(), *limits))

@@ -1,0 +1,163 @@
+"""The audit sample as a queue: people judge posts without score, reasons and earlier verdicts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, func, insert, or_, select
+from sqlalchemy.exc import IntegrityError
+
+from connectors.reviewdb.audit_log import Entry, append
+from connectors.reviewdb.engine import at_edge
+from connectors.reviewdb.models import AssessmentRow, AuditSampleRow, DecisionRow, EvidenceRow, FlagRow
+from connectors.reviewdb.review_models import BlindVerdictRow, GoldenItemRow
+from connectors.reviewdb.statements import insert_into, table_of
+from moderation.errors import InputError
+from moderation.features.catalogue import COLUMN, FEATURES_VERSION
+from moderation.review.decisions import VERDICTS, DecisionRefused
+from moderation.review.permissions import Action, Actor
+from moderation.review.refusals import InvalidValue
+
+ASSESSMENTS, SAMPLES, EVIDENCE, FLAGS, DECISIONS = (
+    table_of(row) for row in (AssessmentRow, AuditSampleRow, EvidenceRow, FlagRow, DecisionRow)
+)
+BLIND, GOLDEN = table_of(BlindVerdictRow), table_of(GoldenItemRow)
+PEERS = ("0", "1", "2")
+"""First signs of the keys of posts that two people judge: three of sixteen."""
+GOLDEN_EVERY = 10
+"""Every tenth post of a person is a golden item, as far as there are any."""
+LONGEST_S = 3_600.0
+"""A post that was open for longer was not looked at all the time."""
+
+
+@dataclass(frozen=True)
+class BlindItem:
+    """A post to judge, without anything that a model or a person found about it."""
+
+    item: str
+    post_id: str
+    written_at: datetime | None
+    text: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class BlindResult:
+    """What a person learns after the verdict. `agreed` is the verdict of a golden item."""
+
+    item: str
+    verdict: str
+    flagged: bool
+    risk: float | None
+    agreed: str | None
+
+
+def next_item(engine: Engine, actor: Actor) -> BlindItem | None:
+    """Return the next post that the person has not judged, the oldest of the sample first; None at the end.
+
+    Posts about whose flag the person has decided are left out, because that person has seen the score.
+    """
+    with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
+        judged = connection.scalar(select(func.count()).select_from(BLIND).where(BLIND.c.person_id == actor.id)) or 0
+        queries = [_samples(actor), _golden(actor)]
+        if judged % GOLDEN_EVERY == GOLDEN_EVERY - 1:
+            queries.reverse()
+        for query in queries:
+            row = connection.execute(query.limit(1)).one_or_none()
+            if row is not None:
+                return _item(row)
+    return None
+
+
+def give_verdict(
+    engine: Engine, actor: Actor, item: str, verdict: str, opened_at: datetime | None, now: datetime
+) -> BlindResult:
+    """Store a verdict about a post of the sample or a golden item, and return what the model found.
+
+    Raises InputError for another post, InvalidValue, and DecisionRefused for a second verdict of the person.
+    """
+    _require_verdict(verdict)
+    seconds = None if opened_at is None else (now - opened_at).total_seconds()
+    values = {"assessment_key": item, "person_id": actor.id, "verdict": verdict, "given_at": now}
+    values["seconds"] = seconds if seconds is not None and 0 <= seconds <= LONGEST_S else None
+    try:
+        with at_edge(engine), engine.begin() as connection:
+            found = _judged_post(connection, item)
+            agreed = connection.scalar(select(GOLDEN.c.verdict).where(GOLDEN.c.assessment_key == item))
+            earlier = connection.scalar(select(BLIND.c.id).where(BLIND.c.assessment_key == item).limit(1))
+            kind = "golden" if agreed is not None else "sample" if earlier is None else "peer"
+            connection.execute(insert(BLIND).values(**values, kind=kind))
+            details = {"item": item, "verdict": verdict, "kind": kind}
+            append(connection, Entry(now, actor.name, "blind_verdict", found.account_key, details))
+    except IntegrityError:
+        raise DecisionRefused("you have judged this post before; take the next one") from None
+    return BlindResult(item, verdict, found.flagged, found.risk, agreed)
+
+
+def make_golden(engine: Engine, actor: Actor, item: str, verdict: str, now: datetime) -> None:
+    """Add a post as a golden item with the verdict that was agreed on, or change that verdict.
+
+    Raises InputError for a post whose text is not kept, InvalidValue and NotPermitted.
+    """
+    actor.require(Action.RELEASE)
+    _require_verdict(verdict)
+    with at_edge(engine), engine.begin() as connection:
+        found = _judged_post(connection, item)
+        values = {"verdict": verdict, "person_id": actor.id, "added_at": now}
+        statement = insert_into(connection, GoldenItemRow).values(assessment_key=item, **values)
+        connection.execute(statement.on_conflict_do_update(index_elements=[GOLDEN.c.assessment_key], set_=values))
+        details = {"item": item, "verdict": verdict}
+        append(connection, Entry(now, actor.name, "golden_item", found.account_key, details))
+
+
+def _require_verdict(verdict: str) -> None:
+    if verdict not in VERDICTS:
+        raise InvalidValue(f"the verdict must be one of {', '.join(VERDICTS)}, got {verdict[:40]!r}")
+
+
+def _judged_post(connection: Connection, item: str) -> Any:
+    query = select(ASSESSMENTS.c.flagged, ASSESSMENTS.c.risk, EVIDENCE.c.account_key)
+    query = query.join(EVIDENCE, EVIDENCE.c.assessment_key == ASSESSMENTS.c.key).where(ASSESSMENTS.c.key == item)
+    row = connection.execute(query).one_or_none()
+    sampled = select(SAMPLES.c.assessment_key).where(SAMPLES.c.assessment_key == item)
+    golden = select(GOLDEN.c.assessment_key).where(GOLDEN.c.assessment_key == item)
+    if row is None or connection.execute(sampled.union(golden)).first() is None:
+        raise InputError(f"there is no post {item[:12]!r} in the audit sample whose text is kept")
+    return row
+
+
+def _posts(actor: Actor) -> Select[Any]:
+    own = select(BLIND.c.id).where(BLIND.c.assessment_key == ASSESSMENTS.c.key, BLIND.c.person_id == actor.id)
+    decided = select(DECISIONS.c.id).join(FLAGS, FLAGS.c.id == DECISIONS.c.flag_id)
+    decided = decided.where(FLAGS.c.key == ASSESSMENTS.c.flag_key, DECISIONS.c.who == actor.name)
+    names = ("key", "post_id", "event_time", "features_version")
+    query = select(*(ASSESSMENTS.c[name] for name in names), EVIDENCE.c.text, EVIDENCE.c.features)
+    query = query.join(EVIDENCE, EVIDENCE.c.assessment_key == ASSESSMENTS.c.key)
+    return query.where(~own.exists(), ~decided.exists())
+
+
+def _samples(actor: Actor) -> Select[Any]:
+    query = _posts(actor).join(SAMPLES, SAMPLES.c.assessment_key == ASSESSMENTS.c.key)
+    return query.where(_waits()).order_by(SAMPLES.c.drawn_at, SAMPLES.c.flag_key)
+
+
+def _golden(actor: Actor) -> Select[Any]:
+    query = _posts(actor).join(GOLDEN, GOLDEN.c.assessment_key == ASSESSMENTS.c.key)
+    return query.order_by(GOLDEN.c.added_at, GOLDEN.c.assessment_key)
+
+
+def _waits() -> ColumnElement[bool]:
+    """Return the condition that a post has no verdict, or one of the two that a post for peers needs."""
+    count = select(func.count()).select_from(BLIND).where(BLIND.c.assessment_key == ASSESSMENTS.c.key)
+    peer = func.substr(ASSESSMENTS.c.key, 1, 1).in_(PEERS)
+    return or_(count.scalar_subquery() == 0, and_(peer, count.scalar_subquery() == 1))
+
+
+def _item(row: Any) -> BlindItem:
+    known = row.features_version == FEATURES_VERSION and len(row.features) == len(COLUMN)
+    pairs = zip(COLUMN, row.features, strict=True) if known else ()
+    values = {name: value for name, value in pairs if value is not None and not name.startswith("content_")}
+    return BlindItem(row.key, row.post_id, row.event_time, row.text, values)

@@ -1,0 +1,89 @@
+"""The blind queue of the audit sample, and the page of the quality of verdicts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Form, Path, Request
+from starlette.responses import RedirectResponse, Response
+
+from moderation.review.blind_review import BlindResult, give_verdict, make_golden, next_item
+from moderation.review.day_chart import day_svg
+from moderation.review.pages.account_pages import VERDICT_CHOICES
+from moderation.review.pages.rendering import render
+from moderation.review.permissions import Action, Actor
+from moderation.review.quality_report import PERIOD, quality
+from moderation.review.serving.console import Console, console_of
+from moderation.review.serving.identity import of_page
+from moderation.review.steering import steering
+from moderation.review.value_plot import plotted, typing_svg
+from moderation.risk.certificate import one_in
+
+router = APIRouter()
+Item = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
+Reviewing = Annotated[Actor, Depends(of_page(Action.REVIEW))]
+Releasing = Annotated[Actor, Depends(of_page(Action.RELEASE))]
+
+
+@router.get("/blind")
+def blind(request: Request, actor: Reviewing) -> Response:
+    """Show the next post of the audit sample without its score."""
+    return _blind_page(request, actor, None)
+
+
+@router.post("/blind/{item}")
+def verdict(
+    request: Request,
+    item: Item,
+    actor: Reviewing,
+    verdict: Annotated[str, Form()] = "",
+    opened_at: Annotated[datetime | None, Form()] = None,
+) -> Response:
+    """Store a verdict, then show what the model found and the next post."""
+    console = console_of(request)
+    opened = opened_at if opened_at is not None and opened_at.tzinfo is not None else None
+    return _blind_page(request, actor, give_verdict(console.engine, actor, item, verdict, opened, console.now()))
+
+
+@router.post("/blind/{item}/golden")
+def golden(request: Request, item: Item, actor: Releasing, verdict: Annotated[str, Form()] = "") -> Response:
+    """Make a post of the sample a golden item."""
+    console = console_of(request)
+    make_golden(console.engine, actor, item, verdict, console.now())
+    return RedirectResponse("/blind", 303)
+
+
+@router.get("/quality")
+def quality_page(request: Request, actor: Annotated[Actor, Depends(of_page(Action.READ))]) -> Response:
+    """Show agreement, error rates and times."""
+    console = console_of(request)
+    found = quality(console.engine, actor, console.now())
+    return render(request, "quality.html", {"actor": actor, "quality": found, "days": PERIOD.days, "one_in": one_in})
+
+
+@router.get("/steering")
+def steering_page(request: Request, actor: Annotated[Actor, Depends(of_page(Action.READ))]) -> Response:
+    """Show what thresholds leave in the queue, error rates of groups, and workload."""
+    console = console_of(request)
+    now = console.now()
+    found = steering(console.engine, actor, now, console.threshold, console.settings.sla_hours)
+    return render(
+        request, "steering.html", {"actor": actor, "steering": found, "chart": day_svg(found.days), "now": now}
+    )
+
+
+def _blind_page(request: Request, actor: Actor, result: BlindResult | None) -> Response:
+    console: Console = console_of(request)
+    item = next_item(console.engine, actor)
+    blur = actor.preferences.blur
+    values: dict[str, Any] = {
+        "actor": actor,
+        "item": item,
+        "result": result,
+        "typing": typing_svg(plotted(console.features, item.values)) if item is not None else "",
+        "verdicts": VERDICT_CHOICES,
+        "opened_at": console.now().isoformat(),
+        "blurred": console.settings.blur_texts if blur is None else blur,
+    }
+    return render(request, "blind.html", values)

@@ -1,0 +1,74 @@
+"""Accounts that are passed on: to a senior, or to a person by name."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, update
+
+from connectors.reviewdb.audit_log import Entry, append
+from connectors.reviewdb.engine import at_edge
+from connectors.reviewdb.models import AccountInReviewRow
+from connectors.reviewdb.statements import table_of
+from moderation.review.claims import locked_account, require_free, require_reason
+from moderation.review.decisions import DecisionRefused
+from moderation.review.people import find_person
+from moderation.review.permissions import ROLE_ACTIONS, Action, Actor
+from moderation.review.refusals import InvalidValue
+
+IN_REVIEW = table_of(AccountInReviewRow)
+NOT_ESCALATED: dict[str, Any] = {"escalated_at": None, "escalated_by": None, "escalated_reason": None}
+PASSED_ON = NOT_ESCALATED | {"assigned_to": None}
+FREE: dict[str, Any] = {"claimed_by": None, "claimed_until": None, "claimed_since": None}
+ENDED = FREE | {"held_by": None, "held_until": None, "held_reason": None}
+"""Values of an account that no person works on."""
+
+
+def escalate(engine: Engine, actor: Actor, key: str, reason: str, now: datetime) -> None:
+    """Ask a senior to decide; the account leaves the queue of reviewers.
+
+    Raises UnknownAccount, ClaimedByOther, and InvalidValue where there is nothing to decide or no reason.
+    """
+    require_reason(reason)
+    with at_edge(engine), engine.begin() as connection:
+        row = locked_account(connection, key)
+        require_free(connection, row, actor, now)
+        if not row.open_flags:
+            raise InvalidValue("the account has no open flag, so there is nothing for a senior to decide")
+        mark_escalated(connection, actor, key, reason, now)
+        append(connection, Entry(now, actor.name, "escalated", key, {"reason": reason}))
+
+
+def mark_escalated(connection: Connection, actor: Actor, key: str, reason: str, now: datetime) -> None:
+    """Mark a locked account as waiting for a senior."""
+    values = ENDED | {"escalated_at": now, "escalated_by": actor.id, "escalated_reason": reason, "assigned_to": None}
+    connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(values))
+
+
+def assign(engine: Engine, actor: Actor, key: str, to: str, now: datetime) -> None:
+    """Assign an account to a person who reviews, or return it to the queue where *to* is empty.
+
+    This ends claim, hold and escalation. Raises UnknownAccount, NotPermitted, InputError for an unknown person, and
+    InvalidValue for a person who does not review.
+    """
+    actor.require(Action.RELEASE)
+    with at_edge(engine), engine.begin() as connection:
+        locked_account(connection, key)
+        person = find_person(connection, to) if to.strip() else None
+        if person is not None and (Action.REVIEW not in ROLE_ACTIONS[person.role] or person.role == "appeals"):
+            raise InvalidValue(f"{person.name} has the role {person.role}; assign to a reviewer or a senior")
+        values = ENDED | NOT_ESCALATED | {"assigned_to": None if person is None else person.id}
+        connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(values))
+        name = None if person is None else person.name
+        append(connection, Entry(now, actor.name, "assigned", key, {"to": name}))
+
+
+def require_not_passed_on(row: Any, actor: Actor) -> None:
+    """Raise DecisionRefused where a senior or another person decides about an account."""
+    if actor.role == "appeals" or actor.may(Action.RELEASE):
+        return
+    if row.escalated_at is not None:
+        raise DecisionRefused("a senior decides about this account, because it was escalated")
+    if row.assigned_to not in (None, actor.id):
+        raise DecisionRefused("this account is assigned to another person; a senior can change that")

@@ -1,0 +1,170 @@
+"""How good verdicts are: agreement, overturned decisions, time, and error rates from the blind audit sample."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median, quantiles
+from typing import Any
+
+from sqlalchemy import Connection, Engine, and_, func, select
+from sqlalchemy.orm import aliased
+
+from connectors.reviewdb.engine import at_edge, one_view
+from connectors.reviewdb.models import AssessmentRow, AuditSampleRow, DecisionRow, FlagRow, PersonRow
+from connectors.reviewdb.review_models import BlindVerdictRow, GoldenItemRow
+from connectors.reviewdb.statements import table_of
+from moderation.review.agreement import CONFIDENCE, cohen_kappa, false_positive_bound, krippendorff_alpha
+from moderation.review.decisions import WITHDRAWN
+from moderation.review.permissions import Actor
+from moderation.review.pseudonyms import shown_name
+from moderation.risk.clopper_pearson import interval
+
+ASSESSMENTS, SAMPLES, FLAGS = (table_of(row) for row in (AssessmentRow, AuditSampleRow, FlagRow))
+BLIND, GOLDEN, PEOPLE = table_of(BlindVerdictRow), table_of(GoldenItemRow), table_of(PersonRow)
+PERIOD = timedelta(days=90)
+MOST_ROWS = 50_000
+CLEARED, CONFIRMED = "not_a_violation", "confirmed"
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of a number, with the two-sided Clopper–Pearson interval; None without a sample."""
+
+    part: int
+    of: int
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class PersonQuality:
+    """Golden items of one person."""
+
+    person: str
+    right: Share
+
+
+@dataclass(frozen=True)
+class Quality:
+    """The figures of the last 90 days. Error rates come from blind verdicts about the audit sample only.
+
+    `wrong_flags` are flagged posts of the sample that were not a violation, `missed` posts without a flag that were
+    one. `false_positive_bound` is the bound of the share of genuine posts that are flagged. `cannot_tell` is the number
+    of verdicts that decide neither. Times are seconds from the claim to the decision.
+    """
+
+    blind_verdicts: int
+    waiting: int
+    cannot_tell: int
+    wrong_flags: Share
+    missed: Share
+    false_positive_bound: float | None
+    flags: int
+    people_alpha: float | None
+    people_items: int
+    model_kappa: float | None
+    model_items: int
+    golden: tuple[PersonQuality, ...]
+    overturned: Share
+    median_s: float | None
+    slow_s: float | None
+    timed: int
+
+
+def quality(engine: Engine, actor: Actor, now: datetime) -> Quality:
+    """Return the figures; those of other people only for roles that see names. Raises ConnectionLost."""
+    since = now - PERIOD
+    with at_edge(engine), one_view(engine) as connection:
+        rows = _blind(connection, since)
+        flags = connection.scalar(select(func.count()).select_from(FLAGS).where(FLAGS.c.raised_at >= since)) or 0
+        sampled = [row for row in rows if row.kind == "sample"]
+        flagged = [row.verdict for row in sampled if row.flagged and row.verdict in (CLEARED, CONFIRMED)]
+        others = [row for row in sampled if not row.flagged and row.verdict in (CLEARED, CONFIRMED)]
+        genuine = [row for row in others if row.verdict == CLEARED]
+        wrong = flagged.count(CLEARED)
+        times = _times(connection, since)
+        by_item: dict[str, dict[str, str]] = defaultdict(dict)
+        for row in rows:
+            by_item[row.assessment_key][str(row.person_id)] = row.verdict
+        alpha, shared = krippendorff_alpha(by_item)
+        pairs = [(row.verdict, CONFIRMED if row.flagged else CLEARED) for row in sampled if row.verdict != "uncertain"]
+        probability = max((row.probability for row in genuine), default=1.0)
+        return Quality(
+            blind_verdicts=len(rows),
+            waiting=_waiting(connection),
+            cannot_tell=sum(row.verdict == "uncertain" for row in sampled),
+            wrong_flags=share(wrong, len(flagged)),
+            missed=share(sum(row.verdict == CONFIRMED for row in others), len(others)),
+            false_positive_bound=false_positive_bound(wrong, len(flagged), flags, len(genuine), probability),
+            flags=flags,
+            people_alpha=alpha,
+            people_items=shared,
+            model_kappa=cohen_kappa(pairs),
+            model_items=len(pairs),
+            golden=_golden(actor, rows),
+            overturned=_overturned(connection, since),
+            median_s=median(times) if times else None,
+            slow_s=quantiles(times, n=10)[-1] if len(times) >= 10 else None,
+            timed=len(times),
+        )
+
+
+def share(part: int, of: int) -> Share:
+    """Return a share with its interval."""
+    low, high = interval(part, of, CONFIDENCE) if of else (None, None)
+    return Share(part, of, low, high)
+
+
+def _blind(connection: Connection, since: datetime) -> Sequence[Any]:
+    query = select(
+        BLIND.c.assessment_key,
+        BLIND.c.person_id,
+        BLIND.c.kind,
+        BLIND.c.verdict,
+        ASSESSMENTS.c.flagged,
+        SAMPLES.c.probability,
+        GOLDEN.c.verdict.label("agreed"),
+        PEOPLE.c.name,
+    )
+    query = query.join(ASSESSMENTS, ASSESSMENTS.c.key == BLIND.c.assessment_key)
+    query = query.join(PEOPLE, PEOPLE.c.id == BLIND.c.person_id)
+    query = query.outerjoin(SAMPLES, SAMPLES.c.assessment_key == BLIND.c.assessment_key)
+    query = query.outerjoin(GOLDEN, GOLDEN.c.assessment_key == BLIND.c.assessment_key)
+    return connection.execute(query.where(BLIND.c.given_at >= since).order_by(BLIND.c.id).limit(MOST_ROWS)).all()
+
+
+def _waiting(connection: Connection) -> int:
+    judged = select(BLIND.c.id).where(BLIND.c.assessment_key == SAMPLES.c.assessment_key)
+    some = select(SAMPLES.c.flag_key).where(~judged.exists()).limit(1_001).subquery()
+    return connection.scalar(select(func.count()).select_from(some)) or 0
+
+
+def _golden(actor: Actor, rows: Sequence[Any]) -> tuple[PersonQuality, ...]:
+    right: dict[tuple[int, str], list[bool]] = defaultdict(list)
+    for row in rows:
+        if row.kind == "golden" and row.agreed is not None and (actor.sees_names or row.person_id == actor.id):
+            right[row.person_id, row.name].append(row.verdict == row.agreed)
+    return tuple(
+        PersonQuality(shown_name(actor, person, name), share(sum(found), len(found)))
+        for (person, name), found in sorted(right.items())
+    )
+
+
+def _overturned(connection: Connection, since: datetime) -> Share:
+    """Return how many decisions another person replaced by another verdict."""
+    first, later = aliased(DecisionRow), aliased(DecisionRow)
+    recent = and_(first.decided_at >= since, first.verdict != WITHDRAWN)
+    of = connection.scalar(select(func.count()).select_from(first).where(recent)) or 0
+    joined = select(func.count()).select_from(first).join(later, later.supersedes == first.id)
+    other = and_(later.who != first.who, later.verdict.not_in([WITHDRAWN, ""]), later.verdict != first.verdict)
+    return share(connection.scalar(joined.where(recent, other)) or 0, of)
+
+
+def _times(connection: Connection, since: datetime) -> list[float]:
+    """Return the seconds of each decision about an account; the flags that it covers count once."""
+    row = table_of(DecisionRow).c
+    query = select(row.who, row.decided_at, row.seconds).where(row.decided_at >= since, row.seconds.is_not(None))
+    return [seconds for _, _, seconds in connection.execute(query.distinct().limit(MOST_ROWS))]

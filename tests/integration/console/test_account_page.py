@@ -1,0 +1,102 @@
+"""The account page: linked accounts, address, typing, the note, names of others, and blurred texts."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from connectors.reviewdb.retention import erase_account
+from moderation.effects import FlagRaised
+from moderation.settings.sections import ConsoleSettings
+from tests.browser.cast import HOSTILE_TEXT, raised
+from tests.contract.samples import PLATFORM
+from tests.integration.console.conftest import Desk
+
+CAMPAIGN = "Honestly the new delivery service changed how we plan our weeks, and the prices are more than fair."
+NEARLY = CAMPAIGN.replace("more than fair", "fair enough for us")
+
+
+def on_platform(*args: object, **changes: object) -> FlagRaised:
+    """A flag of the cast on the platform of these tests."""
+    return raised(*args, platform_id=PLATFORM, **changes)  # type: ignore[arg-type]
+
+
+def fill(desk: Desk) -> None:
+    """One campaign on one address, a copy of its text elsewhere, and an account that shares nothing."""
+    desk.flag(
+        on_platform("p1", "a1", CAMPAIGN, 0.9999),
+        on_platform("p2", "near", NEARLY, 0.9998),
+        on_platform("p3", "copy", CAMPAIGN, 0.9997, "elsewhere"),
+        on_platform("p4", "neighbour", "Slept in the van again.", 0.9996),
+        on_platform("p5", "stranger", "The library opens at nine.", 0.9996, "library"),
+    )
+
+
+def test_linked_accounts_are_listed_with_their_link(desk: Desk) -> None:
+    fill(desk)
+    ana = desk.client("ana")
+    found = ana.get(f"/api/v1/accounts/{desk.key('a1')}").json()["account"]["linked"]
+    links = {one["account_id"]: (one["same_address"], one["same_text"], one["similarity"] is not None) for one in found}
+    assert links == {"copy": (False, True, False), "near": (True, False, True), "neighbour": (True, False, False)}
+    page = ana.get(f"/accounts/{desk.key('a1')}").text
+    assert "similar text (" in page
+    assert "2 other flagged accounts have used an address of this account" in page
+    assert "14 accounts posted from its address" in page
+    assert 'aria-label="Typing: ' in page
+    assert "address_hash" not in str(ana.get(f"/api/v1/accounts/{desk.key('a1')}").json())
+
+
+def test_a_post_without_an_account_has_a_page_too(desk: Desk) -> None:
+    desk.flag(on_platform("n1", None, "Yes!", 0.9995))
+    ana = desk.client("ana")
+    opened = ana.post("/queue/next").headers["location"]
+    assert "Post without account" in ana.get(opened).text
+
+
+def test_the_note_is_kept_shown_audited_and_erased(desk: Desk) -> None:
+    fill(desk)
+    ana, bob, key = desk.client("ana"), desk.client("bob"), desk.key("a1")
+    assert ana.post(f"/accounts/{key}/note", data={"text": " A shop of four people. <b>"}).status_code == 303
+    assert "A shop of four people. &lt;b&gt;" in bob.get(f"/accounts/{key}").text
+    note = bob.get(f"/api/v1/accounts/{key}").json()["account"]["note"]
+    assert (note["text"], note["by"]) == ("A shop of four people. <b>", "Reviewer 2")
+    entries = desk.client("sam").get("/api/v1/audit").json()["entries"]
+    assert [one["details"] for one in entries if one["action"] == "note_written"] == [{"note": note["text"]}]
+    too_long = bob.put(f"/api/v1/accounts/{key}/note", json={"text": "x" * 2001})
+    assert too_long.status_code == 422
+    erase_account(desk.console.engine, PLATFORM, "a1")
+    assert ana.get(f"/api/v1/accounts/{key}").json()["account"]["note"] is None
+    assert ana.put(f"/api/v1/accounts/{key}/note", json={"text": "later"}).status_code == 204
+    assert ana.put(f"/api/v1/accounts/{key}/note", json={"text": ""}).status_code == 204
+    assert ana.get(f"/api/v1/accounts/{key}").json()["account"]["note"] is None
+
+
+def test_people_see_pseudonyms_of_others_and_seniors_see_names(desk: Desk) -> None:
+    fill(desk)
+    ana, bob, sam, key = desk.client("ana"), desk.client("bob"), desk.client("sam"), desk.key("a1")
+    assert ana.post(f"/api/v1/accounts/{key}/claim").json()["by"] == "ana"
+    assert "Reviewer 2 reviews it until" in plain(bob.get(f"/accounts/{key}").text)
+    assert "Reviewer 2" in bob.get("/queue").text
+    refused = bob.post(f"/api/v1/accounts/{key}/claim").json()["detail"]
+    assert refused.startswith("Reviewer 2 has claimed this account")
+    assert "ana reviews it until" in plain(sam.get(f"/accounts/{key}").text)
+    state = ana.get(f"/api/v1/accounts/{key}").json()["account"]["state"]
+    sent = {"state": state, "verdict": "confirmed", "ground": "one shop, five accounts; rule 4"}
+    assert ana.post(f"/api/v1/accounts/{key}/decisions", json=sent).status_code == 201
+    assert [one["who"] for one in bob.get(f"/api/v1/accounts/{key}").json()["account"]["decisions"]] == ["Reviewer 2"]
+    assert [one["who"] for one in ana.get(f"/api/v1/accounts/{key}").json()["account"]["decisions"]] == ["ana"]
+    stale = bob.post(f"/api/v1/accounts/{key}/decisions", json=sent).json()
+    assert stale["changes"][0].startswith("Reviewer 2 (reviewer) recorded")
+    desk.console = dataclasses.replace(desk.console, settings=ConsoleSettings(show_names=True))
+    assert "ana" in desk.client("bob").get(f"/accounts/{key}").text
+
+
+def test_texts_are_blurred_until_asked_unless_settings_say_otherwise(desk: Desk) -> None:
+    desk.flag(on_platform("p1", "a1", HOSTILE_TEXT, 0.9999))
+    assert 'class="text blurred"' in desk.client("ana").get(f"/accounts/{desk.key('a1')}").text
+    desk.console = dataclasses.replace(desk.console, settings=ConsoleSettings(blur_texts=False))
+    assert "blurred" not in desk.client("ana").get(f"/accounts/{desk.key('a1')}").text
+
+
+def plain(page: str) -> str:
+    """A page without its isolating tags."""
+    return page.replace("<bdi>", "").replace("</bdi>", "")

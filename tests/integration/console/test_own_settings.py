@@ -1,0 +1,39 @@
+"""What a person chooses for the own pages wins over the settings of the console, and wrong choices are refused."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+
+from tests.contract.samples import flag
+from tests.integration.console.conftest import Desk
+
+
+def test_own_choices_are_kept_and_win_over_the_console(desk: Desk) -> None:
+    desk.flag(flag("p1"))
+    ana, bob, key = desk.client("ana"), desk.client("bob"), desk.key("a1")
+    assert 'class="text blurred"' in ana.get(f"/accounts/{key}").text
+    saved = ana.post("/own", data={"blur": "off", "break_minutes": "50", "key-n": "x", "key-u": "z"})
+    assert saved.headers["location"] == "/own?saved=1"
+    page = ana.get(f"/accounts/{key}").text
+    assert "blurred" not in page
+    keys = re.search(r'data-keys="([^"]*)"', page)
+    assert keys is not None
+    assert json.loads(html.unescape(keys[1])) == {"n": "x", "u": "z"}
+    assert 'data-break="50"' in page
+    assert 'class="text blurred"' in bob.get(f"/accounts/{key}").text
+    assert 'name="key-n" maxlength="1" required value="x"' in ana.get("/own").text
+
+
+def test_choices_that_cannot_work_are_shown_with_the_reason_and_not_kept(desk: Desk) -> None:
+    ana = desk.client("ana")
+    for sent, words in (
+        ({"key-n": "q"}, "is used twice"),
+        ({"break_minutes": "1000"}, "break_minutes must be from 0 to 240, got 1000"),
+        ({"key-n": "ab"}, "must be one visible character"),
+    ):
+        refused = ana.post("/own", data=sent)
+        assert refused.status_code == 422
+        assert words in refused.text
+    assert "data-keys" not in ana.get("/own").text

@@ -1,0 +1,124 @@
+"""The blind queue hides what was found, its verdicts feed the error rates, and the quality page counts them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from starlette.testclient import TestClient
+
+from connectors.reviewdb.audit_log import verify
+from moderation.effects import AuditSample, Effects
+from moderation.review.blind_review import PEERS
+from moderation.risk.clopper_pearson import interval
+from tests.contract.samples import assessment, evidence, flag, partition
+from tests.integration.console.conftest import Desk
+
+FOUND = ("risk", "0.97", "flagged", "chars_per_s", "typed 41.5", "score", "content", "threshold")
+"""What the blind queue must not show, as it is stored with the samples."""
+
+
+def draw(desk: Desk, count: int, *, flagged: bool = False, first: int = 0) -> None:
+    """Commit posts of the audit sample, as the sidecar does."""
+    names = [f"{'f' if flagged else 's'}{number}" for number in range(first, first + count)]
+    judged = [assessment(name, account_id=f"writer-{name}", flagged=flagged) for name in names]
+    samples = [AuditSample(one, evidence(f"text of {one.post_id}"), 0.5 if flagged else 0.001, "s") for one in judged]
+    flags = [flag(name, text=f"text of {name}", account_id=f"writer-{name}") for name in names] if flagged else []
+    effects = Effects(audit_samples=samples, flags=flags)
+    desk.store.commit(desk.store.claim("main", "one", [partition()]), effects)
+
+
+def judge(client: TestClient, verdicts: dict[str, str], default: str = "not_a_violation") -> list[dict[str, Any]]:
+    """Judge all that waits for a person, by post id."""
+    found = []
+    while (answer := client.get("/api/v1/blind/next")).status_code == 200:
+        item = answer.json()
+        sent = {"verdict": verdicts.get(item["post_id"], default)}
+        found.append(client.post(f"/api/v1/blind/{item['item']}/verdicts", json=sent).json() | item)
+    return found
+
+
+def test_the_blind_queue_hides_what_a_model_found_until_the_verdict(desk: Desk) -> None:
+    draw(desk, 1, flagged=True)
+    ana = desk.client("ana")
+    sent = ana.get("/api/v1/blind/next").text
+    assert "text of f0" in sent
+    assert not [word for word in FOUND if word in sent]
+    page = ana.get("/blind").text
+    assert "text of f0" in page
+    assert not [word for word in ("0.97", "typed 41.5", "threshold") if word in page]
+    item = ana.get("/api/v1/blind/next").json()["item"]
+    opened = (desk.clock.now).isoformat()
+    desk.clock.turn(seconds=40)
+    shown = ana.post(f"/blind/{item}", data={"verdict": "not_a_violation", "opened_at": opened}).text
+    assert "You: not a violation. The model: flagged, risk 0.9700." in shown
+    again = ana.post(f"/api/v1/blind/{item}/verdicts", json={"verdict": "confirmed"})
+    assert "you have judged this post before" in again.json()["detail"]
+    assert verify(desk.console.engine).problems == ()
+
+
+def test_a_person_who_decided_about_the_flag_does_not_judge_it_blind(desk: Desk) -> None:
+    draw(desk, 1, flagged=True)
+    ana, bob, key = desk.client("ana"), desk.client("bob"), desk.key("writer-f0")
+    state = ana.get(f"/api/v1/accounts/{key}").json()["account"]["state"]
+    sent = {"state": state, "verdict": "confirmed", "ground": "rule 4"}
+    assert ana.post(f"/api/v1/accounts/{key}/decisions", json=sent).status_code == 201
+    assert ana.get("/api/v1/blind/next").status_code == 204
+    assert "No post of the audit sample waits" in ana.get("/blind").text
+    assert bob.get("/api/v1/blind/next").json()["post_id"] == "f0"
+
+
+def test_error_rates_come_from_first_blind_verdicts_only(desk: Desk) -> None:
+    draw(desk, 20, flagged=True)
+    draw(desk, 30)
+    empty = desk.client("vera").get("/api/v1/quality").json()
+    assert (empty["wrong_flags"]["of"], empty["false_positive_bound"], empty["model_kappa"]) == (0, None, None)
+    ana, bob = desk.client("ana"), desk.client("bob")
+    flagged = {f"f{number}": "confirmed" for number in range(1, 19)} | {"f19": "uncertain"}
+    assert len(judge(ana, flagged)) == 50
+    peers = judge(bob, {"f0": "confirmed", "s0": "confirmed"}, default="confirmed")
+    assert {one["item"][0] for one in peers} <= set(PEERS)
+    assert 0 < len(peers) < 50
+    found = bob.get("/api/v1/quality").json()
+    low, high = interval(1, 19)
+    assert found["wrong_flags"] == {"part": 1, "of": 19, "low": pytest.approx(low), "high": pytest.approx(high)}
+    assert (found["missed"]["part"], found["missed"]["of"], found["cannot_tell"]) == (0, 30, 1)
+    assert 0 < found["false_positive_bound"] < 0.01
+    assert found["model_kappa"] == pytest.approx(0.957, abs=0.01)
+    assert (found["people_items"], found["waiting"], found["blind_verdicts"]) == (len(peers), 0, 50 + len(peers))
+    page = bob.get("/quality").text
+    assert "1 of 19" in page
+    assert "at most 1 in " in page
+
+
+def test_golden_items_are_mixed_in_and_each_person_sees_the_own_figures(desk: Desk) -> None:
+    draw(desk, 25)
+    sam, ana, bob = desk.client("sam"), desk.client("ana"), desk.client("bob")
+    first = sam.get("/api/v1/blind/next").json()["item"]
+    assert ana.put(f"/api/v1/golden/{first}", json={"verdict": "confirmed"}).status_code == 403
+    assert sam.put(f"/api/v1/golden/{'0' * 64}", json={"verdict": "confirmed"}).status_code == 404
+    assert sam.post(f"/blind/{first}/golden", data={"verdict": "confirmed"}).status_code == 303
+    results = judge(ana, {})
+    assert [one["agreed"] for one in results if one["item"] == first] == ["confirmed"]
+    judge(bob, {}, default="confirmed")
+    own = ana.get("/api/v1/quality").json()["golden"]
+    assert [(one["person"], one["right"]["part"], one["right"]["of"]) for one in own] == [("ana", 0, 1)]
+    assert [one["person"] for one in sam.get("/api/v1/quality").json()["golden"]] == ["ana", "bob"]
+    assert desk.client("vera").get("/api/v1/quality").json()["golden"] == []
+
+
+def test_overturned_decisions_and_times_are_counted(desk: Desk) -> None:
+    desk.flag(flag("p1"), flag("p2"), flag("p3", account_id="a2"))
+    ana, sam = desk.client("ana"), desk.client("sam")
+    for client, name, verdict in ((ana, "a1", "confirmed"), (ana, "a2", "confirmed"), (sam, "a1", "not_a_violation")):
+        key = desk.key(name)
+        if client is ana:
+            client.post(f"/api/v1/accounts/{key}/claim")
+        desk.clock.turn(seconds=90)
+        state = client.get(f"/api/v1/accounts/{key}").json()["account"]["state"]
+        sent = {"state": state, "verdict": verdict, "ground": "rule 4"}
+        assert client.post(f"/api/v1/accounts/{key}/decisions", json=sent).status_code == 201
+    found = sam.get("/api/v1/quality").json()
+    assert (found["overturned"]["part"], found["overturned"]["of"]) == (2, 5)
+    assert (found["median_s"], found["timed"], found["slow_s"]) == (90.0, 2, None)
+    assert "1 min 30 s" in sam.get("/quality").text

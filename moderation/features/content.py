@@ -55,13 +55,10 @@ class ContentBaseline:
             raise ValueError("a content baseline needs positive spreads and ascending knots")
 
     def residuals(self, scores: OwnScores) -> NDArray[np.float64]:
-        """Return how many spreads each score is above the median of human texts of that length, shape (n,)."""
+        """Return how many spreads each score is above human texts of that length and the community, shape (n,)."""
         medians = np.interp(scores.tokens_log2, self.tokens_log2, self.medians)
-        return (scores.logits - medians) / self.spreads_at(scores.tokens_log2)
-
-    def spreads_at(self, tokens_log2: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the spread of the logits of human texts of these lengths, shape (n,)."""
-        return np.interp(tokens_log2, self.tokens_log2, self.spreads)
+        spreads = np.interp(scores.tokens_log2, self.tokens_log2, self.spreads)
+        return (scores.logits - medians) / spreads - scores.excesses
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,12 +98,6 @@ class CommunityBaselines:
             return known.for_others
         return self._excess(np.delete(known.ordered, np.searchsorted(known.ordered, own)))
 
-    def adjusted(self, logit: float, n_tokens: int, excess: float) -> float:
-        """Return a logit without the excess of the community where its text was posted."""
-        if not excess > 0:
-            return logit
-        return logit - excess * float(self.baseline.spreads_at(np.array([math.log2(n_tokens + 1)]))[0])
-
     def _community(self, votes: Votes) -> _Community:
         residuals = self.baseline.residuals(votes.scores)
         ordered = np.sort(residuals)
@@ -132,7 +123,9 @@ def content_features(
     if not counts.any():
         return np.full((len(scores), len(CONTENT_COLUMNS)), np.nan)
     everything = OwnScores(
-        np.concatenate([one.logits for one in scores]), np.concatenate([one.tokens_log2 for one in scores])
+        np.concatenate([one.logits for one in scores]),
+        np.concatenate([one.tokens_log2 for one in scores]),
+        np.concatenate([one.excesses for one in scores]),
     )
     # Always of full width, so that a row does not depend on the others to the last bit.
     present = np.arange(MOST_SCORES) < counts[:, None]

@@ -142,10 +142,10 @@ class FeatureExtractor:
         }
         return Observed(identified, found, epoch, self._degraded(reading))
 
-    def add_score(self, identified: Identified, *, logit: float, n_tokens: int) -> None:
-        """Add the detector's score of a post to those of its account."""
+    def add_score(self, identified: Identified, *, logit: float, n_tokens: int, excess: float) -> None:
+        """Add the detector's score of a post, with the excess of its community, to those of its account."""
         seen = identified.seen
-        self._state.add_score(seen.account, seen.post, seen.at_ms, logit=logit, n_tokens=n_tokens)
+        self._state.add_score(seen.account, seen.post, seen.at_ms, logit=logit, n_tokens=n_tokens, excess=excess)
 
     def add_vote(self, identified: Identified, *, logit: float, n_tokens: int) -> None:
         """Add the detector's score of a post to those of its community."""

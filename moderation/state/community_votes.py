@@ -17,7 +17,7 @@ VOTING_DAYS = 14
 CLOSED_AFTER_DAYS = 2
 """The last of these days is this many before that of the post, so that a late score changes no baseline."""
 VOTES_KEPT_MS = (VOTING_DAYS + CLOSED_AFTER_DAYS) * DAY_MS
-MOST_VOTES = 64
+MOST_VOTES = 32
 """Accounts of one community and day in the sample."""
 
 
@@ -27,6 +27,16 @@ class Votes:
 
     accounts: NDArray[np.uint64]
     scores: OwnScores
+
+
+class _Day:
+    """The packed score of each account of a sample, and the highest rank among them once it is full."""
+
+    __slots__ = ("last", "words")
+
+    def __init__(self) -> None:
+        self.words: dict[int, int] = {}
+        self.last = -1
 
 
 def rank(account: int, day: int) -> int:
@@ -47,8 +57,8 @@ class CommunityVotes:
     def __init__(self, *, evicts: bool = True) -> None:
         """Without *evicts*, communities stay until they are forgotten."""
         self._evicts = evicts
-        self._days: dict[int, dict[int, dict[int, tuple[int, int]]]] = {}
-        """By community, day and account: rank and packed score."""
+        self._days: dict[int, dict[int, _Day]] = {}
+        """By community and day."""
         self._by_day: dict[int, set[int]] = {}
         self._closed: dict[int, tuple[int, Votes]] = {}
 
@@ -58,17 +68,18 @@ class CommunityVotes:
     def add(self, community: int, account: int, word: int) -> bool:
         """Add the packed score of a text; return whether the sample changed."""
         day = (word >> TIME_SHIFT) // DAY_MS
-        accounts = self._days.setdefault(community, {}).setdefault(day, {})
-        known = accounts.get(account)
-        if known is not None and known[1] <= word:
-            return False
-        drawn = rank(account, day)
-        if known is None and len(accounts) >= MOST_VOTES:
-            last = max(accounts, key=accounts.__getitem__)
-            if accounts[last][0] <= drawn:
+        sample = self._days.setdefault(community, {}).setdefault(day, _Day())
+        known = sample.words.get(account)
+        if known is None and len(sample.words) >= MOST_VOTES:
+            if sample.last < 0:
+                sample.last = max(rank(one, day) for one in sample.words)
+            if rank(account, day) >= sample.last:
                 return False
-            del accounts[last]
-        accounts[account] = drawn, word
+            del sample.words[max(sample.words, key=lambda one: rank(one, day))]
+            sample.last = -1
+        elif known is not None and known <= word:
+            return False
+        sample.words[account] = word
         if self._evicts:
             self._by_day.setdefault(day, set()).add(community)
         self._closed.pop(community, None)
@@ -95,11 +106,11 @@ class CommunityVotes:
             days = self._days.get(community, {})
             for day in [day for day in days if day < end - VOTING_DAYS - CLOSED_AFTER_DAYS]:
                 del days[day]
-            latest: dict[int, tuple[int, int]] = {}
+            latest: dict[int, int] = {}
             for day in sorted(day for day in days if end - VOTING_DAYS <= day < end):
-                latest |= days[day]
+                latest |= days[day].words
             accounts = sorted(latest)
-            known = end, Votes(np.array(accounts, np.uint64), unpacked([latest[one][1] for one in accounts]))
+            known = end, Votes(np.array(accounts, np.uint64), unpacked([(latest[one], 0) for one in accounts]))
             self._closed[community] = known
         return known[1] if len(known[1].accounts) else None
 

@@ -15,11 +15,10 @@ def account_number(account_id: str) -> int:
 
 
 def community_number(post: Post) -> int:
-    """Return the number of the community of a post; of surface and language where it has none."""
+    """Return the number of the community of a post; of its surface where it has none."""
     if post.community is not None:
         return _number(b"community", post.community.encode("utf-8", "surrogatepass"))
-    surface = f"{post.surface or ''}\n{(post.lang or '').lower()}"
-    return _number(b"surface", surface.encode("utf-8", "surrogatepass"))
+    return _number(b"surface", (post.surface or "").encode("utf-8", "surrogatepass"))
 
 
 def post_number(account_id: str, post_id: str) -> int:

@@ -23,7 +23,7 @@ KEPT_MINUTES = KEPT_MS // MINUTE_MS
 HOURLY_MS = 2 * HOUR_MS
 SCORES_KNOWN = "scores-known:"
 """Mark of each kind of scores: the event time from which they are complete; 0: all are."""
-FORMAT = 1
+FORMAT = 2
 """Version of the rows in a backend."""
 
 

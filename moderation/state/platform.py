@@ -19,7 +19,7 @@ from moderation.state.follows import FollowGraph
 from moderation.state.journal import MANIFEST, Changes, Journal, read_graphs, read_journal, read_rows, unusable
 from moderation.state.keyed import Keyed, PostSeen, Storage, StoredKeyed
 from moderation.state.keyring import Keyring
-from moderation.state.score_history import SCORES_KEPT_MS, packed
+from moderation.state.score_history import SCORES_KEPT_MS, packed, packed_post
 from moderation.state.watchlist import WATCHED_MS
 
 log = logging.getLogger(__name__)
@@ -155,10 +155,12 @@ class PlatformState:
         elif self._journal is not None:
             self._rows["watched"].extend((at_ms, account))
 
-    def add_score(self, account: int, post: int, at_ms: int, *, logit: float, n_tokens: int) -> None:
-        """Add the detector's score of a post; the same one again has no effect."""
-        word = packed(at_ms, logit, n_tokens)
-        self.scores.add(account, post, word)
+    def add_score(
+        self, account: int, post: int, at_ms: int, *, logit: float, n_tokens: int, excess: float = 0.0
+    ) -> None:
+        """Add the detector's score of a post, with the excess of its community; the same one again has no effect."""
+        word, post = packed(at_ms, logit, n_tokens), packed_post(post, excess)
+        self.scores.add(account, word, post)
         if self.stored is not None:
             self.stored.add_score(account, at_ms, word, post)
         elif self._journal is not None:

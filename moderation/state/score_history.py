@@ -27,6 +27,10 @@ TIME_SHIFT = 21
 """Bits of a packed score below its time in milliseconds."""
 _LOGIT_MASK = 0x7FFF
 _SCORE_MASK = (1 << TIME_SHIFT) - 1
+_POST_SHIFT = 16
+"""Bits of the number of a post that hold the excess of its community."""
+_EXCESS_STEPS = 1000
+_EXCESS_MASK = (1 << _POST_SHIFT) - 1
 
 
 @dataclass(frozen=True)
@@ -36,16 +40,19 @@ class OwnScores:
     logits: NDArray[np.float64]
     tokens_log2: NDArray[np.float64]
     """Binary logarithm of the number of tokens, one added."""
+    excesses: NDArray[np.float64]
+    """What the community of each post scored above human texts when the score was added, in spreads."""
 
 
-NO_SCORES = OwnScores(np.zeros(0), np.zeros(0))
+NO_SCORES = OwnScores(np.zeros(0), np.zeros(0), np.zeros(0))
 
 
 class ScoreHistory:
     """The scores of each account in the order of time and post; one score of a post, the highest of its texts.
 
-    An entry has two numbers: time, logit and length in one word, and the post. A logit is stored in steps of 0.002, a
-    length in eighths of a factor of two. The order in which scores are added changes nothing.
+    An entry has two numbers: time, logit and length in one word, and 48 bits of the post with the excess. A logit is
+    stored in steps of 0.002, a length in eighths of a factor of two, an excess in thousandths. The order in which
+    scores are added changes nothing.
     """
 
     def __init__(self, *, evicts: bool = True) -> None:
@@ -57,17 +64,20 @@ class ScoreHistory:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def add(self, account: int, post: int, word: int) -> None:
-        """Add the score of a post. Of several the highest, then the first, stays, so that an edit hides nothing."""
+    def add(self, account: int, word: int, post: int) -> None:
+        """Add the packed score of a packed post.
+
+        Of several scores of a post the highest, then the first, stays, so that an edit hides nothing.
+        """
         entries = self._entries.get(account)
         if entries is None:
             entries = self._entries[account] = array("Q")
         day = (word >> TIME_SHIFT) // DAY_MS
         if self._evicts and (not entries or day > (entries[-2] >> TIME_SHIFT) // DAY_MS):
             self._active.setdefault(day, []).append(account)
-        known = entries[1::2]
-        if post in known:
-            place = 2 * known.index(post)
+        known = [one >> _POST_SHIFT for one in entries[1::2]]
+        if post >> _POST_SHIFT in known:
+            place = 2 * known.index(post >> _POST_SHIFT)
             if (_height(entries[place]), -entries[place]) >= (_height(word), -word):
                 return
             del entries[place : place + 2]
@@ -82,7 +92,7 @@ class ScoreHistory:
     def add_stored(self, account: int, rows: array[int]) -> None:
         """Add scores that were stored: word and post of each."""
         for place in range(0, len(rows), 2):
-            self.add(account, rows[place + 1], rows[place])
+            self.add(account, rows[place], rows[place + 1])
 
     def forget(self, account: int) -> None:
         """Drop the scores of an account."""
@@ -93,17 +103,18 @@ class ScoreHistory:
         entries = self._entries.get(account)
         if entries is None:
             return NO_SCORES
-        return unpacked(counted([w for w in entries[0::2] if at_ms - SCORES_KEPT_MS < w >> TIME_SHIFT <= at_ms]))
+        own = zip(entries[0::2], entries[1::2], strict=True)
+        return unpacked(counted([(w, post) for w, post in own if at_ms - SCORES_KEPT_MS < w >> TIME_SHIFT <= at_ms]))
 
     def load(self, rows: NDArray[np.uint64]) -> None:
         """Add many scores to an empty history at once; rows of word, account and post."""
         if not len(rows):
             return
-        words, accounts, posts = rows.T
+        words, accounts, posts = rows[:, 0], rows[:, 1], rows[:, 2] >> np.uint64(_POST_SHIFT)
         times, heights = words >> np.uint64(TIME_SHIFT), _heights(words)
         order = np.lexsort((words, -heights.astype(np.int64), posts, accounts))
         first = np.ones(len(rows), dtype=np.bool_)
-        first[1:] = np.any(rows[order][1:, 1:] != rows[order][:-1, 1:], axis=1)
+        first[1:] = (np.diff(accounts[order]) != 0) | (np.diff(posts[order]) != 0)
         order = order[first]
         order = order[np.lexsort((posts[order], times[order], accounts[order]))]
         rows = rows[order]
@@ -124,14 +135,14 @@ class ScoreHistory:
                     del self._entries[account]
 
 
-def counted(words: Sequence[int]) -> list[int]:
-    """Return the last 12 packed scores of different texts among *words*, which are in the order of the posts.
+def counted(scores: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Return the last 12 packed scores of different texts among *scores*, which are in the order of the posts.
 
     Texts of one score and one length are taken as the same text, whose repetition is no further evidence.
     """
-    found: dict[int, int] = {}
-    for word in reversed(words):
-        found.setdefault(word & _SCORE_MASK, word)
+    found: dict[int, tuple[int, int]] = {}
+    for one in reversed(scores):
+        found.setdefault(one[0] & _SCORE_MASK, one)
         if len(found) == MOST_SCORES:
             break
     return list(found.values())[::-1]
@@ -152,9 +163,15 @@ def packed(at_ms: int, logit: float, n_tokens: int) -> int:
     return at_ms << TIME_SHIFT | round((bounded + _LARGEST_LOGIT) * _LOGIT_STEPS) << _LENGTH_BITS | length
 
 
-def unpacked(words: Sequence[int]) -> OwnScores:
-    """Return the scores that were packed, in the same order."""
-    numbers = np.array(words, dtype=np.uint64)
-    steps = _heights(numbers).astype(np.float64)
-    length = (numbers & np.uint64(_LONGEST)).astype(np.float64)
-    return OwnScores(steps / _LOGIT_STEPS - _LARGEST_LOGIT, length / _LENGTH_STEPS)
+def packed_post(post: int, excess: float) -> int:
+    """Return 48 bits of the number of a post, with the excess of its community; NaN is stored as 0."""
+    steps = 0 if math.isnan(excess) else min(max(round(excess * _EXCESS_STEPS), 0), _EXCESS_MASK)
+    return (post << _POST_SHIFT | steps) & (1 << 64) - 1
+
+
+def unpacked(scores: Sequence[tuple[int, int]]) -> OwnScores:
+    """Return the scores and posts that were packed, in the same order."""
+    words, posts = np.array(scores, dtype=np.uint64).reshape(-1, 2).T
+    logits = _heights(words).astype(np.float64) / _LOGIT_STEPS - _LARGEST_LOGIT
+    length = (words & np.uint64(_LONGEST)).astype(np.float64) / _LENGTH_STEPS
+    return OwnScores(logits, length, (posts & np.uint64(_EXCESS_MASK)).astype(np.float64) / _EXCESS_STEPS)

@@ -33,29 +33,23 @@ class ContentEvidence:
         self._risk = risk
         self._communities = CommunityBaselines(risk.content_baseline)
 
-    def features(self, posts: Sequence[ScoredPost]) -> NDArray[np.float64]:
-        """Add the scores to those of the accounts in order; return the content features, shape (n, columns).
+    def features(self, posts: Sequence[ScoredPost], metadata: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Add the scores to those of accounts and communities in order; return the content features, (n, columns).
 
-        A text that was scored only for a sample is no evidence, because the certificate does not count it.
+        A text that was scored only for a sample is no evidence, because the certificate does not count it. For the
+        baselines of later days count settled accounts with usual metadata scores, shape (n, families), and no text
+        that was scored because its account is unusual.
         """
         windows, excesses = [], []
-        for identified, content, rule in posts:
-            excesses.append(self._extractor.excess(identified, self._communities))
-            if rule in EVIDENCE and not math.isnan(content.logit):
-                logit = self._communities.adjusted(content.logit, content.n_tokens, excesses[-1])
-                self._extractor.add_score(identified, logit=logit, n_tokens=content.n_tokens)
-            windows.append(self._extractor.own_scores(identified))
-        self._extractor.forget_scores()
-        return content_features(windows, excesses, self._risk.content_baseline)
-
-    def add_votes(self, posts: Sequence[ScoredPost], metadata: NDArray[np.float64]) -> None:
-        """Add the scores to those of the communities, for the baselines of later days.
-
-        Only settled accounts with usual metadata scores, shape (n, families), count, and no text that was scored
-        because its account is unusual.
-        """
         usual = self._risk.usual(metadata).tolist()
         for (identified, content, rule), is_usual in zip(posts, usual, strict=True):
-            voting = is_usual and rule in UNBIASED and not math.isnan(content.logit)
-            if voting and age_days(identified.post) >= VOTING_AGE_DAYS:
+            excess = self._extractor.excess(identified, self._communities)
+            known = not math.isnan(content.logit)
+            if known and rule in EVIDENCE:
+                self._extractor.add_score(identified, logit=content.logit, n_tokens=content.n_tokens, excess=excess)
+            if known and rule in UNBIASED and is_usual and age_days(identified.post) >= VOTING_AGE_DAYS:
                 self._extractor.add_vote(identified, logit=content.logit, n_tokens=content.n_tokens)
+            windows.append(self._extractor.own_scores(identified))
+            excesses.append(excess)
+        self._extractor.forget_scores()
+        return content_features(windows, excesses, self._risk.content_baseline)

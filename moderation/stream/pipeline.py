@@ -269,9 +269,8 @@ class Pipeline:
             if candidate.observed is None:
                 raise ValueError("a post without metadata has no scores of its account")
             posts.append(ScoredPost(candidate.observed.identified, *content))
-        for candidate, row in zip(candidates, self._evidence.features(posts), strict=True):
+        for candidate, row in zip(candidates, self._evidence.features(posts, metadata), strict=True):
             _values(candidate.vector)[list(CONTENT_COLUMNS)] = row
-        self._evidence.add_votes(posts, metadata)
 
     def _contents(
         self, candidates: Sequence[_Candidate], decisive: Callable[[], list[bool]]

@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 
 from moderation.events import Post
 from moderation.features import Observed
-from moderation.state import PlatformState, PostSeen
+from moderation.state import PlatformState
 from moderation.state.community_votes import rank
 from moderation.state.coverage import DAY_MS
 from moderation.stream.audit import AuditSampling
@@ -89,11 +89,13 @@ class ScoreSelected:
             return "watched"
         if self.sample.draw(self.platform_id, post, flagged=False) is not None:
             return "sample"
-        return "baseline" if self._in_baseline(post, seen) else None
+        drawn = in_baseline(seen.account, seen.at_ms // DAY_MS) and age_days(post) >= VOTING_AGE_DAYS
+        return "baseline" if drawn else None
 
-    def _in_baseline(self, post: Post, seen: PostSeen) -> bool:
-        drawn = rank(seen.account, seen.at_ms // DAY_MS) < BASELINE_RATE * 2**64
-        return drawn and age_days(post) >= VOTING_AGE_DAYS
+
+def in_baseline(account: int, day: int) -> bool:
+    """Return whether the texts of an account on a day are scored for the baselines of communities."""
+    return rank(account, day) < BASELINE_RATE * 2**64
 
 
 def age_days(post: Post) -> float:

@@ -14,8 +14,9 @@ from moderation.features.catalogue import COLUMN
 from moderation.features.content import CONTENT_COLUMNS, CommunityBaselines, ContentBaseline, content_features
 from moderation.lab.risk.collecting import CollectedPosts
 from moderation.state.community_votes import MOST_VOTES, VOTING_DAYS, Votes
-from moderation.state.score_history import OwnScores, ScoreHistory, packed, unpacked
-from moderation.stream.scoring_policy import VOTING_AGE_DAYS
+from moderation.state.coverage import DAY_MS
+from moderation.state.score_history import OwnScores, ScoreHistory, packed, packed_post, unpacked
+from moderation.stream.scoring_policy import VOTING_AGE_DAYS, in_baseline
 
 Scores = Mapping[str, tuple[float, int]]
 """Logit and number of tokens of each text; the logit is NaN where the detector abstained."""
@@ -69,22 +70,28 @@ def fit_baseline(collected: CollectedPosts, score_of: Scores) -> ContentBaseline
     return replace(excused, correlation=_correlation(rest, collected.account[genuine]))
 
 
-def community_excesses(collected: CollectedPosts, score_of: Scores, baseline: ContentBaseline) -> NDArray[np.float64]:
+def community_excesses(
+    collected: CollectedPosts, score_of: Scores, baseline: ContentBaseline, *, sampled: bool = False
+) -> NDArray[np.float64]:
     """Return by how much the community of each post scores above human texts, shape (n,); NaN with too few accounts.
 
     The baselines are those of the time before the campaigns began: of the genuine accounts of the platform, except the
-    account's own.
+    account's own; with *sampled* of the accounts and days only that the selective policy scores for them.
     """
-    baselines, votes = CommunityBaselines(baseline), _votes(collected, score_of)
+    baselines, votes = CommunityBaselines(baseline), _votes(collected, score_of, sampled=sampled)
     pairs, place = np.unique(np.stack([collected.community, collected.account]), axis=1, return_inverse=True)
     found = [baselines.excess(number, votes.get(number), account) for number, account in pairs.T.tolist()]
     return np.array(found, dtype=np.float64)[place.ravel()]
 
 
-def _votes(collected: CollectedPosts, score_of: Scores) -> dict[int, Votes]:
+def _votes(collected: CollectedPosts, score_of: Scores, *, sampled: bool) -> dict[int, Votes]:
     """Return the first scored text of genuine accounts in each community, as many as a sample of 14 days has."""
     old = collected.features[:, COLUMN["account_age_days"]] >= VOTING_AGE_DAYS
-    rows = np.flatnonzero(_has_score(collected, score_of) & old & collected.genuine[collected.account])
+    voting = _has_score(collected, score_of) & old & collected.genuine[collected.account]
+    if sampled:
+        drawn = zip(collected.account.tolist(), (collected.at_ms // DAY_MS).tolist(), strict=True)
+        voting &= np.array([in_baseline(account, day) for account, day in drawn], dtype=np.bool_)
+    rows = np.flatnonzero(voting)
     order = rows[np.lexsort((rows, collected.account[rows], collected.community[rows]))]
     pairs = np.stack([collected.community[order], collected.account[order]])
     _, first = np.unique(pairs, axis=1, return_index=True)
@@ -94,8 +101,8 @@ def _votes(collected: CollectedPosts, score_of: Scores) -> dict[int, Votes]:
         if len(own) > most:
             own = own[np.sort(rng.choice(len(own), most, replace=False))]
         scores = [score_of[collected.texts[text]] for text in collected.text[own].tolist()]
-        packed_scores = [packed(0, logit, n_tokens) for logit, n_tokens in scores]
-        votes[number] = Votes(collected.account[own].astype(np.uint64), unpacked(packed_scores))
+        found = unpacked([(packed(0, logit, n_tokens), 0) for logit, n_tokens in scores])
+        votes[number] = Votes(collected.account[own].astype(np.uint64), found)
     return votes
 
 
@@ -119,8 +126,8 @@ def with_content(
     collected: CollectedPosts, score_of: Scores, baseline: ContentBaseline, scored: NDArray[np.bool_] | None = None
 ) -> CollectedPosts:
     """Return the posts with their content features; *scored*, shape (n,), is False for texts that are not scored."""
-    history, excesses = ScoreHistory(evicts=False), community_excesses(collected, score_of, baseline)
-    baselines = CommunityBaselines(baseline)
+    history = ScoreHistory(evicts=False)
+    excesses = community_excesses(collected, score_of, baseline, sampled=scored is not None)
     windows: list[OwnScores] = []
     chosen = np.ones(len(collected.account), dtype=np.bool_) if scored is None else scored
     rows = zip(
@@ -129,8 +136,7 @@ def with_content(
     for post, (account, text, at_ms, is_chosen) in enumerate(rows):
         logit, n_tokens = score_of[collected.texts[text]]
         if is_chosen and not np.isnan(logit):
-            adjusted = baselines.adjusted(logit, n_tokens, float(excesses[post]))
-            history.add(account, post, packed(at_ms, adjusted, n_tokens))
+            history.add(account, packed(at_ms, logit, n_tokens), packed_post(post, float(excesses[post])))
         windows.append(history.window(account, at_ms))
     features = collected.features.copy()
     features[:, CONTENT_COLUMNS] = content_features(windows, excesses.tolist(), baseline)
@@ -142,7 +148,7 @@ def _has_score(collected: CollectedPosts, score_of: Scores) -> NDArray[np.bool_]
     return np.array([not np.isnan(score_of[collected.texts[n]][0]) for n in collected.text.tolist()], dtype=np.bool_)
 
 
-def _words(collected: CollectedPosts, score_of: Scores, chosen: NDArray[np.bool_]) -> list[int]:
+def _words(collected: CollectedPosts, score_of: Scores, chosen: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Return the packed scores of the chosen posts that have one, as the state stores them."""
     scores = (score_of[collected.texts[number]] for number in collected.text[chosen].tolist())
-    return [packed(0, logit, n_tokens) for logit, n_tokens in scores if not np.isnan(logit)]
+    return [(packed(0, logit, n_tokens), 0) for logit, n_tokens in scores if not np.isnan(logit)]

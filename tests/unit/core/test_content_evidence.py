@@ -62,8 +62,25 @@ def test_accounts_with_unusual_metadata_make_no_baseline(monkeypatch: pytest.Mon
     assert last(*earlier, post(99, 2)) == (pytest.approx(4.0), None)
 
 
-def test_without_a_community_posts_are_compared_by_surface_and_language() -> None:
-    earlier = [post(number, 0, community=None, surface="title", lang="en") for number in range(AUTHORS)]
+def test_without_a_community_posts_are_compared_by_surface() -> None:
+    earlier = [post(number, 0, community=None, surface="title") for number in range(AUTHORS)]
     most = ContentRisk.content_baseline.most_excused
-    assert last(*earlier, post(99, 2, community=None, surface="title", lang="EN"))[1] == most
-    assert last(*earlier, post(99, 2, community=None, surface="comment", lang="en"))[1] is None
+    assert last(*earlier, post(99, 2, community=None, surface="title"))[1] == most
+    assert last(*earlier, post(99, 2, community=None, surface="comment"))[1] is None
+
+
+def test_how_events_are_cut_into_batches_changes_nothing() -> None:
+    events = [post(number, day) for day in (0, 1, 2) for number in range(AUTHORS)]
+    pipeline = new_pipeline(new_state())
+    together = pipeline.process([item(number, event) for number, event in enumerate(events)]).assessments
+    assert [one.features for one in together if one is not None] == [one.features for one in judged(*events)]
+
+
+def test_a_repeated_text_counts_once_although_its_community_changes() -> None:
+    def of_day(day: int) -> list[dict[str, Any]]:
+        others = [post(number, day, text=f"A robot wrote {number % (day + 2)}.") for number in range(AUTHORS)]
+        return [*others, post(99, day + 0.5, account_id="same", text="A robot says hello.")]
+
+    events = [event for day in range(8) for event in of_day(day)]
+    features = judged(*events)[-1].features
+    assert features[COLUMN["content_scored"]] == 1.0

@@ -20,7 +20,7 @@ BASELINE = ContentBaseline((2.0, 6.0), (-2.0, -4.0), (1.0, 2.0), 0.25, most_excu
 
 
 def scores(*logits: float, tokens_log2: float = 6.0) -> OwnScores:
-    return OwnScores(np.array(logits), np.full(len(logits), tokens_log2))
+    return OwnScores(np.array(logits), np.full(len(logits), tokens_log2), np.zeros(len(logits)))
 
 
 def features(*accounts: OwnScores) -> list[dict[str, float]]:
@@ -106,7 +106,7 @@ def test_few_accounts_make_no_baseline_and_an_account_is_not_its_own() -> None:
 
 
 def test_a_text_is_compared_to_those_of_its_community_in_spreads_of_its_length() -> None:
-    baselines = CommunityBaselines(BASELINE)
-    assert baselines.adjusted(3.0, 63, 1.5) == pytest.approx(0.0)
-    assert baselines.adjusted(3.0, 3, 1.5) == pytest.approx(1.5)
-    assert baselines.adjusted(3.0, 63, 0.0) == baselines.adjusted(3.0, 63, float("nan")) == 3.0
+    for tokens_log2, excess_ in ((6.0, 1.5), (2.0, 1.5), (6.0, 0.0)):
+        own = scores(3.0, tokens_log2=tokens_log2)
+        relative = OwnScores(own.logits, own.tokens_log2, np.array([excess_]))
+        assert BASELINE.residuals(relative) == pytest.approx(BASELINE.residuals(own) - excess_)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from moderation.state import PlatformState
 from moderation.state.coverage import DAY_MS
-from moderation.state.score_history import MOST_SCORES, SCORES_KEPT_MS, ScoreHistory, packed, unpacked
+from moderation.state.score_history import MOST_SCORES, SCORES_KEPT_MS, ScoreHistory, packed, packed_post, unpacked
 from tests.unit.features.builders import KEYRING
 
 START_MS = 1_790_000_000_000
@@ -21,7 +21,7 @@ def history(*scores: tuple[int, int, float]) -> ScoreHistory:
     """Scores of account 1 by post and time."""
     found = ScoreHistory()
     for post, after_ms, logit in scores:
-        found.add(1, post, packed(START_MS + after_ms, logit, 30))
+        found.add(1, packed(START_MS + after_ms, logit, 30), packed_post(post, 0.0))
     return found
 
 
@@ -32,10 +32,11 @@ def history(*scores: tuple[int, int, float]) -> ScoreHistory:
 )
 def test_a_packed_score_keeps_logit_and_length_and_fits_64_bits(at_ms: int, logit: float, n_tokens: int) -> None:
     word = packed(at_ms, logit, n_tokens)
-    found = unpacked([word])
+    found = unpacked([(word, packed_post(5, 1.25))])
     assert 0 <= word < 2**64
     assert found.logits[0] == pytest.approx(min(max(logit, -32.0), 32.0), abs=0.0011)
     assert found.tokens_log2[0] == pytest.approx(min(np.log2(n_tokens + 1), 63 / 8), abs=0.07)
+    assert found.excesses[0] == 1.25
 
 
 @given(st.permutations(range(40)), st.lists(st.integers(0, 39), max_size=20))
@@ -75,7 +76,7 @@ def test_posts_of_one_time_are_in_the_order_of_posts() -> None:
 
 def test_accounts_whose_scores_count_no_longer_are_dropped() -> None:
     some = history((1, 0, 1.0))
-    some.add(2, 5, packed(START_MS + 10 * DAY_MS, 0.0, 9))
+    some.add(2, packed(START_MS + 10 * DAY_MS, 0.0, 9), packed_post(5, 0.0))
     some.evict(START_MS + 17 * DAY_MS)
     assert len(some) == 1
     assert len(some.window(1, START_MS).logits) == 0
@@ -87,8 +88,9 @@ def test_accounts_whose_scores_count_no_longer_are_dropped() -> None:
 def test_loaded_rows_equal_added_ones(scores: list[tuple[int, int, int, int]]) -> None:
     one_by_one, at_once, rows = ScoreHistory(), ScoreHistory(), []
     for account, post, after_h, logit in scores:
-        rows.append((packed(START_MS + after_h * 3_600_000, logit / 100, 30), account, post))
-        one_by_one.add(account, post, rows[-1][0])
+        word, key = packed(START_MS + after_h * 3_600_000, logit / 100, 30), packed_post(post, 0.1 * after_h)
+        rows.append((word, account, key))
+        one_by_one.add(account, word, key)
     at_once.load(np.array(rows, dtype=np.uint64).reshape(-1, 3))
     assert len(at_once) == len(one_by_one)
     for account in (1, 2, 3):

@@ -50,8 +50,13 @@ def replay_command(
     with reviews(database, config) as engine:
         found = replay(engine, model)
     if out is not None:
-        lines = [json.dumps(vars(one), ensure_ascii=False) for one in found.flips]
-        out.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        lines = [json.dumps(vars(one)) for one in found.flips]
+        try:
+            out.write_text("".join(f"{line}\n" for line in lines), encoding="ascii")
+        except OSError as error:
+            raise SettingsError(
+                f"cannot write {out}: {error.strerror}; name a file in a directory that exists"
+            ) from None
     _print(found, show)
 
 
@@ -59,7 +64,11 @@ def _print(found: Replay, show: int) -> None:
     from moderation.text.terminal import visible
 
     typer.echo(f"{found.judged} stored assessments judged again; {found.of_other_models} cannot be: of other models")
-    typer.echo(f"flags: {found.flags_before} before, {found.flags_after} with this model; {len(found.flips)} change")
+    typer.echo(f"{found.flags} flags: {found.kept_flags} are flags of this model too")
+    typer.echo(
+        f"{found.samples} audited posts without a flag: {found.new_flags} are flags of this model, which stand for "
+        f"about {found.posts_newly_flagged:,.0f} posts of the stream"
+    )
     typer.echo(
         f"verdicts of people: {found.with_verdict}; contradicted by the stored decisions: {found.contradicted_before}, "
         f"by this model: {found.contradicted_after}"

@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import Engine, Row, select
 
 from connectors.reviewdb.engine import at_edge
-from connectors.reviewdb.models import AssessmentRow, EvidenceRow, FlagRow, LabelRow
+from connectors.reviewdb.models import AssessmentRow, AuditSampleRow, EvidenceRow, FlagRow, LabelRow
 from moderation.features import FEATURES_VERSION
 from moderation.risk.model import BundledRiskModel
 
@@ -49,8 +49,16 @@ class Replay:
     judged: int = 0
     of_other_models: int = 0
     """Assessments that cannot be judged again: of another detector, or of other features."""
-    flags_before: int = 0
-    flags_after: int = 0
+    flags: int = 0
+    """Stored flags."""
+    kept_flags: int = 0
+    """Of these, those that the model raises too."""
+    samples: int = 0
+    """Posts of the audit sample without a flag."""
+    new_flags: int = 0
+    """Of these, those that the model flags."""
+    posts_newly_flagged: float = 0.0
+    """Posts of the stream that these stand for, by the probability of their draws."""
     with_verdict: int = 0
     contradicted_before: int = 0
     """Verdicts that the stored decision contradicts."""
@@ -84,8 +92,13 @@ def _judge(model: BundledRiskModel, rows: Sequence[Row[Any]], found: Replay) -> 
         verdict = row.label if row.status in (None, "open") else row.status
         one = Rejudged(row.post_id, row.account_id, row.risk, row.flagged, judgement.risk, judgement.flagged, verdict)
         found.judged += 1
-        found.flags_before += one.flagged
-        found.flags_after += one.newly_flagged
+        if one.flagged:
+            found.flags += 1
+            found.kept_flags += one.newly_flagged
+        else:
+            found.samples += 1
+            found.new_flags += one.newly_flagged
+            found.posts_newly_flagged += one.newly_flagged / (row.probability or 1.0)
         found.with_verdict += verdict is not None
         found.contradicted_before += verdict == ("not_a_violation" if one.flagged else "confirmed")
         found.contradicted_after += one.contradicts
@@ -107,8 +120,10 @@ def _pages(engine: Engine) -> Iterator[Sequence[Row[Any]]]:
     columns = (stored.key, stored.post_id, stored.account_id, stored.risk, stored.flagged)
     statement = (
         select(*columns, stored.features_version, stored.detector_version, EvidenceRow.features, FlagRow.status, label)
+        .add_columns(AuditSampleRow.probability)
         .join(EvidenceRow, EvidenceRow.assessment_key == stored.key)
         .outerjoin(FlagRow, FlagRow.assessment_key == stored.key)
+        .outerjoin(AuditSampleRow, AuditSampleRow.assessment_key == stored.key)
         .order_by(stored.key)
         .limit(_AT_A_TIME)
     )

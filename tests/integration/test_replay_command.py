@@ -79,7 +79,8 @@ def test_replay_lists_changed_decisions_and_the_verdicts_they_contradict(databas
     out = tmp_path / "flips.jsonl"
     shown = run(build_app(), "replay", "--risk", str(SHIPPED), "--out", str(out)).output
     assert "3 stored assessments judged again; 1 cannot be: of other models" in shown
-    assert "flags: 2 before, 2 with this model; 2 change" in shown
+    assert "2 flags: 1 are flags of this model too" in shown
+    assert "1 audited posts without a flag: 1 are flags of this model, which stand for about 10 posts" in shown
     assert "verdicts of people: 2; contradicted by the stored decisions: 0, by this model: 2" in shown
     flips = {flip["post_id"]: flip for flip in map(json.loads, out.read_text(encoding="utf-8").splitlines())}
     assert set(flips) == {"dropped", "missed"}
@@ -98,5 +99,8 @@ def test_replay_prints_as_many_changes_as_asked_and_says_how_many_are_left(datab
 def test_replay_refuses_what_is_no_bundle_and_no_policy(database: ReviewStore, tmp_path: Path) -> None:
     with pytest.raises(BundleError, match=r"Cannot read manifest\.json"):
         run(build_app(), "replay", "--risk", str(tmp_path))
+    nowhere = str(tmp_path / "none" / "flips.jsonl")
+    with pytest.raises(SettingsError, match="cannot write"):
+        run(build_app(), "replay", "--risk", str(SHIPPED), "--out", nowhere)
     with pytest.raises(SettingsError, match="--policy must be one of all, selective, got some"):
         run(build_app(), "replay", "--risk", str(SHIPPED), "--policy", "some")

@@ -37,7 +37,9 @@ class ContentBaseline:
     spreads: tuple[float, ...]
     """Half the distance between the 16 % and the 84 % quantile, in logits; above 0."""
     correlation: float
-    """Correlation between the residuals of two texts of one person, from 0 to 1."""
+    """Correlation between the residuals of two texts of one person in communities with a baseline, from 0 to 1."""
+    correlation_alone: float
+    """The same without baselines of communities."""
     most_excused: float
     """The largest residual that a community's median excuses, in spreads."""
 
@@ -47,8 +49,8 @@ class ContentBaseline:
             raise ValueError("a content baseline needs a median and a spread for each knot")
         if not np.isfinite([*self.medians, *self.spreads]).all():
             raise ValueError("a number of the content baseline is not finite")
-        if not 0.0 <= self.correlation <= 1.0:
-            raise ValueError("the correlation of a content baseline is from 0 to 1")
+        if not (0.0 <= self.correlation <= 1.0 and 0.0 <= self.correlation_alone <= 1.0):
+            raise ValueError("a correlation of a content baseline is from 0 to 1")
         if not 0.0 <= self.most_excused < np.inf:
             raise ValueError("what a community excuses is finite and at least 0")
         if min(self.spreads) <= 0 or list(self.tokens_log2) != sorted(set(self.tokens_log2)):
@@ -58,7 +60,7 @@ class ContentBaseline:
         """Return how many spreads each score is above human texts of that length and the community, shape (n,)."""
         medians = np.interp(scores.tokens_log2, self.tokens_log2, self.medians)
         spreads = np.interp(scores.tokens_log2, self.tokens_log2, self.spreads)
-        return (scores.logits - medians) / spreads - scores.excesses
+        return (scores.logits - medians) / spreads - np.nan_to_num(scores.excesses)
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +134,10 @@ def content_features(
     table = np.full(present.shape, np.nan)
     table[present] = baseline.residuals(everything)
     mean = np.nansum(table, axis=1) / np.maximum(counts, 1)
+    alone = np.array([np.isnan(one.excesses).mean() if len(one.excesses) else 0.0 for one in scores])
+    correlation = baseline.correlation + alone * (baseline.correlation_alone - baseline.correlation)
     # The variance of a mean of n equally correlated values is (1 + (n - 1) correlation) / n.
-    evidence = mean * np.sqrt(counts / (1.0 + (np.maximum(counts, 1) - 1) * baseline.correlation))
+    evidence = mean * np.sqrt(counts / (1.0 + (np.maximum(counts, 1) - 1) * correlation))
     found = np.column_stack([evidence, mean, counts, excesses])
     found[counts == 0] = np.nan
     return found

@@ -41,7 +41,7 @@ class OwnScores:
     tokens_log2: NDArray[np.float64]
     """Binary logarithm of the number of tokens, one added."""
     excesses: NDArray[np.float64]
-    """What the community of each post scored above human texts when the score was added, in spreads."""
+    """What the community of each post scored above human texts when the score was added, in spreads; NaN: unknown."""
 
 
 NO_SCORES = OwnScores(np.zeros(0), np.zeros(0), np.zeros(0))
@@ -164,8 +164,8 @@ def packed(at_ms: int, logit: float, n_tokens: int) -> int:
 
 
 def packed_post(post: int, excess: float) -> int:
-    """Return 48 bits of the number of a post, with the excess of its community; NaN is stored as 0."""
-    steps = 0 if math.isnan(excess) else min(max(round(excess * _EXCESS_STEPS), 0), _EXCESS_MASK)
+    """Return 48 bits of the number of a post, with the excess of its community, which can be NaN."""
+    steps = _EXCESS_MASK if math.isnan(excess) else min(max(round(excess * _EXCESS_STEPS), 0), _EXCESS_MASK - 1)
     return (post << _POST_SHIFT | steps) & (1 << 64) - 1
 
 
@@ -174,4 +174,5 @@ def unpacked(scores: Sequence[tuple[int, int]]) -> OwnScores:
     words, posts = np.array(scores, dtype=np.uint64).reshape(-1, 2).T
     logits = _heights(words).astype(np.float64) / _LOGIT_STEPS - _LARGEST_LOGIT
     length = (words & np.uint64(_LONGEST)).astype(np.float64) / _LENGTH_STEPS
-    return OwnScores(logits, length, (posts & np.uint64(_EXCESS_MASK)).astype(np.float64) / _EXCESS_STEPS)
+    steps = (posts & np.uint64(_EXCESS_MASK)).astype(np.float64)
+    return OwnScores(logits, length, np.where(steps == _EXCESS_MASK, np.nan, steps / _EXCESS_STEPS))

@@ -25,6 +25,8 @@ _KNOTS = tuple(float(octave) for octave in range(1, 8))
 _LEAST_TEXTS = 50
 _LEAST_SPREAD = 0.2
 _EXCUSED_QUANTILE = 0.95
+_WITHOUT_BASELINE = 0.25
+"""Share of the communities that are new: without a baseline, as for two days after the start of a sidecar."""
 
 
 def score_texts(
@@ -45,7 +47,7 @@ def score_texts(
 def fit_baseline(collected: CollectedPosts, score_of: Scores) -> ContentBaseline:
     """Return median and spread of the scores of genuine posts by length, and the correlation of a person's texts.
 
-    The correlation is that of residuals without the excess of their communities. Each knot is from texts within half an
+    One correlation is that of residuals without the excess of their communities. Each knot is from texts within half an
     octave. Raises InputError where no genuine text has a score.
     """
     genuine = collected.genuine[collected.account] & _has_score(collected, score_of)
@@ -63,11 +65,14 @@ def fit_baseline(collected: CollectedPosts, score_of: Scores) -> ContentBaseline
     if not knots:
         knots, medians = [0.0], [float(np.median(own.logits))]
         spreads = [max(float(np.std(own.logits)), _LEAST_SPREAD)]
-    marginal = ContentBaseline(tuple(knots), tuple(medians), tuple(spreads), 0.0, 0.0)
-    residuals = marginal.residuals(own)
-    excused = replace(marginal, most_excused=max(0.0, float(np.quantile(residuals, _EXCUSED_QUANTILE))))
-    rest = residuals - np.nan_to_num(community_excesses(collected, score_of, excused)[genuine])
-    return replace(excused, correlation=_correlation(rest, collected.account[genuine]))
+    marginal = ContentBaseline(tuple(knots), tuple(medians), tuple(spreads), 0.0, 0.0, 0.0)
+    residuals, accounts = marginal.residuals(own), collected.account[genuine]
+    alone = _correlation(residuals, accounts)
+    most = max(0.0, float(np.quantile(residuals, _EXCUSED_QUANTILE)))
+    excused = replace(marginal, correlation_alone=alone, most_excused=most)
+    rest = residuals - community_excesses(collected, score_of, excused)[genuine]
+    known = ~np.isnan(rest)
+    return replace(excused, correlation=_correlation(rest[known], accounts[known]) if known.any() else alone)
 
 
 def community_excesses(
@@ -97,6 +102,8 @@ def _votes(collected: CollectedPosts, score_of: Scores, *, sampled: bool) -> dic
     _, first = np.unique(pairs, axis=1, return_index=True)
     rng, most, votes = np.random.default_rng(0), VOTING_DAYS * MOST_VOTES, {}
     for number in np.unique(pairs[0]).tolist():
+        if rng.random() < _WITHOUT_BASELINE:
+            continue
         own = order[first[pairs[0][first] == number]]
         if len(own) > most:
             own = own[np.sort(rng.choice(len(own), most, replace=False))]

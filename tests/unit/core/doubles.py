@@ -58,7 +58,7 @@ class ContentRisk:
     detector_hash = "d" * 64
     manifest_hash = "r" * 64
     threshold = 0.5
-    content_baseline = ContentBaseline((1.0,), (0.0,), (1.0,), 0.3, 1.5)
+    content_baseline = ContentBaseline((1.0,), (0.0,), (1.0,), 0.3, 0.3, 1.5)
 
     def metadata_scores(self, features: np.ndarray) -> np.ndarray:
         """The account's posts of the hour are its only metadata."""

@@ -16,7 +16,7 @@ from moderation.features.content import (
 from moderation.state.community_votes import Votes
 from moderation.state.score_history import NO_SCORES, OwnScores
 
-BASELINE = ContentBaseline((2.0, 6.0), (-2.0, -4.0), (1.0, 2.0), 0.25, most_excused=1.5)
+BASELINE = ContentBaseline((2.0, 6.0), (-2.0, -4.0), (1.0, 2.0), 0.25, correlation_alone=0.75, most_excused=1.5)
 
 
 def scores(*logits: float, tokens_log2: float = 6.0) -> OwnScores:
@@ -45,6 +45,15 @@ def test_evidence_is_the_mean_in_deviations_of_a_mean_of_correlated_texts() -> N
     assert one == {"mean": 2.0, "evidence": 2.0, "scored": 1.0, "community": 0.5}
 
 
+def test_texts_without_a_baseline_of_their_community_are_weaker_evidence_together() -> None:
+    own = scores(-4.0, -2.0, 0.0, 6.0)
+    unknown = OwnScores(own.logits, own.tokens_log2, np.full(4, np.nan))
+    half = OwnScores(own.logits, own.tokens_log2, np.array([0.0, 0.0, np.nan, np.nan]))
+    known, mixed, alone = (found["evidence"] for found in features(own, half, unknown))
+    assert alone == pytest.approx(2.0 * (4 / 3.25) ** 0.5)
+    assert alone < mixed < known
+
+
 def test_more_texts_of_one_mean_are_more_evidence() -> None:
     evidence = [features(scores(*[0.0] * number))[0]["evidence"] for number in range(1, 13)]
     assert evidence == sorted(evidence)
@@ -69,11 +78,11 @@ def test_a_row_does_not_depend_on_the_others() -> None:
 @pytest.mark.parametrize("knots", [((), (), ()), ((1.0,), (0.0,), (0.0,)), ((2.0, 1.0), (0.0, 0.0), (1.0, 1.0))])
 def test_an_unusable_baseline_is_refused(knots: tuple[tuple[float, ...], ...]) -> None:
     with pytest.raises(ValueError, match="content baseline"):
-        ContentBaseline(*knots, correlation=0.3, most_excused=1.0)
+        ContentBaseline(*knots, correlation=0.3, correlation_alone=0.3, most_excused=1.0)
     with pytest.raises(ValueError, match="from 0 to 1"):
-        ContentBaseline((1.0,), (0.0,), (1.0,), correlation=1.5, most_excused=1.0)
+        ContentBaseline((1.0,), (0.0,), (1.0,), correlation=0.5, correlation_alone=1.5, most_excused=1.0)
     with pytest.raises(ValueError, match="finite"):
-        ContentBaseline((1.0,), (0.0,), (1.0,), correlation=0.5, most_excused=-1.0)
+        ContentBaseline((1.0,), (0.0,), (1.0,), correlation=0.5, correlation_alone=0.5, most_excused=-1.0)
 
 
 def votes(*logits: float) -> Votes:

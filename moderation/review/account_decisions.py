@@ -143,22 +143,22 @@ def decide_locked(
 
 
 def _needs_two(row: Any, actor: Actor, rules: ReviewRules) -> bool:
-    """Return whether a first verdict is held: a senior decides alone about what was escalated."""
-    return (
-        actor.role != "appeals"
-        and row.open_flags > 0
-        and row.escalated_at is None
-        and rules.needs_second_person(row.followers)
-    )
+    """Return whether a verdict needs a second person: also a correction, and what this person has escalated."""
+    escalated_by_other = row.escalated_by is not None and row.escalated_by != actor.id
+    return actor.role != "appeals" and not escalated_by_other and rules.needs_second_person(row.followers)
 
 
 def _with_second_person(
     connection: Connection, actor: Actor, row: Any, proposed: ProposedDecision, now: datetime
 ) -> Outcome:
-    """Hold a first verdict, or compare a second one with it. A first verdict about another state does not count."""
+    """Hold a first verdict, or compare a second one with it. A first verdict about another state does not count.
+
+    Of two corrections that differ, the second one is held instead: the decision stands until two people agree.
+    """
     state = account_state(connection, row.key)
     first = first_verdict(connection, row.key)
-    if first is None or first.state != state or first.person_id == actor.id:
+    new = first is None or first.state != state or first.person_id == actor.id
+    if first is None or new or (first.verdict != proposed.verdict and not row.open_flags):
         own = (proposed.verdict, proposed.ground, state, proposed.seconds)
         keep_first(connection, actor, row.key, FirstVerdict(actor.id, actor.name, actor.role, *own), now)
         return "first_verdict"

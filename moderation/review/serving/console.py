@@ -12,7 +12,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from sqlalchemy import Engine
 
-from moderation.review.rules import ReviewRules
+from moderation.review.rules import ReviewRules, rules_of
 from moderation.risk.certificate import Certificate
 from moderation.risk.manifest import NamedFeature
 from moderation.settings.oidc import OidcSettings
@@ -75,9 +75,7 @@ class Console:
     @property
     def rules(self) -> ReviewRules:
         """The rules of decisions."""
-        asked = self.settings
-        limits = (asked.second_person_followers, asked.bulk_limit, asked.ground_templates)
-        return ReviewRules(*limits, self.statements)
+        return rules_of(self.settings, self.statements)
 
     @property
     def secure(self) -> bool:

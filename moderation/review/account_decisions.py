@@ -14,7 +14,7 @@ from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.in_review import close_appeal, flags_of, refresh
 from connectors.reviewdb.models import AccountInReviewRow, DecisionRow, FlagRow
 from connectors.reviewdb.statements import table_of
-from moderation.review.claims import locked_account, require_free, require_not_held
+from moderation.review.claims import locked_account, require_free, require_not_held, require_not_passed_on
 from moderation.review.decisions import (
     WITHDRAWN,
     DecisionRefused,
@@ -26,7 +26,7 @@ from moderation.review.decisions import (
     require_allowed,
 )
 from moderation.review.idempotency import remember, remembered
-from moderation.review.passing_on import ENDED, PASSED_ON, require_not_passed_on
+from moderation.review.passing_on import ENDED, PASSED_ON
 from moderation.review.permissions import Actor
 from moderation.review.pseudonyms import ShownNames
 from moderation.review.refusals import InvalidValue

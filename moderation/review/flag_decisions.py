@@ -12,7 +12,7 @@ from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.in_review import close_appeal, flags_of, refresh
 from connectors.reviewdb.models import AccountInReviewRow, AppealRow, DecisionRow, FlagRow, PersonRow
 from connectors.reviewdb.statements import table_of
-from moderation.review.claims import require_free, require_not_held
+from moderation.review.claims import require_free, require_not_held, require_not_passed_on
 from moderation.review.decisions import (
     DecisionRefused,
     ProposedDecision,
@@ -21,7 +21,6 @@ from moderation.review.decisions import (
     record,
     require_allowed,
 )
-from moderation.review.passing_on import require_not_passed_on
 from moderation.review.people import name_key
 from moderation.review.permissions import Actor
 from moderation.review.queries import RecordedDecision, no_flag, require_number

@@ -80,6 +80,22 @@ def test_escalation_needs_a_reason_and_an_open_flag(desk: Desk) -> None:
     assert "no open flag" in refused.json()["detail"]
 
 
+def test_an_account_that_was_passed_on_is_not_taken_or_hidden_by_others(desk: Desk) -> None:
+    ana, bob, ida, sam, key = *(desk.client(name) for name in ("ana", "bob", "ida", "sam")), desk.key("a1")
+    address = f"/api/v1/accounts/{key}"
+    sam.put(f"{address}/assignment", json={"to": "bob"})
+    for method, path in (("POST", "escalation"), ("PUT", "hold")):
+        sent = {"reason": REASON} | ({"hours": 4} if path == "hold" else {})
+        assert ana.request(method, f"{address}/{path}", json=sent).status_code == 403
+    assert ida.post(f"{address}/escalation", json={"reason": REASON}).status_code == 403
+    assert bob.post(f"{address}/escalation", json={"reason": REASON}).status_code == 204
+    for other in (ana, sam):
+        assert other.post(f"{address}/escalation", json={"reason": "another"}).status_code in (403, 422)
+    assert account(sam, key)["account"]["escalated_reason"] == REASON
+    assert ana.post("/api/v1/queue/next?view=escalated").status_code == 403
+    assert sam.post("/api/v1/queue/next?view=escalated").json()["key"] == key
+
+
 def test_a_senior_assigns_an_account_to_a_person(desk: Desk) -> None:
     ana, bob, sam, key = desk.client("ana"), desk.client("bob"), desk.client("sam"), desk.key("a1")
     ana.post(f"/api/v1/accounts/{key}/escalation", json={"reason": REASON})

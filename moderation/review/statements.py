@@ -39,6 +39,14 @@ class StatementPage:
     next_after: str | None
 
 
+@dataclass(frozen=True)
+class WithdrawnStatement:
+    """A statement that no longer holds: who has sent it to the transparency database withdraws it there."""
+
+    puid: str
+    withdrawn_at: datetime
+
+
 def update_statements(
     connection: Connection, key: str, decisions: Sequence[Any], asked: StatementSettings, now: datetime
 ) -> None:
@@ -106,6 +114,17 @@ def list_statements(
         order = (STATEMENTS.c.built_at, STATEMENTS.c.puid)
         rows = connection.execute(query.order_by(*order).limit(limit)).all()
     return StatementPage(tuple(row.content for row in rows), rows[-1].puid if len(rows) == limit else None)
+
+
+def withdrawn_statements(engine: Engine, since: datetime | None, limit: int | None = None) -> list[WithdrawnStatement]:
+    """Return the withdrawn statements, those that were withdrawn first at the beginning."""
+    row = STATEMENTS.c
+    query = select(row.puid, row.withdrawn_at).where(row.withdrawn_at.is_not(None))
+    if since is not None:
+        query = query.where(row.withdrawn_at >= since)
+    with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
+        found = connection.execute(query.order_by(row.withdrawn_at, row.puid).limit(limit)).all()
+    return [WithdrawnStatement(one.puid, one.withdrawn_at) for one in found]
 
 
 def all_statements(engine: Engine, since: datetime | None) -> Iterator[dict[str, Any]]:

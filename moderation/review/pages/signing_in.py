@@ -66,6 +66,8 @@ def begin_oidc(request: Request, next: str = "/queue") -> Response:
     console = console_of(request)
     if not console.oidc.issuer:
         raise HTTPException(404)
+    if not console.sign_in_limits.permit_address(request.client.host if request.client else "unknown"):
+        return _form(request, local_target(next), TOO_MANY, 429)
     try:
         address, attempt = oidc.begin(console.oidc, _callback(request), local_target(next))
     except oidc.ProviderFailed as error:

@@ -41,6 +41,10 @@ class SignInLimits:
         )
         return all(self._limiter.hit(limit, *keys) for limit, keys in limits)
 
+    def permit_address(self, address: str) -> bool:
+        """Count an attempt of single sign-on and return whether it may be made."""
+        return self._limiter.hit(PER_ADDRESS, "single sign-on", address)
+
 
 def utc_now() -> datetime:
     """Return the time."""

@@ -146,6 +146,7 @@ def test_the_first_verdict_about_an_account_that_many_follow_is_held_until_anoth
     assert "has given a verdict, which is hidden" in shown
     assert "first words" not in shown
     assert account(bob, key)["account"]["decisions"] == []
+    assert "first words" not in desk.client("sam").get("/api/v1/audit").text
     assert decide(bob, key, ground="second words").json()["outcome"] == "decided"
     made = account(desk.client("sam"), key)["account"]["decisions"]
     assert [(one["who"], one["ground"]) for one in made] == [("bob", "second words"), ("ana", "first words")]

@@ -32,7 +32,7 @@ from moderation.review.pseudonyms import ShownNames
 from moderation.review.refusals import InvalidValue
 from moderation.review.rules import ReviewRules
 from moderation.review.second_person import FirstVerdict, disagree, first_verdict, forget_first, keep_first
-from moderation.review.statements import update_statements
+from moderation.review.statements import Way, update_statements
 
 FLAGS, DECISIONS, IN_REVIEW = table_of(FlagRow), table_of(DecisionRow), table_of(AccountInReviewRow)
 WITHDRAW_WITHIN = timedelta(hours=1)
@@ -55,7 +55,7 @@ class StaleAccount(StaleDecision):
 class AccountDecision:
     """A proposed decision. `state` is the state of the account that the person saw (`account_state`).
 
-    A decision that is sent again with the same `request_id` is recorded once.
+    A decision that is sent again with the same `request_id` is recorded once; `many` is True for one about many.
     """
 
     key: str
@@ -63,6 +63,7 @@ class AccountDecision:
     verdict: str
     ground: str
     request_id: str | None = None
+    many: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ def decide_locked(
         decisions = _record_first(connection, proposed.key, decisions, now)
         history = histories(connection, [one.flag_id for one in decisions])
     recorded = record(connection, decisions, history, now)
-    update_statements(connection, proposed.key, recorded, rules.statements, now)
+    way: Way = "many" if proposed.many else "one" if outcome is None else "two"
+    update_statements(connection, proposed.key, recorded, rules.statements, now, way)
     if actor.role == "appeals":
         close_appeal(connection, proposed.key, proposed.verdict, now)
     connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == proposed.key).values(ENDED | PASSED_ON))

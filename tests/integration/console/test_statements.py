@@ -14,8 +14,10 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from moderation.cli import build_app
+from moderation.review.bulk import BulkDecision, Member, decide_many
 from moderation.review.decisions import ProposedDecision
 from moderation.review.flag_decisions import decide as decide_about_flag
+from moderation.review.permissions import Actor
 from moderation.review.statement_model import Statement
 from moderation.settings.statements import StatementSettings
 from tests.contract.samples import PLATFORM, flag
@@ -98,6 +100,15 @@ def test_the_command_updates_the_statements_and_withdrawn_ones_are_listed(with_s
     assert json.loads(printed)["puid"] == first["puid"]
     decide_about_flag(engine, dataclasses.replace(cleared, verdict="confirmed", version=2), rules)
     assert len(listed(desk)) == 1
+
+
+def test_the_facts_say_how_people_decided(with_statements: Desk) -> None:
+    desk = with_statements
+    sam, key = desk.client("sam"), desk.key("the-author")
+    state = sam.get(f"/api/v1/accounts/{key}").json()["account"]["state"]
+    many = BulkDecision((Member(key, state),), "confirmed", "rule 4", "one")
+    decide_many(desk.console.engine, Actor(4, "sam", "senior"), many, desk.clock.now, desk.console.rules)
+    assert "A person decided about this and other accounts together" in listed(desk)[0]["decision_facts"]
 
 
 @pytest.mark.parametrize("verdict", ["not_a_violation", "uncertain"])

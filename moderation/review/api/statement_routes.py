@@ -40,7 +40,7 @@ def withdrawn(
     since: Annotated[datetime | None, Query(description="withdrawn at this time or later, with an offset")] = None,
     limit: Annotated[int, Query(ge=1, le=10_000)] = 1_000,
 ) -> Response:
-    """List withdrawn statements with the time, oldest first: whoever has sent one withdraws it there too."""
+    """List withdrawn statements with the time, oldest first: a platform that has sent one withdraws it there too."""
     _require_offset(since)
     return answer(withdrawn_statements(console_of(request).engine, since, limit))
 

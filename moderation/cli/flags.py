@@ -147,6 +147,9 @@ def decide(
 ) -> None:
     """Record the decision of a person about a flag. Decisions are never changed, only superseded.
 
+    The rules of the console hold as its settings have them, so name the same --config: with statements, and without
+    accounts about which two people decide.
+
     Example:  moderation flags decide 17 --who ana --role reviewer --verdict confirmed --version 0 --ground "..."
 
     Exit codes: 0 recorded; 2 wrong arguments or no such flag; 4 the database does not answer; 8 another decision was

@@ -41,9 +41,9 @@ class SignInLimits:
         )
         return all(self._limiter.hit(limit, *keys) for limit, keys in limits)
 
-    def permit_address(self, address: str) -> bool:
-        """Count an attempt of single sign-on and return whether it may be made."""
-        return self._limiter.hit(PER_ADDRESS, "single sign-on", address)
+    def permit_step(self, step: str, address: str) -> bool:
+        """Count a step of single sign-on, each of which asks the provider, and return whether it may be made."""
+        return self._limiter.hit(PER_ADDRESS, "single sign-on", step, address)
 
 
 def utc_now() -> datetime:

@@ -6,6 +6,7 @@ import json
 import logging
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
@@ -28,13 +29,22 @@ from moderation.ports import Relay
 
 log = logging.getLogger(__name__)
 ACKNOWLEDGED_WITHIN_S = 20.0
-REFUSED = (*LETTER_REFUSED, *TOPIC_REFUSED, *NOT_SENDABLE)
+ONE_REFUSED = (*LETTER_REFUSED, *NOT_SENDABLE)
+
+
+@dataclass
+class _Done:
+    """What the topic did with decisions: ids of those that it has, and reasons of those that it refuses."""
+
+    sent: list[int] = field(default_factory=list)
+    refused: dict[int, str] = field(default_factory=dict)
 
 
 class DecisionRelay:
     """`moderation.ports.Relay` for decisions of one platform: JSON records, keyed by account.
 
-    A decision that the topic refuses is marked with the reason; the next start retries it once.
+    While the topic refuses all, decisions wait in their order. One that the topic refuses alone, because it is too
+    large, is marked with the reason; the next start retries it once.
     """
 
     def __init__(self, engine: Engine, connection: Mapping[str, Any], topic: str, platform_id: str) -> None:
@@ -53,18 +63,17 @@ class DecisionRelay:
         if not self._backoff.due(self._topic):
             return 0
         if not self._retried:
-            retry_refused(self._engine)
+            retry_refused(self._engine, self._platform_id)
             self._retried = True
         events = unsent_decisions(self._engine, self._platform_id, limit)
         if not events:
             return 0
+        done = _Done()
         try:
-            self._send(events, on_wait)
-        except REFUSED as error:
-            reason = reason_of(self._topic, error)
-            mark_refused(self._engine, [event.id for event in events], reason)
+            self._send(events, done, on_wait)
+        except (*TOPIC_REFUSED, *NOT_SENDABLE) as error:
             self._backoff.refused(self._topic)
-            log.error("%d decisions are not sent: %s", len(events), reason)
+            log.error("%d decisions wait: %s", len(events) - len(done.sent), reason_of(self._topic, error))
         except (KafkaError, OSError) as error:
             self.close()
             self._backoff.failed(self._topic)
@@ -72,9 +81,10 @@ class DecisionRelay:
                 f"decisions wait, {self._topic} cannot be written ({type(error).__name__}: {error})"
             ) from None
         else:
-            mark_sent(self._engine, [event.id for event in events], datetime.now(UTC))
             self._backoff.succeeded(self._topic)
-        return len(events)
+        finally:
+            self._mark(done)
+        return len(done.sent) + len(done.refused)
 
     def close(self) -> None:
         """Close the connections. Safe to call twice."""
@@ -84,17 +94,36 @@ class DecisionRelay:
                 producer.close(timeout=2.0)
         self._topics.close()
 
-    def _send(self, events: list[DecisionEvent], on_wait: Callable[[], None]) -> None:
-        """Send all events and wait until each is acknowledged. Raises the first error."""
+    def _mark(self, done: _Done) -> None:
+        if done.sent:
+            mark_sent(self._engine, done.sent, datetime.now(UTC))
+        for number, reason in done.refused.items():
+            mark_refused(self._engine, [number], reason)
+            log.error("decision %d is not sent: %s", number, reason)
+
+    def _send(self, events: list[DecisionEvent], done: _Done, on_wait: Callable[[], None]) -> None:
+        """Send all events and wait until each is acknowledged. Raises the first error that is not about one event.
+
+        What follows that error is not done, also where the topic has it: sent again, it keeps the order.
+        """
         self._topics.ensure(self._topic)
         producer = self._open()
         futures = []
         for event in events:
             value = json.dumps(event.value).encode("ascii")
-            futures.append(producer.send(self._topic, key=event.key.encode("utf-8", "backslashreplace"), value=value))
+            key = event.key.encode("utf-8", "backslashreplace")
+            try:
+                futures.append((event.id, producer.send(self._topic, key=key, value=value)))
+            except ONE_REFUSED as error:
+                done.refused[event.id] = reason_of(self._topic, error)
             on_wait()
-        for future in futures:
-            future.get(timeout=ACKNOWLEDGED_WITHIN_S)
+        for number, future in futures:
+            try:
+                future.get(timeout=ACKNOWLEDGED_WITHIN_S)
+            except LETTER_REFUSED as error:
+                done.refused[number] = reason_of(self._topic, error)
+            else:
+                done.sent.append(number)
             on_wait()
 
     def _open(self) -> Any:

@@ -49,10 +49,12 @@ def mark_refused(engine: Engine, ids: Sequence[int], reason: str) -> None:
         connection.execute(update(DECISIONS).where(DECISIONS.c.id.in_(ids)).values(refused_reason=reason))
 
 
-def retry_refused(engine: Engine) -> None:
-    """Let refused decisions wait again. Raises ConnectionLost."""
+def retry_refused(engine: Engine, platform_id: str) -> None:
+    """Let refused decisions of a platform wait again. Raises ConnectionLost."""
+    flags = select(FLAGS.c.id).where(FLAGS.c.platform_id == platform_id)
+    refused = (DECISIONS.c.refused_reason.is_not(None), DECISIONS.c.flag_id.in_(flags))
     with at_edge(engine), engine.begin() as connection:
-        connection.execute(update(DECISIONS).where(DECISIONS.c.refused_reason.is_not(None)).values(refused_reason=None))
+        connection.execute(update(DECISIONS).where(*refused).values(refused_reason=None))
 
 
 def _event(row: Any) -> DecisionEvent:

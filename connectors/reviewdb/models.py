@@ -366,6 +366,9 @@ Index("ix_outbox_waiting", OutboxRecord.id, sqlite_where=_WAITING, postgresql_wh
 _UNSENT = and_(DecisionRow.sent_at.is_(None), DecisionRow.refused_reason.is_(None))
 Index("ix_decisions_unsent", DecisionRow.id, sqlite_where=_UNSENT, postgresql_where=_UNSENT)
 
+Index("ix_decisions_decided_at", DecisionRow.decided_at)
+Index("ix_decisions_supersedes", DecisionRow.supersedes)
+
 _QUEUED = AccountInReviewRow.open_flags > 0
 Index(
     "ix_accounts_in_review_queue",

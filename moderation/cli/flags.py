@@ -147,17 +147,23 @@ def decide(
 ) -> None:
     """Record the decision of a person about a flag. Decisions are never changed, only superseded.
 
+    The rules of the console hold as its settings have them, so name the same --config: with statements, and without
+    accounts about which two people decide.
+
     Example:  moderation flags decide 17 --who ana --role reviewer --verdict confirmed --version 0 --ground "..."
 
     Exit codes: 0 recorded; 2 wrong arguments or no such flag; 4 the database does not answer; 8 another decision was
-    recorded meanwhile, or the role may not decide this.
+    recorded meanwhile, the role may not decide this, another person works on the account, or two people decide.
     """
     from moderation.review.decisions import ProposedDecision
-    from moderation.review.decisions import decide as record
+    from moderation.review.flag_decisions import decide as record
+    from moderation.review.rules import rules_of
+    from moderation.settings import load_settings
 
     proposed = ProposedDecision(flag, who, role, verdict, ground, version)
+    settings = load_settings(config)
     with reviews(database, config) as engine:
-        recorded = record(engine, proposed)
+        recorded = record(engine, proposed, rules_of(settings.console, settings.statements))
     if as_json:
         typer.echo(as_json_text(dataclasses.asdict(recorded)))
     else:

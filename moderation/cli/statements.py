@@ -54,6 +54,27 @@ def export(
     typer.echo(f"{count} statements", err=True)
 
 
+@app.command()
+def withdrawn(
+    since: Annotated[str | None, typer.Option(help="Only those withdrawn since a time, such as 2026-11-01.")] = None,
+    database: Database = None,
+    config: Config = None,
+) -> None:
+    """Print the withdrawn statements as JSON lines: puid and withdrawn_at, oldest first.
+
+    Example:  moderation statements withdrawn --since 2026-11-01
+
+    Exit codes: 0 printed; 2 a time cannot be used; 4 the database does not answer.
+    """
+    from moderation.review.statements import withdrawn_statements
+
+    begin = None if since is None else parse_since(since)
+    with reviews(database, config) as engine:
+        found = withdrawn_statements(engine, begin)
+    for one in found:
+        typer.echo(json.dumps({"puid": one.puid, "withdrawn_at": one.withdrawn_at.isoformat()}))
+
+
 @contextmanager
 def _opened(output: Path | None) -> Iterator[TextIO]:
     if output is None:

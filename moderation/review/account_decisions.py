@@ -14,7 +14,7 @@ from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.in_review import close_appeal, flags_of, refresh
 from connectors.reviewdb.models import AccountInReviewRow, DecisionRow, FlagRow
 from connectors.reviewdb.statements import table_of
-from moderation.review.claims import locked_account, require_free, require_not_held
+from moderation.review.claims import locked_account, require_free, require_not_held, require_not_passed_on
 from moderation.review.decisions import (
     WITHDRAWN,
     DecisionRefused,
@@ -26,13 +26,13 @@ from moderation.review.decisions import (
     require_allowed,
 )
 from moderation.review.idempotency import remember, remembered
-from moderation.review.passing_on import ENDED, PASSED_ON, require_not_passed_on
+from moderation.review.passing_on import ENDED, PASSED_ON
 from moderation.review.permissions import Actor
 from moderation.review.pseudonyms import ShownNames
 from moderation.review.refusals import InvalidValue
 from moderation.review.rules import ReviewRules
 from moderation.review.second_person import FirstVerdict, disagree, first_verdict, forget_first, keep_first
-from moderation.review.statements import update_statements
+from moderation.review.statements import Way, update_statements
 
 FLAGS, DECISIONS, IN_REVIEW = table_of(FlagRow), table_of(DecisionRow), table_of(AccountInReviewRow)
 WITHDRAW_WITHIN = timedelta(hours=1)
@@ -55,7 +55,7 @@ class StaleAccount(StaleDecision):
 class AccountDecision:
     """A proposed decision. `state` is the state of the account that the person saw (`account_state`).
 
-    A decision that is sent again with the same `request_id` is recorded once.
+    A decision that is sent again with the same `request_id` is recorded once; `many` is True for one about many.
     """
 
     key: str
@@ -63,6 +63,7 @@ class AccountDecision:
     verdict: str
     ground: str
     request_id: str | None = None
+    many: bool = False
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,8 @@ def decide_locked(
         decisions = _record_first(connection, proposed.key, decisions, now)
         history = histories(connection, [one.flag_id for one in decisions])
     recorded = record(connection, decisions, history, now)
-    update_statements(connection, proposed.key, recorded, rules.statements, now)
+    way: Way = "many" if proposed.many else "one" if outcome is None else "two"
+    update_statements(connection, proposed.key, recorded, rules.statements, now, way)
     if actor.role == "appeals":
         close_appeal(connection, proposed.key, proposed.verdict, now)
     connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == proposed.key).values(ENDED | PASSED_ON))
@@ -143,22 +145,22 @@ def decide_locked(
 
 
 def _needs_two(row: Any, actor: Actor, rules: ReviewRules) -> bool:
-    """Return whether a first verdict is held: a senior decides alone about what was escalated."""
-    return (
-        actor.role != "appeals"
-        and row.open_flags > 0
-        and row.escalated_at is None
-        and rules.needs_second_person(row.followers)
-    )
+    """Return whether a verdict needs a second person: also a correction, and what this person has escalated."""
+    escalated_by_other = row.escalated_by is not None and row.escalated_by != actor.id
+    return actor.role != "appeals" and not escalated_by_other and rules.needs_second_person(row.followers)
 
 
 def _with_second_person(
     connection: Connection, actor: Actor, row: Any, proposed: ProposedDecision, now: datetime
 ) -> Outcome:
-    """Hold a first verdict, or compare a second one with it. A first verdict about another state does not count."""
+    """Hold a first verdict, or compare a second one with it. A first verdict about another state does not count.
+
+    Of two corrections that differ, the second one is held instead: the decision stands until two people agree.
+    """
     state = account_state(connection, row.key)
     first = first_verdict(connection, row.key)
-    if first is None or first.state != state or first.person_id == actor.id:
+    new = first is None or first.state != state or first.person_id == actor.id
+    if first is None or new or (first.verdict != proposed.verdict and not row.open_flags):
         own = (proposed.verdict, proposed.ground, state, proposed.seconds)
         keep_first(connection, actor, row.key, FirstVerdict(actor.id, actor.name, actor.role, *own), now)
         return "first_verdict"

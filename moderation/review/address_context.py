@@ -26,11 +26,11 @@ def _sentences(values: Mapping[str, float], flagged: int) -> Iterator[str]:
         yield from _explained(accounts, values.get("network_accounts_vs_kind"))
     if flagged:
         yield (
-            f"{flagged} other flagged account{'s have' if flagged > 1 else ' has'} used an address of this account; "
-            "see “Linked accounts”."
+            f"At least {flagged} other flagged account{'s have' if flagged > 1 else ' has'} used an address of this "
+            "account; see “Linked accounts”."
         )
     elif accounts is not None:
-        yield "No other flagged account has used its addresses."
+        yield "No other flagged account was found on its addresses, as far as their evidence is kept."
 
 
 def _new(values: Mapping[str, float]) -> str:

@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
-from connectors.reviewdb.models import AssessmentRow, AuditSampleRow, DecisionRow, EvidenceRow, FlagRow
+from connectors.reviewdb.models import AssessmentRow, AuditEntryRow, AuditSampleRow, DecisionRow, EvidenceRow, FlagRow
 from connectors.reviewdb.review_models import BlindVerdictRow, GoldenItemRow
 from connectors.reviewdb.statements import insert_into, table_of
 from moderation.errors import InputError
@@ -24,9 +24,13 @@ from moderation.review.refusals import InvalidValue
 ASSESSMENTS, SAMPLES, EVIDENCE, FLAGS, DECISIONS = (
     table_of(row) for row in (AssessmentRow, AuditSampleRow, EvidenceRow, FlagRow, DecisionRow)
 )
-BLIND, GOLDEN = table_of(BlindVerdictRow), table_of(GoldenItemRow)
+BLIND, GOLDEN, ENTRIES = table_of(BlindVerdictRow), table_of(GoldenItemRow), table_of(AuditEntryRow)
 PEERS = ("0", "1", "2")
 """First signs of the keys of posts that two people judge: three of sixteen."""
+NEAR = 100
+SIGNS = 32
+"""The order of a person compares so many signs of the keys, from a place that depends on the person."""
+BLIND_ACTIONS = ("blind_verdict", "golden_item")
 GOLDEN_EVERY = 10
 """Every tenth post of a person is a golden item, as far as there are any."""
 LONGEST_S = 3_600.0
@@ -56,9 +60,10 @@ class BlindResult:
 
 
 def next_item(engine: Engine, actor: Actor) -> BlindItem | None:
-    """Return the next post that the person has not judged, the oldest of the sample first; None at the end.
+    """Return the next post that the person has not judged; None at the end.
 
-    Posts about whose flag the person has decided are left out, because that person has seen the score.
+    It is one of the NEAR oldest of the sample, in an order of this person, so that two people seldom judge the same
+    one. Posts of accounts on which the person has worked are left out, because that person has seen the score.
     """
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
         judged = connection.scalar(select(func.count()).select_from(BLIND).where(BLIND.c.person_id == actor.id)) or 0
@@ -86,11 +91,14 @@ def give_verdict(
     try:
         with at_edge(engine), engine.begin() as connection:
             found = _judged_post(connection, item)
+            # Of two people who judge at once, the second one waits here and sees the verdict of the first.
+            connection.execute(select(SAMPLES.c.flag_key).where(SAMPLES.c.assessment_key == item).with_for_update())
             agreed = connection.scalar(select(GOLDEN.c.verdict).where(GOLDEN.c.assessment_key == item))
             earlier = connection.scalar(select(BLIND.c.id).where(BLIND.c.assessment_key == item).limit(1))
             kind = "golden" if agreed is not None else "sample" if earlier is None else "peer"
             connection.execute(insert(BLIND).values(**values, kind=kind))
-            details = {"item": item, "verdict": verdict, "kind": kind}
+            # Without the verdict: people who read the log judge the post too.
+            details = {"item": item, "kind": kind}
             append(connection, Entry(now, actor.name, "blind_verdict", found.account_key, details))
     except IntegrityError:
         raise DecisionRefused("you have judged this post before; take the next one") from None
@@ -136,12 +144,20 @@ def _posts(actor: Actor) -> Select[Any]:
     names = ("key", "post_id", "event_time", "features_version")
     query = select(*(ASSESSMENTS.c[name] for name in names), EVIDENCE.c.text, EVIDENCE.c.features)
     query = query.join(EVIDENCE, EVIDENCE.c.assessment_key == ASSESSMENTS.c.key)
-    return query.where(~own.exists(), ~decided.exists())
+    return query.where(~own.exists(), ~decided.exists(), ~_worked_on(actor).exists())
+
+
+def _worked_on(actor: Actor) -> Select[Any]:
+    """Return the entries of the audit log that show that the person has worked on the account of a post."""
+    unit = func.coalesce(EVIDENCE.c.account_key, EVIDENCE.c.post_key)
+    about = and_(ENTRIES.c.account_key == unit, ENTRIES.c.actor == actor.name)
+    return select(ENTRIES.c.id).where(about, ENTRIES.c.action.not_in(BLIND_ACTIONS))
 
 
 def _samples(actor: Actor) -> Select[Any]:
     query = _posts(actor).join(SAMPLES, SAMPLES.c.assessment_key == ASSESSMENTS.c.key)
-    return query.where(_waits()).order_by(SAMPLES.c.drawn_at, SAMPLES.c.flag_key)
+    oldest = query.where(_waits()).order_by(SAMPLES.c.drawn_at, SAMPLES.c.flag_key).limit(NEAR).subquery()
+    return select(oldest).order_by(func.substr(oldest.c.key, 1 + actor.id % SIGNS, SIGNS), oldest.c.key)
 
 
 def _golden(actor: Actor) -> Select[Any]:

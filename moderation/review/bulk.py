@@ -31,6 +31,8 @@ from moderation.review.permissions import Action, Actor
 from moderation.review.refusals import InvalidValue
 from moderation.review.rules import ReviewRules
 
+NAMED = 10
+"""Accounts that an error message names."""
 BULK, IN_REVIEW = table_of(BulkDecisionRow), table_of(AccountInReviewRow)
 
 
@@ -128,7 +130,7 @@ def decide_many(engine: Engine, actor: Actor, proposed: BulkDecision, now: datet
         number = connection.execute(insert(BULK).values(**values, decided_at=now).returning(BULK.c.id)).scalar_one()
         flags = 0
         for key, row in rows.items():
-            one = AccountDecision(key, members[key], proposed.verdict, proposed.ground)
+            one = AccountDecision(key, members[key], proposed.verdict, proposed.ground, many=True)
             flags += decide_locked(connection, actor, row, one, now, rules).flags
         details = {"bulk": number, "accounts": len(rows), "verdict": proposed.verdict}
         append(connection, Entry(now, actor.name, "decided_many", None, details))
@@ -141,7 +143,7 @@ def withdraw_many(engine: Engine, actor: Actor, number: int, ground: str, now: d
     """Withdraw an own decision about many accounts, at most an hour after it, for all of them.
 
     Raises InputError for an unknown number, and DecisionRefused where it is another person's, older, withdrawn, or
-    where a later decision exists.
+    where a later decision exists, with the accounts.
     """
     with at_edge(engine), engine.begin() as connection:
         bulk = connection.execute(select(BULK).where(BULK.c.id == number).with_for_update()).one_or_none()
@@ -152,10 +154,27 @@ def withdraw_many(engine: Engine, actor: Actor, number: int, ground: str, now: d
         if bulk.withdrawn_at is not None or bulk.decided_at < now - WITHDRAW_WITHIN:
             raise DecisionRefused("the decision was withdrawn before, or is older than an hour; decide again instead")
         rows = {key: locked_account(connection, key) for key in bulk.account_keys}
-        flags = sum(withdraw_locked(connection, actor, row, ground, now).flags for row in rows.values())
+        flags = _withdraw_all(connection, actor, rows, ground, now)
         connection.execute(update(BULK).where(BULK.c.id == number).values(withdrawn_at=now))
         append(connection, Entry(now, actor.name, "withdrawn_many", None, {"bulk": number, "accounts": len(rows)}))
     return DecidedMany(number, bulk.verdict, len(rows), flags)
+
+
+def _withdraw_all(connection: Connection, actor: Actor, rows: dict[str, Any], ground: str, now: datetime) -> int:
+    """Withdraw the decision about each account; return the number of flags. Raises DecisionRefused with all reasons."""
+    flags, refused = 0, []
+    for key, row in rows.items():
+        try:
+            flags += withdraw_locked(connection, actor, row, ground, now).flags
+        except DecisionRefused as error:
+            refused.append(f"the account {row.account_id or key[:12]!r}: {error}")
+    if refused:
+        more = f", and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
+        raise DecisionRefused(
+            f"nothing was withdrawn because of {'; '.join(refused[:NAMED])}{more}. Withdraw the decisions about the "
+            "other accounts on their own pages"
+        )
+    return flags
 
 
 def _require_size(number: int, rules: ReviewRules) -> None:

@@ -14,6 +14,7 @@ from connectors.reviewdb.models import AccountInReviewRow, PersonRow, SkipRow
 from connectors.reviewdb.review_models import FirstVerdictRow, VisitRow
 from connectors.reviewdb.statements import insert_into, table_of
 from moderation.errors import InputError, ModerationError
+from moderation.review.decisions import DecisionRefused
 from moderation.review.permissions import Action, Actor
 from moderation.review.pseudonyms import name_of, shown_name
 from moderation.review.queue import QueueFilter, conditions, queue_order
@@ -84,13 +85,15 @@ def open_account(engine: Engine, actor: Actor, key: str, now: datetime, *, only_
 def claim_next(engine: Engine, actor: Actor, wanted: QueueFilter, now: datetime, *, after: str = "") -> str | None:
     """Claim the first account of the queue that no other person has, and return its key; None at the end.
 
-    The role appeals takes appeals, and no other role does.
+    The role appeals takes appeals, and no other role does. The views escalated and held take the action RELEASE.
 
     An account that another transaction has locked is passed over. *after* is the key of an account to pass over, such
     as the one that was just decided.
     """
     if (wanted.view == "appeals") != (actor.role == "appeals"):
         raise InvalidValue("the role appeals takes accounts of the view appeals, and other roles those of other views")
+    if wanted.view in ("escalated", "held"):
+        actor.require(Action.RELEASE)
     row = IN_REVIEW.c
     free = or_(row.claimed_by.is_(None), row.claimed_until <= now, row.claimed_by == actor.id)
     query = select(IN_REVIEW).where(*conditions(wanted, actor, now), free, row.key != after)
@@ -146,13 +149,14 @@ class Hold:
 def hold(engine: Engine, actor: Actor, key: str, wanted: Hold, now: datetime) -> datetime:
     """Take an account out of the queue for some hours, and return the end.
 
-    Raises UnknownAccount, ClaimedByOther and NotPermitted.
+    Raises UnknownAccount, ClaimedByOther, NotPermitted, and DecisionRefused where another person decides.
     """
     until = now + timedelta(hours=wanted.hours)
     with at_edge(engine), engine.begin() as connection:
         row = locked_account(connection, key)
         require_free(connection, row, actor, now)
         require_not_held(row, actor, now)
+        require_not_passed_on(row, actor)
         if not (row.appeal_due_at if actor.role == "appeals" else row.open_flags):
             raise InvalidValue("the account does not wait for a decision of yours, so it needs no hold")
         values = {"held_by": actor.id, "held_until": until, "held_reason": wanted.reason}
@@ -216,6 +220,16 @@ def require_not_held(row: Any, actor: Actor, now: datetime) -> None:
     """Raise NotPermitted while another person holds the account, unless the actor may end that hold."""
     if row.held_by is not None and row.held_by != actor.id and _held(row, now):
         actor.require(Action.RELEASE)
+
+
+def require_not_passed_on(row: Any, actor: Actor) -> None:
+    """Raise DecisionRefused where a senior or another person decides about an account."""
+    if actor.role == "appeals" or actor.may(Action.RELEASE):
+        return
+    if row.escalated_at is not None:
+        raise DecisionRefused("a senior decides about this account, because it was escalated")
+    if row.assigned_to not in (None, actor.id):
+        raise DecisionRefused("this account is assigned to another person; a senior can change that")
 
 
 def require_reason(reason: str) -> None:

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal, get_args
 
-from sqlalchemy import Connection, Engine, bindparam, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
-from connectors.reviewdb.audit_log import Entry, append
-from connectors.reviewdb.engine import at_edge
-from connectors.reviewdb.in_review import close_appeal, flags_of, refresh
-from connectors.reviewdb.models import AccountInReviewRow, AppealRow, DecisionRow, FlagRow
+from connectors.reviewdb.models import DecisionRow, FlagRow
 from connectors.reviewdb.statements import table_of
 from moderation.effects import Verdict
 from moderation.errors import ModerationError
 from moderation.review.names import compared_name
-from moderation.review.queries import RecordedDecision, no_flag, require_number
+from moderation.review.queries import RecordedDecision
 from moderation.review.refusals import InvalidValue
 
 Role = Literal["reviewer", "senior", "appeals"]
@@ -109,58 +106,6 @@ def require_allowed(proposed: ProposedDecision, history: Sequence[PastDecision])
         )
 
 
-def decide(engine: Engine, proposed: ProposedDecision) -> RecordedDecision:
-    """Append a decision and update status and version of the flag, or raise without a change.
-
-    The rows of account and flag are locked from the first read: of two people who saw the same version, one is refused.
-
-    Raises InputError (no such flag), StaleDecision (its version is another one now), DecisionRefused, ConnectionLost.
-    """
-    require_number(proposed.flag_id)
-    now = datetime.now(UTC)
-    flags = table_of(FlagRow)
-    with at_edge(engine), engine.begin() as connection:
-        query = select(flags.c.account_key, flags.c.post_key).where(flags.c.id == proposed.flag_id)
-        flag = connection.execute(query).one_or_none()
-        if flag is None:
-            raise no_flag(proposed.flag_id)
-        key = flag.account_key or flag.post_key
-        lock_account(connection, key)
-        version = connection.scalar(select(flags.c.version).where(flags.c.id == proposed.flag_id).with_for_update())
-        if version != proposed.version:
-            raise _stale(proposed, version)
-        (history,) = histories(connection, [proposed.flag_id]).values()
-        require_allowed(proposed, history)
-        (recorded,) = record(connection, [proposed], {proposed.flag_id: history}, now)
-        if proposed.role == "appeals":
-            _close_decided_appeal(connection, key, proposed.verdict, now)
-        refresh(connection, key)
-        details = {"flags": [proposed.flag_id], "verdict": proposed.verdict, "ground": proposed.ground}
-        append(connection, Entry(now, proposed.who, "decided", key, details))
-    return recorded
-
-
-def _close_decided_appeal(connection: Connection, key: str, verdict: str, now: datetime) -> None:
-    """Close the open appeal of an account when each decided flag has a decision on this appeal."""
-    flags, decisions, appeals = table_of(FlagRow), table_of(DecisionRow), table_of(AppealRow)
-    opened = select(appeals.c.received_at).where(appeals.c.account_key == key, appeals.c.decided_at.is_(None))
-    received = connection.scalar(opened.order_by(appeals.c.id).limit(1))
-    if received is None:
-        return
-    on_appeal = select(decisions.c.id).where(
-        decisions.c.flag_id == flags.c.id, decisions.c.role == "appeals", decisions.c.decided_at >= received
-    )
-    waiting = select(flags.c.id).where(flags_of(key), flags.c.status != "open", ~on_appeal.exists()).limit(1)
-    if connection.scalar(waiting) is None:
-        close_appeal(connection, key, verdict, now)
-
-
-def lock_account(connection: Connection, key: str) -> None:
-    """Lock the row of an account until the transaction ends. It is locked before the rows of its flags."""
-    in_review = table_of(AccountInReviewRow)
-    connection.execute(select(in_review.c.key).where(in_review.c.key == key).with_for_update())
-
-
 def histories(connection: Connection, flag_ids: Sequence[int]) -> dict[int, list[PastDecision]]:
     """Return the decisions of each flag, oldest first."""
     decisions = table_of(DecisionRow)
@@ -212,11 +157,3 @@ def record(
     )
     without_flag = ({name: row[name] for name in row if name not in ("flag_id", "seconds")} for row in rows)
     return [RecordedDecision(id=number, **row) for number, row in zip(written, without_flag, strict=True)]
-
-
-def _stale(proposed: ProposedDecision, version: int | None) -> StaleDecision:
-    return StaleDecision(
-        f"flag {proposed.flag_id} has version {version} now, not {proposed.version}: another decision was recorded. "
-        f"Check `moderation flags show {proposed.flag_id}` and repeat with the version that it prints; nothing was "
-        "written."
-    )

@@ -11,10 +11,15 @@ from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.models import AccountInReviewRow
 from connectors.reviewdb.statements import table_of
-from moderation.review.claims import locked_account, require_free, require_reason
-from moderation.review.decisions import DecisionRefused
+from moderation.review.claims import (
+    locked_account,
+    require_free,
+    require_not_held,
+    require_not_passed_on,
+    require_reason,
+)
 from moderation.review.people import find_person
-from moderation.review.permissions import ROLE_ACTIONS, Action, Actor
+from moderation.review.permissions import ROLE_ACTIONS, Action, Actor, NotPermitted
 from moderation.review.refusals import InvalidValue
 
 IN_REVIEW = table_of(AccountInReviewRow)
@@ -28,14 +33,21 @@ ENDED = FREE | {"held_by": None, "held_until": None, "held_reason": None}
 def escalate(engine: Engine, actor: Actor, key: str, reason: str, now: datetime) -> None:
     """Ask a senior to decide; the account leaves the queue of reviewers.
 
-    Raises UnknownAccount, ClaimedByOther, and InvalidValue where there is nothing to decide or no reason.
+    Raises UnknownAccount, ClaimedByOther, NotPermitted, DecisionRefused where another person decides, and InvalidValue
+    where there is nothing to decide, no reason, or an escalation.
     """
     require_reason(reason)
+    if actor.role == "appeals":
+        raise NotPermitted("the role appeals decides on appeals; it takes a reviewer or a senior to ask a senior")
     with at_edge(engine), engine.begin() as connection:
         row = locked_account(connection, key)
         require_free(connection, row, actor, now)
         if not row.open_flags:
             raise InvalidValue("the account has no open flag, so there is nothing for a senior to decide")
+        require_not_held(row, actor, now)
+        require_not_passed_on(row, actor)
+        if row.escalated_at is not None:
+            raise InvalidValue("the account waits for a senior already; the reason of the first escalation stays")
         mark_escalated(connection, actor, key, reason, now)
         append(connection, Entry(now, actor.name, "escalated", key, {"reason": reason}))
 
@@ -62,13 +74,3 @@ def assign(engine: Engine, actor: Actor, key: str, to: str, now: datetime) -> No
         connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(values))
         name = None if person is None else person.name
         append(connection, Entry(now, actor.name, "assigned", key, {"to": name}))
-
-
-def require_not_passed_on(row: Any, actor: Actor) -> None:
-    """Raise DecisionRefused where a senior or another person decides about an account."""
-    if actor.role == "appeals" or actor.may(Action.RELEASE):
-        return
-    if row.escalated_at is not None:
-        raise DecisionRefused("a senior decides about this account, because it was escalated")
-    if row.assigned_to not in (None, actor.id):
-        raise DecisionRefused("this account is assigned to another person; a senior can change that")

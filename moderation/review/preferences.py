@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from connectors.reviewdb.models import PersonRow
 from connectors.reviewdb.statements import table_of
 from moderation.review.refusals import InvalidValue
 
+log = logging.getLogger(__name__)
 PEOPLE = table_of(PersonRow)
 KEYS: Mapping[str, str] = {
     "n": "Next account",
@@ -68,5 +70,13 @@ def save_preferences(engine: Engine, person_id: int, wanted: Preferences) -> Non
 
 
 def preferences_of(stored: Mapping[str, Any]) -> Preferences:
-    """Return stored choices."""
-    return Preferences(**stored)
+    """Return stored choices; those that this version no longer accepts are left out."""
+    try:
+        return Preferences(**stored)
+    except (InvalidValue, TypeError):
+        log.warning("stored preferences are not valid any more and are not used")
+    known = {name: stored[name] for name in ("blur", "break_minutes") if name in stored}
+    try:
+        return Preferences(**known)
+    except InvalidValue:
+        return Preferences()

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine, and_, func, select
 from sqlalchemy.orm import aliased
 
 from connectors.reviewdb.engine import at_edge, one_view
-from connectors.reviewdb.models import AssessmentRow, AuditSampleRow, DecisionRow, FlagRow, PersonRow
+from connectors.reviewdb.models import AssessmentRow, AuditSampleRow, DecisionRow, EvidenceRow, FlagRow, PersonRow
 from connectors.reviewdb.review_models import BlindVerdictRow, GoldenItemRow
 from connectors.reviewdb.statements import table_of
 from moderation.review.agreement import CONFIDENCE, cohen_kappa, false_positive_bound, krippendorff_alpha
@@ -22,7 +22,7 @@ from moderation.review.permissions import Actor
 from moderation.review.pseudonyms import shown_name
 from moderation.risk.clopper_pearson import interval
 
-ASSESSMENTS, SAMPLES, FLAGS = (table_of(row) for row in (AssessmentRow, AuditSampleRow, FlagRow))
+ASSESSMENTS, SAMPLES, FLAGS, EVIDENCE = (table_of(row) for row in (AssessmentRow, AuditSampleRow, FlagRow, EvidenceRow))
 BLIND, GOLDEN, PEOPLE = table_of(BlindVerdictRow), table_of(GoldenItemRow), table_of(PersonRow)
 PERIOD = timedelta(days=90)
 MOST_ROWS = 50_000
@@ -52,8 +52,10 @@ class Quality:
     """The figures of the last 90 days. Error rates come from blind verdicts about the audit sample only.
 
     `wrong_flags` are flagged posts of the sample that were not a violation, `missed` posts without a flag that were
-    one. `false_positive_bound` is the bound of the share of genuine posts that are flagged. `cannot_tell` is the number
-    of verdicts that decide neither. Times are seconds from the claim to the decision.
+    one. `false_positive_bound` is the bound of the share of genuine posts that are flagged; it takes samples that were
+    drawn and flags that were raised in the same 90 days. `cannot_tell` is the number of verdicts that decide neither;
+    about flagged posts they count as wrong in the bound. Alpha leaves golden items out. Times are seconds from the
+    claim to the decision.
     """
 
     blind_verdicts: int
@@ -80,14 +82,16 @@ def quality(engine: Engine, actor: Actor, now: datetime) -> Quality:
     with at_edge(engine), one_view(engine) as connection:
         rows = _blind(connection, since)
         flags = connection.scalar(select(func.count()).select_from(FLAGS).where(FLAGS.c.raised_at >= since)) or 0
-        sampled = [row for row in rows if row.kind == "sample"]
+        sampled = [row for row in rows if row.kind == "sample" and row.drawn_at is not None and row.drawn_at >= since]
         flagged = [row.verdict for row in sampled if row.flagged and row.verdict in (CLEARED, CONFIRMED)]
         others = [row for row in sampled if not row.flagged and row.verdict in (CLEARED, CONFIRMED)]
         genuine = [row for row in others if row.verdict == CLEARED]
         wrong = flagged.count(CLEARED)
+        unclear = sum(row.flagged and row.verdict == "uncertain" for row in sampled)
+        bound = (wrong + unclear, len(flagged) + unclear, flags, len(genuine))
         times = _times(connection, since)
         by_item: dict[str, dict[str, str]] = defaultdict(dict)
-        for row in rows:
+        for row in (one for one in rows if one.kind != "golden"):
             by_item[row.assessment_key][str(row.person_id)] = row.verdict
         alpha, shared = krippendorff_alpha(by_item)
         pairs = [(row.verdict, CONFIRMED if row.flagged else CLEARED) for row in sampled if row.verdict != "uncertain"]
@@ -98,7 +102,7 @@ def quality(engine: Engine, actor: Actor, now: datetime) -> Quality:
             cannot_tell=sum(row.verdict == "uncertain" for row in sampled),
             wrong_flags=share(wrong, len(flagged)),
             missed=share(sum(row.verdict == CONFIRMED for row in others), len(others)),
-            false_positive_bound=false_positive_bound(wrong, len(flagged), flags, len(genuine), probability),
+            false_positive_bound=false_positive_bound(*bound, probability),
             flags=flags,
             people_alpha=alpha,
             people_items=shared,
@@ -126,6 +130,7 @@ def _blind(connection: Connection, since: datetime) -> Sequence[Any]:
         BLIND.c.verdict,
         ASSESSMENTS.c.flagged,
         SAMPLES.c.probability,
+        SAMPLES.c.drawn_at,
         GOLDEN.c.verdict.label("agreed"),
         PEOPLE.c.name,
     )
@@ -138,7 +143,8 @@ def _blind(connection: Connection, since: datetime) -> Sequence[Any]:
 
 def _waiting(connection: Connection) -> int:
     judged = select(BLIND.c.id).where(BLIND.c.assessment_key == SAMPLES.c.assessment_key)
-    some = select(SAMPLES.c.flag_key).where(~judged.exists()).limit(1_001).subquery()
+    kept = select(SAMPLES.c.flag_key).join(EVIDENCE, EVIDENCE.c.assessment_key == SAMPLES.c.assessment_key)
+    some = kept.where(~judged.exists()).limit(1_001).subquery()
     return connection.scalar(select(func.count()).select_from(some)) or 0
 
 

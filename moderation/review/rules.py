@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from moderation.settings.sections import ConsoleSettings
 from moderation.settings.statements import StatementSettings
 
 
@@ -19,3 +20,8 @@ class ReviewRules:
     def needs_second_person(self, followers: int | None) -> bool:
         """Return whether two people must agree about an account with this number of followers."""
         return bool(self.second_person_followers) and (followers or 0) >= self.second_person_followers
+
+
+def rules_of(asked: ConsoleSettings, statements: StatementSettings) -> ReviewRules:
+    """Return the rules that the settings ask for."""
+    return ReviewRules(asked.second_person_followers, asked.bulk_limit, asked.ground_templates, statements)

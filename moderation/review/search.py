@@ -37,9 +37,9 @@ class Found:
 def search(engine: Engine, platform_id: str, words: str) -> tuple[Found, ...]:
     """Return the account whose id is *words*, then those whose texts contain all words, highest risk first.
 
-    At most ROWS_READ texts are read and SHOWN accounts returned. On PostgreSQL, words are matched as
-    `websearch_to_tsquery` does: "quotes" for a phrase, - to exclude a word. Raises InvalidValue for an empty or very
-    long query.
+    At most ROWS_READ texts are read and SHOWN accounts returned, so there can be more. On PostgreSQL, words are matched
+    as `websearch_to_tsquery` does: "quotes" for a phrase, - to exclude a word. Raises InvalidValue for an empty or
+    very long query.
     """
     wanted = words.strip()
     if not wanted or len(wanted) > MAX_QUERY_CHARS:
@@ -47,7 +47,8 @@ def search(engine: Engine, platform_id: str, words: str) -> tuple[Found, ...]:
     unit = func.coalesce(EVIDENCE.c.account_key, EVIDENCE.c.post_key).label("unit")
     start = func.substr(EVIDENCE.c.text, 1, SNIPPET_CHARS, type_=KeptText()).label("snippet")
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
-        rows = select(unit, start).where(_contains(connection, wanted)).limit(ROWS_READ).subquery()
+        flagged = select(unit, start).join(IN_REVIEW, IN_REVIEW.c.key == unit)
+        rows = flagged.where(_contains(connection, wanted)).limit(ROWS_READ).subquery()
         texts = select(rows.c.unit, func.min(rows.c.snippet).label("snippet")).group_by(rows.c.unit).subquery()
         query = select(*COLUMNS, texts.c.snippet).join(texts, texts.c.unit == IN_REVIEW.c.key)
         query = query.order_by(IN_REVIEW.c.risk.desc(), IN_REVIEW.c.key).limit(SHOWN)

@@ -47,8 +47,8 @@ def keep_first(connection: Connection, actor: Actor, key: str, proposed: FirstVe
     statement = insert_into(connection, FirstVerdictRow).values(account_key=key, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=[FIRST.c.account_key], set_=values))
     connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(FREE | {"assigned_to": None}))
-    details = {"verdict": proposed.verdict, "ground": proposed.ground}
-    append(connection, Entry(now, actor.name, "first_verdict", key, details))
+    # Without verdict and ground: the second person may read the log.
+    append(connection, Entry(now, actor.name, "first_verdict", key, {}))
 
 
 def disagree(

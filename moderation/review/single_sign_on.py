@@ -51,8 +51,9 @@ def identity_of(claims: Mapping[str, Any], asked: OidcSettings) -> Identity:
     name = str(claims.get(asked.name_claim, "")).strip()
     if not compared_name(name) or len(name) > MAX_NAME_CHARS or not name.isprintable():
         raise SignInRefused(f"the provider sends no usable name in the claim {asked.name_claim!r}")
-    groups = claims.get(asked.role_claim, ())
-    own = {groups} if isinstance(groups, str) else {one for one in groups if isinstance(one, str)}
+    groups = claims.get(asked.role_claim)
+    listed = groups if isinstance(groups, list) else [groups]
+    own = {one for one in listed if isinstance(one, str)}
     role = next((role for group, role in asked.roles.items() if group in own), None)
     if role is None:
         raise SignInRefused(f"{name} is in no group that may use the console (oidc.roles)")

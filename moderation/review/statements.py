@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection, Engine, and_, or_, select, update
 
@@ -29,6 +29,13 @@ SIGNALS = {
     "account": "its history",
 }
 PAGE = 1_000
+Way = Literal["one", "two", "many"]
+"""How people decided: one person or two about this account, or one person about many accounts at once."""
+DECIDED: dict[Way, str] = {
+    "one": "A person looked at the evidence and decided",
+    "two": "Two people looked at the evidence, one after the other, and decided",
+    "many": "A person decided about this and other accounts together, from a list with their risk,",
+}
 
 
 @dataclass(frozen=True)
@@ -39,12 +46,25 @@ class StatementPage:
     next_after: str | None
 
 
+@dataclass(frozen=True)
+class WithdrawnStatement:
+    """A statement that no longer holds: who has sent it to the transparency database withdraws it there."""
+
+    puid: str
+    withdrawn_at: datetime
+
+
 def update_statements(
-    connection: Connection, key: str, decisions: Sequence[Any], asked: StatementSettings, now: datetime
+    connection: Connection,
+    key: str,
+    decisions: Sequence[Any],
+    asked: StatementSettings,
+    now: datetime,
+    way: Way = "one",
 ) -> None:
     """Build the statement of a recorded decision where it confirms, and withdraw those that it replaces.
 
-    *decisions* are the recorded decisions about the flags of one account, with their ids.
+    *decisions* are the recorded decisions about the flags of one account, with their ids; *way* is how people decided.
     """
     numbers = [one.id for one in decisions]
     flags = select(DECISIONS.c.flag_id).where(DECISIONS.c.id.in_(numbers))
@@ -53,14 +73,14 @@ def update_statements(
     connection.execute(update(STATEMENTS).where(live).values(withdrawn_at=now))
     if not asked.ground_text or decisions[0].verdict != "confirmed":
         return
-    built = build_statement(connection, numbers, asked, now)
+    built = build_statement(connection, numbers, asked, now, way)
     content = built.model_dump(mode="json", exclude_none=True)
     row = {"puid": built.puid, "account_key": key, "decision_id": min(numbers), "content": content, "built_at": now}
     connection.execute(insert_into(connection, StatementRow).values(row).on_conflict_do_nothing())
 
 
 def build_statement(
-    connection: Connection, decisions: Sequence[int], asked: StatementSettings, now: datetime
+    connection: Connection, decisions: Sequence[int], asked: StatementSettings, now: datetime, way: Way
 ) -> Statement:
     """Return the statement about flags with these decisions. Its id is random, because a digest could be guessed."""
     query = select(ASSESSMENTS.c.event_time, ASSESSMENTS.c.agreeing).select_from(DECISIONS)
@@ -85,7 +105,7 @@ def build_statement(
         territorial_scope=asked.territorial_scope,
         content_date=written.date(),
         application_date=now.date(),
-        decision_facts=_facts(len(rows), {name for row in rows for name in row.agreeing}),
+        decision_facts=_facts(len(rows), {name for row in rows for name in row.agreeing}, way),
     )
 
 
@@ -108,6 +128,17 @@ def list_statements(
     return StatementPage(tuple(row.content for row in rows), rows[-1].puid if len(rows) == limit else None)
 
 
+def withdrawn_statements(engine: Engine, since: datetime | None, limit: int | None = None) -> list[WithdrawnStatement]:
+    """Return the withdrawn statements, those that were withdrawn first at the beginning."""
+    row = STATEMENTS.c
+    query = select(row.puid, row.withdrawn_at).where(row.withdrawn_at.is_not(None))
+    if since is not None:
+        query = query.where(row.withdrawn_at >= since)
+    with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
+        found = connection.execute(query.order_by(row.withdrawn_at, row.puid).limit(limit)).all()
+    return [WithdrawnStatement(one.puid, one.withdrawn_at) for one in found]
+
+
 def all_statements(engine: Engine, since: datetime | None) -> Iterator[dict[str, Any]]:
     """Yield the statements that were not withdrawn, oldest first."""
     after: str | None = None
@@ -119,11 +150,11 @@ def all_statements(engine: Engine, since: datetime | None) -> Iterator[dict[str,
             return
 
 
-def _facts(posts: int, families: set[str]) -> str:
+def _facts(posts: int, families: set[str], way: Way) -> str:
     signals = [words for name, words in SIGNALS.items() if name in families]
     listed = f"{', '.join(signals[:-1])} and {signals[-1]}" if len(signals) > 1 else "".join(signals)
     return (
         f"Automated means flagged {posts} post{'s' if posts != 1 else ''} of one account for human review, because "
-        f"{listed or 'its signals'} are unusual together. A person looked at the evidence and decided that the account "
-        "takes part in a machine-written campaign."
+        f"{listed or 'its signals'} are unusual together. {DECIDED[way]} that the account takes part in a "
+        "machine-written campaign."
     )

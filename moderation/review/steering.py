@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from math import ceil
 from typing import Any
 
-from sqlalchemy import Connection, Engine, String, and_, case, func, select
+from sqlalchemy import Connection, Double, Engine, String, and_, case, func, select
 
 from connectors.reviewdb.engine import at_edge, one_view
 from connectors.reviewdb.models import AccountInReviewRow, AuditSampleRow, DecisionRow, FlagRow
@@ -33,14 +31,12 @@ GROUP_KINDS = ("length", "language", "input method")
 class AtThreshold:
     """What a threshold leaves in the queue.
 
-    `hours` is the work at the median time per decision; `wrong` the largest number of wrong flags that the blind
-    sample supports. Both are None without a sample.
+    `hours` is the work at the median time per decision, None without one.
     """
 
     threshold: float
     accounts: int
     hours: float | None
-    wrong: int | None
 
 
 @dataclass(frozen=True)
@@ -100,13 +96,11 @@ def _thresholds(connection: Connection, present: float, measured: Quality) -> tu
     chosen = [1.0 - (1.0 - present) * part for part in PARTS]
     counts = [func.coalesce(func.sum(case((IN_REVIEW.c.risk > one, 1), else_=0)), 0) for one in chosen]
     row = connection.execute(select(*counts).where(IN_REVIEW.c.open_flags > 0)).one()
-    share_wrong = measured.wrong_flags.high
     return tuple(
         AtThreshold(
             threshold=one,
             accounts=accounts,
             hours=None if measured.median_s is None else accounts * measured.median_s / 3_600,
-            wrong=None if share_wrong is None else ceil(accounts * share_wrong),
         )
         for one, accounts in zip(chosen, row, strict=True)
     )
@@ -151,8 +145,18 @@ def _day_of(connection: Connection, column: Any) -> Any:
 
 def _in_time(connection: Connection, now: datetime, sla_hours: int) -> Share:
     """Return how many flags had their first decision in time, of those decided in the last days."""
-    query = select(FLAGS.c.raised_at, DECISIONS.c.decided_at).join(DECISIONS, DECISIONS.c.flag_id == FLAGS.c.id)
+    taken = _seconds(connection, DECISIONS.c.decided_at) - _seconds(connection, FLAGS.c.raised_at)
+    # SQLite computes seconds from days, with an error far below a second.
+    in_time = case((taken <= sla_hours * 3_600 + 0.001, 1), else_=0)
+    query = select(func.coalesce(func.sum(in_time), 0), func.count())
+    query = query.join_from(FLAGS, DECISIONS, DECISIONS.c.flag_id == FLAGS.c.id)
     recent = DECISIONS.c.decided_at >= now - timedelta(days=DAYS)
-    rows: Sequence[Any] = connection.execute(query.where(DECISIONS.c.version == 1, recent)).all()
-    limit = timedelta(hours=sla_hours)
-    return share(sum(decided - raised <= limit for raised, decided in rows), len(rows))
+    part, of = connection.execute(query.where(DECISIONS.c.version == 1, recent)).one()
+    return share(int(part), int(of))
+
+
+def _seconds(connection: Connection, column: Any) -> Any:
+    """Return a time as seconds since a fixed moment."""
+    if connection.dialect.name == "postgresql":
+        return func.extract("epoch", column)
+    return func.julianday(column, type_=Double) * 86_400.0

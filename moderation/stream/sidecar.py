@@ -371,7 +371,7 @@ class Sidecar:
                 if not self._source.ended and (self._stop.is_set() or time.monotonic() > until):
                     return
         except ConnectionLost as lost:
-            log.warning("dead letters wait in the outbox: %s", lost)
+            log.warning("%s", lost)
 
     def _store_state(self, shared: SharedWork, gaps: GapWatch) -> None:
         """Write to the backend of the state what a committed batch added.

@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
+from kafka.errors import MessageSizeTooLargeError, TopicAuthorizationFailedError
 from sqlalchemy import text
 
 from connectors.decision_relay import DecisionRelay, Relays
@@ -121,19 +122,54 @@ def test_an_outage_delays_decisions_and_loses_none(
         assert relay.run_once() == 2
 
 
-def test_a_refused_topic_is_marked_and_retried_by_the_next_start(
+def test_decisions_wait_in_order_while_a_topic_refuses_all(
     kafka_broker: str, topics: Callable[..., str], store: ReviewStore
 ) -> None:
     with closing(relay_to(kafka_broker, store, "not a topic name")) as relay:
-        assert relay.run_once() == 2
+        assert relay.run_once() == 0
         assert relay.run_once() == 0
     with store.engine.connect().execution_options(reading=True) as connection:
         reasons = connection.scalars(text("SELECT refused_reason FROM decisions")).all()
-    assert all("not a topic name" in reason for reason in reasons)
+    assert reasons == [None, None]
     topic = topics()
     with closing(relay_to(kafka_broker, store, topic)) as relay:
         assert relay.run_once() == 2
     assert len(values(kafka_broker, topic)) == 2
+
+
+def test_one_refused_decision_is_marked_alone_and_a_refusing_topic_marks_none(store: ReviewStore) -> None:
+    class Sent:
+        def __init__(self, error: Exception | None) -> None:
+            self.error = error
+
+        def get(self, timeout: float) -> None:
+            if self.error is not None:
+                raise self.error
+
+    class Fake:
+        errors: ClassVar[list[Exception | None]] = []
+
+        def ensure(self, topic: str) -> None: ...
+
+        def send(self, *_: Any, **__: Any) -> Sent:
+            return Sent(self.errors.pop(0))
+
+        def close(self, **_: Any) -> None: ...
+
+    def marks() -> list[tuple[bool, bool]]:
+        with store.engine.connect().execution_options(reading=True) as connection:
+            rows = connection.execute(text("SELECT sent_at, refused_reason FROM decisions ORDER BY id")).all()
+        return [(sent is not None, reason is not None) for sent, reason in rows]
+
+    relay = DecisionRelay(store.engine, {}, "decisions", PLATFORM)
+    relay._topics = relay._producer = Fake()  # type: ignore[assignment]
+    Fake.errors = [TopicAuthorizationFailedError(), None]
+    assert relay.run_once() == 0
+    assert marks() == [(False, False), (False, False)]
+    relay._backoff.succeeded("decisions")
+    Fake.errors = [MessageSizeTooLargeError(), None]
+    assert relay.run_once() == 2
+    assert marks() == [(False, True), (True, False)]
 
 
 def test_one_relay_that_fails_holds_up_no_other() -> None:

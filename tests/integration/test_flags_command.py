@@ -136,7 +136,7 @@ def test_of_two_people_who_decide_at_once_one_is_refused(database: ReviewStore) 
     import threading
 
     from moderation.review.decisions import ProposedDecision
-    from moderation.review.decisions import decide as record
+    from moderation.review.flag_decisions import decide as record
 
     outcomes: list[str] = []
 

@@ -225,8 +225,8 @@ def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, sta
         "shown_chars": SHOWN_CHARS,
         "posts_first": POSTS_FIRST,
         "max_note": MAX_NOTE_CHARS,
-        "two_people": console.rules.needs_second_person(found.followers)
-        and found.open_flags
+        "two_people": actor.role != "appeals"
+        and console.rules.needs_second_person(found.followers)
         and not found.escalated_at,
         "templates": console.rules.templates,
         "request_id": secrets.token_urlsafe(16),

@@ -66,6 +66,8 @@ def begin_oidc(request: Request, next: str = "/queue") -> Response:
     console = console_of(request)
     if not console.oidc.issuer:
         raise HTTPException(404)
+    if not _permitted(request, "begin"):
+        return _form(request, local_target(next), TOO_MANY, 429)
     try:
         address, attempt = oidc.begin(console.oidc, _callback(request), local_target(next))
     except oidc.ProviderFailed as error:
@@ -82,6 +84,11 @@ def begin_oidc(request: Request, next: str = "/queue") -> Response:
     return response
 
 
+def _permitted(request: Request, step: str) -> bool:
+    address = request.client.host if request.client else "unknown"
+    return console_of(request).sign_in_limits.permit_step(step, address)
+
+
 @router.get("/sign-in/oidc/callback")
 def finish_oidc(request: Request, state: str = "", code: str = "", error: str = "") -> Response:
     """Begin a session for the person whom the provider sends back."""
@@ -89,6 +96,8 @@ def finish_oidc(request: Request, state: str = "", code: str = "", error: str = 
     attempt = oidc.Attempt.decoded(request.cookies.get(f"{console.cookie}-oidc", ""))
     if attempt is None or not code or error or not secrets.compare_digest(attempt.state.encode(), state.encode()):
         return _form(request, "/queue", NOT_FINISHED, 400)
+    if not _permitted(request, "finish"):
+        return _form(request, "/queue", TOO_MANY, 429)
     try:
         claims = oidc.finish(console.oidc, _callback(request), attempt, code)
         found = identity_of(claims, console.oidc)

@@ -12,7 +12,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from sqlalchemy import Engine
 
-from moderation.review.rules import ReviewRules
+from moderation.review.rules import ReviewRules, rules_of
 from moderation.risk.certificate import Certificate
 from moderation.risk.manifest import NamedFeature
 from moderation.settings.oidc import OidcSettings
@@ -40,6 +40,10 @@ class SignInLimits:
             (PER_NAME, ("name", name_key)),
         )
         return all(self._limiter.hit(limit, *keys) for limit, keys in limits)
+
+    def permit_step(self, step: str, address: str) -> bool:
+        """Count a step of single sign-on, each of which asks the provider, and return whether it may be made."""
+        return self._limiter.hit(PER_ADDRESS, "single sign-on", step, address)
 
 
 def utc_now() -> datetime:
@@ -75,9 +79,7 @@ class Console:
     @property
     def rules(self) -> ReviewRules:
         """The rules of decisions."""
-        asked = self.settings
-        limits = (asked.second_person_followers, asked.bulk_limit, asked.ground_templates)
-        return ReviewRules(*limits, self.statements)
+        return rules_of(self.settings, self.statements)
 
     @property
     def secure(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,6 +25,9 @@ ALGORITHMS = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES
 """Signatures with a key pair only: with a shared secret, each client of the provider could sign."""
 TIMEOUT_S = 10.0
 LEEWAY_S = 60
+KEPT_S = 300.0
+_KEPT: dict[str, tuple[float, Any]] = {}
+"""Configuration and keys of the provider, with the time until which they are kept."""
 
 
 class ProviderFailed(ModerationError):
@@ -73,9 +77,12 @@ def finish(asked: OidcSettings, callback: str, attempt: Attempt, code: str) -> M
         with _client(asked, callback) as client:
             metadata = _metadata(asked)
             token = client.fetch_token(metadata["token_endpoint"], code=code, code_verifier=attempt.verifier)
-            keys = KeySet.import_key_set(_json(metadata["jwks_uri"]))
-        read = jwt.decode(token["id_token"], keys, algorithms=ALGORITHMS)
-        expected = {"iss": {"essential": True, "value": asked.issuer}, "sub": {"essential": True}}
+        read = _read(token["id_token"], metadata["jwks_uri"])
+        expected = {
+            "iss": {"essential": True, "value": asked.issuer},
+            "sub": {"essential": True},
+            "aud": {"essential": True, "value": asked.client_id},
+        }
         params = {"nonce": attempt.nonce, "client_id": asked.client_id, "access_token": token.get("access_token")}
         claims = CodeIDToken(read.claims, read.header, expected, params)
         claims.validate(leeway=LEEWAY_S)
@@ -95,11 +102,30 @@ def _client(asked: OidcSettings, callback: str) -> OAuth2Client:
     )
 
 
+def _read(token: str, address: str) -> jwt.Token:
+    """Return a token whose signature is valid. Keys are read again where the kept ones do not verify it."""
+    try:
+        return jwt.decode(token, KeySet.import_key_set(_kept_json(address)), algorithms=ALGORITHMS)
+    except (JoseError, ValueError):
+        _KEPT.pop(address, None)
+        return jwt.decode(token, KeySet.import_key_set(_kept_json(address)), algorithms=ALGORITHMS)
+
+
 def _metadata(asked: OidcSettings) -> Mapping[str, Any]:
     """Return the configuration of the provider. Raises ProviderFailed where it is of another issuer or not readable."""
-    found: Mapping[str, Any] = _json(f"{asked.issuer.rstrip('/')}/.well-known/openid-configuration")
+    address = f"{asked.issuer.rstrip('/')}/.well-known/openid-configuration"
+    found: Mapping[str, Any] = _kept_json(address)
     if found.get("issuer") != asked.issuer:
         raise ProviderFailed(f"the provider {asked.issuer} names the issuer {found.get('issuer')!r}; set oidc.issuer")
+    return found
+
+
+def _kept_json(address: str) -> Any:
+    """Return the JSON at an address, at most KEPT_S old."""
+    until, found = _KEPT.get(address, (0.0, None))
+    if time.monotonic() >= until:
+        found = _json(address)
+        _KEPT[address] = (time.monotonic() + KEPT_S, found)
     return found
 
 

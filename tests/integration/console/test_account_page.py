@@ -39,7 +39,7 @@ def test_linked_accounts_are_listed_with_their_link(desk: Desk) -> None:
     assert links == {"copy": (False, True, False), "near": (True, False, True), "neighbour": (True, False, False)}
     page = ana.get(f"/accounts/{desk.key('a1')}").text
     assert "similar text (" in page
-    assert "2 other flagged accounts have used an address of this account" in page
+    assert "At least 2 other flagged accounts have used an address of this account" in page
     assert "14 accounts posted from its address" in page
     assert 'aria-label="Typing: ' in page
     assert "address_hash" not in str(ana.get(f"/api/v1/accounts/{desk.key('a1')}").json())

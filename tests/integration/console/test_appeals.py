@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from moderation.review.decisions import ProposedDecision, decide
+from moderation.review.decisions import ProposedDecision
+from moderation.review.flag_decisions import decide
 from moderation.review.people import NewPerson, add_person
 from moderation.review.queries import show_flag
 from tests.contract.samples import flag

@@ -115,6 +115,16 @@ def test_only_the_person_who_decided_withdraws_within_an_hour(desk: Desk) -> Non
     assert sam.post(f"/bulk/{done['id']}/withdraw").status_code == 403
 
 
+def test_an_undo_that_is_refused_names_the_accounts(desk: Desk) -> None:
+    sam = desk.client("sam")
+    done = send(sam, look(sam, desk)).json()
+    for name in ("a1", "a2"):
+        sam.post(f"/api/v1/accounts/{desk.key(name)}/withdrawals", json={"ground": "too early"})
+    refused = sam.post(f"/api/v1/decisions/{done['id']}/withdrawals", json={"ground": "all"})
+    assert refused.status_code == 403
+    assert {"'a1'", "'a2'"} <= set(refused.json()["detail"].replace(":", " ").split())
+
+
 def test_the_page_names_who_was_cleared_before_and_does_not_choose_them(desk: Desk) -> None:
     sam = desk.client("sam")
     page = sam.get(f"/bulk?linked_with={desk.key('a1')}").text

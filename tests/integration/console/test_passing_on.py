@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -61,7 +62,7 @@ def test_an_escalated_account_waits_for_a_senior_only(desk: Desk) -> None:
 
 def test_a_decision_by_the_command_ends_an_escalation(desk: Desk) -> None:
     from moderation.review.decisions import ProposedDecision
-    from moderation.review.decisions import decide as decide_about_flag
+    from moderation.review.flag_decisions import decide as decide_about_flag
 
     ana, key = desk.client("ana"), desk.key("a1")
     ana.post(f"/api/v1/accounts/{key}/escalation", json={"reason": REASON})
@@ -77,6 +78,22 @@ def test_escalation_needs_a_reason_and_an_open_flag(desk: Desk) -> None:
     assert decide(ana, key).status_code == 201
     refused = ana.post(f"/api/v1/accounts/{key}/escalation", json={"reason": REASON})
     assert "no open flag" in refused.json()["detail"]
+
+
+def test_an_account_that_was_passed_on_is_not_taken_or_hidden_by_others(desk: Desk) -> None:
+    ana, bob, ida, sam, key = *(desk.client(name) for name in ("ana", "bob", "ida", "sam")), desk.key("a1")
+    address = f"/api/v1/accounts/{key}"
+    sam.put(f"{address}/assignment", json={"to": "bob"})
+    for method, path in (("POST", "escalation"), ("PUT", "hold")):
+        sent = {"reason": REASON} | ({"hours": 4} if path == "hold" else {})
+        assert ana.request(method, f"{address}/{path}", json=sent).status_code == 403
+    assert ida.post(f"{address}/escalation", json={"reason": REASON}).status_code == 403
+    assert bob.post(f"{address}/escalation", json={"reason": REASON}).status_code == 204
+    for other in (ana, sam):
+        assert other.post(f"{address}/escalation", json={"reason": "another"}).status_code in (403, 422)
+    assert account(sam, key)["account"]["escalated_reason"] == REASON
+    assert ana.post("/api/v1/queue/next?view=escalated").status_code == 403
+    assert sam.post("/api/v1/queue/next?view=escalated").json()["key"] == key
 
 
 def test_a_senior_assigns_an_account_to_a_person(desk: Desk) -> None:
@@ -129,6 +146,7 @@ def test_the_first_verdict_about_an_account_that_many_follow_is_held_until_anoth
     assert "has given a verdict, which is hidden" in shown
     assert "first words" not in shown
     assert account(bob, key)["account"]["decisions"] == []
+    assert "first words" not in desk.client("sam").get("/api/v1/audit").text
     assert decide(bob, key, ground="second words").json()["outcome"] == "decided"
     made = account(desk.client("sam"), key)["account"]["decisions"]
     assert [(one["who"], one["ground"]) for one in made] == [("bob", "second words"), ("ana", "first words")]
@@ -146,6 +164,40 @@ def test_two_people_who_disagree_pass_the_account_on_to_a_senior(two_people: Des
     assert "confirmed: copied reviews" in found["escalated_reason"]
     assert "not a violation: a real shop" in found["escalated_reason"]
     assert decide(sam, key).json()["outcome"] == "decided"
+
+
+def test_a_correction_needs_two_people_who_agree(two_people: Desk) -> None:
+    desk = two_people
+    ana, bob, sam, key = desk.client("ana"), desk.client("bob"), desk.client("sam"), desk.key("a1")
+    decide(ana, key, "uncertain")
+    decide(bob, key, "uncertain")
+    assert decide(bob, key).json()["outcome"] == "first_verdict"
+    assert account(sam, key)["account"]["decisions"][0]["verdict"] == "uncertain"
+    assert decide(sam, key, "not_a_violation").json()["outcome"] == "first_verdict"
+    assert decide(bob, key, "not_a_violation").json()["outcome"] == "decided"
+    assert account(sam, key)["account"]["decisions"][0]["verdict"] == "not_a_violation"
+
+
+def test_a_senior_who_escalates_an_account_does_not_decide_alone(two_people: Desk) -> None:
+    desk = two_people
+    sam, key = desk.client("sam"), desk.key("a1")
+    assert sam.post(f"/api/v1/accounts/{key}/escalation", json={"reason": REASON}).status_code == 204
+    assert decide(sam, key).json()["outcome"] == "first_verdict"
+
+
+def test_the_command_refuses_an_account_that_needs_two_people_or_that_another_person_claimed(two_people: Desk) -> None:
+    from moderation.review.claims import ClaimedByOther
+    from moderation.review.decisions import DecisionRefused, ProposedDecision
+    from moderation.review.flag_decisions import decide as decide_about_flag
+
+    engine, rules = two_people.console.engine, two_people.console.rules
+    with pytest.raises(DecisionRefused, match="two people"):
+        decide_about_flag(engine, ProposedDecision(1, "sam", "senior", "confirmed", "rule 4", 0), rules)
+    two_people.clock.now = datetime.now(UTC)
+    two_people.client("ana").post(f"/api/v1/accounts/{two_people.key('a2')}/claim")
+    with pytest.raises(ClaimedByOther):
+        decide_about_flag(engine, ProposedDecision(2, "bob", "reviewer", "confirmed", "rule 4", 0), rules)
+    decide_about_flag(engine, ProposedDecision(2, "ana", "reviewer", "confirmed", "rule 4", 0), rules)
 
 
 def test_a_first_verdict_does_not_count_after_a_new_flag_and_can_be_changed_by_its_person(two_people: Desk) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 from starlette.testclient import TestClient
 
 from connectors.reviewdb.audit_log import verify
 from moderation.effects import AuditSample, Effects
+from moderation.review.agreement import false_positive_bound
 from moderation.review.blind_review import PEERS
 from moderation.risk.clopper_pearson import interval
 from tests.contract.samples import assessment, evidence, flag, partition
@@ -83,12 +85,41 @@ def test_error_rates_come_from_first_blind_verdicts_only(desk: Desk) -> None:
     low, high = interval(1, 19)
     assert found["wrong_flags"] == {"part": 1, "of": 19, "low": pytest.approx(low), "high": pytest.approx(high)}
     assert (found["missed"]["part"], found["missed"]["of"], found["cannot_tell"]) == (0, 30, 1)
-    assert 0 < found["false_positive_bound"] < 0.01
+    bound = false_positive_bound(2, 20, 20, 30, 0.001)
+    assert found["false_positive_bound"] == pytest.approx(bound)
     assert found["model_kappa"] == pytest.approx(0.957, abs=0.01)
     assert (found["people_items"], found["waiting"], found["blind_verdicts"]) == (len(peers), 0, 50 + len(peers))
     page = bob.get("/quality").text
     assert "1 of 19" in page
     assert "at most 1 in " in page
+
+
+def test_a_person_who_held_the_account_does_not_judge_it_and_the_log_has_no_blind_verdict(desk: Desk) -> None:
+    draw(desk, 1, flagged=True)
+    ana, bob, sam = desk.client("ana"), desk.client("bob"), desk.client("sam")
+    held = ana.put(f"/api/v1/accounts/{desk.key('writer-f0')}/hold", json={"hours": 1, "reason": "later"})
+    assert held.status_code == 200
+    assert ana.get("/api/v1/blind/next").status_code == 204
+    judge(bob, {})
+    (entry,) = [one for one in sam.get("/api/v1/audit").json()["entries"] if one["action"] == "blind_verdict"]
+    assert set(entry["details"]) == {"item", "kind"}
+
+
+def test_the_bound_and_alpha_leave_older_samples_and_golden_items_out(desk: Desk) -> None:
+    draw(desk, 3)
+    draw(desk, 3, flagged=True)
+    sam, ana, bob = desk.client("sam"), desk.client("ana"), desk.client("bob")
+    for client in (ana, bob):
+        judge(client, {})
+    assert sam.get("/api/v1/quality").json()["wrong_flags"]["of"] == 3
+    desk.clock.turn(days=95)
+    with desk.console.engine.begin() as connection:
+        given = text("UPDATE blind_verdicts SET given_at = :at, kind = 'golden' WHERE kind = 'peer'")
+        connection.execute(given, {"at": "2027-03-01 09:00:00.000000"})
+        connection.execute(text("UPDATE blind_verdicts SET given_at = :at"), {"at": "2027-03-01 09:00:00.000000"})
+    found = desk.client("sam").get("/api/v1/quality").json()
+    assert found["blind_verdicts"] > 0
+    assert (found["wrong_flags"]["of"], found["people_items"]) == (0, 0)
 
 
 def test_golden_items_are_mixed_in_and_each_person_sees_the_own_figures(desk: Desk) -> None:

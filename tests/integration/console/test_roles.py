@@ -56,6 +56,7 @@ EXPECTED: dict[str, str] = {
     "POST /api/v1/blind/{item}/verdicts": "reviewer senior appeals",
     "PUT /api/v1/golden/{item}": "senior",
     "GET /api/v1/statements": "senior admin",
+    "GET /api/v1/statements/withdrawn": "senior admin",
     "GET /api/v1/search": "viewer reviewer senior appeals admin",
     "GET /api/v1/quality": "viewer reviewer senior appeals admin",
     "POST /accounts/{key}/note": "reviewer senior appeals",

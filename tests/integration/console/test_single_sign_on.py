@@ -15,7 +15,9 @@ from pydantic import ValidationError
 from connectors.reviewdb.audit_log import read_entries, verify
 from moderation.errors import SettingsError
 from moderation.review.people import disable_person, list_people
+from moderation.review.serving import oidc
 from moderation.review.serving.app import open_console
+from moderation.review.single_sign_on import SignInRefused, identity_of
 from moderation.settings import Settings
 from moderation.settings.oidc import OidcSettings
 from moderation.settings.sections import ConsoleSettings
@@ -143,6 +145,36 @@ def test_a_provider_that_does_not_answer_or_names_another_issuer_is_reported(sin
         single.console = dataclasses.replace(single.console, oidc=oidc)
         answer = single.client().get("/sign-in/oidc")
         assert answer.status_code == 503, issuer
+
+
+def test_configuration_and_keys_are_kept_and_attempts_are_counted(
+    single: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert sign_in(single, "nora")[1].status_code == 303
+    monkeypatch.setattr(oidc, "_json", lambda address: pytest.fail(address))
+    assert sign_in(single, "nora")[1].status_code == 303
+    client = single.client()
+    answers = {client.get("/sign-in/oidc").status_code for _ in range(100)}
+    assert answers == {303, 429}
+
+
+def test_a_token_for_another_client_is_refused(single: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    decode = oidc.jwt.decode
+
+    def changed(*values: Any, **options: Any) -> Any:
+        read = decode(*values, **options)
+        read.claims |= {"aud": "other", "azp": CLIENT["client_id"]}
+        return read
+
+    monkeypatch.setattr(oidc.jwt, "decode", changed)
+    assert sign_in(single, "nora")[1].status_code == 502
+
+
+@pytest.mark.parametrize("groups", [None, 3, {"reviewers": 1}, [None, 3]])
+def test_groups_of_another_type_are_no_group(groups: object) -> None:
+    asked = OidcSettings(issuer="https://id.example", roles=ROLES, **CLIENT)  # type: ignore[arg-type]
+    with pytest.raises(SignInRefused, match="is in no group"):
+        identity_of({"preferred_username": "nora", "sub": "1", "groups": groups}, asked)
 
 
 def test_passwords_can_be_switched_off(single: Desk) -> None:

@@ -14,6 +14,10 @@ from starlette.testclient import TestClient
 from typer.testing import CliRunner
 
 from moderation.cli import build_app
+from moderation.review.bulk import BulkDecision, Member, decide_many
+from moderation.review.decisions import ProposedDecision
+from moderation.review.flag_decisions import decide as decide_about_flag
+from moderation.review.permissions import Actor
 from moderation.review.statement_model import Statement
 from moderation.settings.statements import StatementSettings
 from tests.contract.samples import PLATFORM, flag
@@ -79,6 +83,32 @@ def test_a_statement_is_withdrawn_with_its_decision_and_built_again_with_the_nex
     assert len(listed(desk)) == 2
     decide(desk.client("sam"), key, "not_a_violation")
     assert listed(desk) == [second]
+
+
+def test_the_command_updates_the_statements_and_withdrawn_ones_are_listed(with_statements: Desk) -> None:
+    desk = with_statements
+    engine, rules, key = desk.console.engine, desk.console.rules, desk.key("the-author")
+    decide(desk.client("ana"), key, "confirmed")
+    (first,) = listed(desk)
+    cleared = ProposedDecision(1, "sam", "senior", "not_a_violation", "a real shop", 1)
+    decide_about_flag(engine, cleared, rules)
+    assert listed(desk) == []
+    sam = desk.client("sam")
+    assert [one["puid"] for one in sam.get("/api/v1/statements/withdrawn").json()] == [first["puid"]]
+    url = engine.url.render_as_string(hide_password=False)
+    printed = CliRunner().invoke(build_app(), ["statements", "withdrawn", "--database", url]).stdout
+    assert json.loads(printed)["puid"] == first["puid"]
+    decide_about_flag(engine, dataclasses.replace(cleared, verdict="confirmed", version=2), rules)
+    assert len(listed(desk)) == 1
+
+
+def test_the_facts_say_how_people_decided(with_statements: Desk) -> None:
+    desk = with_statements
+    sam, key = desk.client("sam"), desk.key("the-author")
+    state = sam.get(f"/api/v1/accounts/{key}").json()["account"]["state"]
+    many = BulkDecision((Member(key, state),), "confirmed", "rule 4", "one")
+    decide_many(desk.console.engine, Actor(4, "sam", "senior"), many, desk.clock.now, desk.console.rules)
+    assert "A person decided about this and other accounts together" in listed(desk)[0]["decision_facts"]
 
 
 @pytest.mark.parametrize("verdict", ["not_a_violation", "uncertain"])

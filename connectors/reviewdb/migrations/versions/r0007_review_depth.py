@@ -51,6 +51,8 @@ def upgrade() -> None:
     op.add_column("decisions", sa.Column("refused_reason", KeptText))
     unsent = sa.text("sent_at IS NULL AND refused_reason IS NULL")
     op.create_index(UNSENT, "decisions", ["id"], sqlite_where=unsent, postgresql_where=unsent)
+    op.create_index("ix_decisions_decided_at", "decisions", ["decided_at"])
+    op.create_index("ix_decisions_supersedes", "decisions", ["supersedes"])
     op.create_index("ix_evidence_address_hash", "evidence", ["address_hash"])
     op.create_index("ix_flags_content_hash", "flags", ["content_hash"])
     op.create_index("ix_audit_samples_drawn_at", "audit_samples", ["drawn_at"])
@@ -70,7 +72,8 @@ def downgrade() -> None:
     op.drop_index("ix_audit_samples_drawn_at", "audit_samples")
     op.drop_index("ix_flags_content_hash", "flags")
     op.drop_index("ix_evidence_address_hash", "evidence")
-    op.drop_index(UNSENT, "decisions")
+    for name in (UNSENT, "ix_decisions_decided_at", "ix_decisions_supersedes"):
+        op.drop_index(name, "decisions")
     for column in ("refused_reason", "sent_at", "seconds"):
         op.drop_column("decisions", column)
     with op.batch_alter_table("people") as table:

@@ -43,7 +43,7 @@ def open_telemetry(settings: Settings) -> Iterator[OpenTelemetry]:
 
 
 def _bounds(settings: Settings) -> Bounds:
-    # A partition may wait for another one that returns nothing for stalled_ms.
+    # Records may wait for a partition that returns nothing for stalled_ms.
     return Bounds(settings.watchdog_s, settings.watchdog_s + settings.kafka.stalled_ms / 1000, DATABASE_S)
 
 

@@ -35,6 +35,7 @@ REFUSED: dict[str, tuple[Mapping[str, Any], str]] = {
     "no broker": ({"settings": {"kafka": {"bootstrap_servers": ""}}}, "bootstrap_servers is empty"),
     "a console without TLS": ({"console": {"publicUrl": "http://reviews.example"}}, "console.publicUrl must be the"),
     "a password among the values": ({"settings": {"kafka": {"sasl_password": "x"}}}, "sasl_password"),
+    "the secret of single sign-on among the values": ({"settings": {"oidc": {"client_secret": "x"}}}, "client_secret"),
     "an unknown value": ({"workers": {}}, "workers"),
     "an unknown backend": ({"settings": {"state": {"backend": "etcd"}}}, "backend"),
 }

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import tomllib
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
+from pydantic import BaseModel, SecretStr
 
 from moderation.settings import Settings
 from tests.charts.rendering import CHART, VALUES, manifests, merged, validate
@@ -55,12 +56,31 @@ def test_default_settings_of_the_chart_are_settings() -> None:
     Settings(**DEFAULTS["settings"])
 
 
+def secrets(model: type[BaseModel] = Settings) -> list[dict[str, Any]]:
+    """The settings that are secrets, each with a value."""
+    found: list[dict[str, Any]] = []
+    for name, field in model.model_fields.items():
+        kinds = {field.annotation, *get_args(field.annotation)}
+        if SecretStr in kinds:
+            found.append({name: "x"})
+        found += [
+            {name: one}
+            for kind in kinds
+            if isinstance(kind, type) and issubclass(kind, BaseModel)
+            for one in secrets(kind)
+        ]
+    return found
+
+
+def test_the_secrets_of_every_section_are_found() -> None:
+    assert {"oidc": {"client_secret": "x"}} in secrets()
+    assert {"database_url": "x"} in secrets()
+
+
 @pytest.mark.parametrize(
     "settings",
     [
-        {"address_key": "x"},
-        {"kafka": {"sasl_password": "x"}},
-        {"state": {"redis_url": "x"}},
+        *secrets(),
         {"telemetry": {"port": 1}},
         {"state": {"backend": "etcd"}},
     ],

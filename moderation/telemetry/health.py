@@ -46,8 +46,9 @@ class Health:
         self._loop_age, self._assigned = None, False
 
     def database(self, answers: bool) -> None:
-        """Note whether the database answers."""
-        self._answered_at = self._clock() if answers else None
+        """Note whether the database answers. A failure counts only after `database_s` without an answer."""
+        if answers:
+            self._answered_at = self._clock()
 
     def view(self, view: LoopView) -> None:
         """Note assignment and progress."""

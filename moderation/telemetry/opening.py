@@ -18,7 +18,7 @@ from moderation.telemetry.server import TelemetryServer
 from moderation.telemetry.traces import Tracer, exporter_to
 
 DATABASE_S = 15.0
-"""The database is queried every five seconds; it does not answer when three queries in a row have no result."""
+"""The database is queried every five seconds; not ready when three in a row have no result."""
 WARM_UP = "A text that is scored once, so that the first post does not wait for memory."
 
 

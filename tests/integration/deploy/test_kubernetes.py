@@ -28,6 +28,7 @@ def test_the_native_sidecar_has_the_form_of_kubernetes_and_settings_that_exist()
     (sidecar,) = pod["spec"]["initContainers"]
     assert sidecar["restartPolicy"] == "Always"
     assert "readinessProbe" not in sidecar, "a sidecar that is not ready would take the platform out of service"
+    assert "startupProbe" not in sidecar, "a sidecar that cannot start would keep the platform from starting"
     values: dict[str, Any] = {}
     for variable in sidecar["env"]:
         path = variable["name"].removeprefix("MODERATION_").lower().split("__")
@@ -52,8 +53,10 @@ def test_every_value_of_the_chart_is_in_its_schema_and_the_other_way_round() -> 
             assert DEFAULTS[name].keys() == part["properties"].keys(), name
 
 
-def test_default_settings_of_the_chart_are_settings() -> None:
-    Settings(**DEFAULTS["settings"])
+def test_default_settings_of_the_chart_do_not_override_those_of_a_file() -> None:
+    kafka = {name: value for name, value in DEFAULTS["settings"]["kafka"].items() if value}
+    assert DEFAULTS["settings"] | {"kafka": kafka} == {"kafka": {}, "state": {"backend": "memory"}}
+    Settings(**DEFAULTS["settings"] | {"kafka": kafka})
 
 
 def secrets(model: type[BaseModel] = Settings) -> list[dict[str, Any]]:

@@ -21,6 +21,8 @@ def one(name: str, values: str) -> Series:
     return {name: values}
 
 
+STARTED = 'process_start_time_seconds{instance="%s",job="any"}'
+RUNS = 'moderation_build_info{instance="%s",job="any"}'
 BUILD = 'moderation_build_info{certificate="%s"}'
 WAITING = 'moderation_records_waiting_seconds{instance="a"}'
 LAG = 'moderation_consumer_lag_records{topic="posts",partition="0"}'
@@ -37,8 +39,8 @@ AGE = 'moderation_review_oldest_age_seconds{queue="%s",state="waiting"}'
 CASES: dict[str, AlertCase] = {
     "ModerationSidecarMissing": AlertCase({}, one(BUILD % "certified for 0.0001", "1+0x200")),
     "ModerationRestarts": AlertCase(
-        one('process_start_time_seconds{job="moderation"}', "0+60x200"),
-        one('process_start_time_seconds{job="moderation"}', "5+0x200"),
+        {STARTED % "a": "0+60x200", RUNS % "a": "1+0x200"},
+        {STARTED % "a": "5+0x200", RUNS % "a": "1+0x200", STARTED % "of another program": "0+60x200"},
     ),
     "ModerationPartitionStuck": AlertCase(
         one(WAITING, "0+60x200"),

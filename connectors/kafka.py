@@ -24,6 +24,7 @@ from kafka.structs import OffsetAndMetadata
 
 from connectors.kafka_diagnosis import no_broker, require_tls, why_unreachable
 from connectors.kafka_opening import open_client
+from connectors.kafka_protocol import require_fitting_settings
 from connectors.kafka_records import UnreadableHeaders, free_parked_records, read_past_damage, require_codecs
 from moderation.effects import Origin, Partition
 from moderation.errors import ConnectionLost, PositionError, RecordsExpired, SettingsError
@@ -49,17 +50,13 @@ def connection_config(settings: KafkaSettings) -> dict[str, Any]:
         "security_protocol": settings.security_protocol,
         "bootstrap_timeout_ms": TIMEOUT_MS,
     }
+    require_fitting_settings(settings)
     if settings.ssl_cafile is not None:
         if not settings.ssl_cafile.is_file():
             raise SettingsError(
                 f"kafka.ssl_cafile {settings.ssl_cafile} is not a file; name a file of certificates (PEM)"
             )
         config["ssl_cafile"] = str(settings.ssl_cafile)
-    if settings.security_protocol.startswith("SASL_"):
-        needed = ("sasl_mechanism", "sasl_username", "sasl_password")
-        missing = [f"kafka.{name}" for name in needed if not getattr(settings, name)]
-        if missing:
-            raise SettingsError(f"kafka.security_protocol {settings.security_protocol} needs {' and '.join(missing)}")
     if settings.sasl_mechanism is not None:
         password = settings.sasl_password
         config |= {

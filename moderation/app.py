@@ -11,6 +11,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -238,7 +239,8 @@ def _run(
             _end_on_signals(sidecar)
             _watch(sidecar, settings.watchdog_s)
             _collect_rarely()
-            telemetry.loop_built(lambda: sidecar.seconds_without_progress, store.outbox_age_s)
+            logs = {(partition.cluster_id, partition.topic) for partition in source.partitions()}
+            telemetry.loop_built(lambda: sidecar.seconds_without_progress, partial(store.outbox_age_s, logs))
             try:
                 sidecar.run()
             finally:

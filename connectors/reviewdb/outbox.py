@@ -92,9 +92,13 @@ def unsent(connection: Connection) -> tuple[int, dict[str, int]]:
     return count or 0, {row[0]: row[1] for row in connection.execute(reasons)}
 
 
-def oldest_waiting(connection: Connection) -> datetime | None:
-    """Return when the oldest waiting letter was recorded; None where none waits."""
-    query = select(OUTBOX.c.recorded_at).where(_WAITING).order_by(OUTBOX.c.id).limit(1)
+def oldest_unsent(connection: Connection, logs: Collection[tuple[str, str]] | None = None) -> datetime | None:
+    """Return when the oldest letter that waits or was refused was recorded; None without one.
+
+    With *logs*, only letters from these pairs of cluster and topic count.
+    """
+    unsent = or_(_WAITING, _REFUSED)
+    query = select(OUTBOX.c.recorded_at).where(unsent, _from(logs)).order_by(OUTBOX.c.id).limit(1)
     found: datetime | None = connection.scalar(query)
     return found
 

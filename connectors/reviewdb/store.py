@@ -113,10 +113,10 @@ class ReviewStore:
         with self._reading() as connection:
             return outbox.unsent(connection)
 
-    def outbox_age_s(self) -> float:
-        """Return the age of the oldest letter that waits, in seconds; 0 where none waits."""
+    def outbox_age_s(self, logs: Collection[tuple[str, str]] | None = None) -> float:
+        """Return the age in seconds of the oldest letter that waits or was refused; 0 without one."""
         with self._reading() as connection:
-            recorded = outbox.oldest_waiting(connection)
+            recorded = outbox.oldest_unsent(connection, logs)
         return 0.0 if recorded is None else max(0.0, (_now() - recorded).total_seconds())
 
     def expire(self) -> int:

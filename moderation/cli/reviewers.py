@@ -126,7 +126,7 @@ def token(
     person: Annotated[str, typer.Argument(help="Name of the person in whose name the program acts.")],
     name: Annotated[str, typer.Option(help="What the token is for.")],
     scope: Annotated[
-        list[str], typer.Option(help="Scope: read, review, appeals, audit or people; repeat for several.")
+        list[str], typer.Option(help="Scope: read, metrics, review, appeals, audit or people; repeat for several.")
     ],
     days: Annotated[int, typer.Option(help="Days until the token expires.")] = 90,
     database: Database = None,

@@ -16,6 +16,8 @@ class Action(StrEnum):
     """End the own session."""
     READ = "read"
     """Read the queue, accounts and flags."""
+    READ_METRICS = "read_metrics"
+    """Read the metrics, which hold no text and no id."""
     REVIEW = "review"
     """Claim, skip and hold accounts."""
     DECIDE = "decide"
@@ -32,7 +34,7 @@ class Action(StrEnum):
     """List, add and disable people."""
 
 
-_ALL = frozenset({Action.SIGN_OUT, Action.READ})
+_ALL = frozenset({Action.SIGN_OUT, Action.READ, Action.READ_METRICS})
 ROLE_ACTIONS: dict[str, frozenset[Action]] = {
     "viewer": _ALL,
     "reviewer": _ALL | {Action.REVIEW, Action.DECIDE},
@@ -44,7 +46,8 @@ ROLE_ACTIONS: dict[str, frozenset[Action]] = {
 """The actions of each role. An admin manages people and decides about no account."""
 
 SCOPE_ACTIONS: dict[str, frozenset[Action]] = {
-    "read": frozenset({Action.READ}),
+    "read": frozenset({Action.READ, Action.READ_METRICS}),
+    "metrics": frozenset({Action.READ_METRICS}),
     "review": frozenset({Action.READ, Action.REVIEW, Action.DECIDE, Action.DECIDE_MANY, Action.RELEASE}),
     "appeals": frozenset({Action.RECEIVE_APPEAL}),
     "audit": frozenset({Action.READ_AUDIT}),

@@ -22,7 +22,8 @@ from moderation.settings.sections import (
     TelemetrySettings,
 )
 from moderation.settings.statements import StatementSettings
-from moderation.settings.types import FOLLOWS_INCOMPLETE, Name, Seconds, Whole
+from moderation.settings.types import FOLLOWS_INCOMPLETE, SASL_PLAINTEXT, Name, Seconds, Whole
+from moderation.settings.unprotected import of_database, of_redis
 
 PREFIX = "MODERATION_"
 
@@ -111,10 +112,13 @@ class Settings(BaseSettings):
         return self.mapping.compiled()
 
     def warnings(self) -> list[str]:
-        """Return what in these settings has less effect than it seems, one sentence each."""
+        """Return what in these settings has less effect than it seems, or protects less, one sentence each."""
+        found = [*of_database(self.database_url.get_secret_value()), *of_redis(self.state.redis_url.get_secret_value())]
+        if self.kafka.security_protocol == "SASL_PLAINTEXT":
+            found.append(SASL_PLAINTEXT)
         if self.kafka.follows and self.state.follows_complete_from is None:
-            return [FOLLOWS_INCOMPLETE]
-        return []
+            found.append(FOLLOWS_INCOMPLETE)
+        return found
 
     def address_secret(self) -> bytes | None:
         """The address key from the variable or its file, None where neither is set."""

@@ -70,6 +70,10 @@ Lateness = Annotated[float, Field(gt=0, le=240, allow_inf_nan=False)]
 Whole = Annotated[int, Field(le=LARGEST_INT)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
+SASL_PLAINTEXT = (
+    "kafka.security_protocol SASL_PLAINTEXT sends login and posts without encryption: set it to SASL_SSL, and "
+    "kafka.ssl_cafile"
+)
 FOLLOWS_INCOMPLETE = (
     "follow events are read, but graph features are missing: set state.follows_complete_from to the time from which "
     "the topic has every follow"

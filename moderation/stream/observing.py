@@ -38,6 +38,8 @@ class LoopView:
     stalled: Set[Partition]
     """Partitions that return nothing although their log continues."""
     state: StateFigures
+    waiting: bool = False
+    """Whether records were read that could be judged now: they wait for no other sidecar."""
 
     def lag(self) -> dict[Partition, int]:
         """Return the number of offsets of each assigned partition that are not judged."""
@@ -56,6 +58,9 @@ class Observer(Protocol):
     def outage(self) -> None:
         """Take note that a server does not answer, at each attempt."""
 
+    def unassigned(self) -> None:
+        """Take note that this sidecar waits for partitions, at each attempt."""
+
 
 class NotObserved:
     """An observer that does nothing."""
@@ -67,4 +72,7 @@ class NotObserved:
         """Do nothing."""
 
     def outage(self) -> None:
+        """Do nothing."""
+
+    def unassigned(self) -> None:
         """Do nothing."""

@@ -74,6 +74,11 @@ class SharedWork:
                     )
                     return
 
+    @property
+    def waiting(self) -> bool:
+        """Whether records were read that wait for no other sidecar."""
+        return len(self._merge) > 0 and not self.held
+
     def due(self) -> bool:
         """Return whether progress should be exchanged with other sidecars although there is no batch."""
         return self._shared and (self.held or time.monotonic() - self._exchanged_s > EXCHANGE_EVERY_S)

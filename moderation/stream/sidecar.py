@@ -167,7 +167,12 @@ class Sidecar:
         """Return what this sidecar reads; in a shared pipeline, wait until it has a slot."""
         if not self._config.shared:
             return Assignment.of_all(self._source.partitions())
-        self._wait_out(lambda: self._lease.take(self._stop, self._beat))
+
+        def on_wait() -> None:
+            self._observer.unassigned()
+            self._beat()
+
+        self._wait_out(lambda: self._lease.take(self._stop, on_wait))
         return self._slots.assignment(self._wait_out(self._lease.begin), number=self._slots.number)
 
     def _start(self, assignment: Assignment) -> tuple[Claim, PlatformState, GapWatch]:
@@ -202,9 +207,8 @@ class Sidecar:
         self._source.seek(plan.read_from)
         self._source.await_assignment(ASSIGNMENT_TIMEOUT_S)
         rebuild = sum(max(0, plan.live_from[p] - offset) for p, offset in plan.read_from.items())
-        log.info(
-            "start: %d records to rebuild the state from, %s", rebuild, "; ".join(self.degraded) or "state complete"
-        )
+        missing = "; ".join(self.degraded) or "state complete"
+        log.info("start: %d records to rebuild the state from, %s", rebuild, missing)
 
     def _work(self, claim: Claim, state: PlatformState, gaps: GapWatch, assignment: Assignment) -> None:
         pipeline = self._pipeline(state)
@@ -239,7 +243,7 @@ class Sidecar:
                 raise
             if not handled(flush=self._source.ended) and self._source.ended and not len(merge):
                 break
-            look.run(lambda: self._look(merge, state))
+            look.run(lambda: self._look(merge, shared))
             pass_over.run(lambda: self._pass_over(claim, merge, gaps))
             save.run(lambda: self._save(shared, gaps))
             expiry.run(lambda: self._wait_out(self._store.expire))
@@ -282,11 +286,8 @@ class Sidecar:
 
     def _warn_of_stalled(self, stalled: set[Partition]) -> None:
         for partition in sorted(stalled - self._stalled):
-            log.warning(
-                "partition %d of %s returns nothing although its log continues; features that depend on it are missing",
-                partition.partition,
-                partition.topic,
-            )
+            behind = f"partition {partition.partition} of {partition.topic} returns nothing although its log continues"
+            log.warning("%s; features that depend on it are missing", behind)
         self._stalled = stalled
 
     def _handle(self, pipeline: Pipeline, claim: Claim, items: Sequence[Item], state: PlatformState) -> None:
@@ -313,9 +314,9 @@ class Sidecar:
         if outcome.overdue is not None:
             raise outcome.overdue
 
-    def _look(self, merge: EventTimeMerge, state: PlatformState) -> None:
-        ends, stalled = self._source.ends(), frozenset(self._stalled)
-        self._observer.view(LoopView(dict(self._positions), ends, merge.oldest_ms(), stalled, figures_of(state)))
+    def _look(self, merge: EventTimeMerge, shared: SharedWork) -> None:
+        seen = self._source.ends(), merge.oldest_ms(), frozenset(self._stalled), figures_of(shared.state)
+        self._observer.view(LoopView(dict(self._positions), *seen, waiting=shared.waiting))
 
     def _pass_over(self, claim: Claim, merge: EventTimeMerge, gaps: GapWatch) -> None:
         """Commit positions beyond offsets without a record, such as control records and aborted transactions.

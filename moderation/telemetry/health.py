@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from moderation.effects import Partition
 from moderation.stream.observing import LoopView
+from moderation.telemetry.progress import Progress
 
 
 @dataclass(frozen=True)
@@ -17,8 +16,8 @@ class Bounds:
 
     loop_s: float
     """Age of the loop."""
-    partition_s: float
-    """Time without progress of a partition that has lag."""
+    waiting_s: float
+    """Time in which records that were read wait and none is judged."""
     database_s: float
     """Time since the database answered."""
 
@@ -28,13 +27,11 @@ class Health:
 
     def __init__(self, bounds: Bounds, clock: Callable[[], float] = time.monotonic) -> None:
         self._bounds, self._clock = bounds, clock
-        self._lock = threading.Lock()
         self._warm = False
         self._loop_age: Callable[[], float] | None = None
         self._assigned = False
         self._answered_at: float | None = None
-        self._moved: dict[Partition, tuple[int, float]] = {}
-        """By partition with lag: its position, and since when it has been there."""
+        self._progress = Progress(clock)
 
     def models_warm(self) -> None:
         """Note that the models have scored."""
@@ -49,26 +46,23 @@ class Health:
         self._loop_age, self._assigned = None, False
 
     def database(self, answers: bool) -> None:
-        """Note whether the database answers."""
-        self._answered_at = self._clock() if answers else None
+        """Note whether the database answers. A failure counts only after `database_s` without an answer."""
+        if answers:
+            self._answered_at = self._clock()
 
     def view(self, view: LoopView) -> None:
         """Note assignment and progress."""
-        now, lag = self._clock(), view.lag()
-        with self._lock:
-            self._assigned = bool(view.ends)
-            before = self._moved
-            self._moved = {}
-            for partition in (partition for partition, count in lag.items() if count > 0):
-                at = view.positions.get(partition, 0)
-                known = before.get(partition)
-                self._moved[partition] = known if known is not None and known[0] == at else (at, now)
+        self._assigned = bool(view.ends)
+        self._progress.view(view)
 
     def outage(self) -> None:
-        """Note that a server does not answer: a partition without progress is not at fault."""
-        now = self._clock()
-        with self._lock:
-            self._moved = {partition: (at, now) for partition, (at, _) in self._moved.items()}
+        """Note that a server does not answer: the loop is not at fault."""
+        self._progress.excuse()
+
+    def unassigned(self) -> None:
+        """Note that the loop waits for partitions."""
+        self._assigned = False
+        self._progress.ended()
 
     def why_not_started(self) -> str | None:
         """Return why `/startupz` fails; None where it succeeds."""
@@ -88,8 +82,8 @@ class Health:
     def why_dead(self) -> str | None:
         """Return why `/livez` fails; None where it succeeds.
 
-        A sidecar that has not begun, that waits for partitions or whose database does not answer is not dead: a restart
-        would not help it.
+        A sidecar that has not begun, that waits for partitions, whose servers do not answer or whose partitions return
+        nothing is not dead: a restart would not help it.
         """
         loop_age, bounds = self._loop_age, self._bounds
         if loop_age is None:
@@ -97,9 +91,7 @@ class Health:
         age_s = loop_age()
         if age_s > bounds.loop_s:
             return f"the loop has made no progress for {age_s:.0f} s"
-        now = self._clock()
-        with self._lock:
-            stuck = sorted(p for p, (_, since) in self._moved.items() if now - since > bounds.partition_s)
-        if stuck:
-            return f"{stuck[0].topic}/{stuck[0].partition} has records and makes no progress"
+        waiting_s = self._progress.waiting_s()
+        if waiting_s > bounds.waiting_s:
+            return f"records were read and none has been judged for {waiting_s:.0f} s"
         return None

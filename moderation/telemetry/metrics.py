@@ -17,6 +17,7 @@ from moderation.effects import Partition
 from moderation.events import Post
 from moderation.stream.observing import Batch, LoopView
 from moderation.telemetry.histograms import BatchHistogram
+from moderation.telemetry.progress import Progress
 
 STAGE_S = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 LATENCY_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3600, 21_600, 86_400)
@@ -48,6 +49,7 @@ class SidecarMetrics:
         self._positions: dict[Partition, int] = {}
         self._shown: set[Partition] = set()
         self._oldest_ms: int | None = None
+        self._waiting = Progress(clock)
         self._declare_counters()
         self._declare_gauges()
         self._declare_histograms()
@@ -86,6 +88,10 @@ class SidecarMetrics:
             "moderation_oldest_unscored_post_age_seconds", "Age of the oldest event that waits.", registry=registry
         )
         oldest.set_function(self._oldest_age_s)
+        waiting = Gauge(
+            "moderation_records_waiting_seconds", "How long read records wait and none is judged.", registry=registry
+        )
+        waiting.set_function(self._waiting.waiting_s)
         self._entries = Gauge(
             "moderation_state_entries", "Keys in memory by kind.", ["backend", "kind"], registry=registry
         )
@@ -163,11 +169,9 @@ class SidecarMetrics:
     def view(self, view: LoopView) -> None:
         """Export the state of the loop."""
         now, lag = self._clock(), view.lag()
-        for partition in self._shown - lag.keys() if lag else ():  # of other sidecars now; unknown in a rebalance
-            for gauge in (self._lag, self._progress):
-                gauge.remove(partition.topic, str(partition.partition))
-            self._positions.pop(partition, None)
-            self._shown.discard(partition)
+        self._waiting.view(view)
+        if lag:  # otherwise a rebalance, in which the assignment is unknown
+            self._hide(self._shown - lag.keys())
         for partition, count in lag.items():
             place = (partition.topic, str(partition.partition))
             self._lag.labels(*place).set(count)
@@ -178,6 +182,24 @@ class SidecarMetrics:
             self._shown.add(partition)
         self._oldest_ms = view.oldest_ms
         self._note_state(view)
+
+    def outage(self) -> None:
+        """Note that a server does not answer: records wait for it."""
+        self._waiting.blocked()
+
+    def unassigned(self) -> None:
+        """Export no partitions: the sidecar waits for some."""
+        self._hide(set(self._shown))
+        self._oldest_ms = None
+        self._waiting.ended()
+
+    def _hide(self, partitions: set[Partition]) -> None:
+        """Export partitions no longer, because other sidecars have them."""
+        for partition in partitions:
+            for gauge in (self._lag, self._progress):
+                gauge.remove(partition.topic, str(partition.partition))
+            self._positions.pop(partition, None)
+            self._shown.discard(partition)
 
     def _note_state(self, view: LoopView) -> None:
         state = view.state

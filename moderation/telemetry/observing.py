@@ -39,8 +39,17 @@ class Telemetry:
 
     def outage(self) -> None:
         """Note that a server does not answer."""
+        if self.metrics is not None:
+            self.metrics.outage()
         if self.health is not None:
             self.health.outage()
+
+    def unassigned(self) -> None:
+        """Note that the sidecar waits for partitions."""
+        if self.metrics is not None:
+            self.metrics.unassigned()
+        if self.health is not None:
+            self.health.unassigned()
 
 
 def batch_fields(batch: Batch) -> dict[str, object]:

@@ -18,7 +18,7 @@ from moderation.telemetry.server import TelemetryServer
 from moderation.telemetry.traces import Tracer, exporter_to
 
 DATABASE_S = 15.0
-"""The database is queried every five seconds; it does not answer when three queries in a row have no result."""
+"""The database is queried every five seconds; not ready when three in a row have no result."""
 WARM_UP = "A text that is scored once, so that the first post does not wait for memory."
 
 
@@ -43,7 +43,7 @@ def open_telemetry(settings: Settings) -> Iterator[OpenTelemetry]:
 
 
 def _bounds(settings: Settings) -> Bounds:
-    # A partition may wait for another one that returns nothing for stalled_ms.
+    # Records may wait for a partition that returns nothing for stalled_ms.
     return Bounds(settings.watchdog_s, settings.watchdog_s + settings.kafka.stalled_ms / 1000, DATABASE_S)
 
 

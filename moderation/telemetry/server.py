@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -15,9 +17,9 @@ from moderation.errors import SettingsError
 from moderation.telemetry.health import Health
 
 REQUEST_TIMEOUT_S = 5.0
-"""A client that sends its request slower than this is disconnected."""
+"""A client whose request and answer take longer than this, however it sends them, is disconnected."""
 MOST_REQUESTS = 16
-"""Requests that are served at the same time; more are refused, so that a client cannot start threads without end."""
+"""Connections at the same time. One more ends the oldest, so that idle clients cannot stop the probes."""
 TEXT = "text/plain; charset=utf-8"
 
 
@@ -55,20 +57,37 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False  # a client that holds its connection must not hold up the end of the process
 
     def __init__(self, *arguments: Any) -> None:
-        self._free = threading.BoundedSemaphore(MOST_REQUESTS)
+        self._open: dict[socket.socket, float] = {}
+        """When each connection began, the oldest first."""
+        self._lock = threading.Lock()
         super().__init__(*arguments)
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        if not self._free.acquire(blocking=False):
-            self.shutdown_request(request)
-            return
+        with self._lock:
+            for oldest in list(self._open)[: len(self._open) - MOST_REQUESTS + 1]:
+                self._end(oldest)
+            self._open[request] = time.monotonic()
         super().process_request(request, client_address)
+
+    def service_actions(self) -> None:
+        """End the connections that are too old; the library calls this about twice a second."""
+        before = time.monotonic() - REQUEST_TIMEOUT_S
+        with self._lock:
+            for old in [request for request, since in self._open.items() if since < before]:
+                self._end(old)
+
+    def _end(self, request: socket.socket) -> None:
+        """End a connection, whose thread then gets an end of file and closes it."""
+        del self._open[request]
+        with suppress(OSError):
+            request.shutdown(socket.SHUT_RDWR)
 
     def process_request_thread(self, request: Any, client_address: Any) -> None:
         try:
             super().process_request_thread(request, client_address)
         finally:
-            self._free.release()
+            with self._lock:
+                self._open.pop(request, None)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore clients that disconnect."""

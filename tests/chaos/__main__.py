@@ -14,6 +14,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,29 +33,49 @@ def show(**fields: Any) -> None:
     sys.stdout.flush()
 
 
+Place = tuple[str, int, int]
+"""Topic, partition and offset of a record."""
+
+
 @dataclass(frozen=True)
 class Result:
     """What a run left in the database and the topic of dead letters."""
 
     flags: list[str]
     risks: dict[str, float]
-    letters: frozenset[bytes]
+    letters: Counter[Place]
+    """Number of dead letters of each record."""
+    bad: frozenset[Place]
+    """The records that must become dead letters."""
 
 
 def result_of(site: Site) -> Result:
     """Return the result, after waiting for dead letters, which are relayed after their commit."""
-    wanted = frozenset(site.run.produced.bad.values())
+    bad = frozenset(site.run.produced.bad)
     deadline = time.monotonic() + RELAY_TIMEOUT_S
-    letters: frozenset[bytes] = frozenset()
-    while not wanted <= letters and time.monotonic() < deadline:
+    letters: Counter[Place] = Counter()
+    while not bad <= letters.keys() and time.monotonic() < deadline:
         site.keep_running()
-        letters = frozenset(value for _, value in read_all(site.run.bootstrap, f"{site.run.topics.posts}-dlt"))
+        letters = Counter(
+            place_of(headers) for headers, _ in read_all(site.run.bootstrap, f"{site.run.topics.posts}-dlt")
+        )
     rows = site.run.query("SELECT post_id, risk FROM assessments WHERE flagged")
-    return Result(site.run.flags(), {str(post): float(str(risk)) for post, risk in rows}, letters)
+    return Result(site.run.flags(), {str(post): float(str(risk)) for post, risk in rows}, letters, bad)
+
+
+def place_of(headers: Mapping[str, bytes]) -> Place:
+    """Return the origin of a dead letter."""
+    topic, partition, offset = (
+        headers[f"__connect.errors.{name}"].decode() for name in ("topic", "partition", "offset")
+    )
+    return topic, int(partition), int(offset)
 
 
 def differences(calm: Result, disturbed: Result) -> dict[str, Any]:
-    """What differs from the undisturbed run; empty where nothing does."""
+    """What differs from the undisturbed run; empty where nothing does.
+
+    A dead letter may be sent again after a crash, because the relay sends at least once.
+    """
     before, after = set(calm.flags), set(disturbed.flags)
     both = calm.risks.keys() & disturbed.risks.keys()
     found: dict[str, Any] = {
@@ -62,8 +83,9 @@ def differences(calm: Result, disturbed: Result) -> dict[str, Any]:
         "flags_added": sorted(after - before),
         "flags_doubled": sorted(post for post, count in Counter(disturbed.flags).items() if count > 1),
         "risks_changed": sorted(post for post in both if abs(calm.risks[post] - disturbed.risks[post]) > 1e-9),
-        "letters_lost": len(calm.letters - disturbed.letters),
-        "letters_added": len(disturbed.letters - calm.letters),
+        "letters_lost": sorted(disturbed.bad - disturbed.letters.keys()),
+        "letters_added": sorted(disturbed.letters.keys() - disturbed.bad),
+        "calm_letters_wrong": sorted(calm.letters.keys() ^ calm.bad),
     }
     return {name: value for name, value in found.items() if value}
 
@@ -114,7 +136,8 @@ def main() -> int:
         faults=arguments.kills,
         records=site.run.produced.records,
         flags=len(results[0].flags),
-        different_dead_letters=len(results[0].letters),
+        dead_letters=len(results[1].letters),
+        dead_letters_sent_again=results[1].letters.total() - len(results[1].letters),
         ends_by_exit_code=ends,
         seconds=round(time.monotonic() - began),
         differences=found,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,16 @@ from tests.services.postgresql import PostgresServer
 from tests.services.redis import RedisServer
 
 STEP_TIMEOUT_S = 240.0
+UNIT = Path(__file__).parents[2] / "deploy" / "moderation.service"
+
+
+def not_restarted(unit: str) -> frozenset[int]:
+    """Return the exit codes after which systemd does not start a unit again."""
+    found = re.search(r"^RestartPreventExitStatus=([\d ]+)$", unit, re.MULTILINE)
+    return frozenset(map(int, found[1].split())) if found is not None else frozenset()
+
+
+PERMANENT = not_restarted(UNIT.read_text(encoding="utf-8"))
 
 
 class Site:
@@ -60,10 +71,12 @@ class Site:
             return subprocess.Popen(command, stderr=log)
 
     def keep_running(self) -> None:
-        """Start the sidecar again where it has ended, as systemd does."""
+        """Start the sidecar again where it ended, as systemd does; raise AssertionError where systemd would not."""
         code = self.sidecar.poll()
         if code is not None:
             self.restarts[code] = self.restarts.get(code, 0) + 1
+            if code in PERMANENT:
+                raise AssertionError(f"ended with {code}, after which systemd starts nothing again:\n{self.tail()}")
             self.sidecar = self._start()
 
     def freeze_sidecar(self) -> None:

@@ -31,10 +31,15 @@ REFUSED: dict[str, tuple[Mapping[str, Any], str]] = {
         "whose state belongs to one worker",
     ),
     "scaling of a state in memory": ({"keda": {"enabled": True}}, "keda.enabled needs settings.state.backend redis"),
+    "scaling by a group that is named in a file": (
+        {**REDIS, "keda": {"enabled": True}, "configFile": "[kafka]\nposts = 'x'\n"},
+        "needs settings.kafka.group_id and settings.kafka.posts",
+    ),
     "no secret": ({"existingSecret": ""}, "existingSecret is empty"),
     "no broker": ({"settings": {"kafka": {"bootstrap_servers": ""}}}, "bootstrap_servers is empty"),
     "a console without TLS": ({"console": {"publicUrl": "http://reviews.example"}}, "console.publicUrl must be the"),
     "a password among the values": ({"settings": {"kafka": {"sasl_password": "x"}}}, "sasl_password"),
+    "the secret of single sign-on among the values": ({"settings": {"oidc": {"client_secret": "x"}}}, "client_secret"),
     "an unknown value": ({"workers": {}}, "workers"),
     "an unknown backend": ({"settings": {"state": {"backend": "etcd"}}}, "backend"),
 }
@@ -54,6 +59,7 @@ def check_settings(rendered: Mapping[tuple[str, str], Mapping[str, Any]]) -> Non
         if values["state"].get("backend") == "redis":
             values["state"]["redis_url"] = "redis://of-the-secret:6379/0"
         Settings(**values)
+        assert "" not in [variable["value"] for variable in container["env"]], name
         security = container["securityContext"]
         assert security["readOnlyRootFilesystem"], name
         assert container["resources"]["limits"]["memory"], name
@@ -73,6 +79,9 @@ def check(program: str) -> None:
         replicas = rendered["StatefulSet", "test-worker"]["spec"].get("replicas")
         assert (replicas is None) == ("keda" in changes), name
         sys.stdout.write(f"rendered and valid: {name} ({len(rendered)} objects)\n")
+    in_file = render(program, {"configFile": "platform_id = 'mine'\n"})["StatefulSet", "test-worker"]
+    (container,) = in_file["spec"]["template"]["spec"]["containers"]
+    assert "MODERATION_PLATFORM_ID" not in [variable["name"] for variable in container["env"]], "overrides configFile"
     for name, (changes, reason) in REFUSED.items():
         try:
             render(program, changes)

@@ -316,6 +316,18 @@ def test_a_database_without_our_tables_says_what_to_run(database_url: str) -> No
     store.close()
 
 
+def test_the_age_of_the_outbox_counts_refused_letters_of_the_own_logs(store: ReviewStore, claim: Claim) -> None:
+    store.commit(claim, Effects(dead_letters=[letter(5)], positions={partition(0): 7}))
+    (row,) = store.outbox(10)
+    an_hour_ago = datetime.now(UTC) - timedelta(hours=1)
+    with store.engine.begin() as connection:
+        connection.execute(update(OutboxRecord).values(recorded_at=an_hour_ago))
+    store.refuse([row.id], "no rights")
+    origin = partition(0)
+    assert store.outbox_age_s([(origin.cluster_id, origin.topic)]) >= 3600
+    assert store.outbox_age_s([(origin.cluster_id, "of another pipeline")]) == 0.0
+
+
 def test_the_age_of_the_outbox_is_that_of_its_oldest_waiting_letter(store: ReviewStore, claim: Claim) -> None:
     assert store.outbox_age_s() == 0.0
     store.commit(claim, Effects(dead_letters=[letter(5), letter(6)], positions={partition(0): 7}))

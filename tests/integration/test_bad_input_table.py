@@ -156,6 +156,17 @@ ROWS = [
         "certificates missing",
         "run",
         "kafka.ssl_cafile /none is not a file",
+        env={
+            "MODERATION_KAFKA__SSL_CAFILE": "/none",
+            "MODERATION_KAFKA__SECURITY_PROTOCOL": "SSL",
+            "MODERATION_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1",
+        },
+        shell=True,
+    ),
+    Bad(
+        "certificates without TLS",
+        "run",
+        "kafka.security_protocol PLAINTEXT does not use kafka.ssl_cafile; set it to SSL",
         env={"MODERATION_KAFKA__SSL_CAFILE": "/none", "MODERATION_KAFKA__BOOTSTRAP_SERVERS": "127.0.0.1:1"},
         shell=True,
     ),

@@ -99,7 +99,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any], type[ModerationError], str]] = {
     "certificate of another host": ("ELSEWHERE", {}, SettingsError, "is not for 127.0.0.1; name the host"),
     "no TLS on a TLS port": (
         "TLS",
-        {"security_protocol": "PLAINTEXT"},
+        {"security_protocol": "PLAINTEXT", "ssl_cafile": None},
         SettingsError,
         "expects TLS; set kafka.security_protocol to SSL or SASL_SSL",
     ),
@@ -117,7 +117,7 @@ FAULTS: dict[str, tuple[str, dict[str, Any], type[ModerationError], str]] = {
     ),
     "no login where one is expected": (
         "PLAINLOGIN",
-        {"security_protocol": "PLAINTEXT"},
+        {"security_protocol": "PLAINTEXT"} | dict.fromkeys(LOGIN),
         ConnectionLost,
         "if the port expects a login, set kafka.security_protocol to SASL_PLAINTEXT",
     ),

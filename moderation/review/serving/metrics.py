@@ -1,4 +1,4 @@
-"""`/api/v1/metrics`: the metrics of the review, for a token with the scope `read`."""
+"""`/api/v1/metrics`: the metrics of the review, for a token with the scope `metrics`."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class ReviewMetrics(Collector):
 
 
 @router.get(PATH)
-def metrics(request: Request, _actor: Annotated[Actor, Depends(of_api(Action.READ))]) -> Response:
+def metrics(request: Request, _actor: Annotated[Actor, Depends(of_api(Action.READ_METRICS))]) -> Response:
     """Return the metrics in the format of Prometheus."""
     console: Console = console_of(request)
     exported: ReviewMetrics = request.app.state.metrics

@@ -69,6 +69,9 @@ def test_metrics_need_a_token_and_are_read_under_any_host_name(desk: Desk) -> No
     assert caller(desk).get(PATH, headers=by_address).status_code == 200
     other = make_token(desk.console.engine, NewToken("sam", "audit", ["audit"], 1), by="tests", now=desk.clock.now)
     assert stranger.get(PATH, headers={"authorization": f"Bearer {other}"}).status_code == 403
+    monitor = make_token(desk.console.engine, NewToken("sam", "m", ["metrics"], 1), by="tests", now=desk.clock.now)
+    sent = {"authorization": f"Bearer {monitor}"}
+    assert [stranger.get(path, headers=sent).status_code for path in (PATH, "/api/v1/accounts")] == [200, 403]
 
 
 def test_no_name_or_id_of_a_person_is_in_the_metrics(desk: Desk) -> None:

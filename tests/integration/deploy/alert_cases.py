@@ -21,9 +21,10 @@ def one(name: str, values: str) -> Series:
     return {name: values}
 
 
+STARTED = 'process_start_time_seconds{instance="%s",job="any"}'
+RUNS = 'moderation_build_info{instance="%s",job="any"}'
 BUILD = 'moderation_build_info{certificate="%s"}'
-STUCK = 'moderation_consumer_lag_records{instance="a",topic="posts",partition="0"}'
-MOVED = 'moderation_partition_progress_timestamp_seconds{instance="a",topic="posts",partition="0"}'
+WAITING = 'moderation_records_waiting_seconds{instance="a"}'
 LAG = 'moderation_consumer_lag_records{topic="posts",partition="0"}'
 FAST = 'moderation_post_latency_seconds_bucket{le="60.0"}'
 ALL = 'moderation_post_latency_seconds_bucket{le="+Inf"}'
@@ -38,12 +39,12 @@ AGE = 'moderation_review_oldest_age_seconds{queue="%s",state="waiting"}'
 CASES: dict[str, AlertCase] = {
     "ModerationSidecarMissing": AlertCase({}, one(BUILD % "certified for 0.0001", "1+0x200")),
     "ModerationRestarts": AlertCase(
-        one('process_start_time_seconds{job="moderation"}', "0+60x200"),
-        one('process_start_time_seconds{job="moderation"}', "5+0x200"),
+        {STARTED % "a": "0+60x200", RUNS % "a": "1+0x200"},
+        {STARTED % "a": "5+0x200", RUNS % "a": "1+0x200", STARTED % "of another program": "0+60x200"},
     ),
     "ModerationPartitionStuck": AlertCase(
-        {STUCK: "7+0x200", MOVED: "60+0x200"},
-        {STUCK: "7+0x200", MOVED: "0+60x200"},
+        one(WAITING, "0+60x200"),
+        one(WAITING, "150+0x200"),
     ),
     "ModerationLagGrows": AlertCase(one(LAG, "20000+10x200"), one(LAG, "40000-10x200")),
     "ModerationPostsWait": AlertCase(

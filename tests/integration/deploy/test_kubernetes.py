@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import json
 import tomllib
-from typing import Any
+from typing import Any, get_args
 
 import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
+from pydantic import BaseModel, SecretStr
 
 from moderation.settings import Settings
 from tests.charts.rendering import CHART, VALUES, manifests, merged, validate
@@ -27,6 +28,7 @@ def test_the_native_sidecar_has_the_form_of_kubernetes_and_settings_that_exist()
     (sidecar,) = pod["spec"]["initContainers"]
     assert sidecar["restartPolicy"] == "Always"
     assert "readinessProbe" not in sidecar, "a sidecar that is not ready would take the platform out of service"
+    assert "startupProbe" not in sidecar, "a sidecar that cannot start would keep the platform from starting"
     values: dict[str, Any] = {}
     for variable in sidecar["env"]:
         path = variable["name"].removeprefix("MODERATION_").lower().split("__")
@@ -51,16 +53,37 @@ def test_every_value_of_the_chart_is_in_its_schema_and_the_other_way_round() -> 
             assert DEFAULTS[name].keys() == part["properties"].keys(), name
 
 
-def test_default_settings_of_the_chart_are_settings() -> None:
-    Settings(**DEFAULTS["settings"])
+def test_default_settings_of_the_chart_do_not_override_those_of_a_file() -> None:
+    kafka = {name: value for name, value in DEFAULTS["settings"]["kafka"].items() if value}
+    assert DEFAULTS["settings"] | {"kafka": kafka} == {"kafka": {}, "state": {"backend": "memory"}}
+    Settings(**DEFAULTS["settings"] | {"kafka": kafka})
+
+
+def secrets(model: type[BaseModel] = Settings) -> list[dict[str, Any]]:
+    """The settings that are secrets, each with a value."""
+    found: list[dict[str, Any]] = []
+    for name, field in model.model_fields.items():
+        kinds = {field.annotation, *get_args(field.annotation)}
+        if SecretStr in kinds:
+            found.append({name: "x"})
+        found += [
+            {name: one}
+            for kind in kinds
+            if isinstance(kind, type) and issubclass(kind, BaseModel)
+            for one in secrets(kind)
+        ]
+    return found
+
+
+def test_the_secrets_of_every_section_are_found() -> None:
+    assert {"oidc": {"client_secret": "x"}} in secrets()
+    assert {"database_url": "x"} in secrets()
 
 
 @pytest.mark.parametrize(
     "settings",
     [
-        {"address_key": "x"},
-        {"kafka": {"sasl_password": "x"}},
-        {"state": {"redis_url": "x"}},
+        *secrets(),
         {"telemetry": {"port": 1}},
         {"state": {"backend": "etcd"}},
     ],

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from connectors.kafka import connection_config
 from moderation.app import keyring_of
 from moderation.errors import SettingsError
 from moderation.settings import Settings, load_settings
@@ -125,3 +126,61 @@ def test_follows_without_the_time_from_which_they_are_complete_give_a_warning() 
     assert "state.follows_complete_from" in warning
     assert warnings(follows_complete_from="2026-01-01T00:00:00Z") == []
     assert Settings.model_validate({"kafka": {"posts": "posts"}}).warnings() == []
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("postgresql://u:pw@db.example/reviews", True),
+        ("postgresql://u:pw@db.example/reviews?sslmode=require", True),
+        ("postgresql://u:pw@db.example/reviews?sslmode=verify-full", False),
+        ("postgresql+psycopg://u:pw@/reviews?host=db.example", True),
+        ("postgresql://u:pw@/reviews?host=/var/run/postgresql", False),
+        ("postgresql://u:pw@127.0.0.1:5432/reviews", False),
+        ("sqlite:///reviews.sqlite", False),
+    ],
+)
+def test_a_remote_database_that_is_not_verified_gives_a_warning(
+    url: str, warned: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("PGSSLMODE", raising=False)
+    warnings = Settings.model_validate({"database_url": url}).warnings()
+    assert (len(warnings), "pw" in str(warnings)) == (warned, False)
+    assert all("sslmode=verify-full" in warning for warning in warnings)
+
+
+@pytest.mark.parametrize(
+    ("url", "warned"),
+    [
+        ("redis://:pw@redis.example:6379/0", True),
+        ("rediss://:pw@redis.example:6379/0?ssl_cert_reqs=none", True),
+        ("rediss://:pw@redis.example:6379/0?ssl_ca_certs=/ca.pem", False),
+        ("redis://:pw@localhost:6379/0", False),
+        ("unix:///run/redis.sock", False),
+        ("", False),
+    ],
+)
+def test_a_remote_redis_that_is_not_verified_gives_a_warning(url: str, warned: bool) -> None:
+    warnings = Settings.model_validate({"state": {"redis_url": url}}).warnings()
+    assert (len(warnings), "pw" in str(warnings)) == (warned, False)
+
+
+def test_a_login_without_encryption_gives_a_warning() -> None:
+    (warning,) = Settings.model_validate({"kafka": {"security_protocol": "SASL_PLAINTEXT"}}).warnings()
+    assert "SASL_SSL" in warning
+
+
+@pytest.mark.parametrize(
+    ("kafka", "message"),
+    [
+        ({"ssl_cafile": "/ca.pem"}, r"PLAINTEXT does not use kafka.ssl_cafile; set it to SSL"),
+        (
+            {"security_protocol": "SSL", "sasl_username": "u", "sasl_password": "pw"},
+            r"SSL does not use kafka.sasl_username and kafka.sasl_password; set it to SASL_SSL",
+        ),
+    ],
+)
+def test_kafka_settings_that_the_protocol_does_not_use_are_refused(kafka: dict[str, str], message: str) -> None:
+    settings = Settings.model_validate({"kafka": {"bootstrap_servers": "127.0.0.1:1", **kafka}})
+    with pytest.raises(SettingsError, match=message):
+        connection_config(settings.kafka)

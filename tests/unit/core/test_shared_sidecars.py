@@ -18,6 +18,7 @@ from moderation.mapping import FieldMapping
 from moderation.state import PlatformState, Storage
 from moderation.state.backend import Marks, Place
 from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
+from moderation.stream.observing import NotObserved
 from moderation.stream.sidecar import Sidecar
 from tests.unit.core.doubles import KEYRING, MemoryLog, MemoryRelay, new_pipeline
 from tests.unit.core.shared_doubles import MemoryRows, SharedSource, SharedStore
@@ -292,3 +293,29 @@ def test_a_member_without_a_slot_waits_and_ends_cleanly() -> None:
     running.run()
     assert fleet.store.commits == []
     assert fleet.store.members == {"a", "b"}
+
+
+class Waiting(NotObserved):
+    """Stops the sidecar once it has waited for partitions."""
+
+    def __init__(self) -> None:
+        self.waited = 0
+        self.stop: Callable[[], None] = lambda: None
+
+    def unassigned(self) -> None:
+        self.waited += 1
+        self.stop()
+
+
+def test_a_sidecar_that_lost_its_slots_and_waits_reports_that_it_has_none() -> None:
+    fleet, observer = Fleet(), Waiting()
+
+    def lose(step: str) -> None:
+        if step == "stored" and not observer.waited:
+            fleet.store.members, fleet.store.slots = {"a", "b", "one"}, {0: "a", 1: "b"}
+            running._lease.fenced()
+
+    running = fleet.sidecar("one", lose)
+    running._observer, observer.stop = observer, running.stop
+    running.run()
+    assert observer.waited == 1

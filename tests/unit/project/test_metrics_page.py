@@ -5,12 +5,13 @@ from __future__ import annotations
 import re
 from functools import cache
 
+import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import create_engine
 
 from moderation.review.measures import Measures, Waiting
 from moderation.review.serving.metrics import ReviewMetrics
-from moderation.telemetry.metrics import Build, SidecarMetrics
+from moderation.telemetry.metrics import DEGRADED, EVENTS, RULES, Build, SidecarMetrics
 from tests.unit.project.pages import ROOT
 
 PAGE = ROOT / "docs" / "metrics.md"
@@ -38,3 +39,17 @@ def exported() -> set[str]:
 def test_the_page_lists_exactly_what_is_exported() -> None:
     listed = set(re.findall(r"`(moderation_\w+)`", PAGE.read_text(encoding="utf-8")))
     assert listed == exported()
+
+
+@pytest.mark.parametrize(
+    ("metric", "label", "values"),
+    [
+        ("moderation_texts_scored_total", "rule", set(RULES.values())),
+        ("moderation_events_total", "kind", set(EVENTS.values())),
+        ("moderation_degraded", "reason", set(DEGRADED)),
+    ],
+)
+def test_the_page_lists_the_values_of_the_labels(metric: str, label: str, values: set[str]) -> None:
+    found = re.search(rf"`{metric}` \| \w+ \| {label}: ([^|]*) \|", PAGE.read_text(encoding="utf-8"))
+    assert found is not None
+    assert set(found[1].split(", ")) == values

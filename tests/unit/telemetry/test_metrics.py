@@ -106,6 +106,30 @@ def test_lag_and_progress_follow_the_assignment() -> None:
     assert samples(metrics, "moderation_consumer_lag_records") == {("posts", "1"): 2}
 
 
+def test_a_sidecar_that_waits_for_partitions_exports_none() -> None:
+    metrics = SidecarMetrics("memory")
+    metrics.view(LoopView({LANE: 3}, {LANE: 10}, 4_000_000, frozenset(), STATE, waiting=True))
+    metrics.unassigned()
+    families = {family.name: family.samples for family in metrics.registry.collect()}
+    assert families["moderation_consumer_lag_records"] == []
+    assert families["moderation_partition_progress_timestamp_seconds"] == []
+    assert samples(metrics, "moderation_records_waiting_seconds") == {}
+
+
+def test_the_wait_of_read_records_counts_from_the_last_progress_and_from_an_outage() -> None:
+    now = [5000.0]
+    metrics = SidecarMetrics("memory", lambda: now[0])
+    metrics.view(LoopView({LANE: 3}, {LANE: 10}, None, frozenset(), STATE, waiting=True))
+    now[0] += 60
+    assert samples(metrics, "moderation_records_waiting_seconds") == {(): 60}
+    metrics.view(LoopView({LANE: 4}, {LANE: 10}, None, frozenset(), STATE))
+    assert samples(metrics, "moderation_records_waiting_seconds") == {}
+    for _ in range(3):
+        metrics.outage()
+        now[0] += 10
+    assert samples(metrics, "moderation_records_waiting_seconds") == {(): 30}
+
+
 def test_evictions_count_on_when_the_state_begins_again() -> None:
     metrics = SidecarMetrics("disk")
     for evictions in (5, 9, 0, 2):

@@ -68,13 +68,31 @@ def test_other_paths_and_methods_are_refused(port: int) -> None:
     connection.close()
 
 
-def test_clients_that_send_nothing_do_not_take_more_than_the_permitted_connections(port: int) -> None:
+def test_clients_that_send_nothing_do_not_stop_the_probes(port: int) -> None:
     idle = [socket.create_connection(("127.0.0.1", port)) for _ in range(module.MOST_REQUESTS)]
-    late = socket.create_connection(("127.0.0.1", port))
-    late.settimeout(10)
-    assert late.recv(1) == b"", "closed at once, because all threads are taken"
-    for connection in (*idle, late):
+    assert get(port, "/livez")[:2] == (200, "ok\n")
+    idle[0].settimeout(10)
+    assert idle[0].recv(1) == b"", "the oldest is closed for it"
+    for connection in idle:
         connection.close()
+
+
+def test_a_client_that_sends_a_byte_at_a_time_is_disconnected(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "REQUEST_TIMEOUT_S", 0.2)
+    slow = socket.create_connection(("127.0.0.1", port))
+    slow.settimeout(0.05)
+    ended = False
+    for _ in range(400):
+        try:
+            slow.sendall(b"G")
+            ended = slow.recv(1) == b""
+        except TimeoutError:
+            continue
+        except OSError:
+            ended = True
+        break
+    slow.close()
+    assert ended
 
 
 def test_an_address_that_is_in_use_is_a_settings_error(port: int, health: Health) -> None:

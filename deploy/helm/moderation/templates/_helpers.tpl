@@ -27,6 +27,10 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- fail (printf "keda.enabled needs settings.state.backend redis; %q is a state of one worker, which cannot be scaled." $backend) -}}
 {{- end -}}
 {{- end -}}
+{{- $kafka := .Values.settings.kafka -}}
+{{- if and .Values.keda.enabled .Values.configFile (not (and $kafka.group_id $kafka.posts)) -}}
+{{- fail "keda.enabled with configFile needs settings.kafka.group_id and settings.kafka.posts, which the chart cannot read in the file." -}}
+{{- end -}}
 {{- if not .Values.existingSecret -}}
 {{- fail "existingSecret is empty. Create a secret with MODERATION_DATABASE_URL and MODERATION_ADDRESS_KEY, and name it there." -}}
 {{- end -}}
@@ -38,15 +42,17 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- end -}}
 {{- end }}
 
-{{/* One variable for each setting; lists are JSON. */}}
+{{/* One variable for each setting that is not empty; lists are JSON. */}}
 {{- define "moderation.environment" -}}
 {{- range $name, $value := .Values.settings }}
 {{- if kindIs "map" $value }}
 {{- range $inner, $setting := $value }}
+{{- if not (eq (toString $setting) "") }}
 - name: MODERATION_{{ upper $name }}__{{ upper $inner }}
   value: {{ include "moderation.value" $setting }}
 {{- end }}
-{{- else }}
+{{- end }}
+{{- else if not (eq (toString $value) "") }}
 - name: MODERATION_{{ upper $name }}
   value: {{ include "moderation.value" $value }}
 {{- end }}
@@ -101,6 +107,10 @@ envFrom:
 - name: certificates
   secret: {secretName: {{ .Values.certificatesSecret }}}
 {{- end }}
+{{- end }}
+
+{{- define "moderation.option" -}}
+{{- if .Values.configFile }} --config /etc/moderation/config/sidecar.toml{{ end }}
 {{- end }}
 
 {{- define "moderation.options" -}}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,6 +17,9 @@ from moderation.risk.gate import CONTENT, gate_opens_for
 from moderation.risk.judgement import Judgement, Judgements
 from moderation.risk.manifest import Manifest, Policy, PolicyEntry
 from moderation.risk.p_values import Reference, largest_p_values
+
+OWN = ("typing", "account")
+"""Families of the post and of the account's own history."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +102,7 @@ class BundledRiskModel:
         A metadata family must agree, and with evidence that few genuine posts exceed the risk must be above the
         threshold of the policy `all`.
         """
-        decides = self._metadata_agrees(scores)
+        decides = self._any_agrees(scores, [name for name in self.fusion.families if name != CONTENT])
         rows = np.flatnonzero(decides)
         strong = scores[rows]
         strong[:, self.fusion.families.index(CONTENT)] = self.manifest.selective_evidence
@@ -107,12 +110,16 @@ class BundledRiskModel:
         return decides
 
     def usual(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return whether no metadata family of a post agrees that it is unusual, (n, families) to (n,)."""
-        return ~self._metadata_agrees(scores)
+        """Return whether neither typing nor account of a post agree that it is unusual, (n, families) to (n,).
 
-    def _metadata_agrees(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-        metadata = [column for column, name in enumerate(self.fusion.families) if name != CONTENT]
-        return np.array(self.agreement(self.p_values(scores))[:, metadata].any(axis=1), dtype=np.bool_)
+        Families that read what other sidecars add are not used, because their features can be missing.
+        """
+        return ~self._any_agrees(scores, OWN)
+
+    def _any_agrees(self, scores: NDArray[np.float64], families: Collection[str]) -> NDArray[np.bool_]:
+        """Return whether one of *families* agrees that a post is unusual, shape (n,)."""
+        columns = [column for column, name in enumerate(self.fusion.families) if name in families]
+        return np.array(self.agreement(self.p_values(scores))[:, columns].any(axis=1), dtype=np.bool_)
 
     def assess(self, features: NDArray[np.float64]) -> Judgements:
         """Return the judgement of each post: *features* (n, f), NaN for missing.

@@ -40,7 +40,7 @@ class RiskModel(Protocol):
         """Return whether texts decide about a flag with these metadata scores, (n, families) to (n,)."""
 
     def usual(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Return whether no metadata family of a post agrees that it is unusual, (n, families) to (n,)."""
+        """Return whether neither typing nor account of a post agree that it is unusual, (n, families) to (n,)."""
 
     def judge(self, scores: NDArray[np.float64]) -> Judgements:
         """Return the judgement of each post from the scores of its families, shape (n, families)."""

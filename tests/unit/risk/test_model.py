@@ -154,3 +154,11 @@ def test_texts_decide_only_with_an_unusual_metadata_family_and_a_high_risk(model
 def test_description_has_the_word_simulated(model: BundledRiskModel) -> None:
     assert "simulated" in model.describe()
     assert "simulated" in model.certified.certificate.sentence().lower()
+
+
+def test_usual_posts_are_those_with_usual_typing_and_account_whatever_others_add(model: BundledRiskModel) -> None:
+    names = model.fusion.families
+    scores = np.full((len(names), len(names)), np.nan)
+    np.fill_diagonal(scores, 1e6)
+    usual = dict(zip(names, model.usual(scores).tolist(), strict=True))
+    assert usual == {name: name not in ("typing", "account") for name in names}

@@ -118,8 +118,9 @@ class BundledRiskModel:
 
     def _any_agrees(self, scores: NDArray[np.float64], families: Collection[str]) -> NDArray[np.bool_]:
         """Return whether one of *families* agrees that a post is unusual, shape (n,)."""
-        columns = [column for column, name in enumerate(self.fusion.families) if name in families]
-        return np.array(self.agreement(self.p_values(scores))[:, columns].any(axis=1), dtype=np.bool_)
+        read = [(self.references[name], n) for n, name in enumerate(self.fusion.families) if name in families]
+        p_values = np.column_stack([largest_p_values(references, scores[:, n]) for references, n in read])
+        return np.array(self.agreement(p_values).any(axis=1), dtype=np.bool_)
 
     def assess(self, features: NDArray[np.float64]) -> Judgements:
         """Return the judgement of each post: *features* (n, f), NaN for missing.

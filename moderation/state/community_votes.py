@@ -82,7 +82,9 @@ class CommunityVotes:
         sample.words[account] = word
         if self._evicts:
             self._by_day.setdefault(day, set()).add(community)
-        self._closed.pop(community, None)
+        closed = self._closed.get(community)
+        if closed is not None and day < closed[0]:
+            del self._closed[community]
         return True
 
     def add_stored(self, community: int, rows: array[int]) -> None:

@@ -36,7 +36,7 @@ class DatabaseWatch:
                 self._note(self._query())
             except ModerationError:
                 self._note(None)
-            except Exception:
+            except Exception:  # a dead thread would leave the last answer standing
                 log.exception("the review database cannot be watched")
                 self._note(None)
             self._ended.wait(self._every_s)

@@ -30,12 +30,11 @@ def account_features(reading: Reading, post: Post, own: OwnPosts) -> dict[str, f
 def account_profile(post: Post, account: Account) -> dict[str, float]:
     """Return the features of the public figures of an account at the time of a post."""
     found: dict[str, float] = {}
-    if account.created_at is not None and post.created_at is not None:
-        age_days = (post.created_at - account.created_at).total_seconds() / 86_400
-        if age_days >= 0:
-            found["account_age_days"] = age_days
-            if account.posts is not None:
-                found["account_posts_per_day"] = account.posts / max(age_days, 1.0)
+    age_days = post.account_age_days
+    if age_days is not None and age_days >= 0:
+        found["account_age_days"] = age_days
+        if account.posts is not None:
+            found["account_posts_per_day"] = account.posts / max(age_days, 1.0)
     if account.followers is not None and account.following is not None:
         found["account_follow_ratio"] = math.log((account.followers + 1) / (account.following + 1))
     if account.deleted_posts is not None and account.posts is not None:

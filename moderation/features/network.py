@@ -40,9 +40,9 @@ class Sender:
 
 def account_kind(post: Post) -> int:
     """Return whether the account is new, settled or of unknown age."""
-    if post.account is None or post.account.created_at is None or post.created_at is None:
+    age_days = post.account_age_days
+    if age_days is None:
         return UNKNOWN_AGE
-    age_days = (post.created_at - post.account.created_at).total_seconds() / 86_400
     return NEW if age_days < NEW_ACCOUNT_DAYS else SETTLED
 
 

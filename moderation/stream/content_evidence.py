@@ -14,7 +14,7 @@ from moderation.features import FeatureExtractor
 from moderation.features.content import CommunityBaselines, content_features
 from moderation.features.extractor import Identified
 from moderation.risk import RiskModel
-from moderation.stream.scoring_policy import EVIDENCE, UNBIASED, VOTING_AGE_DAYS, Rule, age_days
+from moderation.stream.scoring_policy import EVIDENCE, UNBIASED, Rule, settled
 
 
 class ScoredPost(NamedTuple):
@@ -47,7 +47,7 @@ class ContentEvidence:
             known = not math.isnan(content.logit)
             if known and rule in EVIDENCE:
                 self._extractor.add_score(identified, logit=content.logit, n_tokens=content.n_tokens, excess=excess)
-            if known and rule in UNBIASED and is_usual and age_days(identified.post) >= VOTING_AGE_DAYS:
+            if known and rule in UNBIASED and is_usual and settled(identified.post):
                 self._extractor.add_vote(identified, logit=content.logit, n_tokens=content.n_tokens)
             windows.append(self._extractor.own_scores(identified))
             excesses.append(excess)

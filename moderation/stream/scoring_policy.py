@@ -89,7 +89,7 @@ class ScoreSelected:
             return "watched"
         if self.sample.draw(self.platform_id, post, flagged=False) is not None:
             return "sample"
-        drawn = in_baseline(seen.account, seen.at_ms // DAY_MS) and age_days(post) >= VOTING_AGE_DAYS
+        drawn = in_baseline(seen.account, seen.at_ms // DAY_MS) and settled(post)
         return "baseline" if drawn else None
 
 
@@ -98,8 +98,7 @@ def in_baseline(account: int, day: int) -> bool:
     return rank(account, day) < BASELINE_RATE * 2**64
 
 
-def age_days(post: Post) -> float:
-    """Return the age of the account at the time of a post; 0 where unknown."""
-    if post.account is None or post.account.created_at is None or post.created_at is None:
-        return 0.0
-    return (post.created_at - post.account.created_at).total_seconds() / 86_400
+def settled(post: Post) -> bool:
+    """Return whether the account is old enough for the baseline of its community."""
+    age_days = post.account_age_days
+    return age_days is not None and age_days >= VOTING_AGE_DAYS

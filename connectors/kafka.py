@@ -18,13 +18,12 @@ from kafka.errors import (
     KafkaTimeoutError,
     NoOffsetForPartitionError,
     OffsetOutOfRangeError,
-    TopicAuthorizationFailedError,
 )
 from kafka.structs import OffsetAndMetadata
 
-from connectors.kafka_diagnosis import no_broker, require_tls, why_unreachable
+from connectors.kafka_connection import TIMEOUT_MS, connection_config, describe_partitions
+from connectors.kafka_diagnosis import no_broker
 from connectors.kafka_opening import open_client
-from connectors.kafka_protocol import require_fitting_settings
 from connectors.kafka_records import UnreadableHeaders, free_parked_records, read_past_damage, require_codecs
 from moderation.effects import Origin, Partition
 from moderation.errors import ConnectionLost, PositionError, RecordsExpired, SettingsError
@@ -33,76 +32,11 @@ from moderation.settings import KafkaSettings
 log = logging.getLogger(__name__)
 
 COMMIT_TIMEOUT_MS = 10_000
-TIMEOUT_MS = 10_000
 POSITION_TIMEOUT_MS = 100
 METADATA_MAX_AGE_MS = 5_000
 """An assignment from incomplete metadata is corrected after this time; the default of the client is five minutes."""
 PARTIAL_S = 15.0
 """After an outage the leader of the group may assign some topics first, so that a partial assignment can be brief."""
-
-
-def connection_config(settings: KafkaSettings) -> dict[str, Any]:
-    """Return the common kafka-python configuration of consumer, producer and admin client."""
-    if not settings.bootstrap_servers:
-        raise SettingsError("kafka.bootstrap_servers is empty; name a broker, such as 127.0.0.1:9092")
-    config: dict[str, Any] = {
-        "bootstrap_servers": [server.strip() for server in settings.bootstrap_servers.split(",")],
-        "security_protocol": settings.security_protocol,
-        "bootstrap_timeout_ms": TIMEOUT_MS,
-    }
-    require_fitting_settings(settings)
-    if settings.ssl_cafile is not None:
-        if not settings.ssl_cafile.is_file():
-            raise SettingsError(
-                f"kafka.ssl_cafile {settings.ssl_cafile} is not a file; name a file of certificates (PEM)"
-            )
-        config["ssl_cafile"] = str(settings.ssl_cafile)
-    if settings.sasl_mechanism is not None:
-        password = settings.sasl_password
-        config |= {
-            "sasl_mechanism": settings.sasl_mechanism,
-            "sasl_plain_username": settings.sasl_username,
-            "sasl_plain_password": password.get_secret_value() if password is not None else None,
-        }
-    return config
-
-
-def describe_partitions(settings: KafkaSettings, topics: Iterable[str]) -> list[Partition]:
-    """Return every partition of the topics, with cluster and topic id.
-
-    Raises ConnectionLost when no broker answers, SettingsError when a topic does not exist.
-    """
-    wanted, connection = sorted(set(topics)), connection_config(settings)
-    require_tls(settings)
-    try:
-        admin = open_client(KafkaAdminClient, **connection)
-        try:
-            cluster_id = str(admin.describe_cluster()["cluster_id"])
-            described = admin.describe_topics(wanted)
-        finally:
-            admin.close()
-    except (KafkaConnectionError, KafkaTimeoutError, OSError) as error:
-        raise why_unreachable(settings, error) from None
-    except KafkaError as error:
-        raise ConnectionLost(f"the broker at {settings.bootstrap_servers} refused: {error}") from None
-    found: list[Partition] = []
-    for topic in described:
-        if topic.get("error_code") == TopicAuthorizationFailedError.errno:
-            raise SettingsError(
-                f"the user {settings.sasl_username or 'of the sidecar'} may not read the topic {topic['name']} on "
-                f"{settings.bootstrap_servers}; grant READ and DESCRIBE on it, and READ on the group "
-                f"{settings.group_id}"
-            )
-        if topic.get("error_code"):
-            raise SettingsError(
-                f"the topic {topic['name']} does not exist on {settings.bootstrap_servers}; create it, or correct "
-                "the name in the settings (kafka.posts, kafka.follows, kafka.deletions, kafka.labels)"
-            )
-        found.extend(
-            Partition(cluster_id, str(topic["name"]), str(topic.get("topic_id") or ""), int(part["partition_index"]))
-            for part in topic["partitions"]
-        )
-    return sorted(found)
 
 
 def origin_of(partition: Partition, record: Any) -> Origin:
@@ -177,6 +111,7 @@ class KafkaSource:
         self._rebalancing = True
         self._complete = False
         self._early: list[Origin] = []
+        self._paused: set[TopicPartition] = set()
         self._uncommitted: dict[TopicPartition, int] = {}
         try:
             self._consumer = open_client(
@@ -278,6 +213,7 @@ class KafkaSource:
 
     def _fetch(self, timeout_ms: int) -> list[Origin]:
         free_parked_records(self._consumer)
+        self._apply_paused()
         try:
             fetched = self._consumer.poll(timeout_ms=timeout_ms)
         except (KafkaError, OSError) as error:
@@ -367,15 +303,21 @@ class KafkaSource:
 
     def pause(self, partitions: Iterable[Partition]) -> None:
         """Stop fetching from these until `resume`, because their records wait for other partitions."""
-        names = [name for p in partitions if (name := TopicPartition(p.topic, p.partition)) in self._assigned]
-        if names:
-            self._consumer.pause(*names)
+        self._paused.update(TopicPartition(p.topic, p.partition) for p in partitions)
 
     def resume(self, partitions: Iterable[Partition]) -> None:
         """Resume fetching from these."""
-        names = [name for p in partitions if (name := TopicPartition(p.topic, p.partition)) in self._assigned]
-        if names:
-            self._consumer.resume(*names)
+        self._paused.difference_update(TopicPartition(p.topic, p.partition) for p in partitions)
+
+    def _apply_paused(self) -> None:
+        """Pause and resume in the client what differs from the wanted partitions.
+
+        Before every poll, because a rebalance may clear what is paused, and nothing can be resumed while it lasts.
+        """
+        assigned, paused = self._consumer.assignment(), self._consumer.paused()
+        with suppress(KeyError):  # revoked meanwhile, by the thread of the client; the next poll repeats this
+            self._consumer.pause(*((self._paused & assigned) - paused))
+            self._consumer.resume(*(paused - self._paused))
 
     def commit(self, positions: Mapping[Partition, int]) -> None:
         """Commit offsets to the group, for lag displays only; a failure is logged and not raised.

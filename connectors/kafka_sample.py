@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from kafka import KafkaConsumer, TopicPartition
 from kafka.errors import KafkaError
 
-from connectors.kafka import connection_config, fetch_error, origin_of
+from connectors.kafka import fetch_error, origin_of
+from connectors.kafka_connection import connection_config
 from connectors.kafka_opening import open_client
 from connectors.kafka_records import read_past_damage, require_codecs
 from moderation.effects import Origin, Partition

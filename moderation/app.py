@@ -274,7 +274,8 @@ def _connectors(
         return lines, FileRelay(store, rejects, partitions=lines.partitions()), {}
     from connectors.deadletters import KafkaRelay
     from connectors.decision_relay import DecisionRelay, Relays
-    from connectors.kafka import KafkaSource, connection_config
+    from connectors.kafka import KafkaSource
+    from connectors.kafka_connection import connection_config
     from connectors.kafka_shared import SharedKafkaSource
 
     shared = settings.state.backend == "redis"

@@ -23,7 +23,7 @@ SHARED = 0.5
 
 def describe_topic(settings: Settings, topic: str) -> str:
     """Read the latest records of a topic and describe them. Raises ModerationError where none can be decoded."""
-    from connectors.kafka import describe_partitions
+    from connectors.kafka_connection import describe_partitions
     from connectors.kafka_sample import sample_topic
     from moderation.app import topic_kinds
     from moderation.stream.assembly import Decoder
@@ -41,7 +41,7 @@ def describe_topic(settings: Settings, topic: str) -> str:
 
 def describe_sharing(settings: Settings) -> str:
     """Return how many sidecars can share the topics, or why they cannot."""
-    from connectors.kafka import describe_partitions
+    from connectors.kafka_connection import describe_partitions
     from moderation.app import topic_kinds
     from moderation.stream.slots import Slots
 

@@ -58,7 +58,7 @@ def check(
     if source is not None:
         _read_file(survey, source, chosen, limit)
     elif topic is not None:
-        from connectors.kafka import describe_partitions
+        from connectors.kafka_connection import describe_partitions
         from connectors.kafka_sample import sample_topic
         from moderation.app import topic_kinds
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from kafka import KafkaProducer
 from kafka.errors import KafkaError
 
-from connectors.kafka import connection_config
+from connectors.kafka_connection import connection_config
 from connectors.kafka_opening import open_client
 from moderation.demo.cast import cast
 from moderation.demo.people_texts import default_cache, people_texts

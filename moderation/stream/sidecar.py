@@ -280,7 +280,7 @@ class Sidecar:
         self._warn_of_stalled(merge.stalled(clock_ms()))
         config = self._config
         full = merge.full(config.buffer_records, config.buffer_bytes, config.buffer_bytes_in_all)
-        self._source.pause(full)  # all of them, because a client loses its paused partitions in a rebalance
+        self._source.pause(full - self._paused)
         self._source.resume(self._paused - full)
         self._paused = full
 

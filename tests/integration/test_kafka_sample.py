@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from kafka import KafkaAdminClient, KafkaProducer
 
-from connectors.kafka import describe_partitions
+from connectors.kafka_connection import describe_partitions
 from connectors.kafka_sample import TopicSample, sample_topic
 from moderation.cli.check_topics import describe_topic
 from moderation.errors import ConnectionLost, InputError

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import SimpleNamespace
 from typing import Any
@@ -21,46 +21,12 @@ from kafka.errors import (
     UnknownError,
 )
 
-from connectors.kafka import KafkaSource, describe_partitions
-from moderation.effects import Origin, Partition
+from connectors.kafka import KafkaSource
+from connectors.kafka_connection import describe_partitions
+from moderation.effects import Partition
 from moderation.errors import ConnectionLost, ModerationError, PositionError, RecordsExpired, SettingsError
-from moderation.settings import KafkaSettings
+from tests.integration.kafka_sources import Topics, fill, read, settings, source
 from tests.services.broker import KafkaBroker
-
-Topics = Callable[..., str]
-
-
-@contextmanager
-def source(settings: KafkaSettings, positions: dict[Partition, int] | None = None) -> Iterator[KafkaSource]:
-    opened = KafkaSource(settings)
-    try:
-        opened.seek(positions or dict.fromkeys(opened.partitions(), 0))
-        opened.await_assignment(30)
-        yield opened
-    finally:
-        opened.close()
-
-
-def settings(broker: str, topic: str, **changes: object) -> KafkaSettings:
-    return KafkaSettings(bootstrap_servers=broker, group_id=f"{topic}-group", posts=topic, **changes)  # type: ignore[arg-type]
-
-
-def fill(broker: str, topic: str, count: int) -> None:
-    producer = KafkaProducer(bootstrap_servers=broker, acks="all")
-    for number in range(count):
-        headers = [("n", str(number).encode())]
-        producer.send(topic, key=str(number).encode(), value=b"\xff%d" % number, headers=headers)
-    producer.flush(timeout=30)
-    producer.close()
-
-
-def read(opened: KafkaSource, count: int, within_s: float = 120) -> list[Origin]:
-    found: list[Origin] = []
-    deadline = time.monotonic() + within_s
-    while len(found) < count:
-        assert time.monotonic() < deadline, f"{len(found)} of {count} records"
-        found.extend(opened.poll(200))
-    return found + list(opened.poll(300))
 
 
 def test_every_record_comes_once_with_its_bytes_and_in_partition_order(kafka_broker: str, topics: Topics) -> None:
@@ -123,44 +89,6 @@ def test_records_that_expire_before_they_are_read_are_told_and_can_be_passed_ove
         found = read(opened, bounds[gone][1] - 20 + bounds[whole][1] - 3)
     assert min(origin.offset for origin in found if origin.partition == gone) == 20
     assert min(origin.offset for origin in found if origin.partition == whole) == 3
-
-
-def test_a_paused_partition_waits_and_goes_on(kafka_broker: str, topics: Topics) -> None:
-    topic = topics(2)
-    with source(settings(kafka_broker, topic)) as opened:
-        held = opened.partitions()[0]
-        opened.pause([held])
-        fill(kafka_broker, topic, 60)
-        others = sum(end for partition, (_, end) in opened.bounds().items() if partition != held)
-        assert {origin.partition for origin in read(opened, others)} == set(opened.partitions()) - {held}
-        opened.resume([held])
-        assert {origin.partition for origin in read(opened, 60 - others)} == {held}
-
-
-def test_partitions_that_are_paused_and_resumed_deliver_every_record(kafka_broker: str, topics: Topics) -> None:
-    topic, count, most = topics(4), 24_000, 1_500
-    producer = KafkaProducer(bootstrap_servers=kafka_broker, linger_ms=50, batch_size=1 << 18)
-    for number in range(count):
-        producer.send(topic, value=b"x" * 1000, partition=number % 4)
-    producer.flush(timeout=60)
-    producer.close()
-    with source(settings(kafka_broker, topic)) as opened:
-        opened.bounds()
-        waiting, found, paused = dict.fromkeys(opened.partitions(), 0), 0, set[Partition]()
-        deadline = time.monotonic() + 60
-        while found < count:
-            assert time.monotonic() < deadline, f"{found} of {count} records"
-            for record in opened.poll(20):
-                waiting[record.partition] += 1
-                found += 1
-            full = {partition for partition, held in waiting.items() if held >= most}
-            opened.pause(full)
-            opened.resume(paused - full)
-            paused = full
-            if all(waiting[partition] for partition in opened.unread()):  # the merge takes from all of them
-                for partition in waiting:
-                    waiting[partition] = max(0, waiting[partition] - (100 if partition.partition else 300))
-        assert opened.unread() == set()
 
 
 def test_unread_partitions_are_those_whose_log_continues(kafka_broker: str, topics: Topics) -> None:
@@ -287,6 +215,17 @@ class FakeConsumer:
 
     def seek(self, name: TopicPartition, offset: int) -> None:
         """Anywhere."""
+
+    def assignment(self) -> set[TopicPartition]:
+        return set(NAMES)
+
+    def paused(self) -> set[TopicPartition]:
+        return set()
+
+    def pause(self, *names: TopicPartition) -> None:
+        assert not names
+
+    resume = pause
 
     def poll(self, *, timeout_ms: int) -> Any:
         answer = self.answers.pop(0) if self.answers else {}

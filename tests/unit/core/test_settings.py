@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from connectors.kafka import connection_config
+from connectors.kafka_connection import connection_config
 from moderation.app import keyring_of
 from moderation.errors import SettingsError
 from moderation.settings import Settings, load_settings

@@ -30,7 +30,7 @@ from moderation.state.graph_figures import ClosedGraph
 
 log = logging.getLogger(__name__)
 
-FORMAT = 5
+FORMAT = 6
 MANIFEST = "state.json"
 SEGMENT_BYTES = 64 << 20
 SEGMENT_MS = 2 * 3_600_000

@@ -22,7 +22,7 @@ from moderation.effects import (
 )
 
 Row = dict[str, Any]
-FAMILIES = ("content", "typing", "network", "graph", "account")
+FAMILIES = ("content", "typing", "network", "graph", "account", "coordination")
 """The order in which families are stored."""
 
 

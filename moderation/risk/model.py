@@ -13,7 +13,7 @@ from moderation.features.content import ContentBaseline
 from moderation.risk.explanation import reasons_for
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
-from moderation.risk.gate import CONTENT, gate_opens_for
+from moderation.risk.gate import CONTENT, COORDINATION, gate_opens_for
 from moderation.risk.judgement import Judgement, Judgements
 from moderation.risk.manifest import Manifest, Policy, PolicyEntry
 from moderation.risk.p_values import Reference, largest_p_values
@@ -99,10 +99,10 @@ class BundledRiskModel:
     def text_decides(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return whether texts decide about a flag with these metadata scores; (n, families) to (n,).
 
-        A metadata family must agree, and with evidence that few genuine posts exceed the risk must be above the
-        threshold of the policy `all`.
+        A family must agree with which content suffices for a flag, and with evidence that few genuine posts exceed the
+        risk must be above the threshold of the policy `all`.
         """
-        decides = self._any_agrees(scores, [name for name in self.fusion.families if name != CONTENT])
+        decides = self._any_agrees(scores, set(self.fusion.families) - {CONTENT, COORDINATION})
         rows = np.flatnonzero(decides)
         strong = scores[rows]
         strong[:, self.fusion.families.index(CONTENT)] = self.manifest.selective_evidence
@@ -153,5 +153,5 @@ class BundledRiskModel:
         return (
             f"Risk model {self.manifest_hash[:12]}, trained on {sort}, scoring policy {self.policy}: a flag needs a "
             f"risk above {self.threshold:.4f} and two families of signals with p ≤ {self.manifest.p_family:g}, other "
-            f"than typing with network alone. {self.certified.certificate.sentence()}"
+            f"than typing with network, or content with coordination, alone. {self.certified.certificate.sentence()}"
         )

@@ -8,8 +8,8 @@ from typing import Literal
 
 from moderation.errors import SettingsError
 
-Signature = Literal["addresses", "ring", "typing"]
-SIGNATURES: tuple[Signature, ...] = ("addresses", "ring", "typing")
+Signature = Literal["addresses", "ring", "typing", "coordination"]
+SIGNATURES: tuple[Signature, ...] = ("addresses", "ring", "typing", "coordination")
 """Signals of campaigns beside their texts; each can be removed."""
 
 Parameters = Literal["trained", "held_out"]

@@ -193,3 +193,58 @@ HIJACKED = Campaigns(
     borrowed_account=True,
 )
 """The family excluded from training: bought accounts with a history, over rotating residential proxies."""
+
+
+@dataclass(frozen=True)
+class JointPosting:
+    """How the members of a campaign post together."""
+
+    share: tuple[float, float]
+    """Share of their posts."""
+    links: float
+    """Probability that an occasion has a link."""
+    copied: float
+    """Share of the members that copy a text."""
+
+
+JOINT: Mapping[Parameters, Mapping[str, JointPosting]] = {
+    "trained": {
+        "weak": JointPosting((0.2, 0.8), 0.6, 0.5),
+        "medium": JointPosting((0.1, 0.5), 0.7, 0.2),
+        "strong": JointPosting((0.0, 0.3), 0.9, 0.0),
+        "hijacked": JointPosting((0.1, 0.5), 0.8, 0.2),
+    },
+    "held_out": {
+        "weak": JointPosting((0.1, 0.6), 0.4, 0.3),
+        "medium": JointPosting((0.0, 0.4), 0.6, 0.1),
+        "strong": JointPosting((0.0, 0.2), 0.8, 0.0),
+        "hijacked": JointPosting((0.1, 0.5), 0.8, 0.2),
+    },
+}
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Genuine accounts that post the same at about the same time."""
+
+    per_1000: float
+    """Number of such crowds in a thousand genuine accounts."""
+    size: tuple[int, int]
+    hours: float
+    link: bool
+    copied: float
+    """Share of them that copy a text."""
+    times: tuple[int, int] = (1, 1)
+    """How often the same accounts do it."""
+    joins: float = 1.0
+    """Probability that one of them takes part each time."""
+
+
+CROWDS: Mapping[str, Crowd] = {
+    "news": Crowd(3.0, (5, 300), hours=6.0, link=True, copied=0.0),
+    "petition": Crowd(1.5, (5, 80), hours=20.0, link=True, copied=0.6),
+    "chain letter": Crowd(1.5, (5, 120), hours=12.0, link=False, copied=0.95),
+    "giveaway": Crowd(1.5, (8, 100), hours=3.0, link=True, copied=0.5),
+    "fans": Crowd(3.0, (4, 25), hours=1.0, link=True, copied=0.1, times=(3, 8), joins=0.8),
+}
+"""Crowds that look coordinated. The first four are mostly strangers; fans post every item of one channel."""

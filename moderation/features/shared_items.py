@@ -1,0 +1,49 @@
+"""What posts of several accounts can have in common: a nearly equal text, a link, a mention or a hashtag."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
+
+from moderation.events import Post
+from moderation.state.identifiers import item_number
+from moderation.text.near_duplicates import band_keys
+
+LEAST_WORDS = 8
+"""A shorter text is often the same by chance."""
+MOST_TARGETS = 4
+"""Links, mentions and hashtags of one post that are compared."""
+_TEXT_BANDS = 2
+_TRACKING = re.compile(r"utm_|fbclid$|gclid$|igsh$|ref$")
+_LINK = re.compile(r"https?://[^\s<>\"')\]]+", re.IGNORECASE)
+_HASHTAG = re.compile(r"(?<![\w&/#])#(\w*[^\W\d_]\w*)")
+
+
+def text_items(post: Post) -> tuple[int, ...]:
+    """Return the keys of a text without its links: nearly equal texts share one; none for a short text."""
+    text = _LINK.sub(" ", post.text)
+    if len(text.split(maxsplit=LEAST_WORDS)) < LEAST_WORDS:
+        return ()
+    return tuple(item_number(b"text", str(band)) for band in band_keys(text)[:_TEXT_BANDS])
+
+
+def target_items(post: Post) -> tuple[int, ...]:
+    """Return the keys of the first links, mentions and hashtags of a post, each once."""
+    links = [*(post.urls or ()), *(found.rstrip(".,;:!?") for found in _LINK.findall(post.text))]
+    named = [
+        *((b"link", same_link(link)) for link in links),
+        *((b"mention", name) for name in post.mentions or ()),
+        *((b"hashtag", tag.casefold()) for tag in _HASHTAG.findall(_LINK.sub(" ", post.text))),
+    ]
+    return tuple(item_number(*one) for one in list(dict.fromkeys(named))[:MOST_TARGETS])
+
+
+def same_link(link: str) -> str:
+    """Return a link without what changes from copy to copy: scheme, "www.", tracking parameters and fragment."""
+    try:
+        parts: SplitResult = urlsplit(link)
+    except ValueError:
+        return link
+    query = [(name, value) for name, value in parse_qsl(parts.query) if not _TRACKING.match(name.lower())]
+    host = parts.netloc.lower().removeprefix("www.")
+    return f"{host}{parts.path.rstrip('/')}?{urlencode(sorted(query))}"

@@ -17,7 +17,7 @@ from moderation.state.partners import PARTNERS_KEPT_MS, packed_occasion
 from moderation.state.shared_windows import NEW, SETTLED, Members
 
 MOST_KNOWN_TO_EACH_OTHER = 50
-"""An item that more accounts post in an hour is a crowd's, and says nothing about pairs of accounts."""
+"""An item that more accounts post in an hour is a crowd's, and is no sign that two of them belong together."""
 MOST_NOTED = 8
 """Accounts that are noted for one post: those with the lowest numbers, so that the same ones are noted each time."""
 _LEAST_FOR_SHARE = 3

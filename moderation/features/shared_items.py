@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from urllib.parse import SplitResult, parse_qsl, urlencode, urlsplit
 
 from moderation.events import Post
 from moderation.state.identifiers import item_number
@@ -14,7 +13,7 @@ LEAST_WORDS = 8
 MOST_TARGETS = 4
 """Links, mentions and hashtags of one post that are compared."""
 _TEXT_BANDS = 2
-_TRACKING = re.compile(r"utm_|fbclid$|gclid$|igsh$|ref$")
+_TRACKING = re.compile(r"utm_|(?:fbclid|gclid|igsh|ref)(?:=|$)")
 _LINK = re.compile(r"https?://[^\s<>\"')\]]+", re.IGNORECASE)
 _HASHTAG = re.compile(r"(?<![\w&/#])#(\w*[^\W\d_]\w*)")
 
@@ -40,10 +39,7 @@ def target_items(post: Post) -> tuple[int, ...]:
 
 def same_link(link: str) -> str:
     """Return a link without what changes from copy to copy: scheme, "www.", tracking parameters and fragment."""
-    try:
-        parts: SplitResult = urlsplit(link)
-    except ValueError:
-        return link
-    query = [(name, value) for name, value in parse_qsl(parts.query) if not _TRACKING.match(name.lower())]
-    host = parts.netloc.lower().removeprefix("www.")
-    return f"{host}{parts.path.rstrip('/')}?{urlencode(sorted(query))}"
+    place, _, query = link.partition("#")[0].partition("?")
+    host, slash, path = place.rpartition("://")[2].partition("/")
+    kept = sorted(part for part in query.split("&") if part and not _TRACKING.match(part.lower()))
+    return f"{host.lower().removeprefix('www.')}{slash}{path}".rstrip("/") + "?" + "&".join(kept)

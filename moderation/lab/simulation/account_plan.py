@@ -82,16 +82,14 @@ class AccountPlan:
         self.joint = self.joint or [False] * len(self.texts)
 
     def post_jointly(self, number: int, joint: Joint) -> None:
-        """Write the post with this number together with others; the posts stay in the order of time."""
+        """Move the post with this number to the time of the others; the texts stay in their order."""
         self.times_ms[number], self.links[number], self.joint[number] = joint.at_ms, joint.link, True
-        if joint.text is not None:
-            self.texts[number] = joint.text
-        order = sorted(range(len(self.texts)), key=self.times_ms.__getitem__)
+        order = sorted(range(len(self.times_ms)), key=self.times_ms.__getitem__)
         self.times_ms = [self.times_ms[one] for one in order]
-        self.texts = [self.texts[one] for one in order]
-        self.communities = [self.communities[one] for one in order]
         self.links = [self.links[one] for one in order]
         self.joint = [self.joint[one] for one in order]
+        if joint.text is not None:
+            self.texts[order.index(number)] = joint.text
 
     @property
     def account_id(self) -> str:

@@ -151,7 +151,7 @@ def build_platform(config: SimulationConfig, writers: WriterPool) -> Platform:
         plans += made
     together = np.random.default_rng([config.seed, 3])
     add_ordinary_links(together, plans)
-    add_crowds(together, plans[:genuine], horizon)
+    add_crowds(together, [plan for plan in plans[:genuine] if plan.truth.kind != "classroom"], horizon)
     if "coordination" in config.planted:
         add_campaigns(together, plans[genuine:], JOINT[config.parameters], horizon)
     circles = max(1, genuine // CIRCLE_SIZE)

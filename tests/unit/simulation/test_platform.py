@@ -166,6 +166,9 @@ def test_signature_can_be_removed(signature: str) -> None:
         assert {place.network for plan in campaign for place in plan.places} == {"residential"}
     elif signature == "ring":
         assert all(plan.ring is None for plan in campaign)
+    elif signature == "coordination":
+        assert not any(any(plan.joint) for plan in campaign)
+        assert any(any(plan.joint) for plan in bare.plans if plan.truth.genuine)
     else:
         assert {plan.manner.pattern for plan in campaign} == {"human"}
 

@@ -12,6 +12,8 @@ LEAST_WORDS = 8
 """A shorter text is often the same by chance."""
 MOST_TARGETS = 4
 """Links, mentions and hashtags of one post that are compared."""
+_MOST_CHARACTERS = 10_000
+"""Longer texts are compared by their beginning."""
 _TEXT_BANDS = 2
 _TRACKING = re.compile(r"utm_|(?:fbclid|gclid|igsh|ref)(?:=|$)")
 _LINK = re.compile(r"https?://[^\s<>\"')\]]+", re.IGNORECASE)
@@ -20,7 +22,7 @@ _HASHTAG = re.compile(r"(?<![\w&/#])#(\w*[^\W\d_]\w*)")
 
 def text_items(post: Post) -> tuple[int, ...]:
     """Return the keys of a text without its links: nearly equal texts share one; none for a short text."""
-    text = _LINK.sub(" ", post.text)
+    text = _LINK.sub(" ", post.text[:_MOST_CHARACTERS])
     if len(text.split(maxsplit=LEAST_WORDS)) < LEAST_WORDS:
         return ()
     return tuple(item_number(b"text", str(band)) for band in band_keys(text)[:_TEXT_BANDS])
@@ -28,11 +30,12 @@ def text_items(post: Post) -> tuple[int, ...]:
 
 def target_items(post: Post) -> tuple[int, ...]:
     """Return the keys of the first links, mentions and hashtags of a post, each once."""
-    links = [*(post.urls or ()), *(found.rstrip(".,;:!?") for found in _LINK.findall(post.text))]
+    text = post.text[:_MOST_CHARACTERS]
+    links = [*(post.urls or ()), *(found.rstrip(".,;:!?") for found in _LINK.findall(text))]
     named = [
         *((b"link", same_link(link)) for link in links),
         *((b"mention", name) for name in post.mentions or ()),
-        *((b"hashtag", tag.casefold()) for tag in _HASHTAG.findall(_LINK.sub(" ", post.text))),
+        *((b"hashtag", tag.casefold()) for tag in _HASHTAG.findall(_LINK.sub(" ", text))),
     ]
     return tuple(item_number(*one) for one in list(dict.fromkeys(named))[:MOST_TARGETS])
 

@@ -120,3 +120,9 @@ def test_an_edited_text_shares_a_key_and_another_does_not() -> None:
     assert keys[0] & keys[1]
     assert not keys[0] & keys[2]
     assert keys[2] == keys[3]
+
+
+def test_a_very_long_text_is_compared_by_its_beginning() -> None:
+    long = by("a", 0, text=20_000 * "word " + LINK)
+    assert target_items(long) == ()
+    assert text_items(long) == text_items(by("a", 0, text=2_000 * "word "))

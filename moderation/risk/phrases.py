@@ -63,17 +63,20 @@ _UNITS = {"": "", "1": "", "count": "", "1/s": " per second", "1/day": " per day
 
 def sentence(feature: NamedFeature, value: float) -> str:
     """Return a sentence with *value* of *feature* and the usual values of genuine accounts."""
-    phrase = PHRASES.get(feature.name)
+    text, usual = statement(feature, value), _usual(feature, value)
+    return f"{text}; {usual}." if usual else f"{text}."
+
+
+def statement(feature: NamedFeature, value: float) -> str:
+    """Return a statement with *value* of *feature*, without a full stop."""
+    phrase, number = PHRASES.get(feature.name), shown(feature, value)
     if phrase is None:
         meaning = feature.meaning.strip().rstrip(".")
-        text = f"{meaning[:1].upper()}{meaning[1:]}: {shown(feature, value)}"
-    else:
-        number = shown(feature, value)
-        text = phrase.replace("{%}", number).replace("{}", number)
-        for plural, ending in (("(es)", "es"), ("(s)", "s")):
-            text = text.replace(plural, "" if number == "1" else ending)
-    usual = _usual(feature, value)
-    return f"{text}; {usual}." if usual else f"{text}."
+        return f"{meaning[:1].upper()}{meaning[1:]}: {number}"
+    text = phrase.replace("{%}", number).replace("{}", number)
+    for plural, ending in (("(es)", "es"), ("(s)", "s")):
+        text = text.replace(plural, "" if number == "1" else ending)
+    return text
 
 
 def inside(feature: NamedFeature, value: float) -> bool:

@@ -15,7 +15,7 @@ from moderation.lab.risk.fitting import Fitted
 from moderation.lab.risk.recipe import Recipe
 from moderation.risk.certificate import Certificate, GroupErrors
 from moderation.risk.fusion import Fusion
-from moderation.risk.gate import CONTENT, gate_opens_for
+from moderation.risk.gate import CONTENT, COORDINATION, gate_opens_for
 from moderation.risk.p_values import Reference, largest_p_values
 from moderation.risk.umbrella import least_sample, threshold_rank, umbrella_threshold
 from moderation.state.watchlist import Watchlist
@@ -61,11 +61,13 @@ class Decision:
     def selected(self, collected: CollectedPosts, evidence: float, threshold: float) -> NDArray[np.bool_]:
         """Return which posts the selective policy scores, shape (n,): from the first of an account whose texts decide.
 
-        They decide where a metadata family agrees and the risk with this *evidence* is above the *threshold*.
+        They decide where a family agrees with which content suffices for a flag, and the risk with this *evidence* is
+        above the *threshold*.
         """
         scores = self.fitted.scores(collected.features)
         content = self.fusion.families.index(CONTENT)
-        agrees = np.delete(self.agreement(scores), content, axis=1).any(axis=1)
+        posted = [content, self.fusion.families.index(COORDINATION)]
+        agrees = np.delete(self.agreement(scores), posted, axis=1).any(axis=1)
         scores[:, content] = evidence
         return watched(np.asarray(agrees & (self.fusion.risks(scores) > threshold), dtype=np.bool_), collected)
 

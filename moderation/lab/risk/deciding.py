@@ -131,7 +131,14 @@ def tail_scale(risks: NDArray[np.float64], most: int = 10) -> float:
 
 def certify(decision: Decision, threshold: float, accounts: CollectedPosts, recipe: Recipe) -> Certificate:
     """Return the certificate: how many genuine accounts, used in no earlier step, would have received a flag."""
-    flags = decision.gated_risks(accounts) > threshold
+    return certificate_of(decision.gated_risks(accounts), threshold, accounts, recipe)
+
+
+def certificate_of(
+    gated_risks: NDArray[np.float64], threshold: float, accounts: CollectedPosts, recipe: Recipe
+) -> Certificate:
+    """Return the certificate for the gated risk of each post, shape (n,)."""
+    flags = gated_risks > threshold
     of_people = accounts.genuine[accounts.account]
     flagged = accounts.account_maximum(np.where(flags, 1.0, 0.0)) > 0
     wrong = flagged & accounts.genuine

@@ -25,7 +25,7 @@ class SimulationConfig:
     campaign_share: float = 0.1
     """Share of all accounts that belong to campaigns."""
     unseen_share: float = 0.0
-    """Share of the campaign accounts that belong to the family excluded from all training."""
+    """Share of the campaign accounts that belong to the families excluded from all training."""
     parameters: Parameters = "trained"
     """Ranges that the population and the campaigns are drawn from: for training, or held out for evaluation."""
     planted: frozenset[Signature] = frozenset(SIGNATURES)

@@ -17,7 +17,7 @@ from moderation.lab.simulation.follow_graph import follow_edges
 from moderation.lab.simulation.joint_posts import add_campaigns, add_crowds, add_ordinary_links
 from moderation.lab.simulation.population import CIRCLE_SIZE, genuine_accounts
 from moderation.lab.simulation.posting_times import DAY_MS, Horizon
-from moderation.lab.simulation.ranges import CAMPAIGNS, HIJACKED, JOINT, PEOPLE, Campaigns
+from moderation.lab.simulation.ranges import CAMPAIGNS, JOINT, PEOPLE, UNSEEN, Campaigns
 from moderation.lab.simulation.rhythm import typing_of
 from moderation.lab.simulation.truth import Truth
 from moderation.lab.simulation.writers import WriterPool
@@ -139,7 +139,7 @@ def build_platform(config: SimulationConfig, writers: WriterPool) -> Platform:
     plans = genuine_accounts(rng, PEOPLE[config.parameters], ids[:genuine], writers, book, horizon)
     groups: list[tuple[dict[str, Campaigns], int, int]] = [
         (dict(CAMPAIGNS[config.parameters]), genuine, config.accounts - unseen),
-        ({"hijacked": HIJACKED}, config.accounts - unseen, config.accounts),
+        (dict(UNSEEN), config.accounts - unseen, config.accounts),
     ]
     first_ring = 0
     for ranges, begin, end in groups:

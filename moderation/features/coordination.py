@@ -13,7 +13,7 @@ import math
 
 from moderation.features.window import HOUR_MS, Reading
 from moderation.state import PostSeen
-from moderation.state.partners import PARTNERS_KEPT_MS, packed_occasion
+from moderation.state.partners import PARTNERS_KEPT_MS, UNKNOWN, packed_occasion
 from moderation.state.shared_windows import NEW, SETTLED, Members
 
 MOST_KNOWN_TO_EACH_OTHER = 50
@@ -27,9 +27,9 @@ Occasion = tuple[int, int]
 
 
 def occasions(reading: Reading, seen: PostSeen) -> list[Occasion]:
-    """Return the other accounts that posted an item of a post in the hour before it, each once."""
+    """Return the other accounts that posted an item of a post in the hour before it, each once; `UNKNOWN` for them."""
     if not reading.others_known(HOUR_MS):
-        return []
+        return [(packed_occasion(seen.at_ms, 0), UNKNOWN)] if seen.texts or seen.targets else []
     found: dict[int, int] = {}
     for item in (*seen.texts, *seen.targets):
         others = reading.members(reading.state.items, item).day.entries
@@ -58,8 +58,15 @@ def coordination_features(reading: Reading, seen: PostSeen) -> dict[str, float]:
             new = largest.number(largest.new, seen.account, is_one=seen.age == NEW)
             settled = largest.number(largest.settled, seen.account, is_one=seen.age == SETTLED)
             found["coordination_new_share_1h"] = new / (new + settled) if new + settled else math.nan
-    if state.coverage.history_known(reading.at_ms, PARTNERS_KEPT_MS):
-        partners, most_shared = state.partners.read(seen.account, reading.at_ms)
-        found["coordination_partners_7d"] = partners
-        found["coordination_most_shared_7d"] = most_shared
+    partners = known_partners(reading)
+    if partners is not None:
+        found["coordination_partners_7d"], found["coordination_most_shared_7d"] = partners
     return found
+
+
+def known_partners(reading: Reading) -> tuple[int, int] | None:
+    """Return the number of partners and the most occasions with one of them; None where they are not known."""
+    state = reading.state
+    if not state.coverage.history_known(reading.at_ms, PARTNERS_KEPT_MS):
+        return None
+    return state.partners.read(reading.account, reading.at_ms)

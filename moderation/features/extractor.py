@@ -14,7 +14,7 @@ from moderation.events import Deletion, Event, Follow, Post
 from moderation.features.account import account_features
 from moderation.features.catalogue import COLUMN, FEATURES
 from moderation.features.content import CommunityBaselines
-from moderation.features.coordination import coordination_features, occasions
+from moderation.features.coordination import coordination_features, known_partners, occasions
 from moderation.features.graph import graph_features
 from moderation.features.network import Sender, account_kind, network_features
 from moderation.features.shared_items import target_items, text_items
@@ -192,6 +192,8 @@ class FeatureExtractor:
                 named.append(f"address_windows_{length}")
         if not self._state.scores_known(reading.at_ms):
             named.append("scores_14d")
+        if known_partners(reading) is None:
+            named.append("partners_7d")
         if self._state.graph_lost or (reading.follows_begun and not reading.follows_known):
             named.append("graph")
         return tuple(named)

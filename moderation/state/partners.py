@@ -9,6 +9,8 @@ from moderation.state.shared_windows import insert_pair
 
 PARTNERS_KEPT_MS = 7 * DAY_MS
 """How long an occasion counts."""
+UNKNOWN = 0
+"""Stands for the other accounts of an occasion of which nothing is known."""
 _MOST_STORED = 128
 """Occasions that are kept of one account, the latest ones."""
 _TIME_SHIFT = 22
@@ -52,10 +54,10 @@ class PartnerHistory:
         """Drop the pairs of an account."""
         self._pairs.pop(account, None)
 
-    def read(self, account: int, at_ms: int) -> tuple[int, int]:
+    def read(self, account: int, at_ms: int) -> tuple[int, int] | None:
         """Return how many accounts posted the same at least twice in the 7 days up to a time, and the most often one.
 
-        Several posts of one item within an hour are one occasion.
+        Several posts of one item within an hour are one occasion. None where the others of an occasion are unknown.
         """
         pairs = self._pairs.get(account)
         if pairs is None:
@@ -64,6 +66,8 @@ class PartnerHistory:
         for occasion, other in zip(pairs[0::2], pairs[1::2], strict=True):
             if at_ms - PARTNERS_KEPT_MS < occasion >> _TIME_SHIFT <= at_ms:
                 shared.setdefault(other, set()).add(occasion & (1 << _TIME_SHIFT) - 1)
+        if UNKNOWN in shared:
+            return None
         counts = [len(items) for items in shared.values()]
         return sum(count >= 2 for count in counts), max(counts, default=0)
 

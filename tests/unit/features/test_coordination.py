@@ -126,3 +126,13 @@ def test_a_very_long_text_is_compared_by_its_beginning() -> None:
     long = by("a", 0, text=20_000 * "word " + LINK)
     assert target_items(long) == ()
     assert text_items(long) == text_items(by("a", 0, text=2_000 * "word "))
+
+
+def test_a_very_late_post_has_no_coordination_and_leaves_the_partners_unknown() -> None:
+    state = new_state()
+    events = [by("a", 0, urls=(LINK,)), by("b", 7200, urls=(LINK,)), by("a", 900, 1, urls=(LINK,)), by("a", 7300, 2)]
+    found = extract_all(state, events)
+    assert not [name for name in named(found[2]) if name.startswith("coordination")]
+    assert "partners_7d" in found[2].degraded
+    assert found[3].degraded == ("partners_7d",)
+    assert "coordination_partners_7d" not in named(found[3])

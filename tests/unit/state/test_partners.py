@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from moderation.state.coverage import DAY_MS, HOUR_MS
-from moderation.state.partners import PARTNERS_KEPT_MS, PartnerHistory, packed_occasion
+from moderation.state.partners import PARTNERS_KEPT_MS, UNKNOWN, PartnerHistory, packed_occasion
 
 NOW_MS = 20_000 * DAY_MS
 PAIRS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 5), st.integers(1, 4)), max_size=30)
@@ -46,6 +46,12 @@ def test_occasions_count_for_seven_days_and_never_before_they_happen() -> None:
     assert found.read(7, NOW_MS - 5 * HOUR_MS + PARTNERS_KEPT_MS) == (0, 0)
 
 
+def test_unknown_others_make_the_partners_unknown_while_the_occasion_counts() -> None:
+    found = history([(5, 1, 2), (5, 2, 2), (100, 3, UNKNOWN)])
+    assert found.read(7, NOW_MS) is None
+    assert found.read(7, NOW_MS - 100 * HOUR_MS + PARTNERS_KEPT_MS) == (1, 2)
+
+
 @given(PAIRS, st.randoms(use_true_random=False))
 def test_order_and_repetition_change_nothing(pairs: list[tuple[int, int, int]], random: object) -> None:
     again = [*pairs, *pairs[:5]]
@@ -55,7 +61,7 @@ def test_order_and_repetition_change_nothing(pairs: list[tuple[int, int, int]], 
 
 def test_the_latest_occasions_of_an_account_are_kept() -> None:
     found = history([(hours, hours, 2) for hours in range(160, -1, -1)])
-    assert found.read(7, NOW_MS)[1] == 128
+    assert found.read(7, NOW_MS) == (1, 128)
 
 
 @pytest.mark.parametrize("evicts", [True, False])

@@ -6,7 +6,7 @@ import re
 
 from moderation.events import Post
 from moderation.state.identifiers import item_number
-from moderation.text.near_duplicates import band_keys
+from moderation.text.bands import band_keys
 
 LEAST_WORDS = 8
 """A shorter text is often the same by chance."""

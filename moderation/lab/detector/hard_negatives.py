@@ -26,7 +26,7 @@ from moderation.lab.detector.plans import TrainingPlan
 from moderation.lab.detector.validation import logits_of_crops
 from moderation.lab.textdata.near_duplicates import near_duplicate_clusters
 from moderation.lab.textdata.rows import TextRow
-from moderation.text.near_duplicates import band_keys
+from moderation.text.bands import band_keys
 
 _KEPT_SHARE = 0.1
 _KEPT_OF_A_GROUP = 3

@@ -1,4 +1,4 @@
-"""Clusters near-duplicate texts."""
+"""Clusters near-duplicate texts by the keys of `moderation.text.bands`."""
 
 from __future__ import annotations
 

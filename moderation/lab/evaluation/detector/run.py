@@ -28,7 +28,7 @@ from moderation.lab.textdata.manifest import read_data_manifest
 from moderation.lab.textdata.partition import load_training_rows, with_clusters
 from moderation.lab.textdata.rows import TextRow, read_rows
 from moderation.lab.textdata.slices import sample_per_stratum
-from moderation.text.near_duplicates import band_keys
+from moderation.text.bands import band_keys
 
 _BASELINE_ROWS = 2000
 """Rows of each source and label that the baseline is trained on at most."""

@@ -1,4 +1,4 @@
-"""Keys that near-duplicate texts share, by MinHash over word trigrams."""
+"""Keys under which near-duplicate texts are found: MinHash over word trigrams."""
 
 from __future__ import annotations
 

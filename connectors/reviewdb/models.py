@@ -178,7 +178,8 @@ class AccountInReviewRow(Base):
 
     A flagged post without an account is a unit of its own, with the key of the post. `open_flags`, `risk`,
     `waiting_since`, `families` and `top_assessment` describe the open flags, so that the queue is read from an index;
-    `risk`, `families` and `top_assessment` are those of the flag of highest risk.
+    `risk`, `families` and `top_assessment` are those of the flag of highest risk. `disagreed_by` gave the first of two
+    verdicts that differ, `escalated_by` the second.
     """
 
     __tablename__ = "accounts_in_review"
@@ -203,6 +204,7 @@ class AccountInReviewRow(Base):
     escalated_by: Mapped[int | None] = mapped_column(ForeignKey(PersonRow.id))
     escalated_reason: Mapped[str | None] = mapped_column(KeptText)
     assigned_to: Mapped[int | None] = mapped_column(ForeignKey(PersonRow.id))
+    disagreed_by: Mapped[int | None] = mapped_column(ForeignKey(PersonRow.id))
 
 
 class SkipRow(Base):

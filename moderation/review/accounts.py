@@ -128,6 +128,8 @@ class Account:
     escalated_by: str | None = None
     escalated_reason: str | None = None
     assigned_to: str | None = None
+    disagreed_by: str | None = None
+    """Who gave the first of two verdicts that differ; `escalated_by` gave the second."""
     first_verdict_by: str | None = None
     """Who has given the first of two verdicts, which is hidden until the second one."""
     note: Note | None = None
@@ -177,6 +179,7 @@ def read_account(engine: Engine, actor: Actor, key: str, now: datetime) -> Accou
             escalated_by=name(row.escalated_by),
             escalated_reason=row.escalated_reason,
             assigned_to=name(row.assigned_to),
+            disagreed_by=name(row.disagreed_by),
             first_verdict_by=name(_first_person(connection, key)),
             note=note_of(connection, actor, key),
             linked=linked_accounts(connection, key, [flag.text for flag in flags[:OWN_TEXTS] if flag.text]),

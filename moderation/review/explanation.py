@@ -81,6 +81,9 @@ def refusal_before(account: Account, actor: Actor) -> str | None:
         return (
             f"{account.held_by} holds this account until {account.held_until:%Y-%m-%d %H:%M} UTC; a senior can end it."
         )
+    differing = () if account.disagreed_by is None else (account.disagreed_by, account.escalated_by)
+    if actor.role != "appeals" and actor.name in differing:
+        return "You gave one of the two verdicts that differ; another senior decides, or assigns the account."
     if actor.role != "appeals" and not actor.may(Action.RELEASE):
         if account.escalated_at is not None:
             return "A senior decides about this account, because it was escalated."

@@ -44,6 +44,7 @@ EXPECTED: dict[str, str] = {
     "POST /api/v1/decisions": "senior",
     "POST /api/v1/decisions/preview": "senior",
     "POST /api/v1/decisions/{number}/withdrawals": "senior",
+    "GET /api/v1/decisions/{number}": "senior",
     "GET /blind": "reviewer senior appeals",
     "POST /blind/{item}": "reviewer senior appeals",
     "POST /blind/{item}/golden": "senior",

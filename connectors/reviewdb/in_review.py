@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, update
 
-from connectors.reviewdb.models import AccountInReviewRow, AppealRow, AssessmentRow, FlagRow
+from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, FlagRow
+from connectors.reviewdb.review_models import AppealRow
 from connectors.reviewdb.rows import Row, ordered_families
 from connectors.reviewdb.statements import insert_into, table_of
 

@@ -26,8 +26,8 @@ class Place:
 EVIDENCE_TABLES = (
     Place(
         "evidence",
-        ("text", "features", "address_hash", "device_hash", "key_id"),
-        "texts, feature vectors, keyed hashes of addresses and devices",
+        ("text", "features", "address_hash", "device_hash", "key_id", "band_0", "band_1", "band_2", "band_3"),
+        "texts with hashes of their words, feature vectors, keyed hashes of addresses and devices",
         "deletes the rows; evidence of posts up to the erasure is never stored again",
         "`evidence_days`, counted from a deletion of the post where that is earlier",
     ),

@@ -21,6 +21,7 @@ from moderation.review.account_decisions import (
     account_state,
     decide_locked,
 )
+from moderation.review.accounts import compared_texts
 from moderation.review.claims import locked_account, require_free, require_not_held
 from moderation.review.decisions import DecisionRefused
 from moderation.review.idempotency import remember, remembered
@@ -77,10 +78,11 @@ class DecidedMany:
     flags: int
 
 
-def cluster_of(engine: Engine, key: str) -> list[str]:
-    """Return an account and those linked with it by an address or a text, with open flags."""
+def cluster_of(engine: Engine, key: str, *, by_text: bool = False) -> list[str]:
+    """Return an account and those linked with it, with open flags; with *by_text* only those that share a text."""
     with at_edge(engine), one_view(engine) as connection:
-        return [key, *(one.key for one in linked_accounts(connection, key, ()) if one.open_flags)]
+        found = linked_accounts(connection, key, compared_texts(connection, key)).accounts
+        return [key, *(one.key for one in found if one.open_flags and (one.by_text or not by_text))]
 
 
 def preview(engine: Engine, actor: Actor, keys: Sequence[str], now: datetime, rules: ReviewRules) -> tuple[Hit, ...]:

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, Engine, and_, delete, or_, select, update
 
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
-from connectors.reviewdb.models import AccountInReviewRow, PersonRow, SkipRow
-from connectors.reviewdb.review_models import FirstVerdictRow, VisitRow
+from connectors.reviewdb.models import AccountInReviewRow, PersonRow
+from connectors.reviewdb.review_models import FirstVerdictRow, SkipRow, VisitRow
 from connectors.reviewdb.statements import insert_into, table_of
 from moderation.errors import InputError, ModerationError
 from moderation.review.decisions import DecisionRefused

@@ -65,7 +65,7 @@ def explain(account: Account, certified: tuple[Certificate, str] | None, now: da
         certificate=_certificate(top, certified),
         agreement=agreement,
         content_and_behaviour=compared,
-        address=address_sentences(account.values, account.linked),
+        address=address_sentences(account.values, account.linked.accounts),
         families=families,
         gaps=tuple(dict.fromkeys(_gaps(top))),
     )

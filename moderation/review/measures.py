@@ -10,7 +10,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, case, func, sele
 from sqlalchemy.orm import aliased
 
 from connectors.reviewdb.engine import at_edge
-from connectors.reviewdb.models import AccountInReviewRow, AppealRow, DecisionRow, FlagRow
+from connectors.reviewdb.models import AccountInReviewRow, DecisionRow, FlagRow
+from connectors.reviewdb.review_models import AppealRow
 from connectors.reviewdb.statements import table_of
 from moderation.review.appeals import DUE_IN
 from moderation.review.decisions import WITHDRAWN

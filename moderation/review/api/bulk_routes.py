@@ -34,7 +34,7 @@ Number = Annotated[int, Path(ge=1, le=2**63 - 1, description="`id` of the decisi
 def look(request: Request, actor: DecidingMany, sent: SentPreview) -> Response:
     """Return who a decision about these accounts would hit, and who was cleared before."""
     console = console_of(request)
-    linked = [] if sent.linked_with is None else cluster_of(console.engine, sent.linked_with)
+    linked = [] if sent.linked_with is None else cluster_of(console.engine, sent.linked_with, by_text=sent.by == "text")
     keys = list(dict.fromkeys([*sent.keys, *linked]))[: console.rules.bulk_limit]
     return answer(preview(console.engine, actor, keys, console.now(), console.rules))
 

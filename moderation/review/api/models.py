@@ -84,6 +84,7 @@ class SentPreview(Sent):
 
     keys: list[AccountKey] = Field(default_factory=list, max_length=MOST_MEMBERS)
     linked_with: AccountKey | None = None
+    by: Literal["any", "text"] = Field(default="any", description="text: only accounts with the same or a similar text")
 
 
 class SentBulk(Sent):

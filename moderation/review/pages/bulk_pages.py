@@ -31,12 +31,16 @@ LinkedWith = Annotated[str, Query(pattern="^([0-9a-f]{64})?$")]
 
 @router.get("")
 def look(
-    request: Request, actor: DecidingMany, asked: Annotated[QueueQuery, Depends()], linked_with: LinkedWith = ""
+    request: Request,
+    actor: DecidingMany,
+    asked: Annotated[QueueQuery, Depends()],
+    linked_with: LinkedWith = "",
+    by: str = "",
 ) -> Response:
     """Show who a decision would hit: the accounts linked with one, or the first ones of the queue."""
     console = console_of(request)
     if linked_with:
-        keys = cluster_of(console.engine, linked_with)[: console.rules.bulk_limit]
+        keys = cluster_of(console.engine, linked_with, by_text=by == "text")[: console.rules.bulk_limit]
     else:
         page = queue_page(console.engine, actor, asked.wanted(actor), console.now(), limit=console.rules.bulk_limit)
         keys = [item.key for item in page.items]

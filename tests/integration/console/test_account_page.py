@@ -9,10 +9,12 @@ import pytest
 from connectors.reviewdb.retention import erase_account
 from moderation.effects import AuditSample, Effects, FlagRaised
 from moderation.review import linked
+from moderation.review.passages import PassageFinder
 from moderation.settings.sections import ConsoleSettings
 from tests.browser.cast import HOSTILE_TEXT, raised
 from tests.contract.samples import PLATFORM, partition
 from tests.integration.console.conftest import Desk
+from tests.unit.review.test_passages import Counting
 
 CAMPAIGN = "Honestly the new delivery service changed how we plan our weeks, and the prices are more than fair."
 NEARLY = CAMPAIGN.replace("more than fair", "fair enough for us")
@@ -86,6 +88,30 @@ def test_more_linked_accounts_than_are_read_are_announced_with_their_number(
     page = ana.get(f"/accounts/{desk.key('a0')}").text
     assert "20 of at least 22 linked accounts are listed" in page
     assert "does not reach all of them" in page
+
+
+def test_passages_are_marked_in_escaped_text_and_can_be_switched_off(desk: Desk) -> None:
+    text = f"{HOSTILE_TEXT}. A tapestry of words is here. The dog likes the garden and the beach."
+    desk.flag(on_platform("p1", "a1", text, 0.9999))
+    address = "/flags/1/passages"
+    off = desk.client("ana")
+    assert "What the score depends on" not in off.get(f"/accounts/{desk.key('a1')}").text
+    assert "console.passages is off" in off.get(f"/api/v1{address}").json()["detail"]
+    assert off.get(address).status_code == 404
+    desk.console = dataclasses.replace(desk.console, passages=PassageFinder(lambda: Counting("tapestry")))
+    ana = desk.client("ana")
+    assert f'hx-get="{address}"' in ana.get(f"/accounts/{desk.key('a1')}").text
+    found = ana.get(f"/api/v1{address}").json()
+    (strong,) = [one for one in found["passages"] if one["mark"]]
+    assert text[strong["start"] : strong["end"]] == "A tapestry of words is here. "
+    for headers in ({}, {"hx-request": "true"}):
+        page = ana.get(address, headers=headers).text
+        assert ">A tapestry of words is here. </mark>" in page
+        assert "&lt;script&gt;window.pwned" in page
+        assert "<script>window" not in page
+        assert "U+202E" in page
+    assert ("blurred" in page, "not who wrote the text" in page) == (True, True)
+    assert ana.get("/flags/99/passages").status_code == 404
 
 
 def test_a_post_without_an_account_has_a_page_too(desk: Desk) -> None:

@@ -27,6 +27,8 @@ EXPECTED: dict[str, str] = {
     "GET /accounts/{key}": "viewer reviewer senior appeals admin",
     "GET /accounts/{key}/presence": "viewer reviewer senior appeals admin",
     "GET /flags/{flag_id}/text": "viewer reviewer senior appeals admin",
+    "GET /flags/{flag_id}/passages": "viewer reviewer senior appeals admin",
+    "GET /api/v1/flags/{flag_id}/passages": "viewer reviewer senior appeals admin",
     "POST /queue/next": "reviewer senior appeals",
     "POST /accounts/{key}/skip": "reviewer senior appeals",
     "POST /accounts/{key}/hold": "reviewer senior appeals",

@@ -14,10 +14,11 @@ import numpy as np
 from moderation.errors import InputError
 from moderation.lab.simulation import WriterPool, Writing, Written
 from moderation.lab.textdata.manifest import read_data_manifest
-from moderation.lab.textdata.near_duplicates import band_keys, near_duplicate_clusters
+from moderation.lab.textdata.near_duplicates import near_duplicate_clusters
 from moderation.lab.textdata.partition import keyed_fraction, load_partition
 from moderation.lab.textdata.rows import TextRow, read_people
 from moderation.lab.textdata.slices import sources_with_both_labels
+from moderation.text.bands import band_keys
 
 Role = Literal["train", "tune", "threshold", "certify", "test"]
 SHARES: Mapping[Role, float] = {"train": 0.30, "tune": 0.12, "threshold": 0.20, "certify": 0.20, "test": 0.18}

@@ -14,7 +14,7 @@ help: ## List the targets
 	@echo "make test       install what the tests need, start real servers, run the tests (15 minutes)"
 	@echo "make test-slow  run the slow tests: training, exports, long outages, the console in a browser (10 minutes)"
 	@echo "make screenshots write the pictures of the reviewer's guide again"
-	@echo "make check      formatter, linter, strict types, import contracts, docs against settings"
+	@echo "make check      formatter, linter, insecure calls, strict types, import contracts, docs against settings"
 	@echo "make bench      measure the detector against PyTorch"
 	@echo "make bundles    train, export and certify the shipped bundles again; needs DATA=DIR, takes hours"
 	@echo "make cards      write the tables of the model cards from the committed figures"
@@ -63,6 +63,7 @@ screenshots: $(VENV)/test ## The pictures of the reviewer's guide
 check: $(VENV)/test ## Everything that needs no server
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml moderation connectors export
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@$(BIN)/moderation settings --markdown | diff -u docs/settings.md - || \

@@ -26,8 +26,8 @@ class Place:
 EVIDENCE_TABLES = (
     Place(
         "evidence",
-        ("text", "features", "address_hash", "device_hash", "key_id"),
-        "texts, feature vectors, keyed hashes of addresses and devices",
+        ("text", "features", "address_hash", "device_hash", "key_id", "band_0", "band_1", "band_2", "band_3"),
+        "texts with hashes of their words, feature vectors, keyed hashes of addresses and devices",
         "deletes the rows; evidence of posts up to the erasure is never stored again",
         "`evidence_days`, counted from a deletion of the post where that is earlier",
     ),
@@ -114,7 +114,7 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     "accounts_in_review": frozenset(
         {"key", "platform_id", "account_id", "opened_at", "open_flags", "risk", "waiting_since", "families"}
         | {"claimed_by", "claimed_until", "claimed_since", "held_by", "held_until", "top_assessment", "appeal_due_at"}
-        | {"followers", "escalated_at", "escalated_by", "assigned_to"}
+        | {"followers", "escalated_at", "escalated_by", "assigned_to", "disagreed_by"}
     ),
     "notes": frozenset({"account_key", "person_id", "written_at"}),
     "first_verdicts": frozenset({"account_key", "person_id", "verdict", "ground", "state", "seconds", "given_at"}),

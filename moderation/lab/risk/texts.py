@@ -54,7 +54,7 @@ def load_risk_texts(data_dir: Path | None, texts: Path | None, data_manifest: Pa
     if texts is not None:
         _refuse_without_data(data_manifest)
         return by_role(_read_lines(texts), grouped_sources=None)
-    assert data_dir is not None
+    assert data_dir is not None  # nosec B101  # narrows a type; checked before
     rows = load_partition(data_dir, "B", data_manifest)
     both = sources_with_both_labels(rows)
     if not both:

@@ -15,10 +15,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from moderation.errors import ConnectionLost, DatabaseUnusable, InputError, ModerationError, SettingsError
+from moderation.errors import (
+    ConnectionLost,
+    DatabaseUnusable,
+    DetectorOverdue,
+    InputError,
+    ModerationError,
+    SettingsError,
+)
 from moderation.review.account_decisions import StaleAccount
 from moderation.review.claims import ClaimedByOther
 from moderation.review.decisions import DecisionRefused, StaleDecision
+from moderation.review.passages import DetectorBusy
 from moderation.review.permissions import NotPermitted
 from moderation.review.refusals import InvalidValue
 from moderation.review.serving.identity import NotSignedIn
@@ -39,6 +47,8 @@ KINDS: tuple[tuple[type[ModerationError], int, str], ...] = (
     (DatabaseUnusable, 503, "database-unavailable"),
     (InputError, 404, "not-found"),
     (ConnectionLost, 503, "database-unavailable"),
+    (DetectorBusy, 503, "detector-busy"),
+    (DetectorOverdue, 503, "detector-busy"),
 )
 """Status and type of each error; the first one that matches holds."""
 
@@ -82,7 +92,7 @@ def _title(status: int) -> str:
 
 
 async def _moderation_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ModerationError)
+    assert isinstance(error, ModerationError)  # nosec B101  # narrows a type; checked before
     status, kind = status_of(error)
     detail = str(error)
     misconfigured = status == 500 and isinstance(error, SettingsError)
@@ -120,14 +130,14 @@ def _to_sign_in(request: Request) -> Response:
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+    assert isinstance(error, RequestValidationError)  # nosec B101  # narrows a type; checked before
     found = [{"where": ".".join(map(str, one["loc"])), "problem": str(one["msg"])} for one in error.errors()]
     detail = "; ".join(f"{one['where']}: {one['problem']}" for one in found[:5])
     return problem_response(request, 422, "invalid-value", detail, {"errors": found})
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+    assert isinstance(error, HTTPException)  # nosec B101  # narrows a type; checked before
     detail = "there is nothing at this address" if error.status_code == 404 else str(error.detail)
     response = problem_response(request, error.status_code, "http", detail)
     response.headers.update(error.headers or {})

@@ -85,10 +85,14 @@ class PlatformState:
         self.addresses, self.address_posts, self.devices = keyed.addresses, keyed.address_posts, keyed.devices
 
     def advance(self, at_ms: int) -> None:
-        """Advance the clock to the time of an event, before the event is applied."""
+        """Advance the clock to the time of an event, before the event is applied.
+
+        The epochs have a clock of their own: after a restart the graph is behind what a backend has, and an epoch must
+        not close before the follows that are applied again.
+        """
+        self.epochs.advance(at_ms)
         if not self.coverage.advance(at_ms):
             return
-        self.epochs.advance(at_ms)
         minute = at_ms // MINUTE_MS
         if minute != self._evicted_minute:
             self._evict(at_ms, minute)
@@ -297,7 +301,7 @@ class PlatformState:
             self.stored.follow(self.coverage)
             self.scores_known_from_ms = self.stored.scores_known_from_ms()
             if self.stored.last_ms is not None and not self.stored.backend.several:
-                self.advance(self.stored.last_ms)
+                self.coverage.advance(self.stored.last_ms)
 
     def _check(self, directory: Path, saved: Mapping[str, Any]) -> None:
         if saved["platform_id"] != self.platform_id:

@@ -42,9 +42,9 @@ class Plan:
     accounts: int = 800
 
 
-def disturb(site: Site, kills: int, draw: random.Random) -> Counter[str]:
-    """Let faults happen, spread over the records, until all are judged; return their number by name."""
-    records, happened = site.run.produced.records, Counter[str]()
+def disturb(site: Site, happened: Counter[str], kills: int, draw: random.Random) -> None:
+    """Let faults happen, spread over the records, until all are judged."""
+    records = site.run.produced.records
     for number in range(kills):
         site.wait_until(round(records * (number + draw.random()) / (kills + 1)))
         fault = draw.choice(faults(site))
@@ -54,7 +54,6 @@ def disturb(site: Site, kills: int, draw: random.Random) -> Counter[str]:
         happened[fault.name] += 1
         show(number=number, lasted_s=round(time.monotonic() - began, 1))
     site.wait_until(records)
-    return happened
 
 
 def run_all(plan: Plan, deployments: Sequence[Deployment], folder: Path) -> list[dict[str, Any]]:
@@ -62,38 +61,47 @@ def run_all(plan: Plan, deployments: Sequence[Deployment], folder: Path) -> list
     scenario = build_scenario(folder, accounts=plan.accounts)
     servers = Servers()
     try:
-        calm, _ = run(Site(folder / "calm", DEPLOYMENTS["memory"], servers, scenario.lines), 0, plan.seed)
+        site = Site(folder / "calm", DEPLOYMENTS["memory"], servers, scenario.lines)
+        calm = finished(site, Counter(), 0, random.Random(plan.seed))
         found = []
         for deployment in deployments:
-            began = time.monotonic()
             site = Site(folder / deployment.name, deployment, servers, scenario.lines)
-            disturbed, happened = run(site, plan.kills, plan.seed)
-            found.append(
-                {
-                    "deployment": deployment.name,
-                    "seed": plan.seed,
-                    "faults": dict(sorted(happened.items())),
-                    "records": site.run.produced.records,
-                    "flags": len(calm.flags),
-                    "judgements_compared": len(calm.judged),
-                    "dead_letters": len(disturbed.letters),
-                    "dead_letters_sent_again": disturbed.letters.total() - len(disturbed.letters),
-                    "ends_by_exit_code": dict(sorted(site.ends.items())),
-                    "seconds": round(time.monotonic() - began),
-                    "differences": differences(calm, disturbed),
-                }
-            )
+            found.append({"seed": plan.seed, **compared(site, plan, calm)})
             show(**found[-1])
         return found
     finally:
         servers.close()
 
 
-def run(site: Site, kills: int, seed: int) -> tuple[Result, Counter[str]]:
-    """Return the result of a site and the faults that happened."""
+def compared(site: Site, plan: Plan, calm: Result) -> dict[str, Any]:
+    """Return what a site with faults left, how it differs from the calm run, or why it did not finish."""
+    began, happened, draw = time.monotonic(), Counter[str](), random.Random(f"{plan.seed} {site.deployment.name}")
+    found: dict[str, Any] = {"deployment": site.deployment.name, "records": site.run.produced.records}
     try:
-        happened = disturb(site, kills, random.Random(f"{seed} {site.deployment.name}"))
-        return result_of(site), happened
+        disturbed = finished(site, happened, plan.kills, draw)
+        found |= {
+            "flags": len(calm.flags),
+            "judgements_compared": len(calm.judged),
+            "dead_letters": len(disturbed.letters),
+            "dead_letters_sent_again": disturbed.letters.total() - len(disturbed.letters),
+            "differences": differences(calm, disturbed),
+        }
+    except AssertionError as error:
+        found["differences"] = {"failed": str(error)}
+    if found["differences"]:
+        sys.stderr.write("\n".join(member.whole_log() for member in site.members))
+    return found | {
+        "faults": dict(sorted(happened.items())),
+        "ends_by_exit_code": dict(sorted(site.ends.items())),
+        "seconds": round(time.monotonic() - began),
+    }
+
+
+def finished(site: Site, happened: Counter[str], kills: int, draw: random.Random) -> Result:
+    """Return the result of a site after its faults, which are counted by name; its servers stay."""
+    try:
+        disturb(site, happened, kills, draw)
+        return result_of(site)
     finally:
         site.close()
 
@@ -112,11 +120,7 @@ def main() -> int:
     if not can_mount():
         show(not_run="full disk", reason="only root can mount a file system")
     with tempfile.TemporaryDirectory() as name:
-        try:
-            found = run_all(plan, chosen, Path(name))
-        except AssertionError as error:
-            show(failed=str(error))
-            return 1
+        found = run_all(plan, chosen, Path(name))
     if arguments.out:
         arguments.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
     return 1 if any(result["differences"] for result in found) else 0

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
+from moderation.features.catalogue import FEATURES
 from tests.acceptance.stream import read_all
 from tests.chaos.site import Site
 
@@ -31,15 +31,17 @@ class Judged:
     features: tuple[float | None, ...]
     degraded: tuple[str, ...] = ()
 
-    def same(self, other: Judged) -> bool:
-        """Whether values are equal but for the order of sums."""
-        return close((self.risk, *self.features), (other.risk, *other.features))
+    def changes(self, other: Judged) -> dict[str, tuple[float | None, float | None]]:
+        """Return the values that differ by more than the order of sums, by name; None only equals None."""
+        names = ("risk", *(feature.name for feature in FEATURES))
+        pairs = zip(names, (self.risk, *self.features), (other.risk, *other.features), strict=True)
+        return {name: (one, two) for name, one, two in pairs if not _close(one, two)}
 
 
-def close(one: tuple[float | None, ...], other: tuple[float | None, ...]) -> bool:
-    """Whether two rows are equal; None only equals None."""
-    rows = [np.array(row, dtype=np.float64) for row in (one, other)]
-    return rows[0].shape == rows[1].shape and bool(np.allclose(*rows, rtol=1e-9, atol=1e-9, equal_nan=True))
+def _close(one: float | None, two: float | None) -> bool:
+    if one is None or two is None:
+        return one is two
+    return math.isclose(one, two, rel_tol=1e-9, abs_tol=1e-9)
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,9 @@ def differences(calm: Result, disturbed: Result) -> dict[str, Any]:
         "flags_doubled": sorted(post for post, count in Counter(disturbed.flags).items() if count > 1),
         "judgements_lost": sorted(calm.judged.keys() - disturbed.judged.keys()),
         "judgements_added": sorted(disturbed.judged.keys() - calm.judged.keys()),
-        "judgements_changed": sorted(post for post in both if not calm.judged[post].same(disturbed.judged[post])),
+        "judgements_changed": {
+            post: changes for post in sorted(both) if (changes := calm.judged[post].changes(disturbed.judged[post]))
+        },
         "judgements_degraded": sorted(post for post, found in disturbed.judged.items() if found.degraded),
         "letters_lost": sorted(disturbed.bad - disturbed.letters.keys()),
         "letters_added": sorted(disturbed.letters.keys() - disturbed.bad),

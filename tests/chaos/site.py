@@ -102,7 +102,11 @@ class Member:
 
     def tail(self) -> str:
         """The end of the log."""
-        return self.log.read_text(encoding="utf-8", errors="replace")[-4000:]
+        return self.whole_log()[-4000:]
+
+    def whole_log(self) -> str:
+        """The log of all processes."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
 
     def close(self) -> None:
         """End the process and remove its disk."""

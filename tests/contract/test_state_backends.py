@@ -293,3 +293,20 @@ def test_scores_are_known_again_14_days_after_another_detector_and_after_a_chang
             assert state.scores_known(last_ms + SCORES_KEPT_MS)
             state = kept.reopened(state, scored_with=scored_with)
         take(state, [seen(last_ms + DAY_MS, 1, 2 + number)])
+
+
+def test_follows_after_the_last_save_are_in_the_graph_that_closed_before_the_crash(place: Open) -> None:
+    """A backend is written with each batch, the journal of the graph less often."""
+    saved = [follow("a", "b", 0)]
+    unsaved = [follow("b", "c", 10), follow("c", "a", 20), post("p1", "a", 1000)]
+    kept = place()
+    state = kept.opened()
+    applied(state, saved)
+    state.save({LANE: 1})
+    assert state.finish_saving()
+    applied(state, unsaved)
+    state.close()
+    again = kept.opened(fresh=False)
+    applied(again, unsaved)
+    after = [post("p2", "a", 1300)]
+    same(applied(again, after), applied(new_state(), [*saved, *unsaved, *after])[1:])

@@ -8,6 +8,7 @@ from unittest.mock import Mock
 
 import pytest
 
+from moderation.features.catalogue import FEATURES
 from tests.chaos.comparing import Judged, Place, Result, differences
 from tests.chaos.site import PERMANENT, Member
 
@@ -15,7 +16,11 @@ BAD = frozenset({("posts", 0, 1), ("posts", 0, 2)})
 
 
 def result(letters: dict[Place, int]) -> Result:
-    return Result(["p"], {"p": Judged(0.5, (1.0, None))}, Counter(letters), BAD)
+    return Result(["p"], {"p": judged(0.5, 1.0, None)}, Counter(letters), BAD)
+
+
+def judged(risk: float | None, *first: float | None, degraded: tuple[str, ...] = ()) -> Judged:
+    return Judged(risk, (*first, *(0.0 for _ in FEATURES[len(first) :])), degraded)
 
 
 def test_lost_and_added_letters_are_found_by_their_origin() -> None:
@@ -33,17 +38,17 @@ def test_an_exit_code_after_which_systemd_starts_nothing_fails_the_run(code: int
 
 
 @pytest.mark.parametrize(
-    ("judged", "names"),
+    ("other", "names"),
     [
-        (Judged(0.5, (1.0 + 1e-12, None)), set()),
-        (Judged(0.5, (1.1, None)), {"judgements_changed"}),
-        (Judged(0.5, (1.0, 0.0)), {"judgements_changed"}),
-        (Judged(None, (1.0, None), ("graph",)), {"judgements_changed", "judgements_degraded"}),
+        (judged(0.5, 1.0 + 1e-12, None), set()),
+        (judged(0.5, 1.1, None), {"judgements_changed"}),
+        (judged(0.5, 1.0, 0.0), {"judgements_changed"}),
+        (judged(None, 1.0, None, degraded=("graph",)), {"judgements_changed", "judgements_degraded"}),
     ],
 )
-def test_a_feature_that_differs_or_is_missing_is_found(judged: Judged, names: set[str]) -> None:
+def test_a_feature_that_differs_or_is_missing_is_found(other: Judged, names: set[str]) -> None:
     calm = result(dict.fromkeys(BAD, 1))
-    assert differences(calm, replace(calm, judged={"p": judged})).keys() == names
+    assert differences(calm, replace(calm, judged={"p": other})).keys() == names
     assert differences(calm, replace(calm, judged={})) == {"judgements_lost": ["p"]}
 
 

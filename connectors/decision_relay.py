@@ -44,7 +44,7 @@ class DecisionRelay:
     """`moderation.ports.Relay` for decisions of one platform: JSON records, keyed by account.
 
     While the topic refuses all, decisions wait in their order. One that the topic refuses alone, because it is too
-    large, is marked with the reason; the next start retries it once.
+    large, is marked with the reason; the next start retries it once, with the later ones about its account after it.
     """
 
     def __init__(self, engine: Engine, connection: Mapping[str, Any], topic: str, platform_id: str) -> None:

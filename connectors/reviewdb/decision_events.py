@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, select, update
+from sqlalchemy import Engine, func, select, update
 
 from connectors.reviewdb.engine import at_edge
+from connectors.reviewdb.in_review import flags_of
 from connectors.reviewdb.models import DecisionRow, FlagRow
 from connectors.reviewdb.statements import table_of
 
@@ -50,11 +51,18 @@ def mark_refused(engine: Engine, ids: Sequence[int], reason: str) -> None:
 
 
 def retry_refused(engine: Engine, platform_id: str) -> None:
-    """Let refused decisions of a platform wait again. Raises ConnectionLost."""
-    flags = select(FLAGS.c.id).where(FLAGS.c.platform_id == platform_id)
-    refused = (DECISIONS.c.refused_reason.is_not(None), DECISIONS.c.flag_id.in_(flags))
+    """Let refused decisions of a platform wait again, with all later ones about the same account.
+
+    Those may have been sent: sent again after the refused one, they keep the order of the account. Raises
+    ConnectionLost.
+    """
+    unit = func.coalesce(FLAGS.c.account_key, FLAGS.c.post_key)
+    oldest = select(unit, func.min(DECISIONS.c.id)).join(FLAGS, FLAGS.c.id == DECISIONS.c.flag_id)
+    oldest = oldest.where(DECISIONS.c.refused_reason.is_not(None), FLAGS.c.platform_id == platform_id).group_by(unit)
     with at_edge(engine), engine.begin() as connection:
-        connection.execute(update(DECISIONS).where(*refused).values(refused_reason=None))
+        for key, first in connection.execute(oldest).all():
+            later = (DECISIONS.c.id >= first, DECISIONS.c.flag_id.in_(select(FLAGS.c.id).where(flags_of(key))))
+            connection.execute(update(DECISIONS).where(*later).values(refused_reason=None, sent_at=None))
 
 
 def _event(row: Any) -> DecisionEvent:

@@ -8,7 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, update
 
-from connectors.reviewdb.models import AccountInReviewRow, AppealRow, AssessmentRow, FlagRow
+from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, FlagRow
+from connectors.reviewdb.review_models import AppealRow
 from connectors.reviewdb.rows import Row, ordered_families
 from connectors.reviewdb.statements import insert_into, table_of
 
@@ -58,7 +59,7 @@ def refresh(connection: Connection, key: str) -> None:
         top = connection.execute(_by_risk().where(opened).limit(1)).one()
         values |= {"risk": top.risk or 0.0, "families": ordered_families(top.agreeing), "top_assessment": top.key}
     else:
-        values |= dict.fromkeys(("escalated_at", "escalated_by", "escalated_reason", "assigned_to"))
+        values |= dict.fromkeys(("escalated_at", "escalated_by", "escalated_reason", "assigned_to", "disagreed_by"))
     connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(values))
 
 

@@ -76,13 +76,20 @@ class AssessmentRow(Base):
 
 
 class EvidenceRow(Base):
-    """Evidence of an assessment: erased by account, deleted at `expires_at`."""
+    """Evidence of an assessment: erased by account, deleted at `expires_at`.
+
+    The bands are keys under which near-duplicate texts are found (`moderation/text/bands.py`); None for short texts.
+    """
 
     __tablename__ = "evidence"
     assessment_key: Mapped[str] = mapped_column(ForeignKey(AssessmentRow.key), primary_key=True)
     post_key: Mapped[str] = mapped_column(Digest, index=True)
     account_key: Mapped[str | None] = mapped_column(Digest, index=True)
     text: Mapped[str] = mapped_column(KeptText)
+    band_0: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    band_1: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    band_2: Mapped[int | None] = mapped_column(BigInteger, index=True)
+    band_3: Mapped[int | None] = mapped_column(BigInteger, index=True)
     features: Mapped[list[float | None]] = mapped_column(Json)
     address_hash: Mapped[str | None] = mapped_column(KeptText, index=True)
     device_hash: Mapped[str | None] = mapped_column(KeptText)
@@ -178,7 +185,8 @@ class AccountInReviewRow(Base):
 
     A flagged post without an account is a unit of its own, with the key of the post. `open_flags`, `risk`,
     `waiting_since`, `families` and `top_assessment` describe the open flags, so that the queue is read from an index;
-    `risk`, `families` and `top_assessment` are those of the flag of highest risk.
+    `risk`, `families` and `top_assessment` are those of the flag of highest risk. `disagreed_by` gave the first of two
+    verdicts that differ, `escalated_by` the second.
     """
 
     __tablename__ = "accounts_in_review"
@@ -203,30 +211,7 @@ class AccountInReviewRow(Base):
     escalated_by: Mapped[int | None] = mapped_column(ForeignKey(PersonRow.id))
     escalated_reason: Mapped[str | None] = mapped_column(KeptText)
     assigned_to: Mapped[int | None] = mapped_column(ForeignKey(PersonRow.id))
-
-
-class SkipRow(Base):
-    """A person who skipped an account, with the reason: it does not return to that person's queue."""
-
-    __tablename__ = "skips"
-    account_key: Mapped[str] = mapped_column(ForeignKey(AccountInReviewRow.key), primary_key=True)
-    person_id: Mapped[int] = mapped_column(ForeignKey(PersonRow.id), primary_key=True)
-    reason: Mapped[str] = mapped_column(KeptText)
-    skipped_at: Mapped[datetime] = mapped_column(UtcTime)
-
-
-class AppealRow(Base):
-    """An appeal of the author against the decisions about an account, with the time until which it is due."""
-
-    __tablename__ = "appeals"
-    id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
-    account_key: Mapped[str] = mapped_column(ForeignKey(AccountInReviewRow.key), index=True)
-    kind: Mapped[str] = mapped_column(Name)
-    statement: Mapped[str] = mapped_column(KeptText)
-    received_at: Mapped[datetime] = mapped_column(UtcTime)
-    due_at: Mapped[datetime] = mapped_column(UtcTime)
-    decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
-    verdict: Mapped[str | None] = mapped_column(Name)
+    disagreed_by: Mapped[int | None] = mapped_column(ForeignKey(PersonRow.id))
 
 
 class AuditEntryRow(Base):

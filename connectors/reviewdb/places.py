@@ -26,8 +26,8 @@ class Place:
 EVIDENCE_TABLES = (
     Place(
         "evidence",
-        ("text", "features", "address_hash", "device_hash", "key_id"),
-        "texts, feature vectors, keyed hashes of addresses and devices",
+        ("text", "features", "address_hash", "device_hash", "key_id", "band_0", "band_1", "band_2", "band_3"),
+        "texts with hashes of their words, feature vectors, keyed hashes of addresses and devices",
         "deletes the rows; evidence of posts up to the erasure is never stored again",
         "`evidence_days`, counted from a deletion of the post where that is earlier",
     ),
@@ -64,11 +64,13 @@ STATE = Place(
     "state in memory, in `state.directory` and on Redis",
     ("segments", "graph_files"),
     "64-bit hashes of account ids, post ids and texts, with keyed hashes of addresses and devices; scores of an "
-    "account's last 16 texts, and of one text a day as a sample of its community; who follows whom",
+    "account's last 16 texts, and of one text a day as a sample of its community; keys of texts, links, mentions and "
+    "hashtags, and which accounts posted the same; who follows whom",
     "nothing",
-    "25 hours of event time, scores 14 days, those of communities 17, up to 2 hours longer in the journal; with the "
-    "disk backend up to 50 hours, on Redis up to 60, scores up to 28 days, those of communities up to 32; follows "
-    "until they end",
+    "25 hours of event time, what was posted 2 hours, the accounts that posted the same 8 days, scores 14 days, those "
+    "of communities 17, up to 2 hours longer in the journal; with the disk backend up to 50 hours, on Redis up to 60, "
+    "accounts that posted the same up to 14 days, scores up to 28 days, those of communities up to 32; follows until "
+    "they end",
 )
 
 OUTSIDE = (
@@ -114,7 +116,7 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     "accounts_in_review": frozenset(
         {"key", "platform_id", "account_id", "opened_at", "open_flags", "risk", "waiting_since", "families"}
         | {"claimed_by", "claimed_until", "claimed_since", "held_by", "held_until", "top_assessment", "appeal_due_at"}
-        | {"followers", "escalated_at", "escalated_by", "assigned_to"}
+        | {"followers", "escalated_at", "escalated_by", "assigned_to", "disagreed_by"}
     ),
     "notes": frozenset({"account_key", "person_id", "written_at"}),
     "first_verdicts": frozenset({"account_key", "person_id", "verdict", "ground", "state", "seconds", "given_at"}),

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Engine, delete, select, text, update
 from connectors.reviewdb import audit_log, outbox
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.identity import account_key
-from connectors.reviewdb.models import AccountInReviewRow, AppealRow, ErasedAccountRow, EvidenceRow, SkipRow
-from connectors.reviewdb.review_models import NoteRow
+from connectors.reviewdb.models import AccountInReviewRow, ErasedAccountRow, EvidenceRow
+from connectors.reviewdb.review_models import AppealRow, NoteRow, SkipRow
 from connectors.reviewdb.rows import Row
 from connectors.reviewdb.statements import chunks, database_now, insert_into, table_of
 

@@ -32,6 +32,30 @@ class IdempotencyKeyRow(Base):
     created_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
 
 
+class SkipRow(Base):
+    """A person who skipped an account, with the reason: it does not return to that person's queue."""
+
+    __tablename__ = "skips"
+    account_key: Mapped[str] = mapped_column(ForeignKey(AccountInReviewRow.key), primary_key=True)
+    person_id: Mapped[int] = mapped_column(ForeignKey(PersonRow.id), primary_key=True)
+    reason: Mapped[str] = mapped_column(KeptText)
+    skipped_at: Mapped[datetime] = mapped_column(UtcTime)
+
+
+class AppealRow(Base):
+    """An appeal of the author against the decisions about an account, with the time until which it is due."""
+
+    __tablename__ = "appeals"
+    id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    account_key: Mapped[str] = mapped_column(ForeignKey(AccountInReviewRow.key), index=True)
+    kind: Mapped[str] = mapped_column(Name)
+    statement: Mapped[str] = mapped_column(KeptText)
+    received_at: Mapped[datetime] = mapped_column(UtcTime)
+    due_at: Mapped[datetime] = mapped_column(UtcTime)
+    decided_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    verdict: Mapped[str | None] = mapped_column(Name)
+
+
 class NoteRow(Base):
     """The note that people keep on an account; a new text replaces it."""
 

@@ -20,10 +20,14 @@ from moderation.effects import (
     Partition,
     PostDeleted,
 )
+from moderation.text.bands import band_keys
 
 Row = dict[str, Any]
-FAMILIES = ("content", "typing", "network", "graph", "account")
+FAMILIES = ("content", "typing", "network", "graph", "account", "coordination")
 """The order in which families are stored."""
+BAND_COLUMNS = ("band_0", "band_1", "band_2", "band_3")
+BANDED_CHARS = 20_000
+BANDED_WORDS = 8
 
 
 def assessment_row(assessment: Assessment, now: datetime) -> Row:
@@ -66,12 +70,24 @@ def evidence_row(assessment: Assessment, evidence: Evidence, expires_at: datetim
         "post_key": post_key(assessment.platform_id, assessment.account_id, assessment.post_id),
         "account_key": _account_key(assessment.platform_id, assessment.account_id),
         "text": evidence.text,
+        **bands_of(evidence.text),
         "features": list(assessment.features),
         "address_hash": evidence.address_hash,
         "device_hash": evidence.device_hash,
         "key_id": evidence.key_id,
         "expires_at": expires_at,
     }
+
+
+def bands_of(text: str) -> dict[str, int | None]:
+    """Return the columns under which near-duplicates of a text are found: those of its beginning, None for few words.
+
+    Short texts are often the same by chance.
+    """
+    beginning = text[:BANDED_CHARS]
+    long_enough = len(beginning.split()) >= BANDED_WORDS
+    keys = band_keys(beginning) if long_enough else (None,) * len(BAND_COLUMNS)
+    return dict(zip(BAND_COLUMNS, keys, strict=True))
 
 
 def flag_row(flag: FlagRaised, now: datetime) -> Row:

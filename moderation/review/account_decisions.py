@@ -202,8 +202,17 @@ def withdraw(engine: Engine, actor: Actor, key: str, ground: str, now: datetime)
 
 def withdraw_locked(connection: Connection, actor: Actor, row: Any, ground: str, now: datetime) -> DecidedAccount:
     """Withdraw a decision about an account whose row is locked, in the transaction of the caller."""
-    key = row.key
-    last = _last_decision(connection, key)
+    key, last = row.key, withdrawable(connection, actor, row, now)
+    flags = _locked_flags(connection, key, FLAGS.c.id.in_(_flags_with(last)))
+    decisions = [NewDecision(row.id, actor.name, last.role, WITHDRAWN, ground, row.version) for row in flags]
+    recorded = record(connection, decisions, histories(connection, [row.id for row in flags]), now)
+    update_statements(connection, key, recorded, ONE_PERSON.statements, now)
+    return _finish(connection, actor, "decision_withdrawn", decisions, now, key)
+
+
+def withdrawable(connection: Connection, actor: Actor, row: Any, now: datetime) -> Any:
+    """Return the last decision about an account. Raises DecisionRefused where the actor cannot withdraw it."""
+    last = _last_decision(connection, row.key)
     if last is None or last.verdict == WITHDRAWN:
         raise DecisionRefused("there is no decision about this account to withdraw")
     if last.who != actor.name:
@@ -214,11 +223,7 @@ def withdraw_locked(connection: Connection, actor: Actor, row: Any, ground: str,
         raise DecisionRefused("the author has appealed against this decision; another person decides on the appeal")
     if last.decided_at < now - WITHDRAW_WITHIN:
         raise DecisionRefused("the decision is older than an hour; decide again instead, with the reason")
-    flags = _locked_flags(connection, key, FLAGS.c.id.in_(_flags_with(last)))
-    decisions = [NewDecision(row.id, actor.name, last.role, WITHDRAWN, ground, row.version) for row in flags]
-    recorded = record(connection, decisions, histories(connection, [row.id for row in flags]), now)
-    update_statements(connection, key, recorded, ONE_PERSON.statements, now)
-    return _finish(connection, actor, "decision_withdrawn", decisions, now, key)
+    return last
 
 
 def require_state(connection: Connection, actor: Actor, key: str, state: str) -> None:

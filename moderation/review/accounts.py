@@ -29,7 +29,7 @@ from moderation.features.catalogue import COLUMN, FEATURES_VERSION
 from moderation.review.account_decisions import account_state
 from moderation.review.appeals import Appeal, appeals_of
 from moderation.review.claims import unknown_account
-from moderation.review.linked import LinkedAccount, linked_accounts
+from moderation.review.linked import Linked, linked_accounts
 from moderation.review.notes import Note, note_of
 from moderation.review.permissions import Actor
 from moderation.review.pseudonyms import ShownNames, name_of
@@ -129,10 +129,12 @@ class Account:
     escalated_by: str | None = None
     escalated_reason: str | None = None
     assigned_to: str | None = None
+    disagreed_by: str | None = None
+    """Who gave the first of two verdicts that differ; `escalated_by` gave the second."""
     first_verdict_by: str | None = None
     """Who has given the first of two verdicts, which is hidden until the second one."""
     note: Note | None = None
-    linked: tuple[LinkedAccount, ...] = ()
+    linked: Linked = field(default_factory=Linked)
     values: Mapping[str, float] = field(default_factory=dict)
     """Features of the flag of highest risk by name; without those that are missing, and empty where none are kept."""
 
@@ -178,11 +180,18 @@ def read_account(engine: Engine, actor: Actor, key: str, now: datetime) -> Accou
             escalated_by=name(row.escalated_by),
             escalated_reason=row.escalated_reason,
             assigned_to=name(row.assigned_to),
+            disagreed_by=name(row.disagreed_by),
             first_verdict_by=name(_first_person(connection, key)),
             note=note_of(connection, actor, key),
             linked=linked_accounts(connection, key, [flag.text for flag in flags[:OWN_TEXTS] if flag.text]),
             values=_values(connection, flags[0].id) if flags else {},
         )
+
+
+def compared_texts(connection: Connection, key: str) -> list[str]:
+    """Return the texts of an account that are compared with those of others."""
+    found = connection.scalars(_flags(key).with_only_columns(EvidenceRow.text).limit(OWN_TEXTS))
+    return [text for text in found if text]
 
 
 def find_account(engine: Engine, platform_id: str, account_id: str) -> str | None:

@@ -42,9 +42,12 @@ def cohen_kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
 def false_positive_bound(wrong: int, judged: int, flags: int, genuine: int, probability: float) -> float | None:
     """Return an upper bound of the share of genuine posts that are flagged; None without judged or genuine posts.
 
-    *wrong* of *judged* flagged posts of the sample were not a violation, among *flags* in all; *genuine* posts of the
-    sample without a flag were not a violation, each drawn with at most *probability*. The bound is the Clopper–Pearson
-    bound of wrong flags over the lower Poisson bound of genuine posts, each with half of the error.
+    *wrong* of *judged* accounts with a flagged post of the sample were flagged wrongly, among *flags* in all; *genuine*
+    accounts had a post in the sample without a flag that was not a violation, drawn with at most *probability*. The
+    bound is the Clopper–Pearson bound of wrong flags over the lower Poisson bound of genuine posts, each with half of
+    the error. Each account counts once, because its posts are not independent: several wrong flags of one account are
+    one error, and the number of genuine posts is smaller than it is. Accounts that are flagged wrongly are assumed to
+    have no more flags than others.
     """
     if not judged or not genuine:
         return None

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, Engine, insert, select, update
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.in_review import flags_of
-from connectors.reviewdb.models import AccountInReviewRow, AppealRow, FlagRow
+from connectors.reviewdb.models import AccountInReviewRow, FlagRow
+from connectors.reviewdb.review_models import AppealRow
 from connectors.reviewdb.statements import table_of
 from moderation.review.claims import locked_account
 from moderation.review.decisions import DecisionRefused

@@ -1,4 +1,4 @@
-"""Decisions about many accounts at once: a preview of who is hit, one transaction, and one undo."""
+"""Decisions about many accounts at once: a preview of who is hit, and one transaction."""
 
 from __future__ import annotations
 
@@ -7,22 +7,21 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select
 
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge, one_view
 from connectors.reviewdb.models import AccountInReviewRow
 from connectors.reviewdb.review_models import BulkDecisionRow
 from connectors.reviewdb.statements import table_of
-from moderation.errors import InputError, ModerationError
+from moderation.errors import ModerationError
 from moderation.review.account_decisions import (
-    WITHDRAW_WITHIN,
     AccountDecision,
     StaleAccount,
     account_state,
     decide_locked,
-    withdraw_locked,
 )
+from moderation.review.accounts import compared_texts
 from moderation.review.claims import locked_account, require_free, require_not_held
 from moderation.review.decisions import DecisionRefused
 from moderation.review.idempotency import remember, remembered
@@ -31,8 +30,6 @@ from moderation.review.permissions import Action, Actor
 from moderation.review.refusals import InvalidValue
 from moderation.review.rules import ReviewRules
 
-NAMED = 10
-"""Accounts that an error message names."""
 BULK, IN_REVIEW = table_of(BulkDecisionRow), table_of(AccountInReviewRow)
 
 
@@ -81,10 +78,11 @@ class DecidedMany:
     flags: int
 
 
-def cluster_of(engine: Engine, key: str) -> list[str]:
-    """Return an account and those linked with it by an address or a text, with open flags."""
+def cluster_of(engine: Engine, key: str, *, by_text: bool = False) -> list[str]:
+    """Return an account and those linked with it, with open flags; with *by_text* only those that share a text."""
     with at_edge(engine), one_view(engine) as connection:
-        return [key, *(one.key for one in linked_accounts(connection, key, ()) if one.open_flags)]
+        found = linked_accounts(connection, key, compared_texts(connection, key)).accounts
+        return [key, *(one.key for one in found if one.open_flags and (one.by_text or not by_text))]
 
 
 def preview(engine: Engine, actor: Actor, keys: Sequence[str], now: datetime, rules: ReviewRules) -> tuple[Hit, ...]:
@@ -137,44 +135,6 @@ def decide_many(engine: Engine, actor: Actor, proposed: BulkDecision, now: datet
         decided = DecidedMany(number, proposed.verdict, len(rows), flags)
         remember(connection, actor.id, proposed.request_id, request, asdict(decided), now)
     return decided
-
-
-def withdraw_many(engine: Engine, actor: Actor, number: int, ground: str, now: datetime) -> DecidedMany:
-    """Withdraw an own decision about many accounts, at most an hour after it, for all of them.
-
-    Raises InputError for an unknown number, and DecisionRefused where it is another person's, older, withdrawn, or
-    where a later decision exists, with the accounts.
-    """
-    with at_edge(engine), engine.begin() as connection:
-        bulk = connection.execute(select(BULK).where(BULK.c.id == number).with_for_update()).one_or_none()
-        if bulk is None:
-            raise InputError(f"there is no decision about many accounts with the number {number}")
-        if bulk.person_id != actor.id:
-            raise DecisionRefused("only the person who made the decision can withdraw it")
-        if bulk.withdrawn_at is not None or bulk.decided_at < now - WITHDRAW_WITHIN:
-            raise DecisionRefused("the decision was withdrawn before, or is older than an hour; decide again instead")
-        rows = {key: locked_account(connection, key) for key in bulk.account_keys}
-        flags = _withdraw_all(connection, actor, rows, ground, now)
-        connection.execute(update(BULK).where(BULK.c.id == number).values(withdrawn_at=now))
-        append(connection, Entry(now, actor.name, "withdrawn_many", None, {"bulk": number, "accounts": len(rows)}))
-    return DecidedMany(number, bulk.verdict, len(rows), flags)
-
-
-def _withdraw_all(connection: Connection, actor: Actor, rows: dict[str, Any], ground: str, now: datetime) -> int:
-    """Withdraw the decision about each account; return the number of flags. Raises DecisionRefused with all reasons."""
-    flags, refused = 0, []
-    for key, row in rows.items():
-        try:
-            flags += withdraw_locked(connection, actor, row, ground, now).flags
-        except DecisionRefused as error:
-            refused.append(f"the account {row.account_id or key[:12]!r}: {error}")
-    if refused:
-        more = f", and {len(refused) - NAMED} more" if len(refused) > NAMED else ""
-        raise DecisionRefused(
-            f"nothing was withdrawn because of {'; '.join(refused[:NAMED])}{more}. Withdraw the decisions about the "
-            "other accounts on their own pages"
-        )
-    return flags
 
 
 def _require_size(number: int, rules: ReviewRules) -> None:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, delete, or_, select, update
+from sqlalchemy import Connection, Engine, and_, delete, or_, select, update
 
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
-from connectors.reviewdb.models import AccountInReviewRow, PersonRow, SkipRow
+from connectors.reviewdb.models import AccountInReviewRow, PersonRow
 from connectors.reviewdb.quota import HOLDER
-from connectors.reviewdb.review_models import FirstVerdictRow, VisitRow
+from connectors.reviewdb.review_models import FirstVerdictRow, SkipRow, VisitRow
 from connectors.reviewdb.statements import insert_into, table_of
 from moderation.errors import InputError, ModerationError
 from moderation.review.decisions import DecisionRefused
@@ -97,7 +97,8 @@ def claim_next(engine: Engine, actor: Actor, wanted: QueueFilter, now: datetime,
         actor.require(Action.RELEASE)
     row = IN_REVIEW.c
     free = or_(row.claimed_by.is_(None), row.claimed_until <= now, row.claimed_by == actor.id)
-    query = select(IN_REVIEW).where(*conditions(wanted, actor, now), free, row.key != after)
+    others = or_(row.disagreed_by.is_(None), and_(row.disagreed_by != actor.id, row.escalated_by != actor.id))
+    query = select(IN_REVIEW).where(*conditions(wanted, actor, now), free, others, row.key != after)
     with at_edge(engine), engine.begin() as connection:
         found = connection.execute(query.order_by(*queue_order(wanted)).limit(1).with_for_update(skip_locked=True))
         first = found.one_or_none()
@@ -233,13 +234,27 @@ def require_not_held(row: Any, actor: Actor, now: datetime) -> None:
 
 
 def require_not_passed_on(row: Any, actor: Actor) -> None:
-    """Raise DecisionRefused where a senior or another person decides about an account."""
-    if actor.role == "appeals" or actor.may(Action.RELEASE):
+    """Raise DecisionRefused where a senior or another person decides about an account.
+
+    A senior who gave one of two verdicts that differ does not decide which one holds.
+    """
+    if actor.role == "appeals":
+        return
+    if gave_differing_verdict(row, actor):
+        raise DecisionRefused(
+            "you gave one of the two verdicts about this account that differ; another senior decides, or assigns it"
+        )
+    if actor.may(Action.RELEASE):
         return
     if row.escalated_at is not None:
         raise DecisionRefused("a senior decides about this account, because it was escalated")
     if row.assigned_to not in (None, actor.id):
         raise DecisionRefused("this account is assigned to another person; a senior can change that")
+
+
+def gave_differing_verdict(row: Any, actor: Actor) -> bool:
+    """Return whether an account waits for a senior because two people disagree, and the actor is one of them."""
+    return row.disagreed_by is not None and actor.id in (row.disagreed_by, row.escalated_by)
 
 
 def require_reason(reason: str) -> None:
@@ -266,7 +281,8 @@ def _waits(connection: Connection, row: Any, actor: Actor, now: datetime) -> boo
     """Return whether the account waits for a decision that the person may make."""
     if actor.role != "appeals":
         passed_on = row.escalated_at is not None or row.assigned_to not in (None, actor.id)
-        waits = bool(row.open_flags) and not _held(row, now) and (not passed_on or actor.may(Action.RELEASE))
+        passed_on_to_others = gave_differing_verdict(row, actor) or (passed_on and not actor.may(Action.RELEASE))
+        waits = bool(row.open_flags) and not _held(row, now) and not passed_on_to_others
         own_first = select(FIRST.c.account_key).where(FIRST.c.account_key == row.key, FIRST.c.person_id == actor.id)
         return waits and connection.scalar(own_first) is None
     appealed = conditions(QueueFilter(view="appeals"), actor, now)

@@ -26,6 +26,7 @@ MEANINGS = {
     "network": "addresses and devices",
     "graph": "who follows whom",
     "account": "the history of the account",
+    "coordination": "what others posted at the same time",
 }
 
 
@@ -65,7 +66,7 @@ def explain(account: Account, certified: tuple[Certificate, str] | None, now: da
         certificate=_certificate(top, certified),
         agreement=agreement,
         content_and_behaviour=compared,
-        address=address_sentences(account.values, account.linked),
+        address=address_sentences(account.values, account.linked.accounts),
         families=families,
         gaps=tuple(dict.fromkeys(_gaps(top))),
     )
@@ -81,6 +82,9 @@ def refusal_before(account: Account, actor: Actor) -> str | None:
         return (
             f"{account.held_by} holds this account until {account.held_until:%Y-%m-%d %H:%M} UTC; a senior can end it."
         )
+    differing = () if account.disagreed_by is None else (account.disagreed_by, account.escalated_by)
+    if actor.role != "appeals" and actor.name in differing:
+        return "You gave one of the two verdicts that differ; another senior decides, or assigns the account."
     if actor.role != "appeals" and not actor.may(Action.RELEASE):
         if account.escalated_at is not None:
             return "A senior decides about this account, because it was escalated."

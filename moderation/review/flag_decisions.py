@@ -10,7 +10,8 @@ from sqlalchemy import Connection, Engine, select
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.in_review import close_appeal, flags_of, refresh
-from connectors.reviewdb.models import AccountInReviewRow, AppealRow, DecisionRow, FlagRow, PersonRow
+from connectors.reviewdb.models import AccountInReviewRow, DecisionRow, FlagRow, PersonRow
+from connectors.reviewdb.review_models import AppealRow
 from connectors.reviewdb.statements import table_of
 from moderation.review.claims import require_free, require_not_held, require_not_passed_on
 from moderation.review.decisions import (

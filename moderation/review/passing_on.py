@@ -23,7 +23,7 @@ from moderation.review.permissions import ROLE_ACTIONS, Action, Actor, NotPermit
 from moderation.review.refusals import InvalidValue
 
 IN_REVIEW = table_of(AccountInReviewRow)
-NOT_ESCALATED: dict[str, Any] = {"escalated_at": None, "escalated_by": None, "escalated_reason": None}
+NOT_ESCALATED: dict[str, Any] = dict.fromkeys(("escalated_at", "escalated_by", "escalated_reason", "disagreed_by"))
 PASSED_ON = NOT_ESCALATED | {"assigned_to": None}
 FREE: dict[str, Any] = {"claimed_by": None, "claimed_until": None, "claimed_since": None}
 ENDED = FREE | {"held_by": None, "held_until": None, "held_reason": None}
@@ -52,9 +52,12 @@ def escalate(engine: Engine, actor: Actor, key: str, reason: str, now: datetime)
         append(connection, Entry(now, actor.name, "escalated", key, {"reason": reason}))
 
 
-def mark_escalated(connection: Connection, actor: Actor, key: str, reason: str, now: datetime) -> None:
-    """Mark a locked account as waiting for a senior."""
+def mark_escalated(
+    connection: Connection, actor: Actor, key: str, reason: str, now: datetime, *, disagreed_by: int | None = None
+) -> None:
+    """Mark a locked account as waiting for a senior; *disagreed_by* gave another verdict than the actor."""
     values = ENDED | {"escalated_at": now, "escalated_by": actor.id, "escalated_reason": reason, "assigned_to": None}
+    values["disagreed_by"] = disagreed_by
     connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(values))
 
 

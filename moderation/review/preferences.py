@@ -21,6 +21,7 @@ KEYS: Mapping[str, str] = {
     "q": "Queue",
     "/": "Search",
     "b": "Show the texts",
+    "p": "What the score depends on",
     "g": "Write the ground",
     "e": "Ask a senior",
     "s": "Skip",

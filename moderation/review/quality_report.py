@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from statistics import median, quantiles
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Engine, and_, func, select
 from sqlalchemy.orm import aliased
@@ -51,11 +51,12 @@ class PersonQuality:
 class Quality:
     """The figures of the last 90 days. Error rates come from blind verdicts about the audit sample only.
 
-    `wrong_flags` are flagged posts of the sample that were not a violation, `missed` posts without a flag that were
-    one. `false_positive_bound` is the bound of the share of genuine posts that are flagged; it takes samples that were
-    drawn and flags that were raised in the same 90 days. `cannot_tell` is the number of verdicts that decide neither;
-    about flagged posts they count as wrong in the bound. Alpha leaves golden items out. Times are seconds from the
-    claim to the decision.
+    In error rates each account counts once, because posts of one account are not independent. `wrong_flags` are
+    accounts with a flagged post of the sample that was not a violation, `missed` accounts with a post without a flag
+    that was one. `false_positive_bound` is the bound of the share of genuine posts that are flagged; it takes samples
+    that were drawn and flags that were raised in the same 90 days. `cannot_tell` is the number of verdicts that decide
+    neither; about flagged posts they count as wrong in the bound. Alpha leaves golden items out. Times are seconds from
+    the claim to the decision.
     """
 
     blind_verdicts: int
@@ -83,26 +84,20 @@ def quality(engine: Engine, actor: Actor, now: datetime) -> Quality:
         rows = _blind(connection, since)
         flags = connection.scalar(select(func.count()).select_from(FLAGS).where(FLAGS.c.raised_at >= since)) or 0
         sampled = [row for row in rows if row.kind == "sample" and row.drawn_at is not None and row.drawn_at >= since]
-        flagged = [row.verdict for row in sampled if row.flagged and row.verdict in (CLEARED, CONFIRMED)]
-        others = [row for row in sampled if not row.flagged and row.verdict in (CLEARED, CONFIRMED)]
-        genuine = [row for row in others if row.verdict == CLEARED]
-        wrong = flagged.count(CLEARED)
-        unclear = sum(row.flagged and row.verdict == "uncertain" for row in sampled)
-        bound = (wrong + unclear, len(flagged) + unclear, flags, len(genuine))
+        errors = _errors(sampled)
         times = _times(connection, since)
         by_item: dict[str, dict[str, str]] = defaultdict(dict)
         for row in (one for one in rows if one.kind != "golden"):
             by_item[row.assessment_key][str(row.person_id)] = row.verdict
         alpha, shared = krippendorff_alpha(by_item)
         pairs = [(row.verdict, CONFIRMED if row.flagged else CLEARED) for row in sampled if row.verdict != "uncertain"]
-        probability = max((row.probability for row in genuine), default=1.0)
         return Quality(
             blind_verdicts=len(rows),
             waiting=_waiting(connection),
             cannot_tell=sum(row.verdict == "uncertain" for row in sampled),
-            wrong_flags=share(wrong, len(flagged)),
-            missed=share(sum(row.verdict == CONFIRMED for row in others), len(others)),
-            false_positive_bound=false_positive_bound(*bound, probability),
+            wrong_flags=errors.wrong_flags,
+            missed=errors.missed,
+            false_positive_bound=false_positive_bound(errors.bounded, errors.judged, flags, *errors.genuine),
             flags=flags,
             people_alpha=alpha,
             people_items=shared,
@@ -114,6 +109,44 @@ def quality(engine: Engine, actor: Actor, now: datetime) -> Quality:
             slow_s=quantiles(times, n=10)[-1] if len(times) >= 10 else None,
             timed=len(times),
         )
+
+
+class _Errors(NamedTuple):
+    """Errors of the sample by account; `bounded` of `judged` accounts count as wrongly flagged in the bound.
+
+    `genuine` is the number of accounts with a genuine post without a flag, and the largest probability of a draw.
+    """
+
+    wrong_flags: Share
+    missed: Share
+    bounded: int
+    judged: int
+    genuine: tuple[int, float]
+
+
+def _errors(sampled: Sequence[Any]) -> _Errors:
+    """Count each account once, with the verdict that is worst for the model."""
+    flagged, others = _verdicts_by_account(sampled, flagged=True), _verdicts_by_account(sampled, flagged=False)
+    decided = [found for found in flagged.values() if found & {CLEARED, CONFIRMED}]
+    judged = [found for found in others.values() if found & {CLEARED, CONFIRMED}]
+    genuine = [row.probability for row in sampled if not row.flagged and row.verdict == CLEARED]
+    return _Errors(
+        share(sum(CLEARED in found for found in decided), len(decided)),
+        share(sum(CONFIRMED in found for found in judged), len(judged)),
+        sum(found != {CONFIRMED} for found in flagged.values()),
+        len(flagged),
+        (sum(CLEARED in found for found in others.values()), max(genuine, default=1.0)),
+    )
+
+
+def _verdicts_by_account(sampled: Sequence[Any], *, flagged: bool) -> dict[tuple[str, ...], set[str]]:
+    """Return the verdicts of each account; a post without an account stands for itself."""
+    found: dict[tuple[str, ...], set[str]] = defaultdict(set)
+    for row in sampled:
+        if row.flagged == flagged:
+            alone = row.account_id is None
+            found[(row.assessment_key,) if alone else (row.platform_id, row.account_id)].add(row.verdict)
+    return found
 
 
 def share(part: int, of: int) -> Share:
@@ -129,6 +162,8 @@ def _blind(connection: Connection, since: datetime) -> Sequence[Any]:
         BLIND.c.kind,
         BLIND.c.verdict,
         ASSESSMENTS.c.flagged,
+        ASSESSMENTS.c.platform_id,
+        ASSESSMENTS.c.account_id,
         SAMPLES.c.probability,
         SAMPLES.c.drawn_at,
         GOLDEN.c.verdict.label("agreed"),

@@ -13,9 +13,9 @@ from sqlalchemy import ColumnElement, Engine, Select, and_, func, or_, select
 from sqlalchemy.orm import aliased
 
 from connectors.reviewdb.engine import at_edge
-from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, DecisionRow, FlagRow, PersonRow, SkipRow
+from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, DecisionRow, FlagRow, PersonRow
 from connectors.reviewdb.quota import HOLDER
-from connectors.reviewdb.review_models import FirstVerdictRow
+from connectors.reviewdb.review_models import FirstVerdictRow, SkipRow
 from connectors.reviewdb.rows import ordered_families
 from connectors.reviewdb.statements import table_of
 from moderation.review.permissions import Actor

@@ -61,7 +61,7 @@ def disagree(
         f"{second.verdict.replace('_', ' ')}: {second.ground}"
     )
     forget_first(connection, key)
-    mark_escalated(connection, actor, key, reason, now)
+    mark_escalated(connection, actor, key, reason, now, disagreed_by=first.person_id)
     details = {"first": first.verdict, "second": second.verdict, "ground": second.ground, "by": first.who}
     append(connection, Entry(now, actor.name, "disagreed", key, details))
 

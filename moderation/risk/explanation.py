@@ -22,6 +22,7 @@ _FAMILY_WORDS = {
     "network": "its address and device",
     "graph": "who follows whom",
     "account": "the history of the account",
+    "coordination": "what it posts at the same time as others",
 }
 
 

@@ -218,6 +218,11 @@ class ConsoleSettings(Section):
     ground_templates: tuple[str, ...] = Field(
         (), max_length=50, description="texts that people can choose as the beginning of a ground"
     )
+    passages: bool = Field(
+        True,
+        description="people can see which passages the score of a text depends on; the console loads the detector "
+        "(`detector`, `detector_threads`) when it is asked for the first time",
+    )
     blur_texts: bool = Field(True, description="texts are blurred until a person asks; own choices of people win")
 
 

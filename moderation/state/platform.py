@@ -17,8 +17,9 @@ from moderation.state.coverage import KEPT_MS, MINUTE_MS, Coverage
 from moderation.state.epochs import GraphEpochs
 from moderation.state.follows import FollowGraph
 from moderation.state.journal import MANIFEST, Changes, Journal, read_graphs, read_journal, read_rows, unusable
-from moderation.state.keyed import Keyed, PostSeen, Storage, StoredKeyed
+from moderation.state.keyed import HOURLY_MS, Keyed, PostSeen, Storage, StoredKeyed
 from moderation.state.keyring import Keyring
+from moderation.state.partners import PARTNERS_KEPT_MS
 from moderation.state.score_history import SCORES_KEPT_MS, packed, packed_post
 from moderation.state.watchlist import WATCHED_MS
 
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 GRAPH_EPOCH_S = 86_400
 """Default length of an epoch of the follow graph, as in the training of risk models."""
 MAX_EDGES = 20_000_000
-_KINDS = ("posts", "deletions", "follows", "watched", "scores", "votes")
+_KINDS = ("posts", "items", "partners", "deletions", "follows", "watched", "scores", "votes")
 """Kinds of change in the journal."""
 MOST_UNSAVED_BYTES = 256 << 20
 """Changes that are kept in memory while they cannot be written; then an earlier saved state stays the last one."""
@@ -81,6 +82,7 @@ class PlatformState:
     def _take_containers(self, keyed: Keyed) -> None:
         self.accounts, self.watchlist = keyed.accounts, keyed.watchlist
         self.scores, self.votes = keyed.scores, keyed.votes
+        self.items, self.partners = keyed.items, keyed.partners
         self.addresses, self.address_posts, self.devices = keyed.addresses, keyed.address_posts, keyed.devices
 
     def advance(self, at_ms: int) -> None:
@@ -99,7 +101,7 @@ class PlatformState:
     def _evict(self, at_ms: int, minute: int) -> None:
         self._evicted_minute = minute
         self.follows.evict(at_ms)
-        for windows in (self.addresses, self.address_posts, self.devices):
+        for windows in (self.addresses, self.address_posts, self.devices, self.items):
             windows.evict(minute)
         self.accounts.evict(at_ms)
 
@@ -109,6 +111,7 @@ class PlatformState:
             self.watchlist.evict(self.coverage.watermark_ms)
             self.scores.evict(self.coverage.watermark_ms)
             self.votes.evict(self.coverage.watermark_ms)
+            self.partners.evict(self.coverage.watermark_ms)
 
     def apply_post(self, seen: PostSeen) -> None:
         """Apply a post; the same post and text at the same time again has no effect."""
@@ -118,9 +121,11 @@ class PlatformState:
             self.stored.add_post(seen)
         elif self._journal is not None:
             self._rows["posts"].extend((seen.at_ms, seen.account, seen.post, seen.text, seen.age, *seen.senders))
+            for item in (*seen.texts, *seen.targets):
+                self._rows["items"].extend((seen.at_ms, item, seen.age, seen.account))
 
     def _take_post(self, seen: PostSeen) -> None:
-        at_ms, account, post, text, age, senders, _ = seen
+        at_ms, account, post, text, age, senders = seen[:6]
         minute = at_ms // MINUTE_MS
         self.accounts.add_post(account, at_ms, post, text, senders[0::2])
         for address in senders[0::2]:
@@ -130,6 +135,8 @@ class PlatformState:
         for device in senders[1::2]:
             if device:
                 self.devices.add(device, minute, 0, account)
+        for item in (*seen.texts, *seen.targets):
+            self.items.add(item, minute, age, account)
 
     def apply_deletion(self, account: int, post: int, at_ms: int) -> None:
         """Apply the deletion of a post."""
@@ -170,6 +177,14 @@ class PlatformState:
             self.stored.add_score(account, at_ms, word, post)
         elif self._journal is not None:
             self._rows["scores"].extend((word, account, post))
+
+    def add_partner(self, account: int, at_ms: int, occasion: int, other: int) -> None:
+        """Add an occasion on which an account posted the same as another one; the same again has no effect."""
+        self.partners.add(account, occasion, other)
+        if self.stored is not None:
+            self.stored.add_partner(account, at_ms, occasion, other)
+        elif self._journal is not None:
+            self._rows["partners"].extend((occasion, account, other))
 
     def add_vote(self, community: int, account: int, at_ms: int, *, logit: float, n_tokens: int) -> None:
         """Add the detector's score of a text to those of its community, where the sample takes it."""
@@ -235,6 +250,8 @@ class PlatformState:
         }
         kept_from = dict.fromkeys(("posts", "deletions"), watermark_ms - KEPT_MS)
         kept_from["watched"] = watermark_ms - WATCHED_MS - KEPT_MS
+        kept_from["items"] = watermark_ms - HOURLY_MS
+        kept_from["partners"] = watermark_ms - PARTNERS_KEPT_MS - KEPT_MS
         kept_from["scores"] = watermark_ms - SCORES_KEPT_MS - KEPT_MS
         kept_from["votes"] = watermark_ms - VOTES_KEPT_MS - KEPT_MS
         numbers = {kind: np.frombuffer(row, dtype=np.uint64) for kind, row in rows.items()}
@@ -306,6 +323,10 @@ class PlatformState:
         self._restore_posts(journal, list(saved["key_started_ms"]))
         for at_ms, account, post in read_rows(journal, "deletions", 3).tolist():
             self.accounts.add_deletion(account, at_ms, post)
+        at_ms_of, items, ages, accounts = read_rows(journal, "items", 4).T
+        self.items.load(items, at_ms_of // np.uint64(MINUTE_MS), ages, accounts)
+        for occasion, account, other in read_rows(journal, "partners", 3).tolist():
+            self.partners.add(account, occasion, other)
         for at_ms, account in read_rows(journal, "watched", 2).tolist():
             self.watch(account, at_ms)
         self._restore_scores(journal, saved)

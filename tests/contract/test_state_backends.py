@@ -14,6 +14,7 @@ from moderation.features import FeatureVector
 from moderation.state import Keyring, PlatformState, PostSeen
 from moderation.state.community_votes import MOST_VOTES
 from moderation.state.coverage import DAY_MS
+from moderation.state.partners import packed_occasion
 from moderation.state.score_history import SCORES_KEPT_MS
 from moderation.state.watchlist import WATCHED_MS
 from tests.contract.state_backends import LANE, Kind, Place, applied
@@ -238,6 +239,28 @@ def test_the_votes_of_a_community_are_the_same_after_a_restart(place: Open) -> N
     assert len(before.accounts) == MOST_VOTES
     np.testing.assert_array_equal(before.accounts, after.accounts)
     np.testing.assert_array_equal(before.scores.logits, after.scores.logits)
+
+
+def test_items_and_partners_are_the_same_after_a_restart(place: Open) -> None:
+    kept = place()
+    state = kept.opened()
+    posts = [
+        PostSeen(START_MS + 60_000 * n, 1 + n % 3, n, n, 1 + n % 2, (5, 0), texts=(11, 12), targets=(20 + n % 2,))
+        for n in range(1, 10)
+    ]
+    for one in posts:
+        take(state, [one])
+        state.add_partner(one.account, one.at_ms, packed_occasion(one.at_ms, one.targets[0] << 50), 9)
+    later = PostSeen(START_MS + 60_000 * 20, 1, 99, 99, 1, (5, 0), texts=(11,), targets=(20, 21))
+    again = kept.reopened(state)
+    if again.stored is not None:
+        again.stored.load([later], [], watched=False)
+    minute = later.at_ms // 60_000 - 1
+    for item in (*later.texts, *later.targets):
+        before, after = (one.items.read(item, minute) for one in (state, again))
+        assert before.day.entries.keys() == after.day.entries.keys() != set()
+        assert before.new.entries.keys() == after.new.entries.keys()
+    assert again.partners.read(1, later.at_ms) == state.partners.read(1, later.at_ms) == (1, 2)
 
 
 def test_scores_of_another_detector_are_not_used_and_the_rest_is(place: Open) -> None:

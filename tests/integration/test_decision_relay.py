@@ -172,6 +172,22 @@ def test_one_refused_decision_is_marked_alone_and_a_refusing_topic_marks_none(st
     assert marks() == [(False, True), (True, False)]
 
 
+def test_a_refused_decision_that_is_sent_later_is_followed_by_the_newer_ones_of_its_account(
+    kafka_broker: str, topics: Callable[..., str], store: ReviewStore
+) -> None:
+    decide(store, account_key(PLATFORM, "a2"), "uncertain")
+    topic = topics(configs={"max.message.bytes": "100"})
+    with closing(relay_to(kafka_broker, store, topic)) as relay:
+        assert relay.run_once() == 3
+    with store.engine.begin() as connection:  # the topic took the newer decision about a1, and the one about a2
+        connection.execute(text("UPDATE decisions SET refused_reason = NULL, sent_at = :at WHERE id > 1"), {"at": NOW})
+    topic = topics()
+    with closing(relay_to(kafka_broker, store, topic)) as relay:
+        assert relay.run_once() == 2
+        assert relay.run_once() == 0
+    assert [(one["decision_id"], one["account_id"]) for one in values(kafka_broker, topic)] == [(1, "a1"), (2, "a1")]
+
+
 def test_one_relay_that_fails_holds_up_no_other() -> None:
     ran: list[str] = []
 

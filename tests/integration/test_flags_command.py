@@ -34,7 +34,7 @@ def run(app: Any, *arguments: str, columns: int = 200) -> Result:
 def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReviewStore]:
     """Three flags: one plain, one of a deleted post, one whose author wrote all of it to do harm."""
     monkeypatch.setenv("MODERATION_DATABASE_URL", database_url)
-    assert "empty -> 0007" in run(db.app, "upgrade").output
+    assert "empty -> 0008" in run(db.app, "upgrade").output
     store = ReviewStore(database_url)
     raised = [
         flag("p1", risk=0.95),
@@ -199,10 +199,10 @@ def test_a_database_without_tables_says_what_to_run(database_url: str) -> None:
 def test_the_tables_go_up_and_down(database_url: str) -> None:
     option = ("--database", database_url)
     assert run(db.app, "upgrade", "0001", *option).output == "schema empty -> 0001\n"
-    assert run(db.app, "upgrade", *option).output == "schema 0001 -> 0007\n"
-    assert run(db.app, "upgrade", *option).output == "schema 0007 -> 0007\n"
-    assert run(db.app, "current", *option).output == "schema 0007, this version needs 0007\n"
-    assert run(db.app, "downgrade", "base", *option).output == "schema 0007 -> empty\n"
+    assert run(db.app, "upgrade", *option).output == "schema 0001 -> 0008\n"
+    assert run(db.app, "upgrade", *option).output == "schema 0008 -> 0008\n"
+    assert run(db.app, "current", *option).output == "schema 0008, this version needs 0008\n"
+    assert run(db.app, "downgrade", "base", *option).output == "schema 0008 -> empty\n"
 
 
 def test_an_empty_list_says_so(database_url: str) -> None:

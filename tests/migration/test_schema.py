@@ -40,6 +40,7 @@ LATER_COLUMNS = (
     "erased_at",
     "scored_by",
     "content_abstained",
+    *("band_0", "band_1", "band_2", "band_3"),
 )
 FIRST_TABLES = ("assessments", "evidence", "flags", "deleted_posts", "ledger", "outbox")
 DIGESTS = ("key", "flag_key", "post_key", "assessment_key")

@@ -24,8 +24,9 @@ from moderation.lab.detector.batches import STEPS_DEALT_TOGETHER, TokenisedTexts
 from moderation.lab.detector.draws import stratum_of
 from moderation.lab.detector.plans import TrainingPlan
 from moderation.lab.detector.validation import logits_of_crops
-from moderation.lab.textdata.near_duplicates import band_keys, near_duplicate_clusters
+from moderation.lab.textdata.near_duplicates import near_duplicate_clusters
 from moderation.lab.textdata.rows import TextRow
+from moderation.text.bands import band_keys
 
 _KEPT_SHARE = 0.1
 _KEPT_OF_A_GROUP = 3

@@ -16,8 +16,9 @@ from typing import Literal
 
 from moderation.lab.textdata.imitations import imitation_clusters, words_of
 from moderation.lab.textdata.manifest import DataManifest, read_data_manifest
-from moderation.lab.textdata.near_duplicates import band_keys, near_duplicate_clusters
+from moderation.lab.textdata.near_duplicates import near_duplicate_clusters
 from moderation.lab.textdata.rows import TextRow, read_rows
+from moderation.text.bands import band_keys
 
 Part = Literal["A", "B"]
 

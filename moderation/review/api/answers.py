@@ -19,7 +19,7 @@ PROBLEMS: Mapping[int, str] = {
     409: "the account changed or another person has claimed it; nothing was written",
     413: "the body is too large",
     422: "a value is not permitted",
-    503: "the database does not answer; send the request again",
+    503: "the database or the detector does not answer; send the request again",
 }
 
 

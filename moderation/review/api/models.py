@@ -41,6 +41,17 @@ class SentWithdrawal(Sent):
     ground: str = Field(description="why it is withdrawn", min_length=1, max_length=MAX_GROUND_CHARS)
 
 
+class SentManyWithdrawal(SentWithdrawal):
+    """The withdrawal of a decision about many accounts."""
+
+    keys: list[AccountKey] | None = Field(
+        default=None,
+        description="accounts of the decision; leave it out for all",
+        min_length=1,
+        max_length=MOST_MEMBERS,
+    )
+
+
 class SentReason(Sent):
     """Why an account is skipped."""
 
@@ -73,6 +84,7 @@ class SentPreview(Sent):
 
     keys: list[AccountKey] = Field(default_factory=list, max_length=MOST_MEMBERS)
     linked_with: AccountKey | None = None
+    by: Literal["any", "text"] = Field(default="any", description="text: only accounts with the same or a similar text")
 
 
 class SentBulk(Sent):

@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request
 from starlette.responses import Response
 
 from connectors.reviewdb.audit_log import read_entries
+from moderation.errors import InputError
 from moderation.review import claims
 from moderation.review.account_decisions import AccountDecision, DecidedAccount, decide_account, withdraw
 from moderation.review.accounts import find_account, flag_text, read_account
@@ -32,6 +33,7 @@ from moderation.review.appeals import Appeal, NewAppeal, receive_appeal
 from moderation.review.explanation import explain, refusal_before
 from moderation.review.idempotency import MAX_KEY_CHARS
 from moderation.review.notes import write_note
+from moderation.review.passages import Passages
 from moderation.review.passing_on import assign, escalate
 from moderation.review.people import Person, list_people
 from moderation.review.permissions import Action, Actor
@@ -230,6 +232,15 @@ def note(request: Request, key: Key, actor: Reviewing, sent: SentNote) -> Respon
 def text(request: Request, flag_id: Annotated[int, Path(ge=1, le=LARGEST)]) -> Response:
     """Return the complete text of a flag, until it expires."""
     return answer(FlagText(*flag_text(console_of(request).engine, flag_id)))
+
+
+@router.get("/flags/{flag_id}/passages", response_model=Passages, dependencies=[Depends(of_api(Action.READ))])
+def passages(request: Request, flag_id: Annotated[int, Path(ge=1, le=LARGEST)]) -> Response:
+    """Return which passages of a flag's text its score depends on, as offsets in the text, for its beginning."""
+    console = console_of(request)
+    if console.passages is None:
+        raise InputError("console.passages is off, so this console does not load a detector")
+    return answer(console.passages.find(flag_text(console.engine, flag_id)[1]))
 
 
 @router.get("/audit", response_model=AuditPage, dependencies=[Depends(of_api(Action.READ_AUDIT))])

@@ -17,7 +17,7 @@ from moderation.review.account_decisions import (
     decide_account,
     withdraw,
 )
-from moderation.review.accounts import account_line, flag_text, read_account
+from moderation.review.accounts import account_line, read_account
 from moderation.review.appeals import KIND_WORDS
 from moderation.review.claims import (
     HOLD_HOURS,
@@ -46,7 +46,6 @@ from moderation.review.timeline import timeline_svg
 from moderation.review.value_plot import plotted, typing_svg
 
 router = APIRouter(prefix="/accounts/{key}")
-texts = APIRouter()
 KEY = re.compile("[0-9a-f]{64}")
 Key = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
 Reader = Annotated[Actor, Depends(of_page(Action.READ))]
@@ -160,14 +159,6 @@ def release_form(request: Request, key: Key, actor: Reviewing) -> Response:
     return to("/queue", "")
 
 
-@texts.get("/flags/{flag_id}/text")
-def text(request: Request, flag_id: Annotated[int, Path(ge=1, le=2**63 - 1)], actor: Reader) -> Response:
-    """Show the complete text of a flag."""
-    console = console_of(request)
-    key, found = flag_text(console.engine, flag_id)
-    return render(request, "text.html", {"actor": actor, "key": key, "flag_id": flag_id, "text": found})
-
-
 def done_notice(console: Console, done: str) -> dict[str, Any] | None:
     """Return what the page before did, from its mark in the address; None for an unknown mark."""
     what, _, key = done.partition("-")
@@ -224,6 +215,7 @@ def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, sta
         "kind_words": KIND_WORDS,
         "shown_chars": SHOWN_CHARS,
         "posts_first": POSTS_FIRST,
+        "passages": console.passages is not None,
         "max_note": MAX_NOTE_CHARS,
         "two_people": actor.role != "appeals"
         and console.rules.needs_second_person(found.followers)

@@ -10,7 +10,8 @@ from pydantic import BaseModel
 from starlette.responses import RedirectResponse, Response
 
 from moderation.review.account_decisions import StaleAccount
-from moderation.review.bulk import BulkDecision, Member, cluster_of, decide_many, preview, withdraw_many
+from moderation.review.bulk import BulkDecision, Member, cluster_of, decide_many, preview
+from moderation.review.bulk_undo import PartlyRefused, undo_preview, withdraw_many
 from moderation.review.decisions import DecisionRefused
 from moderation.review.pages.account_pages import VERDICT_CHOICES, WITHDRAWN_GROUND
 from moderation.review.pages.queue_pages import QueueQuery
@@ -24,17 +25,22 @@ from moderation.review.serving.problems import status_of
 
 router = APIRouter(prefix="/bulk")
 DecidingMany = Annotated[Actor, Depends(of_page(Action.DECIDE_MANY))]
+Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 LinkedWith = Annotated[str, Query(pattern="^([0-9a-f]{64})?$")]
 
 
 @router.get("")
 def look(
-    request: Request, actor: DecidingMany, asked: Annotated[QueueQuery, Depends()], linked_with: LinkedWith = ""
+    request: Request,
+    actor: DecidingMany,
+    asked: Annotated[QueueQuery, Depends()],
+    linked_with: LinkedWith = "",
+    by: str = "",
 ) -> Response:
     """Show who a decision would hit: the accounts linked with one, or the first ones of the queue."""
     console = console_of(request)
     if linked_with:
-        keys = cluster_of(console.engine, linked_with)[: console.rules.bulk_limit]
+        keys = cluster_of(console.engine, linked_with, by_text=by == "text")[: console.rules.bulk_limit]
     else:
         page = queue_page(console.engine, actor, asked.wanted(actor), console.now(), limit=console.rules.bulk_limit)
         keys = [item.key for item in page.items]
@@ -66,11 +72,24 @@ def decide(request: Request, actor: DecidingMany, form: Annotated[BulkForm, Form
     return RedirectResponse(f"/queue?done=many-{decided.id}-{decided.accounts}", 303)
 
 
+class UndoForm(BaseModel):
+    """The form of an undo; `chosen` is set where a person chose the accounts, `member` has their keys."""
+
+    chosen: str = ""
+    member: list[str] = []
+
+
 @router.post("/{number}/withdraw")
-def undo(request: Request, actor: DecidingMany, number: Annotated[int, Path(ge=1, le=2**63 - 1)]) -> Response:
-    """Withdraw the decision for all its accounts."""
+def undo(request: Request, actor: DecidingMany, number: Number, form: Annotated[UndoForm, Form()]) -> Response:
+    """Withdraw the decision for all its accounts or for the chosen ones; show which ones cannot be withdrawn."""
     console = console_of(request)
-    withdrawn = withdraw_many(console.engine, actor, number, WITHDRAWN_GROUND, console.now())
+    only = form.member if form.chosen else None
+    try:
+        withdrawn = withdraw_many(console.engine, actor, number, WITHDRAWN_GROUND, console.now(), only=only)
+    except (PartlyRefused, InvalidValue) as error:
+        found = undo_preview(console.engine, actor, number, console.now())
+        values = {"actor": actor, "undo": found, "message": str(error) if form.chosen else ""}
+        return render(request, "undo.html", values, status=status_of(error)[0])
     return RedirectResponse(f"/queue?done=undone-{number}-{withdrawn.accounts}", 303)
 
 

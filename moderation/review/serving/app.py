@@ -13,11 +13,13 @@ from starlette.types import ASGIApp, Scope
 
 from connectors.reviewdb.engine import at_edge, open_engine
 from connectors.reviewdb.schema import require_head
+from moderation.detector import Detector, load_detector
 from moderation.errors import ModerationError, SettingsError
 from moderation.review.api import document
 from moderation.review.pages import (
     account_pages,
     bulk_pages,
+    flag_pages,
     own_pages,
     passing_forms,
     quality_pages,
@@ -25,6 +27,7 @@ from moderation.review.pages import (
     signing_in,
 )
 from moderation.review.pages.rendering import STATIC
+from moderation.review.passages import PassageFinder
 from moderation.review.serving import metrics, problems
 from moderation.review.serving.console import Console, console_of
 from moderation.review.serving.guard import LOCAL_HOSTS, Guard
@@ -55,9 +58,17 @@ def routes(console: Console) -> FastAPI:
     app.state.console = console
     app.state.metrics = metrics.ReviewMetrics(console.engine)
     problems.install(app)
-    for module in (signing_in, queue_pages, account_pages, passing_forms, bulk_pages, quality_pages, own_pages):
+    for module in (
+        signing_in,
+        flag_pages,
+        queue_pages,
+        account_pages,
+        passing_forms,
+        bulk_pages,
+        quality_pages,
+        own_pages,
+    ):
         app.include_router(module.router, include_in_schema=False)
-    app.include_router(account_pages.texts, include_in_schema=False)
     app.include_router(metrics.router, include_in_schema=False)
     document.install(app)
     app.add_api_route("/healthz", health, include_in_schema=False)
@@ -100,6 +111,18 @@ def open_console(settings: Settings) -> Console:
         oidc=settings.oidc,
         threshold=manifest.policies[settings.scoring.policy].threshold,
         statements=settings.statements,
+        passages=PassageFinder(lambda: _detector(settings)) if asked.passages else None,
+    )
+
+
+def _detector(settings: Settings) -> Detector:
+    """Load the detector of the settings for single texts; PassageFinder keeps its results."""
+    return load_detector(
+        settings.detector,
+        max_text_bytes=settings.max_text_bytes,
+        threads=settings.detector_threads,
+        remembered_texts=0,
+        deadline_s=settings.detector_deadline_s,
     )
 
 

@@ -12,6 +12,7 @@ from limits.storage import MemoryStorage
 from limits.strategies import MovingWindowRateLimiter
 from sqlalchemy import Engine
 
+from moderation.review.passages import PassageFinder
 from moderation.review.rules import ReviewRules, rules_of
 from moderation.risk.certificate import Certificate
 from moderation.risk.manifest import NamedFeature
@@ -69,6 +70,8 @@ class Console:
     oidc: OidcSettings = field(default_factory=OidcSettings)
     threshold: float = 1.0
     """The threshold of the risk bundle in use."""
+    passages: PassageFinder | None = None
+    """Finds what the score of a text depends on; None where the settings switch it off."""
     statements: StatementSettings = field(default_factory=StatementSettings)
 
     @property

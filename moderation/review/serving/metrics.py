@@ -15,7 +15,7 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Engine
 from starlette.responses import Response
 
-from moderation.review.measures import Measures, durations, last_decision, measures
+from moderation.review.measures import DecisionCounts, Waiting, waiting
 from moderation.review.permissions import Action, Actor
 from moderation.review.serving.console import Console, console_of
 from moderation.review.serving.identity import of_api
@@ -35,9 +35,10 @@ class ReviewMetrics(Collector):
         self.registry = CollectorRegistry()
         self._engine = engine
         self._lock = threading.Lock()
-        self._found: Measures | None = None
+        self._waiting: dict[tuple[str, str], Waiting] = {}
+        self._counts = DecisionCounts()
+        self._started: datetime | None = None
         self._found_at: datetime | None = None
-        self._last_decision: int | None = None
         self._durations = Histogram(
             "moderation_review_decision_duration_seconds",
             "From a flag or an appeal to its decision, since the console started.",
@@ -52,32 +53,30 @@ class ReviewMetrics(Collector):
         with self._lock:
             if self._found_at is not None and (now - self._found_at).total_seconds() < EVERY_S:
                 return
-            self._found = measures(self._engine, now)
-            if self._last_decision is None:
-                self._last_decision = last_decision(self._engine)
-            taken = durations(self._engine, self._last_decision)
-            self._last_decision, self._found_at = taken.last_id, now
-            for queue, seconds in (("open", taken.open), ("appeals", taken.appeals)):
-                for one in seconds:
-                    self._durations.labels(queue).observe(one)
+            self._waiting = waiting(self._engine, now)
+            self._started = self._started or now
+            for decided in self._counts.update(self._engine, now):
+                if decided.waited is not None and decided.at >= self._started:
+                    queue, seconds = decided.waited
+                    self._durations.labels(queue).observe(seconds)
+            self._found_at = now
 
     def collect(self) -> Iterable[Metric]:
         """Return the figures of the last query."""
-        found = self._found
-        if found is None:
+        if self._found_at is None:
             return
         accounts = GaugeMetricFamily("moderation_review_accounts", "Accounts in review.", labels=["queue", "state"])
         oldest = GaugeMetricFamily(
             "moderation_review_oldest_age_seconds", "How long the oldest has waited.", labels=["queue", "state"]
         )
-        for place, waiting in found.waiting.items():
-            accounts.add_metric(place, waiting.accounts)
-            oldest.add_metric(place, waiting.oldest_s)
+        for place, one in self._waiting.items():
+            accounts.add_metric(place, one.accounts)
+            oldest.add_metric(place, one.oldest_s)
         yield accounts
         yield oldest
         for name, text, counts in (
-            ("moderation_review_decisions", "Decisions about flags.", found.decisions),
-            ("moderation_review_overturned", "Decisions that another verdict replaced.", found.overturned),
+            ("moderation_review_decisions", "Decisions about flags.", self._counts.decisions),
+            ("moderation_review_overturned", "Decisions that another verdict replaced.", self._counts.overturned),
         ):
             family = CounterMetricFamily(name, text, labels=["verdict"])
             for verdict, count in counts.items():

@@ -15,10 +15,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from moderation.errors import ConnectionLost, DatabaseUnusable, InputError, ModerationError, SettingsError
+from moderation.errors import (
+    ConnectionLost,
+    DatabaseUnusable,
+    DetectorOverdue,
+    InputError,
+    ModerationError,
+    SettingsError,
+)
 from moderation.review.account_decisions import StaleAccount
 from moderation.review.claims import ClaimedByOther
 from moderation.review.decisions import DecisionRefused, StaleDecision
+from moderation.review.passages import DetectorBusy
 from moderation.review.permissions import NotPermitted
 from moderation.review.refusals import InvalidValue
 from moderation.review.serving.identity import NotSignedIn
@@ -39,6 +47,8 @@ KINDS: tuple[tuple[type[ModerationError], int, str], ...] = (
     (DatabaseUnusable, 503, "database-unavailable"),
     (InputError, 404, "not-found"),
     (ConnectionLost, 503, "database-unavailable"),
+    (DetectorBusy, 503, "detector-busy"),
+    (DetectorOverdue, 503, "detector-busy"),
 )
 """Status and type of each error; the first one that matches holds."""
 

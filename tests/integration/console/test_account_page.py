@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 
+import pytest
+
 from connectors.reviewdb.retention import erase_account
-from moderation.effects import FlagRaised
+from moderation.effects import AuditSample, Effects, FlagRaised
+from moderation.review import linked
+from moderation.review.passages import PassageFinder
 from moderation.settings.sections import ConsoleSettings
 from tests.browser.cast import HOSTILE_TEXT, raised
-from tests.contract.samples import PLATFORM
+from tests.contract.samples import PLATFORM, partition
 from tests.integration.console.conftest import Desk
+from tests.unit.review.test_passages import Counting
 
 CAMPAIGN = "Honestly the new delivery service changed how we plan our weeks, and the prices are more than fair."
 NEARLY = CAMPAIGN.replace("more than fair", "fair enough for us")
@@ -35,7 +40,11 @@ def test_linked_accounts_are_listed_with_their_link(desk: Desk) -> None:
     fill(desk)
     ana = desk.client("ana")
     found = ana.get(f"/api/v1/accounts/{desk.key('a1')}").json()["account"]["linked"]
-    links = {one["account_id"]: (one["same_address"], one["same_text"], one["similarity"] is not None) for one in found}
+    assert (found["total"], found["more"], found["unflagged"]) == (3, False, 0)
+    links = {
+        one["account_id"]: (one["same_address"], one["same_text"], one["similarity"] is not None)
+        for one in found["accounts"]
+    }
     assert links == {"copy": (False, True, False), "near": (True, False, True), "neighbour": (True, False, False)}
     page = ana.get(f"/accounts/{desk.key('a1')}").text
     assert "similar text (" in page
@@ -43,6 +52,66 @@ def test_linked_accounts_are_listed_with_their_link(desk: Desk) -> None:
     assert "14 accounts posted from its address" in page
     assert 'aria-label="Typing: ' in page
     assert "address_hash" not in str(ana.get(f"/api/v1/accounts/{desk.key('a1')}").json())
+
+
+def test_similar_texts_are_found_on_every_address_and_decided_about_together(desk: Desk) -> None:
+    words = [f"word{number}" for number in range(60)]
+    varied = [" ".join([*words[:-1], f"end{number}"]) for number in range(5)]
+    desk.flag(*(on_platform(f"p{n}", f"a{n}", text, 0.9999, f"home-{n}") for n, text in enumerate(varied)))
+    desk.flag(on_platform("p8", "other-text", "The library opens at nine, and closes at eight in the evening.", 0.9996))
+    desk.flag(on_platform("p9", "on-address", "Slept in the van again.", 0.9996, "home-0"))
+    unflagged = on_platform("s1", "writer", varied[0], 0.2, "home-9", flagged=False)
+    sample = AuditSample(unflagged.assessment, unflagged.evidence, 0.1, "s")
+    desk.store.commit(desk.store.claim("main", "one", [partition()]), Effects(audit_samples=[sample]))
+    sam = desk.client("sam")
+    found = sam.get(f"/api/v1/accounts/{desk.key('a0')}").json()["account"]["linked"]
+    alike = {one["account_id"]: one["shared_text"] for one in found["accounts"] if one["similarity"]}
+    assert alike == {f"a{n}": varied[n] for n in range(1, 5)}
+    assert (found["total"], found["unflagged"]) == (5, 1)
+    page = sam.get(f"/accounts/{desk.key('a0')}").text
+    assert varied[3][:300] in page
+    assert "1 account without a flag posted such a text too" in page
+    for by, names in (("text", "a0 a1 a2 a3 a4"), ("any", "a0 a1 a2 a3 a4 on-address")):
+        sent = {"linked_with": desk.key("a0"), "by": by}
+        hits = sam.post("/api/v1/decisions/preview", json=sent).json()
+        assert sorted(hit["account_id"] for hit in hits) == names.split()
+    assert "on-address" not in sam.get(f"/bulk?linked_with={desk.key('a0')}&by=text").text
+
+
+def test_more_linked_accounts_than_are_read_are_announced_with_their_number(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk.flag(*(on_platform(f"p{n}", f"a{n}", f"text number {n}", 0.9999) for n in range(24)))
+    ana = desk.client("ana")
+    assert "20 of 23 linked accounts are listed" in ana.get(f"/accounts/{desk.key('a0')}").text
+    monkeypatch.setattr(linked, "ROWS_READ", 21)
+    page = ana.get(f"/accounts/{desk.key('a0')}").text
+    assert "20 of at least 22 linked accounts are listed" in page
+    assert "does not reach all of them" in page
+
+
+def test_passages_are_marked_in_escaped_text_and_can_be_switched_off(desk: Desk) -> None:
+    text = f"{HOSTILE_TEXT}. A tapestry of words is here. The dog likes the garden and the beach."
+    desk.flag(on_platform("p1", "a1", text, 0.9999))
+    address = "/flags/1/passages"
+    off = desk.client("ana")
+    assert "What the score depends on" not in off.get(f"/accounts/{desk.key('a1')}").text
+    assert "console.passages is off" in off.get(f"/api/v1{address}").json()["detail"]
+    assert off.get(address).status_code == 404
+    desk.console = dataclasses.replace(desk.console, passages=PassageFinder(lambda: Counting("tapestry")))
+    ana = desk.client("ana")
+    assert f'hx-get="{address}"' in ana.get(f"/accounts/{desk.key('a1')}").text
+    found = ana.get(f"/api/v1{address}").json()
+    (strong,) = [one for one in found["passages"] if one["mark"]]
+    assert text[strong["start"] : strong["end"]] == "A tapestry of words is here. "
+    for headers in ({}, {"hx-request": "true"}):
+        page = ana.get(address, headers=headers).text
+        assert ">A tapestry of words is here. </mark>" in page
+        assert "&lt;script&gt;window.pwned" in page
+        assert "<script>window" not in page
+        assert "U+202E" in page
+    assert ("blurred" in page, "not who wrote the text" in page) == (True, True)
+    assert ana.get("/flags/99/passages").status_code == 404
 
 
 def test_a_post_without_an_account_has_a_page_too(desk: Desk) -> None:

@@ -115,14 +115,34 @@ def test_only_the_person_who_decided_withdraws_within_an_hour(desk: Desk) -> Non
     assert sam.post(f"/bulk/{done['id']}/withdraw").status_code == 403
 
 
-def test_an_undo_that_is_refused_names_the_accounts(desk: Desk) -> None:
+def test_an_undo_that_is_refused_for_some_accounts_offers_the_others_by_name(desk: Desk) -> None:
     sam = desk.client("sam")
     done = send(sam, look(sam, desk)).json()
+    desk.clock.turn(minutes=1)
     for name in ("a1", "a2"):
         sam.post(f"/api/v1/accounts/{desk.key(name)}/withdrawals", json={"ground": "too early"})
-    refused = sam.post(f"/api/v1/decisions/{done['id']}/withdrawals", json={"ground": "all"})
+    state = sam.get(f"/api/v1/accounts/{desk.key('a2')}").json()["account"]["state"]
+    again = {"state": state, "verdict": "uncertain", "ground": "a second look"}
+    assert sam.post(f"/api/v1/accounts/{desk.key('a2')}/decisions", json=again).status_code == 201
+    address = f"/api/v1/decisions/{done['id']}"
+    refused = sam.post(f"{address}/withdrawals", json={"ground": "all"})
     assert refused.status_code == 403
     assert {"'a1'", "'a2'"} <= set(refused.json()["detail"].replace(":", " ").split())
+    covered = {one["account_id"]: one["refused"] for one in sam.get(address).json()["accounts"]}
+    assert covered["a2"] == "you decided about this account again later"
+    assert sorted(name for name, reason in covered.items() if reason is None) == ["a3", "a4", "a5"]
+    page = sam.post(f"/bulk/{done['id']}/withdraw")
+    assert page.status_code == 403
+    offered = re.findall(r'name="member" value="([0-9a-f]{64})" checked', page.text)
+    assert sorted(offered) == sorted(desk.key(name) for name in ("a3", "a4", "a5"))
+    assert "again later" in page.text
+    assert sam.post(f"/bulk/{done['id']}/withdraw", data={"chosen": "1"}).status_code == 422
+    other = sam.post(f"{address}/withdrawals", json={"ground": "all", "keys": ["f" * 64]})
+    assert other.status_code == 422
+    sent = {"chosen": "1", "member": offered[:2]}
+    assert sam.post(f"/bulk/{done['id']}/withdraw", data=sent).headers["location"].endswith(f"undone-{done['id']}-2")
+    assert len(open_accounts(sam)) == 3
+    assert verify(desk.console.engine).problems == ()
 
 
 def test_the_page_names_who_was_cleared_before_and_does_not_choose_them(desk: Desk) -> None:

@@ -5,8 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from prometheus_client.parser import text_string_to_metric_families
+from sqlalchemy import delete, insert, select
 from starlette.testclient import TestClient
 
+from connectors.reviewdb.models import DecisionRow
+from connectors.reviewdb.statements import table_of
+from moderation.review.measures import DecisionCounts
 from moderation.review.serving.metrics import EVERY_S, PATH
 from moderation.review.tokens import NewToken, make_token
 from tests.contract.samples import flag
@@ -43,6 +47,29 @@ def test_accounts_ages_and_decisions_are_those_of_the_database(desk: Desk) -> No
     assert values(ana, "moderation_review_decisions_total") == {("confirmed",): 1, ("not_a_violation",): 2}
     assert values(ana, "moderation_review_overturned_total") == {("confirmed",): 1}
     assert values(ana, "moderation_review_decision_duration_seconds_count") == {("open",): 2}
+
+
+def test_each_decision_is_counted_once_also_one_that_is_committed_late(desk: Desk) -> None:
+    desk.flag(*(flag(f"p{n}", account_id=f"a{n}") for n in range(4)))
+    ana, engine, decisions = caller(desk), desk.console.engine, table_of(DecisionRow)
+    decide(desk, ana, "a0")
+    desk.clock.turn(hours=1)
+    decide(desk, ana, "a1")
+    decide(desk, ana, "a2")
+    with engine.begin() as connection:
+        late = dict(connection.execute(select(decisions).where(decisions.c.id == 2)).mappings().one())
+        connection.execute(delete(decisions).where(decisions.c.id == 2))
+    counts = DecisionCounts()
+    assert [one.id for one in counts.update(engine, desk.clock.now)] == [3]
+    with engine.begin() as connection:
+        connection.execute(insert(decisions).values(late))
+    assert [one.id for one in counts.update(engine, desk.clock.now)] == [2]
+    desk.clock.turn(hours=1)
+    decide(desk, caller(desk, "sam"), "a1", verdict="not_a_violation")
+    assert [one.replaced for one in counts.update(engine, desk.clock.now)] == ["confirmed"]
+    assert counts.update(engine, desk.clock.now) == []
+    assert dict(counts.decisions) == {"confirmed": 3, "not_a_violation": 1}
+    assert dict(counts.overturned) == {"confirmed": 1}
 
 
 def test_an_appeal_is_in_its_own_queue_and_its_age_counts_from_its_receipt(desk: Desk) -> None:

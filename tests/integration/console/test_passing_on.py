@@ -166,6 +166,25 @@ def test_two_people_who_disagree_pass_the_account_on_to_a_senior(two_people: Des
     assert decide(sam, key).json()["outcome"] == "decided"
 
 
+def test_a_senior_who_gave_one_of_two_differing_verdicts_does_not_decide_which_holds(two_people: Desk) -> None:
+    from moderation.review.people import NewPerson, add_person
+    from tests.integration.console.conftest import PASSWORD
+
+    desk = two_people
+    add_person(desk.console.engine, NewPerson("eve", "senior", PASSWORD), by="tests", now=desk.clock.now)
+    ana, sam, eve, key = desk.client("ana"), desk.client("sam"), desk.client("eve"), desk.key("a1")
+    decide(sam, key)
+    assert decide(ana, key, "not_a_violation").json()["outcome"] == "escalated"
+    assert "You gave one of the two verdicts" in account(sam, key)["why_not_decide"]
+    assert "another senior decides" in decide(sam, key).json()["detail"]
+    assert sam.post("/api/v1/queue/next?view=escalated").status_code == 204
+    assert sam.post(f"/api/v1/accounts/{key}/claim").status_code == 422
+    assert account(sam, key)["account"]["decisions"] == []
+    assert decide(eve, key).json()["outcome"] == "decided"
+    desk.flag(dataclasses.replace(flag("p9"), followers=50_000))
+    assert decide(sam, key).json()["outcome"] == "first_verdict"
+
+
 def test_a_correction_needs_two_people_who_agree(two_people: Desk) -> None:
     desk = two_people
     ana, bob, sam, key = desk.client("ana"), desk.client("bob"), desk.client("sam"), desk.key("a1")

@@ -20,12 +20,15 @@ FOUND = ("risk", "0.97", "flagged", "chars_per_s", "typed 41.5", "score", "conte
 """What the blind queue must not show, as it is stored with the samples."""
 
 
-def draw(desk: Desk, count: int, *, flagged: bool = False, first: int = 0) -> None:
-    """Commit posts of the audit sample, as the sidecar does."""
+def draw(desk: Desk, count: int, *, flagged: bool = False, first: int = 0, account: str = "") -> None:
+    """Commit posts of the audit sample, as the sidecar does; each has an account of its own unless it is given."""
     names = [f"{'f' if flagged else 's'}{number}" for number in range(first, first + count)]
-    judged = [assessment(name, account_id=f"writer-{name}", flagged=flagged) for name in names]
+    judged = [assessment(name, account_id=account or f"writer-{name}", flagged=flagged) for name in names]
     samples = [AuditSample(one, evidence(f"text of {one.post_id}"), 0.5 if flagged else 0.001, "s") for one in judged]
-    flags = [flag(name, text=f"text of {name}", account_id=f"writer-{name}") for name in names] if flagged else []
+    flags = [
+        flag(name, text=f"text of {name}", account_id=one.account_id) for name, one in zip(names, judged, strict=True)
+    ]
+    flags = flags if flagged else []
     effects = Effects(audit_samples=samples, flags=flags)
     desk.store.commit(desk.store.claim("main", "one", [partition()]), effects)
 
@@ -92,6 +95,20 @@ def test_error_rates_come_from_first_blind_verdicts_only(desk: Desk) -> None:
     page = bob.get("/quality").text
     assert "1 of 19" in page
     assert "at most 1 in " in page
+
+
+def test_an_account_counts_once_in_error_rates_with_its_worst_verdict(desk: Desk) -> None:
+    draw(desk, 3, flagged=True)
+    draw(desk, 4, flagged=True, first=3, account="heavy")
+    draw(desk, 2)
+    draw(desk, 5, first=2, account="writer-of-many")
+    ana = desk.client("ana")
+    judge(ana, {f"f{n}": "confirmed" for n in range(6)} | {"f6": "not_a_violation", "s3": "confirmed"})
+    found = ana.get("/api/v1/quality").json()
+    assert (found["wrong_flags"]["part"], found["wrong_flags"]["of"]) == (1, 4)
+    assert (found["missed"]["part"], found["missed"]["of"]) == (1, 3)
+    assert found["false_positive_bound"] == pytest.approx(false_positive_bound(1, 4, 7, 3, 0.001))
+    assert "Each account counts once" in ana.get("/quality").text
 
 
 def test_a_person_who_held_the_account_does_not_judge_it_and_the_log_has_no_blind_verdict(desk: Desk) -> None:

@@ -10,9 +10,10 @@ import pytest
 from moderation.errors import InputError
 from moderation.lab.textdata.imitations import imitation_clusters
 from moderation.lab.textdata.manifest import DataManifest, read_data_manifest
-from moderation.lab.textdata.near_duplicates import band_keys, near_duplicate_clusters
+from moderation.lab.textdata.near_duplicates import near_duplicate_clusters
 from moderation.lab.textdata.partition import assign_parts, keyed_fraction, with_clusters
 from moderation.lab.textdata.rows import TextRow, read_rows
+from moderation.text.bands import band_keys
 
 _LONG = (
     "the ferry to the island leaves at nine from the old pier and comes back after dark with the last of the walkers"

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from functools import cache
 
 import pytest
 from prometheus_client import CollectorRegistry
 from sqlalchemy import create_engine
 
-from moderation.review.measures import Measures, Waiting
+from connectors.reviewdb.models import Base
 from moderation.review.serving.metrics import ReviewMetrics
 from moderation.telemetry.metrics import DEGRADED, EVENTS, RULES, Build, SidecarMetrics
 from tests.unit.project.pages import ROOT
@@ -31,8 +32,10 @@ def exported() -> set[str]:
     """The names of all metrics of sidecar and console."""
     sidecar = SidecarMetrics("memory")
     sidecar.build(Build("v", "d", "r", "c"))
-    console = ReviewMetrics(create_engine("sqlite://"))
-    console._found = Measures({("open", "waiting"): Waiting(1, 2.0)}, {"confirmed": 1}, {})
+    engine = create_engine("sqlite://")
+    Base.metadata.create_all(engine)
+    console = ReviewMetrics(engine)
+    console.refresh(datetime(2026, 11, 29, tzinfo=UTC))
     return names(sidecar.registry) | names(console.registry)
 
 

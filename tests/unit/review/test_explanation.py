@@ -12,6 +12,7 @@ from moderation.effects import FamilyEvidence
 from moderation.review.accounts import Account, AccountDecisionMade, AccountFlag
 from moderation.review.appeals import Appeal
 from moderation.review.explanation import explain, refusal_before
+from moderation.review.linked import Linked
 from moderation.review.permissions import Actor
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -38,7 +39,7 @@ def account(**changes: Any) -> Account:
     values: dict[str, Any] = dict.fromkeys(Account.__dataclass_fields__)
     values |= {"key": "k", "platform_id": "p", "account_id": "a", "open_flags": 1, "risk": 0.9, "flag_count": 1}
     values |= {"flags": (flag(),), "decisions": (), "labels": (), "timeline": (), "appeals": (), "state": "1.0"}
-    values |= {"values": {}, "linked": ()}
+    values |= {"values": {}, "linked": Linked()}
     return Account(**(values | changes))
 
 

@@ -25,10 +25,10 @@ from moderation.lab.evaluation.detector.within_source import low_fpr_roc, suppor
 from moderation.lab.metrics.intervals import weighted_auroc
 from moderation.lab.metrics.shares import INTERVAL_METHOD
 from moderation.lab.textdata.manifest import read_data_manifest
-from moderation.lab.textdata.near_duplicates import band_keys
 from moderation.lab.textdata.partition import load_training_rows, with_clusters
 from moderation.lab.textdata.rows import TextRow, read_rows
 from moderation.lab.textdata.slices import sample_per_stratum
+from moderation.text.bands import band_keys
 
 _BASELINE_ROWS = 2000
 """Rows of each source and label that the baseline is trained on at most."""

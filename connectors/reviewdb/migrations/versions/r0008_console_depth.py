@@ -1,0 +1,35 @@
+"""Who disagreed about an account, and keys of near-duplicate texts."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from connectors.reviewdb.columns import Counter
+
+revision = "0008"
+down_revision = "0007"
+branch_labels = None
+depends_on = None
+
+BANDS = ("band_0", "band_1", "band_2", "band_3")
+
+
+def upgrade() -> None:
+    """Add columns and tables; no row changes its meaning."""
+    with op.batch_alter_table("accounts_in_review") as table:
+        table.add_column(sa.Column("disagreed_by", Counter))
+        table.create_foreign_key("fk_accounts_in_review_disagreed_by_people", "people", ["disagreed_by"], ["id"])
+    for column in BANDS:
+        op.add_column("evidence", sa.Column(column, sa.BigInteger))
+        op.create_index(f"ix_evidence_{column}", "evidence", [column])
+
+
+def downgrade() -> None:
+    """Drop what upgrade added; decisions stay."""
+    for column in BANDS:
+        op.drop_index(f"ix_evidence_{column}", "evidence")
+        op.drop_column("evidence", column)
+    with op.batch_alter_table("accounts_in_review") as table:
+        table.drop_constraint("fk_accounts_in_review_disagreed_by_people", type_="foreignkey")
+        table.drop_column("disagreed_by")

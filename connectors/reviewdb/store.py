@@ -8,7 +8,7 @@ from datetime import timedelta
 
 from sqlalchemy import Connection, func, select
 
-from connectors.reviewdb import applying, leases, ledger, outbox, retention, shares
+from connectors.reviewdb import applying, leases, ledger, outbox, quota, retention, shares
 from connectors.reviewdb.engine import at_edge, open_engine
 from connectors.reviewdb.models import Base
 from connectors.reviewdb.schema import require_head
@@ -25,9 +25,10 @@ class ReviewStore:
     when its tables are not those of this version.
     """
 
-    def __init__(self, url: str, *, evidence_days: int = 90) -> None:
+    def __init__(self, url: str, *, evidence_days: int = 90, daily_quota: int = 0) -> None:
         self.engine = open_engine(url)
         self._keep = timedelta(days=evidence_days)
+        self._daily_quota = daily_quota
         self._checked = False
 
     def acquire_lease(self, pipeline: str, owner: str, ttl_s: float) -> bool:
@@ -77,7 +78,7 @@ class ReviewStore:
         with self._writing() as connection:
             now = database_now(connection)
             ledger.hold(connection, claim, list(effects.positions or claim.epochs))
-            counted = applying.apply(connection, effects, now, self._keep)
+            counted = applying.apply(connection, effects, now, self._keep, self._daily_quota)
             ledger.advance(connection, claim, effects.positions, now)
         return counted
 
@@ -119,6 +120,13 @@ class ReviewStore:
         with self._reading() as connection:
             recorded, now = outbox.oldest_unsent(connection, logs), database_now(connection)
         return 0.0 if recorded is None else max(0.0, (now - recorded).total_seconds())
+
+    def quota_remaining(self) -> int | None:
+        """Return how many accounts may still enter the queue today; None without a quota."""
+        if not self._daily_quota:
+            return None
+        with self._reading() as connection:
+            return max(0, self._daily_quota - quota.taken(connection, database_now(connection)))
 
     def expire(self) -> int:
         """Delete expired evidence and records of dead letters; return the number of rows.

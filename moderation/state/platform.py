@@ -64,7 +64,8 @@ class PlatformState:
         self.follows = FollowGraph(max_edges)
         self.epochs = GraphEpochs(self.follows, graph_epoch_s * 1000)
         self._evicted_minute = -1
-        self._key_started_ms: dict[str, int | None] = {key.key_id: None for key in keyring.live}
+        self._key_started_ms: dict[str, int | None] = {key.fingerprint: None for key in keyring.live}
+        """Since when windows are kept under each key, by fingerprint: another secret of the same id is another key."""
         self.address_key = 0
         """Number of the live key whose windows are read, the one with the longest ones."""
         self._journal: Journal | None = None
@@ -208,7 +209,7 @@ class PlatformState:
 
     def addresses_known(self, at_ms: int, window_ms: int) -> bool:
         """Return whether a window of hashed addresses and devices is known; it begins again with a new key."""
-        started_ms = self._key_started_ms[self.keyring.live[self.address_key].key_id]
+        started_ms = list(self._key_started_ms.values())[self.address_key]
         end_ms = (self.coverage.full_minute(at_ms) + 1) * MINUTE_MS
         whole = started_ms is None or end_ms - window_ms >= started_ms
         return whole and self.coverage.shared_window_known(at_ms, window_ms)
@@ -311,10 +312,12 @@ class PlatformState:
             raise unusable(directory, "it was written with another state.backend")
         if saved["graph_epoch_s"] != self.graph_epoch_s:
             raise unusable(directory, f"its graph epochs last {saved['graph_epoch_s']} s")
-        if self.stored is None and self.keyring.known_key_ids.isdisjoint(saved["key_started_ms"]):
-            names = ", ".join(map(repr, sorted(saved["key_started_ms"])))
+        if self.stored is None and self._key_started_ms.keys().isdisjoint(saved["key_started_ms"]):
+            names = ", ".join(sorted({fingerprint.partition(":")[0] for fingerprint in saved["key_started_ms"]}))
             raise unusable(
-                directory, f"its addresses were hashed with the key {names}, which is not among the live ones"
+                directory,
+                f"its addresses were hashed with the key {names}, and no live key has this id and secret (set the old "
+                "secret as previous_address_key; a new secret needs another address_key_id)",
             )
 
     def _restore_keyed(self, journal: Journal, saved: Mapping[str, Any]) -> None:
@@ -352,14 +355,14 @@ class PlatformState:
     def _restore_posts(self, journal: Journal, saved_keys: Sequence[str]) -> None:
         rows = read_rows(journal, "posts", _POST_FIELDS + 2 * len(saved_keys))
         columns: list[NDArray[np.uint64]] = []
-        for key in self.keyring.live:
-            if key.key_id in saved_keys:
-                first = _POST_FIELDS + 2 * saved_keys.index(key.key_id)
+        for fingerprint in self._key_started_ms:
+            if fingerprint in saved_keys:
+                first = _POST_FIELDS + 2 * saved_keys.index(fingerprint)
                 columns.append(rows[:, first : first + 2])
             else:
                 columns.append(np.zeros((len(rows), 2), np.uint64))
         rows = np.concatenate([rows[:, :_POST_FIELDS], *columns], axis=1)
-        if [key.key_id for key in self.keyring.live] != list(saved_keys):
+        if list(self._key_started_ms) != list(saved_keys):
             journal.segments = [part for part in journal.segments if part.kind != "posts"]
             self._rows["posts"].frombytes(rows.tobytes())
         at_ms, account, post, text, age = rows[:, :_POST_FIELDS].T
@@ -375,10 +378,10 @@ class PlatformState:
 
     def _resume_keys(self, started_ms: Mapping[str, int | None]) -> None:
         """Continue with the keys of a saved state; live keys that it lacks begin now."""
-        live, now_ms = self.keyring.live, self.coverage.watermark_ms
-        self._key_started_ms = {key.key_id: started_ms.get(key.key_id, now_ms) for key in live}
-        known = [number for number, key in enumerate(live) if key.key_id in started_ms]
-        self.address_key = min(known, key=lambda number: self._key_started_ms[live[number].key_id] or 0)
+        live, now_ms = list(self._key_started_ms), self.coverage.watermark_ms
+        self._key_started_ms = {key: started_ms.get(key, now_ms) for key in live}
+        known = [number for number, key in enumerate(live) if key in started_ms]
+        self.address_key = min(known, key=lambda number: self._key_started_ms[live[number]] or 0)
 
 
 def has_saved(directory: Path | None) -> bool:

@@ -128,6 +128,8 @@ def _strongest(keys: Collection[str], by_text: Collection[str], shared: Collecti
 
 def _without_flag(connection: Connection, keys: Collection[str]) -> int:
     """Return how many of the keys have no flag."""
+    if not keys:
+        return 0
     flagged = connection.scalar(select(func.count()).select_from(IN_REVIEW).where(IN_REVIEW.c.key.in_(keys)))
     return len(keys) - (flagged or 0)
 
@@ -135,6 +137,8 @@ def _without_flag(connection: Connection, keys: Collection[str]) -> int:
 def _on_addresses_of(connection: Connection, key: str) -> tuple[set[str], bool]:
     own = select(EVIDENCE.c.address_hash).where(EVIDENCE.c.account_key == key, EVIDENCE.c.address_hash.is_not(None))
     addresses = set(connection.scalars(own.limit(ROWS_READ)))
+    if not addresses:
+        return set(), False
     return _units(connection, EVIDENCE.c.address_hash.in_(addresses), EVIDENCE.c.account_key, key)
 
 

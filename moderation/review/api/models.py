@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from moderation.effects import Verdict
-from moderation.review.accounts import Account
+from moderation.review.accounts import Account, AccountFlag
 from moderation.review.appeals import MAX_STATEMENT_CHARS, Kind
 from moderation.review.decisions import MAX_GROUND_CHARS
 from moderation.review.explanation import Explained
@@ -178,6 +178,15 @@ class FlagText:
 
     account_key: str
     text: str
+
+
+@dataclass(frozen=True)
+class FlagPage:
+    """Flags of an account; `next_offset` continues after them and is None at the end."""
+
+    flags: tuple[AccountFlag, ...]
+    flag_count: int
+    next_offset: int | None
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,9 @@
 
 Time of its pages and of the same requests to the API, on a PostgreSQL server of its own with many flags, and whether a
 query reads many rows without an index. `--flags 1000000` is the size of the goals.
+
+`--plans --flags 100000` prints the plans of queue, search and account page as for ten million flags, and fails where
+one reads many rows of a large table without an index (`review_plans.py`).
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from moderation.review.tokens import NewToken, make_token
 from moderation.settings.sections import ConsoleSettings
 from tests.bench.figures_file import measured_into
 from tests.bench.processor import processor
+from tests.bench.review_plans import Explained, explained, nodes, printed, raise_density
 from tests.bench.review_rows import ON_ONE_ADDRESS, fill
 from tests.browser.cast import PLATFORM
 from tests.services.postgresql import PostgresServer
@@ -36,6 +40,7 @@ from tests.services.postgresql import PostgresServer
 REQUESTS = 200
 PASSWORD = "a long password for the bench"
 MANY_ROWS = 10_000
+PLANNED = ("queue page", "three pages", "account page", "search", "next, read")
 
 
 def measure(flags: int) -> dict[str, Any]:
@@ -55,19 +60,43 @@ def measure(flags: int) -> dict[str, Any]:
         server.close()
 
 
-def _requests(engine: Engine, keys: list[str]) -> tuple[dict[str, dict[str, float]], list[str]]:
+def plans(flags: int, rows: int) -> list[Explained]:
+    """Return the plans of queue, search and account page for a database that appears to have *rows* flags."""
+    server = PostgresServer()
+    try:
+        engine = open_engine(server.create_database())
+        upgrade(engine)
+        keys = fill(engine, flags)
+        raise_density(engine, rows / flags)
+        found: dict[str, dict[str, Any]] = {}
+        with _console(engine) as (browser, program), _statements(engine) as statements:
+            for name, request in _kinds(browser, program, keys, random.Random(1)).items():
+                if name.startswith(PLANNED):
+                    statements.clear()
+                    request()
+                    found[name] = dict(statements)
+        report = explained(engine, found)
+        engine.dispose()
+        return report
+    finally:
+        server.close()
+
+
+@contextmanager
+def _console(engine: Engine) -> Iterator[tuple[TestClient, dict[str, str]]]:
+    """A browser that is signed in, and the headers of a program."""
     console = Console(engine, ConsoleSettings(), PLATFORM)
     add_person(engine, NewPerson("ana", "reviewer", PASSWORD), by="bench", now=console.now())
     token = make_token(engine, NewToken("ana", "bench", ["review"], 1), by="bench", now=console.now())
-    rng, found = random.Random(1), {}
-    with (
-        TestClient(
-            build_app(console), "http://localhost", follow_redirects=False, headers={"sec-fetch-site": "same-origin"}
-        ) as browser,
-        _statements(engine) as statements,
-    ):
+    headers = {"sec-fetch-site": "same-origin"}
+    with TestClient(build_app(console), "http://localhost", follow_redirects=False, headers=headers) as browser:
         assert browser.post("/sign-in", data={"name": "ana", "password": PASSWORD}).status_code == 303
-        program = {"authorization": f"Bearer {token}"}
+        yield browser, {"authorization": f"Bearer {token}"}
+
+
+def _requests(engine: Engine, keys: list[str]) -> tuple[dict[str, dict[str, float]], list[str]]:
+    rng, found = random.Random(1), {}
+    with _console(engine) as (browser, program), _statements(engine) as statements:
         for name, request in _kinds(browser, program, keys, rng).items():
             request()  # without the first compilation of templates and statements
             gc.collect()
@@ -150,7 +179,7 @@ def _full_scans(engine: Engine, statements: dict[str, Any]) -> list[str]:
         for statement, parameters in list(statements.items()):
             explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
             (plan,) = explained.scalar_one()
-            for node in _nodes(plan["Plan"]):
+            for node in nodes(plan["Plan"]):
                 read = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
                 if node["Node Type"] == "Seq Scan" and read > MANY_ROWS:
                     found.append(f"{read:,.0f} rows of {node['Relation Name']}: {' '.join(statement.split())[:300]}")
@@ -158,18 +187,18 @@ def _full_scans(engine: Engine, statements: dict[str, Any]) -> list[str]:
     return found
 
 
-def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for inner in plan.get("Plans", ()):
-        yield from _nodes(inner)
-
-
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.review", description=__doc__)
     parser.add_argument("--flags", type=int, default=1_000_000)
     parser.add_argument("--out", type=Path, help="file for the figures, as JSON")
+    parser.add_argument("--plans", action="store_true", help="print query plans and fail for a scan of a large table")
+    parser.add_argument(
+        "--rows", type=int, default=10_000_000, help="flags that the database appears to have, for --plans"
+    )
     asked = parser.parse_args()
+    if asked.plans:
+        return printed(plans(asked.flags, asked.rows), sys.stdout.write)
     report = measured_into(asked.out, lambda: measure(asked.flags))
     write = sys.stdout.write
     write(f"{report['flags']:,} open flags of {report['accounts']:,} accounts, written in {report['fill_s']} s\n")

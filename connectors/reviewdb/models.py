@@ -351,6 +351,8 @@ Index("ix_outbox_waiting", OutboxRecord.id, sqlite_where=_WAITING, postgresql_wh
 _UNSENT = and_(DecisionRow.sent_at.is_(None), DecisionRow.refused_reason.is_(None))
 Index("ix_decisions_unsent", DecisionRow.id, sqlite_where=_UNSENT, postgresql_where=_UNSENT)
 
+_REFUSED = text("refused_reason IS NOT NULL")
+Index("ix_decisions_refused", DecisionRow.flag_id, sqlite_where=_REFUSED, postgresql_where=_REFUSED)
 Index("ix_decisions_decided_at", DecisionRow.decided_at)
 Index("ix_decisions_supersedes", DecisionRow.supersedes)
 

@@ -85,6 +85,7 @@ def _event(row: Any) -> DecisionEvent:
         "flag_id": row.flag_id,
         "version": row.version,
         "verdict": row.verdict,
+        "policy": row.policy,
         "role": row.role,
         "at": at,
         "source": SOURCE,

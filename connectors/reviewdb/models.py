@@ -259,6 +259,7 @@ class DecisionRow(Base):
     ground: Mapped[str] = mapped_column(KeptText)
     supersedes: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"))
     seconds: Mapped[float | None] = mapped_column(Double)
+    policy: Mapped[str | None] = mapped_column(KeptText)
     sent_at: Mapped[datetime | None] = mapped_column(UtcTime)
     refused_reason: Mapped[str | None] = mapped_column(KeptText)
 

@@ -82,6 +82,7 @@ class AccountDecisionMade:
     verdict: str
     ground: str
     flags: int
+    policy: str | None = None
 
 
 @dataclass(frozen=True)
@@ -292,7 +293,7 @@ def _flag_count(connection: Connection, key: str) -> int:
 
 def _decisions(connection: Connection, names: ShownNames, key: str) -> tuple[AccountDecisionMade, ...]:
     """Return the decisions, newest first; those of one person at one time are one."""
-    columns = [DECISIONS.c[name] for name in ("who", "role", "decided_at", "verdict", "ground")]
+    columns = [DECISIONS.c[name] for name in ("who", "role", "decided_at", "verdict", "ground", "policy")]
     query = select(*columns, func.count().label("flags"))
     query = query.join(FLAGS, FLAGS.c.id == DECISIONS.c.flag_id).where(flags_of(key)).group_by(*columns)
     query = query.order_by(DECISIONS.c.decided_at.desc(), func.max(DECISIONS.c.id).desc()).limit(SHOWN_DECISIONS)

@@ -86,6 +86,7 @@ def test_decisions_are_sent_once_in_order_without_names_and_words(
         "flag_id": 1,
         "version": 1,
         "verdict": "confirmed",
+        "policy": None,
         "role": "reviewer",
         "at": "2026-11-29T09:00:00.000000Z",
         "source": "moderation console",

@@ -156,7 +156,7 @@ def decide(
     The same request with the same `Idempotency-Key` within a day is recorded once and gets the same response.
     """
     console = console_of(request)
-    proposed = AccountDecision(key, sent.state, sent.verdict, sent.ground, idempotency_key)
+    proposed = AccountDecision(key, sent.state, sent.verdict, sent.ground, idempotency_key, policy=sent.policy)
     return answer(decide_account(console.engine, actor, proposed, console.now(), console.rules), 201)
 
 

@@ -120,6 +120,7 @@ class DecisionForm(BaseModel):
     state: str = ""
     verdict: str = ""
     ground: str = ""
+    policy: str = ""
     request_id: str = ""
     then: str = "next"
 
@@ -128,7 +129,8 @@ class DecisionForm(BaseModel):
 def decide(request: Request, key: Key, actor: Deciding, form: Annotated[DecisionForm, Form()]) -> Response:
     """Record a decision and lead to the next account; where it is refused, show the form again with the words."""
     console = console_of(request)
-    proposed = AccountDecision(key, form.state, form.verdict, form.ground, form.request_id or secrets.token_urlsafe(16))
+    request_id = form.request_id or secrets.token_urlsafe(16)
+    proposed = AccountDecision(key, form.state, form.verdict, form.ground, request_id, policy=form.policy)
     try:
         decided = decide_account(console.engine, actor, proposed, console.now(), console.rules)
     except StaleAccount as error:
@@ -247,6 +249,7 @@ def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, sta
         and console.rules.needs_second_person(found.followers)
         and not found.escalated_at,
         "templates": console.rules.templates,
+        "policies": console.rules.policies,
         "request_id": secrets.token_urlsafe(16),
         "form": DecisionForm(),
         "done": None,

@@ -102,7 +102,7 @@ LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --n
 
 lock: | tools ## Lock files
 	@test -x $(VENV)-lock/bin/uv || { $(PYTHON) -m venv $(VENV)-lock && $(VENV)-lock/bin/pip install --quiet 'uv>=0.13'; }
-	@$(LOCK) --extra export --extra traces --extra test -o requirements/test.txt
+	@$(LOCK) --extra export --extra traces --extra parquet --extra test -o requirements/test.txt
 	@cp requirements/test.txt requirements/run.txt
 	@$(LOCK) $(if $(UPGRADE),--constraint requirements/test.txt) -o requirements/run.txt
 	@cp requirements/run.txt requirements/image.txt

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,22 +30,30 @@ from moderation.ports import Relay
 
 log = logging.getLogger(__name__)
 ACKNOWLEDGED_WITHIN_S = 20.0
+MOST_ROUNDS = 20
+"""Events of one account that are sent in one run, each after the one before is acknowledged."""
 ONE_REFUSED = (*LETTER_REFUSED, *NOT_SENDABLE)
 
 
 @dataclass
 class _Done:
-    """What the topic did with decisions: ids of those that it has, and reasons of those that it refuses."""
+    """What the topic did with decisions: ids of those that it has, reasons and keys of those that it refuses."""
 
     sent: list[int] = field(default_factory=list)
     refused: dict[int, str] = field(default_factory=dict)
+    refused_keys: set[str] = field(default_factory=set)
+
+    def refuse(self, event: DecisionEvent, reason: str) -> None:
+        """Add an event that the topic refuses."""
+        self.refused[event.id] = reason
+        self.refused_keys.add(event.key)
 
 
 class DecisionRelay:
     """`moderation.ports.Relay` for decisions of one platform: JSON records, keyed by account.
 
     While the topic refuses all, decisions wait in their order. One that the topic refuses alone, because it is too
-    large, is marked with the reason; the next start retries it once, with the later ones about its account after it.
+    large, is marked with the reason, and the later ones about its account wait until a start sends it.
     """
 
     def __init__(self, engine: Engine, connection: Mapping[str, Any], topic: str, platform_id: str) -> None:
@@ -104,26 +113,37 @@ class DecisionRelay:
     def _send(self, events: list[DecisionEvent], done: _Done, on_wait: Callable[[], None]) -> None:
         """Send all events and wait until each is acknowledged. Raises the first error that is not about one event.
 
-        What follows that error is not done, also where the topic has it: sent again, it keeps the order.
+        What follows that error is not done, also where the topic has it: sent again, it keeps the order. Of one account
+        the next event is sent after the one before, so that none overtakes an event that the topic refuses.
         """
         self._topics.ensure(self._topic)
+        waiting: dict[str, deque[DecisionEvent]] = {}
+        for event in events:
+            waiting.setdefault(event.key, deque()).append(event)
+        for _ in range(MOST_ROUNDS):
+            self._send_one_of_each([event.popleft() for event in waiting.values()], done, on_wait)
+            waiting = {key: rest for key, rest in waiting.items() if rest and key not in done.refused_keys}
+            if not waiting:
+                return
+
+    def _send_one_of_each(self, events: list[DecisionEvent], done: _Done, on_wait: Callable[[], None]) -> None:
         producer = self._open()
         futures = []
         for event in events:
             value = json.dumps(event.value).encode("ascii")
             key = event.key.encode("utf-8", "backslashreplace")
             try:
-                futures.append((event.id, producer.send(self._topic, key=key, value=value)))
+                futures.append((event, producer.send(self._topic, key=key, value=value)))
             except ONE_REFUSED as error:
-                done.refused[event.id] = reason_of(self._topic, error)
+                done.refuse(event, reason_of(self._topic, error))
             on_wait()
-        for number, future in futures:
+        for event, future in futures:
             try:
                 future.get(timeout=ACKNOWLEDGED_WITHIN_S)
             except LETTER_REFUSED as error:
-                done.refused[number] = reason_of(self._topic, error)
+                done.refuse(event, reason_of(self._topic, error))
             else:
-                done.sent.append(number)
+                done.sent.append(event.id)
             on_wait()
 
     def _open(self) -> Any:

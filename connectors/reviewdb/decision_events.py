@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, func, select, update
+from sqlalchemy import ColumnElement, Engine, Select, func, select, update
 
 from connectors.reviewdb.engine import at_edge
-from connectors.reviewdb.in_review import flags_of
 from connectors.reviewdb.models import DecisionRow, FlagRow
 from connectors.reviewdb.statements import table_of
 
@@ -29,13 +28,28 @@ class DecisionEvent:
 
 
 def unsent_decisions(engine: Engine, platform_id: str, limit: int) -> list[DecisionEvent]:
-    """Return the oldest decisions of a platform that were not sent. Raises ConnectionLost."""
+    """Return the oldest decisions of a platform that can be sent. Raises ConnectionLost.
+
+    A decision about an account of which an earlier one was refused waits for it: a consumer must not read them in
+    another order.
+    """
     query = select(DECISIONS, FLAGS.c.platform_id, FLAGS.c.post_id, FLAGS.c.account_id)
     query = query.join(FLAGS, FLAGS.c.id == DECISIONS.c.flag_id).where(FLAGS.c.platform_id == platform_id)
-    waiting = (DECISIONS.c.sent_at.is_(None), DECISIONS.c.refused_reason.is_(None))
+    waiting = (DECISIONS.c.sent_at.is_(None), DECISIONS.c.refused_reason.is_(None), _unit(FLAGS).not_in(_refused()))
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
         rows = connection.execute(query.where(*waiting).order_by(DECISIONS.c.id).limit(limit)).all()
     return [_event(row) for row in rows]
+
+
+def _unit(flags: Any) -> ColumnElement[str]:
+    return func.coalesce(flags.c.account_key, flags.c.post_key)
+
+
+def _refused() -> Select[Any]:
+    """Return the query of the accounts of which a decision was refused; there are few."""
+    refused, flags = DECISIONS.alias(), FLAGS.alias()
+    query = select(_unit(flags)).join(refused, refused.c.flag_id == flags.c.id)
+    return query.where(refused.c.refused_reason.is_not(None))
 
 
 def mark_sent(engine: Engine, ids: Sequence[int], now: datetime) -> None:
@@ -51,18 +65,11 @@ def mark_refused(engine: Engine, ids: Sequence[int], reason: str) -> None:
 
 
 def retry_refused(engine: Engine, platform_id: str) -> None:
-    """Let refused decisions of a platform wait again, with all later ones about the same account.
-
-    Those may have been sent: sent again after the refused one, they keep the order of the account. Raises
-    ConnectionLost.
-    """
-    unit = func.coalesce(FLAGS.c.account_key, FLAGS.c.post_key)
-    oldest = select(unit, func.min(DECISIONS.c.id)).join(FLAGS, FLAGS.c.id == DECISIONS.c.flag_id)
-    oldest = oldest.where(DECISIONS.c.refused_reason.is_not(None), FLAGS.c.platform_id == platform_id).group_by(unit)
+    """Let refused decisions of a platform wait again. Raises ConnectionLost."""
+    flags = select(FLAGS.c.id).where(FLAGS.c.platform_id == platform_id)
+    refused = (DECISIONS.c.refused_reason.is_not(None), DECISIONS.c.flag_id.in_(flags))
     with at_edge(engine), engine.begin() as connection:
-        for key, first in connection.execute(oldest).all():
-            later = (DECISIONS.c.id >= first, DECISIONS.c.flag_id.in_(select(FLAGS.c.id).where(flags_of(key))))
-            connection.execute(update(DECISIONS).where(*later).values(refused_reason=None, sent_at=None))
+        connection.execute(update(DECISIONS).where(*refused).values(refused_reason=None))
 
 
 def _event(row: Any) -> DecisionEvent:
@@ -78,6 +85,7 @@ def _event(row: Any) -> DecisionEvent:
         "flag_id": row.flag_id,
         "version": row.version,
         "verdict": row.verdict,
+        "policy": row.policy,
         "role": row.role,
         "at": at,
         "source": SOURCE,

@@ -259,6 +259,7 @@ class DecisionRow(Base):
     ground: Mapped[str] = mapped_column(KeptText)
     supersedes: Mapped[int | None] = mapped_column(ForeignKey("decisions.id"))
     seconds: Mapped[float | None] = mapped_column(Double)
+    policy: Mapped[str | None] = mapped_column(KeptText)
     sent_at: Mapped[datetime | None] = mapped_column(UtcTime)
     refused_reason: Mapped[str | None] = mapped_column(KeptText)
 
@@ -351,6 +352,8 @@ Index("ix_outbox_waiting", OutboxRecord.id, sqlite_where=_WAITING, postgresql_wh
 _UNSENT = and_(DecisionRow.sent_at.is_(None), DecisionRow.refused_reason.is_(None))
 Index("ix_decisions_unsent", DecisionRow.id, sqlite_where=_UNSENT, postgresql_where=_UNSENT)
 
+_REFUSED = text("refused_reason IS NOT NULL")
+Index("ix_decisions_refused", DecisionRow.flag_id, sqlite_where=_REFUSED, postgresql_where=_REFUSED)
 Index("ix_decisions_decided_at", DecisionRow.decided_at)
 Index("ix_decisions_supersedes", DecisionRow.supersedes)
 

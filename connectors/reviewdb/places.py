@@ -119,11 +119,15 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
         | {"followers", "escalated_at", "escalated_by", "assigned_to", "disagreed_by"}
     ),
     "notes": frozenset({"account_key", "person_id", "written_at"}),
-    "first_verdicts": frozenset({"account_key", "person_id", "verdict", "ground", "state", "seconds", "given_at"}),
+    "first_verdicts": frozenset(
+        {"account_key", "person_id", "verdict", "policy", "ground", "state", "seconds", "given_at"}
+    ),
     "bulk_decisions": frozenset({"id", "person_id", "verdict", "account_keys", "decided_at", "withdrawn_at"}),
     # Statements are built without ids, texts and words of reviewers.
     "statements": frozenset({"puid", "account_key", "decision_id", "content", "built_at", "withdrawn_at"}),
-    "blind_verdicts": frozenset({"id", "assessment_key", "person_id", "kind", "verdict", "seconds", "given_at"}),
+    "blind_verdicts": frozenset(
+        {"id", "assessment_key", "person_id", "kind", "verdict", "policy", "seconds", "given_at"}
+    ),
     "golden_items": frozenset({"assessment_key", "verdict", "person_id", "added_at"}),
     "people": frozenset(
         {"id", "key", "name", "role", "password_hash", "created_at", "disabled_at", "preferences", "oidc_key"}
@@ -141,7 +145,7 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     # The ground is a reviewer's own words; docs/guides/operating.md asks reviewers not to quote texts there.
     "decisions": frozenset(
         {"id", "flag_id", "version", "who", "role", "decided_at", "verdict", "ground", "supersedes"}
-        | {"seconds", "sent_at", "refused_reason"}
+        | {"seconds", "sent_at", "refused_reason", "policy"}
     ),
     "labels": frozenset(
         {"event_key", "platform_id", "post_id", "account_id", "post_key", "account_key", "verdict", "given_at"}

@@ -73,6 +73,7 @@ class FirstVerdictRow(Base):
     account_key: Mapped[str] = mapped_column(ForeignKey(AccountInReviewRow.key), primary_key=True)
     person_id: Mapped[int] = mapped_column(ForeignKey(PersonRow.id))
     verdict: Mapped[str] = mapped_column(Name)
+    policy: Mapped[str | None] = mapped_column(KeptText)
     ground: Mapped[str] = mapped_column(KeptText)
     state: Mapped[str] = mapped_column(String(64))
     seconds: Mapped[float | None] = mapped_column(Double)
@@ -113,6 +114,7 @@ class BlindVerdictRow(Base):
     person_id: Mapped[int] = mapped_column(ForeignKey(PersonRow.id))
     kind: Mapped[str] = mapped_column(Name)
     verdict: Mapped[str] = mapped_column(Name)
+    policy: Mapped[str | None] = mapped_column(KeptText)
     seconds: Mapped[float | None] = mapped_column(Double)
     given_at: Mapped[datetime] = mapped_column(UtcTime)
 

@@ -39,6 +39,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("reviewers", "moderation.cli.reviewers", "app"),
     ("audit", "moderation.cli.audit", "app"),
     ("statements", "moderation.cli.statements", "app"),
+    ("decisions", "moderation.cli.decisions", "app"),
     ("replay", "moderation.cli.replay", "replay_command"),
     ("db", "moderation.cli.db", "app"),
     ("detector", "moderation.lab.commands.detector", "app"),

@@ -141,6 +141,7 @@ def decide(
     verdict: Annotated[str, typer.Option(help="Verdict: confirmed, not_a_violation or uncertain.")],
     ground: Annotated[str, typer.Option(help="Ground: the observation and the rule that it meets.")],
     version: Annotated[int, typer.Option(help="Version that `list` and `show` print; refused after another decision.")],
+    policy: Annotated[str, typer.Option(help="Policy that the account breaks, one of console.policies.")] = "",
     database: Database = None,
     config: Config = None,
     as_json: AsJson = False,
@@ -160,7 +161,7 @@ def decide(
     from moderation.review.rules import rules_of
     from moderation.settings import load_settings
 
-    proposed = ProposedDecision(flag, who, role, verdict, ground, version)
+    proposed = ProposedDecision(flag, who, role, verdict, ground, version, policy=policy)
     settings = load_settings(config)
     with reviews(database, config) as engine:
         recorded = record(engine, proposed, rules_of(settings.console, settings.statements))

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import csv
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, Literal, TextIO
+from typing import Annotated, Any, Literal
 
 import typer
 
 from moderation.cli.db import Config, Database
 from moderation.cli.flags import parse_since, reviews
-from moderation.errors import SettingsError
 
 HELP = """Export statements of reasons (Digital Services Act).
 
@@ -35,7 +30,9 @@ def statements() -> None:
 @app.command()
 def export(
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File; default: standard output.")] = None,
-    form: Annotated[Literal["jsonl", "csv"], typer.Option("--format", help="Form; lists in CSV are JSON.")] = "jsonl",
+    form: Annotated[
+        Literal["jsonl", "csv", "parquet"], typer.Option("--format", help="Format; lists in CSV are JSON.")
+    ] = "jsonl",
     since: Annotated[str | None, typer.Option(help="Only those built since a time, such as 2026-11-01.")] = None,
     database: Database = None,
     config: Config = None,
@@ -46,11 +43,14 @@ def export(
 
     Exit codes: 0 written; 2 a time or a file cannot be used; 4 the database does not answer.
     """
+    from moderation.cli.table_files import write_rows
+    from moderation.review.statement_model import Statement
     from moderation.review.statements import all_statements
 
+    columns = {name: _kind(one.annotation) for name, one in Statement.model_fields.items()}
     begin = None if since is None else parse_since(since)
-    with reviews(database, config) as engine, _opened(output) as file:
-        count = _write(file, form, all_statements(engine, begin))
+    with reviews(database, config) as engine:
+        count = write_rows(output, form, columns, all_statements(engine, begin))
     typer.echo(f"{count} statements", err=True)
 
 
@@ -75,31 +75,6 @@ def withdrawn(
         typer.echo(json.dumps({"puid": one.puid, "withdrawn_at": one.withdrawn_at.isoformat()}))
 
 
-@contextmanager
-def _opened(output: Path | None) -> Iterator[TextIO]:
-    if output is None:
-        yield sys.stdout
-        return
-    try:
-        file = output.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise SettingsError(f"{output} cannot be written: {error.strerror}; name another file with --output") from None
-    with file:
-        yield file
-
-
-def _write(file: TextIO, form: str, found: Iterator[dict[str, Any]]) -> int:
-    from moderation.review.statement_model import Statement
-
-    count = 0
-    writer = csv.DictWriter(file, list(Statement.model_fields), lineterminator="\n") if form == "csv" else None
-    if writer is not None:
-        writer.writeheader()
-    for statement in found:
-        count += 1
-        if writer is None:
-            file.write(json.dumps(statement) + "\n")
-        else:
-            lists = {name: json.dumps(value) for name, value in statement.items() if isinstance(value, list)}
-            writer.writerow(statement | lists)
-    return count
+def _kind(annotation: Any) -> str:
+    """Return the kind of a column: lists of texts, or text; dates are written as text."""
+    return "texts" if "list" in str(annotation) or "tuple" in str(annotation) else "text"

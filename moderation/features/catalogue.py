@@ -100,9 +100,11 @@ FEATURES: tuple[Feature, ...] = (
     _coordination("same_target_1h", "count", "accounts that posted its link, mention or hashtag in the last hour"),
     _coordination("new_share_1h", "share", "those of the largest of these groups that were younger than 7 days"),
     _coordination(
-        "partners_7d", "count", "accounts that posted the same as it in the same hour at least twice in 7 days"
+        "partners_7d", "count", "accounts that posted two or more of its texts or links in the same hour, in 7 days"
     ),
-    _coordination("most_shared_7d", "count", "times that one account posted the same in the same hour, in 7 days"),
+    _coordination(
+        "most_shared_7d", "count", "texts or links that one account posted in the same hour as it, in 7 days"
+    ),
 )
 
 _NAMES = "\n".join(f"{feature.name} {feature.version}" for feature in FEATURES)

@@ -13,6 +13,7 @@ import math
 
 from moderation.features.window import HOUR_MS, Reading
 from moderation.state import PostSeen
+from moderation.state.coverage import BEHIND
 from moderation.state.partners import PARTNERS_KEPT_MS, UNKNOWN, packed_occasion
 from moderation.state.shared_windows import NEW, SETTLED, Members
 
@@ -27,15 +28,19 @@ Occasion = tuple[int, int]
 
 
 def occasions(reading: Reading, seen: PostSeen) -> list[Occasion]:
-    """Return the other accounts that posted an item of a post in the hour before it, each once; `UNKNOWN` for them."""
-    if not reading.others_known(HOUR_MS):
-        return [(packed_occasion(seen.at_ms, 0), UNKNOWN)] if seen.texts or seen.targets else []
+    """Return the other accounts that posted the text or a link of a post in the hour before it, each once.
+
+    Where a partition is behind, so that the others are not known, the account is `UNKNOWN`.
+    """
+    if reading.state.coverage.missing_others(seen.at_ms) == BEHIND:
+        return [(packed_occasion(seen.at_ms, 0), UNKNOWN)] if seen.texts or seen.links else []
     found: dict[int, int] = {}
-    for item in (*seen.texts, *seen.targets):
-        others = reading.members(reading.state.items, item).day.entries
-        if len(others) <= MOST_KNOWN_TO_EACH_OTHER:
-            for other in sorted(others.keys() - {seen.account})[:MOST_NOTED]:
-                found.setdefault(other, packed_occasion(seen.at_ms, item))
+    if reading.others_known(HOUR_MS):
+        for item in (*seen.texts, *seen.links):
+            members = reading.members(reading.state.items, item)
+            if not members.shift and len(members.day.entries) <= MOST_KNOWN_TO_EACH_OTHER:
+                for other in sorted(members.day.entries.keys() - {seen.account})[:MOST_NOTED]:
+                    found.setdefault(other, packed_occasion(seen.at_ms, item))
     return [(found[other], other) for other in sorted(found)[:MOST_NOTED]]
 
 
@@ -47,7 +52,7 @@ def coordination_features(reading: Reading, seen: PostSeen) -> dict[str, float]:
     state, found = reading.state, dict[str, float]()
     if reading.others_known(HOUR_MS):
         largest, most = Members(), 0.0
-        for name, items in (("same_text", seen.texts), ("same_target", seen.targets)):
+        for name, items in (("same_text", seen.texts), ("same_target", (*seen.links, *seen.names))):
             for item in items:
                 members = reading.members(state.items, item)
                 count = members.number(members.day, seen.account)

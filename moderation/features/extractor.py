@@ -17,7 +17,7 @@ from moderation.features.content import CommunityBaselines
 from moderation.features.coordination import coordination_features, known_partners, occasions
 from moderation.features.graph import graph_features
 from moderation.features.network import Sender, account_kind, network_features
-from moderation.features.shared_items import target_items, text_items
+from moderation.features.shared_items import link_items, name_items, text_items
 from moderation.features.typing import typing_features
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
 from moderation.state import PlatformState, PostSeen
@@ -93,7 +93,8 @@ class FeatureExtractor:
         at_ms, account_id = post.at_ms, post.account_id
         if at_ms is None or account_id is None:
             raise ValueError("a post without account and time has no metadata features")
-        senders = [Sender.of(post, key) for key in self._state.keyring.live]
+        key = self._state.keyring.live[0]
+        senders = [Sender.of(post, live) for live in self._state.keyring.live]
         numbers = [hash_number(value) for sender in senders for value in (sender.address, sender.device)]
         seen = PostSeen(
             at_ms,
@@ -103,8 +104,9 @@ class FeatureExtractor:
             account_kind(post),
             tuple(numbers),
             community_number(post),
-            text_items(post),
-            target_items(post),
+            text_items(post, key),
+            link_items(post, key),
+            name_items(post, key),
         )
         return Identified(post, seen, senders[0])
 

@@ -64,6 +64,7 @@ class AccountDecision:
     ground: str
     request_id: str | None = None
     many: bool = False
+    policy: str = ""
 
 
 @dataclass(frozen=True)
@@ -98,7 +99,7 @@ def decide_account(
     """
     with at_edge(engine), engine.begin() as connection:
         row = locked_account(connection, proposed.key)
-        request = [proposed.key, proposed.state, proposed.verdict, proposed.ground]
+        request = [proposed.key, proposed.state, proposed.verdict, proposed.ground, proposed.policy]
         if proposed.request_id is not None:
             earlier = remembered(connection, actor.id, proposed.request_id, request, now)
             if earlier is not None:
@@ -117,9 +118,9 @@ def decide_locked(
     require_free(connection, row, actor, now)
     require_not_held(row, actor, now)
     require_not_passed_on(row, actor)
-    seconds = _seconds_since_claim(row, actor, now)
+    own = (_seconds_since_claim(row, actor, now), rules.policy_of(proposed.verdict, proposed.policy))
     decisions = [
-        ProposedDecision(flag.id, actor.name, actor.role, proposed.verdict, proposed.ground, flag.version, seconds)
+        ProposedDecision(flag.id, actor.name, actor.role, proposed.verdict, proposed.ground, flag.version, *own)
         for flag in _locked_flags(connection, proposed.key, _to_decide(connection, row, actor))
     ]
     history = histories(connection, [one.flag_id for one in decisions])
@@ -161,7 +162,7 @@ def _with_second_person(
     first = first_verdict(connection, row.key)
     new = first is None or first.state != state or first.person_id == actor.id
     if first is None or new or (first.verdict != proposed.verdict and not row.open_flags):
-        own = (proposed.verdict, proposed.ground, state, proposed.seconds)
+        own = (proposed.verdict, proposed.ground, state, proposed.seconds, proposed.policy)
         keep_first(connection, actor, row.key, FirstVerdict(actor.id, actor.name, actor.role, *own), now)
         return "first_verdict"
     if first.verdict != proposed.verdict:
@@ -176,8 +177,9 @@ def _record_first(
     """Record the decision of the first person and return that of the second one, which follows it."""
     first = first_verdict(connection, key)
     assert first is not None  # nosec B101  # narrows a type; checked before
+    measured = (first.seconds, first.policy)
     own = [
-        NewDecision(one.flag_id, first.who, first.role, first.verdict, first.ground, one.version, first.seconds)
+        NewDecision(one.flag_id, first.who, first.role, first.verdict, first.ground, one.version, *measured)
         for one in second
     ]
     record(connection, own, histories(connection, [one.flag_id for one in own]), now)

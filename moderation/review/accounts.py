@@ -34,11 +34,14 @@ from moderation.review.notes import Note, note_of
 from moderation.review.permissions import Actor
 from moderation.review.pseudonyms import ShownNames, name_of
 from moderation.review.queries import no_flag
+from moderation.review.refusals import InvalidValue
 
 FLAGS, DECISIONS, IN_REVIEW, LABELS = (table_of(row) for row in (FlagRow, DecisionRow, AccountInReviewRow, LabelRow))
-SHOWN_FLAGS = 50
+SHOWN_FLAGS = 10
+LARGEST_OFFSET = 10_000
 SHOWN_DECISIONS = 50
-SHOWN_TIMES = 2_000
+SHOWN_TIMES = 400
+"""Newest flagged posts on the timeline."""
 OWN_TEXTS = 8
 """Texts of the account that are compared with those of others."""
 
@@ -80,6 +83,7 @@ class AccountDecisionMade:
     verdict: str
     ground: str
     flags: int
+    policy: str | None = None
 
 
 @dataclass(frozen=True)
@@ -169,7 +173,7 @@ def read_account(engine: Engine, actor: Actor, key: str, now: datetime) -> Accou
             held_until=row.held_until if held else None,
             held_reason=row.held_reason if held else None,
             state=account_state(connection, key),
-            flag_count=connection.scalar(select(func.count()).where(flags_of(key))) or 0,
+            flag_count=_flag_count(connection, key),
             flags=flags,
             decisions=_decisions(connection, ShownNames(connection, actor), key),
             labels=_labels(connection, key),
@@ -186,6 +190,20 @@ def read_account(engine: Engine, actor: Actor, key: str, now: datetime) -> Accou
             linked=linked_accounts(connection, key, [flag.text for flag in flags[:OWN_TEXTS] if flag.text]),
             values=_values(connection, flags[0].id) if flags else {},
         )
+
+
+def read_flags(engine: Engine, key: str, offset: int) -> tuple[tuple[AccountFlag, ...], int]:
+    """Return the flags of an account from an offset on, at most SHOWN_FLAGS, and the number of all.
+
+    Open ones come first, then by risk. Raises UnknownAccount, and InvalidValue for an offset that is out of range.
+    """
+    if not 0 <= offset <= LARGEST_OFFSET:
+        raise InvalidValue(f"offset must be from 0 to {LARGEST_OFFSET:,}, got {offset}")
+    with at_edge(engine), one_view(engine) as connection:
+        if connection.scalar(select(IN_REVIEW.c.key).where(IN_REVIEW.c.key == key)) is None:
+            raise unknown_account(key)
+        flags = tuple(_flag(found) for found in connection.execute(_flags(key, offset)))
+        return flags, _flag_count(connection, key)
 
 
 def compared_texts(connection: Connection, key: str) -> list[str]:
@@ -224,11 +242,12 @@ def flag_text(engine: Engine, flag_id: int) -> tuple[str, str]:
     return row.account_key or row.post_key, row.text
 
 
-def _flags(key: str) -> Any:
-    """Return the query of the flags that are shown; they are chosen first, without their wide columns."""
+def _flags(key: str, offset: int = 0) -> Any:
+    """Return the query of a page of flags; they are chosen first, without their wide columns."""
     joined = AssessmentRow.key == FLAGS.c.assessment_key
     order = ((FLAGS.c.status == "open").desc(), func.coalesce(AssessmentRow.risk, 0).desc(), FLAGS.c.id)
-    chosen = select(FLAGS.c.id).join(AssessmentRow, joined).where(flags_of(key)).order_by(*order).limit(SHOWN_FLAGS)
+    chosen = select(FLAGS.c.id).join(AssessmentRow, joined).where(flags_of(key)).order_by(*order)
+    chosen = chosen.limit(SHOWN_FLAGS).offset(offset)
     columns = (AssessmentRow.__table__.c[name] for name in ASSESSED)
     query = select(FLAGS, *columns, EvidenceRow.text, EvidenceRow.expires_at).join(AssessmentRow, joined)
     query = query.outerjoin(EvidenceRow, EvidenceRow.assessment_key == FLAGS.c.assessment_key)
@@ -269,9 +288,13 @@ def _flag(row: Any) -> AccountFlag:
     )
 
 
+def _flag_count(connection: Connection, key: str) -> int:
+    return connection.scalar(select(func.count()).where(flags_of(key))) or 0
+
+
 def _decisions(connection: Connection, names: ShownNames, key: str) -> tuple[AccountDecisionMade, ...]:
     """Return the decisions, newest first; those of one person at one time are one."""
-    columns = [DECISIONS.c[name] for name in ("who", "role", "decided_at", "verdict", "ground")]
+    columns = [DECISIONS.c[name] for name in ("who", "role", "decided_at", "verdict", "ground", "policy")]
     query = select(*columns, func.count().label("flags"))
     query = query.join(FLAGS, FLAGS.c.id == DECISIONS.c.flag_id).where(flags_of(key)).group_by(*columns)
     query = query.order_by(DECISIONS.c.decided_at.desc(), func.max(DECISIONS.c.id).desc()).limit(SHOWN_DECISIONS)

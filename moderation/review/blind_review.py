@@ -49,6 +49,16 @@ class BlindItem:
 
 
 @dataclass(frozen=True)
+class BlindVerdict:
+    """A verdict about a post. `policy` is the one that it breaks; the post was opened at `opened_at`, where known."""
+
+    item: str
+    verdict: str
+    policy: str | None = None
+    opened_at: datetime | None = None
+
+
+@dataclass(frozen=True)
 class BlindResult:
     """What a person learns after the verdict. `agreed` is the verdict of a golden item."""
 
@@ -77,16 +87,21 @@ def next_item(engine: Engine, actor: Actor) -> BlindItem | None:
     return None
 
 
-def give_verdict(
-    engine: Engine, actor: Actor, item: str, verdict: str, opened_at: datetime | None, now: datetime
-) -> BlindResult:
+def give_verdict(engine: Engine, actor: Actor, given: BlindVerdict, now: datetime) -> BlindResult:
     """Store a verdict about a post of the sample or a golden item, and return what the model found.
 
     Raises InputError for another post, InvalidValue, and DecisionRefused for a second verdict of the person.
     """
+    item, verdict = given.item, given.verdict
     _require_verdict(verdict)
-    seconds = None if opened_at is None else (now - opened_at).total_seconds()
-    values = {"assessment_key": item, "person_id": actor.id, "verdict": verdict, "given_at": now}
+    seconds = None if given.opened_at is None else (now - given.opened_at).total_seconds()
+    values = {
+        "assessment_key": item,
+        "person_id": actor.id,
+        "verdict": verdict,
+        "policy": given.policy,
+        "given_at": now,
+    }
     values["seconds"] = seconds if seconds is not None and 0 <= seconds <= LONGEST_S else None
     try:
         with at_edge(engine), engine.begin() as connection:

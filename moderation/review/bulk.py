@@ -66,6 +66,7 @@ class BulkDecision:
     verdict: str
     ground: str
     request_id: str
+    policy: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,7 +116,7 @@ def decide_many(engine: Engine, actor: Actor, proposed: BulkDecision, now: datet
     actor.require(Action.DECIDE_MANY)
     members = {member.key: member.state for member in proposed.members}
     _require_size(len(members), rules)
-    request = ["bulk", sorted(members.items()), proposed.verdict, proposed.ground]
+    request = ["bulk", sorted(members.items()), proposed.verdict, proposed.ground, proposed.policy]
     with at_edge(engine), engine.begin() as connection:
         # All accounts are locked before the audit log is, in one order, so that two such decisions never wait for each
         # other.
@@ -128,7 +129,9 @@ def decide_many(engine: Engine, actor: Actor, proposed: BulkDecision, now: datet
         number = connection.execute(insert(BULK).values(**values, decided_at=now).returning(BULK.c.id)).scalar_one()
         flags = 0
         for key, row in rows.items():
-            one = AccountDecision(key, members[key], proposed.verdict, proposed.ground, many=True)
+            one = AccountDecision(
+                key, members[key], proposed.verdict, proposed.ground, many=True, policy=proposed.policy
+            )
             flags += decide_locked(connection, actor, row, one, now, rules).flags
         details = {"bulk": number, "accounts": len(rows), "verdict": proposed.verdict}
         append(connection, Entry(now, actor.name, "decided_many", None, details))

@@ -49,6 +49,8 @@ class NewDecision:
     version: int
     seconds: float | None = None
     """Time from the claim to the decision, None where it is not known."""
+    policy: str | None = None
+    """The policy that the account breaks, None for other verdicts and where none are set."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,7 @@ def record(
             "verdict": one.verdict,
             "ground": one.ground,
             "seconds": one.seconds,
+            "policy": one.policy,
             "supersedes": history[one.flag_id][-1].id if history[one.flag_id] else None,
         }
         for one in new

@@ -112,7 +112,8 @@ def _summary(account: Account, top: AccountFlag, now: datetime) -> Iterator[str]
     count = account.flag_count
     times = sorted(point.at for point in account.timeline)
     posts = f"{count} flagged post{'s' if count != 1 else ''}"
-    span = f"written {_span(times)}" if times else "of unknown time"
+    part = f"the newest {len(times)} " if len(times) < count else ""
+    span = f"{part}written {_span(times)}" if times else "of unknown time"
     waiting = {0: "none waits", 1: "1 waits"}.get(account.open_flags, f"{account.open_flags} wait") + " for a decision"
     yield f"The account has {posts}, {span}; {waiting}."
     if top.risk is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,6 +60,7 @@ def decide(engine: Engine, proposed: ProposedDecision, rules: ReviewRules = ONE_
         require_allowed(proposed, history)
         if row is not None:
             _require_alone(connection, row, proposed, rules, now)
+        proposed = replace(proposed, policy=rules.policy_of(proposed.verdict, proposed.policy or ""))
         recorded = record(connection, [proposed], {proposed.flag_id: history}, now)
         update_statements(connection, key, recorded, rules.statements, now)
         if proposed.role == "appeals":

@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
 
+from connectors.reviewdb.columns import KeptText
 from connectors.reviewdb.in_review import flags_of
 from connectors.reviewdb.models import AccountInReviewRow, EvidenceRow, FlagRow
 from connectors.reviewdb.statements import table_of
@@ -128,6 +129,8 @@ def _strongest(keys: Collection[str], by_text: Collection[str], shared: Collecti
 
 def _without_flag(connection: Connection, keys: Collection[str]) -> int:
     """Return how many of the keys have no flag."""
+    if not keys:
+        return 0
     flagged = connection.scalar(select(func.count()).select_from(IN_REVIEW).where(IN_REVIEW.c.key.in_(keys)))
     return len(keys) - (flagged or 0)
 
@@ -135,6 +138,8 @@ def _without_flag(connection: Connection, keys: Collection[str]) -> int:
 def _on_addresses_of(connection: Connection, key: str) -> tuple[set[str], bool]:
     own = select(EVIDENCE.c.address_hash).where(EVIDENCE.c.account_key == key, EVIDENCE.c.address_hash.is_not(None))
     addresses = set(connection.scalars(own.limit(ROWS_READ)))
+    if not addresses:
+        return set(), False
     return _units(connection, EVIDENCE.c.address_hash.in_(addresses), EVIDENCE.c.account_key, key)
 
 
@@ -153,11 +158,14 @@ def _units(connection: Connection, shared: ColumnElement[bool], column: Any, key
 
 
 def _similarities(connection: Connection, assessments: Sequence[str], texts: Sequence[str]) -> Mapping[str, SharedText]:
-    query = select(EVIDENCE.c.assessment_key, EVIDENCE.c.text).where(EVIDENCE.c.assessment_key.in_(assessments))
-    own = [shingles(text) for text in texts]
-    found = {}
+    if not assessments or not texts:
+        return {}
+    start = func.substr(EVIDENCE.c.text, 1, COMPARED_CHARS, type_=KeptText())
+    query = select(EVIDENCE.c.assessment_key, start).where(EVIDENCE.c.assessment_key.in_(assessments))
+    own, found = [shingles(text) for text in texts], {}
     for assessment, text in connection.execute(query):
-        most = max((jaccard(one, shingles(text)) for one in own), default=0.0)
+        words = shingles(text)
+        most = max(jaccard(one, words) for one in own)
         if most >= SOMEWHAT_SIMILAR:
-            found[assessment] = SharedText(most, text[:COMPARED_CHARS])
+            found[assessment] = SharedText(most, text)
     return found

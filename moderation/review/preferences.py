@@ -22,6 +22,7 @@ KEYS: Mapping[str, str] = {
     "/": "Search",
     "b": "Show the texts",
     "p": "What the score depends on",
+    "c": "Choose the policy",
     "g": "Write the ground",
     "e": "Ask a senior",
     "s": "Skip",

@@ -48,6 +48,17 @@ class PersonQuality:
 
 
 @dataclass(frozen=True)
+class PolicyAgreement:
+    """Agreement about one policy: whether a post breaks it, between people, and between people and model."""
+
+    policy: str
+    people_alpha: float | None
+    people_items: int
+    model_kappa: float | None
+    model_items: int
+
+
+@dataclass(frozen=True)
 class Quality:
     """The figures of the last 90 days. Error rates come from blind verdicts about the audit sample only.
 
@@ -70,6 +81,7 @@ class Quality:
     people_items: int
     model_kappa: float | None
     model_items: int
+    policies: tuple[PolicyAgreement, ...]
     golden: tuple[PersonQuality, ...]
     overturned: Share
     median_s: float | None
@@ -86,10 +98,7 @@ def quality(engine: Engine, actor: Actor, now: datetime) -> Quality:
         sampled = [row for row in rows if row.kind == "sample" and row.drawn_at is not None and row.drawn_at >= since]
         errors = _errors(sampled)
         times = _times(connection, since)
-        by_item: dict[str, dict[str, str]] = defaultdict(dict)
-        for row in (one for one in rows if one.kind != "golden"):
-            by_item[row.assessment_key][str(row.person_id)] = row.verdict
-        alpha, shared = krippendorff_alpha(by_item)
+        alpha, shared = _alpha(rows)
         pairs = [(row.verdict, CONFIRMED if row.flagged else CLEARED) for row in sampled if row.verdict != "uncertain"]
         return Quality(
             blind_verdicts=len(rows),
@@ -103,6 +112,7 @@ def quality(engine: Engine, actor: Actor, now: datetime) -> Quality:
             people_items=shared,
             model_kappa=cohen_kappa(pairs),
             model_items=len(pairs),
+            policies=_by_policy(rows, sampled),
             golden=_golden(actor, rows),
             overturned=_overturned(connection, since),
             median_s=median(times) if times else None,
@@ -161,6 +171,7 @@ def _blind(connection: Connection, since: datetime) -> Sequence[Any]:
         BLIND.c.person_id,
         BLIND.c.kind,
         BLIND.c.verdict,
+        BLIND.c.policy,
         ASSESSMENTS.c.flagged,
         ASSESSMENTS.c.platform_id,
         ASSESSMENTS.c.account_id,
@@ -174,6 +185,36 @@ def _blind(connection: Connection, since: datetime) -> Sequence[Any]:
     query = query.outerjoin(SAMPLES, SAMPLES.c.assessment_key == BLIND.c.assessment_key)
     query = query.outerjoin(GOLDEN, GOLDEN.c.assessment_key == BLIND.c.assessment_key)
     return connection.execute(query.where(BLIND.c.given_at >= since).order_by(BLIND.c.id).limit(MOST_ROWS)).all()
+
+
+def _alpha(rows: Sequence[Any], policy: str | None = None) -> tuple[float | None, int]:
+    """Return alpha between people and the number of posts with two verdicts, without golden items.
+
+    With a *policy*, the verdicts are whether a post breaks it.
+    """
+    by_item: dict[str, dict[str, str]] = defaultdict(dict)
+    for row in rows:
+        if row.kind != "golden":
+            word = row.verdict if policy is None else _about(policy, row.policy == policy)
+            by_item[row.assessment_key][str(row.person_id)] = word
+    return krippendorff_alpha(by_item)
+
+
+def _about(policy: str, breaks: bool) -> str:
+    return policy if breaks else CLEARED
+
+
+def _by_policy(rows: Sequence[Any], sampled: Sequence[Any]) -> tuple[PolicyAgreement, ...]:
+    """Return the agreement about each policy that a verdict names. A verdict is about all policies at once.
+
+    The model flags posts for every policy, so kappa compares with it only posts that break this policy or none.
+    """
+    found = []
+    for policy in sorted({row.policy for row in rows if row.policy}):
+        judged = [row for row in sampled if row.policy == policy or row.verdict == CLEARED]
+        pairs = [(_about(policy, row.policy == policy), _about(policy, bool(row.flagged))) for row in judged]
+        found.append(PolicyAgreement(policy, *_alpha(rows, policy), cohen_kappa(pairs), len(pairs)))
+    return tuple(found)
 
 
 def _waiting(connection: Connection) -> int:

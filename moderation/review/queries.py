@@ -63,6 +63,7 @@ class RecordedDecision:
     verdict: str
     ground: str
     supersedes: int | None
+    policy: str | None = None
 
 
 @dataclass(frozen=True)
@@ -249,6 +250,7 @@ def _decision(row: Any) -> RecordedDecision:
         verdict=row.verdict,
         ground=row.ground,
         supersedes=row.supersedes,
+        policy=row.policy,
     )
 
 

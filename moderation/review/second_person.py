@@ -30,11 +30,12 @@ class FirstVerdict:
     ground: str
     state: str
     seconds: float | None
+    policy: str | None
 
 
 def first_verdict(connection: Connection, key: str) -> FirstVerdict | None:
     """Return the first verdict about an account, None where there is none."""
-    columns = [FIRST.c[name] for name in ("person_id", "verdict", "ground", "state", "seconds")]
+    columns = [FIRST.c[name] for name in ("person_id", "verdict", "ground", "state", "seconds", "policy")]
     query = select(*columns, PEOPLE.c.name.label("who"), PEOPLE.c.role).join(PEOPLE, PEOPLE.c.id == FIRST.c.person_id)
     row = connection.execute(query.where(FIRST.c.account_key == key)).mappings().one_or_none()
     return None if row is None else FirstVerdict(**row)
@@ -42,7 +43,9 @@ def first_verdict(connection: Connection, key: str) -> FirstVerdict | None:
 
 def keep_first(connection: Connection, actor: Actor, key: str, proposed: FirstVerdict, now: datetime) -> None:
     """Store the first verdict in place of an earlier one, and free the account for another person."""
-    values: dict[str, Any] = {name: getattr(proposed, name) for name in ("verdict", "ground", "state", "seconds")}
+    values: dict[str, Any] = {
+        name: getattr(proposed, name) for name in ("verdict", "ground", "state", "seconds", "policy")
+    }
     values |= {"person_id": actor.id, "given_at": now}
     statement = insert_into(connection, FirstVerdictRow).values(account_key=key, **values)
     connection.execute(statement.on_conflict_do_update(index_elements=[FIRST.c.account_key], set_=values))

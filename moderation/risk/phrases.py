@@ -47,8 +47,8 @@ PHRASES: dict[str, str] = {
     "coordination_same_text_1h": "{} account(s) posted nearly the same text within the last hour",
     "coordination_same_target_1h": "{} account(s) posted the same link, mention or hashtag within the last hour",
     "coordination_new_share_1h": "{} of the accounts that posted the same were younger than 7 days",
-    "coordination_partners_7d": "{} other account(s) posted the same as it within an hour more than once in 7 days",
-    "coordination_most_shared_7d": "One other account posted the same within the same hour {} time(s) in 7 days",
+    "coordination_partners_7d": "At least {} account(s) posted several of its texts or links within the hour in 7 days",
+    "coordination_most_shared_7d": "One account posted at least {} of its texts or links within the hour, in 7 days",
     "account_post_interval_cv": "The times between its posts vary by {%} of their mean",
 }
 """A sentence for each feature; "{}" is the value, "{%}" a ratio in percent, "(s)" the plural. The unit of the feature

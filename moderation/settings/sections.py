@@ -15,6 +15,7 @@ from moderation.settings.types import (
     Lateness,
     Name,
     OptionalTopic,
+    Policy,
     PublicUrl,
     Seconds,
     Servers,
@@ -215,6 +216,12 @@ class ConsoleSettings(Section):
     )
     sla_hours: int = Field(24, ge=1, le=8_760, description="hours from the flag in which a decision is due")
     bulk_limit: int = Field(100, ge=2, le=200, description="most accounts of a decision about many accounts")
+    policies: tuple[Policy, ...] = Field(
+        (),
+        max_length=50,
+        description="names of the policies that an account can break; with any, the verdict confirmed names one, and "
+        "agreement is also shown by policy",
+    )
     ground_templates: tuple[str, ...] = Field(
         (), max_length=50, description="texts that people can choose as the beginning of a ground"
     )

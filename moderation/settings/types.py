@@ -59,6 +59,8 @@ def _collector(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_named)]
+Policy = Annotated[str, Field(max_length=64), AfterValidator(_named)]
+"""The name of a policy that an account can break."""
 Topic = Annotated[str, AfterValidator(_topic)]
 OptionalTopic = Annotated[str, AfterValidator(_topic_or_none)]
 Servers = Annotated[str, AfterValidator(_servers)]

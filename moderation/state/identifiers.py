@@ -36,10 +36,5 @@ def text_number(content_hash: str) -> int:
     return int(content_hash[:16], 16)
 
 
-def item_number(kind: bytes, value: str) -> int:
-    """Return the number of something that several posts can have, such as a link."""
-    return _number(kind, value.encode("utf-8", "surrogatepass"))
-
-
 def _number(kind: bytes, value: bytes) -> int:
     return int.from_bytes(blake2b(value, digest_size=8, person=kind).digest(), "little") or 1

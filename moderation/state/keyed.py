@@ -42,8 +42,14 @@ class PostSeen(NamedTuple):
     community: int = 0
     texts: tuple[int, ...] = ()
     """Keys of the text, of which a nearly equal text has one too."""
-    targets: tuple[int, ...] = ()
-    """Its links, mentions and hashtags."""
+    links: tuple[int, ...] = ()
+    names: tuple[int, ...] = ()
+    """Its mentions and hashtags."""
+
+    @property
+    def items(self) -> tuple[int, ...]:
+        """What other posts can have too."""
+        return (*self.texts, *self.links, *self.names)
 
 
 class Storage(NamedTuple):
@@ -130,7 +136,7 @@ class StoredKeyed:
             at_ms = seen.at_ms
             own.add((seen.account, at_ms))
             communities.add((seen.community, at_ms))
-            items.update((item, at_ms) for item in (*seen.texts, *seen.targets))
+            items.update((item, at_ms) for item in seen.items)
             addresses.update((address, at_ms) for address in seen.senders[0::2] if address)
             devices.update((device, at_ms) for device in seen.senders[1::2] if device)
         wanted = {
@@ -158,7 +164,7 @@ class StoredKeyed:
         for device in senders[1::2]:
             if device:
                 self._add_member("devices", keyed.devices.shift(device), device, at_ms, (minute, 0, account))
-        for item in (*seen.texts, *seen.targets):
+        for item in seen.items:
             self._add_member("items", keyed.items.shift(item), item, at_ms, (minute, age, account))
 
     def add_score(self, account: int, at_ms: int, word: int, post: int) -> None:

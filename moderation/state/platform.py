@@ -121,7 +121,7 @@ class PlatformState:
             self.stored.add_post(seen)
         elif self._journal is not None:
             self._rows["posts"].extend((seen.at_ms, seen.account, seen.post, seen.text, seen.age, *seen.senders))
-            for item in (*seen.texts, *seen.targets):
+            for item in seen.items:
                 self._rows["items"].extend((seen.at_ms, item, seen.age, seen.account))
 
     def _take_post(self, seen: PostSeen) -> None:
@@ -135,7 +135,7 @@ class PlatformState:
         for device in senders[1::2]:
             if device:
                 self.devices.add(device, minute, 0, account)
-        for item in (*seen.texts, *seen.targets):
+        for item in seen.items:
             self.items.add(item, minute, age, account)
 
     def apply_deletion(self, account: int, post: int, at_ms: int) -> None:
@@ -180,7 +180,8 @@ class PlatformState:
 
     def add_partner(self, account: int, at_ms: int, occasion: int, other: int) -> None:
         """Add an occasion on which an account posted the same as another one; the same again has no effect."""
-        self.partners.add(account, occasion, other)
+        if not self.partners.add(account, occasion, other):
+            return
         if self.stored is not None:
             self.stored.add_partner(account, at_ms, occasion, other)
         elif self._journal is not None:

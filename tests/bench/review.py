@@ -2,6 +2,9 @@
 
 Time of its pages and of the same requests to the API, on a PostgreSQL server of its own with many flags, and whether a
 query reads many rows without an index. `--flags 1000000` is the size of the goals.
+
+`--plans --flags 100000` prints the plans of queue, search and account page as for ten million flags, and fails where
+one reads many rows of a large table without an index (`review_plans.py`).
 """
 
 from __future__ import annotations
@@ -14,19 +17,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, event, insert, text
+from sqlalchemy import Engine, event
 from starlette.testclient import TestClient
 
-from connectors.reviewdb import rows
 from connectors.reviewdb.engine import open_engine
-from connectors.reviewdb.identity import account_key
-from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, EvidenceRow
 from connectors.reviewdb.schema import upgrade
-from connectors.reviewdb.statements import table_of
 from moderation.review.people import NewPerson, add_person
 from moderation.review.serving.app import build_app
 from moderation.review.serving.console import Console
@@ -34,78 +32,15 @@ from moderation.review.tokens import NewToken, make_token
 from moderation.settings.sections import ConsoleSettings
 from tests.bench.figures_file import measured_into
 from tests.bench.processor import processor
-from tests.browser.cast import PLATFORM, raised
+from tests.bench.review_plans import Explained, explained, nodes, printed, raise_density
+from tests.bench.review_rows import ON_ONE_ADDRESS, fill
+from tests.browser.cast import PLATFORM
 from tests.services.postgresql import PostgresServer
 
-FLAGS_PER_ACCOUNT = 4
-LARGEST_ACCOUNT = 2_000
 REQUESTS = 200
-TEXT = "Honestly the new delivery service changed how we plan our weeks, and the prices are more than fair. " * 4
 PASSWORD = "a long password for the bench"
 MANY_ROWS = 10_000
-
-
-def fill(engine: Engine, flags: int) -> list[str]:
-    """Write accounts with open flags and return their keys; one has LARGEST_ACCOUNT flags."""
-    accounts = max(1, (flags - LARGEST_ACCOUNT) // FLAGS_PER_ACCOUNT)
-    keys = [account_key(PLATFORM, f"account-{number}") for number in range(accounts)]
-    now = datetime.now(UTC)
-    sample = raised("sample", "sample", TEXT, 0.9999)
-    with engine.begin() as connection:
-        for table, row in (
-            (AssessmentRow, rows.assessment_row(sample.assessment, now)),
-            (EvidenceRow, rows.evidence_row(sample.assessment, sample.evidence, now)),
-        ):
-            connection.execute(insert(table_of(table)).values(row))
-        for start in range(0, accounts, 5_000):
-            chunk = [
-                {"key": key, "platform_id": PLATFORM, "account_id": f"account-{start + n}", "opened_at": now}
-                for n, key in enumerate(keys[start : start + 5_000])
-            ]
-            connection.execute(insert(table_of(AccountInReviewRow)), chunk)
-        _copies(connection, accounts)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM ANALYZE"))
-    return keys
-
-
-def _copies(connection: Connection, accounts: int) -> None:
-    """Copy the sample row for each flag, with its own keys, account, risk and time; then compute the queue columns."""
-    connection.execute(text("SELECT setseed(0.5)"))
-    connection.execute(
-        text(
-            "CREATE TEMP TABLE made AS SELECT row_number() OVER () AS n, key AS account, account_id, "
-            "0.9995 + 0.0005 * random() AS risk, now() - random() * interval '14 days' AS at "
-            "FROM accounts_in_review, generate_series(1, CASE account_id WHEN 'account-0' THEN "
-            f"{LARGEST_ACCOUNT} ELSE {FLAGS_PER_ACCOUNT} END)"
-        )
-    )
-    key = "encode(sha256(convert_to('{}' || made.n, 'UTF8')), 'hex')"
-    changes = {
-        "assessments": {"key": key.format("a"), "flag_key": key.format("f"), "post_id_key": key.format("i")}
-        | {"account_id": "made.account_id", "post_id": "'p' || made.n", "risk": "made.risk", "event_time": "made.at"},
-        "evidence": {"assessment_key": key.format("a"), "post_key": key.format("p"), "account_key": "made.account"},
-    }
-    for table, changed in changes.items():
-        names = [column.name for column in table_of({"assessments": AssessmentRow, "evidence": EvidenceRow}[table]).c]
-        values = ", ".join(changed.get(name, f"old.{name}") for name in names)
-        connection.execute(text(f"INSERT INTO {table} ({', '.join(names)}) SELECT {values} FROM {table} old, made"))
-    connection.execute(
-        text(
-            "INSERT INTO flags (key, post_key, account_key, assessment_key, platform_id, post_id, content_hash, "
-            f"account_id, raised_at) SELECT {key.format('f')}, {key.format('p')}, account, {key.format('a')}, "
-            f"'{PLATFORM}', 'p' || n, 'c', account_id, at FROM made"
-        )
-    )
-    connection.execute(
-        text(
-            "UPDATE accounts_in_review SET open_flags = c, risk = r, waiting_since = w, "
-            'families = \'["content","typing","network","account"]\', top_assessment = t FROM '
-            "(SELECT account, count(*) c, max(risk) r, min(at) w, "
-            f"(array_agg({key.format('a')} ORDER BY risk DESC))[1] t FROM made GROUP BY account) found "
-            "WHERE found.account = accounts_in_review.key"
-        )
-    )
+PLANNED = ("queue page", "three pages", "account page", "search", "next, read")
 
 
 def measure(flags: int) -> dict[str, Any]:
@@ -125,19 +60,43 @@ def measure(flags: int) -> dict[str, Any]:
         server.close()
 
 
-def _requests(engine: Engine, keys: list[str]) -> tuple[dict[str, dict[str, float]], list[str]]:
+def plans(flags: int, rows: int) -> list[Explained]:
+    """Return the plans of queue, search and account page for a database that appears to have *rows* flags."""
+    server = PostgresServer()
+    try:
+        engine = open_engine(server.create_database())
+        upgrade(engine)
+        keys = fill(engine, flags)
+        raise_density(engine, rows / flags)
+        found: dict[str, dict[str, Any]] = {}
+        with _console(engine) as (browser, program), _statements(engine) as statements:
+            for name, request in _kinds(browser, program, keys, random.Random(1)).items():
+                if name.startswith(PLANNED):
+                    statements.clear()
+                    request()
+                    found[name] = dict(statements)
+        report = explained(engine, found)
+        engine.dispose()
+        return report
+    finally:
+        server.close()
+
+
+@contextmanager
+def _console(engine: Engine) -> Iterator[tuple[TestClient, dict[str, str]]]:
+    """A browser that is signed in, and the headers of a program."""
     console = Console(engine, ConsoleSettings(), PLATFORM)
     add_person(engine, NewPerson("ana", "reviewer", PASSWORD), by="bench", now=console.now())
     token = make_token(engine, NewToken("ana", "bench", ["review"], 1), by="bench", now=console.now())
-    rng, found = random.Random(1), {}
-    with (
-        TestClient(
-            build_app(console), "http://localhost", follow_redirects=False, headers={"sec-fetch-site": "same-origin"}
-        ) as browser,
-        _statements(engine) as statements,
-    ):
+    headers = {"sec-fetch-site": "same-origin"}
+    with TestClient(build_app(console), "http://localhost", follow_redirects=False, headers=headers) as browser:
         assert browser.post("/sign-in", data={"name": "ana", "password": PASSWORD}).status_code == 303
-        program = {"authorization": f"Bearer {token}"}
+        yield browser, {"authorization": f"Bearer {token}"}
+
+
+def _requests(engine: Engine, keys: list[str]) -> tuple[dict[str, dict[str, float]], list[str]]:
+    rng, found = random.Random(1), {}
+    with _console(engine) as (browser, program), _statements(engine) as statements:
         for name, request in _kinds(browser, program, keys, rng).items():
             request()  # without the first compilation of templates and statements
             gc.collect()
@@ -171,6 +130,7 @@ def _kinds(
         "three pages of 200 by the API": deep,
         "account page": lambda: _ok(browser.get(f"/accounts/{rng.choice(keys)}")),
         "account page of the largest account": page(f"/accounts/{keys[0]}"),
+        "account page on an address of many accounts": page(f"/accounts/{keys[ON_ONE_ADDRESS]}"),
         "search for an id": lambda: _ok(browser.get(f"/find?account=account-{rng.randrange(len(keys))}")),
         "search for words of every text": page("/api/v1/search?words=delivery+service"),
         "search for words of no text": page("/api/v1/search?words=delivery+zeppelin"),
@@ -219,7 +179,7 @@ def _full_scans(engine: Engine, statements: dict[str, Any]) -> list[str]:
         for statement, parameters in list(statements.items()):
             explained = connection.exec_driver_sql(f"EXPLAIN (ANALYZE, FORMAT JSON) {statement}", parameters)
             (plan,) = explained.scalar_one()
-            for node in _nodes(plan["Plan"]):
+            for node in nodes(plan["Plan"]):
                 read = (node["Actual Rows"] + node.get("Rows Removed by Filter", 0)) * node["Actual Loops"]
                 if node["Node Type"] == "Seq Scan" and read > MANY_ROWS:
                     found.append(f"{read:,.0f} rows of {node['Relation Name']}: {' '.join(statement.split())[:300]}")
@@ -227,18 +187,18 @@ def _full_scans(engine: Engine, statements: dict[str, Any]) -> list[str]:
     return found
 
 
-def _nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    yield plan
-    for inner in plan.get("Plans", ()):
-        yield from _nodes(inner)
-
-
 def main() -> int:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.review", description=__doc__)
     parser.add_argument("--flags", type=int, default=1_000_000)
     parser.add_argument("--out", type=Path, help="file for the figures, as JSON")
+    parser.add_argument("--plans", action="store_true", help="print query plans and fail for a scan of a large table")
+    parser.add_argument(
+        "--rows", type=int, default=10_000_000, help="flags that the database appears to have, for --plans"
+    )
     asked = parser.parse_args()
+    if asked.plans:
+        return printed(plans(asked.flags, asked.rows), sys.stdout.write)
     report = measured_into(asked.out, lambda: measure(asked.flags))
     write = sys.stdout.write
     write(f"{report['flags']:,} open flags of {report['accounts']:,} accounts, written in {report['fill_s']} s\n")

@@ -245,18 +245,18 @@ def test_items_and_partners_are_the_same_after_a_restart(place: Open) -> None:
     kept = place()
     state = kept.opened()
     posts = [
-        PostSeen(START_MS + 60_000 * n, 1 + n % 3, n, n, 1 + n % 2, (5, 0), texts=(11, 12), targets=(20 + n % 2,))
+        PostSeen(START_MS + 60_000 * n, 1 + n % 3, n, n, 1 + n % 2, (5, 0), texts=(11, 12), links=(20 + n % 2,))
         for n in range(1, 10)
     ]
     for one in posts:
         take(state, [one])
-        state.add_partner(one.account, one.at_ms, packed_occasion(one.at_ms, one.targets[0] << 50), 9)
-    later = PostSeen(START_MS + 60_000 * 20, 1, 99, 99, 1, (5, 0), texts=(11,), targets=(20, 21))
+        state.add_partner(one.account, one.at_ms, packed_occasion(one.at_ms, one.links[0] << 50), 9)
+    later = PostSeen(START_MS + 60_000 * 20, 1, 99, 99, 1, (5, 0), texts=(11,), links=(20, 21))
     again = kept.reopened(state)
     if again.stored is not None:
         again.stored.load([later], [], watched=False)
     minute = later.at_ms // 60_000 - 1
-    for item in (*later.texts, *later.targets):
+    for item in later.items:
         before, after = (one.items.read(item, minute) for one in (state, again))
         assert before.day.entries.keys() == after.day.entries.keys() != set()
         assert before.new.entries.keys() == after.new.entries.keys()

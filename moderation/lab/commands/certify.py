@@ -30,8 +30,9 @@ def certify_command(
     """Count the accounts of your platform that a risk bundle flags wrongly, and certify its false-positive rate.
 
     Accounts that a label event confirms are left out; of all others, every one that would be flagged counts as an
-    error. Review those first, and give their labels. Use accounts that the bundle was not trained on: with fewer than
-    the printed number the rate is not supported, and no bundle is written.
+    error. Review those first, and give their labels. Use accounts that the bundle was not trained on, and events of as
+    many days as its certificate is for (14 of the shipped one). With fewer accounts than the printed number the rate is
+    not supported, and no bundle is written. The new certificate has no figures for groups of people.
 
     Example:  moderation certify --events events.jsonl --config sidecar.toml --out certified-bundle
 
@@ -39,9 +40,10 @@ def certify_command(
     """
     from rich.console import Console
 
+    from moderation.checksum import sha256_of
     from moderation.detector import load_detector
     from moderation.events.reading import RecordReader
-    from moderation.lab.risk.certifying import certify_bundle
+    from moderation.lab.risk.certifying import certify_bundle, known_shares, refuse_trained_on
     from moderation.lab.risk.own_events import collect_events, read_events
     from moderation.lab.risk.step_progress import StepProgress
     from moderation.output_paths import check_replaceable
@@ -53,7 +55,9 @@ def certify_command(
         check_replaceable(out)
     loaded = load_detector(detector)
     bundle = risk or SHIPPED
-    policies = load_risk(bundle, detector_hash=loaded.manifest_hash).manifest.policies
+    read = load_risk(bundle, detector_hash=loaded.manifest_hash)
+    refuse_trained_on(read, [sha256_of(file) for file in events if file.is_file()])
+    policies = read.manifest.policies
     items = read_events(events, RecordReader(settings.field_mapping()))
     found: dict[Policy, Certificate] = {}
     with StepProgress() as progress:
@@ -64,6 +68,8 @@ def certify_command(
             model = load_risk(bundle, detector_hash=loaded.manifest_hash, policy=policy)
             found[policy] = certify_bundle(model, loaded, posts, progress)
     console = Console()
+    known = ", ".join(f"{name} {share:.0%}" for name, share in known_shares(posts).items())
+    console.print(f"Posts of genuine accounts with a signal: {known}. The certificate holds for events like these.")
     for policy, certificate in found.items():
         console.print(f"Policy {policy}: {certificate.sentence()}")
     if not all(certificate.supported and certificate.passed for certificate in found.values()):

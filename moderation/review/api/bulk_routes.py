@@ -49,7 +49,7 @@ def decide(
     """Decide about all open flags of several accounts, or about none. `Idempotency-Key` is required."""
     console = console_of(request)
     members = tuple(Member(one.key, one.state) for one in sent.members)
-    proposed = BulkDecision(members, sent.verdict, sent.ground, idempotency_key)
+    proposed = BulkDecision(members, sent.verdict, sent.ground, idempotency_key, sent.policy)
     return answer(decide_many(console.engine, actor, proposed, console.now(), console.rules), 201)
 
 

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from moderation.effects import Verdict
-from moderation.review.accounts import Account
+from moderation.review.accounts import Account, AccountFlag
 from moderation.review.appeals import MAX_STATEMENT_CHARS, Kind
 from moderation.review.decisions import MAX_GROUND_CHARS
 from moderation.review.explanation import Explained
@@ -27,7 +27,15 @@ class Sent(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
-class SentDecision(Sent):
+class SentPolicy(Sent):
+    """Base of a verdict."""
+
+    policy: str = Field(
+        default="", max_length=64, description="the policy that is broken, one of console.policies, with `confirmed`"
+    )
+
+
+class SentDecision(SentPolicy):
     """A decision about all open flags of an account."""
 
     state: str = Field(description="`state` of the account that the person saw", max_length=64)
@@ -87,7 +95,7 @@ class SentPreview(Sent):
     by: Literal["any", "text"] = Field(default="any", description="text: only accounts with the same or a similar text")
 
 
-class SentBulk(Sent):
+class SentBulk(SentPolicy):
     """A decision about many accounts."""
 
     members: list[SentMember] = Field(min_length=1, max_length=MOST_MEMBERS)
@@ -95,7 +103,7 @@ class SentBulk(Sent):
     ground: str = Field(description="what was seen, and which rule it meets", min_length=1, max_length=MAX_GROUND_CHARS)
 
 
-class SentBlindVerdict(Sent):
+class SentBlindVerdict(SentPolicy):
     """A verdict about a post of the blind queue."""
 
     verdict: Verdict
@@ -178,6 +186,15 @@ class FlagText:
 
     account_key: str
     text: str
+
+
+@dataclass(frozen=True)
+class FlagPage:
+    """Flags of an account; `next_offset` continues after them and is None at the end."""
+
+    flags: tuple[AccountFlag, ...]
+    flag_count: int
+    next_offset: int | None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from moderation.review.api.answers import answer, nothing, problems
 from moderation.review.api.models import SentBlindVerdict, SentGolden
-from moderation.review.blind_review import BlindItem, BlindResult, give_verdict, make_golden, next_item
+from moderation.review.blind_review import BlindItem, BlindResult, BlindVerdict, give_verdict, make_golden, next_item
 from moderation.review.permissions import Action, Actor
 from moderation.review.quality_report import Quality, quality
 from moderation.review.serving.console import console_of
@@ -32,7 +32,8 @@ def following(request: Request, actor: Reviewing) -> Response:
 def verdict(request: Request, item: Item, actor: Reviewing, sent: SentBlindVerdict) -> Response:
     """Store a verdict about a post, and return what the model found."""
     console = console_of(request)
-    return answer(give_verdict(console.engine, actor, item, sent.verdict, None, console.now()), 201)
+    given = BlindVerdict(item, sent.verdict, console.rules.policy_of(sent.verdict, sent.policy))
+    return answer(give_verdict(console.engine, actor, given, console.now()), 201)
 
 
 @router.put("/golden/{item}", status_code=204)

@@ -11,11 +11,12 @@ from connectors.reviewdb.audit_log import read_entries
 from moderation.errors import InputError
 from moderation.review import claims
 from moderation.review.account_decisions import AccountDecision, DecidedAccount, decide_account, withdraw
-from moderation.review.accounts import find_account, flag_text, read_account
+from moderation.review.accounts import LARGEST_OFFSET, find_account, flag_text, read_account, read_flags
 from moderation.review.api.answers import answer, nothing, problems
 from moderation.review.api.models import (
     AccountView,
     AuditPage,
+    FlagPage,
     FlagText,
     FoundAccount,
     HeldUntil,
@@ -155,7 +156,7 @@ def decide(
     The same request with the same `Idempotency-Key` within a day is recorded once and gets the same response.
     """
     console = console_of(request)
-    proposed = AccountDecision(key, sent.state, sent.verdict, sent.ground, idempotency_key)
+    proposed = AccountDecision(key, sent.state, sent.verdict, sent.ground, idempotency_key, policy=sent.policy)
     return answer(decide_account(console.engine, actor, proposed, console.now(), console.rules), 201)
 
 
@@ -226,6 +227,14 @@ def note(request: Request, key: Key, actor: Reviewing, sent: SentNote) -> Respon
     console = console_of(request)
     write_note(console.engine, actor, key, sent.text, console.now())
     return nothing()
+
+
+@router.get("/accounts/{key}/flags", response_model=FlagPage, dependencies=[Depends(of_api(Action.READ))])
+def flags(request: Request, key: Key, offset: Annotated[int, Query(ge=0, le=LARGEST_OFFSET)] = 0) -> Response:
+    """Return flags of an account: open ones first, then by risk. `next_offset` continues after them."""
+    found, count = read_flags(console_of(request).engine, key, offset)
+    following = offset + len(found)
+    return answer(FlagPage(found, count, following if following < count else None))
 
 
 @router.get("/flags/{flag_id}/text", response_model=FlagText, dependencies=[Depends(of_api(Action.READ))])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Path, Request
@@ -17,7 +18,7 @@ from moderation.review.account_decisions import (
     decide_account,
     withdraw,
 )
-from moderation.review.accounts import account_line, read_account
+from moderation.review.accounts import account_line, read_account, read_flags
 from moderation.review.appeals import KIND_WORDS
 from moderation.review.claims import (
     HOLD_HOURS,
@@ -87,12 +88,39 @@ def presence(request: Request, key: Key, actor: Reader) -> Response:
     return render(request, "presence.html", {"actor": actor, "claim": claim, "others": others})
 
 
+@dataclass(frozen=True)
+class ShownPosts:
+    """How posts are shown: blurred until asked, cut after some characters, with or without passages."""
+
+    blurred: bool
+    passages: bool
+    shown_chars: int = SHOWN_CHARS
+
+
+def shown_posts(console: Console, actor: Actor) -> ShownPosts:
+    """Return how a person sees posts."""
+    blur = actor.preferences.blur
+    return ShownPosts(console.settings.blur_texts if blur is None else blur, console.passages is not None)
+
+
+@router.get("/posts")
+def posts(request: Request, key: Key, actor: Reader, offset: int = 0) -> Response:
+    """Show further flagged posts of the account: a page, or the part of one for an open page."""
+    console = console_of(request)
+    flags, count = read_flags(console.engine, key, offset)
+    part = "hx-request" in request.headers
+    values = {"actor": actor, "key": key, "flags": flags, "flag_count": count, "offset": offset}
+    values["page"] = shown_posts(console, actor)
+    return render(request, "more_posts.html" if part else "posts_page.html", values)
+
+
 class DecisionForm(BaseModel):
     """The form of a decision; its values are checked by the rules of decisions, whose words a person can read."""
 
     state: str = ""
     verdict: str = ""
     ground: str = ""
+    policy: str = ""
     request_id: str = ""
     then: str = "next"
 
@@ -101,7 +129,8 @@ class DecisionForm(BaseModel):
 def decide(request: Request, key: Key, actor: Deciding, form: Annotated[DecisionForm, Form()]) -> Response:
     """Record a decision and lead to the next account; where it is refused, show the form again with the words."""
     console = console_of(request)
-    proposed = AccountDecision(key, form.state, form.verdict, form.ground, form.request_id or secrets.token_urlsafe(16))
+    request_id = form.request_id or secrets.token_urlsafe(16)
+    proposed = AccountDecision(key, form.state, form.verdict, form.ground, request_id, policy=form.policy)
     try:
         decided = decide_account(console.engine, actor, proposed, console.now(), console.rules)
     except StaleAccount as error:
@@ -198,14 +227,15 @@ def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, sta
     found = read_account(console.engine, actor, key, now)
     threshold = found.flags[0].threshold if found.flags else 0.0
     why_not = refusal_before(found, actor)
-    blur = actor.preferences.blur
+    page = shown_posts(console, actor)
     values = {
         "actor": actor,
         "account": found,
         "claim": claim_of(console.engine, actor, key, now),
         "others": others,
         "typing": typing_svg(plotted(console.features, found.values)),
-        "blurred": console.settings.blur_texts if blur is None else blur,
+        "page": page,
+        "blurred": page.blurred,
         "explained": explain(found, console.certified, now),
         "timeline": timeline_svg(found.timeline, threshold),
         "may_decide": why_not is None,
@@ -213,14 +243,13 @@ def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, sta
         "verdicts": VERDICT_CHOICES,
         "hold_hours": HOLD_HOURS,
         "kind_words": KIND_WORDS,
-        "shown_chars": SHOWN_CHARS,
         "posts_first": POSTS_FIRST,
-        "passages": console.passages is not None,
         "max_note": MAX_NOTE_CHARS,
         "two_people": actor.role != "appeals"
         and console.rules.needs_second_person(found.followers)
         and not found.escalated_at,
         "templates": console.rules.templates,
+        "policies": console.rules.policies,
         "request_id": secrets.token_urlsafe(16),
         "form": DecisionForm(),
         "done": None,

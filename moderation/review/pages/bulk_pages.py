@@ -54,6 +54,7 @@ class BulkForm(BaseModel):
     listed: list[str] = []
     verdict: str = ""
     ground: str = ""
+    policy: str = ""
     request_id: str = ""
 
 
@@ -63,7 +64,9 @@ def decide(request: Request, actor: DecidingMany, form: Annotated[BulkForm, Form
     console = console_of(request)
     pairs = [value.partition(":") for value in form.member]
     members = tuple(Member(key, state) for key, _, state in pairs)
-    proposed = BulkDecision(members, form.verdict, form.ground, form.request_id or secrets.token_urlsafe(16))
+    proposed = BulkDecision(
+        members, form.verdict, form.ground, form.request_id or secrets.token_urlsafe(16), form.policy
+    )
     try:
         decided = decide_many(console.engine, actor, proposed, console.now(), console.rules)
     except (StaleAccount, DecisionRefused, InvalidValue) as error:
@@ -109,6 +112,7 @@ def _page(
         "verdicts": VERDICT_CHOICES,
         "request_id": secrets.token_urlsafe(16),
         "templates": console.rules.templates,
+        "policies": console.rules.policies,
         "limit": console.rules.bulk_limit,
     }
     return render(request, "bulk.html", values, status=status)

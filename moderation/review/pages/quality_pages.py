@@ -8,12 +8,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Path, Request
 from starlette.responses import RedirectResponse, Response
 
-from moderation.review.blind_review import BlindResult, give_verdict, make_golden, next_item
+from moderation.review.blind_review import BlindResult, BlindVerdict, give_verdict, make_golden, next_item
 from moderation.review.day_chart import day_svg
 from moderation.review.pages.account_pages import VERDICT_CHOICES
 from moderation.review.pages.rendering import render
 from moderation.review.permissions import Action, Actor
 from moderation.review.quality_report import PERIOD, quality
+from moderation.review.refusals import InvalidValue
 from moderation.review.serving.console import Console, console_of
 from moderation.review.serving.identity import of_page
 from moderation.review.steering import steering
@@ -38,12 +39,17 @@ def verdict(
     item: Item,
     actor: Reviewing,
     verdict: Annotated[str, Form()] = "",
+    policy: Annotated[str, Form()] = "",
     opened_at: Annotated[datetime | None, Form()] = None,
 ) -> Response:
     """Store a verdict, then show what the model found and the next post."""
     console = console_of(request)
     opened = opened_at if opened_at is not None and opened_at.tzinfo is not None else None
-    return _blind_page(request, actor, give_verdict(console.engine, actor, item, verdict, opened, console.now()))
+    try:
+        given = BlindVerdict(item, verdict, console.rules.policy_of(verdict, policy), opened)
+    except InvalidValue as error:
+        return _blind_page(request, actor, None, refused=str(error))
+    return _blind_page(request, actor, give_verdict(console.engine, actor, given, console.now()))
 
 
 @router.post("/blind/{item}/golden")
@@ -73,7 +79,7 @@ def steering_page(request: Request, actor: Annotated[Actor, Depends(of_page(Acti
     )
 
 
-def _blind_page(request: Request, actor: Actor, result: BlindResult | None) -> Response:
+def _blind_page(request: Request, actor: Actor, result: BlindResult | None, *, refused: str = "") -> Response:
     console: Console = console_of(request)
     item = next_item(console.engine, actor)
     blur = actor.preferences.blur
@@ -81,9 +87,12 @@ def _blind_page(request: Request, actor: Actor, result: BlindResult | None) -> R
         "actor": actor,
         "item": item,
         "result": result,
+        "refused": refused,
         "typing": typing_svg(plotted(console.features, item.values)) if item is not None else "",
         "verdicts": VERDICT_CHOICES,
+        "policies": console.rules.policies,
+        "chosen_policy": "",
         "opened_at": console.now().isoformat(),
         "blurred": console.settings.blur_texts if blur is None else blur,
     }
-    return render(request, "blind.html", values)
+    return render(request, "blind.html", values, status=422 if refused else 200)

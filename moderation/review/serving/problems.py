@@ -117,7 +117,9 @@ def _unsent_decision(request: Request) -> dict[str, Any]:
     if request.method != "POST" or not request.url.path.endswith("/decide"):
         return {}
     sent = dict(parse_qsl(request.scope["state"]["body"].decode("utf-8", "replace"), keep_blank_values=True))
-    return {"retry": {name: sent.get(name, "") for name in ("state", "request_id", "verdict", "then", "ground")}}
+    return {
+        "retry": {name: sent.get(name, "") for name in ("state", "request_id", "verdict", "policy", "then", "ground")}
+    }
 
 
 def _to_sign_in(request: Request) -> Response:

@@ -90,6 +90,26 @@ def test_more_linked_accounts_than_are_read_are_announced_with_their_number(
     assert "does not reach all of them" in page
 
 
+def test_the_posts_of_a_large_account_are_read_in_pages(desk: Desk) -> None:
+    desk.flag(*(on_platform(f"p{n}", "a1", f"the text number {n}", 0.9999 - n / 1e5, "home") for n in range(25)))
+    ana, key = desk.client("ana"), desk.key("a1")
+    first = ana.get(f"/accounts/{key}").text
+    assert "Show more of 25 flagged posts" in first
+    seen = [one["post_id"] for one in ana.get(f"/api/v1/accounts/{key}").json()["account"]["flags"]]
+    offset: int | None = len(seen)
+    while offset is not None:
+        part = ana.get(f"/accounts/{key}/posts?offset={offset}", headers={"hx-request": "true"}).text
+        page = ana.get(f"/api/v1/accounts/{key}/flags?offset={offset}").json()
+        assert all(f"the text number {one['post_id'][1:]}</div>" in part for one in page["flags"])
+        seen += [one["post_id"] for one in page["flags"]]
+        offset = page["next_offset"]
+    assert seen == [f"p{n}" for n in range(25)]
+    assert "These are all 25 flagged posts." in part
+    assert "Flagged posts 11 to 20 of 25" in ana.get(f"/accounts/{key}/posts?offset=10").text
+    assert ana.get(f"/accounts/{key}/posts?offset=-1").status_code == 422
+    assert ana.get(f"/accounts/{'0' * 64}/posts").status_code == 404
+
+
 def test_passages_are_marked_in_escaped_text_and_can_be_switched_off(desk: Desk) -> None:
     text = f"{HOSTILE_TEXT}. A tapestry of words is here. The dog likes the garden and the beach."
     desk.flag(on_platform("p1", "a1", text, 0.9999))

@@ -25,6 +25,8 @@ EXPECTED: dict[str, str] = {
     "GET /queue/rows": "viewer reviewer senior appeals admin",
     "GET /find": "viewer reviewer senior appeals admin",
     "GET /accounts/{key}": "viewer reviewer senior appeals admin",
+    "GET /accounts/{key}/posts": "viewer reviewer senior appeals admin",
+    "GET /api/v1/accounts/{key}/flags": "viewer reviewer senior appeals admin",
     "GET /accounts/{key}/presence": "viewer reviewer senior appeals admin",
     "GET /flags/{flag_id}/text": "viewer reviewer senior appeals admin",
     "GET /flags/{flag_id}/passages": "viewer reviewer senior appeals admin",

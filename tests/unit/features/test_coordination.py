@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from moderation.events import Account, Post
-from moderation.features.shared_items import same_link, target_items, text_items
-from tests.unit.features.builders import at, extract_all, named, new_state, post, restored, saved
+from moderation.features.shared_items import link_items, name_items, same_link, text_items
+from moderation.state import Keyring
+from tests.unit.features.builders import KEYRING, at, extract_all, named, new_state, post, restored, saved
 
 LETTER = "Please copy this letter and send it to ten of your friends before the day is over, it works."
 OTHER = "The ferry was late again this morning, so we waited at the pier for an hour and talked about the weather."
@@ -105,18 +106,33 @@ def test_copies_of_a_link_are_the_same(copy: str) -> None:
 def test_what_distinguishes_links_stays() -> None:
     assert len({same_link(LINK), same_link(f"{LINK}?id=2"), same_link("https://example.net/petition")}) == 3
     assert same_link("http://[broken") != same_link("http://broken")
+    assert same_link("https://rooms.example/#/one") != same_link("https://rooms.example/#/two")
+
+
+@pytest.mark.parametrize("nowhere", ["", "  ", "https://", "/path", "#part"])
+def test_what_has_no_host_is_no_link(nowhere: str) -> None:
+    assert same_link(nowhere) is None
+    assert link_items(by("a", 0, urls=(nowhere,)), KEYRING) == ()
 
 
 def test_links_and_hashtags_are_found_in_the_text_and_in_the_fields() -> None:
     written = by("a", 0, text=f"Sign here: {LINK}. #Now #now")
-    assert target_items(written) == target_items(by("b", 0, urls=(LINK,), text="#now"))
-    many = by("a", 0, text=" ".join(f"#tag{number}" for number in range(40)))
-    assert len(target_items(many)) == 4
+    assert link_items(written, KEYRING) == link_items(by("b", 0, urls=(LINK,)), KEYRING)
+    assert name_items(written, KEYRING) == name_items(by("b", 0, text="#now"), KEYRING)
+    many = by("a", 0, text=" ".join(f"#tag{number} https://{number}.example" for number in range(40)))
+    assert (len(link_items(many, KEYRING)), len(name_items(many, KEYRING))) == (2, 2)
+
+
+def test_items_are_hashed_with_the_key_of_addresses() -> None:
+    other = Keyring.from_secrets(("k2", b"b" * 32), None)
+    written = by("a", 0, text=LETTER, urls=(LINK,), mentions=("shop",))
+    for items in (text_items, link_items, name_items):
+        assert not set(items(written, KEYRING)) & set(items(written, other))
 
 
 def test_an_edited_text_shares_a_key_and_another_does_not() -> None:
     long, edited = 4 * (OTHER + " "), 4 * (OTHER + " ") + "Really."
-    keys = [set(text_items(by("a", 0, text=text))) for text in (long, edited, LETTER + f" {LINK}", LETTER)]
+    keys = [set(text_items(by("a", 0, text=text), KEYRING)) for text in (long, edited, LETTER + f" {LINK}", LETTER)]
     assert keys[0] & keys[1]
     assert not keys[0] & keys[2]
     assert keys[2] == keys[3]
@@ -124,15 +140,46 @@ def test_an_edited_text_shares_a_key_and_another_does_not() -> None:
 
 def test_a_very_long_text_is_compared_by_its_beginning() -> None:
     long = by("a", 0, text=20_000 * "word " + LINK)
-    assert target_items(long) == ()
-    assert text_items(long) == text_items(by("a", 0, text=2_000 * "word "))
+    assert link_items(long, KEYRING) == ()
+    assert text_items(long, KEYRING) == text_items(by("a", 0, text=2_000 * "word "), KEYRING)
 
 
-def test_a_very_late_post_has_no_coordination_and_leaves_the_partners_unknown() -> None:
+def test_signs_and_emoji_are_no_words() -> None:
+    assert text_items(by("a", 0, text="Happy birthday " + 9 * "🎂 ! "), KEYRING) == ()
+
+
+def test_mentions_and_hashtags_make_no_partners() -> None:
+    talk = [
+        by(account, hour * 7200 + delay, hour, mentions=(f"host{hour}",), text=f"Yes! #evening{hour}")
+        for hour in range(3)
+        for account, delay in (("a", 0), ("b", 900))
+    ]
+    found = last(talk)
+    assert (found["same_target_1h"], found["partners_7d"], found["most_shared_7d"]) == (2, 0, 0)
+
+
+def test_one_item_that_is_posted_again_and_again_makes_no_partner() -> None:
+    repeated = [
+        by(account, hour * 7200 + delay, hour, urls=(LINK,))
+        for hour in range(3)
+        for account, delay in (("a", 0), ("b", 900))
+    ]
+    found = last(repeated)
+    assert (found["partners_7d"], found["most_shared_7d"]) == (0, 1)
+
+
+def test_a_partition_that_is_behind_leaves_the_partners_unknown_and_a_late_post_does_not() -> None:
     state = new_state()
-    events = [by("a", 0, urls=(LINK,)), by("b", 7200, urls=(LINK,)), by("a", 900, 1, urls=(LINK,)), by("a", 7300, 2)]
-    found = extract_all(state, events)
-    assert not [name for name in named(found[2]) if name.startswith("coordination")]
-    assert "partners_7d" in found[2].degraded
-    assert found[3].degraded == ("partners_7d",)
-    assert "coordination_partners_7d" not in named(found[3])
+    late = [by("a", 0, urls=(LINK,)), by("b", 7200, urls=(LINK,)), by("a", 900, 1, urls=(LINK,)), by("a", 7300, 2)]
+    found = extract_all(state, late)
+    assert [name for name in named(found[2]) if name.startswith("coordination")] == [
+        "coordination_partners_7d", "coordination_most_shared_7d",
+    ]  # fmt: skip
+    assert found[3].degraded == ()
+    state.coverage.reached_ms = int(at(7200).timestamp() * 1000)
+    behind = extract_all(state, [by("a", 7500, 3, urls=(LINK,))])[0]
+    state.coverage.reached_ms = None
+    after = extract_all(state, [by("a", 9000, 4)])[0]
+    assert set(behind.degraded) >= {"partition_behind", "partners_7d"}
+    assert after.degraded == ("partners_7d",)
+    assert "coordination_partners_7d" not in named(after)

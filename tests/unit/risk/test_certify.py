@@ -9,6 +9,8 @@ import pytest
 import typer
 from typer.testing import CliRunner, Result
 
+from moderation.checksum import sha256_of
+from moderation.errors import InputError
 from moderation.lab.commands.certify import certify_command
 from moderation.lab.risk.own_events import by_role, collect_events, horizon, read_events
 from moderation.lab.risk.training import scored, train_bundle
@@ -26,9 +28,10 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     room = tmp_path_factory.mktemp("certify")
     items = read_events([write(room / "events.jsonl", platform(1))], reader())
     posts = collect_events(items, EPOCH_S, Coverage())
-    recipe = replace(horizon(posts, tiny_recipe()), target=LAX)
+    recipe = replace(horizon(posts, tiny_recipe()), target=LAX, days=9)
     detector = MadeUpDetector()
-    found = scored(by_role(posts), detector, Silent(), simulated=True, sources={})
+    sources = {"sha256": [sha256_of(room / "events.jsonl")]}
+    found = scored(by_role(posts), detector, Silent(), simulated=True, sources=sources)
     train_bundle(found, detector.manifest_hash, recipe, room / "bundle", Silent())
     return room / "bundle"
 
@@ -68,9 +71,22 @@ def test_accounts_that_are_flagged_without_a_verdict_count_as_errors(
 def test_too_few_accounts_are_not_supported_and_the_missing_number_is_printed(
     bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    events, out = write(tmp_path / "events.jsonl", platform(2, 20, 3)), tmp_path / "certified"
+    events, out = write(tmp_path / "events.jsonl", platform(2, 40, 3)), tmp_path / "certified"
     done = certify(monkeypatch, "--events", str(events), "--risk", str(bundle), "--out", str(out))
     assert done.exit_code == 1
-    assert "Not supported (n=20)" in done.output
+    assert "Not supported (n=40)" in done.output
     assert "needs at least 59 accounts" in done.output
     assert not (out / MANIFEST).exists()
+
+
+def test_events_of_fewer_days_and_those_of_the_training_are_refused(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    days = read_bundle(bundle).manifest.horizon_days
+    early = [event for event in platform(2, 40, 3) if event.get("created_at", "") < "2026-03-05"]
+    short = write(tmp_path / "short.jsonl", [event for event in early if event["type"] == "post"])
+    with pytest.raises(InputError, match=f"a certificate of this bundle is for {days}: give the events"):
+        certify(monkeypatch, "--events", str(short), "--risk", str(bundle))
+    same = write(tmp_path / "same.jsonl", platform(1))
+    with pytest.raises(InputError, match="was trained on these events"):
+        certify(monkeypatch, "--events", str(same), "--risk", str(bundle))

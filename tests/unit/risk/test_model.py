@@ -112,11 +112,14 @@ def test_a_value_inside_its_usual_range_is_a_reason_only_for_the_family(model: B
     seen = 0
     for seed in range(6):
         for row in any_posts(model, seed)[:8]:
-            for reason in model.explain(row):
+            reasons = model.explain(row)
+            total = sum(reason.contribution for reason in reasons)
+            for reason in reasons:
                 if reason.family == "content" or reason.value is None or reason.feature == SMALLEST_CHANGE:
                     continue
                 seen += 1
                 if inside(named[reason.feature], reason.value):
+                    assert reason.contribution >= 0.05 * total
                     assert reason.sentence.startswith("No single value about")
                 else:
                     assert "usual for genuine accounts:" not in reason.sentence

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from statistics import median
 
 import numpy as np
@@ -217,3 +220,24 @@ def test_a_persona_writes_the_texts_of_personas_where_a_source_has_some() -> Non
     assert {one.text for one in writers.campaign(rng, "a", 20, 1.0, persona=True)} == {"casual"}
     assert "casual" not in {one.text for one in writers.campaign(rng, "a", 20, 1.0)}
     assert WriterPool([*human, *machine]).sources(persona=True).keys() == {"a", "b"}
+
+
+DIGEST = """
+import hashlib
+from tests.unit.simulation.test_platform import config, pool
+from moderation.lab.simulation import simulate
+from moderation.lab.simulation.writing import as_line
+lines = "\\n".join(map(as_line, simulate(config(accounts=500, max_posts=3), pool())))
+print(hashlib.sha256(lines.encode()).hexdigest())
+"""
+
+
+def test_a_seed_gives_the_same_events_in_every_process() -> None:
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", DIGEST],
+            env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(digests) == 1

@@ -27,16 +27,19 @@ def test_an_account_that_posts_the_same_once_is_no_partner() -> None:
     assert history([(5, 1, 2), (5, 1, 3)]).read(7, NOW_MS) == (0, 1)
 
 
-def test_two_items_or_two_hours_make_a_partner() -> None:
+def test_two_different_items_make_a_partner() -> None:
     assert history([(5, 1, 2), (5, 2, 2)]).read(7, NOW_MS) == (1, 2)
-    assert history([(9, 1, 2), (5, 1, 2), (5, 1, 3)]).read(7, NOW_MS) == (1, 2)
+    assert history([(50, 1, 2), (5, 1, 2), (5, 1, 3)]).read(7, NOW_MS) == (0, 1)
 
 
-def test_an_item_counts_once_in_an_hour() -> None:
-    found = history([])
-    for minutes in range(5):
-        found.add(7, packed_occasion(NOW_MS + minutes * 60_000, 1 << 50), 2)
-    assert found.read(7, NOW_MS + HOUR_MS) == (0, 1)
+def test_an_item_of_an_account_is_kept_once_a_day_at_its_first_time() -> None:
+    found = PartnerHistory()
+    day_ms = NOW_MS - DAY_MS
+    assert found.add(7, packed_occasion(day_ms + 500, 1 << 50), 2)
+    assert not found.add(7, packed_occasion(day_ms + 900, 1 << 50), 2)
+    assert found.add(7, packed_occasion(day_ms + 100, 1 << 50), 2)
+    assert found.add(7, packed_occasion(day_ms + DAY_MS, 1 << 50), 2)
+    assert [pair >> 22 for pair in found._pairs[7][0::2]] == [day_ms + 100, day_ms + DAY_MS]
 
 
 def test_occasions_count_for_seven_days_and_never_before_they_happen() -> None:

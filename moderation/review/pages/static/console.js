@@ -9,14 +9,17 @@
   function act(element) {
     if (element.dataset.opens) {
       showKeys();
-    } else if (element.matches("textarea, input:not([type=radio], [type=checkbox])")) {
+    } else if (element.matches("textarea, select, input:not([type=radio], [type=checkbox])")) {
       element.focus();
     } else if (element.matches("summary")) {
       element.parentElement.open = true;
       element.parentElement.querySelector("input").focus();
     } else {
       element.click();
-      if (element.matches("input[type=radio]")) document.getElementById("ground").focus();
+      if (!element.matches("input[type=radio]")) return;
+      const policy = document.getElementById("policy");
+      const first = element.value === "confirmed" && policy && !policy.value ? policy : document.getElementById("ground");
+      first.focus();
     }
   }
 

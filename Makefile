@@ -12,9 +12,9 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 help: ## List the targets
 	@echo "make demo       replay a simulated stream of posts (first run: about a minute of downloads)"
 	@echo "make test       install what the tests need, start real servers, run the tests (15 minutes)"
-	@echo "make test-slow  run the slow tests too: training runs, exports and the console in a browser"
+	@echo "make test-slow  run the slow tests: training, exports, long outages, the console in a browser (10 minutes)"
 	@echo "make screenshots write the pictures of the reviewer's guide again"
-	@echo "make check      formatter, linter, strict types, import contracts, docs against settings"
+	@echo "make check      formatter, linter, insecure calls, strict types, import contracts, docs against settings"
 	@echo "make bench      measure the detector against PyTorch"
 	@echo "make bundles    train, export and certify the shipped bundles again; needs DATA=DIR, takes hours"
 	@echo "make cards      write the tables of the model cards from the committed figures"
@@ -52,7 +52,7 @@ test: $(VENV)/test ## Tests against real servers
 	@$(BIN)/python -m tests.services install
 	@$(BIN)/python -m pytest $(TESTS)
 
-test-slow: $(VENV)/test ## Training runs and exports
+test-slow: $(VENV)/test ## Training runs, exports, long outages
 	@$(BIN)/python -m tests.services install
 	@$(BIN)/python -m pytest -m slow $(TESTS)
 
@@ -63,6 +63,7 @@ screenshots: $(VENV)/test ## The pictures of the reviewer's guide
 check: $(VENV)/test ## Everything that needs no server
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml moderation connectors export
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	@$(BIN)/moderation settings --markdown | diff -u docs/settings.md - || \

@@ -71,7 +71,7 @@ def _by_handshake(
     """Return the cause that a TLS handshake shows."""
     protocol = settings.security_protocol
     if not protocol.endswith("SSL"):
-        if _handshake(ssl._create_unverified_context(), host, connection) is None:  # noqa: S323  # nothing is sent
+        if _handshake(ssl._create_unverified_context(), host, connection) is None:  # nosec B323  # noqa: S323  # nothing is sent
             wanted = "SASL_SSL" if protocol.startswith("SASL") else "SSL or SASL_SSL"
             return SettingsError(f"the broker at {server} expects TLS; set kafka.security_protocol to {wanted}")
         return _by_login(settings, server)

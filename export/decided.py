@@ -64,13 +64,13 @@ def scripts_of(texts: Sequence[LabelledText]) -> tuple[str, ...]:
 def _section_tokens(manifest: Manifest) -> int:
     if manifest.encoder is not None:
         return manifest.encoder.max_tokens
-    assert manifest.ngrams is not None, "a manifest without encoder and n-grams is refused"
+    assert manifest.ngrams is not None, "a manifest without encoder and n-grams is refused"  # nosec B101  # narrows a type; checked before
     return int(manifest.ngrams.max_characters / _CHARACTERS_OF_A_TOKEN)
 
 
 def _calibrated(stage: Path, manifest: Manifest, texts: Sequence[LabelledText], texts_description: str) -> Manifest:
     if not manifest.precisions:
-        assert manifest.ngrams is not None, "a manifest without encoder and n-grams is refused"
+        assert manifest.ngrams is not None, "a manifest without encoder and n-grams is refused"  # nosec B101  # narrows a type; checked before
         update = {"calibration": _calibration(load_detector(stage), texts, texts_description)}
         return manifest.model_copy(update={"ngrams": manifest.ngrams.model_copy(update=update)})
     precisions = {

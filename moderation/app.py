@@ -11,7 +11,6 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,6 +34,7 @@ from moderation.stream.scoring_policy import ScoreAll, ScoreSelected
 from moderation.stream.sidecar import Sidecar
 from moderation.stream.stages import StageTimes
 from moderation.stream.summary import nothing_judged, summary
+from moderation.telemetry.database_watch import DatabaseFigures
 from moderation.telemetry.opening import OpenTelemetry, open_telemetry
 
 if TYPE_CHECKING:
@@ -84,7 +84,11 @@ def open_store(settings: Settings) -> ReviewStore:
     """Return the review database. Raises ConnectionLost or SettingsError."""
     from connectors.reviewdb.store import ReviewStore
 
-    return ReviewStore(settings.database_url.get_secret_value(), evidence_days=settings.evidence_days)
+    return ReviewStore(
+        settings.database_url.get_secret_value(),
+        evidence_days=settings.evidence_days,
+        daily_quota=settings.flags.daily_quota,
+    )
 
 
 def topic_kinds(settings: Settings) -> dict[str, Kind | None]:
@@ -240,7 +244,10 @@ def _run(
             _watch(sidecar, settings.watchdog_s)
             _collect_rarely()
             logs = {(partition.cluster_id, partition.topic) for partition in source.partitions()}
-            telemetry.loop_built(lambda: sidecar.seconds_without_progress, partial(store.outbox_age_s, logs))
+            telemetry.loop_built(
+                lambda: sidecar.seconds_without_progress,
+                lambda: DatabaseFigures(store.outbox_age_s(logs), store.quota_remaining()),
+            )
             try:
                 sidecar.run()
             finally:

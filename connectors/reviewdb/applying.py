@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from connectors.reviewdb import attribution, in_review, retention, rows
+from connectors.reviewdb import attribution, in_review, quota, retention, rows
 from connectors.reviewdb.attribution import PostRef
 from connectors.reviewdb.models import (
     AssessmentRow,
@@ -26,10 +26,11 @@ ASSESSMENTS = table_of(AssessmentRow)
 Kept = Sequence[FlagRaised | AuditSample]
 
 
-def apply(connection: Connection, effects: Effects, now: datetime, keep: timedelta) -> dict[str, int]:
+def apply(connection: Connection, effects: Effects, now: datetime, keep: timedelta, daily_quota: int) -> dict[str, int]:
     """Write all effects except the positions; applying the same ones twice has no effect.
 
-    Returns counters of deletions and labels without an account that match no post, or posts of several accounts.
+    Returns counters of deletions and labels without an account that match no post, or posts of several accounts, and of
+    accounts over the daily quota.
     """
     kept: Kept = [*effects.flags, *effects.audit_samples]
     assessments = [rows.assessment_row(item.assessment, now) for item in kept]
@@ -39,7 +40,9 @@ def apply(connection: Connection, effects: Effects, now: datetime, keep: timedel
     evidence = _storable(connection, kept, evidence, erased)
     insert_new(connection, AssessmentRow, assessments)
     insert_new(connection, EvidenceRow, evidence)
-    in_review.add_open_flags(connection, rows.review_rows(_insert_flags(connection, effects.flags, now), now))
+    waiting = rows.review_rows(_insert_flags(connection, effects.flags, now), now)
+    waiting = quota.spread(connection, waiting, now, daily_quota)
+    in_review.add_open_flags(connection, waiting)
     insert_new(connection, AuditSampleRow, [rows.audit_row(sample, now) for sample in effects.audit_samples])
     insert_new(connection, LabelRow, [rows.label_row(label, now) for label in effects.labels])
     insert_new(connection, DeletedPostRow, [rows.deletion_row(deletion, now) for deletion in effects.deletions])
@@ -48,7 +51,9 @@ def apply(connection: Connection, effects: Effects, now: datetime, keep: timedel
         for row, letter in zip(letters, effects.dead_letters, strict=True)
     ]
     insert_new(connection, OutboxRecord, letters)
-    return _attribute(connection, effects, kept, keep)
+    counted = _attribute(connection, effects, kept, keep)
+    over = sum(row["held_until"] is not None for row in waiting)
+    return {**counted, "accounts_over_quota": over} if over else counted
 
 
 def _insert_flags(connection: Connection, flags: Sequence[FlagRaised], now: datetime) -> list[FlagRaised]:

@@ -110,6 +110,7 @@ def open_engine(text: str) -> Engine:
                 "keepalives_interval": 5,
                 "keepalives_count": 3,
                 "tcp_user_timeout": UNANSWERED_TIMEOUT_MS,
+                "prepare_threshold": None,  # PgBouncer may run the next transaction where the statement is not prepared
             },
         )
         event.listen(engine, "connect", _prepare_postgresql)

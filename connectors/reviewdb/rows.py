@@ -23,7 +23,7 @@ from moderation.effects import (
 from moderation.text.bands import band_keys
 
 Row = dict[str, Any]
-FAMILIES = ("content", "typing", "network", "graph", "account")
+FAMILIES = ("content", "typing", "network", "graph", "account", "coordination")
 """The order in which families are stored."""
 BAND_COLUMNS = ("band_0", "band_1", "band_2", "band_3")
 BANDED_CHARS = 20_000

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 from sqlalchemy import Connection, func, select
 
-from connectors.reviewdb import applying, leases, ledger, outbox, retention, shares
+from connectors.reviewdb import applying, leases, ledger, outbox, quota, retention, shares
 from connectors.reviewdb.engine import at_edge, open_engine
 from connectors.reviewdb.models import Base
 from connectors.reviewdb.schema import require_head
+from connectors.reviewdb.statements import database_now
 from moderation.effects import Effects, Partition
 from moderation.errors import ModerationError
 from moderation.ports import Claim, Member, OutboxRow, Shares
@@ -24,9 +25,10 @@ class ReviewStore:
     when its tables are not those of this version.
     """
 
-    def __init__(self, url: str, *, evidence_days: int = 90) -> None:
+    def __init__(self, url: str, *, evidence_days: int = 90, daily_quota: int = 0) -> None:
         self.engine = open_engine(url)
         self._keep = timedelta(days=evidence_days)
+        self._daily_quota = daily_quota
         self._checked = False
 
     def acquire_lease(self, pipeline: str, owner: str, ttl_s: float) -> bool:
@@ -57,7 +59,7 @@ class ReviewStore:
     def claim(self, pipeline: str, owner: str, partitions: Sequence[Partition]) -> Claim:
         """Raise the fencing epoch of each partition and return it with the committed position."""
         with self._writing() as connection:
-            return ledger.claim(connection, pipeline, owner, partitions, _now())
+            return ledger.claim(connection, pipeline, owner, partitions, database_now(connection))
 
     def begin(self, claim: Claim, positions: Mapping[Partition, int]) -> None:
         """Set the position of partitions that have none; one that has a position keeps it. Raises FencedError."""
@@ -65,7 +67,7 @@ class ReviewStore:
             return
         with self._writing() as connection:
             ledger.hold(connection, claim, list(positions))
-            ledger.begin(connection, claim, positions, _now())
+            ledger.begin(connection, claim, positions, database_now(connection))
 
     def commit(self, claim: Claim, effects: Effects) -> dict[str, int]:
         """Write the batch in one transaction and return its counters.
@@ -73,10 +75,10 @@ class ReviewStore:
         Raises FencedError, with nothing written, when another sidecar has taken over. After a ConnectionLost it is
         unknown whether the transaction was committed: commit the same effects again.
         """
-        now = _now()
         with self._writing() as connection:
+            now = database_now(connection)
             ledger.hold(connection, claim, list(effects.positions or claim.epochs))
-            counted = applying.apply(connection, effects, now, self._keep)
+            counted = applying.apply(connection, effects, now, self._keep, self._daily_quota)
             ledger.advance(connection, claim, effects.positions, now)
         return counted
 
@@ -91,17 +93,17 @@ class ReviewStore:
     def relayed(self, ids: Sequence[int]) -> None:
         """Mark outbox rows as sent; they may be sent again if this call is lost."""
         with self._writing() as connection:
-            outbox.mark_relayed(connection, ids, _now())
+            outbox.mark_relayed(connection, ids, database_now(connection))
 
     def refuse(self, ids: Sequence[int], reason: str) -> None:
         """Mark outbox rows as refused for good: they wait no longer."""
         with self._writing() as connection:
-            outbox.mark_refused(connection, ids, reason, _now())
+            outbox.mark_refused(connection, ids, reason, database_now(connection))
 
     def refuse_all(self, log: tuple[str, str], reason: str) -> int:
         """Mark all letters from a pair of cluster and topic that wait as refused; return how many."""
         with self._writing() as connection:
-            return outbox.mark_log_refused(connection, log, reason, _now())
+            return outbox.mark_log_refused(connection, log, reason, database_now(connection))
 
     def retry_refused(self, logs: Collection[tuple[str, str]]) -> int:
         """Let refused letters from these pairs of cluster and topic wait again; return how many."""
@@ -116,13 +118,24 @@ class ReviewStore:
     def outbox_age_s(self, logs: Collection[tuple[str, str]] | None = None) -> float:
         """Return the age in seconds of the oldest letter that waits or was refused; 0 without one."""
         with self._reading() as connection:
-            recorded = outbox.oldest_unsent(connection, logs)
-        return 0.0 if recorded is None else max(0.0, (_now() - recorded).total_seconds())
+            recorded, now = outbox.oldest_unsent(connection, logs), database_now(connection)
+        return 0.0 if recorded is None else max(0.0, (now - recorded).total_seconds())
+
+    def quota_remaining(self) -> int | None:
+        """Return how many accounts may still enter the queue today; None without a quota."""
+        if not self._daily_quota:
+            return None
+        with self._reading() as connection:
+            return max(0, self._daily_quota - quota.taken(connection, database_now(connection)))
 
     def expire(self) -> int:
-        """Delete expired evidence and records of dead letters; return the number of rows."""
-        self._require_schema()
-        return retention.expire(self.engine, _now(), self._keep)
+        """Delete expired evidence and records of dead letters; return the number of rows.
+
+        By the clock of the database, as all times here: a wrong clock of a host would delete evidence too early.
+        """
+        with self._reading() as connection:
+            now = database_now(connection)
+        return retention.expire(self.engine, now, self._keep)
 
     def flag_counts(self) -> dict[str, int]:
         """Return the number of rows by table."""
@@ -162,7 +175,3 @@ class ReviewStore:
         if not self._checked:
             require_head(self.engine)
             self._checked = True
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)

@@ -31,6 +31,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("events", "moderation.cli.events", "app"),
     ("simulate", "moderation.lab.commands.simulate", "simulate_command"),
     ("train", "moderation.lab.commands.train", "train_command"),
+    ("certify", "moderation.lab.commands.certify", "certify_command"),
     ("evaluate", "moderation.lab.commands.evaluate", "evaluate_command"),
     ("signals", "moderation.lab.commands.signals", "signals_command"),
     ("flags", "moderation.cli.flags", "app"),

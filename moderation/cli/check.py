@@ -49,6 +49,8 @@ def check_command(
 def parts(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     """Yield each part with a function that returns its description or raises ModerationError."""
     yield "address key", lambda: _address_key(settings)
+    if settings.mapping.network_database is not None:
+        yield "networks", lambda: _networks(settings)
     yield "models", lambda: _models(settings)
     yield "review database", lambda: _database(settings)
     if settings.state.backend != "memory":
@@ -62,6 +64,11 @@ def _address_key(settings: Settings) -> str:
 
     keyring = keyring_of(settings, required_secret(settings))
     return f"{len(required_secret(settings))} bytes, live under the names {', '.join(sorted(keyring.known_key_ids))}"
+
+
+def _networks(settings: Settings) -> str:
+    database = settings.mapping.opened_database()
+    return "" if database is None else database.describe()
 
 
 def _models(settings: Settings) -> str:

@@ -62,7 +62,7 @@ def list_command(
     min_risk: Annotated[float | None, typer.Option(help="Minimum risk, 0 to 1.")] = None,
     since: Annotated[str | None, typer.Option(help="Earliest time: 2026-11-21 or RFC 3339.")] = None,
     family: Annotated[
-        str | None, typer.Option(help="A family that agreed: content, typing, network, graph or account.")
+        str | None, typer.Option(help="A family that agreed: content, typing, network, graph, account or coordination.")
     ] = None,
     deleted: Annotated[
         bool | None, typer.Option("--deleted/--not-deleted", help="Only deleted posts, or only others.")

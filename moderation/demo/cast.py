@@ -25,7 +25,7 @@ def cast(people: Mapping[str, Sequence[str]], seed: int) -> WriterPool:
 
 def _both_sides(source: str, texts: Sequence[str], seed: int) -> list[tuple[str, str | None, str]]:
     shuffled = list(texts)
-    random.Random(seed).shuffle(shuffled)  # noqa: S311  # a demo's cast, nothing secret
+    random.Random(seed).shuffle(shuffled)  # nosec B311  # noqa: S311  # a demo's cast, nothing secret
     cut = int(len(shuffled) * CORPUS_SHARE)
     corpus, posted = shuffled[:cut], shuffled[cut:]
     known_texts = set(texts)

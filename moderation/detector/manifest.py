@@ -195,8 +195,8 @@ class Manifest(_Part):
         """Return the calibration of scores whose encoder runs at *precision*, or of n-grams only."""
         if precision is not None:
             return self.precisions[precision].calibration
-        assert self.ngrams is not None, "refused at reading"
-        assert self.ngrams.calibration is not None, "refused at reading"
+        assert self.ngrams is not None, "refused at reading"  # nosec B101  # narrows a type; checked before
+        assert self.ngrams.calibration is not None, "refused at reading"  # nosec B101  # narrows a type; checked before
         return self.ngrams.calibration
 
     @model_validator(mode="after")

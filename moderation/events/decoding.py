@@ -200,8 +200,12 @@ def _with_address(client: dict[str, Any], mapping: FieldMapping, invalid: list[s
         return {**client, "ip": None}
     if found.reason is not None:
         invalid.append(f"client.ip:{found.reason}")
-    shared = {"network_kind": "mobile"} if found.carrier_nat else {}
-    return {**client, "ip": found.text, **shared}
+    kind = client.get("network_kind")
+    if found.carrier_nat:
+        kind = "mobile"
+    elif kind is None and found.text is not None and mapping.network_kind is not None:
+        kind = mapping.network_kind(found.text)
+    return {**client, "ip": found.text, "network_kind": kind}
 
 
 def _without_placeholder_age(post: Post, arrival_ms: int, invalid: list[str]) -> Post:

@@ -35,6 +35,7 @@ _NEEDS = {
     "network": "client.ip or client.device_id",
     "graph": "follow events, in their own topic or in this stream",
     "account": "account_id and created_at; account.* adds age, followers and posts",
+    "coordination": "account_id and created_at; urls and mentions, or links and hashtags in the text, add targets",
 }
 
 

@@ -6,7 +6,7 @@ import hashlib
 from dataclasses import dataclass
 from typing import Literal
 
-Family = Literal["content", "typing", "network", "graph", "account"]
+Family = Literal["content", "typing", "network", "graph", "account", "coordination"]
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,10 @@ def _graph(name: str, unit: str, meaning: str, version: int = 1) -> Feature:
 
 def _account(name: str, unit: str, meaning: str, version: int = 1) -> Feature:
     return Feature(f"account_{name}", "account", unit, meaning, version)
+
+
+def _coordination(name: str, unit: str, meaning: str) -> Feature:
+    return Feature(f"coordination_{name}", "coordination", unit, meaning)
 
 
 FEATURES: tuple[Feature, ...] = (
@@ -91,6 +95,15 @@ FEATURES: tuple[Feature, ...] = (
         "1",
         "regularity of its last posts: standard deviation over mean of the time between",
         version=2,
+    ),
+    _coordination("same_text_1h", "count", "accounts that posted nearly the same text in the last hour"),
+    _coordination("same_target_1h", "count", "accounts that posted its link, mention or hashtag in the last hour"),
+    _coordination("new_share_1h", "share", "those of the largest of these groups that were younger than 7 days"),
+    _coordination(
+        "partners_7d", "count", "accounts that posted two or more of its texts or links in the same hour, in 7 days"
+    ),
+    _coordination(
+        "most_shared_7d", "count", "texts or links that one account posted in the same hour as it, in 7 days"
     ),
 )
 

@@ -14,8 +14,10 @@ from moderation.events import Deletion, Event, Follow, Post
 from moderation.features.account import account_features
 from moderation.features.catalogue import COLUMN, FEATURES
 from moderation.features.content import CommunityBaselines
+from moderation.features.coordination import coordination_features, known_partners, occasions
 from moderation.features.graph import graph_features
 from moderation.features.network import Sender, account_kind, network_features
+from moderation.features.shared_items import link_items, name_items, text_items
 from moderation.features.typing import typing_features
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
 from moderation.state import PlatformState, PostSeen
@@ -91,7 +93,8 @@ class FeatureExtractor:
         at_ms, account_id = post.at_ms, post.account_id
         if at_ms is None or account_id is None:
             raise ValueError("a post without account and time has no metadata features")
-        senders = [Sender.of(post, key) for key in self._state.keyring.live]
+        key = self._state.keyring.live[0]
+        senders = [Sender.of(post, live) for live in self._state.keyring.live]
         numbers = [hash_number(value) for sender in senders for value in (sender.address, sender.device)]
         seen = PostSeen(
             at_ms,
@@ -101,6 +104,9 @@ class FeatureExtractor:
             account_kind(post),
             tuple(numbers),
             community_number(post),
+            text_items(post, key),
+            link_items(post, key),
+            name_items(post, key),
         )
         return Identified(post, seen, senders[0])
 
@@ -132,6 +138,8 @@ class FeatureExtractor:
         state, post, seen = self._state, identified.post, identified.seen
         state.apply_post(seen)
         reading = Reading.of(state, seen.account, seen.at_ms)
+        for occasion, other in occasions(reading, seen):
+            state.add_partner(seen.account, seen.at_ms, occasion, other)
         own = reading.own_posts()
         graph, epoch = graph_features(reading)
         read = 2 * state.address_key
@@ -139,6 +147,7 @@ class FeatureExtractor:
             **network_features(reading, post, seen.post, (seen.senders[read], seen.senders[read + 1]), own),
             **graph,
             **account_features(reading, post, own),
+            **coordination_features(reading, seen),
         }
         return Observed(identified, found, epoch, self._degraded(reading))
 
@@ -185,6 +194,8 @@ class FeatureExtractor:
                 named.append(f"address_windows_{length}")
         if not self._state.scores_known(reading.at_ms):
             named.append("scores_14d")
+        if known_partners(reading) is None:
+            named.append("partners_7d")
         if self._state.graph_lost or (reading.follows_begun and not reading.follows_known):
             named.append("graph")
         return tuple(named)

@@ -45,6 +45,10 @@ class Reading:
         """Return the members of a shared key in the last hour and day."""
         return windows.read(key, self.full_minute)
 
+    def others_known(self, window_ms: int) -> bool:
+        """Return whether all events of a window over other accounts were observed."""
+        return self.state.coverage.shared_window_known(self.at_ms, window_ms)
+
     def own_known(self, window_ms: int) -> bool:
         """Return whether all events of an own window were observed; else its features are missing, not too small."""
         return self.state.coverage.own_window_known(self.at_ms, window_ms)

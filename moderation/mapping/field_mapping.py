@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import tzinfo
 from typing import Any, Literal, cast
@@ -119,9 +119,14 @@ class FieldMapping:
         ignore: Sequence[str] = (),
         time_zone: tzinfo | None = None,
         trusted_proxies: Sequence[IPNetwork] = (),
+        network_kind: Callable[[str], str | None] | None = None,
     ) -> None:
-        """*time_zone* applies to times without an offset; None: such times are invalid."""
+        """*time_zone* applies to times without an offset; None: such times are invalid.
+
+        *network_kind* returns the kind of network of an address, for clients without one.
+        """
         self.trusted_proxies = tuple(trusted_proxies)
+        self.network_kind = network_kind
         self._zone = time_zone
         self._ignore = [compile_expression(text) for text in ignore]
         self._conditions: dict[Kind, Expression] = {}

@@ -176,7 +176,7 @@ def _record_first(
 ) -> list[ProposedDecision]:
     """Record the decision of the first person and return that of the second one, which follows it."""
     first = first_verdict(connection, key)
-    assert first is not None
+    assert first is not None  # nosec B101  # narrows a type; checked before
     measured = (first.seconds, first.policy)
     own = [
         NewDecision(one.flag_id, first.who, first.role, first.verdict, first.ground, one.version, *measured)

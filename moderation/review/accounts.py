@@ -20,6 +20,7 @@ from connectors.reviewdb.models import (
     FlagRow,
     LabelRow,
 )
+from connectors.reviewdb.quota import HOLDER
 from connectors.reviewdb.review_models import FirstVerdictRow
 from connectors.reviewdb.statements import table_of
 from moderation.effects import FamilyEvidence, Reason, SectionEvidence
@@ -157,7 +158,7 @@ def read_account(engine: Engine, actor: Actor, key: str, now: datetime) -> Accou
             return None if person_id is None else name_of(connection, actor, person_id)
 
         claimed = row.claimed_by is not None and row.claimed_until > now
-        held = row.held_by is not None and row.held_until > now
+        held = row.held_until is not None and row.held_until > now
         return Account(
             key=row.key,
             platform_id=row.platform_id,
@@ -168,7 +169,7 @@ def read_account(engine: Engine, actor: Actor, key: str, now: datetime) -> Accou
             waiting_since=row.waiting_since,
             claimed_by=name(row.claimed_by) if claimed else None,
             claimed_until=row.claimed_until if claimed else None,
-            held_by=name(row.held_by) if held else None,
+            held_by=(name(row.held_by) or HOLDER) if held else None,
             held_until=row.held_until if held else None,
             held_reason=row.held_reason if held else None,
             state=account_state(connection, key),

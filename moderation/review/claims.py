@@ -11,6 +11,7 @@ from sqlalchemy import Connection, Engine, and_, delete, or_, select, update
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.models import AccountInReviewRow, PersonRow
+from connectors.reviewdb.quota import HOLDER
 from connectors.reviewdb.review_models import FirstVerdictRow, SkipRow, VisitRow
 from connectors.reviewdb.statements import insert_into, table_of
 from moderation.errors import InputError, ModerationError
@@ -176,7 +177,16 @@ def end_hold(engine: Engine, actor: Actor, key: str, now: datetime) -> None:
         if row.held_by != actor.id:
             actor.require(Action.RELEASE)
         _update(connection, key, held_by=None, held_until=None, held_reason=None)
-        append(connection, Entry(now, actor.name, "hold_ended", key, {"of": _name(connection, row.held_by)}))
+        append(
+            connection,
+            Entry(
+                now,
+                actor.name,
+                "hold_ended",
+                key,
+                {"of": HOLDER if row.held_by is None else _name(connection, row.held_by)},
+            ),
+        )
 
 
 def visit(engine: Engine, actor: Actor, key: str, now: datetime) -> list[str]:
@@ -218,8 +228,8 @@ def require_free(connection: Connection, row: Any, actor: Actor, now: datetime) 
 
 
 def require_not_held(row: Any, actor: Actor, now: datetime) -> None:
-    """Raise NotPermitted while another person holds the account, unless the actor may end that hold."""
-    if row.held_by is not None and row.held_by != actor.id and _held(row, now):
+    """Raise NotPermitted while another person or the quota holds the account, unless the actor may end that hold."""
+    if row.held_by != actor.id and _held(row, now):
         actor.require(Action.RELEASE)
 
 

@@ -26,6 +26,7 @@ MEANINGS = {
     "network": "addresses and devices",
     "graph": "who follows whom",
     "account": "the history of the account",
+    "coordination": "what others posted at the same time",
 }
 
 

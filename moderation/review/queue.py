@@ -14,6 +14,7 @@ from sqlalchemy.orm import aliased
 
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, DecisionRow, FlagRow, PersonRow
+from connectors.reviewdb.quota import HOLDER
 from connectors.reviewdb.review_models import FirstVerdictRow, SkipRow
 from connectors.reviewdb.rows import ordered_families
 from connectors.reviewdb.statements import table_of
@@ -183,6 +184,7 @@ def _items(now: datetime) -> Select[Any]:
         IN_REVIEW,
         claimer.name.label("claimer"),
         holder.name.label("holder"),
+        func.coalesce(IN_REVIEW.c.held_until > now, False).label("held"),
         assignee.name.label("assignee"),
         AssessmentRow.reasons,
     )
@@ -204,9 +206,9 @@ def _item(row: Any, actor: Actor) -> QueueItem:
         leading_reason=None if heaviest is None else str(heaviest["sentence"]),
         claimed_by=shown_name(actor, row.claimed_by, row.claimer) if row.claimer else None,
         claimed_until=row.claimed_until if row.claimer else None,
-        held_by=shown_name(actor, row.held_by, row.holder) if row.holder else None,
-        held_until=row.held_until if row.holder else None,
-        held_reason=row.held_reason if row.holder else None,
+        held_by=_holder(row, actor),
+        held_until=row.held_until if row.held else None,
+        held_reason=row.held_reason if row.held else None,
         appeal_due_at=row.appeal_due_at,
         claimed_since=row.claimed_since if row.claimer else None,
         followers=row.followers,
@@ -214,6 +216,12 @@ def _item(row: Any, actor: Actor) -> QueueItem:
         escalated_reason=row.escalated_reason,
         assigned_to=shown_name(actor, row.assigned_to, row.assignee) if row.assignee else None,
     )
+
+
+def _holder(row: Any, actor: Actor) -> str | None:
+    if not row.held:
+        return None
+    return shown_name(actor, row.held_by, row.holder) if row.holder else HOLDER
 
 
 def _cursor_of(item: QueueItem, wanted: QueueFilter) -> str:

@@ -27,6 +27,7 @@ SIGNALS = {
     "network": "its network",
     "graph": "its connections",
     "account": "its history",
+    "coordination": "what it posts together with other accounts",
 }
 PAGE = 1_000
 Way = Literal["one", "two", "many"]

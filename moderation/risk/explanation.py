@@ -17,11 +17,14 @@ from moderation.risk.phrases import inside, sentence, shown
 EVIDENCE = "content_evidence"
 """The feature that is the score of the content family."""
 FEATURES_PER_FAMILY = 2
+_LEAST_SHARE = 0.05
+"""Share of the contributions of a family whose values are all usual, from which it is a reason."""
 _FAMILY_WORDS = {
     "typing": "how it was typed",
     "network": "its address and device",
     "graph": "who follows whom",
     "account": "the history of the account",
+    "coordination": "what it posts at the same time as others",
 }
 
 
@@ -36,18 +39,26 @@ def reasons_for(
 
     Shapes: *features* (f,), *scores* (families,). The contribution of a family to the log-odds of risk
     is distributed over its features in proportion to their contributions to the family score (TreeSHAP, Lundberg et
-    al. 2020). Missing values are never a reason.
+    al. 2020). Missing values are never a reason, nor is a family without an unusual value that contributes little.
     """
     reasons: list[Reason] = []
-    for column, contribution in enumerate(fusion.contributions(scores)):
+    contributions = fusion.contributions(scores)
+    least = _LEAST_SHARE * float(contributions[contributions > 0].sum())
+    for column, contribution in enumerate(contributions):
         name = fusion.families[column]
         if contribution <= 0 or np.isnan(scores[column]):
             continue
         if name == CONTENT:
             reasons.append(_content_reason(manifest, features, float(contribution)))
         else:
-            reasons += _family_reasons(manifest, models[name], features, float(contribution))
+            found = _family_reasons(manifest, models[name], features, float(contribution))
+            reasons += [reason for reason in found if contribution >= least or not _is_usual(manifest, reason)]
     return tuple(sorted(reasons, key=lambda reason: (-reason.contribution, reason.family, reason.feature)))
+
+
+def _is_usual(manifest: Manifest, reason: Reason) -> bool:
+    named = next(feature for feature in manifest.features if feature.name == reason.feature)
+    return reason.value is not None and inside(named, reason.value)
 
 
 def _content_reason(manifest: Manifest, features: NDArray[np.float64], contribution: float) -> Reason:

@@ -8,17 +8,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 CONTENT = "content"
-FAMILIES = (CONTENT, "typing", "network", "graph", "account")
+COORDINATION = "coordination"
+FAMILIES = (CONTENT, "typing", "network", "graph", "account", COORDINATION)
 """Every family of signals, in the order of the fusion's columns."""
 
-NOT_ENOUGH_TOGETHER = frozenset({"typing", "network"})
-"""Typing and network, which dictation, assistive input, campuses and carrier NAT affect together."""
+NOT_ENOUGH_TOGETHER = (frozenset({"typing", "network"}), frozenset({CONTENT, COORDINATION}))
+"""Typing and network, which dictation, assistive input, campuses and carrier NAT affect together; and what is posted:
+a chain letter or a template is a text that many people post."""
 
 
 def gate_opens(agreeing: Collection[str]) -> bool:
-    """Return whether the *agreeing* families (p ≤ p_f) suffice: two of them, and not typing with network alone."""
+    """Return whether the *agreeing* families (p ≤ p_f) suffice: two of them, of different kinds."""
     distinct = frozenset(agreeing)
-    return len(distinct) >= 2 and not distinct <= NOT_ENOUGH_TOGETHER
+    return len(distinct) >= 2 and not any(distinct <= together for together in NOT_ENOUGH_TOGETHER)
 
 
 def gate_opens_for(agreement: NDArray[np.bool_], families: Sequence[str]) -> NDArray[np.bool_]:

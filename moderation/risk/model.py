@@ -13,10 +13,11 @@ from moderation.features.content import ContentBaseline
 from moderation.risk.explanation import reasons_for
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
-from moderation.risk.gate import CONTENT, gate_opens_for
+from moderation.risk.gate import CONTENT, COORDINATION, gate_opens_for
 from moderation.risk.judgement import Judgement, Judgements
 from moderation.risk.manifest import Manifest, Policy, PolicyEntry
 from moderation.risk.p_values import Reference, largest_p_values
+from moderation.risk.smallest_change import smallest_change
 
 OWN = ("typing", "account")
 """Families of the post and of the account's own history."""
@@ -99,10 +100,10 @@ class BundledRiskModel:
     def text_decides(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:
         """Return whether texts decide about a flag with these metadata scores; (n, families) to (n,).
 
-        A metadata family must agree, and with evidence that few genuine posts exceed the risk must be above the
-        threshold of the policy `all`.
+        A family must agree with which content suffices for a flag, and with evidence that few genuine posts exceed the
+        risk must be above the threshold of the policy `all`.
         """
-        decides = self._any_agrees(scores, [name for name in self.fusion.families if name != CONTENT])
+        decides = self._any_agrees(scores, set(self.fusion.families) - {CONTENT, COORDINATION})
         rows = np.flatnonzero(decides)
         strong = scores[rows]
         strong[:, self.fusion.families.index(CONTENT)] = self.manifest.selective_evidence
@@ -143,9 +144,15 @@ class BundledRiskModel:
         return Judgements(flagged, judgement)
 
     def explain(self, features: NDArray[np.float64]) -> tuple[Reason, ...]:
-        """Return the reasons of one post, strongest first; 10 ms, so for flags only. *features* has shape (f,)."""
+        """Return the reasons of one post, strongest first, and the smallest change that would have avoided its flag.
+
+        Takes 10 ms, so for flags only. *features* has shape (f,).
+        """
         scores = self.family_scores(features[None, :])[0]
-        return reasons_for(self.manifest, self.family_models, self.fusion, features[self.columns], scores)
+        reasons = reasons_for(self.manifest, self.family_models, self.fusion, features[self.columns], scores)
+        named = self.manifest.features
+        change = smallest_change(named, features, self.columns, lambda rows: self.assess(rows).flagged)
+        return reasons if change is None else (*reasons, change)
 
     def describe(self) -> str:
         """Return the model, its threshold and its certificate in words."""
@@ -153,5 +160,5 @@ class BundledRiskModel:
         return (
             f"Risk model {self.manifest_hash[:12]}, trained on {sort}, scoring policy {self.policy}: a flag needs a "
             f"risk above {self.threshold:.4f} and two families of signals with p ≤ {self.manifest.p_family:g}, other "
-            f"than typing with network alone. {self.certified.certificate.sentence()}"
+            f"than typing with network, or content with coordination, alone. {self.certified.certificate.sentence()}"
         )

@@ -44,6 +44,11 @@ PHRASES: dict[str, str] = {
     "account_deletions_24h": "It deleted {} post(s) in the last 24 hours",
     "account_has_bio": "A text in its profile: {}",
     "account_has_avatar": "A picture in its profile: {}",
+    "coordination_same_text_1h": "{} account(s) posted nearly the same text within the last hour",
+    "coordination_same_target_1h": "{} account(s) posted the same link, mention or hashtag within the last hour",
+    "coordination_new_share_1h": "{} of the accounts that posted the same were younger than 7 days",
+    "coordination_partners_7d": "At least {} account(s) posted several of its texts or links within the hour in 7 days",
+    "coordination_most_shared_7d": "One account posted at least {} of its texts or links within the hour, in 7 days",
     "account_post_interval_cv": "The times between its posts vary by {%} of their mean",
 }
 """A sentence for each feature; "{}" is the value, "{%}" a ratio in percent, "(s)" the plural. The unit of the feature
@@ -58,17 +63,20 @@ _UNITS = {"": "", "1": "", "count": "", "1/s": " per second", "1/day": " per day
 
 def sentence(feature: NamedFeature, value: float) -> str:
     """Return a sentence with *value* of *feature* and the usual values of genuine accounts."""
-    phrase = PHRASES.get(feature.name)
+    text, usual = statement(feature, value), _usual(feature, value)
+    return f"{text}; {usual}." if usual else f"{text}."
+
+
+def statement(feature: NamedFeature, value: float) -> str:
+    """Return a statement with *value* of *feature*, without a full stop."""
+    phrase, number = PHRASES.get(feature.name), shown(feature, value)
     if phrase is None:
         meaning = feature.meaning.strip().rstrip(".")
-        text = f"{meaning[:1].upper()}{meaning[1:]}: {shown(feature, value)}"
-    else:
-        number = shown(feature, value)
-        text = phrase.replace("{%}", number).replace("{}", number)
-        for plural, ending in (("(es)", "es"), ("(s)", "s")):
-            text = text.replace(plural, "" if number == "1" else ending)
-    usual = _usual(feature, value)
-    return f"{text}; {usual}." if usual else f"{text}."
+        return f"{meaning[:1].upper()}{meaning[1:]}: {number}"
+    text = phrase.replace("{%}", number).replace("{}", number)
+    for plural, ending in (("(es)", "es"), ("(s)", "s")):
+        text = text.replace(plural, "" if number == "1" else ending)
+    return text
 
 
 def inside(feature: NamedFeature, value: float) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from datetime import tzinfo
+from pathlib import Path
 from typing import Any, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import Field, IPvAnyNetwork, ValidationInfo, field_validator
 
-from moderation.events import mappable_fields
+from moderation.events import NetworkKind, mappable_fields
 from moderation.mapping import KINDS, FieldMapping, FieldPath, Kind
 from moderation.mapping.expressions import compile_expression
+from moderation.settings.network_database import NetworkDatabase
 from moderation.settings.sections import Section
 
 Fields = dict[str, FieldPath]
@@ -31,6 +33,19 @@ class MappingSettings(Section):
         (), description="networks of your own proxies, which `client.forwarded_for` and `client.ip` look behind"
     )
 
+    network_database: Path | None = Field(
+        None,
+        description="MMDB file, such as GeoIP2 Connection-Type, that tells the kind of network of addresses for which "
+        "`client.network_kind` is missing",
+    )
+    network_value: str = Field(
+        "connection_type || traits.user_type || traits.connection_type || type",
+        description="JMESPath expression of the kind in a record of that file",
+    )
+    network_kinds: dict[str, NetworkKind] = Field(
+        default_factory=dict, description="kinds by values of that file that are not known, or mean another kind"
+    )
+
     @field_validator(*KINDS, mode="before")
     @classmethod
     def _short_paths(cls, fields: Any) -> Any:
@@ -48,6 +63,12 @@ class MappingSettings(Section):
                 raise ValueError(f"{name!r} is no field of a {kind} (see docs/events.md for all of them)")
             path.check_options(name)
         return fields
+
+    @field_validator("network_value")
+    @classmethod
+    def _value_compiles(cls, expression: str) -> str:
+        compile_expression(expression)
+        return expression
 
     @field_validator("ignore")
     @classmethod
@@ -70,7 +91,15 @@ class MappingSettings(Section):
             ignore=self.ignore,
             time_zone=_zone(self.time_zone),
             trusted_proxies=self.trusted_proxies,
+            network_kind=None if (database := self.opened_database()) is None else database.kind_of,
         )
+
+    def opened_database(self) -> NetworkDatabase | None:
+        """Return the database of networks, None where there is none. Raises SettingsError where it cannot be read."""
+        if self.network_database is None:
+            return None
+        value = compile_expression(self.network_value)
+        return NetworkDatabase(self.network_database, value, self.network_kinds)
 
 
 def _zone(name: str | None) -> tzinfo | None:

@@ -16,6 +16,7 @@ from moderation.settings.sections import (
     AuditSettings,
     BatchSettings,
     ConsoleSettings,
+    FlagSettings,
     KafkaSettings,
     ScoringSettings,
     StateSettings,
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     kafka: KafkaSettings = KafkaSettings()
     batch: BatchSettings = BatchSettings()
     state: StateSettings = StateSettings()
+    flags: FlagSettings = FlagSettings()
     audit: AuditSettings = AuditSettings()
     scoring: ScoringSettings = ScoringSettings()
     console: ConsoleSettings = ConsoleSettings()

@@ -163,6 +163,17 @@ class StateSettings(Section):
         )
 
 
+class FlagSettings(Section):
+    """How many accounts reviewers are asked about."""
+
+    daily_quota: Whole = Field(
+        0,
+        ge=0,
+        description="most accounts that enter the queue of reviewers in a day (UTC); others are recorded, and held "
+        "until a day with a free place; 0: no limit",
+    )
+
+
 class AuditSettings(Section):
     """The random sample by which error rates are measured in operation."""
 

@@ -15,6 +15,10 @@ MOST_LATE_MS = 10 * MINUTE_MS
 """Windows over other accounts are not known as of an earlier time than this before the watermark."""
 
 
+BEHIND = "partition_behind"
+"""Name of what is missing while a partition has not been read as far as a post needs."""
+
+
 @dataclass
 class Coverage:
     """The clock of the state and what is missing from it.
@@ -73,7 +77,7 @@ class Coverage:
         if latest_ms is not None and at_ms < latest_ms - MOST_LATE_MS:
             return "late"
         if self.reached_ms is not None and (self.full_minute(at_ms) + 1) * MINUTE_MS > self.reached_ms:
-            return "partition_behind"
+            return BEHIND
         return None
 
     def follows_known(self, at_ms: int) -> bool:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import subprocess  # nosec B404  # runs our own programs without a shell
 import sys
 import tempfile
 import threading
@@ -29,7 +29,7 @@ def figures_in_process(edges: NDArray[np.uint64], stop: threading.Event) -> tupl
         np.save(source, edges)
         command = [sys.executable, "-m", "moderation.state.graph_process", str(source), str(target)]
         with errors.open("wb") as written:
-            process = subprocess.Popen(command, stderr=written, start_new_session=True)  # noqa: S603  # our own module
+            process = subprocess.Popen(command, stderr=written, start_new_session=True)  # nosec B603  # noqa: S603  # our own module
             while process.poll() is None:
                 if stop.wait(_LOOKED_EVERY_S):
                     process.kill()

@@ -30,11 +30,13 @@ from moderation.state.graph_figures import ClosedGraph
 
 log = logging.getLogger(__name__)
 
-FORMAT = 5
+FORMAT = 6
 MANIFEST = "state.json"
 SEGMENT_BYTES = 64 << 20
 SEGMENT_MS = 2 * 3_600_000
-_NUMBERED = re.compile(r"(?:posts|deletions|follows|watched|scores|votes|edges|figures)-(\d{8})\.(?:rows|npz)")
+_NUMBERED = re.compile(
+    r"(?:posts|items|partners|deletions|follows|watched|scores|votes|edges|figures)-(\d{8})\.(?:rows|npz)"
+)
 Numbers = NDArray[np.uint64]
 
 

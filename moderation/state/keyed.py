@@ -12,6 +12,7 @@ from moderation.state.backend import DEGRADED, WATERMARK, RowKind, StateBackend,
 from moderation.state.community_votes import VOTES_KEPT_MS, CommunityVotes
 from moderation.state.coverage import HOUR_MS, KEPT_MS, MINUTE_MS, Coverage
 from moderation.state.keyring import Keyring
+from moderation.state.partners import PARTNERS_KEPT_MS, PartnerHistory
 from moderation.state.score_history import SCORES_KEPT_MS, ScoreHistory
 from moderation.state.shared_windows import HOUR_MINUTES, SHIFT, SharedWindows
 from moderation.state.watchlist import WATCHED_MS, Watchlist
@@ -23,7 +24,7 @@ KEPT_MINUTES = KEPT_MS // MINUTE_MS
 HOURLY_MS = 2 * HOUR_MS
 SCORES_KNOWN = "scores-known:"
 """Mark of each kind of scores: the event time from which they are complete; 0: all are."""
-FORMAT = 2
+FORMAT = 3
 """Version of the rows in a backend."""
 
 
@@ -39,6 +40,16 @@ class PostSeen(NamedTuple):
     senders: tuple[int, ...]
     """Address and device under each live key, 0 where not sent."""
     community: int = 0
+    texts: tuple[int, ...] = ()
+    """Keys of the text, of which a nearly equal text has one too."""
+    links: tuple[int, ...] = ()
+    names: tuple[int, ...] = ()
+    """Its mentions and hashtags."""
+
+    @property
+    def items(self) -> tuple[int, ...]:
+        """What other posts can have too."""
+        return (*self.texts, *self.links, *self.names)
 
 
 class Storage(NamedTuple):
@@ -59,6 +70,9 @@ class Keyed:
         """Posts by address, for windows of an hour."""
         self.devices = SharedWindows(KEPT_MINUTES, evicts=evicts)
         """Accounts by device."""
+        self.items = SharedWindows(HOURLY_MS // MINUTE_MS, HOUR_MINUTES, evicts=evicts)
+        """Accounts by what they posted: a text, link, mention or hashtag."""
+        self.partners = PartnerHistory(evicts=evicts)
         self.watchlist = Watchlist(evicts=evicts)
         self.scores = ScoreHistory(evicts=evicts)
         """Scores of the texts of each account."""
@@ -83,6 +97,12 @@ class Keyed:
             _windows("addresses", KEPT_MS, self.addresses),
             _windows("address_posts", HOURLY_MS, self.address_posts),
             _windows("devices", KEPT_MS, self.devices),
+            _windows("items", HOURLY_MS, self.items),
+            Container(
+                RowKind("partners", 2, PARTNERS_KEPT_MS, shared=False),
+                self.partners.add_stored,
+                self.partners.forget,
+            ),
         ]
 
 
@@ -111,10 +131,12 @@ class StoredKeyed:
         addresses: set[tuple[int, int]] = set()
         devices: set[tuple[int, int]] = set()
         communities: set[tuple[int, int]] = set()
+        items: set[tuple[int, int]] = set()
         for seen in posts:
             at_ms = seen.at_ms
             own.add((seen.account, at_ms))
             communities.add((seen.community, at_ms))
+            items.update((item, at_ms) for item in seen.items)
             addresses.update((address, at_ms) for address in seen.senders[0::2] if address)
             devices.update((device, at_ms) for device in seen.senders[1::2] if device)
         wanted = {
@@ -125,12 +147,14 @@ class StoredKeyed:
             "addresses": addresses,
             "address_posts": addresses,
             "devices": devices,
+            "items": items,
+            "partners": own,
         }
         self.working.load({**wanted, "watched": own} if watched else wanted)
 
     def add_post(self, seen: PostSeen) -> None:
         """Record a post that was added to the containers."""
-        at_ms, account, post, text, age, senders, _ = seen
+        at_ms, account, post, text, age, senders = seen[:6]
         minute, keyed = at_ms // MINUTE_MS, self._keyed
         self.working.add("posts", account, at_ms, (at_ms, post, text, *senders[0::2]))
         for address in senders[0::2]:
@@ -140,10 +164,16 @@ class StoredKeyed:
         for device in senders[1::2]:
             if device:
                 self._add_member("devices", keyed.devices.shift(device), device, at_ms, (minute, 0, account))
+        for item in seen.items:
+            self._add_member("items", keyed.items.shift(item), item, at_ms, (minute, age, account))
 
     def add_score(self, account: int, at_ms: int, word: int, post: int) -> None:
         """Record a score that was added to the containers."""
         self.working.add(self._scores, account, at_ms, (word, post))
+
+    def add_partner(self, account: int, at_ms: int, occasion: int, other: int) -> None:
+        """Record an occasion that was added to the containers."""
+        self.working.add("partners", account, at_ms, (occasion, other))
 
     def add_vote(self, community: int, at_ms: int, word: int, account: int) -> None:
         """Record a score that was added to those of a community."""

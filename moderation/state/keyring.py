@@ -67,6 +67,10 @@ class Keyring:
         """Return the hash of a device id."""
         return self._hash(b"dev", device_id.encode("utf-8", "surrogatepass"))
 
+    def hash_item(self, kind: bytes, value: str) -> str:
+        """Return the hash of something that several posts can have, such as a link."""
+        return self._hash(kind, value.encode("utf-8", "surrogatepass"))
+
     def _hash(self, kind: bytes, value: bytes) -> str:
         key = self._key if len(self._key) <= hashlib.blake2b.MAX_KEY_SIZE else hashlib.sha512(self._key).digest()
         digest = hashlib.blake2b(value, digest_size=HASH_BYTES, key=key, person=kind)

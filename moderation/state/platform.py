@@ -17,8 +17,9 @@ from moderation.state.coverage import KEPT_MS, MINUTE_MS, Coverage
 from moderation.state.epochs import GraphEpochs
 from moderation.state.follows import FollowGraph
 from moderation.state.journal import MANIFEST, Changes, Journal, read_graphs, read_journal, read_rows, unusable
-from moderation.state.keyed import Keyed, PostSeen, Storage, StoredKeyed
+from moderation.state.keyed import HOURLY_MS, Keyed, PostSeen, Storage, StoredKeyed
 from moderation.state.keyring import Keyring
+from moderation.state.partners import PARTNERS_KEPT_MS
 from moderation.state.score_history import SCORES_KEPT_MS, packed, packed_post
 from moderation.state.watchlist import WATCHED_MS
 
@@ -27,7 +28,7 @@ log = logging.getLogger(__name__)
 GRAPH_EPOCH_S = 86_400
 """Default length of an epoch of the follow graph, as in the training of risk models."""
 MAX_EDGES = 20_000_000
-_KINDS = ("posts", "deletions", "follows", "watched", "scores", "votes")
+_KINDS = ("posts", "items", "partners", "deletions", "follows", "watched", "scores", "votes")
 """Kinds of change in the journal."""
 MOST_UNSAVED_BYTES = 256 << 20
 """Changes that are kept in memory while they cannot be written; then an earlier saved state stays the last one."""
@@ -63,7 +64,8 @@ class PlatformState:
         self.follows = FollowGraph(max_edges)
         self.epochs = GraphEpochs(self.follows, graph_epoch_s * 1000)
         self._evicted_minute = -1
-        self._key_started_ms: dict[str, int | None] = {key.key_id: None for key in keyring.live}
+        self._key_started_ms: dict[str, int | None] = {key.fingerprint: None for key in keyring.live}
+        """Since when windows are kept under each key, by fingerprint: another secret of the same id is another key."""
         self.address_key = 0
         """Number of the live key whose windows are read, the one with the longest ones."""
         self._journal: Journal | None = None
@@ -80,13 +82,18 @@ class PlatformState:
     def _take_containers(self, keyed: Keyed) -> None:
         self.accounts, self.watchlist = keyed.accounts, keyed.watchlist
         self.scores, self.votes = keyed.scores, keyed.votes
+        self.items, self.partners = keyed.items, keyed.partners
         self.addresses, self.address_posts, self.devices = keyed.addresses, keyed.address_posts, keyed.devices
 
     def advance(self, at_ms: int) -> None:
-        """Advance the clock to the time of an event, before the event is applied."""
+        """Advance the clock to the time of an event, before the event is applied.
+
+        The epochs have a clock of their own: after a restart the graph is behind what a backend has, and an epoch must
+        not close before the follows that are applied again.
+        """
+        self.epochs.advance(at_ms)
         if not self.coverage.advance(at_ms):
             return
-        self.epochs.advance(at_ms)
         minute = at_ms // MINUTE_MS
         if minute != self._evicted_minute:
             self._evict(at_ms, minute)
@@ -94,7 +101,7 @@ class PlatformState:
     def _evict(self, at_ms: int, minute: int) -> None:
         self._evicted_minute = minute
         self.follows.evict(at_ms)
-        for windows in (self.addresses, self.address_posts, self.devices):
+        for windows in (self.addresses, self.address_posts, self.devices, self.items):
             windows.evict(minute)
         self.accounts.evict(at_ms)
 
@@ -104,6 +111,7 @@ class PlatformState:
             self.watchlist.evict(self.coverage.watermark_ms)
             self.scores.evict(self.coverage.watermark_ms)
             self.votes.evict(self.coverage.watermark_ms)
+            self.partners.evict(self.coverage.watermark_ms)
 
     def apply_post(self, seen: PostSeen) -> None:
         """Apply a post; the same post and text at the same time again has no effect."""
@@ -113,9 +121,11 @@ class PlatformState:
             self.stored.add_post(seen)
         elif self._journal is not None:
             self._rows["posts"].extend((seen.at_ms, seen.account, seen.post, seen.text, seen.age, *seen.senders))
+            for item in seen.items:
+                self._rows["items"].extend((seen.at_ms, item, seen.age, seen.account))
 
     def _take_post(self, seen: PostSeen) -> None:
-        at_ms, account, post, text, age, senders, _ = seen
+        at_ms, account, post, text, age, senders = seen[:6]
         minute = at_ms // MINUTE_MS
         self.accounts.add_post(account, at_ms, post, text, senders[0::2])
         for address in senders[0::2]:
@@ -125,6 +135,8 @@ class PlatformState:
         for device in senders[1::2]:
             if device:
                 self.devices.add(device, minute, 0, account)
+        for item in seen.items:
+            self.items.add(item, minute, age, account)
 
     def apply_deletion(self, account: int, post: int, at_ms: int) -> None:
         """Apply the deletion of a post."""
@@ -166,6 +178,15 @@ class PlatformState:
         elif self._journal is not None:
             self._rows["scores"].extend((word, account, post))
 
+    def add_partner(self, account: int, at_ms: int, occasion: int, other: int) -> None:
+        """Add an occasion on which an account posted the same as another one; the same again has no effect."""
+        if not self.partners.add(account, occasion, other):
+            return
+        if self.stored is not None:
+            self.stored.add_partner(account, at_ms, occasion, other)
+        elif self._journal is not None:
+            self._rows["partners"].extend((occasion, account, other))
+
     def add_vote(self, community: int, account: int, at_ms: int, *, logit: float, n_tokens: int) -> None:
         """Add the detector's score of a text to those of its community, where the sample takes it."""
         word = packed(at_ms, logit, n_tokens)
@@ -188,7 +209,7 @@ class PlatformState:
 
     def addresses_known(self, at_ms: int, window_ms: int) -> bool:
         """Return whether a window of hashed addresses and devices is known; it begins again with a new key."""
-        started_ms = self._key_started_ms[self.keyring.live[self.address_key].key_id]
+        started_ms = list(self._key_started_ms.values())[self.address_key]
         end_ms = (self.coverage.full_minute(at_ms) + 1) * MINUTE_MS
         whole = started_ms is None or end_ms - window_ms >= started_ms
         return whole and self.coverage.shared_window_known(at_ms, window_ms)
@@ -230,6 +251,8 @@ class PlatformState:
         }
         kept_from = dict.fromkeys(("posts", "deletions"), watermark_ms - KEPT_MS)
         kept_from["watched"] = watermark_ms - WATCHED_MS - KEPT_MS
+        kept_from["items"] = watermark_ms - HOURLY_MS
+        kept_from["partners"] = watermark_ms - PARTNERS_KEPT_MS - KEPT_MS
         kept_from["scores"] = watermark_ms - SCORES_KEPT_MS - KEPT_MS
         kept_from["votes"] = watermark_ms - VOTES_KEPT_MS - KEPT_MS
         numbers = {kind: np.frombuffer(row, dtype=np.uint64) for kind, row in rows.items()}
@@ -280,7 +303,7 @@ class PlatformState:
             self.stored.follow(self.coverage)
             self.scores_known_from_ms = self.stored.scores_known_from_ms()
             if self.stored.last_ms is not None and not self.stored.backend.several:
-                self.advance(self.stored.last_ms)
+                self.coverage.advance(self.stored.last_ms)
 
     def _check(self, directory: Path, saved: Mapping[str, Any]) -> None:
         if saved["platform_id"] != self.platform_id:
@@ -289,16 +312,22 @@ class PlatformState:
             raise unusable(directory, "it was written with another state.backend")
         if saved["graph_epoch_s"] != self.graph_epoch_s:
             raise unusable(directory, f"its graph epochs last {saved['graph_epoch_s']} s")
-        if self.stored is None and self.keyring.known_key_ids.isdisjoint(saved["key_started_ms"]):
-            names = ", ".join(map(repr, sorted(saved["key_started_ms"])))
+        if self.stored is None and self._key_started_ms.keys().isdisjoint(saved["key_started_ms"]):
+            names = ", ".join(sorted({fingerprint.partition(":")[0] for fingerprint in saved["key_started_ms"]}))
             raise unusable(
-                directory, f"its addresses were hashed with the key {names}, which is not among the live ones"
+                directory,
+                f"its addresses were hashed with the key {names}, and no live key has this id and secret (set the old "
+                "secret as previous_address_key; a new secret needs another address_key_id)",
             )
 
     def _restore_keyed(self, journal: Journal, saved: Mapping[str, Any]) -> None:
         self._restore_posts(journal, list(saved["key_started_ms"]))
         for at_ms, account, post in read_rows(journal, "deletions", 3).tolist():
             self.accounts.add_deletion(account, at_ms, post)
+        at_ms_of, items, ages, accounts = read_rows(journal, "items", 4).T
+        self.items.load(items, at_ms_of // np.uint64(MINUTE_MS), ages, accounts)
+        for occasion, account, other in read_rows(journal, "partners", 3).tolist():
+            self.partners.add(account, occasion, other)
         for at_ms, account in read_rows(journal, "watched", 2).tolist():
             self.watch(account, at_ms)
         self._restore_scores(journal, saved)
@@ -326,14 +355,14 @@ class PlatformState:
     def _restore_posts(self, journal: Journal, saved_keys: Sequence[str]) -> None:
         rows = read_rows(journal, "posts", _POST_FIELDS + 2 * len(saved_keys))
         columns: list[NDArray[np.uint64]] = []
-        for key in self.keyring.live:
-            if key.key_id in saved_keys:
-                first = _POST_FIELDS + 2 * saved_keys.index(key.key_id)
+        for fingerprint in self._key_started_ms:
+            if fingerprint in saved_keys:
+                first = _POST_FIELDS + 2 * saved_keys.index(fingerprint)
                 columns.append(rows[:, first : first + 2])
             else:
                 columns.append(np.zeros((len(rows), 2), np.uint64))
         rows = np.concatenate([rows[:, :_POST_FIELDS], *columns], axis=1)
-        if [key.key_id for key in self.keyring.live] != list(saved_keys):
+        if list(self._key_started_ms) != list(saved_keys):
             journal.segments = [part for part in journal.segments if part.kind != "posts"]
             self._rows["posts"].frombytes(rows.tobytes())
         at_ms, account, post, text, age = rows[:, :_POST_FIELDS].T
@@ -349,10 +378,10 @@ class PlatformState:
 
     def _resume_keys(self, started_ms: Mapping[str, int | None]) -> None:
         """Continue with the keys of a saved state; live keys that it lacks begin now."""
-        live, now_ms = self.keyring.live, self.coverage.watermark_ms
-        self._key_started_ms = {key.key_id: started_ms.get(key.key_id, now_ms) for key in live}
-        known = [number for number, key in enumerate(live) if key.key_id in started_ms]
-        self.address_key = min(known, key=lambda number: self._key_started_ms[live[number].key_id] or 0)
+        live, now_ms = list(self._key_started_ms), self.coverage.watermark_ms
+        self._key_started_ms = {key: started_ms.get(key, now_ms) for key in live}
+        known = [number for number, key in enumerate(live) if key in started_ms]
+        self.address_key = min(known, key=lambda number: self._key_started_ms[live[number]] or 0)
 
 
 def has_saved(directory: Path | None) -> bool:

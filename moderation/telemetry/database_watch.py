@@ -1,16 +1,24 @@
-"""Queries the review database from time to time, for readiness and for the age of the outbox."""
+"""Queries the review database from time to time, for readiness, the age of the outbox and the quota."""
 
 from __future__ import annotations
 
 import logging
 import threading
 from collections.abc import Callable
+from typing import NamedTuple
 
 from moderation.errors import ModerationError
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 5.0
+
+
+class DatabaseFigures(NamedTuple):
+    """The age of the oldest dead letter that waits, and how many accounts may enter the queue today."""
+
+    outbox_age_s: float
+    quota_remaining: int | None
 
 
 class DatabaseWatch:
@@ -20,7 +28,10 @@ class DatabaseWatch:
     """
 
     def __init__(
-        self, query: Callable[[], float], note: Callable[[float | None], None], every_s: float = EVERY_S
+        self,
+        query: Callable[[], DatabaseFigures],
+        note: Callable[[DatabaseFigures | None], None],
+        every_s: float = EVERY_S,
     ) -> None:
         self._query, self._note, self._every_s = query, note, every_s
         self._ended = threading.Event()

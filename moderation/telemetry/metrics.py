@@ -16,6 +16,7 @@ from prometheus_client.process_collector import ProcessCollector
 from moderation.effects import Partition
 from moderation.events import Post
 from moderation.stream.observing import Batch, LoopView
+from moderation.telemetry.database_watch import DatabaseFigures
 from moderation.telemetry.histograms import BatchHistogram
 from moderation.telemetry.progress import Progress
 
@@ -102,6 +103,10 @@ class SidecarMetrics:
         self._outbox_age = Gauge(
             "moderation_outbox_oldest_age_seconds", "Age of the oldest dead letter that waits.", registry=registry
         )
+        self._quota = Gauge(
+            "moderation_flag_quota_remaining", "Accounts that may still enter the queue today.", registry=registry
+        )
+        self._quota.set(math.nan)
         self._degraded = Gauge("moderation_degraded", "1 while something is missing.", ["reason"], registry=registry)
         for reason in DEGRADED:
             self._degraded.labels(reason).set(0)
@@ -130,9 +135,10 @@ class SidecarMetrics:
         """Export the size of the files in the directory of the state, computed when it is read."""
         self._bytes.labels(self._backend, "directory").set_function(lambda: _size(directory))
 
-    def outbox_age(self, age_s: float) -> None:
-        """Export the age of the oldest dead letter that waits, in seconds; 0 where none waits."""
-        self._outbox_age.set(age_s)
+    def database(self, found: DatabaseFigures) -> None:
+        """Export figures of the review database."""
+        self._outbox_age.set(found.outbox_age_s)
+        self._quota.set(math.nan if found.quota_remaining is None else found.quota_remaining)
 
     def batch(self, batch: Batch) -> None:
         """Count a batch."""

@@ -10,7 +10,7 @@ from moderation.detector import Detector
 from moderation.risk.certificate import Certificate
 from moderation.risk.model import BundledRiskModel
 from moderation.settings import Settings
-from moderation.telemetry.database_watch import DatabaseWatch
+from moderation.telemetry.database_watch import DatabaseFigures, DatabaseWatch
 from moderation.telemetry.health import Bounds, Health
 from moderation.telemetry.metrics import Build, SidecarMetrics
 from moderation.telemetry.observing import Telemetry
@@ -65,19 +65,19 @@ class OpenTelemetry:
         metrics.build(Build(released, detector.manifest_hash[:12], risk.manifest_hash[:12], certificate))
         health.models_warm()
 
-    def loop_built(self, loop_age: Callable[[], float], outbox_age: Callable[[], float]) -> None:
+    def loop_built(self, loop_age: Callable[[], float], figures: Callable[[], DatabaseFigures]) -> None:
         """Watch the loop and the database."""
         metrics, health = self.observer.metrics, self.observer.health
         if metrics is None or health is None:
             return
         health.loop_built(loop_age)
 
-        def note(age_s: float | None) -> None:
-            health.database(age_s is not None)
-            if age_s is not None:
-                metrics.outbox_age(age_s)
+        def note(found: DatabaseFigures | None) -> None:
+            health.database(found is not None)
+            if found is not None:
+                metrics.database(found)
 
-        watch = DatabaseWatch(outbox_age, note)
+        watch = DatabaseWatch(figures, note)
         self._opened.callback(watch.close)
 
     def loop_ended(self) -> None:

@@ -43,13 +43,13 @@ class Scenario:
         return sum(1 for gap in gaps if (0 < gap <= NEAR if above else -NEAR <= gap <= 0))
 
 
-def build_scenario(folder: Path) -> Scenario:
+def build_scenario(folder: Path, *, accounts: int = 800) -> Scenario:
     """Simulate, spoil, and ask `moderation score` what it thinks of the same lines."""
     texts = write_texts(folder / "texts.jsonl", count=4000, seed=11)
     events = folder / "events.jsonl"
     _moderation(
-        "simulate", "--texts", texts, "--accounts", "800", "--days", "3", "--seed", "5", "--campaign-share", "0.25",
-        "-o", events,
+        "simulate", "--texts", texts, "--accounts", str(accounts), "--days", "3", "--seed", "5",
+        "--campaign-share", "0.25", "-o", events,
     )  # fmt: skip
     clean = events.read_bytes().splitlines()
     lines, bad = _spoiled(clean)

@@ -12,7 +12,7 @@ from tests.acceptance.deployment import RUN_TIMEOUT_S, Run, assert_killed_at, ru
 from tests.acceptance.scenario import Scenario
 from tests.acceptance.stream import read_all
 
-BACKENDS = ["memory", "disk", "redis"]
+BACKENDS = ["memory", pytest.param("disk", marks=pytest.mark.slow), "redis"]
 
 
 @pytest.mark.parametrize("backend", BACKENDS, indirect=True)
@@ -62,6 +62,7 @@ def test_a_restart_at_the_end_rebuilds_silently_and_changes_nothing(deploy: Run,
     assert deploy.flags() == sorted(scenario.expected_flags)
 
 
+@pytest.mark.slow
 def test_a_loop_that_commits_offsets_first_loses_flags(deploy: Run, scenario: Scenario) -> None:
     """The check above would notice: the wrong order, killed at the same place, does not hold the promise."""
     for round_ in (120, 9, 6, 3):  # the first rounds hold the follows of the week before

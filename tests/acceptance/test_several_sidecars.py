@@ -34,6 +34,7 @@ def test_two_sidecars_of_which_one_is_killed_flag_what_one_flags(deploy: Run, sc
     assert_as_one_sidecar(deploy, scenario)
 
 
+@pytest.mark.slow
 def test_a_sidecar_that_joins_freezes_and_leaves_and_a_loss_of_the_state_change_no_flag(
     deploy: Run, scenario: Scenario, redis_url: str
 ) -> None:

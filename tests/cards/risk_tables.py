@@ -10,8 +10,8 @@ from moderation.risk.clopper_pearson import needed_sample, upper_bound
 from tests.cards.markdown import share, table
 
 _LEAST_OF_A_GROUP = needed_sample(GROUP_LIMIT)
-_KINDS = ("all", "weak", "medium", "strong", "hijacked")
-_NAMES = ("weak, medium, strong", "weak", "medium", "strong", "unseen (hijacked)")
+_KINDS = ("all", "weak", "medium", "strong", "hijacked", "slow", "persona")
+_NAMES = ("weak, medium, strong", "weak", "medium", "strong", "hijacked", "slow", "persona")
 _STRICTEST = 0.0001
 _GENUINE = "genuine above it"
 _FALSE = "false_positives_on_held_out_parameters"

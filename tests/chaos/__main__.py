@@ -1,8 +1,8 @@
-"""Random faults under load: `python -m tests.chaos --kills 20 --seed 1 --backend redis`.
+"""Random faults under load: `python -m tests.chaos --kills 20 --seed 1 --deployment redis`.
 
-One sidecar judges the scenario of the acceptance tests, while it, the broker, PostgreSQL and Redis are killed and
-frozen in random order. Afterwards flags with their risks and dead letters must equal those of a run without
-faults: none lost, none doubled. Prints a line for each fault and the result; ends with 1 where they differ.
+Sidecars judge the scenario of the acceptance tests, while they, their servers, their networks, disks and clocks have
+faults in random order. Afterwards flags, features, risks and dead letters must equal those of a run without faults:
+none lost, none doubled. Prints a line for each fault and the result of each deployment; ends with 1 where they differ.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.acceptance.scenario import build_scenario
-from tests.acceptance.stream import read_all
+from tests.chaos.comparing import Result, differences, result_of
 from tests.chaos.faults import faults
-from tests.chaos.site import Site
-
-RELAY_TIMEOUT_S = 120
+from tests.chaos.servers import Servers
+from tests.chaos.site import DEPLOYMENTS, Deployment, Site
+from tests.chaos.small_disk import can_mount
 
 
 def show(**fields: Any) -> None:
@@ -33,116 +33,97 @@ def show(**fields: Any) -> None:
     sys.stdout.flush()
 
 
-Place = tuple[str, int, int]
-"""Topic, partition and offset of a record."""
-
-
 @dataclass(frozen=True)
-class Result:
-    """What a run left in the database and the topic of dead letters."""
+class Plan:
+    """How many faults each deployment has, drawn from the seed, and the size of the stream."""
 
-    flags: list[str]
-    risks: dict[str, float]
-    letters: Counter[Place]
-    """Number of dead letters of each record."""
-    bad: frozenset[Place]
-    """The records that must become dead letters."""
+    kills: int
+    seed: int
+    accounts: int = 800
 
 
-def result_of(site: Site) -> Result:
-    """Return the result, after waiting for dead letters, which are relayed after their commit."""
-    bad = frozenset(site.run.produced.bad)
-    deadline = time.monotonic() + RELAY_TIMEOUT_S
-    letters: Counter[Place] = Counter()
-    while not bad <= letters.keys() and time.monotonic() < deadline:
-        site.keep_running()
-        letters = Counter(
-            place_of(headers) for headers, _ in read_all(site.run.bootstrap, f"{site.run.topics.posts}-dlt")
-        )
-    rows = site.run.query("SELECT post_id, risk FROM assessments WHERE flagged")
-    return Result(site.run.flags(), {str(post): float(str(risk)) for post, risk in rows}, letters, bad)
-
-
-def place_of(headers: Mapping[str, bytes]) -> Place:
-    """Return the origin of a dead letter."""
-    topic, partition, offset = (
-        headers[f"__connect.errors.{name}"].decode() for name in ("topic", "partition", "offset")
-    )
-    return topic, int(partition), int(offset)
-
-
-def differences(calm: Result, disturbed: Result) -> dict[str, Any]:
-    """What differs from the undisturbed run; empty where nothing does.
-
-    A dead letter may be sent again after a crash, because the relay sends at least once.
-    """
-    before, after = set(calm.flags), set(disturbed.flags)
-    both = calm.risks.keys() & disturbed.risks.keys()
-    found: dict[str, Any] = {
-        "flags_lost": sorted(before - after),
-        "flags_added": sorted(after - before),
-        "flags_doubled": sorted(post for post, count in Counter(disturbed.flags).items() if count > 1),
-        "risks_changed": sorted(post for post in both if abs(calm.risks[post] - disturbed.risks[post]) > 1e-9),
-        "letters_lost": sorted(disturbed.bad - disturbed.letters.keys()),
-        "letters_added": sorted(disturbed.letters.keys() - disturbed.bad),
-        "calm_letters_wrong": sorted(calm.letters.keys() ^ calm.bad),
-    }
-    return {name: value for name, value in found.items() if value}
-
-
-def run(site: Site, kills: int, draw: random.Random, backend: str) -> Result:
-    """Let faults happen, spread over the records, and return the result."""
+def disturb(site: Site, happened: Counter[str], kills: int, draw: random.Random) -> None:
+    """Let faults happen, spread over the records, until all are judged."""
     records = site.run.produced.records
     for number in range(kills):
         site.wait_until(round(records * (number + draw.random()) / (kills + 1)))
-        fault = draw.choice(faults(backend))
+        fault = draw.choice(faults(site))
         began = time.monotonic()
         show(number=number, fault=fault.name, done=site.done())
         fault.happen(site, draw)
+        happened[fault.name] += 1
         show(number=number, lasted_s=round(time.monotonic() - began, 1))
-        site.keep_running()
     site.wait_until(records)
-    return result_of(site)
+
+
+def run_all(plan: Plan, deployments: Sequence[Deployment], folder: Path) -> list[dict[str, Any]]:
+    """Return what each deployment's run left, and its differences from one run without faults."""
+    scenario = build_scenario(folder, accounts=plan.accounts)
+    servers = Servers()
+    try:
+        site = Site(folder / "calm", DEPLOYMENTS["memory"], servers, scenario.lines)
+        calm = finished(site, Counter(), 0, random.Random(plan.seed))
+        found = []
+        for deployment in deployments:
+            site = Site(folder / deployment.name, deployment, servers, scenario.lines)
+            found.append({"seed": plan.seed, **compared(site, plan, calm)})
+            show(**found[-1])
+        return found
+    finally:
+        servers.close()
+
+
+def compared(site: Site, plan: Plan, calm: Result) -> dict[str, Any]:
+    """Return what a site with faults left, how it differs from the calm run, or why it did not finish."""
+    began, happened, draw = time.monotonic(), Counter[str](), random.Random(f"{plan.seed} {site.deployment.name}")
+    found: dict[str, Any] = {"deployment": site.deployment.name, "records": site.run.produced.records}
+    try:
+        disturbed = finished(site, happened, plan.kills, draw)
+        found |= {
+            "flags": len(calm.flags),
+            "judgements_compared": len(calm.judged),
+            "dead_letters": len(disturbed.letters),
+            "dead_letters_sent_again": disturbed.letters.total() - len(disturbed.letters),
+            "differences": differences(calm, disturbed),
+        }
+    except AssertionError as error:
+        found["differences"] = {"failed": str(error)}
+    if found["differences"]:
+        sys.stderr.write("\n".join(member.whole_log() for member in site.members))
+    return found | {
+        "faults": dict(sorted(happened.items())),
+        "ends_by_exit_code": dict(sorted(site.ends.items())),
+        "seconds": round(time.monotonic() - began),
+    }
+
+
+def finished(site: Site, happened: Counter[str], kills: int, draw: random.Random) -> Result:
+    """Return the result of a site after its faults, which are counted by name; its servers stay."""
+    try:
+        disturb(site, happened, kills, draw)
+        return result_of(site)
+    finally:
+        site.close()
 
 
 def main() -> int:
     """The command."""
     parser = argparse.ArgumentParser(prog="python -m tests.chaos", description=__doc__)
-    parser.add_argument("--kills", type=int, default=20, help="number of faults")
+    parser.add_argument("--kills", type=int, default=20, help="number of faults, in all deployments together")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--backend", choices=["memory", "disk", "redis"], default="memory")
+    parser.add_argument("--deployment", choices=[*DEPLOYMENTS, "all"], default="memory")
+    parser.add_argument("--accounts", type=int, default=800, help="size of the simulated stream")
+    parser.add_argument("--out", type=Path, help="file for the results")
     arguments = parser.parse_args()
-    began = time.monotonic()
+    chosen = list(DEPLOYMENTS.values()) if arguments.deployment == "all" else [DEPLOYMENTS[arguments.deployment]]
+    plan = Plan(-(-arguments.kills // len(chosen)), arguments.seed, arguments.accounts)
+    if not can_mount():
+        show(not_run="full disk", reason="only root can mount a file system")
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        scenario = build_scenario(folder)
-        results, ends = [], {}
-        for kills in (0, arguments.kills):
-            own = folder / f"faults-{kills}"
-            own.mkdir()
-            site = Site(own, arguments.backend, scenario.lines)
-            try:
-                results.append(run(site, kills, random.Random(arguments.seed), arguments.backend))
-            except AssertionError as error:
-                show(failed=str(error))
-                return 1
-            finally:
-                site.close()
-            ends = site.restarts
-    found = differences(*results)
-    show(
-        backend=arguments.backend,
-        seed=arguments.seed,
-        faults=arguments.kills,
-        records=site.run.produced.records,
-        flags=len(results[0].flags),
-        dead_letters=len(results[1].letters),
-        dead_letters_sent_again=results[1].letters.total() - len(results[1].letters),
-        ends_by_exit_code=ends,
-        seconds=round(time.monotonic() - began),
-        differences=found,
-    )
-    return 1 if found else 0
+        found = run_all(plan, chosen, Path(name))
+    if arguments.out:
+        arguments.out.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+    return 1 if any(result["differences"] for result in found) else 0
 
 
 if __name__ == "__main__":

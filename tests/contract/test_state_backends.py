@@ -14,6 +14,7 @@ from moderation.features import FeatureVector
 from moderation.state import Keyring, PlatformState, PostSeen
 from moderation.state.community_votes import MOST_VOTES
 from moderation.state.coverage import DAY_MS
+from moderation.state.partners import packed_occasion
 from moderation.state.score_history import SCORES_KEPT_MS
 from moderation.state.watchlist import WATCHED_MS
 from tests.contract.state_backends import LANE, Kind, Place, applied
@@ -240,6 +241,28 @@ def test_the_votes_of_a_community_are_the_same_after_a_restart(place: Open) -> N
     np.testing.assert_array_equal(before.scores.logits, after.scores.logits)
 
 
+def test_items_and_partners_are_the_same_after_a_restart(place: Open) -> None:
+    kept = place()
+    state = kept.opened()
+    posts = [
+        PostSeen(START_MS + 60_000 * n, 1 + n % 3, n, n, 1 + n % 2, (5, 0), texts=(11, 12), links=(20 + n % 2,))
+        for n in range(1, 10)
+    ]
+    for one in posts:
+        take(state, [one])
+        state.add_partner(one.account, one.at_ms, packed_occasion(one.at_ms, one.links[0] << 50), 9)
+    later = PostSeen(START_MS + 60_000 * 20, 1, 99, 99, 1, (5, 0), texts=(11,), links=(20, 21))
+    again = kept.reopened(state)
+    if again.stored is not None:
+        again.stored.load([later], [], watched=False)
+    minute = later.at_ms // 60_000 - 1
+    for item in later.items:
+        before, after = (one.items.read(item, minute) for one in (state, again))
+        assert before.day.entries.keys() == after.day.entries.keys() != set()
+        assert before.new.entries.keys() == after.new.entries.keys()
+    assert again.partners.read(1, later.at_ms) == state.partners.read(1, later.at_ms) == (1, 2)
+
+
 def test_scores_of_another_detector_are_not_used_and_the_rest_is(place: Open) -> None:
     kept = place()
     if kept.kind == "memory":
@@ -270,3 +293,20 @@ def test_scores_are_known_again_14_days_after_another_detector_and_after_a_chang
             assert state.scores_known(last_ms + SCORES_KEPT_MS)
             state = kept.reopened(state, scored_with=scored_with)
         take(state, [seen(last_ms + DAY_MS, 1, 2 + number)])
+
+
+def test_follows_after_the_last_save_are_in_the_graph_that_closed_before_the_crash(place: Open) -> None:
+    """A backend is written with each batch, the journal of the graph less often."""
+    saved = [follow("a", "b", 0)]
+    unsaved = [follow("b", "c", 10), follow("c", "a", 20), post("p1", "a", 1000)]
+    kept = place()
+    state = kept.opened()
+    applied(state, saved)
+    state.save({LANE: 1})
+    assert state.finish_saving()
+    applied(state, unsaved)
+    state.close()
+    again = kept.opened(fresh=False)
+    applied(again, unsaved)
+    after = [post("p2", "a", 1300)]
+    same(applied(again, after), applied(new_state(), [*saved, *unsaved, *after])[1:])

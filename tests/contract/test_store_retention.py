@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, timedelta, tzinfo
 
 import pytest
 
@@ -86,3 +86,22 @@ def test_an_account_is_erased_and_no_other(store: ReviewStore) -> None:
         flag.post_id for flag in list_flags(store.engine, FlagFilter()) if show_flag(store.engine, flag.id).evidence
     }
     assert kept == {"p3", "p4"}
+
+
+class YearAhead(datetime):
+    """A wrong clock of a host."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> YearAhead:
+        """Return the time in a year."""
+        return cls.fromtimestamp(datetime.now(UTC).timestamp() + 365 * 86_400, tz)
+
+
+def test_a_sidecar_whose_host_is_a_year_ahead_deletes_no_evidence(
+    store: ReviewStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.commit(store.claim("main", "one", [partition()]), Effects(flags=[flag()]))
+    for module in ("store", "retention", "statements"):
+        monkeypatch.setattr(f"connectors.reviewdb.{module}.datetime", YearAhead, raising=False)
+    assert store.expire() == 0
+    assert only_flag(store).evidence is not None

@@ -308,6 +308,7 @@ def test_a_record_without_a_time_has_none(faked: tuple[KafkaSource, FakeConsumer
 @pytest.mark.filterwarnings(
     "ignore::pytest.PytestUnraisableExceptionWarning", "ignore:unclosed <socket:ResourceWarning"
 )
+@pytest.mark.slow
 def test_a_broker_that_is_away_for_longer_than_the_session_is_waited_out(
     own_kafka_broker: KafkaBroker, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from tests.services import pgbouncer
 from tests.services.java import broker_jars, java
 from tests.services.postgresql import programs
 from tests.services.process import ServiceError
@@ -28,6 +29,7 @@ def missing_packages() -> list[str]:
         "openjdk-17-jre-headless": java,
         "maven": lambda: shutil.which("mvn"),
         "postgresql": programs,
+        pgbouncer.PACKAGE: pgbouncer.program,
         "redis-server": lambda: shutil.which("redis-server"),
         "chromium": lambda: shutil.which("chromium"),
         "prometheus": lambda: shutil.which("promtool"),

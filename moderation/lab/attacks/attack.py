@@ -37,4 +37,4 @@ class Attack:
 def random_for(name: str, seed: int | str, text: str) -> random.Random:
     """Return a random generator that depends only on *name*, *seed* and *text*."""
     key = f"{name}\0{seed}\0{text}".encode("utf-8", "surrogatepass")
-    return random.Random(hashlib.blake2b(key, digest_size=16).digest())  # noqa: S311 - repeatable, nothing secret
+    return random.Random(hashlib.blake2b(key, digest_size=16).digest())  # nosec B311  # noqa: S311 - repeatable, nothing secret

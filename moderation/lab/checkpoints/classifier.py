@@ -56,8 +56,8 @@ def load_classifier(checkpoint: Path, attention: str = "sdpa") -> ClsMeanClassif
     Raises InputError when the directory has no encoder that transformers can load.
     """
     try:
-        config = AutoConfig.from_pretrained(str(checkpoint), local_files_only=True)
-        encoder = AutoModel.from_pretrained(
+        config = AutoConfig.from_pretrained(str(checkpoint), local_files_only=True)  # nosec B615  # local_files_only: nothing is downloaded
+        encoder = AutoModel.from_pretrained(  # nosec B615  # local_files_only: nothing is downloaded
             str(checkpoint), attn_implementation=attention, local_files_only=True, **_without_pooling(config)
         )
         model = ClsMeanClassifier(encoder, int(encoder.config.hidden_size))

@@ -24,7 +24,7 @@ def simulate_command(
     labels: Annotated[Path | None, typer.Option(help="File for the truth about the accounts.")] = None,
     campaign_share: Annotated[float, typer.Option(help="Share of the accounts that belong to campaigns.")] = 0.1,
     unseen_share: Annotated[
-        float, typer.Option(help="Share of these in the family that is excluded from training.")
+        float, typer.Option(help="Share of these in the families that are excluded from training.")
     ] = 0.15,
     held_out: Annotated[
         bool, typer.Option("--held-out", help="Use the parameter ranges held out for evaluation.")

@@ -105,6 +105,7 @@ def _from_texts(
 def _from_events(
     files: list[Path], config: Path | None, detector: Detector, recipe: Recipe, progress: StepProgress
 ) -> tuple[Scored, Recipe]:
+    from moderation.checksum import sha256_of
     from moderation.events.reading import RecordReader
     from moderation.lab.risk.own_events import by_role, collect_events, horizon, read_events
     from moderation.lab.risk.training import scored
@@ -115,7 +116,12 @@ def _from_events(
     progress.step("Extracting features", len(items))
     coverage = settings.state.of_a_file().coverage()
     posts = collect_events(items, settings.state.graph_epoch_s, coverage, progress.advance)
-    sources = {"files": [file.name for file in files], "events": len(items), "accounts": len(posts.truth)}
+    sources = {
+        "files": [file.name for file in files],
+        "sha256": [sha256_of(file) for file in files],
+        "events": len(items),
+        "accounts": len(posts.truth),
+    }
     own = horizon(posts, recipe)
     return scored(by_role(posts), detector, progress, simulated=False, sources=sources), own
 

@@ -15,7 +15,7 @@ from moderation.lab.risk.fitting import Fitted
 from moderation.lab.risk.recipe import Recipe
 from moderation.risk.certificate import Certificate, GroupErrors
 from moderation.risk.fusion import Fusion
-from moderation.risk.gate import CONTENT, gate_opens_for
+from moderation.risk.gate import CONTENT, COORDINATION, gate_opens_for
 from moderation.risk.p_values import Reference, largest_p_values
 from moderation.risk.umbrella import least_sample, threshold_rank, umbrella_threshold
 from moderation.state.watchlist import Watchlist
@@ -61,11 +61,13 @@ class Decision:
     def selected(self, collected: CollectedPosts, evidence: float, threshold: float) -> NDArray[np.bool_]:
         """Return which posts the selective policy scores, shape (n,): from the first of an account whose texts decide.
 
-        They decide where a metadata family agrees and the risk with this *evidence* is above the *threshold*.
+        They decide where a family agrees with which content suffices for a flag, and the risk with this *evidence* is
+        above the *threshold*.
         """
         scores = self.fitted.scores(collected.features)
         content = self.fusion.families.index(CONTENT)
-        agrees = np.delete(self.agreement(scores), content, axis=1).any(axis=1)
+        posted = [content, self.fusion.families.index(COORDINATION)]
+        agrees = np.delete(self.agreement(scores), posted, axis=1).any(axis=1)
         scores[:, content] = evidence
         return watched(np.asarray(agrees & (self.fusion.risks(scores) > threshold), dtype=np.bool_), collected)
 
@@ -129,7 +131,14 @@ def tail_scale(risks: NDArray[np.float64], most: int = 10) -> float:
 
 def certify(decision: Decision, threshold: float, accounts: CollectedPosts, recipe: Recipe) -> Certificate:
     """Return the certificate: how many genuine accounts, used in no earlier step, would have received a flag."""
-    flags = decision.gated_risks(accounts) > threshold
+    return certificate_of(decision.gated_risks(accounts), threshold, accounts, recipe)
+
+
+def certificate_of(
+    gated_risks: NDArray[np.float64], threshold: float, accounts: CollectedPosts, recipe: Recipe
+) -> Certificate:
+    """Return the certificate for the gated risk of each post, shape (n,)."""
+    flags = gated_risks > threshold
     of_people = accounts.genuine[accounts.account]
     flagged = accounts.account_maximum(np.where(flags, 1.0, 0.0)) > 0
     wrong = flagged & accounts.genuine

@@ -20,6 +20,8 @@ from moderation.risk.gate import CONTENT, FAMILIES
 
 EVIDENCE = COLUMN["content_evidence"]
 """Column of the feature that is the score of the content family."""
+RISING = frozenset({"coordination_partners_7d", "coordination_most_shared_7d"})
+"""Features of which a larger value never lowers the score of the family."""
 METADATA = tuple(name for name in FAMILIES if name != CONTENT)
 
 
@@ -74,7 +76,9 @@ def fit_family(
         data = lgb.Dataset(rows, label=label[present], weight=weight[present], free_raw_data=True)
     else:
         data = lgb.Dataset(np.zeros((2, len(columns))), label=np.array([0, 1]), free_raw_data=True)
-    return FamilyModel(name, columns, filler, lgb.train(_parameters(recipe, growth), data, growth.trees))
+    rising = [int(FEATURES[column].name in RISING) for column in columns]
+    parameters = {**_parameters(recipe, growth), **({"monotone_constraints": rising} if any(rising) else {})}
+    return FamilyModel(name, columns, filler, lgb.train(parameters, data, growth.trees))
 
 
 def cross_fitted(collected: CollectedPosts, recipe: Recipe) -> NDArray[np.float64]:

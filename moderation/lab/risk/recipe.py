@@ -66,6 +66,7 @@ class Recipe:
         ("network", 0.15),
         ("graph", 0.15),
         ("account", 0.1),
+        ("coordination", 0.1),
     )
     """Probability that a family is masked in a training post, independent of its label."""
     selective_share: float = 1e-3

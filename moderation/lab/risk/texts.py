@@ -26,6 +26,8 @@ PEOPLE_SHARES: Mapping[Role, float] = {
     "train": 0.08, "tune": 0.06, "threshold": 0.398, "certify": 0.398, "test": 0.064
 }  # fmt: skip
 """Most complete people set the threshold and certify it, because a rate of 1 in 10 000 needs 30 000 of them."""
+PERSONA = "persona"
+"""Kind of prompt of machine texts that are written as a casual user."""
 MOST_PER_SIDE = 4000
 """Maximum number of texts of one label and source; scoring more only takes longer."""
 LEAST_GROUPS = 25
@@ -52,7 +54,7 @@ def load_risk_texts(data_dir: Path | None, texts: Path | None, data_manifest: Pa
     if texts is not None:
         _refuse_without_data(data_manifest)
         return by_role(_read_lines(texts), grouped_sources=None)
-    assert data_dir is not None
+    assert data_dir is not None  # nosec B101  # narrows a type; checked before
     rows = load_partition(data_dir, "B", data_manifest)
     both = sources_with_both_labels(rows)
     if not both:
@@ -142,7 +144,7 @@ def by_role(rows: Sequence[TextRow], grouped_sources: frozenset[str] | None) -> 
         "groups": {role: len({row.group for row in parts[role]}) for role in SHARES},
         "cut_by_near_duplicates_for_want_of_groups": sorted(recut),
     }
-    pools = {role: WriterPool(_labelled(parts[role])) for role in SHARES}
+    pools = {role: WriterPool(_labelled(parts[role]), personas=_personas(parts[role])) for role in SHARES}
     return RiskTexts(pools, summary)
 
 
@@ -183,6 +185,10 @@ def _capped(rows: Sequence[TextRow]) -> list[TextRow]:
     for side in sides.values():
         kept += sorted(side, key=lambda row: keyed_fraction(row.id, "cap"))[:MOST_PER_SIDE]
     return kept
+
+
+def _personas(rows: Iterable[TextRow]) -> Iterable[tuple[str, str]]:
+    return ((row.source, row.text) for row in rows if row.label == 1 and row.prompt_kind == PERSONA)
 
 
 def _with_enough_groups(rows: Sequence[TextRow], kept: frozenset[str]) -> tuple[list[TextRow], set[str]]:

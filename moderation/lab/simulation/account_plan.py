@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from moderation.events import NetworkKind
 from moderation.lab.simulation.rhythm import Manner
@@ -29,6 +30,16 @@ class Figures:
     listed: int
     has_bio: bool
     has_avatar: bool
+
+
+class Joint(NamedTuple):
+    """A post that an account writes together with others."""
+
+    at_ms: int
+    link: str
+    """Empty: no link."""
+    text: str | None
+    """The text that it copies; None: a text of its own."""
 
 
 @dataclass
@@ -60,6 +71,25 @@ class AccountPlan:
     device: str = ""
     devices: list[str] = field(default_factory=list)
     """Further devices, used at random; empty: always the same device."""
+    links: list[str] = field(default_factory=list)
+    """The link of each post; empty: none."""
+    joint: list[bool] = field(default_factory=list)
+    """Whether each post is written together with others."""
+
+    def __post_init__(self) -> None:
+        """Begin without links and joint posts."""
+        self.links = self.links or [""] * len(self.texts)
+        self.joint = self.joint or [False] * len(self.texts)
+
+    def post_jointly(self, number: int, joint: Joint) -> None:
+        """Move the post with this number to the time of the others; the texts stay in their order."""
+        self.times_ms[number], self.links[number], self.joint[number] = joint.at_ms, joint.link, True
+        order = sorted(range(len(self.times_ms)), key=self.times_ms.__getitem__)
+        self.times_ms = [self.times_ms[one] for one in order]
+        self.links = [self.links[one] for one in order]
+        self.joint = [self.joint[one] for one in order]
+        if joint.text is not None:
+            self.texts[order.index(number)] = joint.text
 
     @property
     def account_id(self) -> str:

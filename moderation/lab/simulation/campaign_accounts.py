@@ -60,7 +60,7 @@ def _accounts(
     horizon: Horizon,
 ) -> list[AccountPlan]:
     shape, planted = campaign.shape, campaign.planted
-    named = writers.sources()
+    named = writers.sources(persona=shape.persona)
     places = _places(rng, shape, planted, len(ids), book)
     pattern: Pattern = shape.patterns[int(rng.integers(len(shape.patterns)))] if "typing" in planted else "human"
     machine_share = float(rng.uniform(*shape.machine_share))
@@ -76,7 +76,7 @@ def _accounts(
         figures = ordinary_figures(rng, newcomer=False, age_days=age)
         if not shape.like_a_person:
             figures = _grown(rng, figures)
-        written = writers.campaign(rng, source, n, machine_share)
+        written = writers.campaign(rng, source, n, machine_share, persona=shape.persona)
         plans.append(
             AccountPlan(
                 truth=Truth(account_id, "campaign", campaign.strength, campaign.name),

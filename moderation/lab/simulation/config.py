@@ -8,8 +8,8 @@ from typing import Literal
 
 from moderation.errors import SettingsError
 
-Signature = Literal["addresses", "ring", "typing"]
-SIGNATURES: tuple[Signature, ...] = ("addresses", "ring", "typing")
+Signature = Literal["addresses", "ring", "typing", "coordination"]
+SIGNATURES: tuple[Signature, ...] = ("addresses", "ring", "typing", "coordination")
 """Signals of campaigns beside their texts; each can be removed."""
 
 Parameters = Literal["trained", "held_out"]
@@ -25,7 +25,7 @@ class SimulationConfig:
     campaign_share: float = 0.1
     """Share of all accounts that belong to campaigns."""
     unseen_share: float = 0.0
-    """Share of the campaign accounts that belong to the family excluded from all training."""
+    """Share of the campaign accounts that belong to the families excluded from all training."""
     parameters: Parameters = "trained"
     """Ranges that the population and the campaigns are drawn from: for training, or held out for evaluation."""
     planted: frozenset[Signature] = frozenset(SIGNATURES)

@@ -14,9 +14,10 @@ from moderation.lab.simulation.addresses import AddressBook
 from moderation.lab.simulation.campaign_accounts import campaign_accounts
 from moderation.lab.simulation.config import SimulationConfig
 from moderation.lab.simulation.follow_graph import follow_edges
+from moderation.lab.simulation.joint_posts import add_campaigns, add_crowds, add_ordinary_links
 from moderation.lab.simulation.population import CIRCLE_SIZE, genuine_accounts
 from moderation.lab.simulation.posting_times import DAY_MS, Horizon
-from moderation.lab.simulation.ranges import CAMPAIGNS, HIJACKED, PEOPLE, Campaigns
+from moderation.lab.simulation.ranges import CAMPAIGNS, JOINT, PEOPLE, UNSEEN, Campaigns
 from moderation.lab.simulation.rhythm import typing_of
 from moderation.lab.simulation.truth import Truth
 from moderation.lab.simulation.writers import WriterPool
@@ -108,6 +109,7 @@ class Platform:
             created_at=when,
             lang="en",
             community=plan.communities[number],
+            urls=(plan.links[number],) if plan.links[number] else None,
             client=Client.model_construct(
                 ip=place.ip, device_id=device, network_kind=place.network if plan.tells_network else None
             ),
@@ -137,7 +139,7 @@ def build_platform(config: SimulationConfig, writers: WriterPool) -> Platform:
     plans = genuine_accounts(rng, PEOPLE[config.parameters], ids[:genuine], writers, book, horizon)
     groups: list[tuple[dict[str, Campaigns], int, int]] = [
         (dict(CAMPAIGNS[config.parameters]), genuine, config.accounts - unseen),
-        ({"hijacked": HIJACKED}, config.accounts - unseen, config.accounts),
+        (dict(UNSEEN), config.accounts - unseen, config.accounts),
     ]
     first_ring = 0
     for ranges, begin, end in groups:
@@ -147,6 +149,11 @@ def build_platform(config: SimulationConfig, writers: WriterPool) -> Platform:
                 plan.ring += first_ring
         first_ring = 1_000_000
         plans += made
+    together = np.random.default_rng([config.seed, 3])
+    add_ordinary_links(together, plans)
+    add_crowds(together, [plan for plan in plans[:genuine] if plan.truth.kind != "classroom"], horizon)
+    if "coordination" in config.planted:
+        add_campaigns(together, plans[genuine:], JOINT[config.parameters], horizon)
     circles = max(1, genuine // CIRCLE_SIZE)
     return Platform(config, plans, follow_edges(rng, plans, circles))
 

@@ -46,7 +46,7 @@ def genuine_accounts(
     """Return one plan for each id."""
     kinds = _kinds(rng, people, len(ids))
     shared = _shared_places(people, kinds, book)
-    lessons = {place: int(rng.integers(horizon.days * DAY_MS)) for place in set(shared["classroom"])}
+    lessons = {place: int(rng.integers(horizon.days * DAY_MS)) for place in dict.fromkeys(shared["classroom"])}
     waiting = {kind: iter(places) for kind, places in shared.items()}
     fans = iter(_clusters(rng, kinds.count("fan"), *people.fan_cluster))
     circles = max(1, len(ids) // CIRCLE_SIZE)

@@ -51,6 +51,8 @@ class Campaigns:
     """Whether figures, audience and follows are those of ordinary accounts of that age."""
     borrowed_account: bool = False
     """Whether the account was taken over from a person, whatever its age, and posts from a further device."""
+    persona: bool = False
+    """Whether a generator writes its texts as a casual user, where such texts are given."""
 
 
 KINDS: Mapping[str, float] = {
@@ -192,4 +194,100 @@ HIJACKED = Campaigns(
     like_a_person=True,
     borrowed_account=True,
 )
-"""The family excluded from training: bought accounts with a history, over rotating residential proxies."""
+"""Bought accounts with a history, over rotating residential proxies."""
+
+SLOW = Campaigns(
+    share=1.0,
+    size=(10, 40),
+    network="mobile",
+    accounts_per_address=(2, 5),
+    addresses_per_account=1,
+    patterns=("none", "human"),
+    interval_ms=(0.0, 0.0),
+    spread=(0.0, 0.0),
+    machine_share=(0.9, 1.0),
+    age_days=(30.0, 500.0),
+    ring_density=(0.05, 0.2),
+    burst_h=(0.0, 0.0),
+)
+"""Telephones in a rack: a few accounts on each, at the times of a person, over weeks."""
+
+PERSONA = Campaigns(
+    share=1.0,
+    size=(8, 35),
+    network="vpn",
+    accounts_per_address=(2, 6),
+    addresses_per_account=1,
+    patterns=("uniform", "none"),
+    interval_ms=(110.0, 240.0),
+    spread=(0.4, 0.8),
+    machine_share=(0.95, 1.0),
+    age_days=(10.0, 250.0),
+    ring_density=(0.05, 0.3),
+    burst_h=(24.0, 120.0),
+    persona=True,
+)
+"""Accounts with a role each, written by current assistants as casual users; otherwise like medium campaigns."""
+
+UNSEEN: Mapping[str, Campaigns] = {"hijacked": HIJACKED, "slow": SLOW, "persona": PERSONA}
+"""The families excluded from all training."""
+
+
+@dataclass(frozen=True)
+class JointPosting:
+    """How the members of a campaign post together."""
+
+    share: tuple[float, float]
+    """Share of their posts."""
+    links: float
+    """Probability that an occasion has a link."""
+    copied: float
+    """Share of the members that copy a text."""
+
+
+_UNSEEN_JOINT: Mapping[str, JointPosting] = {
+    "hijacked": JointPosting((0.1, 0.5), 0.8, 0.2),
+    "slow": JointPosting((0.0, 0.2), 0.8, 0.1),
+    "persona": JointPosting((0.0, 0.4), 0.8, 0.0),
+}
+JOINT: Mapping[Parameters, Mapping[str, JointPosting]] = {
+    "trained": {
+        "weak": JointPosting((0.2, 0.8), 0.6, 0.5),
+        "medium": JointPosting((0.1, 0.5), 0.7, 0.2),
+        "strong": JointPosting((0.0, 0.3), 0.9, 0.0),
+        **_UNSEEN_JOINT,
+    },
+    "held_out": {
+        "weak": JointPosting((0.1, 0.6), 0.4, 0.3),
+        "medium": JointPosting((0.0, 0.4), 0.6, 0.1),
+        "strong": JointPosting((0.0, 0.2), 0.8, 0.0),
+        **_UNSEEN_JOINT,
+    },
+}
+
+
+@dataclass(frozen=True)
+class Crowd:
+    """Genuine accounts that post the same at about the same time."""
+
+    per_1000: float
+    """Number of such crowds in a thousand genuine accounts."""
+    size: tuple[int, int]
+    hours: float
+    link: bool
+    copied: float
+    """Share of them that copy a text."""
+    times: tuple[int, int] = (1, 1)
+    """How often the same accounts do it."""
+    joins: float = 1.0
+    """Probability that one of them takes part each time."""
+
+
+CROWDS: Mapping[str, Crowd] = {
+    "news": Crowd(3.0, (5, 300), hours=6.0, link=True, copied=0.0),
+    "petition": Crowd(1.5, (5, 80), hours=20.0, link=True, copied=0.6),
+    "chain letter": Crowd(1.5, (5, 120), hours=12.0, link=False, copied=0.95),
+    "giveaway": Crowd(1.5, (8, 100), hours=3.0, link=True, copied=0.5),
+    "fans": Crowd(3.0, (4, 25), hours=1.0, link=True, copied=0.1, times=(3, 8), joins=0.8),
+}
+"""Crowds that look coordinated. The first four are mostly strangers; fans post every item of one channel."""

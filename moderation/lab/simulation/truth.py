@@ -12,7 +12,7 @@ class Truth:
     account_id: str
     kind: str
     strength: str | None
-    """weak, medium, strong or hijacked; None for a genuine account."""
+    """weak, medium, strong, hijacked, slow or persona; None for a genuine account."""
     campaign: str | None
     writing: str = "machine"
     """Group of human writers; machine for a campaign's account."""

@@ -35,10 +35,12 @@ class WriterPool:
         self,
         texts: Iterable[tuple[str, str | None, str]],
         people: Mapping[Writing, Sequence[Sequence[Written]]] | None = None,
+        personas: Iterable[tuple[str, str]] = (),
     ) -> None:
         """Store *texts* as (source, generator or None, text), in a fixed order, and the texts of each person.
 
-        Raises InputError if no source has both labels.
+        *personas* are machine texts written as a casual user, as (source, text). Raises InputError if no source has
+        both labels.
         """
         human: dict[str, list[str]] = defaultdict(list)
         machine: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
@@ -55,6 +57,10 @@ class WriterPool:
         rarer = {s: min(len(human[s]), sum(map(len, self._machine[s]))) ** 0.5 for s in both}
         self._sources = {source: rarer[source] / sum(rarer.values()) for source in both}
         self._people = dict(people or {})
+        self._personas: dict[str, list[str]] = defaultdict(list)
+        for source, text in personas:
+            if source in self._sources:
+                self._personas[source].append(text)
 
     def with_people(self, people: Mapping[Writing, Sequence[Sequence[Written]]]) -> WriterPool:
         """Return a pool with the same texts and these people."""
@@ -62,9 +68,15 @@ class WriterPool:
         other._people = dict(people)
         return other
 
-    def sources(self) -> Mapping[str, float]:
-        """Return the probability of each source with both labels, by the square root of its rarer label."""
-        return self._sources
+    def sources(self, *, persona: bool = False) -> Mapping[str, float]:
+        """Return the probability of each source with both labels, by the square root of its rarer label.
+
+        With *persona*, of those that have such texts; of all where none has.
+        """
+        if not persona or not self._personas:
+            return self._sources
+        total = sum(self._sources[source] for source in self._personas)
+        return {source: share / total for source, share in self._sources.items() if source in self._personas}
 
     def assigned(
         self, rng: np.random.Generator, writings: Sequence[Writing], cap: int
@@ -84,13 +96,17 @@ class WriterPool:
             found.append((writing, list(person[:cap])))
         return found
 
-    def campaign(self, rng: np.random.Generator, source: str, n: int, machine_share: float) -> list[Written]:
-        """Return *n* texts of a campaign's account: of one generator, and human texts of the same source.
+    def campaign(
+        self, rng: np.random.Generator, source: str, n: int, machine_share: float, *, persona: bool = False
+    ) -> list[Written]:
+        """Return *n* texts of a campaign's account: of one generator or persona, and human texts of the same source.
 
         The source is their community, as it is for paired texts.
         """
         voices = self._machine[source]
-        voice = voices[int(rng.integers(len(voices)))]
+        voice: Sequence[str] = voices[int(rng.integers(len(voices)))]
+        if persona:
+            voice = self._personas.get(source) or voice
         human = self._human[source]
         machine = rng.random(n) < machine_share
         return [

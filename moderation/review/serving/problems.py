@@ -92,7 +92,7 @@ def _title(status: int) -> str:
 
 
 async def _moderation_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, ModerationError)
+    assert isinstance(error, ModerationError)  # nosec B101  # narrows a type; checked before
     status, kind = status_of(error)
     detail = str(error)
     misconfigured = status == 500 and isinstance(error, SettingsError)
@@ -132,14 +132,14 @@ def _to_sign_in(request: Request) -> Response:
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RequestValidationError)
+    assert isinstance(error, RequestValidationError)  # nosec B101  # narrows a type; checked before
     found = [{"where": ".".join(map(str, one["loc"])), "problem": str(one["msg"])} for one in error.errors()]
     detail = "; ".join(f"{one['where']}: {one['problem']}" for one in found[:5])
     return problem_response(request, 422, "invalid-value", detail, {"errors": found})
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
-    assert isinstance(error, HTTPException)
+    assert isinstance(error, HTTPException)  # nosec B101  # narrows a type; checked before
     detail = "there is nothing at this address" if error.status_code == 404 else str(error.detail)
     response = problem_response(request, error.status_code, "http", detail)
     response.headers.update(error.headers or {})

@@ -47,7 +47,11 @@ def sender(desk: Desk) -> Callable[[Case, str, bool], Any]:
     return send
 
 
-@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=["valid", "invalid"])
+@pytest.mark.parametrize(
+    "mode",
+    [GenerationMode.POSITIVE, pytest.param(GenerationMode.NEGATIVE, marks=pytest.mark.slow)],
+    ids=["valid", "invalid"],
+)
 def test_no_request_causes_a_server_error(desk: Desk, mode: GenerationMode) -> None:
     desk.flag(*(flag(f"p{n}", account_id=f"q{n}") for n in range(5)), flag(HOSTILE, account_id=HOSTILE, text=HOSTILE))
     send = sender(desk)

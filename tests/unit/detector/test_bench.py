@@ -17,6 +17,8 @@ from tests.bench.detector.network import multiplications, network_of, texts, tok
 from tests.bench.detector.on_cpu import measured_on_cpu
 from tests.bench.detector.on_gpu import gpu_missing, measured_at_fp16
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from moderation.errors import SettingsError
+from moderation.errors import InputError, SettingsError
 from moderation.state import Keyring, PlatformState
-from tests.unit.features.builders import KEYRING, extract_all, named, new_state, post, saved
+from tests.unit.features.builders import KEYRING, at, extract_all, follow, named, new_state, post, saved
 
 DAY = 86_400
 OLD, NEW = ("k1", b"a" * 32), ("k2", b"b" * 32)
@@ -65,6 +65,28 @@ def test_key_rotation_keeps_the_windows(tmp_path: Path) -> None:
     assert named(vector)["network_accounts_24h"] == 6
     assert named(vector)["network_account_addresses_24h"] == 1
     assert (vector.key_id, str(vector.address_hash).split(":")[0]) == ("k2", "k2")
+
+
+def test_another_secret_under_the_same_id_is_refused_and_not_mixed_with_the_old_one(tmp_path: Path) -> None:
+    state = journalling(tmp_path)
+    extract_all(state, [post("p0", "a0", 0, ip="192.0.2.1")])
+    saved(state, tmp_path)
+    for keys in ((("k1", b"b" * 32), None), (NEW, ("k1", b"b" * 32))):
+        with pytest.raises(InputError, match=r"set the old secret as previous_address_key; a new secret needs another"):
+            PlatformState(platform_id="p", keyring=Keyring.from_secrets(*keys), graph_epoch_s=600).restore(tmp_path)
+
+
+def test_a_rotation_keeps_histories_scores_and_follows_and_begins_only_windows_of_the_new_key(tmp_path: Path) -> None:
+    state = journalling(tmp_path)
+    extract_all(state, [follow("z", "a", 0), *(post(f"p{n}", "a", n + 1, ip="192.0.2.1") for n in range(3))])
+    state.add_score(5, 7, round(at(3).timestamp() * 1000), logit=2.0, n_tokens=80)
+    both = reopened(state, tmp_path, Keyring.from_secrets(NEW, OLD))
+    alone = reopened(both, tmp_path, Keyring.from_secrets(NEW, None))
+    vector = extract_all(alone, [post("q", "a", 120, ip="192.0.2.1")])[0]
+    assert named(vector)["account_posts_24h"] == 4
+    assert "network_accounts_24h" not in named(vector)
+    assert vector.degraded == ("address_windows_1h", "address_windows_24h")
+    assert (len(alone.scores), len(alone.follows)) == (1, 1)
 
 
 def test_a_key_that_is_dropped_after_a_day_leaves_no_gap(tmp_path: Path) -> None:

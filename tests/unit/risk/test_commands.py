@@ -10,18 +10,26 @@ import typer
 from typer.testing import CliRunner
 
 from moderation.errors import InputError
+from moderation.lab.commands.certify import certify_command
 from moderation.lab.commands.evaluate import evaluate_command
 from moderation.lab.commands.train import train_command
 
 
 @pytest.mark.parametrize(
-    ("command", "out", "message"),
-    [(train_command, "file", "not a directory"), (evaluate_command, "nowhere/figures.json", "does not exist")],
+    ("command", "options", "message"),
+    [
+        (train_command, ["--data", "none", "--out", "file"], "not a directory"),
+        (evaluate_command, ["--data", "none", "--out", "nowhere/figures.json"], "does not exist"),
+        (certify_command, ["--events", "none", "--out", "file"], "not a directory"),
+    ],
 )
-def test_unusable_output_is_refused_first(command: Callable[..., None], out: str, message: str, tmp_path: Path) -> None:
+def test_unusable_output_is_refused_first(
+    command: Callable[..., None], options: list[str], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
     app = typer.Typer()
     app.command()(command)
-    done = CliRunner().invoke(app, ["--data", str(tmp_path / "none"), "--out", str(tmp_path / out)])
+    done = CliRunner().invoke(app, options)
     assert isinstance(done.exception, InputError)
     assert message in str(done.exception)

@@ -12,6 +12,7 @@ from moderation.risk.gate import gate_opens
 from moderation.risk.manifest import NamedFeature
 from moderation.risk.model import BundledRiskModel
 from moderation.risk.phrases import PHRASES, inside, sentence
+from moderation.risk.smallest_change import SMALLEST_CHANGE
 from tests.unit.risk.test_neutrality import any_posts
 
 
@@ -42,6 +43,9 @@ def test_reasons_exclude_missing_values(model: BundledRiskModel) -> None:
         known = {f.name for f, value in zip(model.manifest.features, row, strict=True) if not np.isnan(value)}
         for reason in model.explain(row):
             found += 1
+            if reason.feature == SMALLEST_CHANGE:
+                assert reason.contribution == 0
+                continue
             assert reason.feature in known
             assert reason.contribution > 0
             assert reason.value is not None
@@ -108,11 +112,14 @@ def test_a_value_inside_its_usual_range_is_a_reason_only_for_the_family(model: B
     seen = 0
     for seed in range(6):
         for row in any_posts(model, seed)[:8]:
-            for reason in model.explain(row):
-                if reason.family == "content" or reason.value is None:
+            reasons = model.explain(row)
+            total = sum(reason.contribution for reason in reasons)
+            for reason in reasons:
+                if reason.family == "content" or reason.value is None or reason.feature == SMALLEST_CHANGE:
                     continue
                 seen += 1
                 if inside(named[reason.feature], reason.value):
+                    assert reason.contribution >= 0.05 * total
                     assert reason.sentence.startswith("No single value about")
                 else:
                     assert "usual for genuine accounts:" not in reason.sentence

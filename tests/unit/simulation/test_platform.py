@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import io
 import json
+import os
+import subprocess
+import sys
 from statistics import median
 
+import numpy as np
 import pytest
 
 from moderation.errors import InputError, SettingsError
 from moderation.events import Deletion, Follow, Label, Post, decode
 from moderation.lab.simulation import SimulationConfig, WriterPool, Written, build_platform, simulate
 from moderation.lab.simulation.config import SIGNATURES
+from moderation.lab.simulation.ranges import UNSEEN
 from moderation.lab.simulation.writing import as_line, write_events, write_truth
 
 ARRIVAL_MS = 1_900_000_000_000
@@ -58,7 +63,7 @@ def test_events_come_in_event_time_order() -> None:
 
 def test_truth_is_never_in_the_events() -> None:
     platform = build_platform(config(), pool())
-    words = {truth.kind for truth in platform.truth} | {"weak", "medium", "strong", "hijacked"}
+    words = {truth.kind for truth in platform.truth} | {"weak", "medium", "strong", *UNSEEN}
     words |= {truth.campaign for truth in platform.truth if truth.campaign}
     allowed = {
         "mobile",
@@ -105,7 +110,7 @@ def test_truth_is_in_a_separate_file() -> None:
     write_truth(platform.truth, truth)
     rows = [json.loads(line) for line in truth.getvalue().splitlines()]
     assert {row["account_id"] for row in rows} == {plan.account_id for plan in platform.plans}
-    assert {row["strength"] for row in rows} == {None, "weak", "medium", "strong", "hijacked"}
+    assert {row["strength"] for row in rows} == {None, "weak", "medium", "strong", *UNSEEN}
     assert '"strength"' not in events.getvalue()
 
 
@@ -166,6 +171,9 @@ def test_signature_can_be_removed(signature: str) -> None:
         assert {place.network for plan in campaign for place in plan.places} == {"residential"}
     elif signature == "ring":
         assert all(plan.ring is None for plan in campaign)
+    elif signature == "coordination":
+        assert not any(any(plan.joint) for plan in campaign)
+        assert any(any(plan.joint) for plan in bare.plans if plan.truth.genuine)
     else:
         assert {plan.manner.pattern for plan in campaign} == {"human"}
 
@@ -201,3 +209,35 @@ def test_strong_campaigns_have_ordinary_figures() -> None:
         audience, figures = typical(strength)
         assert abs(audience - people[0]) <= 2
         assert 0.7 < figures / people[1] < 1.4
+
+
+def test_a_persona_writes_the_texts_of_personas_where_a_source_has_some() -> None:
+    machine = [("a", "model", f"plain {number}") for number in range(9)] + [("b", "model", "plain of b")]
+    human = [(source, None, f"human of {source}") for source in ("a", "b")]
+    writers = WriterPool([*human, *machine], personas=[("a", "casual"), ("c", "of a source without people")])
+    assert writers.sources(persona=True) == {"a": 1.0}
+    rng = np.random.default_rng(3)
+    assert {one.text for one in writers.campaign(rng, "a", 20, 1.0, persona=True)} == {"casual"}
+    assert "casual" not in {one.text for one in writers.campaign(rng, "a", 20, 1.0)}
+    assert WriterPool([*human, *machine]).sources(persona=True).keys() == {"a", "b"}
+
+
+DIGEST = """
+import hashlib
+from tests.unit.simulation.test_platform import config, pool
+from moderation.lab.simulation import simulate
+from moderation.lab.simulation.writing import as_line
+lines = "\\n".join(map(as_line, simulate(config(accounts=500, max_posts=3), pool())))
+print(hashlib.sha256(lines.encode()).hexdigest())
+"""
+
+
+def test_a_seed_gives_the_same_events_in_every_process() -> None:
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", DIGEST],
+            env={**os.environ, "PYTHONHASHSEED": seed}, capture_output=True, text=True, check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }  # fmt: skip
+    assert len(digests) == 1

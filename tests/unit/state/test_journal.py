@@ -117,7 +117,7 @@ def test_a_state_that_does_not_fit_is_refused(directory: Path) -> None:
     extract_all(state, [post("p", "a", 0, ip="192.0.2.1")])
     saved(state, directory)
     other_key = PlatformState(platform_id="p", keyring=Keyring.from_secrets(NEW, None), graph_epoch_s=600)
-    with pytest.raises(InputError, match="'k1', which is not among the live ones"):
+    with pytest.raises(InputError, match="hashed with the key k1, and no live key has this id and secret"):
         other_key.restore(directory)
     with pytest.raises(InputError, match="belongs to the platform 'p'"):
         PlatformState(platform_id="q", keyring=KEYRING, graph_epoch_s=600).restore(directory)

@@ -133,7 +133,7 @@ def _queue() -> None:
     first = "ORDER BY COALESCE(assessments.risk, 0) DESC, flags.id LIMIT 1"
     op.create_index("ix_temporary_unit", "flags", [sa.text("COALESCE(account_key, post_key)")])
     op.execute(
-        "UPDATE accounts_in_review SET "  # noqa: S608  # constants of this file
+        "UPDATE accounts_in_review SET "  # nosec B608  # noqa: S608  # constants of this file
         f"open_flags = (SELECT COUNT(*) FROM flags WHERE {unit}), "
         f"waiting_since = (SELECT MIN(raised_at) FROM flags WHERE {unit}), "
         f"risk = COALESCE((SELECT MAX(assessments.risk) {joined}), 0), "

@@ -10,11 +10,12 @@ from numpy.typing import NDArray
 
 from moderation.lab.evaluation.risk.scores import BOTH_GATED
 from moderation.lab.risk.collecting import CollectedPosts
+from moderation.lab.simulation.ranges import UNSEEN
 from moderation.risk.clopper_pearson import interval
 from moderation.risk.umbrella import least_sample, umbrella_threshold
 
 RATES = (1e-2, 1e-3, 1e-4)
-STRENGTHS = ("weak", "medium", "strong", "hijacked")
+STRENGTHS = ("weak", "medium", "strong", *UNSEEN)
 DELTA = 0.05
 
 
@@ -109,7 +110,7 @@ def row_at(
         return Row(name, rate, None, calibrated_on, {}, None)
     above = scores > threshold
     caught = {strength: _share(above, accounts.strength(strength)) for strength in STRENGTHS}
-    trained = ~accounts.genuine & ~accounts.strength("hijacked")
+    trained = np.any([accounts.strength(strength) for strength in STRENGTHS if strength not in UNSEEN], axis=0)
     return Row(
         name,
         rate,

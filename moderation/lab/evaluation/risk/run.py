@@ -148,7 +148,7 @@ def _platforms(model: BundledRiskModel, sizes: Sizes) -> dict[str, tuple[Simulat
         seed=sizes.seeds[0],
         accounts=sizes.evaluation,
         campaign_share=0.3,
-        unseen_share=0.25,
+        unseen_share=0.4,
         days=recipe.days,
         max_posts=recipe.post_cap,
         parameters="held_out",
@@ -158,7 +158,7 @@ def _platforms(model: BundledRiskModel, sizes: Sizes) -> dict[str, tuple[Simulat
     for seed in sizes.seeds:
         platforms[f"evaluation {seed}"] = (replace(test, seed=seed, name=f"evaluation-{seed}"), "test")
     removed: dict[str, frozenset[Signature]] = {name: frozenset({name}) for name in SIGNATURES}
-    for name, absent in {"nothing": frozenset[Signature](), **removed, "all three": frozenset(SIGNATURES)}.items():
+    for name, absent in {"nothing": frozenset[Signature](), **removed, "all": frozenset(SIGNATURES)}.items():
         config = replace(test, accounts=sizes.ablation, planted=frozenset(SIGNATURES) - absent, name="ablation")
         platforms[f"without {name}"] = (config, "test")
     return platforms

@@ -1,0 +1,1 @@
+"""Damaged and random records for the decoder and the mapping: `python -m tests.fuzz`."""

@@ -1,0 +1,83 @@
+"""A backup of the review database, restored as docs/guides/operating.md says: nothing is lost or doubled."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+from sqlalchemy.engine import make_url
+
+from connectors.reviewdb.schema import upgrade
+from connectors.reviewdb.store import ReviewStore
+from moderation.mapping import FieldMapping
+from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder
+from moderation.stream.sidecar import Sidecar
+from tests.services.postgresql import PostgresServer, programs
+from tests.unit.core.doubles import MemoryLog, MemoryRelay, MemorySource, new_pipeline, new_state
+from tests.unit.core.test_sidecar import EXPECTED, LANES, loop_config, records
+
+pytestmark = pytest.mark.slow
+
+
+def pg(program: str, url: str, *arguments: str) -> None:
+    """Run a program of PostgreSQL's client."""
+    where = make_url(url)
+    command = [str(programs() / program), "-h", str(where.host), "-p", str(where.port), "-U", str(where.username)]
+    subprocess.run([*command, "-d", str(where.database), *arguments], check=True, timeout=120)
+
+
+def run(log: MemoryLog, url: str, directory: Path) -> tuple[str, ...]:
+    """Run a sidecar to the end of the log; return what it says is missing."""
+    store = ReviewStore(url)
+    sidecar = Sidecar(
+        loop_config(state_directory=directory, on_lost_records="skip"),
+        Connectors(MemorySource(log), store, MemoryRelay(store)),  # type: ignore[arg-type]
+        Decoder({"posts": "post"}, FieldMapping({})),
+        Builders(new_pipeline, new_state),
+        Callbacks(),
+    )
+    sidecar.run()
+    store.close()
+    return sidecar.degraded
+
+
+def found(url: str, statement: str) -> list[object]:
+    """First column of each row."""
+    store = ReviewStore(url)
+    with store.engine.connect() as connection:
+        rows = [row[0] for row in connection.execute(text(statement))]
+    store.close()
+    return rows
+
+
+def test_a_restored_backup_loses_and_doubles_nothing_with_any_state_directory(
+    postgres_server: PostgresServer, postgres_url: str, tmp_path: Path
+) -> None:
+    log, live, dump = records(60), tmp_path / "live", tmp_path / "reviews.dump"
+    complete = log.records
+    log.records = {lane: lines[:15] for lane, lines in complete.items()}
+    store = ReviewStore(postgres_url)
+    upgrade(store.engine)
+    store.close()
+    run(log, postgres_url, live)
+    shutil.copytree(live, tmp_path / "older")
+    pg("pg_dump", postgres_url, "--format=custom", f"--file={dump}")
+    log.records = complete
+    run(log, postgres_url, live)
+    assert len(found(postgres_url, "SELECT post_id FROM flags")) == len(EXPECTED)
+
+    log.first = dict.fromkeys(LANES, 5)  # the log no longer reaches back to its beginning
+    for name, missing in (("older", False), ("live", True), ("empty", True)):
+        restored = postgres_server.create_database()
+        pg("pg_restore", restored, "--no-owner", str(dump))
+        degraded = run(log, restored, tmp_path / name)
+        assert sorted(map(str, found(restored, "SELECT post_id FROM flags"))) == sorted(EXPECTED), name
+        assert found(restored, "SELECT count(*) FROM outbox") == [6]
+        assert found(restored, "SELECT sum(position) FROM ledger") == [60]
+        assert bool(degraded) is missing, f"a state that is ahead of the database, or none, is rebuilt: {name}"
+        lacking = found(restored, "SELECT degraded FROM assessments WHERE flagged ORDER BY event_time DESC LIMIT 1")
+        assert ("windows_24h" in str(lacking)) is missing, name
+        postgres_server.drop_database(restored)

@@ -48,6 +48,8 @@ class Preferences:
     blur: bool | None = None
     break_minutes: int = 0
     keys: Mapping[str, str] = field(default_factory=dict)
+    filters: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Filters of the queue that the person saved, by name (`saved_filters.py`)."""
 
     def __post_init__(self) -> None:
         """Check the values."""
@@ -77,7 +79,7 @@ def preferences_of(stored: Mapping[str, Any]) -> Preferences:
         return Preferences(**stored)
     except (InvalidValue, TypeError):
         log.warning("stored preferences are not valid any more and are not used")
-    known = {name: stored[name] for name in ("blur", "break_minutes") if name in stored}
+    known = {name: stored[name] for name in ("blur", "break_minutes", "filters") if name in stored}
     try:
         return Preferences(**known)
     except InvalidValue:

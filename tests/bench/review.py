@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import gc
+import os
 import random
 import statistics
 import sys
@@ -53,6 +54,7 @@ def measure(flags: int) -> dict[str, Any]:
         keys = fill(engine, flags)
         report: dict[str, Any] = {"flags": flags, "accounts": len(keys), "fill_s": round(time.monotonic() - began, 1)}
         report |= {"processor": processor(), "requests_each": REQUESTS}
+        report["load_average"] = [round(load, 1) for load in os.getloadavg()[:2]]
         report["ms"], report["full_scans"] = _requests(engine, keys)
         engine.dispose()
         return report
@@ -202,6 +204,7 @@ def main() -> int:
     report = measured_into(asked.out, lambda: measure(asked.flags))
     write = sys.stdout.write
     write(f"{report['flags']:,} open flags of {report['accounts']:,} accounts, written in {report['fill_s']} s\n")
+    write(f"load of the machine in the last 1 and 5 minutes: {report['load_average']}\n")
     for name, times in report["ms"].items():
         write(f"{name:55} p50 {times['p50']:7.1f} ms  p95 {times['p95']:7.1f} ms  max {times['max']:7.1f} ms\n")
     for scan in report["full_scans"]:

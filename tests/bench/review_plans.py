@@ -62,11 +62,13 @@ def _explained(connection: Connection, rows: Mapping[str, float], request: str, 
     answer = connection.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters).scalar_one()
     (plan,) = answer if isinstance(answer, list) else json.loads(answer)
     lines = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars()
-    scans = (f"{read:,.0f} rows of {table}" for table, read in _scans(plan["Plan"], rows, 1.0) if read >= LARGE_ROWS)
+    scans = (f"{read:,.0f} rows of {table}" for table, read in expected_scans(plan["Plan"], rows) if read >= LARGE_ROWS)
     return Explained(request, " ".join(statement.split()), "\n".join(lines), tuple(scans))
 
 
-def _scans(node: Mapping[str, Any], rows: Mapping[str, float], share: float) -> Iterator[tuple[str, float]]:
+def expected_scans(
+    node: Mapping[str, Any], rows: Mapping[str, float], share: float = 1.0
+) -> Iterator[tuple[str, float]]:
     """Yield each table that is read without an index, with the rows that the planner expects to read.
 
     *share* is the part of its rows that a node is asked for: a limit ends a scan early, as for a word of every text.
@@ -77,7 +79,7 @@ def _scans(node: Mapping[str, Any], rows: Mapping[str, float], share: float) -> 
         asked = 1.0 if node["Node Type"] in BLOCKING else share
         if node["Node Type"] == "Limit":
             asked = share * min(1.0, node["Plan Rows"] / max(1, inner["Plan Rows"]))
-        yield from _scans(inner, rows, asked)
+        yield from expected_scans(inner, rows, asked)
 
 
 def _rows(connection: Connection) -> dict[str, float]:

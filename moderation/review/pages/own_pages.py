@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Form, Request
@@ -10,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from moderation.review.pages.rendering import render
 from moderation.review.permissions import Action, Actor
-from moderation.review.preferences import KEYS, MAX_BREAK_MINUTES, Preferences, save_preferences
+from moderation.review.preferences import KEYS, MAX_BREAK_MINUTES, save_preferences
 from moderation.review.refusals import InvalidValue
 from moderation.review.serving.console import console_of
 from moderation.review.serving.identity import of_page
@@ -40,9 +41,8 @@ def save(request: Request, actor: Reader, form: Annotated[OwnForm, Form()]) -> R
     sent = form.model_extra or {}
     keys = {key: str(sent.get(f"key-{key}", key)).strip() for key in KEYS}
     try:
-        wanted = Preferences(
-            BLUR.get(form.blur), form.break_minutes, {key: own for key, own in keys.items() if own != key}
-        )
+        changed = {key: own for key, own in keys.items() if own != key}
+        wanted = replace(actor.preferences, blur=BLUR.get(form.blur), break_minutes=form.break_minutes, keys=changed)
     except InvalidValue as error:
         return _page(request, actor, message=str(error), status=422)
     save_preferences(console_of(request).engine, actor.id, wanted)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Form, Query, Request
 from starlette.responses import RedirectResponse, Response
 
 from connectors.reviewdb.audit_log import read_entries
@@ -15,6 +15,7 @@ from moderation.review.pages.rendering import query, render
 from moderation.review.people import list_people
 from moderation.review.permissions import Action, Actor
 from moderation.review.queue import COUNTED, VIEWS, QueueFilter, own_view, queue_count, queue_page
+from moderation.review.saved_filters import MAX_NAME_CHARS, remove_filter, save_filter
 from moderation.review.search import search
 from moderation.review.serving.console import console_of
 from moderation.review.serving.identity import of_page
@@ -65,6 +66,7 @@ def queue(
         "count": f"{COUNTED:,}+" if count > COUNTED else str(count),
         "views": VIEWS,
         "families": FAMILIES,
+        "max_name": MAX_NAME_CHARS,
         "done": done_notice(console, done),
     }
     return render(request, "queue.html", values)
@@ -79,6 +81,28 @@ def queue_rows(
 ) -> Response:
     """Return the rows only, with which an open page refreshes itself."""
     return render(request, "queue_rows.html", _rows(request, actor, asked, cursor))
+
+
+@router.post("/queue/filters")
+def save(
+    request: Request,
+    actor: Annotated[Actor, Depends(of_page(Action.READ))],
+    asked: Annotated[QueueQuery, Depends()],
+    name: Annotated[str, Form()] = "",
+) -> Response:
+    """Save the filter in the address under a name."""
+    wanted = asked.wanted(actor)
+    save_filter(console_of(request).engine, actor, name, wanted)
+    return RedirectResponse(f"/queue?{query(filters_of(wanted))}", 303)
+
+
+@router.post("/queue/filters/remove")
+def remove(
+    request: Request, actor: Annotated[Actor, Depends(of_page(Action.READ))], name: Annotated[str, Form()] = ""
+) -> Response:
+    """Remove a saved filter."""
+    remove_filter(console_of(request).engine, actor, name)
+    return RedirectResponse("/queue", 303)
 
 
 @router.post("/queue/next")

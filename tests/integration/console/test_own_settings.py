@@ -37,3 +37,25 @@ def test_choices_that_cannot_work_are_shown_with_the_reason_and_not_kept(desk: D
         assert refused.status_code == 422
         assert words in refused.text
     assert "data-keys" not in ana.get("/own").text
+
+
+def test_filters_are_saved_under_a_name_for_their_person_only(desk: Desk) -> None:
+    ana, bob = desk.client("ana"), desk.client("bob")
+    saved = ana.post("/queue/filters?view=open&family=typing&min_risk=0.9", data={"name": " typed <b> "})
+    assert saved.headers["location"] == "/queue?view=open&min_risk=0.9&family=typing"
+    ana.post("/own", data={"break_minutes": "50"})
+    page = ana.get(saved.headers["location"]).text
+    assert (
+        'href="/queue?view=open&amp;min_risk=0.9&amp;family=typing" aria-current="true"><bdi>typed &lt;b&gt;</bdi>'
+        in page
+    )
+    assert "typed &lt;b&gt;" not in bob.get("/queue").text
+    assert ana.post("/queue/filters?family=nothing", data={"name": "x"}).status_code == 422
+    assert ana.post("/queue/filters", data={"name": " "}).status_code == 422
+    for number in range(19):
+        ana.post("/queue/filters?view=held", data={"name": f"filter {number}"})
+    assert "remove one first" in ana.post("/queue/filters", data={"name": "one more"}).text
+    assert ana.post("/queue/filters/remove", data={"name": "typed <b>"}).status_code == 303
+    page = ana.get("/queue").text
+    assert "typed &lt;b&gt;" not in page
+    assert 'data-break="50"' in page

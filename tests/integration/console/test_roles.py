@@ -22,6 +22,8 @@ PUBLIC |= {"GET /sign-in/oidc", "GET /sign-in/oidc/callback"}
 EXPECTED: dict[str, str] = {
     "POST /sign-out": "viewer reviewer senior appeals admin",
     "GET /queue": "viewer reviewer senior appeals admin",
+    "POST /queue/filters": "viewer reviewer senior appeals admin",
+    "POST /queue/filters/remove": "viewer reviewer senior appeals admin",
     "GET /queue/rows": "viewer reviewer senior appeals admin",
     "GET /find": "viewer reviewer senior appeals admin",
     "GET /accounts/{key}": "viewer reviewer senior appeals admin",

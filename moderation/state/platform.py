@@ -288,8 +288,10 @@ class PlatformState:
         if self.stored is None:
             self._restore_keyed(journal, saved)
         coverage = self.coverage
-        if saved["watermark_ms"] is not None:
+        if saved["watermark_ms"] is not None and self.stored is None:
             self.advance(saved["watermark_ms"])
+        elif saved["watermark_ms"] is not None:  # the backend can be behind, whose events are not late for that
+            self.epochs.advance(saved["watermark_ms"])
         coverage.late_events, coverage.degraded_since_ms = saved["late_events"], saved["degraded_since_ms"]
         coverage.follows_lost, self.follows.refused = saved["follows_lost"], saved["follows_refused"]
         if self.stored is None:

@@ -310,3 +310,24 @@ def test_follows_after_the_last_save_are_in_the_graph_that_closed_before_the_cra
     applied(again, unsaved)
     after = [post("p2", "a", 1300)]
     same(applied(again, after), applied(new_state(), [*saved, *unsaved, *after])[1:])
+
+
+def test_a_rebuild_of_a_lost_backend_beside_the_saved_graph_finds_the_same_partners(place: Open) -> None:
+    """The clock of the graph is ahead of the posts that are applied again, which are not late for that."""
+    texts = ("The library by the river opens at nine on weekdays.", "Two buses leave from the old market each hour.")
+    before = [
+        *(post(f"{name}{n}", name, 600 * n + 150 * k, text=texts[n]) for n in range(2) for k, name in enumerate("abc")),
+        follow("a", "b", 4 * 3600),
+    ]
+    after = [post("p", "b", 4 * 3600 + 60, text="Something else.")]
+    kept = place()
+    state = kept.opened()
+    applied(state, before)
+    state.save({LANE: 1})
+    assert state.finish_saving()
+    if state.stored is not None:
+        state.stored.backend.clear()
+    state.close()
+    again = kept.opened(fresh=False)
+    applied(again, before[:-1])
+    same(applied(again, after), applied(new_state(), [*before, *after])[-1:])

@@ -30,6 +30,7 @@ from moderation.state.backend import Marks, Place, RowKind
 
 log = logging.getLogger(__name__)
 
+DATA = "data.mdb"
 MAP_BYTES = 256 << 30
 """Address space of the file, which bounds its size; the file takes what is stored."""
 MOST_TABLES = 64
@@ -197,6 +198,34 @@ class DiskState:
                 "state.directory to another directory"
             )
 
+    def erase(self, account: int) -> int:
+        """Remove an account from a file that no sidecar uses, and write the file again; return the number of rows.
+
+        The file is copied, because pages that are free keep their bytes until they are used again.
+        """
+        if not (self._directory / DATA).exists():
+            return 0
+        sought, removed = _KEY.pack(account), 0
+        fresh = self._directory.with_suffix(".fresh")
+        shutil.rmtree(fresh, ignore_errors=True)
+        fresh.mkdir(mode=0o700)
+        with self._at_edge(), lmdb.open(str(self._directory), map_size=MAP_BYTES, max_dbs=MOST_TABLES) as env:
+            with env.begin() as transaction:
+                names = [bytes(name) for name in transaction.cursor().iternext(values=False)]
+            for name in [name for name in names if b":" in name]:
+                table = env.open_db(name, dupsort=True, dupfixed=True)
+                with env.begin(write=True) as transaction:
+                    found = [
+                        (key, value)
+                        for key, value in transaction.cursor(table).iternext()
+                        if key == sought or sought in _numbers(value)
+                    ]
+                    removed += sum(transaction.delete(key, value, db=table) for key, value in found)
+            env.copy(str(fresh), compact=True)
+        (fresh / DATA).replace(self._directory / DATA)
+        shutil.rmtree(fresh)
+        return removed
+
     def check(self) -> str:
         """Return where the state is. Raises InputError where the directory cannot be written."""
         existing = next(path for path in (self._directory, *self._directory.parents) if path.exists())
@@ -262,6 +291,11 @@ class DiskState:
             os.fsync(directory)
         finally:
             os.close(directory)
+
+
+def _numbers(row: bytes) -> list[bytes]:
+    """Return the numbers of a row as they are written."""
+    return [row[at : at + _KEY.size] for at in range(0, len(row), _KEY.size)]
 
 
 def _boot() -> str | None:

@@ -32,6 +32,8 @@ TIMEOUT_S = 10.0
 SLACK_S = 10 * 3600
 """Rows stay this long after the last window that reads them, and marks after the last write. A sidecar that starts
 later finds no marks, and rebuilds the state from the log."""
+OF_ONE_ACCOUNT = frozenset({"posts", "deletions", "watched"})
+"""Kinds whose rows name no account beside that of their key."""
 LARGEST_MARK = 2**53
 LEAST_VERSION = (6, 2)
 """The first version with ZADD GT."""
@@ -149,6 +151,26 @@ class RedisState:
         with self._at_edge():
             for key in self._client.scan_iter(f"{self._prefix}*", count=1000):
                 self._client.unlink(key)
+
+    def erase(self, account: int) -> int:
+        """Remove an account from the rows of the pipeline, which no sidecar uses now; return the number of rows.
+
+        Rows under other keys have two numbers, of which the second one can be an account.
+        """
+        removed, sought = 0, account.to_bytes(8, "big")
+        with self._at_edge():
+            for key in self._client.scan_iter(f"moderation:{{{self._pipeline}}}:*:*:*", count=1000):
+                kind, _, number = key.decode().rsplit(":", 3)[-3:]
+                if number == f"{account:x}":
+                    removed += self._client.unlink(key)
+                elif kind not in OF_ONE_ACCOUNT:
+                    raw = self._client.get(key) or b""
+                    rows = [raw[at : at + 16] for at in range(0, len(raw), 16)]
+                    others = [row for row in rows if row[8:] != sought]
+                    if len(others) < len(rows):
+                        removed += len(rows) - len(others)
+                        self._client.set(key, b"".join(others), keepttl=True)
+        return removed
 
     def describe(self) -> str:
         """Return where the state is."""

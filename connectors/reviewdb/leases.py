@@ -35,3 +35,10 @@ def acquire(connection: Connection, pipeline: str, owner: str, ttl_s: float) -> 
 def release(connection: Connection, pipeline: str, owner: str) -> None:
     """Release the lease if *owner* holds it."""
     connection.execute(delete(LEASES).where(LEASES.c.key == digest("lease", pipeline), LEASES.c.owner == owner))
+
+
+def holders(connection: Connection, pipeline: str) -> list[str]:
+    """Return the owners of valid leases of a pipeline or of its slots."""
+    now = database_now(connection)
+    query = select(LEASES.c.owner).where(LEASES.c.pipeline == pipeline, LEASES.c.expires_at > now).distinct()
+    return sorted(connection.scalars(query))

@@ -176,6 +176,9 @@ def erase(
     account: Annotated[str, typer.Option(help="Account id.")],
     platform: Annotated[str | None, typer.Option(help="Platform id; default: platform_id of the settings.")] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask for confirmation.")] = False,
+    state: Annotated[
+        bool, typer.Option("--state", help="Also remove the account from the saved state, while no sidecar runs.")
+    ] = False,
     database: Database = None,
     config: Config = None,
 ) -> None:
@@ -184,16 +187,21 @@ def erase(
     Evidence of its posts until now is not stored again. Flags with scores and reasons, and decisions, are kept, as the
     record of what was judged and why. docs/privacy.md lists what remains outside the database, and how long.
 
-    Example:  moderation flags erase --account a17 --config sidecar.toml
+    With --state the account is also removed from the saved state and the backend of the state. Stop all sidecars first,
+    and delete its records from your topics: a rebuild of the state reads them again.
+
+    Example:  moderation flags erase --account a17 --state --config sidecar.toml
 
     Exit codes: 0 done, also without evidence; 1 not confirmed; 2 wrong arguments; 4 the database does not answer.
     """
     from connectors.reviewdb.places import STATE
     from connectors.reviewdb.retention import erase_account
+    from moderation.cli.erasing import erase_from_state, require_erasable
     from moderation.settings import load_settings
     from moderation.text.terminal import visible
 
-    platform_id = platform if platform is not None else load_settings(config).platform_id
+    settings = load_settings(config)
+    platform_id = platform if platform is not None else settings.platform_id
     whose = f"the account {visible(account)} on the platform {visible(platform_id)}"
     with reviews(database, config) as engine:
         if not yes:
@@ -203,9 +211,14 @@ def erase(
                 f"Erase texts, hashes, feature vectors and dead letters of {whose}? They cannot be restored.",
                 abort=True,
             )
+        if state:
+            require_erasable(engine, settings, platform_id)
         erased = erase_account(engine, platform_id, account)
     typer.echo(f"erased the evidence of {erased.assessments} assessments and {erased.letters} dead letters of {whose}")
-    typer.echo(f"{STATE.name}: {STATE.holds} remain for {STATE.kept}")
+    if state:
+        typer.echo(f"removed {erase_from_state(settings, account)} rows of the account from the saved state")
+    else:
+        typer.echo(f"{STATE.name}: {STATE.holds} remain for {STATE.kept}, or use --state while no sidecar runs")
 
 
 def parse_since(text: str) -> datetime:

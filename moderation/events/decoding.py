@@ -155,19 +155,25 @@ def _validated(raw: dict[str, Any], context: _Context, invalid: list[str]) -> Ev
 def _event(raw: dict[str, Any], context: _Context, invalid: list[str]) -> Event:
     """Return the event; optional fields with an invalid value are left out and listed in *invalid*."""
     adapter = _ADAPTERS[context.kind]
+    problems: list[ErrorDetails] = []
     try:
         event: Event = adapter.validate_python(raw)
     except ValidationError as error:
-        names: dict[str, None] = {}
-        for problem in error.errors(include_url=False, include_context=False, include_input=False):
-            name = lenient_name(MODELS[context.kind], problem["loc"])
-            if name is None:
-                envelope = _ENVELOPE if raw.keys() == {"schema", "payload"} else ""
-                raise BadRecord("decode", context.explain(problem) + envelope) from None
-            names[name] = None
-        invalid.extend(names)
-        event = adapter.validate_python(_without(raw, names))
-    return event
+        problems = error.errors(include_url=False, include_context=False, include_input=False)
+    if not problems:
+        return event
+    # Outside the handler: the refusal must not lead to the error of pydantic, which is opaque to Python's collector,
+    # so that both would stay in memory with the frames of the callers.
+    names: dict[str, None] = {}
+    for problem in problems:
+        name = lenient_name(MODELS[context.kind], problem["loc"])
+        if name is None:
+            envelope = _ENVELOPE if raw.keys() == {"schema", "payload"} else ""
+            raise BadRecord("decode", context.explain(problem) + envelope)
+        names[name] = None
+    invalid.extend(names)
+    cleaned: Event = adapter.validate_python(_without(raw, names))
+    return cleaned
 
 
 def _without(raw: dict[str, Any], names: Iterable[str]) -> dict[str, Any]:

@@ -70,6 +70,9 @@ class StateBackend(Protocol):
     def clear(self) -> None:
         """Remove all rows and marks."""
 
+    def erase(self, account: int) -> int:
+        """Remove an account from rows that no sidecar uses now; return how many rows or keys were removed."""
+
     def check(self) -> str:
         """Return what was found, for `moderation check`, without changing anything. Raises ModerationError."""
 

@@ -15,7 +15,7 @@ import os
 import re
 import threading
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -38,6 +38,7 @@ _NUMBERED = re.compile(
     r"(?:posts|items|partners|deletions|follows|watched|scores|votes|edges|figures)-(\d{8})\.(?:rows|npz)"
 )
 Numbers = NDArray[np.uint64]
+Arrays = Mapping[str, NDArray[Any]]
 
 
 @dataclass(frozen=True)
@@ -136,6 +137,35 @@ class Journal:
             return
         self._unsaved.clear()
         self._remove_others()
+
+    def rewrite(
+        self, saved: Mapping[str, Any], kept: Mapping[str, Numbers], changed: Callable[[Arrays], Arrays]
+    ) -> int:
+        """Replace all segments by the kept rows of each, and all files of graphs by what *changed* returns.
+
+        New files are complete before the manifest lists them, and the old ones are deleted afterwards. Returns how many
+        rows of graphs were removed. Raises InputError where the directory cannot be written.
+        """
+        removed = 0
+        try:
+            self.segments = [self._replaced(part, kept[part.name].tobytes()) for part in self.segments]
+            for place, file in enumerate(self.graph_files):
+                before = dict(np.load(io.BytesIO(_read(self, file)), allow_pickle=False))
+                after = changed(before)
+                removed += sum(len(rows) for rows in before.values()) - sum(len(rows) for rows in after.values())
+                self.graph_files[place] = self._graph_file({}, file.kind, file.epoch, after)
+            own = {"format", "segments", "graph_files", "number"}
+            self._write_manifest({name: value for name, value in saved.items() if name not in own})
+        except OSError as error:
+            raise InputError(f"the state in {self.directory} cannot be written: {error.strerror}") from None
+        self._remove_others()
+        return removed
+
+    def _replaced(self, part: Segment, raw: bytes) -> Segment:
+        self._number += 1
+        found = replace(part, name=f"{part.kind}-{self._number:08d}.rows", size=len(raw), checksum=zlib.crc32(raw))
+        self._write_new(found.name, raw)
+        return found
 
     def _append(self, changes: Changes) -> None:
         if changes.graphs is not None:

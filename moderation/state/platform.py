@@ -15,6 +15,7 @@ from moderation.effects import Partition
 from moderation.state.community_votes import VOTES_KEPT_MS
 from moderation.state.coverage import KEPT_MS, MINUTE_MS, Coverage
 from moderation.state.epochs import GraphEpochs
+from moderation.state.erasing import POST_FIELDS
 from moderation.state.follows import FollowGraph
 from moderation.state.journal import MANIFEST, Changes, Journal, read_graphs, read_journal, read_rows, unusable
 from moderation.state.keyed import HOURLY_MS, Keyed, PostSeen, Storage, StoredKeyed
@@ -32,7 +33,6 @@ _KINDS = ("posts", "items", "partners", "deletions", "follows", "watched", "scor
 """Kinds of change in the journal."""
 MOST_UNSAVED_BYTES = 256 << 20
 """Changes that are kept in memory while they cannot be written; then an earlier saved state stays the last one."""
-_POST_FIELDS = 5
 
 
 class PlatformState:
@@ -353,20 +353,20 @@ class PlatformState:
         return begun and self.coverage.history_known(at_ms, SCORES_KEPT_MS)
 
     def _restore_posts(self, journal: Journal, saved_keys: Sequence[str]) -> None:
-        rows = read_rows(journal, "posts", _POST_FIELDS + 2 * len(saved_keys))
+        rows = read_rows(journal, "posts", POST_FIELDS + 2 * len(saved_keys))
         columns: list[NDArray[np.uint64]] = []
         for fingerprint in self._key_started_ms:
             if fingerprint in saved_keys:
-                first = _POST_FIELDS + 2 * saved_keys.index(fingerprint)
+                first = POST_FIELDS + 2 * saved_keys.index(fingerprint)
                 columns.append(rows[:, first : first + 2])
             else:
                 columns.append(np.zeros((len(rows), 2), np.uint64))
-        rows = np.concatenate([rows[:, :_POST_FIELDS], *columns], axis=1)
+        rows = np.concatenate([rows[:, :POST_FIELDS], *columns], axis=1)
         if list(self._key_started_ms) != list(saved_keys):
             journal.segments = [part for part in journal.segments if part.kind != "posts"]
             self._rows["posts"].frombytes(rows.tobytes())
-        at_ms, account, post, text, age = rows[:, :_POST_FIELDS].T
-        addresses, devices, none = rows[:, _POST_FIELDS::2], rows[:, _POST_FIELDS + 1 :: 2], np.zeros_like(age)
+        at_ms, account, post, text, age = rows[:, :POST_FIELDS].T
+        addresses, devices, none = rows[:, POST_FIELDS::2], rows[:, POST_FIELDS + 1 :: 2], np.zeros_like(age)
         minute = at_ms // np.uint64(MINUTE_MS)
         self.accounts.load(account, np.column_stack([at_ms, post, text, addresses]))
         keys = range(addresses.shape[1])

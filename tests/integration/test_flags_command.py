@@ -17,6 +17,8 @@ from moderation.cli import db, flags
 from moderation.effects import Effects
 from moderation.errors import InputError, SettingsError
 from moderation.review.decisions import DecisionRefused, StaleDecision
+from moderation.state import Keyring, PlatformState, PostSeen
+from moderation.state.identifiers import account_number
 from tests.contract.samples import HOSTILE, PLATFORM, WRITTEN, deletion, flag, label, partition
 
 RUNNER = CliRunner()
@@ -279,3 +281,30 @@ def test_an_account_is_erased_once_somebody_said_yes() -> None:
         "erased the evidence of 0 assessments and 0 dead letters of the account a1"
     )
     assert json.loads(run(flags.app, "show", "2", "--json").output)["evidence"] is not None
+
+
+def test_an_account_is_erased_from_the_saved_state_while_no_sidecar_runs(
+    database: ReviewStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    directory, number = tmp_path / "state", account_number("a1").to_bytes(8, "little")
+    state = PlatformState(platform_id=PLATFORM, keyring=Keyring.from_secrets(("k1", b"k" * 32), None))
+    state.keep_journal(directory)
+    state.apply_post(PostSeen(1_780_000_000_000, account_number("a1"), 5, 7, 2, (9, 0)))
+    state.save({})
+    assert state.finish_saving()
+    monkeypatch.setenv("MODERATION_STATE__DIRECTORY", str(directory))
+    monkeypatch.setenv("MODERATION_PLATFORM_ID", PLATFORM)
+    erase = ["erase", "--account", "a1", "--yes", "--state"]
+
+    assert database.acquire_lease("moderation", "host-7", 60)
+    with pytest.raises(SettingsError, match="host-7 runs the pipeline moderation; stop all its sidecars"):
+        run(flags.app, *erase)
+    with pytest.raises(SettingsError, match="the saved state is of the platform"):
+        run(flags.app, *erase, "--platform", "other")
+    assert any(number in path.read_bytes() for path in directory.iterdir())
+    assert json.loads(run(flags.app, "show", "1", "--json").output)["evidence"] is not None, "nothing was erased"
+
+    database.release_lease("moderation", "host-7")
+    assert "removed 1 rows of the account from the saved state" in run(flags.app, *erase).output
+    assert not [path for path in directory.iterdir() if number in path.read_bytes()]
+    assert json.loads(run(flags.app, "show", "1", "--json").output)["evidence"] is None

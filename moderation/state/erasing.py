@@ -1,0 +1,49 @@
+"""Removes an account from a saved state that no sidecar uses: from the journal, and the rule for rows in a backend."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from moderation.state.journal import Numbers, read_journal, read_rows
+
+POST_FIELDS = 5
+"""Numbers of a post in the journal, before an address and a device for each key."""
+WIDTHS = {"items": 4, "partners": 3, "deletions": 3, "follows": 3, "watched": 2, "scores": 3, "votes": 3}
+"""Numbers in a row of the journal by kind; a post has two more for each address key."""
+
+
+def erase_from_journal(directory: Path, account: int) -> int:
+    """Rewrite the files of a journal without an account; return how many rows were removed.
+
+    A row is removed where any of its numbers is that of the account. Raises InputError where the journal cannot be used
+    or written.
+    """
+    journal, saved = read_journal(directory)
+    widths = {**WIDTHS, "posts": POST_FIELDS + 2 * len(saved["key_started_ms"])}
+    kept, removed = {}, 0
+    for kind in {part.kind for part in journal.segments}:
+        for part in [part for part in journal.segments if part.kind == kind]:
+            rows = read_rows(replace(journal, segments=[part]), kind, widths[kind])
+            kept[part.name] = without(rows, account)
+            removed += len(rows) - len(kept[part.name])
+    return removed + journal.rewrite(saved, kept, lambda content: _graph_without(content, account))
+
+
+def without(rows: Numbers, account: int) -> Numbers:
+    """Return the rows that do not contain a number, shape (rows, width)."""
+    others: Numbers = rows[~(rows == np.uint64(account)).any(axis=1)]
+    return others
+
+
+def _graph_without(content: Mapping[str, NDArray[Any]], account: int) -> dict[str, NDArray[Any]]:
+    """Return the arrays of a file of a graph without an account."""
+    if "rows" in content:
+        return {"rows": without(content["rows"], account)}
+    others = content["accounts"] != np.uint64(account)
+    return {"accounts": content["accounts"][others], "values": content["values"][others]}

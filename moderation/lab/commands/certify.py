@@ -37,8 +37,8 @@ def certify_command(
 
     Accounts that a label event confirms are left out; of all others, every one that would be flagged counts as an
     error. Review those first (--errors), and give their labels. Use accounts that the bundle was not trained on, and
-    events of as many days as its certificate is for (14 of the shipped one). With fewer accounts than the printed number
-    the rate is not supported, and no bundle is written. The new certificate has no figures for groups of people.
+    events of as many days as its certificate is for: 14 of the shipped one. With fewer accounts than are printed, the
+    rate is not supported and no bundle is written. The new certificate has no figures for groups of people.
 
     Example:  moderation certify --events events.jsonl --config sidecar.toml --out certified-bundle
 

@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 DATA = "data.mdb"
 MAP_BYTES = 256 << 30
 """Address space of the file, which bounds its size; the file takes what is stored."""
+LEAST_FREE_BYTES = 1 << 20
+"""Without room for the pages that are mapped at first, LMDB ends the process by SIGBUS when it opens the file."""
 MOST_TABLES = 64
 BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 DAMAGED = (
@@ -86,6 +88,8 @@ class DiskState:
     def _open(self) -> None:
         try:
             self._directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+            if shutil.disk_usage(self._directory).free < LEAST_FREE_BYTES:
+                raise ConnectionLost(f"the disk of {self._directory} is full; free some space")
             self._env = lmdb.open(
                 str(self._directory),
                 map_size=MAP_BYTES,

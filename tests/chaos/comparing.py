@@ -25,7 +25,7 @@ Place = tuple[str, int, int]
 
 @dataclass(frozen=True)
 class Judged:
-    """The judgement of a post that is flagged or in the audit sample."""
+    """The judgement of a post; all are in the audit sample."""
 
     risk: float | None
     features: tuple[float | None, ...]

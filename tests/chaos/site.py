@@ -132,6 +132,7 @@ class Site:
             f'[kafka]\nbootstrap_servers = "127.0.0.1:{servers.broker_proxy.port}"\ngroup_id = "{folder.name}"\n'
             f'posts = "{topics.posts}"\nfollows = "{topics.follows}"\ndeletions = "{topics.deletions}"\n'
             f'labels = "{topics.labels}"\nsession_timeout_ms = 6000\n[batch]\nmax_records = 16\n'
+            "[audit]\nrate = 1.0\n"  # so that the features of every post are compared
             f'[state]\nbackend = "{deployment.backend}"\nredis_url = "redis://127.0.0.1:{servers.redis_proxy.port}/0"\n'
             'directory = "DIRECTORY"\nsave_every_s = 1\nfollows_complete_from = "2000-01-01T00:00:00Z"\n'
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import uuid
 from array import array
 from collections.abc import Callable, Iterator
@@ -129,6 +130,20 @@ def test_disk_state_that_was_open_when_the_machine_ended_is_rebuilt(
     again.open([KIND], "one")
     assert len(stored(again, Place("posts", 5, 1))[0]) == kept
     again.close()
+
+
+def test_disk_state_on_a_full_disk_is_waited_for_and_not_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LMDB would end the process by SIGBUS."""
+    usage = shutil.disk_usage(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "disk_usage", lambda _place: usage._replace(free=4096))
+        with pytest.raises(ConnectionLost, match=r"the disk of .* is full; free some space"):
+            DiskState(tmp_path).open([KIND], "one")
+    backend = DiskState(tmp_path)
+    backend.open([KIND], "one")
+    backend.close()
 
 
 def test_disk_state_in_a_place_that_cannot_be_written_is_refused(tmp_path: Path) -> None:

@@ -27,6 +27,9 @@ MARKED_SHARE = 0.25
 """A passage is marked from this share of the largest fall, and marked strongly from half of it."""
 KEPT = 256
 WAIT_S = 10.0
+MOST_WAITING = 4
+"""Requests that wait for the detector; further ones are refused, so that they leave threads for other pages."""
+BUSY = "the detector of the console works on other texts; try again in a few seconds"
 _END_OF_SENTENCE = re.compile(r"(?:[.!?…。！？]+[\"'”’)]*\s+)|\n+")
 _WORD = re.compile(r"\S+\s*")
 NOT_PROOF = (
@@ -68,33 +71,41 @@ class Passages:
 class PassageFinder:
     """Finds passages with a detector that is loaded at the first use. Safe to call from several threads.
 
-    One text is compared at a time, so that a console uses one call of the detector at most; results are kept.
+    One text is compared at a time, so that a console uses one call of the detector at most; the last results are kept.
     """
 
     def __init__(self, load: Callable[[], Detector]) -> None:
         self._load = load
         self._detector: Detector | None = None
         self._one = threading.Lock()
+        self._few = threading.BoundedSemaphore(MOST_WAITING)
         self._found: OrderedDict[bytes, Passages] = OrderedDict()
 
     def find(self, text: str) -> Passages:
         """Return the passages of a text. Raises DetectorBusy and DetectorOverdue."""
         read = text[:READ_CHARS]
         key = hashlib.sha256(read.encode("utf-8", "backslashreplace")).digest()
-        if not self._one.acquire(timeout=WAIT_S):
-            raise DetectorBusy("the detector of the console works on other texts; try again in a few seconds")
+        known = self._found.get(key)
+        if known is not None:
+            return known
+        if not self._few.acquire(blocking=False):
+            raise DetectorBusy(BUSY)
         try:
-            found = self._found.get(key)
-            if found is None:
-                found = self._compared(read)
-                if self._detector is None:
-                    return found
-                self._found[key] = found
-            self._found.move_to_end(key)
+            if not self._one.acquire(timeout=WAIT_S):
+                raise DetectorBusy(BUSY)
+            try:
+                return self._found.get(key) or self._kept(key, self._compared(read))
+            finally:
+                self._one.release()
+        finally:
+            self._few.release()
+
+    def _kept(self, key: bytes, found: Passages) -> Passages:
+        """Keep a result in place of the oldest one; a detector that is missing can be there later."""
+        if self._detector is not None:
+            self._found[key] = found
             while len(self._found) > KEPT:
                 self._found.popitem(last=False)
-        finally:
-            self._one.release()
         return found
 
     def _compared(self, text: str) -> Passages:

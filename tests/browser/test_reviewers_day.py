@@ -49,6 +49,9 @@ def test_a_day_with_the_keyboard(served: Served, visitor: Open, screenshot: Shot
     page.keyboard.press("b")
     assert blur(page) == "none"
     screenshot(page, "account")
+    page.keyboard.press("p")
+    # The first request loads the detector.
+    expect(page.locator("#passages-1 [role=status]")).to_contain_text("what the score depends on", timeout=60_000)
     page.locator("#sides").scroll_into_view_if_needed()
     page.locator("#linked").evaluate("one => one.scrollIntoView({block: 'end'})")
     screenshot(page, "behaviour")

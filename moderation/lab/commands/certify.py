@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from moderation.risk.certificate import Certificate
+    from moderation.lab.risk.certifying import Certified
+    from moderation.lab.risk.collecting import CollectedPosts
+    from moderation.lab.risk.step_progress import StepProgress
     from moderation.risk.manifest import Policy
+    from moderation.settings import Settings
 
 
 def certify_command(
@@ -26,60 +29,78 @@ def certify_command(
     out: Annotated[
         Path | None, typer.Option(help="Directory for a copy of the bundle with the new certificates.")
     ] = None,
+    errors: Annotated[
+        Path | None, typer.Option(help="File for the ids of the accounts that count as errors, one a line.")
+    ] = None,
 ) -> None:
     """Count the accounts of your platform that a risk bundle flags wrongly, and certify its false-positive rate.
 
     Accounts that a label event confirms are left out; of all others, every one that would be flagged counts as an
-    error. Review those first, and give their labels. Use accounts that the bundle was not trained on, and events of as
-    many days as its certificate is for (14 of the shipped one). With fewer accounts than the printed number the rate is
-    not supported, and no bundle is written. The new certificate has no figures for groups of people.
+    error. Review those first (--errors), and give their labels. Use accounts that the bundle was not trained on, and
+    events of as many days as its certificate is for: 14 of the shipped one. With fewer accounts than are printed, the
+    rate is not supported and no bundle is written. The new certificate has no figures for groups of people.
 
     Example:  moderation certify --events events.jsonl --config sidecar.toml --out certified-bundle
 
     Exit codes: 0 certified under each policy; 1 not certified; 2 wrong arguments or events; 3 a bundle is unusable.
     """
-    from rich.console import Console
-
     from moderation.checksum import sha256_of
     from moderation.detector import load_detector
-    from moderation.events.reading import RecordReader
-    from moderation.lab.risk.certifying import certify_bundle, known_shares, refuse_trained_on
-    from moderation.lab.risk.own_events import collect_events, read_events
+    from moderation.lab.risk.certifying import certify_bundle, refuse_trained_on
     from moderation.lab.risk.step_progress import StepProgress
-    from moderation.output_paths import check_replaceable
+    from moderation.output_paths import check_replaceable, check_writable
     from moderation.risk.bundle import SHIPPED, load_risk
     from moderation.settings import load_settings
 
     settings = load_settings(config)
     if out is not None:
         check_replaceable(out)
-    loaded = load_detector(detector)
-    bundle = risk or SHIPPED
+    if errors is not None:
+        check_writable(errors)
+    loaded, bundle = load_detector(detector), risk or SHIPPED
     read = load_risk(bundle, detector_hash=loaded.manifest_hash)
     refuse_trained_on(read, [sha256_of(file) for file in events if file.is_file()])
-    policies = read.manifest.policies
-    items = read_events(events, RecordReader(settings.field_mapping()))
-    found: dict[Policy, Certificate] = {}
+    found: dict[Policy, Certified] = {}
     with StepProgress() as progress:
-        progress.step("Extracting features", len(items))
-        coverage = settings.state.of_a_file().coverage()
-        posts = collect_events(items, settings.state.graph_epoch_s, coverage, progress.advance)
-        for policy in policies:
+        posts = _collected(events, settings, progress)
+        for policy in read.manifest.policies:
             model = load_risk(bundle, detector_hash=loaded.manifest_hash, policy=policy)
             found[policy] = certify_bundle(model, loaded, posts, progress)
-    console = Console()
-    known = ", ".join(f"{name} {share:.0%}" for name, share in known_shares(posts).items())
-    console.print(f"Posts of genuine accounts with a signal: {known}. The certificate holds for events like these.")
-    for policy, certificate in found.items():
-        console.print(f"Policy {policy}: {certificate.sentence()}")
-    if not all(certificate.supported and certificate.passed for certificate in found.values()):
+    _print(posts, found)
+    if errors is not None:
+        wrong = {account for certified in found.values() for account in certified.wrong}
+        errors.write_text("".join(f"{account}\n" for account in sorted(wrong)), encoding="utf-8")
+    if not all(one.certificate.supported and one.certificate.passed for one in found.values()):
         raise typer.Exit(1)
     if out is not None:
         _write(bundle, out, found)
-        console.print(f"Written: {out}. Name it in the settings: risk.")
+        typer.echo(f"Written: {out}. Name it in the settings: risk.")
 
 
-def _write(bundle: Path, out: Path, found: dict[Policy, Certificate]) -> None:
+def _collected(files: list[Path], settings: Settings, progress: StepProgress) -> CollectedPosts:
+    from moderation.events import Post
+    from moderation.events.reading import RecordReader
+    from moderation.lab.risk.own_events import collect_events, read_events
+
+    items = read_events(files, RecordReader(settings.field_mapping()))
+    progress.step("Extracting features", sum(isinstance(item.content, Post) for item in items))
+    coverage = settings.state.of_a_file().coverage()
+    return collect_events(items, settings.state.graph_epoch_s, coverage, progress.advance)
+
+
+def _print(posts: CollectedPosts, found: dict[Policy, Certified]) -> None:
+    from rich.console import Console
+
+    from moderation.lab.risk.certifying import known_shares
+
+    console = Console()
+    known = ", ".join(f"{name} {share:.0%}" for name, share in known_shares(posts).items())
+    console.print(f"Posts of genuine accounts with a signal: {known}. The certificate holds for events like these.")
+    for policy, certified in found.items():
+        console.print(f"Policy {policy}: {certified.certificate.sentence()}")
+
+
+def _write(bundle: Path, out: Path, found: dict[Policy, Certified]) -> None:
     """Replace the directory *out* by a copy of a bundle with these certificates."""
     import shutil
 
@@ -88,7 +109,8 @@ def _write(bundle: Path, out: Path, found: dict[Policy, Certificate]) -> None:
 
     manifest = read_bundle(bundle).manifest
     entries = {
-        policy: entry.model_copy(update={"certificate": found[policy]}) for policy, entry in manifest.policies.items()
+        policy: entry.model_copy(update={"certificate": found[policy].certificate})
+        for policy, entry in manifest.policies.items()
     }
     with room_beside(out) as room:
         stage = Path(room) / "bundle"

@@ -106,6 +106,7 @@ def _from_events(
     files: list[Path], config: Path | None, detector: Detector, recipe: Recipe, progress: StepProgress
 ) -> tuple[Scored, Recipe]:
     from moderation.checksum import sha256_of
+    from moderation.events import Post
     from moderation.events.reading import RecordReader
     from moderation.lab.risk.own_events import by_role, collect_events, horizon, read_events
     from moderation.lab.risk.training import scored
@@ -113,7 +114,7 @@ def _from_events(
 
     settings = load_settings(config)
     items = read_events(files, RecordReader(settings.field_mapping()))
-    progress.step("Extracting features", len(items))
+    progress.step("Extracting features", sum(isinstance(item.content, Post) for item in items))
     coverage = settings.state.of_a_file().coverage()
     posts = collect_events(items, settings.state.graph_epoch_s, coverage, progress.advance)
     sources = {

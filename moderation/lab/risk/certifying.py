@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,9 +24,14 @@ from moderation.risk.gate import gate_opens_for
 from moderation.risk.model import BundledRiskModel
 
 
-def certify_bundle(
-    model: BundledRiskModel, detector: Detector, posts: CollectedPosts, progress: Progress
-) -> Certificate:
+class Certified(NamedTuple):
+    """A certificate, and the ids of the accounts that count as errors."""
+
+    certificate: Certificate
+    wrong: tuple[str, ...]
+
+
+def certify_bundle(model: BundledRiskModel, detector: Detector, posts: CollectedPosts, progress: Progress) -> Certified:
     """Return the certificate of a bundle's decision on a platform's accounts, under the bundle's scoring policy.
 
     Accounts that a label event confirms are left out; every other one that is flagged counts as an error. Raises
@@ -46,8 +52,10 @@ def certify_bundle(
     scored = with_content(posts, score_of, model.content_baseline, chosen)
     trained = model.certified.certificate
     recipe = replace(own, target=trained.target, delta=1.0 - trained.confidence)
-    certificate = certificate_of(_gated_risks(model, scored), model.threshold, scored, recipe)
-    return certificate.model_copy(update={"simulated": False})
+    risks = _gated_risks(model, scored)
+    certificate = certificate_of(risks, model.threshold, scored, recipe).model_copy(update={"simulated": False})
+    wrong = np.flatnonzero((scored.account_maximum(risks) > model.threshold) & scored.genuine)
+    return Certified(certificate, tuple(scored.truth[number].account_id for number in wrong.tolist()))
 
 
 def known_shares(posts: CollectedPosts) -> dict[str, float]:

@@ -84,6 +84,11 @@ def test_more_linked_accounts_than_are_read_are_announced_with_their_number(
     desk.flag(*(on_platform(f"p{n}", f"a{n}", f"text number {n}", 0.9999) for n in range(24)))
     ana = desk.client("ana")
     assert "20 of 23 linked accounts are listed" in ana.get(f"/accounts/{desk.key('a0')}").text
+    monkeypatch.setattr(linked, "MOST_LINKED", 10)
+    page = ana.get(f"/accounts/{desk.key('a0')}").text
+    assert "10 of 23 linked accounts are listed" in page
+    assert "reaches the first 10." in page
+    monkeypatch.setattr(linked, "MOST_LINKED", 50)
     monkeypatch.setattr(linked, "ROWS_READ", 21)
     page = ana.get(f"/accounts/{desk.key('a0')}").text
     assert "20 of at least 22 linked accounts are listed" in page

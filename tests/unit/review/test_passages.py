@@ -95,3 +95,8 @@ def test_a_busy_or_missing_detector_is_reported(monkeypatch: pytest.MonkeyPatch)
     finder = PassageFinder(lambda: Counting("x"))
     with finder._one, pytest.raises(DetectorBusy, match="works on other texts"):
         finder.find(TEXT)
+    monkeypatch.setattr(passages, "MOST_WAITING", 1)
+    finder = PassageFinder(lambda: Counting("x"))
+    with finder._few, pytest.raises(DetectorBusy, match="works on other texts"):
+        finder.find(TEXT)
+    assert finder.find(TEXT).passages

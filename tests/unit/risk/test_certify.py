@@ -62,10 +62,16 @@ def test_accounts_that_are_flagged_without_a_verdict_count_as_errors(
 ) -> None:
     unreviewed = [event for event in platform(2, 400, 60) if event["type"] == "post"]
     events, out = write(tmp_path / "events.jsonl", unreviewed), tmp_path / "certified"
-    done = certify(monkeypatch, "--events", str(events), "--risk", str(bundle), "--out", str(out))
+    errors = tmp_path / "errors.txt"
+    done = certify(
+        monkeypatch, "--events", str(events), "--risk", str(bundle), "--out", str(out), "--errors", str(errors)
+    )
     assert done.exit_code == 1
     assert "NOT certified" in done.output
     assert not out.exists()
+    listed = errors.read_text(encoding="utf-8").split()
+    assert len(listed) > 20
+    assert {account[0] for account in listed} == {"b"}
 
 
 def test_too_few_accounts_are_not_supported_and_the_missing_number_is_printed(

@@ -106,3 +106,15 @@ def test_content_alone_is_never_flagged(model: BundledRiskModel) -> None:
         assert not judged.flagged
         assert set(judged.agreeing) <= {"content"}
         assert all(family.score is None for family in judged.families if family.family != "content")
+
+
+def test_more_partners_never_lower_the_score_of_coordination(model: BundledRiskModel) -> None:
+    names = [named.name for named in model.manifest.features]
+    rows = any_posts(model, 5)[:20]
+    before = np.full(len(rows), -np.inf)
+    for partners in (0, 1, 2, 5, 8, 40):
+        rows[:, model.columns[names.index("coordination_partners_7d")]] = partners
+        rows[:, model.columns[names.index("coordination_most_shared_7d")]] = 2 * partners
+        scores = model.metadata_scores(rows)[:, model.fusion.families.index("coordination")]
+        assert (scores >= before).all()
+        before = scores

@@ -209,10 +209,22 @@ class DiskState:
         """
         if not (self._directory / DATA).exists():
             return 0
-        sought, removed = _KEY.pack(account), 0
+        if shutil.disk_usage(self._directory).free < (self._directory / DATA).stat().st_size + LEAST_FREE_BYTES:
+            raise InputError(f"the disk of {self._directory} has no room for a copy of its file; free some space")
         fresh = self._directory.with_suffix(".fresh")
         shutil.rmtree(fresh, ignore_errors=True)
         fresh.mkdir(mode=0o700)
+        try:
+            removed = self._without(account, fresh)
+            (fresh / DATA).chmod(0o600)
+            (fresh / DATA).replace(self._directory / DATA)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return removed
+
+    def _without(self, account: int, fresh: Path) -> int:
+        """Remove an account from the file and copy it to a directory; return the number of removed rows."""
+        sought, removed = _KEY.pack(account), 0
         with self._at_edge(), lmdb.open(str(self._directory), map_size=MAP_BYTES, max_dbs=MOST_TABLES) as env:
             with env.begin() as transaction:
                 names = [bytes(name) for name in transaction.cursor().iternext(values=False)]
@@ -226,8 +238,6 @@ class DiskState:
                     ]
                     removed += sum(transaction.delete(key, value, db=table) for key, value in found)
             env.copy(str(fresh), compact=True)
-        (fresh / DATA).replace(self._directory / DATA)
-        shutil.rmtree(fresh)
         return removed
 
     def check(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -149,7 +150,7 @@ class RedisState:
     def clear(self) -> None:
         """Remove all rows and marks of this pipeline."""
         with self._at_edge():
-            for key in self._client.scan_iter(f"{self._prefix}*", count=1000):
+            for key in self._client.scan_iter(f"{_literal(self._prefix)}*", count=1000):
                 self._client.unlink(key)
 
     def erase(self, account: int) -> int:
@@ -159,7 +160,7 @@ class RedisState:
         """
         removed, sought = 0, account.to_bytes(8, "big")
         with self._at_edge():
-            for key in self._client.scan_iter(f"moderation:{{{self._pipeline}}}:*:*:*", count=1000):
+            for key in self._client.scan_iter(f"{_literal(f'moderation:{{{self._pipeline}}}:')}*:*:*", count=1000):
                 kind, _, number = key.decode().rsplit(":", 3)[-3:]
                 if number == f"{account:x}":
                     removed += self._client.unlink(key)
@@ -217,3 +218,8 @@ def _name(place: Place) -> str:
 
 def _scores(marks: Marks) -> str:
     return json.dumps([value for name, mark in marks.items() for value in (str(mark), name)])
+
+
+def _literal(text: str) -> str:
+    """Return a pattern of Redis that matches a text only."""
+    return re.sub(r"([*?\[\]\\^])", r"\\\1", text)

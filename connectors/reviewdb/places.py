@@ -83,6 +83,13 @@ OUTSIDE = (
         "until the process ends or newer texts take their place",
     ),
     Place(
+        "addresses in memory",
+        (),
+        "the addresses that were looked up last in `mapping.network_database`, in plain form",
+        "nothing",
+        "until the process ends or newer addresses take their place",
+    ),
+    Place(
         "topic of decisions",
         (),
         "verdicts with the ids of accounts and posts, where `kafka.decisions_topic` is set",

@@ -14,17 +14,19 @@ from connectors.reviewdb.statements import chunks, table_of
 IN_REVIEW = table_of(AccountInReviewRow)
 HOLDER, REASON = "the daily quota", "over flags.daily_quota"
 """Holder and reason of such a hold as people read them; it has no person."""
-_BY_QUOTA = and_(IN_REVIEW.c.held_by.is_(None), func.coalesce(IN_REVIEW.c.held_reason, "") == REASON)
+_BY_QUOTA = and_(IN_REVIEW.c.held_by.is_(None), IN_REVIEW.c.held_until.is_not(None))
+"""Not by the reason, which an erasure empties."""
 
 
 def spread(connection: Connection, rows: Sequence[Row], now: datetime, quota: int) -> list[Row]:
     """Return rows of accounts with the day on which each new one enters the queue; a quota of 0 holds none.
 
-    Days begin at midnight UTC and are filled in the order in which accounts are flagged. Sidecars that commit at the
-    same time can exceed the quota by the accounts of one batch each.
+    Days begin at midnight UTC and are filled in the order of batches, and of one batch by the risk, highest first.
+    Sidecars that commit at the same time can exceed the quota by the accounts of one batch each.
     """
     known = _known(connection, [row["key"] for row in rows]) if quota else set()
-    new = [row["key"] for row in rows if row["key"] not in known] if quota else []
+    by_risk = sorted(rows, key=lambda row: (-row["risk"], row["key"]))
+    new = [row["key"] for row in by_risk if row["key"] not in known] if quota else []
     used = taken(connection, now) if new else 0
     days = {key: (used + number) // quota for number, key in enumerate(new)}
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)

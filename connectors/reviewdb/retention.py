@@ -58,7 +58,9 @@ def _empty_reasons(connection: Connection, key: str) -> None:
     """Empty the words of reviewers about an account, and those with which its author appealed."""
     connection.execute(update(APPEALS).where(APPEALS.c.account_key == key).values(statement=""))
     connection.execute(update(SKIPS).where(SKIPS.c.account_key == key).values(reason=""))
-    connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(held_reason="", escalated_reason=""))
+    own = update(IN_REVIEW).where(IN_REVIEW.c.key == key)
+    connection.execute(own.values(escalated_reason=""))
+    connection.execute(own.where(IN_REVIEW.c.held_by.is_not(None)).values(held_reason=""))
     connection.execute(delete(NOTES).where(NOTES.c.account_key == key))
 
 

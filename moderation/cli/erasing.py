@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from moderation.errors import SettingsError
@@ -12,10 +14,16 @@ if TYPE_CHECKING:
     from moderation.settings import Settings
 
 
-def require_erasable(engine: Engine, settings: Settings, platform_id: str) -> None:
-    """Raise SettingsError for another platform, and while a sidecar runs, whose memory has the account.
+OWNER = "moderation flags erase"
+"""Owner of the lease during an erasure; no sidecar starts meanwhile."""
+LEASE_S = 600.0
 
-    Nothing is erased then.
+
+@contextmanager
+def no_sidecar(engine: Engine, settings: Settings, platform_id: str) -> Iterator[None]:
+    """Keep sidecars of the pipeline from starting, because the memory of one has the account.
+
+    Raises SettingsError for another platform, and while a sidecar runs. Nothing is erased then.
     """
     from connectors.reviewdb import leases
     from connectors.reviewdb.engine import at_edge
@@ -25,13 +33,19 @@ def require_erasable(engine: Engine, settings: Settings, platform_id: str) -> No
         raise SettingsError(
             f"the saved state is of the platform {settings.platform_id!r}; leave out --platform or --state"
         )
-    with at_edge(engine), engine.connect() as connection:
+    with at_edge(engine), engine.begin() as connection:
         holders = leases.holders(connection, pipeline)
-    if holders:
+        taken = not holders and leases.acquire(connection, pipeline, OWNER, LEASE_S)
+    if not taken:
         raise SettingsError(
-            f"{', '.join(holders)} runs the pipeline {pipeline}; stop all its sidecars before --state, and wait until "
-            "their lease has expired (lease_ttl_s)"
+            f"{', '.join(holders) or 'a sidecar'} runs the pipeline {pipeline}; stop all its sidecars before --state, "
+            "and wait until their lease has expired (lease_ttl_s)"
         )
+    try:
+        yield
+    finally:
+        with at_edge(engine), engine.begin() as connection:
+            leases.release(connection, pipeline, OWNER)
 
 
 def erase_from_state(settings: Settings, account_id: str) -> int:

@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -196,7 +196,7 @@ def erase(
     """
     from connectors.reviewdb.places import STATE
     from connectors.reviewdb.retention import erase_account
-    from moderation.cli.erasing import erase_from_state, require_erasable
+    from moderation.cli.erasing import erase_from_state, no_sidecar
     from moderation.settings import load_settings
     from moderation.text.terminal import visible
 
@@ -211,12 +211,12 @@ def erase(
                 f"Erase texts, hashes, feature vectors and dead letters of {whose}? They cannot be restored.",
                 abort=True,
             )
-        if state:
-            require_erasable(engine, settings, platform_id)
-        erased = erase_account(engine, platform_id, account)
+        with no_sidecar(engine, settings, platform_id) if state else nullcontext():
+            erased = erase_account(engine, platform_id, account)
+            rows = erase_from_state(settings, account) if state else 0
     typer.echo(f"erased the evidence of {erased.assessments} assessments and {erased.letters} dead letters of {whose}")
     if state:
-        typer.echo(f"removed {erase_from_state(settings, account)} rows of the account from the saved state")
+        typer.echo(f"removed {rows} rows of the account from the saved state")
     else:
         typer.echo(f"{STATE.name}: {STATE.holds} remain for {STATE.kept}, or use --state while no sidecar runs")
 

@@ -15,7 +15,7 @@ from connectors.reviewdb.statements import table_of
 EVIDENCE = table_of(EvidenceRow)
 COMPARED_CHARS = 1_000
 TEXTS_READ = 200
-"""Texts that are read and compared; where there are more, the list is not complete."""
+"""Accounts of which a text is read and compared; where there are more, the list is not complete."""
 SHINGLE_WORDS = 3
 SIMILAR = 0.5
 """Share of common word triples from which a text of an account on another address is shown."""
@@ -52,7 +52,9 @@ def shared_texts(connection: Connection, key: str, texts: Sequence[str]) -> Shar
     conditions = [EVIDENCE.c[column].in_(found) for column, found in bands.items()]
     unit = func.coalesce(EVIDENCE.c.account_key, EVIDENCE.c.post_key)
     start = func.substr(EVIDENCE.c.text, 1, COMPARED_CHARS, type_=KeptText())
-    query = select(unit, start).where(or_(*conditions), unit != key).limit(TEXTS_READ + 1)
+    # One text of each account, so that one that posts very many of them hides no other.
+    one_each = select(unit, func.min(start, type_=KeptText())).where(or_(*conditions), unit != key).group_by(unit)
+    query = one_each.order_by(unit).limit(TEXTS_READ + 1)
     rows = connection.execute(query).all()
     own, similar = [shingles(text) for text in texts], dict[str, SharedText]()
     for other, text in rows[:TEXTS_READ]:

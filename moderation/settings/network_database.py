@@ -33,7 +33,7 @@ KNOWN_NAMES: Mapping[str, NetworkKind] = {
 """What databases call these kinds, in lower case."""
 FIRST_ADDRESSES = 100
 """Addresses after which the operator is warned, where the database has named the kind of none."""
-_MOST_KNOWN = 65_536
+_MOST_KNOWN = 4_096
 
 
 class NetworkDatabase:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import redis
 
+from moderation.errors import ModerationError
 from moderation.events import Client, Deletion, Event
 from moderation.state.erasing import erase_from_journal
 from moderation.state.identifiers import account_number
@@ -102,6 +104,26 @@ def test_an_erased_account_is_in_no_file_and_no_key_and_others_are_as_before(pla
     assert (others["account_posts_24h"], others["network_accounts_24h"]) == (2, 1)
     assert own["account_posts_24h"] == 1
     assert len(again.follows) == 1
+
+
+def test_an_erasure_of_the_state_on_disk_needs_room_and_keeps_the_rights_of_the_file(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if place.kind != "disk":
+        return
+    state = place.opened()
+    applied(state, events())
+    if state.stored is not None:
+        state.stored.write({LANE: 9}, state.coverage)
+    state.close()
+    (file,) = place.directory.rglob("data.mdb")
+    rights = file.stat().st_mode
+    assert place.backend().erase(account_number(ACCOUNT)) > 0
+    assert file.stat().st_mode == rights
+    assert not list(place.directory.rglob("*.fresh"))
+    monkeypatch.setattr("shutil.disk_usage", lambda _path: SimpleNamespace(free=1000))
+    with pytest.raises(ModerationError, match=r"no room for a copy|is full"):
+        place.backend().erase(account_number("other"))
 
 
 def test_the_search_finds_the_number_of_an_account_that_the_state_keeps(place: Place) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import select
 
 from connectors.reviewdb import in_review, quota, rows
 from connectors.reviewdb.models import AccountInReviewRow
+from connectors.reviewdb.retention import erase_account
 from connectors.reviewdb.schema import upgrade
 from connectors.reviewdb.statements import table_of
 from connectors.reviewdb.store import ReviewStore
@@ -18,7 +19,7 @@ from moderation.review.claims import end_hold
 from moderation.review.people import NewPerson, add_person
 from moderation.review.permissions import Actor, NotPermitted
 from moderation.review.queue import QueueFilter, queue_page
-from tests.contract.samples import flag, partition
+from tests.contract.samples import PLATFORM, flag, partition
 
 NOON = datetime(2026, 11, 29, 12, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -68,6 +69,25 @@ def test_commit_records_every_flag_and_counts_what_the_quota_holds(store: Review
     assert "accounts_over_quota" not in store.commit(claim, Effects(flags=some)), "the same flags again"
     assert store.flag_counts()["flags"] == 5
     assert store.quota_remaining() == 0
+
+
+def test_of_one_batch_the_highest_risks_enter_the_queue_first(store: ReviewStore) -> None:
+    claim = store.claim("main", "one", [partition()])
+    some = [flag(f"p{number}", account_id=f"a{number}", risk=0.9 + number / 100) for number in range(5)]
+    store.commit(claim, Effects(flags=some))
+    table = table_of(AccountInReviewRow)
+    with store.engine.connect() as connection:
+        query = select(table.c.account_id).order_by(table.c.held_until.is_not(None), table.c.held_until)
+        found = list(connection.scalars(query.order_by(table.c.account_id)))
+    assert (set(found[:2]), set(found[2:4]), found[4]) == ({"a3", "a4"}, {"a1", "a2"}, "a0")
+
+
+def test_an_erased_account_keeps_its_place(store: ReviewStore) -> None:
+    flagged(store, "abcd", NOON)
+    erase_account(store.engine, PLATFORM, "c")
+    with store.engine.connect() as connection:
+        assert quota.taken(connection, NOON + DAY) == 2
+    assert flagged(store, "e", NOON + DAY)["e"] == NOON.replace(hour=0) + 2 * DAY
 
 
 def test_without_a_quota_every_account_waits(database_url: str) -> None:

@@ -306,5 +306,6 @@ def test_an_account_is_erased_from_the_saved_state_while_no_sidecar_runs(
 
     database.release_lease("moderation", "host-7")
     assert "removed 1 rows of the account from the saved state" in run(flags.app, *erase).output
+    assert database.acquire_lease("moderation", "host-8", 60), "the lease of the erasure has ended"
     assert not [path for path in directory.iterdir() if number in path.read_bytes()]
     assert json.loads(run(flags.app, "show", "1", "--json").output)["evidence"] is None

@@ -78,6 +78,18 @@ def test_similar_texts_are_found_on_every_address_and_decided_about_together(des
     assert "on-address" not in sam.get(f"/bulk?linked_with={desk.key('a0')}&by=text").text
 
 
+def test_an_account_with_very_many_texts_hides_no_other_with_a_similar_one(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moderation.review.shared_texts.TEXTS_READ", 4)
+    words = [f"word{number}" for number in range(60)]
+    same = " ".join(words)
+    desk.flag(*(on_platform(f"p{n}", f"a{n}", same, 0.9999, f"home-{n}") for n in range(3)))
+    desk.flag(*(on_platform(f"q{n}", "loud", f"{same} end{n}", 0.9999, "home-9") for n in range(12)))
+    found = desk.client("sam").get(f"/api/v1/accounts/{desk.key('a0')}").json()["account"]["linked"]
+    assert {one["account_id"] for one in found["accounts"]} == {"a1", "a2", "loud"}
+
+
 def test_more_linked_accounts_than_are_read_are_announced_with_their_number(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:

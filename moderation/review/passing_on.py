@@ -12,12 +12,14 @@ from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.models import AccountInReviewRow
 from connectors.reviewdb.statements import table_of
 from moderation.review.claims import (
+    gave_differing_verdict,
     locked_account,
     require_free,
     require_not_held,
     require_not_passed_on,
     require_reason,
 )
+from moderation.review.decisions import DecisionRefused
 from moderation.review.people import find_person
 from moderation.review.permissions import ROLE_ACTIONS, Action, Actor, NotPermitted
 from moderation.review.refusals import InvalidValue
@@ -64,12 +66,15 @@ def mark_escalated(
 def assign(engine: Engine, actor: Actor, key: str, to: str, now: datetime) -> None:
     """Assign an account to a person who reviews, or return it to the queue where *to* is empty.
 
-    This ends claim, hold and escalation. Raises UnknownAccount, NotPermitted, InputError for an unknown person, and
-    InvalidValue for a person who does not review.
+    This ends claim, hold and escalation. Raises UnknownAccount, NotPermitted, DecisionRefused where the actor gave one
+    of two verdicts that differ, InputError for an unknown person, and InvalidValue for a person who does not review.
     """
     actor.require(Action.RELEASE)
     with at_edge(engine), engine.begin() as connection:
-        locked_account(connection, key)
+        if gave_differing_verdict(locked_account(connection, key), actor):
+            raise DecisionRefused(
+                "you gave one of the two verdicts about this account that differ; another senior decides, or assigns it"
+            )
         person = find_person(connection, to) if to.strip() else None
         if person is not None and (Action.REVIEW not in ROLE_ACTIONS[person.role] or person.role == "appeals"):
             raise InvalidValue(f"{person.name} has the role {person.role}; assign to a reviewer or a senior")

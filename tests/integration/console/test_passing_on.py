@@ -179,6 +179,9 @@ def test_a_senior_who_gave_one_of_two_differing_verdicts_does_not_decide_which_h
     assert "another senior decides" in decide(sam, key).json()["detail"]
     assert sam.post("/api/v1/queue/next?view=escalated").status_code == 204
     assert sam.post(f"/api/v1/accounts/{key}/claim").status_code == 422
+    assert sam.put(f"/api/v1/accounts/{key}/assignment", json={"to": ""}).status_code == 403
+    assert sam.post(f"/accounts/{key}/assign", data={"person": "bob"}).status_code == 403
+    assert account(sam, key)["account"]["escalated_at"] is not None
     assert account(sam, key)["account"]["decisions"] == []
     assert decide(eve, key).json()["outcome"] == "decided"
     desk.flag(dataclasses.replace(flag("p9"), followers=50_000))

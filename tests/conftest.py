@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,8 @@ from hypothesis import HealthCheck, settings
 from kafka import KafkaAdminClient
 from kafka.errors import UnknownTopicOrPartitionError
 
+from connectors.reviewdb.schema import upgrade
+from connectors.reviewdb.store import ReviewStore
 from tests.services.broker import KafkaBroker
 from tests.services.postgresql import PostgresServer
 from tests.services.redis import RedisServer
@@ -92,6 +95,41 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
         return f"sqlite:///{tmp_path / 'reviews.sqlite'}"
     url: str = request.getfixturevalue("postgres_url")
     return url
+
+
+def migrated(url: str) -> str:
+    store = ReviewStore(url)
+    upgrade(store.engine)
+    store.close()
+    return url
+
+
+@pytest.fixture(scope="session")
+def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file with this version's tables, to copy."""
+    file = tmp_path_factory.mktemp("migrated") / "reviews.sqlite"
+    migrated(f"sqlite:///{file}")
+    return file
+
+
+@pytest.fixture(scope="session")
+def migrated_template(postgres_server: PostgresServer) -> str:
+    """A PostgreSQL database with this version's tables, to copy."""
+    return migrated(postgres_server.create_database())
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def migrated_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """A database of the test's own with this version's tables, without rows: on SQLite and on PostgreSQL."""
+    if request.param == "sqlite":
+        file = tmp_path / "reviews.sqlite"
+        shutil.copy(request.getfixturevalue("migrated_file"), file)
+        yield f"sqlite:///{file}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgres_server")
+    url = server.create_database(request.getfixturevalue("migrated_template"))
+    yield url
+    server.drop_database(url)
 
 
 @pytest.fixture(scope="session")

@@ -6,14 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from connectors.reviewdb.schema import upgrade
 from connectors.reviewdb.store import ReviewStore
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[ReviewStore]:
+def store(migrated_url: str) -> Iterator[ReviewStore]:
     """A store on an empty database with this version's tables."""
-    store = ReviewStore(database_url)
-    upgrade(store.engine)
+    store = ReviewStore(migrated_url)
     yield store
     store.close()

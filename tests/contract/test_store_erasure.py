@@ -16,7 +16,6 @@ from sqlalchemy import event, text
 from connectors.reviewdb import places
 from connectors.reviewdb.models import Base
 from connectors.reviewdb.retention import Erased, erase_account, expire
-from connectors.reviewdb.schema import upgrade
 from connectors.reviewdb.store import ReviewStore
 from moderation.effects import AccountRef, AuditSample, DeadLetter, Effects, Evidence, FlagRaised
 from moderation.ports import Claim
@@ -33,10 +32,9 @@ KEEP = timedelta(days=30)
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[ReviewStore]:
+def store(migrated_url: str) -> Iterator[ReviewStore]:
     """A store that keeps evidence for 30 days."""
-    store = ReviewStore(database_url, evidence_days=30)
-    upgrade(store.engine)
+    store = ReviewStore(migrated_url, evidence_days=30)
     yield store
     store.close()
 

@@ -11,7 +11,6 @@ from sqlalchemy import select
 from connectors.reviewdb import in_review, quota, rows
 from connectors.reviewdb.models import AccountInReviewRow
 from connectors.reviewdb.retention import erase_account
-from connectors.reviewdb.schema import upgrade
 from connectors.reviewdb.statements import table_of
 from connectors.reviewdb.store import ReviewStore
 from moderation.effects import Effects
@@ -26,10 +25,9 @@ DAY = timedelta(days=1)
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[ReviewStore]:
+def store(migrated_url: str) -> Iterator[ReviewStore]:
     """A store with places for two accounts a day."""
-    store = ReviewStore(database_url, daily_quota=2)
-    upgrade(store.engine)
+    store = ReviewStore(migrated_url, daily_quota=2)
     yield store
     store.close()
 
@@ -90,9 +88,8 @@ def test_an_erased_account_keeps_its_place(store: ReviewStore) -> None:
     assert flagged(store, "e", NOON + DAY)["e"] == NOON.replace(hour=0) + 2 * DAY
 
 
-def test_without_a_quota_every_account_waits(database_url: str) -> None:
-    store = ReviewStore(database_url)
-    upgrade(store.engine)
+def test_without_a_quota_every_account_waits(migrated_url: str) -> None:
+    store = ReviewStore(migrated_url)
     claim = store.claim("main", "one", [partition()])
     store.commit(claim, Effects(flags=[flag(f"p{n}", account_id=f"a{n}") for n in range(5)]))
     assert store.quota_remaining() is None

@@ -8,7 +8,6 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import pytest
 
 from connectors.reviewdb.retention import Erased, erase_account, expire
-from connectors.reviewdb.schema import upgrade
 from connectors.reviewdb.store import ReviewStore
 from moderation.effects import Effects
 from moderation.review.queries import FlagDetail, FlagFilter, list_flags, show_flag
@@ -19,10 +18,9 @@ KEEP = timedelta(days=30)
 
 
 @pytest.fixture
-def store(database_url: str) -> Iterator[ReviewStore]:
+def store(migrated_url: str) -> Iterator[ReviewStore]:
     """A store that keeps evidence for 30 days."""
-    store = ReviewStore(database_url, evidence_days=30)
-    upgrade(store.engine)
+    store = ReviewStore(migrated_url, evidence_days=30)
     yield store
     store.close()
 

@@ -33,11 +33,10 @@ def run(app: Any, *arguments: str, columns: int = 200) -> Result:
 
 
 @pytest.fixture
-def database(database_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReviewStore]:
+def database(migrated_url: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[ReviewStore]:
     """Three flags: one plain, one of a deleted post, one whose author wrote all of it to do harm."""
-    monkeypatch.setenv("MODERATION_DATABASE_URL", database_url)
-    assert "empty -> 0008" in run(db.app, "upgrade").output
-    store = ReviewStore(database_url)
+    monkeypatch.setenv("MODERATION_DATABASE_URL", migrated_url)
+    store = ReviewStore(migrated_url)
     raised = [
         flag("p1", risk=0.95),
         flag("p2", risk=0.99, account_id="a2", agreeing=("graph", "network")),

@@ -84,10 +84,11 @@ class PostgresServer:
     def _data(self) -> Path:
         return self._folder / "data"
 
-    def create_database(self) -> str:
-        """A fresh, empty database; its URL for SQLAlchemy."""
+    def create_database(self, template: str | None = None) -> str:
+        """A fresh database, empty or a copy of the one with the URL *template*; its URL for SQLAlchemy."""
         name = f"test_{uuid.uuid4().hex[:12]}"
-        self._administer(f'CREATE DATABASE "{name}"')
+        source = "" if template is None else f' TEMPLATE "{template.rpartition("/")[2]}"'
+        self._administer(f'CREATE DATABASE "{name}"{source}')
         return f"postgresql+psycopg://{SUPERUSER}@127.0.0.1:{self._port}/{name}"
 
     def drop_database(self, url: str) -> None:

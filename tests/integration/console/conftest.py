@@ -11,7 +11,6 @@ from argon2 import PasswordHasher
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp
 
-from connectors.reviewdb.schema import upgrade
 from connectors.reviewdb.store import ReviewStore
 from moderation.effects import Effects, FlagRaised
 from moderation.review import people
@@ -78,10 +77,9 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def desk(database_url: str, quick_hashes: None) -> Iterator[Desk]:
+def desk(migrated_url: str, quick_hashes: None) -> Iterator[Desk]:
     """A console with six people."""
-    store = ReviewStore(database_url)
-    upgrade(store.engine)
+    store = ReviewStore(migrated_url)
     clock = Clock()
     manifest, version = read_manifest(None)
     certified = (manifest.policies["all"].certificate, version)

@@ -11,7 +11,6 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from connectors.reviewdb.engine import open_engine
-from connectors.reviewdb.schema import upgrade
 from moderation.cli import audit, reviewers
 from moderation.errors import InputError, SettingsError
 from moderation.review.people import verified_person
@@ -21,13 +20,10 @@ PASSWORD = "a long password for tests"
 
 
 @pytest.fixture(autouse=True)
-def database(database_url: str, quick_hashes: None, monkeypatch: pytest.MonkeyPatch) -> str:
+def database(migrated_url: str, quick_hashes: None, monkeypatch: pytest.MonkeyPatch) -> str:
     """A database of this version."""
-    monkeypatch.setenv("MODERATION_DATABASE_URL", database_url)
-    engine = open_engine(database_url)
-    upgrade(engine)
-    engine.dispose()
-    return database_url
+    monkeypatch.setenv("MODERATION_DATABASE_URL", migrated_url)
+    return migrated_url
 
 
 def run(app: Any, *arguments: str, stdin: str | None = None) -> Result:

@@ -67,9 +67,20 @@ def test_two_people_keep_their_policies(desk: Desk) -> None:
     desk.console = dataclasses.replace(desk.console, settings=settings)
     desk.flag(dataclasses.replace(flag("p1"), followers=50))
     assert decision(desk, desk.client("ana"), "a1", policy="scam").json()["outcome"] == "first_verdict"
-    assert decision(desk, desk.client("bob"), "a1", policy="spam").json()["outcome"] == "decided"
+    assert decision(desk, desk.client("bob"), "a1", policy="scam").json()["outcome"] == "decided"
     made = desk.client("sam").get(f"/api/v1/accounts/{desk.key('a1')}").json()["account"]["decisions"]
-    assert sorted((one["who"], one["policy"]) for one in made) == [("ana", "scam"), ("bob", "spam")]
+    assert sorted((one["who"], one["policy"]) for one in made) == [("ana", "scam"), ("bob", "scam")]
+
+
+def test_two_people_who_confirm_for_different_policies_disagree(desk: Desk) -> None:
+    settings = ConsoleSettings(policies=("spam", "scam"), second_person_followers=10)
+    desk.console = dataclasses.replace(desk.console, settings=settings)
+    desk.flag(dataclasses.replace(flag("p1"), followers=50))
+    assert decision(desk, desk.client("ana"), "a1", policy="scam").json()["outcome"] == "first_verdict"
+    assert decision(desk, desk.client("bob"), "a1", policy="spam").json()["outcome"] == "escalated"
+    found = desk.client("sam").get(f"/api/v1/accounts/{desk.key('a1')}").json()["account"]
+    assert found["decisions"] == []
+    assert "confirmed (scam): rule 4 — confirmed (spam): rule 4" in found["escalated_reason"]
 
 
 def test_agreement_is_shown_by_policy(spam_or_scam: Desk) -> None:

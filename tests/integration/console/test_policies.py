@@ -107,3 +107,19 @@ def test_agreement_is_shown_by_policy(spam_or_scam: Desk) -> None:
     assert (spam["policy"], spam["model_kappa"], spam["model_items"]) == ("spam", 1.0, 20)
     assert scam["people_items"] == spam["people_items"] == found["people_items"] > 0
     assert "Agreement by policy" in bob.get("/quality").text
+
+
+@pytest.mark.parametrize("unclear", [{"verdict": "uncertain"}, {"verdict": "confirmed"}])
+def test_agreement_by_policy_leaves_out_verdicts_that_name_no_policy(desk: Desk, unclear: dict[str, str]) -> None:
+    draw(desk, 24, flagged=True)
+    ana = desk.client("ana")
+    desk.console = dataclasses.replace(desk.console, settings=ConsoleSettings(policies=("spam", "scam")))
+    bob = desk.client("bob")
+    for client, sent in ((ana, unclear), (bob, {"verdict": "confirmed", "policy": "scam"})):
+        while (answer := client.get("/api/v1/blind/next")).status_code == 200:
+            item = answer.json()["item"]
+            assert client.post(f"/api/v1/blind/{item}/verdicts", json=sent).status_code == 201
+    found = bob.get("/api/v1/quality").json()
+    (scam,) = found["policies"]
+    assert found["people_items"] > 0
+    assert (scam["people_items"], scam["people_alpha"]) == (0, None)

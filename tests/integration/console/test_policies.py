@@ -85,6 +85,21 @@ def test_two_people_who_confirm_for_different_policies_disagree(desk: Desk) -> N
     assert "confirmed (scam): rule 4 — confirmed (spam): rule 4" in found["escalated_reason"]
 
 
+def test_a_refused_blind_verdict_keeps_the_choice_and_the_time_of_opening(spam_or_scam: Desk) -> None:
+    desk = spam_or_scam
+    draw(desk, 1)
+    ana = desk.client("ana")
+    item, opened = ana.get("/api/v1/blind/next").json()["item"], desk.clock.now.isoformat()
+    desk.clock.turn(seconds=40)
+    page = ana.post(f"/blind/{item}", data={"verdict": "confirmed", "policy": "fraud", "opened_at": opened})
+    assert (page.status_code, f'name="opened_at" value="{opened}"' in page.text) == (422, True)
+    assert 'value="confirmed" class="primary" aria-current="true"' in page.text
+    page = ana.post(f"/blind/{item}", data={"verdict": "guilty", "policy": "scam", "opened_at": opened})
+    assert (page.status_code, '<option value="scam" selected>' in page.text) == (422, True)
+    other = ana.post(f"/blind/{'0' * 64}", data={"verdict": "confirmed", "opened_at": opened})
+    assert (other.status_code, opened in other.text, 'aria-current="true"' in other.text) == (422, False, False)
+
+
 def test_agreement_is_shown_by_policy(spam_or_scam: Desk) -> None:
     desk = spam_or_scam
     draw(desk, 12, flagged=True)

@@ -154,18 +154,20 @@ def _needs_two(row: Any, actor: Actor, rules: ReviewRules) -> bool:
 def _with_second_person(
     connection: Connection, actor: Actor, row: Any, proposed: ProposedDecision, now: datetime
 ) -> Outcome:
-    """Hold a first verdict, or compare a second one with it. A first verdict about another state does not count.
+    """Hold a first verdict, or compare a second one with it, and their policies.
 
-    Of two corrections that differ, the second one is held instead: the decision stands until two people agree.
+    A first verdict about another state does not count. Of two corrections that differ, the second one is held instead:
+    the decision stands until two people agree.
     """
     state = account_state(connection, row.key)
     first = first_verdict(connection, row.key)
     new = first is None or first.state != state or first.person_id == actor.id
-    if first is None or new or (first.verdict != proposed.verdict and not row.open_flags):
+    differ = first is not None and (first.verdict, first.policy) != (proposed.verdict, proposed.policy)
+    if first is None or new or (differ and not row.open_flags):
         own = (proposed.verdict, proposed.ground, state, proposed.seconds, proposed.policy)
         keep_first(connection, actor, row.key, FirstVerdict(actor.id, actor.name, actor.role, *own), now)
         return "first_verdict"
-    if first.verdict != proposed.verdict:
+    if differ:
         disagree(connection, actor, row.key, (first, proposed), now)
         return "escalated"
     return "decided"

@@ -73,7 +73,7 @@ def withdraw_many(
 
     Raises InputError for an unknown number, InvalidValue for keys that the decision does not cover, PartlyRefused with
     the accounts where a later decision or an appeal exists, and DecisionRefused where the decision is another person's,
-    older or withdrawn.
+    older or undone before.
     """
     actor.require(Action.DECIDE_MANY)
     with at_edge(engine), engine.begin() as connection:
@@ -96,8 +96,13 @@ def _own(connection: Connection, actor: Actor, number: int, now: datetime, *, lo
         raise InputError(f"there is no decision about many accounts with the number {number}")
     if bulk.person_id != actor.id:
         raise DecisionRefused("only the person who made the decision can withdraw it")
-    if bulk.withdrawn_at is not None or bulk.decided_at < now - WITHDRAW_WITHIN:
-        raise DecisionRefused("the decision was withdrawn before, or is older than an hour; decide again instead")
+    if bulk.decided_at < now - WITHDRAW_WITHIN:
+        raise DecisionRefused("the decision is older than an hour; decide again instead")
+    if bulk.withdrawn_at is not None:
+        raise DecisionRefused(
+            "the decision was undone before, for all its accounts or for chosen ones; the pages of accounts that were "
+            "left out can still withdraw it"
+        )
     return bulk
 
 

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, select, update
 
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
@@ -23,11 +23,12 @@ from moderation.review.decisions import (
     record,
     require_allowed,
 )
+from moderation.review.passing_on import ENDED, PASSED_ON
 from moderation.review.people import name_key
 from moderation.review.permissions import Actor
 from moderation.review.queries import RecordedDecision, no_flag, require_number
 from moderation.review.rules import ReviewRules
-from moderation.review.second_person import first_verdict
+from moderation.review.second_person import first_verdict, forget_first
 from moderation.review.statements import update_statements
 
 FLAGS, IN_REVIEW, PEOPLE = table_of(FlagRow), table_of(AccountInReviewRow), table_of(PersonRow)
@@ -63,9 +64,10 @@ def decide(engine: Engine, proposed: ProposedDecision, rules: ReviewRules = ONE_
         proposed = replace(proposed, policy=rules.policy_of(proposed.verdict, proposed.policy or ""))
         recorded = record(connection, [proposed], {proposed.flag_id: history}, now)
         update_statements(connection, key, recorded, rules.statements, now)
-        if proposed.role == "appeals":
-            _close_decided_appeal(connection, key, proposed.verdict, now)
+        appeal_closed = proposed.role == "appeals" and _close_decided_appeal(connection, key, proposed.verdict, now)
         refresh(connection, key)
+        if appeal_closed or (proposed.role != "appeals" and not _has_open_flags(connection, key)):
+            _end_work(connection, key)
         details = {"flags": [proposed.flag_id], "verdict": proposed.verdict, "ground": proposed.ground}
         append(connection, Entry(now, proposed.who, "decided", key, details))
     return recorded[0]
@@ -85,19 +87,31 @@ def _require_alone(
         raise DecisionRefused("two people decide about this account, because many follow it; decide in the console")
 
 
-def _close_decided_appeal(connection: Connection, key: str, verdict: str, now: datetime) -> None:
-    """Close the open appeal of an account when each decided flag has a decision on this appeal."""
+def _has_open_flags(connection: Connection, key: str) -> bool:
+    return bool(connection.scalar(select(IN_REVIEW.c.open_flags).where(IN_REVIEW.c.key == key)))
+
+
+def _end_work(connection: Connection, key: str) -> None:
+    """End claim and hold of an account with nothing left to decide, so that an appeal of it is offered."""
+    connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(ENDED | PASSED_ON))
+    forget_first(connection, key)
+
+
+def _close_decided_appeal(connection: Connection, key: str, verdict: str, now: datetime) -> bool:
+    """Close the open appeal of an account when each decided flag has a decision on it, and return whether it does."""
     decisions, appeals = table_of(DecisionRow), table_of(AppealRow)
     opened = select(appeals.c.received_at).where(appeals.c.account_key == key, appeals.c.decided_at.is_(None))
     received = connection.scalar(opened.order_by(appeals.c.id).limit(1))
     if received is None:
-        return
+        return False
     on_appeal = select(decisions.c.id).where(
         decisions.c.flag_id == FLAGS.c.id, decisions.c.role == "appeals", decisions.c.decided_at >= received
     )
     waiting = select(FLAGS.c.id).where(flags_of(key), FLAGS.c.status != "open", ~on_appeal.exists()).limit(1)
-    if connection.scalar(waiting) is None:
-        close_appeal(connection, key, verdict, now)
+    if connection.scalar(waiting) is not None:
+        return False
+    close_appeal(connection, key, verdict, now)
+    return True
 
 
 def _stale(proposed: ProposedDecision, version: int | None) -> StaleDecision:

@@ -41,8 +41,8 @@ MAX_BREAK_MINUTES = 240
 class Preferences:
     """The choices of a person. `blur` is None where the person follows the settings of the console.
 
-    `break_minutes` is the time between reminders, 0 for none; `keys` maps keys of KEYS to the person's own. Raises
-    InvalidValue.
+    `break_minutes` is the time between reminders, 0 for none; `keys` maps keys of KEYS to the person's own, and to ""
+    what has no key. Raises InvalidValue.
     """
 
     blur: bool | None = None
@@ -58,10 +58,10 @@ class Preferences:
         for key, own in self.keys.items():
             if key not in KEYS:
                 raise InvalidValue(f"the key {key[:20]!r} is not one of {' '.join(KEYS)}")
-            if len(own) != 1 or not own.isprintable() or own.isspace() or own in "123?":
+            if own and (len(own) != 1 or not own.isprintable() or own.isspace() or own in "123?"):
                 raise InvalidValue(f"the key for {KEYS[key]!r} must be one visible character other than 1, 2, 3 and ?")
         used = [self.keys.get(key, key) for key in KEYS]
-        twice = sorted({key for key in used if used.count(key) > 1})
+        twice = sorted({key for key in used if key and used.count(key) > 1})
         if twice:
             raise InvalidValue(f"the key {twice[0]!r} is used twice; choose another one")
 
@@ -76,7 +76,7 @@ def save_preferences(engine: Engine, person_id: int, wanted: Preferences) -> Non
 def preferences_of(stored: Mapping[str, Any]) -> Preferences:
     """Return stored choices; those that this version no longer accepts are left out."""
     try:
-        return Preferences(**stored)
+        return Preferences(**{**stored, "keys": _known_keys(stored.get("keys", {}))})
     except (InvalidValue, TypeError):
         log.warning("stored preferences are not valid any more and are not used")
     known = {name: stored[name] for name in ("blur", "break_minutes", "filters") if name in stored}
@@ -84,3 +84,10 @@ def preferences_of(stored: Mapping[str, Any]) -> Preferences:
         return Preferences(**known)
     except InvalidValue:
         return Preferences()
+
+
+def _known_keys(stored: Mapping[str, str]) -> dict[str, str]:
+    """Return the person's keys; a default key of this version that collides with one of them is left unassigned."""
+    own = {key: chosen for key, chosen in stored.items() if key in KEYS}
+    taken = set(own.values())
+    return own | {key: "" for key in KEYS if key in taken and key not in own}

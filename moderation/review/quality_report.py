@@ -207,13 +207,15 @@ def _about(policy: str, breaks: bool) -> str:
 def _by_policy(rows: Sequence[Any], sampled: Sequence[Any]) -> tuple[PolicyAgreement, ...]:
     """Return the agreement about each policy that a verdict names. A verdict is about all policies at once.
 
+    Verdicts that do not state whether a post breaks a policy are left out: uncertain, and confirmed without a policy.
     The model flags posts for every policy, so kappa compares with it only posts that break this policy or none.
     """
     found = []
-    for policy in sorted({row.policy for row in rows if row.policy}):
+    stated = [row for row in rows if row.verdict == CLEARED or (row.verdict == CONFIRMED and row.policy)]
+    for policy in sorted({row.policy for row in stated if row.policy}):
         judged = [row for row in sampled if row.policy == policy or row.verdict == CLEARED]
         pairs = [(_about(policy, row.policy == policy), _about(policy, bool(row.flagged))) for row in judged]
-        found.append(PolicyAgreement(policy, *_alpha(rows, policy), cohen_kappa(pairs), len(pairs)))
+        found.append(PolicyAgreement(policy, *_alpha(stated, policy), cohen_kappa(pairs), len(pairs)))
     return tuple(found)
 
 

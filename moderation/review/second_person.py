@@ -59,14 +59,16 @@ def disagree(
 ) -> None:
     """Pass an account on to a senior, with both verdicts and grounds."""
     first, second = verdicts
-    reason = (
-        f"Two people disagree. {first.verdict.replace('_', ' ')}: {first.ground} — "
-        f"{second.verdict.replace('_', ' ')}: {second.ground}"
-    )
+    reason = f"Two people disagree. {_words(first)}: {first.ground} — {_words(second)}: {second.ground}"
     forget_first(connection, key)
     mark_escalated(connection, actor, key, reason, now, disagreed_by=first.person_id)
     details = {"first": first.verdict, "second": second.verdict, "ground": second.ground, "by": first.who}
     append(connection, Entry(now, actor.name, "disagreed", key, details))
+
+
+def _words(given: FirstVerdict | ProposedDecision) -> str:
+    verdict = given.verdict.replace("_", " ")
+    return verdict if given.policy is None else f"{verdict} ({given.policy})"
 
 
 def forget_first(connection: Connection, key: str) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
 
 from moderation.settings.types import (
     GROUP_TIMEOUT_MS,
@@ -231,6 +231,14 @@ class ConsoleSettings(Section):
         "(`detector`, `detector_threads`) when it is asked for the first time",
     )
     blur_texts: bool = Field(True, description="texts are blurred until a person asks; own choices of people win")
+
+    @field_validator("policies")
+    @classmethod
+    def _different(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        twice = next((name for name in value if value.count(name) > 1), None)
+        if twice is not None:
+            raise ValueError(f"lists {twice!r} twice; each policy needs a name of its own")
+        return value
 
 
 class TelemetrySettings(Section):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, StringConstraints
 
 LARGEST_INT = 2**31 - 1
 YEAR_S = 366 * 86_400
@@ -59,7 +59,7 @@ def _collector(value: str) -> str:
 
 
 Name = Annotated[str, AfterValidator(_named)]
-Policy = Annotated[str, Field(max_length=64), AfterValidator(_named)]
+Policy = Annotated[str, StringConstraints(strip_whitespace=True, max_length=64), AfterValidator(_named)]
 """The name of a policy that an account can break."""
 Topic = Annotated[str, AfterValidator(_topic)]
 OptionalTopic = Annotated[str, AfterValidator(_topic_or_none)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Form, Path, Query, Request
 from pydantic import BaseModel
@@ -35,7 +35,7 @@ def look(
     actor: DecidingMany,
     asked: Annotated[QueueQuery, Depends()],
     linked_with: LinkedWith = "",
-    by: str = "",
+    by: Literal["", "text"] = "",
 ) -> Response:
     """Show who a decision would hit: the accounts linked with one, or the first ones of the queue."""
     console = console_of(request)

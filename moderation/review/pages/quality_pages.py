@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -47,9 +48,10 @@ def verdict(
     opened = opened_at if opened_at is not None and opened_at.tzinfo is not None else None
     try:
         given = BlindVerdict(item, verdict, console.rules.policy_of(verdict, policy), opened)
+        result = give_verdict(console.engine, actor, given, console.now())
     except InvalidValue as error:
-        return _blind_page(request, actor, None, refused=str(error))
-    return _blind_page(request, actor, give_verdict(console.engine, actor, given, console.now()))
+        return _blind_page(request, actor, None, _Refused(item, verdict, policy, opened, str(error)))
+    return _blind_page(request, actor, result)
 
 
 @router.post("/blind/{item}/golden")
@@ -79,20 +81,36 @@ def steering_page(request: Request, actor: Annotated[Actor, Depends(of_page(Acti
     )
 
 
-def _blind_page(request: Request, actor: Actor, result: BlindResult | None, *, refused: str = "") -> Response:
+@dataclass(frozen=True)
+class _Refused:
+    """What a person sent about a post, and why it was refused."""
+
+    item: str
+    verdict: str
+    policy: str
+    opened_at: datetime | None
+    reason: str
+
+
+def _blind_page(
+    request: Request, actor: Actor, result: BlindResult | None, refused: _Refused | None = None
+) -> Response:
     console: Console = console_of(request)
     item = next_item(console.engine, actor)
+    kept = refused if refused is not None and item is not None and refused.item == item.item else None
+    opened_at = console.now() if kept is None or kept.opened_at is None else kept.opened_at
     blur = actor.preferences.blur
     values: dict[str, Any] = {
         "actor": actor,
         "item": item,
         "result": result,
-        "refused": refused,
+        "refused": "" if refused is None else refused.reason,
         "typing": typing_svg(plotted(console.features, item.values)) if item is not None else "",
         "verdicts": VERDICT_CHOICES,
         "policies": console.rules.policies,
-        "chosen_policy": "",
-        "opened_at": console.now().isoformat(),
+        "chosen_policy": "" if kept is None else kept.policy,
+        "chosen_verdict": "" if kept is None else kept.verdict,
+        "opened_at": opened_at.isoformat(),
         "blurred": console.settings.blur_texts if blur is None else blur,
     }
     return render(request, "blind.html", values, status=422 if refused else 200)

@@ -139,6 +139,18 @@ def test_decisions_about_single_flags_close_the_appeal_after_the_last_one(decide
     assert sam.get(f"/api/v1/accounts/{key}").json()["account"]["appeals"][0]["verdict"] == "not_a_violation"
 
 
+def test_an_appeal_is_offered_after_the_command_decided_about_a_held_account(desk: Desk) -> None:
+    desk.flag(flag("p1"))
+    sam, ida, key = caller(desk, "sam"), caller(desk, "ida"), desk.key("a1")
+    held = sam.put(f"/api/v1/accounts/{key}/hold", json={"hours": 72, "reason": "ask legal"})
+    assert held.status_code == 200
+    decide(desk.console.engine, ProposedDecision(1, "sam", "senior", "confirmed", "rule 4", 0))
+    assert appeal(sam, desk).status_code == 201
+    assert [item["account_id"] for item in ida.get("/api/v1/queue?view=appeals").json()["items"]] == ["a1"]
+    sent = decision(state_of(ida, key), verdict="not_a_violation")
+    assert ida.post(f"/api/v1/accounts/{key}/decisions", json=sent).status_code == 201
+
+
 def test_appeals_that_cannot_be_received_are_explained(decided: Desk) -> None:
     sam = caller(decided, "sam")
     decided.flag(flag("p3", account_id="a3"))

@@ -142,11 +142,16 @@ def test_an_undo_that_is_refused_for_some_accounts_offers_the_others_by_name(des
     sent = {"chosen": "1", "member": offered[:2]}
     assert sam.post(f"/bulk/{done['id']}/withdraw", data=sent).headers["location"].endswith(f"undone-{done['id']}-2")
     assert len(open_accounts(sam)) == 3
+    again = sam.post(f"{address}/withdrawals", json={"ground": "all", "keys": [offered[2]]})
+    assert (again.status_code, "left out can still withdraw it" in again.json()["detail"]) == (403, True)
+    left = sam.post(f"/api/v1/accounts/{offered[2]}/withdrawals", json={"ground": "too early"})
+    assert left.status_code == 201
     assert verify(desk.console.engine).problems == ()
 
 
 def test_the_page_names_who_was_cleared_before_and_does_not_choose_them(desk: Desk) -> None:
     sam = desk.client("sam")
+    assert sam.get(f"/bulk?linked_with={desk.key('a1')}&by=name").status_code == 422
     page = sam.get(f"/bulk?linked_with={desk.key('a1')}").text
     assert "1 of these accounts was cleared by a person before" in page
     boxes = dict(re.findall(r'name="member" value="([0-9a-f]{64}):[^"]*" aria-label="[^"]*"( checked)?', page))

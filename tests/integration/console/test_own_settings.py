@@ -23,7 +23,9 @@ def test_own_choices_are_kept_and_win_over_the_console(desk: Desk) -> None:
     assert json.loads(html.unescape(keys[1])) == {"n": "x", "u": "z"}
     assert 'data-break="50"' in page
     assert 'class="text blurred"' in bob.get(f"/accounts/{key}").text
-    assert 'name="key-n" maxlength="1" required value="x"' in ana.get("/own").text
+    assert bob.post("/own", data={"key-n": "f", "key-f": ""}).status_code == 303
+    assert 'name="key-f" maxlength="1" value=""' in bob.get("/own").text
+    assert 'name="key-n" maxlength="1" value="x"' in ana.get("/own").text
 
 
 def test_choices_that_cannot_work_are_shown_with_the_reason_and_not_kept(desk: Desk) -> None:

@@ -43,9 +43,11 @@ def test_a_confirmed_verdict_names_a_policy_and_others_have_none(spam_or_scam: D
     assert [one["policy"] for one in made] == ["scam", None]
     assert "policy <bdi>scam</bdi>" in sam.get(f"/accounts/{desk.key('a0')}").text
     page = sam.get(f"/accounts/{desk.key('a2')}").text
-    assert "<option>spam</option><option>scam</option>" in page
+    assert '<option value="spam">spam</option><option value="scam">scam</option>' in page
     form = {"state": "0.0", "verdict": "confirmed", "ground": "kept words", "policy": "spam"}
-    assert "<option selected>spam</option>" in sam.post(f"/accounts/{desk.key('a2')}/decide", data=form).text
+    assert (
+        '<option value="spam" selected>spam</option>' in sam.post(f"/accounts/{desk.key('a2')}/decide", data=form).text
+    )
     hits = sam.post("/api/v1/decisions/preview", json={"keys": [desk.key("a2")]}).json()
     members = [{"key": hit["key"], "state": hit["state"]} for hit in hits]
     sent = {"members": members, "verdict": "confirmed", "ground": "rule 4", "policy": "spam"}
@@ -67,9 +69,35 @@ def test_two_people_keep_their_policies(desk: Desk) -> None:
     desk.console = dataclasses.replace(desk.console, settings=settings)
     desk.flag(dataclasses.replace(flag("p1"), followers=50))
     assert decision(desk, desk.client("ana"), "a1", policy="scam").json()["outcome"] == "first_verdict"
-    assert decision(desk, desk.client("bob"), "a1", policy="spam").json()["outcome"] == "decided"
+    assert decision(desk, desk.client("bob"), "a1", policy="scam").json()["outcome"] == "decided"
     made = desk.client("sam").get(f"/api/v1/accounts/{desk.key('a1')}").json()["account"]["decisions"]
-    assert sorted((one["who"], one["policy"]) for one in made) == [("ana", "scam"), ("bob", "spam")]
+    assert sorted((one["who"], one["policy"]) for one in made) == [("ana", "scam"), ("bob", "scam")]
+
+
+def test_two_people_who_confirm_for_different_policies_disagree(desk: Desk) -> None:
+    settings = ConsoleSettings(policies=("spam", "scam"), second_person_followers=10)
+    desk.console = dataclasses.replace(desk.console, settings=settings)
+    desk.flag(dataclasses.replace(flag("p1"), followers=50))
+    assert decision(desk, desk.client("ana"), "a1", policy="scam").json()["outcome"] == "first_verdict"
+    assert decision(desk, desk.client("bob"), "a1", policy="spam").json()["outcome"] == "escalated"
+    found = desk.client("sam").get(f"/api/v1/accounts/{desk.key('a1')}").json()["account"]
+    assert found["decisions"] == []
+    assert "confirmed (scam): rule 4 — confirmed (spam): rule 4" in found["escalated_reason"]
+
+
+def test_a_refused_blind_verdict_keeps_the_choice_and_the_time_of_opening(spam_or_scam: Desk) -> None:
+    desk = spam_or_scam
+    draw(desk, 1)
+    ana = desk.client("ana")
+    item, opened = ana.get("/api/v1/blind/next").json()["item"], desk.clock.now.isoformat()
+    desk.clock.turn(seconds=40)
+    page = ana.post(f"/blind/{item}", data={"verdict": "confirmed", "policy": "fraud", "opened_at": opened})
+    assert (page.status_code, f'name="opened_at" value="{opened}"' in page.text) == (422, True)
+    assert 'value="confirmed" class="primary" aria-current="true"' in page.text
+    page = ana.post(f"/blind/{item}", data={"verdict": "guilty", "policy": "scam", "opened_at": opened})
+    assert (page.status_code, '<option value="scam" selected>' in page.text) == (422, True)
+    other = ana.post(f"/blind/{'0' * 64}", data={"verdict": "confirmed", "opened_at": opened})
+    assert (other.status_code, opened in other.text, 'aria-current="true"' in other.text) == (422, False, False)
 
 
 def test_agreement_is_shown_by_policy(spam_or_scam: Desk) -> None:
@@ -96,3 +124,19 @@ def test_agreement_is_shown_by_policy(spam_or_scam: Desk) -> None:
     assert (spam["policy"], spam["model_kappa"], spam["model_items"]) == ("spam", 1.0, 20)
     assert scam["people_items"] == spam["people_items"] == found["people_items"] > 0
     assert "Agreement by policy" in bob.get("/quality").text
+
+
+@pytest.mark.parametrize("unclear", [{"verdict": "uncertain"}, {"verdict": "confirmed"}])
+def test_agreement_by_policy_leaves_out_verdicts_that_name_no_policy(desk: Desk, unclear: dict[str, str]) -> None:
+    draw(desk, 24, flagged=True)
+    ana = desk.client("ana")
+    desk.console = dataclasses.replace(desk.console, settings=ConsoleSettings(policies=("spam", "scam")))
+    bob = desk.client("bob")
+    for client, sent in ((ana, unclear), (bob, {"verdict": "confirmed", "policy": "scam"})):
+        while (answer := client.get("/api/v1/blind/next")).status_code == 200:
+            item = answer.json()["item"]
+            assert client.post(f"/api/v1/blind/{item}/verdicts", json=sent).status_code == 201
+    found = bob.get("/api/v1/quality").json()
+    (scam,) = found["policies"]
+    assert found["people_items"] > 0
+    assert (scam["people_items"], scam["people_alpha"]) == (0, None)

@@ -54,12 +54,18 @@ def test_a_file_and_variables_are_joined_and_the_variable_wins(tmp_path: Path, m
         ("[mapping]\nignore = ['a ==']", "mapping.ignore: 'a ==' is not a JMESPath expression"),
         ("[mapping]\ntime_zone = 'Middle/Earth'", "'Middle/Earth' is not a time zone"),
         ("[mapping]\ntrusted_proxies = ['10.0.0.0/33']", "mapping.trusted_proxies"),
+        ("[console]\npolicies = ['spam', ' ']", "console.policies.1: must not be empty"),
+        ("[console]\npolicies = ['spam', ' spam ']", "console.policies: lists 'spam' twice"),
         ("= 3", "not valid TOML"),
     ],
 )
 def test_a_wrong_file_is_refused_by_name(tmp_path: Path, text: str, named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         load_settings(toml(tmp_path, text))
+
+
+def test_policies_are_read_without_blanks_around_them() -> None:
+    assert Settings.model_validate({"console": {"policies": [" spam ", "scam\n"]}}).console.policies == ("spam", "scam")
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 from xml.etree import ElementTree
 
@@ -114,3 +115,9 @@ def test_choices_that_cannot_work_are_refused(values: dict[str, Any], words: str
 def test_stored_choices_are_read() -> None:
     assert preferences_of({}) == Preferences()
     assert preferences_of({"blur": False, "break_minutes": 50, "keys": {"n": "q", "q": "n"}}).keys["n"] == "q"
+
+
+def test_stored_keys_win_over_new_default_keys() -> None:
+    read = preferences_of({"break_minutes": 50, "keys": {"n": "f", "gone": "x"}})
+    assert read == Preferences(break_minutes=50, keys={"n": "f", "f": ""})
+    assert preferences_of(asdict(read)) == read

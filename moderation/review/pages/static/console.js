@@ -28,7 +28,7 @@
     const known = [...document.querySelectorAll("[data-key][data-label]")].map((one) => [one.dataset.key, one.dataset.label]);
     if (document.querySelector("[data-row]")) known.push([keyOf("j"), "Next row"], [keyOf("k"), "Previous row"], ["Enter", "Open the row"]);
     if (document.querySelector("[data-submit]")) known.push(["Ctrl+Enter", "Decide and next"]);
-    list.replaceChildren(...known.flatMap(([key, label]) => {
+    list.replaceChildren(...known.filter(([key]) => key).flatMap(([key, label]) => {
       const term = document.createElement("dt"), words = document.createElement("dd"), sign = document.createElement("kbd");
       sign.textContent = key;
       term.append(sign);
@@ -39,19 +39,23 @@
     document.getElementById("keys").showModal();
   }
 
-  // A person's own keys take the place of those in the page.
+  // A person's own keys take the place of those in the page; an empty one stands for no key.
   const own = JSON.parse(document.body?.dataset.keys ?? "{}");
   function mapKeys(root) {
     for (const element of root.querySelectorAll("[data-key]:not([data-mapped])")) {
       const key = own[element.dataset.key];
       element.dataset.mapped = "1";
-      if (!key) continue;
+      if (key === undefined) continue;
       for (const sign of element.closest("label, summary, button, a, th, td")?.querySelectorAll("kbd") ?? []) {
-        if (sign.textContent === element.dataset.key) sign.textContent = key;
+        if (sign.textContent === element.dataset.key) show(sign, key);
       }
-      for (const sign of document.querySelectorAll(`label[for="${CSS.escape(element.id)}"] kbd`)) sign.textContent = key;
+      for (const sign of document.querySelectorAll(`label[for="${CSS.escape(element.id)}"] kbd`)) show(sign, key);
       element.dataset.key = key;
     }
+  }
+  function show(sign, key) {
+    sign.textContent = key;
+    sign.hidden = !key;
   }
   const keyOf = (key) => own[key] ?? key;
 

@@ -12,7 +12,7 @@ from tests.acceptance.deployment import RUN_TIMEOUT_S, Run, assert_killed_at, ru
 from tests.acceptance.scenario import Scenario
 from tests.acceptance.stream import read_all
 
-BACKENDS = ["memory", pytest.param("disk", marks=pytest.mark.slow), "redis"]
+BACKENDS = ["memory", *(pytest.param(name, marks=pytest.mark.slow) for name in ("disk", "redis"))]
 
 
 @pytest.mark.parametrize("backend", BACKENDS, indirect=True)

@@ -160,6 +160,7 @@ def polling(consumer: KafkaConsumer) -> Iterator[None]:
         consumer.close(autocommit=False)
 
 
+@pytest.mark.slow
 def test_another_member_that_takes_partitions_is_noticed(kafka_broker: str, topics: Topics) -> None:
     topic = topics(4)
     with source(settings(kafka_broker, topic)) as opened:

@@ -200,12 +200,17 @@ def test_own_keys_and_a_reminder_of_a_break(served: Served, visitor: Open) -> No
     page = ana.page
     page.get_by_role("link", name="ana reviewer").click()
     page.get_by_label("Next account").fill("x")
+    page.get_by_label("Search").last.fill("")
     page.get_by_label("Minutes until you are reminded").fill("20")
     require_accessible(page)
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
     page.keyboard.press("q")
     expect(page.get_by_role("button", name="Next account")).to_contain_text("x")
+    page.keyboard.press("?")
+    expect(page.locator("#key-list")).to_contain_text("Open the next account")
+    expect(page.locator("#key-list")).not_to_contain_text("Search")
+    page.keyboard.press("Escape")
     expect(page.locator("#break")).to_be_hidden()
     worked = "localStorage.setItem('moderation-started', Date.now() - 25 * 60000)"
     page.evaluate(f"{worked}; localStorage.setItem('moderation-seen', Date.now())")

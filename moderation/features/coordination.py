@@ -10,6 +10,7 @@ Source: Cao et al., "Uncovering large groups of active malicious accounts in onl
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from moderation.features.window import HOUR_MS, Reading
 from moderation.state import PostSeen
@@ -22,12 +23,21 @@ MOST_KNOWN_TO_EACH_OTHER = 50
 MOST_NOTED = 8
 """Accounts that are noted for one post: those with the lowest numbers, so that the same ones are noted each time."""
 _LEAST_FOR_SHARE = 3
+_ALONE = Members()
 
 Occasion = tuple[int, int]
 """When and with what an account posted the same as another account, packed, and the number of that account."""
 
 
-def occasions(reading: Reading, seen: PostSeen) -> list[Occasion]:
+def read_items(reading: Reading, seen: PostSeen) -> dict[int, Members]:
+    """Return the accounts of each item of a post that other accounts may have posted too; empty where unknown."""
+    if not reading.others_known(HOUR_MS):
+        return {}
+    windows = reading.state.items
+    return {item: reading.members(windows, item) for item in seen.items if not windows.only(item, seen.account)}
+
+
+def occasions(reading: Reading, seen: PostSeen, items: Mapping[int, Members]) -> list[Occasion]:
     """Return the other accounts that posted the text or a link of a post in the hour before it, each once.
 
     Where a partition is behind, so that the others are not known, the account is `UNKNOWN`.
@@ -35,26 +45,25 @@ def occasions(reading: Reading, seen: PostSeen) -> list[Occasion]:
     if reading.state.coverage.missing_others(seen.at_ms) == BEHIND:
         return [(packed_occasion(seen.at_ms, 0), UNKNOWN)] if seen.texts or seen.links else []
     found: dict[int, int] = {}
-    if reading.others_known(HOUR_MS):
-        for item in (*seen.texts, *seen.links):
-            members = reading.members(reading.state.items, item)
-            if not members.shift and len(members.day.entries) <= MOST_KNOWN_TO_EACH_OTHER:
-                for other in sorted(members.day.entries.keys() - {seen.account})[:MOST_NOTED]:
-                    found.setdefault(other, packed_occasion(seen.at_ms, item))
+    for item in (*seen.texts, *seen.links):
+        members = items.get(item)
+        if members is not None and not members.shift and len(members.day.entries) <= MOST_KNOWN_TO_EACH_OTHER:
+            for other in sorted(members.day.entries.keys() - {seen.account})[:MOST_NOTED]:
+                found.setdefault(other, packed_occasion(seen.at_ms, item))
     return [(found[other], other) for other in sorted(found)[:MOST_NOTED]]
 
 
-def coordination_features(reading: Reading, seen: PostSeen) -> dict[str, float]:
+def coordination_features(reading: Reading, seen: PostSeen, read: Mapping[int, Members]) -> dict[str, float]:
     """Return the coordination features of a post, whose own occasions are already in the state.
 
     The account of the post always counts, others up to the last full minute.
     """
-    state, found = reading.state, dict[str, float]()
+    found = dict[str, float]()
     if reading.others_known(HOUR_MS):
         largest, most = Members(), 0.0
         for name, items in (("same_text", seen.texts), ("same_target", (*seen.links, *seen.names))):
             for item in items:
-                members = reading.members(state.items, item)
+                members = read.get(item, _ALONE)
                 count = members.number(members.day, seen.account)
                 found[f"coordination_{name}_1h"] = max(count, found.get(f"coordination_{name}_1h", 0.0))
                 if count > most:

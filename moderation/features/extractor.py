@@ -14,7 +14,7 @@ from moderation.events import Deletion, Event, Follow, Post
 from moderation.features.account import account_features
 from moderation.features.catalogue import COLUMN, FEATURES
 from moderation.features.content import CommunityBaselines
-from moderation.features.coordination import coordination_features, known_partners, occasions
+from moderation.features.coordination import coordination_features, known_partners, occasions, read_items
 from moderation.features.graph import graph_features
 from moderation.features.network import Sender, account_kind, network_features
 from moderation.features.shared_items import link_items, name_items, text_items
@@ -138,7 +138,8 @@ class FeatureExtractor:
         state, post, seen = self._state, identified.post, identified.seen
         state.apply_post(seen)
         reading = Reading.of(state, seen.account, seen.at_ms)
-        for occasion, other in occasions(reading, seen):
+        items = read_items(reading, seen)
+        for occasion, other in occasions(reading, seen, items):
             state.add_partner(seen.account, seen.at_ms, occasion, other)
         own = reading.own_posts()
         graph, epoch = graph_features(reading)
@@ -147,7 +148,7 @@ class FeatureExtractor:
             **network_features(reading, post, seen.post, (seen.senders[read], seen.senders[read + 1]), own),
             **graph,
             **account_features(reading, post, own),
-            **coordination_features(reading, seen),
+            **coordination_features(reading, seen, items),
         }
         return Observed(identified, found, epoch, self._degraded(reading))
 

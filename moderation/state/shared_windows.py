@@ -284,6 +284,11 @@ class SharedWindows:
             return _NOBODY
         return (kept if isinstance(kept, SharedWindow) else SharedWindow(kept, self._longest)).read(up_to_minute)
 
+    def only(self, key: int, member: int) -> bool:
+        """Return whether a key has no other member; also False where that takes longer to find out."""
+        kept = self._windows.get(key)
+        return kept is None or (not isinstance(kept, SharedWindow) and all(one == member for one in kept[1::2]))
+
     def evict(self, now_minute: int) -> None:
         """Drop the keys without a member in the kept minutes; earlier members are ignored from now on."""
         self._horizon = now_minute - self._kept_minutes

@@ -166,3 +166,14 @@ def test_shared_windows_keep_a_key_that_stays_active() -> None:
         windows.evict(minute)
     assert len(windows) == 1
     assert len(windows.read(1, 999).hour.entries) == len([minute for minute in range(0, 1000, 7) if minute > 999 - 60])
+
+
+def test_a_key_with_one_member_is_known_without_a_read() -> None:
+    windows = SharedWindows(120)
+    assert windows.only(7, 1)
+    windows.add(7, 10, 0, 1)
+    windows.add(7, 11, 0, 1)
+    assert windows.only(7, 1)
+    assert not windows.only(7, 2)
+    windows.add(7, 12, 0, 2)
+    assert not windows.only(7, 1)

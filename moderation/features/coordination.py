@@ -53,8 +53,10 @@ def occasions(reading: Reading, seen: PostSeen, items: Mapping[int, Members]) ->
     return [(found[other], other) for other in sorted(found)[:MOST_NOTED]]
 
 
-def coordination_features(reading: Reading, seen: PostSeen, read: Mapping[int, Members]) -> dict[str, float]:
-    """Return the coordination features of a post, whose own occasions are already in the state.
+def coordination_features(
+    reading: Reading, seen: PostSeen, read: Mapping[int, Members], partners: tuple[int, int] | None
+) -> dict[str, float]:
+    """Return the coordination features of a post; *partners* are those of `known_partners`, after its occasions.
 
     The account of the post always counts, others up to the last full minute.
     """
@@ -72,7 +74,6 @@ def coordination_features(reading: Reading, seen: PostSeen, read: Mapping[int, M
             new = largest.number(largest.new, seen.account, is_one=seen.age == NEW)
             settled = largest.number(largest.settled, seen.account, is_one=seen.age == SETTLED)
             found["coordination_new_share_1h"] = new / (new + settled) if new + settled else math.nan
-    partners = known_partners(reading)
     if partners is not None:
         found["coordination_partners_7d"], found["coordination_most_shared_7d"] = partners
     return found

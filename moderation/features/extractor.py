@@ -141,6 +141,7 @@ class FeatureExtractor:
         items = read_items(reading, seen)
         for occasion, other in occasions(reading, seen, items):
             state.add_partner(seen.account, seen.at_ms, occasion, other)
+        partners = known_partners(reading)
         own = reading.own_posts()
         graph, epoch = graph_features(reading)
         read = 2 * state.address_key
@@ -148,9 +149,9 @@ class FeatureExtractor:
             **network_features(reading, post, seen.post, (seen.senders[read], seen.senders[read + 1]), own),
             **graph,
             **account_features(reading, post, own),
-            **coordination_features(reading, seen, items),
+            **coordination_features(reading, seen, items, partners),
         }
-        return Observed(identified, found, epoch, self._degraded(reading))
+        return Observed(identified, found, epoch, self._degraded(reading, partners))
 
     def add_score(self, identified: Identified, *, logit: float, n_tokens: int, excess: float) -> None:
         """Add the detector's score of a post, with the excess of its community, to those of its account."""
@@ -183,7 +184,7 @@ class FeatureExtractor:
         """
         return vectors([self.take(self.identify(post))])[0]
 
-    def _degraded(self, reading: Reading) -> tuple[str, ...]:
+    def _degraded(self, reading: Reading, partners: tuple[int, int] | None) -> tuple[str, ...]:
         coverage, named = self._state.coverage, []
         missing = coverage.missing_others(reading.at_ms)
         if missing is not None:
@@ -195,7 +196,7 @@ class FeatureExtractor:
                 named.append(f"address_windows_{length}")
         if not self._state.scores_known(reading.at_ms):
             named.append("scores_14d")
-        if known_partners(reading) is None:
+        if partners is None:
             named.append("partners_7d")
         if self._state.graph_lost or (reading.follows_begun and not reading.follows_known):
             named.append("graph")

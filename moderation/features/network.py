@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 from moderation.events import Post
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
-from moderation.state import Keyring
+from moderation.state import Keyring, PostSeen
 from moderation.state.account_history import OwnPosts
+from moderation.state.daily_accounts import CLOSED_AFTER_DAYS, DAYS_KEPT_MS, LEAST_EARLIER_DAYS
 from moderation.state.shared_windows import NEW, SETTLED, UNKNOWN_AGE
 
 NEW_ACCOUNT_DAYS = 7
@@ -24,17 +25,19 @@ class Sender:
     key_id: str
     address: str | None
     device: str | None
+    prefix: str | None
 
     @classmethod
     def of(cls, post: Post, key: Keyring) -> Sender:
         """Return address and device of a post, as far as they were sent."""
         client = post.client
         if client is None:
-            return cls(key.key_id, None, None)
+            return cls(key.key_id, None, None, None)
         return cls(
             key.key_id,
             None if client.ip is None else key.hash_address(client.ip),
             None if client.device_id is None else key.hash_device(client.device_id),
+            None if client.ip is None else key.hash_prefix(client.ip),
         )
 
 
@@ -46,23 +49,21 @@ def account_kind(post: Post) -> int:
     return NEW if age_days < NEW_ACCOUNT_DAYS else SETTLED
 
 
-def network_features(
-    reading: Reading, post: Post, number: int, sender: tuple[int, int], own: OwnPosts
-) -> dict[str, float]:
+def network_features(reading: Reading, post: Post, seen: PostSeen, own: OwnPosts) -> dict[str, float]:
     """Return address and device features; empty where neither was sent.
 
-    The post with this number and its account always count, others up to the last full minute.
+    The post and its account always count, others up to the last full minute.
     """
     if post.client is None:
         return {}
-    address, device = sender
     state, account, found = reading.state, reading.account, dict[str, float]()
+    address, device = seen.senders[2 * state.address_key : 2 * state.address_key + 2]
     whole_day = reading.shared_known(DAY_MS)
     if address and reading.shared_known(HOUR_MS):
         accounts = reading.members(state.addresses, address)
         posts = reading.members(state.address_posts, address)
         found["network_accounts_1h"] = accounts.number(accounts.hour, account)
-        found["network_posts_1h"] = posts.number(posts.hour, number)
+        found["network_posts_1h"] = posts.number(posts.hour, seen.post)
         if whole_day:
             all_day = accounts.number(accounts.day, account)
             found["network_accounts_24h"] = all_day
@@ -78,4 +79,23 @@ def network_features(
     if device and whole_day:
         accounts = reading.members(state.devices, device)
         found["network_device_accounts_24h"] = accounts.number(accounts.day, account)
+    if address and whole_day:
+        found |= _prefix_features(reading, seen.prefixes[state.address_key])
+    return found
+
+
+def _prefix_features(reading: Reading, prefix: int) -> dict[str, float]:
+    """Return the accounts of the network of the address, also beside its own busiest earlier day.
+
+    The latter is missing until three earlier days are known of any network.
+    """
+    state, day = reading.state, reading.at_ms // DAY_MS
+    accounts = reading.members(state.prefixes, prefix)
+    number = accounts.number(accounts.day, reading.account)
+    found: dict[str, float] = {"network_prefix_accounts_24h": number}
+    begun = state.prefix_days.first_day(state.all_networks[state.address_key])
+    enough = begun is not None and begun <= day - CLOSED_AFTER_DAYS - LEAST_EARLIER_DAYS + 1
+    if enough and state.coverage.history_known(reading.at_ms, DAYS_KEPT_MS):
+        busiest = state.prefix_days.largest(prefix, day)
+        found["network_prefix_vs_earlier_days"] = math.log2((number + 1) / (busiest + 1))
     return found

@@ -14,6 +14,8 @@ from moderation.errors import SettingsError
 
 HASH_BYTES = 16
 FINGERPRINT_DIGITS = 8
+_PREFIX_BYTES = {b"ip4": 3, b"ip6": 6}
+"""Bytes of an address that are its network: what a subscriber or a small provider gets as a block."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,11 @@ class Keyring:
         text that is not an address.
         """
         return self._hash(*_network(ip))
+
+    def hash_prefix(self, ip: str) -> str:
+        """Return the hash of the /24 of an IPv4 address, or of the /48 of an IPv6 address. Raises as `hash_address`."""
+        kind, value = _network(ip)
+        return self._hash(b"net", value[: _PREFIX_BYTES[kind]] + kind)
 
     def hash_device(self, device_id: str) -> str:
         """Return the hash of a device id."""

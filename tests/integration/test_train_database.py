@@ -127,8 +127,11 @@ def test_a_bundle_trained_on_decisions_finds_other_accounts_of_this_kind(reviewe
     flagged = np.array([one.flagged for one in model.assess(others)])
     assert flagged[:200].mean() > 0.5
     assert flagged[200:].mean() < 0.01
-    again = train(reviewed, tmp_path / "next", f'risk = "{tmp_path / "own"}"')
+    again = train(reviewed, tmp_path / "next", f'risk = "{tmp_path / "own"}"', '[scoring]\npolicy = "selective"')
     assert "490 posts with a verdict; 0 cannot be used" in again, "the next bundle reads what the one before judged"
+    following = read_bundle(tmp_path / "next", policy="selective")
+    assert set(following.manifest.policies) == {"selective"}
+    assert following.text_decides(following.metadata_scores(others))[:200].mean() > 0.5
 
 
 def test_train_on_a_database_without_verdicts_says_what_is_missing(migrated_url: str, tmp_path: Path) -> None:

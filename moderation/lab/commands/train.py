@@ -167,8 +167,15 @@ def _from_database(
         "posts": len(judged.posts),
         "accounts": {role: len(some.truth) for role, some in platforms.items()},
     }
-    policy = settings.scoring.policy
-    found = Scored(platforms, {}, manifest.content_baseline, simulated=False, sources=sources, stored_under=policy)
+    found = Scored(
+        platforms,
+        score_of={},
+        baseline=manifest.content_baseline,
+        simulated=False,
+        sources=sources,
+        stored_under=settings.scoring.policy,
+        least_evidence=manifest.selective_evidence,
+    )
     return found, manifest.detector_hash, horizon(platforms["certify"], recipe)
 
 

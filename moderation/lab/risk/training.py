@@ -54,6 +54,8 @@ class Scored:
     """Summary of the texts, events or stored posts for the manifest."""
     stored_under: Policy | None = None
     """Policy under which the content features were stored with the posts; None where they are computed here."""
+    least_evidence: float = 0.0
+    """Lower limit of the evidence that counts as rare: of few stored posts, the largest one is not."""
 
 
 @dataclass(frozen=True)
@@ -155,7 +157,7 @@ def _certified(
 
     From features that were stored under one policy, only that policy gets a threshold.
     """
-    evidence = _rare_evidence(scored.platforms["tune"], recipe)
+    evidence = max(_rare_evidence(scored.platforms["tune"], recipe), scored.least_evidence)
     everything = _entry(decision, scored, scored.platforms["threshold"], scored.platforms["certify"], recipe)
     if scored.stored_under is not None:
         return Trained(decision, metadata_only, {scored.stored_under: everything}, evidence, tuning)

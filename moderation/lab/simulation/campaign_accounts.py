@@ -17,6 +17,9 @@ from moderation.lab.simulation.rhythm import Manner, Pattern, clock, person, tel
 from moderation.lab.simulation.truth import Truth
 from moderation.lab.simulation.writers import WriterPool
 
+_ROTATED = 3
+"""Addresses of an account of a campaign that spreads over a network."""
+
 
 def campaign_accounts(
     rng: np.random.Generator,
@@ -110,6 +113,11 @@ def _places(
 ) -> list[list[Place]]:
     if "addresses" not in planted or shape.accounts_per_address == (1, 1):
         return [[book.home()] for _ in range(accounts)]
+    if rng.random() < shape.rotates:
+        slots = accounts * _ROTATED
+        own = book.spread(shape.network, slots, slots, slots)
+        order = rng.permutation(slots).reshape(accounts, _ROTATED).tolist()
+        return [[own[slot] for slot in slots_of_one] for slots_of_one in order]
     if shape.addresses_per_account == 1:
         return [[place] for place in book.shared(shape.network, accounts, *shape.accounts_per_address)]
     exits = max(1, accounts * shape.addresses_per_account // int(rng.integers(*shape.accounts_per_address)))

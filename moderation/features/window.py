@@ -20,14 +20,16 @@ class Reading(NamedTuple):
     account: int
     at_ms: int
     full_minute: int
+    shared_from_ms: int | None
+    """Since when addresses and devices are hashed with the key that is read; None: since the beginning."""
     missing_others: str | None
     """Why nothing is known of other accounts; None where it is known."""
 
     @classmethod
     def of(cls, state: PlatformState, account: int, at_ms: int) -> Reading:
         """Return the reading for a post of an account at a time."""
-        coverage = state.coverage
-        return cls(state, account, at_ms, coverage.full_minute(at_ms), coverage.missing_others(at_ms))
+        coverage, since_ms = state.coverage, state.address_key_started_ms
+        return cls(state, account, at_ms, coverage.full_minute(at_ms), since_ms, coverage.missing_others(at_ms))
 
     @property
     def follows_begun(self) -> bool:
@@ -58,8 +60,7 @@ class Reading(NamedTuple):
 
     def shared_known(self, window_ms: int) -> bool:
         """Return the same for windows of hashed addresses and devices, which begin again with a new key."""
-        started_ms = self.state.address_key_started_ms
-        whole = started_ms is None or self._end_ms - window_ms >= started_ms
+        whole = self.shared_from_ms is None or self._end_ms - window_ms >= self.shared_from_ms
         return whole and self.others_known(window_ms)
 
     @property

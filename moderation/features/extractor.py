@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,8 +27,7 @@ from moderation.state.score_history import OwnScores
 Seen = Literal["new", "same", "revision"]
 
 
-@dataclass(frozen=True)
-class FeatureVector:
+class FeatureVector(NamedTuple):
     """Features of one post, shape (len(FEATURES),), NaN where unknown, and the state they were read from."""
 
     values: NDArray[np.float64]
@@ -40,8 +38,7 @@ class FeatureVector:
     degraded: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Identified:
+class Identified(NamedTuple):
     """A judgeable post with its numbers in the state and its sender under the current key."""
 
     post: Post
@@ -49,8 +46,7 @@ class Identified:
     sender: Sender
 
 
-@dataclass(frozen=True)
-class Observed:
+class Observed(NamedTuple):
     """A post that was applied to the state, with the features that were read from it."""
 
     identified: Identified
@@ -68,16 +64,16 @@ class FeatureExtractor:
         """Posts of the batch that was prepared, by their identity in memory."""
 
     def prepare(self, events: Sequence[Event], *, watched: bool) -> None:
-        """Load what the backend of the state has for a batch of events, in one round trip.
+        """Identify the posts of a batch, and load what the backend of the state has for its events in one round trip.
 
         With *watched*, whether accounts are watched is loaded too. May raise ConnectionLost; prepare again then.
         """
+        posts = [event for event in events if isinstance(event, Post) and event.judgeable]
+        identified = self._identified(posts)
+        self._prepared = {id(post): one for post, one in zip(posts, identified, strict=True)}
         stored = self._state.stored
         if stored is None:
             return
-        self._prepared = {
-            id(event): self._identified(event) for event in events if isinstance(event, Post) and event.judgeable
-        }
         deletions = [
             (account_number(event.account_id), event.at_ms)
             for event in events
@@ -88,15 +84,20 @@ class FeatureExtractor:
 
     def identify(self, post: Post) -> Identified:
         """Return a judgeable post with its numbers. Raises ValueError for any other post."""
-        return self._prepared.get(id(post)) or self._identified(post)
+        return self._prepared.get(id(post)) or self._identified([post])[0]
 
-    def _identified(self, post: Post) -> Identified:
+    def _identified(self, posts: Sequence[Post]) -> list[Identified]:
+        items = text_items(posts, self._state.keyring.live[0])
+        return [self._with_numbers(post, texts) for post, texts in zip(posts, items, strict=True)]
+
+    def _with_numbers(self, post: Post, texts: tuple[int, ...]) -> Identified:
         at_ms, account_id = post.at_ms, post.account_id
         if at_ms is None or account_id is None:
             raise ValueError("a post without account and time has no metadata features")
         key = self._state.keyring.live[0]
         senders = [Sender.of(post, live) for live in self._state.keyring.live]
         numbers = [hash_number(value) for sender in senders for value in (sender.address, sender.device)]
+        ip = None if post.client is None else post.client.ip
         seen = PostSeen(
             at_ms,
             account_number(account_id),
@@ -105,10 +106,10 @@ class FeatureExtractor:
             account_kind(post),
             tuple(numbers),
             community_number(post),
-            text_items(post, key),
+            texts,
             link_items(post, key),
             name_items(post, key),
-            tuple(hash_number(sender.prefix) for sender in senders),
+            tuple(live.network_number(ip) for live in self._state.keyring.live),
         )
         return Identified(post, seen, senders[0])
 
@@ -186,8 +187,8 @@ class FeatureExtractor:
         return vectors([self.take(self.identify(post))])[0]
 
     def _degraded(self, reading: Reading, partners: tuple[int, int] | None) -> tuple[str, ...]:
-        coverage, named = self._state.coverage, []
-        missing = coverage.missing_others(reading.at_ms)
+        named: list[str] = []
+        missing = reading.missing_others
         if missing is not None:
             named.append(missing)
         for window_ms, length in ((HOUR_MS, "1h"), (DAY_MS, "24h")):
@@ -199,7 +200,7 @@ class FeatureExtractor:
             named.append("scores_14d")
         if partners is None:
             named.append("partners_7d")
-        if not coverage.history_known(reading.at_ms, DAYS_KEPT_MS):
+        if not self._state.coverage.history_known(reading.at_ms, DAYS_KEPT_MS):
             named.append("networks_9d")
         if self._state.graph_lost or (reading.follows_begun and not reading.follows_known):
             named.append("graph")
@@ -208,11 +209,13 @@ class FeatureExtractor:
 
 def vectors(observed: Sequence[Observed]) -> list[FeatureVector]:
     """Return the vectors of observed posts, with their typing features and without those of content."""
-    values = np.full((len(observed), len(FEATURES)), math.nan)
-    typing = typing_features([one.identified.post for one in observed])
-    for row, one, typed in zip(values, observed, typing, strict=True):
-        found = typed | one.found
-        row[[COLUMN[name] for name in found]] = list(found.values())
+    rows = []
+    for one, typed in zip(observed, typing_features([one.identified.post for one in observed]), strict=True):
+        known = dict.fromkeys(COLUMN, math.nan)
+        known.update(typed)
+        known.update(one.found)
+        rows.append(list(known.values()))
+    values = np.array(rows, dtype=np.float64).reshape(len(rows), len(FEATURES))
     return [_vector(one, row) for one, row in zip(observed, values, strict=True)]
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from moderation.events import Post
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
 from moderation.state import Keyring, PostSeen
 from moderation.state.account_history import OwnPosts
 from moderation.state.daily_accounts import CLOSED_AFTER_DAYS, DAYS_KEPT_MS, LEAST_EARLIER_DAYS
-from moderation.state.shared_windows import NEW, SETTLED, UNKNOWN_AGE
+from moderation.state.members import NEW, SETTLED, UNKNOWN_AGE
 
 NEW_ACCOUNT_DAYS = 7
 USUAL_ACCOUNTS = {"residential": 3.0, "mobile": 200.0, "campus": 500.0, "vpn": 100.0, "hosting": 3.0, "unknown": 10.0}
@@ -18,26 +18,23 @@ USUAL_ACCOUNTS = {"residential": 3.0, "mobile": 200.0, "campus": 500.0, "vpn": 1
 NAT puts hundreds to thousands of people on one IPv4 address, a campus likewise. Orders of magnitude, not estimates."""
 
 
-@dataclass(frozen=True)
-class Sender:
+class Sender(NamedTuple):
     """Where a post came from, hashed under one key."""
 
     key_id: str
     address: str | None
     device: str | None
-    prefix: str | None
 
     @classmethod
     def of(cls, post: Post, key: Keyring) -> Sender:
         """Return address and device of a post, as far as they were sent."""
         client = post.client
         if client is None:
-            return cls(key.key_id, None, None, None)
+            return cls(key.key_id, None, None)
         return cls(
             key.key_id,
             None if client.ip is None else key.hash_address(client.ip),
             None if client.device_id is None else key.hash_device(client.device_id),
-            None if client.ip is None else key.hash_prefix(client.ip),
         )
 
 

@@ -12,11 +12,11 @@ from moderation.state.backend import DEGRADED, WATERMARK, RowKind, StateBackend,
 from moderation.state.community_votes import VOTES_KEPT_MS, CommunityVotes
 from moderation.state.coverage import DAY_MS, HOUR_MS, KEPT_MS, MINUTE_MS, Coverage
 from moderation.state.daily_accounts import DAYS_KEPT_MS, DailyAccounts
-from moderation.state.identifiers import hash_number
 from moderation.state.keyring import Keyring
+from moderation.state.members import HOUR_MINUTES
 from moderation.state.partners import PARTNERS_KEPT_MS, PartnerHistory
 from moderation.state.score_history import SCORES_KEPT_MS, ScoreHistory
-from moderation.state.shared_windows import HOUR_MINUTES, SHIFT, SharedWindows
+from moderation.state.shared_windows import SHIFT, SharedWindows
 from moderation.state.watchlist import WATCHED_MS, Watchlist
 from moderation.state.working_set import Container, WorkingSet
 
@@ -125,7 +125,7 @@ def all_networks(keyring: Keyring) -> tuple[int, ...]:
 
     Its first day is that from which the days of networks are known under this key.
     """
-    return tuple(hash_number(key.hash_item(b"net", "all")) for key in keyring.live)
+    return tuple(key.item_number(b"net", "all") for key in keyring.live)
 
 
 def _windows(name: str, kept_ms: int, windows: SharedWindows) -> Container:

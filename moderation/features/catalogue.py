@@ -83,6 +83,7 @@ FEATURES: tuple[Feature, ...] = (
     _graph("core_number", "count", "largest k for which it stands in the graph's k-core"),
     _graph("component_share", "share", "accounts of the graph in its connected component"),
     _graph("log_pagerank", "ln", "PageRank over the mean PageRank"),
+    _graph("new_neighbours", "share", "of its neighbours, those whose first follow was in the last 7 days"),
     _account("age_days", "days", "age of the account"),
     _account("posts_1h", "count", "its posts in the last hour", version=2),
     _account("posts_24h", "count", "its posts in the last 24 hours", version=2),

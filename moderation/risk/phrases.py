@@ -37,6 +37,7 @@ PHRASES: dict[str, str] = {
     "graph_core_number": "It is in a group in which every account is connected to at least {} others",
     "graph_component_share": "{} of all accounts are connected to it, directly or through others",
     "graph_log_pagerank": "Its weight in the follow graph (PageRank) is {} times the mean",
+    "graph_new_neighbours": "{} of the accounts that it follows, or that follow it, began to do so in the last 7 days",
     "account_age_days": "The account was {} day(s) old",
     "account_posts_1h": "It wrote {} post(s) in the last hour",
     "account_posts_24h": "It wrote {} post(s) in the last 24 hours",

@@ -24,6 +24,7 @@ RISING = frozenset(
     {
         "coordination_partners_7d",
         "coordination_most_shared_7d",
+        "graph_new_neighbours",
         "network_prefix_accounts_24h",
         "network_prefix_vs_earlier_days",
     }

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from moderation.events import NetworkKind
+from moderation.lab.simulation.posting_times import DAY_MS
 from moderation.lab.simulation.rhythm import Manner
 from moderation.lab.simulation.truth import Truth
 
@@ -90,6 +91,11 @@ class AccountPlan:
         self.joint = [self.joint[one] for one in order]
         if joint.text is not None:
             self.texts[order.index(number)] = joint.text
+
+    @property
+    def created_ms(self) -> int:
+        """When the account was created: its age before its first post."""
+        return self.times_ms[0] - int(self.figures.age_days * DAY_MS)
 
     @property
     def account_id(self) -> str:

@@ -67,6 +67,9 @@ class AccountPlan:
     ring: int | None = None
     """Number of the dense cluster it belongs to, if any."""
     ring_density: float = 0.0
+    second_manner: Manner | None = None
+    """How some of its posts are typed: on another device of a person, or replayed from a person by a script."""
+    second_share: float = 0.0
     tells_network: bool = True
     """Whether events state the kind of its network."""
     device: str = ""

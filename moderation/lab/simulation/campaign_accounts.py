@@ -71,6 +71,7 @@ def _accounts(
     hours = float(rng.uniform(*shape.burst_h))
     density = float(rng.uniform(*shape.ring_density)) if "ring" in planted else 0.0
     created = float(rng.uniform(*shape.age_days))
+    forged = float(rng.uniform(*shape.forged))
     plans = []
     for account_id, own in zip(ids, places, strict=True):
         n = how_many(rng, horizon.max_posts)
@@ -86,6 +87,8 @@ def _accounts(
                 texts=[one.text for one in written],
                 communities=[one.community for one in written],
                 manner=_manner(rng, shape, pattern),
+                second_manner=person(rng, "keyboard") if forged else None,
+                second_share=forged,
                 figures=figures,
                 places=own,
                 times_ms=_times(rng, n, begin, hours, horizon),

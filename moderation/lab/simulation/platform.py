@@ -103,6 +103,7 @@ class Platform:
         text = plan.texts[number]
         place = plan.places[int(rng.integers(len(plan.places)))]
         figures = plan.figures
+        second = plan.second_manner if rng.random() < plan.second_share else None
         device = plan.device
         if plan.devices and rng.random() < 0.5:
             device = plan.devices[int(rng.integers(len(plan.devices)))]
@@ -117,7 +118,7 @@ class Platform:
             client=Client.model_construct(
                 ip=place.ip, device_id=device, network_kind=place.network if plan.tells_network else None
             ),
-            typing=typing_of(rng, plan.manner, text),
+            typing=typing_of(rng, second or plan.manner, text),
             account=Account.model_construct(
                 created_at=_when(plan.created_ms),
                 followers=figures.followers,

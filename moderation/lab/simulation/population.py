@@ -34,6 +34,8 @@ CIRCLE_SIZE = 60
 _FIRST_HOUSEHOLD = -1_000_000
 """Number of the first follow cluster of a household; the others count down."""
 _FAMILY_DENSITY = 0.7
+_WITH_TWO_DEVICES = ("desktop", "mobile", "campus", "dormitory", "household", "carrier")
+_TWO_DEVICES = 0.25
 _SHARES_DEVICE = 0.3
 """Share of the households with one device."""
 _QUIET = 0.5
@@ -79,6 +81,8 @@ def genuine_accounts(
             tells_network=bool(rng.random() < 0.85),
             device=f"{account_id}-d",
         )
+        if kind in _WITH_TWO_DEVICES and rng.random() < _TWO_DEVICES:
+            plan.second_manner, plan.second_share = another_device(rng, people.tempo)
         if kind == "fan":
             plan.ring, plan.ring_density = next(fans)
         if household is not None:
@@ -197,6 +201,12 @@ def _manner(rng: np.random.Generator, kind: str, tempo: float) -> Manner:
             pasted_posts=float(rng.beta(2.0, 10.0)),
         )
     return manner
+
+
+def another_device(rng: np.random.Generator, tempo: float) -> tuple[Manner, float]:
+    """Return how a person types on another device, and the share of the posts that are written there."""
+    method: InputMethod = "mobile" if rng.random() < 0.5 else "keyboard"
+    return person(rng, method, tempo), float(rng.uniform(0.1, 0.5))
 
 
 def _clusters(rng: np.random.Generator, accounts: int, low: int, high: int) -> list[tuple[int, float]]:

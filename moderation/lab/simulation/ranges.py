@@ -55,6 +55,8 @@ class Campaigns:
     """Whether figures, audience and follows are those of ordinary accounts of that age."""
     borrowed_account: bool = False
     """Whether the account was taken over from a person, whatever its age, and posts from a further device."""
+    forged: tuple[float, float] = (0.0, 0.0)
+    """Share of an account's posts whose rhythm is replayed from a person."""
     rotates: float = 0.0
     """Probability that a campaign spreads over the addresses of a network of its own."""
     persona: bool = False
@@ -111,6 +113,7 @@ CAMPAIGNS: Mapping[Parameters, Mapping[str, Campaigns]] = {
             ring_density=(0.4, 0.9),
             burst_h=(2.0, 12.0),
             rotates=0.3,
+            forged=(0.0, 0.4),
         ),
         "medium": Campaigns(
             share=0.35,
@@ -126,6 +129,7 @@ CAMPAIGNS: Mapping[Parameters, Mapping[str, Campaigns]] = {
             ring_density=(0.1, 0.4),
             burst_h=(12.0, 72.0),
             rotates=0.3,
+            forged=(0.0, 0.4),
         ),
         "strong": Campaigns(
             share=0.25,
@@ -158,6 +162,7 @@ CAMPAIGNS: Mapping[Parameters, Mapping[str, Campaigns]] = {
             ring_density=(0.25, 0.6),
             burst_h=(6.0, 30.0),
             rotates=0.4,
+            forged=(0.0, 0.6),
         ),
         "medium": Campaigns(
             share=0.35,
@@ -173,6 +178,7 @@ CAMPAIGNS: Mapping[Parameters, Mapping[str, Campaigns]] = {
             ring_density=(0.05, 0.25),
             burst_h=(24.0, 120.0),
             rotates=0.4,
+            forged=(0.0, 0.6),
         ),
         "strong": Campaigns(
             share=0.25,

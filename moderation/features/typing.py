@@ -22,7 +22,7 @@ WITHOUT_RHYTHM = frozenset({"ime", "dictation", "assistive", "api"})
 """Input methods whose key presses, if any, do not correspond to characters."""
 LEAST_INTERVALS = 8
 LEAST_FOR_HISTORY = 16
-"""Fewer times between key presses have too little entropy, whoever typed them."""
+"""Fewer times between key presses have a low entropy, of people too."""
 LEAST_POSTS = 4
 _QUARTILE = 0.25
 

@@ -111,7 +111,7 @@ class FeatureExtractor:
             texts,
             link_items(post, key),
             name_items(post, key),
-            tuple(live.network_number(ip) for live in self._state.keyring.live),
+            tuple([live.network_number(ip) for live in self._state.keyring.live]),
             packed_rhythm(post, at_ms, typed),
         )
         return Identified(post, seen, senders[0], typed)

@@ -44,7 +44,7 @@ class DailyAccounts:
         entries = self._entries.get(key)
         if entries is None:
             entries = self._entries[key] = array("Q")
-        begin, end = first_at_least(entries, 2, day), first_at_least(entries, 2, day + 1)
+        begin, end = _places(entries, day)
         accounts = entries[2 * begin + 1 : 2 * end : 2]
         place = bisect_left(accounts, account)
         if place < len(accounts) and accounts[place] == account:
@@ -107,3 +107,12 @@ class DailyAccounts:
                 del entries[: 2 * first_at_least(entries, 2, horizon)]
                 if not entries:
                     self.forget(key)
+
+
+def _places(entries: array[int], day: int) -> tuple[int, int]:
+    """Return where the accounts of a day begin and end; most are added to the latest day."""
+    size = len(entries) // 2
+    if not size or entries[-2] < day:
+        return size, size
+    end = size if entries[-2] == day else first_at_least(entries, 2, day + 1)
+    return (0 if entries[0] == day else first_at_least(entries, 2, day)), end

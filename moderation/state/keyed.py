@@ -128,7 +128,7 @@ class Keyed:
 
 
 def all_networks(keyring: Keyring) -> tuple[int, ...]:
-    """Return for each live key the number under which the accounts of all networks are counted by day.
+    """Return for each live key the number under which the days are kept that had posts from any network.
 
     Its first day is that from which the days of networks are known under this key.
     """

@@ -122,17 +122,18 @@ class PlatformState:
                 self._rows["rhythms"].extend((seen.rhythm, seen.account, seen.post))
             for prefix in filter(None, seen.prefixes):
                 self._rows["prefixes"].extend((seen.at_ms, prefix, seen.account))
-        for prefix, every in zip(seen.prefixes, self.all_networks, strict=False):
-            for key in (prefix, every) if prefix else ():
-                self._add_day(key, seen)
+        self._add_days(seen)
 
-    def _add_day(self, prefix: int, seen: PostSeen) -> None:
-        if not self.prefix_days.add(prefix, seen.at_ms // DAY_MS, seen.account):
-            return
-        if self.stored is not None:
-            self.stored.add_day(prefix, seen.at_ms, seen.account)
-        elif self._journal is not None:
-            self._rows["prefix_days"].extend((seen.at_ms // DAY_MS, prefix, seen.account))
+    def _add_days(self, seen: PostSeen) -> None:
+        day = seen.at_ms // DAY_MS
+        for prefix, every in zip(seen.prefixes, self.all_networks, strict=False):
+            for key, account in ((prefix, seen.account), (every, 0)) if prefix else ():
+                if not self.prefix_days.add(key, day, account):
+                    continue
+                if self.stored is not None:
+                    self.stored.add_day(key, seen.at_ms, account)
+                elif self._journal is not None:
+                    self._rows["prefix_days"].extend((day, key, account))
 
     def _take_post(self, seen: PostSeen) -> None:
         at_ms, account, post, text, age, senders = seen[:6]

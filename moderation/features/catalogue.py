@@ -67,7 +67,6 @@ FEATURES: tuple[Feature, ...] = (
     _typing("interval_lag1", "1", "correlation of the logarithm of each time with the next one's"),
     _typing("interval_repeated_share", "share", "times that equal the one before to the millisecond"),
     _typing("boundary_pause_ratio", "1", "median time at word boundaries over median time within words"),
-    _typing("entropy_quartile_14d", "bits", "lower quartile of the entropy of those times in its last 12 typed posts"),
     _network("accounts_1h", "count", "distinct accounts on the address in the last hour"),
     _network("accounts_24h", "count", "distinct accounts on the address in the last 24 hours"),
     _network("new_account_share_24h", "share", "those of the last 24 hours that were younger than 7 days"),

@@ -17,7 +17,7 @@ from moderation.features.coordination import coordination_features, known_partne
 from moderation.features.graph import graph_features
 from moderation.features.network import Sender, account_kind, network_features
 from moderation.features.shared_items import link_items, name_items, text_items
-from moderation.features.typing import lasting_rhythm, packed_rhythm, typing_features
+from moderation.features.typing import typing_features
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
 from moderation.state import PlatformState, PostSeen
 from moderation.state.daily_accounts import DAYS_KEPT_MS
@@ -44,8 +44,6 @@ class Identified(NamedTuple):
     post: Post
     seen: PostSeen
     sender: Sender
-    typed: dict[str, float]
-    """Its typing features."""
 
 
 class Observed(NamedTuple):
@@ -89,10 +87,10 @@ class FeatureExtractor:
         return self._prepared.get(id(post)) or self._identified([post])[0]
 
     def _identified(self, posts: Sequence[Post]) -> list[Identified]:
-        items = zip(posts, text_items(posts, self._state.keyring.live[0]), typing_features(posts), strict=True)
-        return [self._with_numbers(post, texts, typed) for post, texts, typed in items]
+        items = text_items(posts, self._state.keyring.live[0])
+        return [self._with_numbers(post, texts) for post, texts in zip(posts, items, strict=True)]
 
-    def _with_numbers(self, post: Post, texts: tuple[int, ...], typed: dict[str, float]) -> Identified:
+    def _with_numbers(self, post: Post, texts: tuple[int, ...]) -> Identified:
         at_ms, account_id = post.at_ms, post.account_id
         if at_ms is None or account_id is None:
             raise ValueError("a post without account and time has no metadata features")
@@ -112,9 +110,8 @@ class FeatureExtractor:
             link_items(post, key),
             name_items(post, key),
             tuple([live.network_number(ip) for live in self._state.keyring.live]),
-            packed_rhythm(post, at_ms, typed),
         )
-        return Identified(post, seen, senders[0], typed)
+        return Identified(post, seen, senders[0])
 
     def seen_before(self, identified: Identified) -> Seen:
         """Return whether a post was observed within 24 hours, with the same text or with another."""
@@ -140,7 +137,7 @@ class FeatureExtractor:
             state.advance(event.at_ms)
 
     def take(self, identified: Identified) -> Observed:
-        """Apply a post to the state and read its features of all families but content."""
+        """Apply a post to the state and read its features of all families but typing."""
         state, post, seen = self._state, identified.post, identified.seen
         state.apply_post(seen)
         reading = Reading.of(state, seen.account, seen.at_ms)
@@ -152,7 +149,6 @@ class FeatureExtractor:
         graph, epoch = graph_features(reading)
         found = {
             **network_features(reading, post, seen, own),
-            **lasting_rhythm(reading),
             **graph,
             **account_features(reading, post, own),
             **coordination_features(reading, seen, items, partners),
@@ -212,11 +208,11 @@ class FeatureExtractor:
 
 
 def vectors(observed: Sequence[Observed]) -> list[FeatureVector]:
-    """Return the vectors of observed posts, without the features of content."""
+    """Return the vectors of observed posts, with their typing features and without those of content."""
     rows = []
-    for one in observed:
+    for one, typed in zip(observed, typing_features([one.identified.post for one in observed]), strict=True):
         known = dict.fromkeys(COLUMN, math.nan)
-        known.update(one.identified.typed)
+        known.update(typed)
         known.update(one.found)
         rows.append(list(known.values()))
     values = np.array(rows, dtype=np.float64).reshape(len(rows), len(FEATURES))

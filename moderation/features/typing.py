@@ -7,7 +7,7 @@ interval is press to press.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
@@ -15,16 +15,10 @@ from numpy.typing import NDArray
 
 from moderation.events import Post, Typing
 from moderation.features.rhythm import RHYTHM, rhythms
-from moderation.features.window import Reading
-from moderation.state.score_history import SCORES_KEPT_MS, packed
 
 WITHOUT_RHYTHM = frozenset({"ime", "dictation", "assistive", "api"})
 """Input methods whose key presses, if any, do not correspond to characters."""
 LEAST_INTERVALS = 8
-LEAST_FOR_HISTORY = 16
-"""Fewer times between key presses have a low entropy, of people too."""
-LEAST_POSTS = 4
-_QUARTILE = 0.25
 
 
 def typing_features(posts: Sequence[Post]) -> list[dict[str, float]]:
@@ -103,28 +97,3 @@ def _boundary_pause_ratio(intervals: NDArray[np.float64], begins_word: Sequence[
     if len(at_boundary) < 3 or len(within) < 3 or float(np.median(within)) <= 0:
         return math.nan
     return float(np.median(at_boundary) / np.median(within))
-
-
-def packed_rhythm(post: Post, at_ms: int, typed: Mapping[str, float]) -> int:
-    """Return the entropy of the rhythm of a post with these typing features, as the state keeps it; 0 without one."""
-    entropy = typed.get("typing_interval_entropy_bits")
-    times = 0 if post.typing is None else len(post.typing.intervals_ms or ())
-    # The state keeps the highest number of the texts of a post: of its rhythms, the most mechanical one.
-    return 0 if entropy is None or times < LEAST_FOR_HISTORY else packed(at_ms, -entropy, times)
-
-
-def lasting_rhythm(reading: Reading) -> dict[str, float]:
-    """Return the lower quartile of the entropies of the account's last rhythms, this one included.
-
-    One rhythm that was replayed from a person changes it little. Missing with fewer than four rhythms, or where some
-    can be lost.
-    """
-    state = reading.state
-    if not state.coverage.history_known(reading.at_ms, SCORES_KEPT_MS):
-        return {}
-    entropies = sorted(-value for value in state.rhythms.values(reading.account, reading.at_ms))
-    if len(entropies) < LEAST_POSTS:
-        return {}
-    below, part = divmod(_QUARTILE * (len(entropies) - 1), 1.0)
-    low, high = entropies[int(below)], entropies[int(below) + 1]
-    return {"typing_entropy_quartile_14d": low + part * (high - low)}

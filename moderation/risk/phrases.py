@@ -21,7 +21,6 @@ PHRASES: dict[str, str] = {
     "typing_interval_lag1": "A pause between key presses and the next one have a correlation of {}",
     "typing_interval_repeated_share": "{} of the pauses equal the pause before to the millisecond",
     "typing_boundary_pause_ratio": "The typical pause before a word was {} times the pause within words",
-    "typing_entropy_quartile_14d": "In a quarter of its last typed posts, the variety of the pauses is at most {} bits",
     "network_accounts_1h": "{} account(s) posted from its address in the last hour",
     "network_accounts_24h": "{} account(s) posted from its address in the last 24 hours",
     "network_new_account_share_24h": "{} of the accounts on its address in 24 hours were younger than 7 days",

@@ -35,8 +35,8 @@ MANIFEST = "state.json"
 SEGMENT_BYTES = 64 << 20
 SEGMENT_MS = 2 * 3_600_000
 _NUMBERED = re.compile(
-    r"(?:posts|items|prefixes|prefix_days|partners|deletions|follows|watched|scores|rhythms|votes|edges|figures)"
-    r"-(\d{8})\.(?:rows|npz)"
+    r"(?:posts|items|prefixes|prefix_days|partners|deletions|follows|watched|scores|votes|edges|figures)-(\d{8})"
+    r"\.(?:rows|npz)"
 )
 Numbers = NDArray[np.uint64]
 Arrays = Mapping[str, NDArray[Any]]
@@ -252,11 +252,6 @@ class Journal:
             if file.name not in kept and _NUMBERED.fullmatch(file.name):
                 with suppress(OSError):
                     file.unlink()
-
-
-def has_saved(directory: Path | None) -> bool:
-    """Return whether a directory has a saved state."""
-    return directory is not None and (directory / MANIFEST).exists()
 
 
 def read_journal(directory: Path) -> tuple[Journal, dict[str, Any]]:

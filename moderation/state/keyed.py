@@ -49,8 +49,6 @@ class PostSeen(NamedTuple):
     """Its mentions and hashtags."""
     prefixes: tuple[int, ...] = ()
     """The network of its address under each live key, 0 where not sent."""
-    rhythm: int = 0
-    """Time and entropy of its typing, packed; 0 where not known."""
 
     @property
     def items(self) -> tuple[int, ...]:
@@ -86,8 +84,6 @@ class Keyed:
         self.watchlist = Watchlist(evicts=evicts)
         self.scores = ScoreHistory(evicts=evicts)
         """Scores of the texts of each account."""
-        self.rhythms = ScoreHistory(evicts=evicts)
-        """The negative entropy of the typing of each account's posts."""
         self.votes = CommunityVotes(evicts=evicts)
         """Sampled scores of the texts of each community."""
 
@@ -104,9 +100,6 @@ class Keyed:
             Container(RowKind("watched", 1, WATCHED_MS, shared=False), watchlist.add_stored, watchlist.forget),
             Container(
                 RowKind(f"scores-{scored_with}", 2, SCORES_KEPT_MS, shared=False), scores.add_stored, scores.forget
-            ),
-            Container(
-                RowKind("rhythms", 2, SCORES_KEPT_MS, shared=False), self.rhythms.add_stored, self.rhythms.forget
             ),
             Container(RowKind(f"votes-{scored_with}", 2, VOTES_KEPT_MS, shared=True), votes.add_stored, votes.forget),
             _windows("addresses", KEPT_MS, self.addresses),
@@ -183,7 +176,6 @@ class StoredKeyed:
             "prefix_days": prefixes | {(everything, at_ms) for everything in self._all_networks for _, at_ms in own},
             "items": items,
             "partners": own,
-            "rhythms": own,
         }
         self.working.load({**wanted, "watched": own} if watched else wanted)
 
@@ -199,8 +191,6 @@ class StoredKeyed:
         for device in senders[1::2]:
             if device:
                 self._add_member("devices", keyed.devices.shift(device), device, at_ms, (minute, 0, account))
-        if seen.rhythm:
-            self.working.add("rhythms", account, at_ms, (seen.rhythm, seen.post))
         for prefix in seen.prefixes:
             if prefix:
                 self._add_member("prefixes", keyed.prefixes.shift(prefix), prefix, at_ms, (minute, 0, account))

@@ -15,7 +15,7 @@ from moderation.effects import Partition
 from moderation.state.coverage import DAY_MS, MINUTE_MS, Coverage
 from moderation.state.epochs import GraphEpochs
 from moderation.state.follows import FollowGraph
-from moderation.state.journal import Changes, Journal, read_graphs, read_journal, read_rows, unusable
+from moderation.state.journal import MANIFEST, Changes, Journal, read_graphs, read_journal, read_rows, unusable
 from moderation.state.keyed import Keyed, PostSeen, Storage, StoredKeyed, all_networks
 from moderation.state.keyring import Keyring
 from moderation.state.saved_rows import KINDS, POST_FIELDS, WIDTHS, kept_from_ms
@@ -77,7 +77,7 @@ class PlatformState:
 
     def _take_containers(self, keyed: Keyed) -> None:
         self.accounts, self.watchlist = keyed.accounts, keyed.watchlist
-        self.scores, self.votes, self.rhythms = keyed.scores, keyed.votes, keyed.rhythms
+        self.scores, self.votes = keyed.scores, keyed.votes
         self.items, self.partners = keyed.items, keyed.partners
         self.prefixes, self.prefix_days = keyed.prefixes, keyed.prefix_days
         self.addresses, self.address_posts, self.devices = keyed.addresses, keyed.address_posts, keyed.devices
@@ -105,7 +105,7 @@ class PlatformState:
     def forget_scores(self) -> None:
         """Drop scores and watched accounts that are too old; between batches, because a batch can span any time."""
         if self.coverage.watermark_ms is not None:
-            for kept in (self.watchlist, self.scores, self.rhythms, self.votes, self.partners, self.prefix_days):
+            for kept in (self.watchlist, self.scores, self.votes, self.partners, self.prefix_days):
                 kept.evict(self.coverage.watermark_ms)
 
     def apply_post(self, seen: PostSeen) -> None:
@@ -118,8 +118,6 @@ class PlatformState:
             self._rows["posts"].extend((seen.at_ms, seen.account, seen.post, seen.text, seen.age, *seen.senders))
             for item in seen.items:
                 self._rows["items"].extend((seen.at_ms, item, seen.age, seen.account))
-            if seen.rhythm:
-                self._rows["rhythms"].extend((seen.rhythm, seen.account, seen.post))
             for prefix in filter(None, seen.prefixes):
                 self._rows["prefixes"].extend((seen.at_ms, prefix, seen.account))
         self._add_days(seen)
@@ -146,8 +144,6 @@ class PlatformState:
         for device in senders[1::2]:
             if device:
                 self.devices.add(device, minute, 0, account)
-        if seen.rhythm:
-            self.rhythms.add(account, seen.rhythm, post)
         for prefix in filter(None, seen.prefixes):
             self.prefixes.add(prefix, minute, 0, account)
         for item in seen.items:
@@ -344,7 +340,6 @@ class PlatformState:
             self.partners.add(account, occasion, other)
         for at_ms, account in rows["watched"].tolist():
             self.watch(account, at_ms)
-        self.rhythms.load(rows["rhythms"])
         self._restore_scores(journal, saved)
 
     def _restore_scores(self, journal: Journal, saved: Mapping[str, Any]) -> None:
@@ -397,3 +392,8 @@ class PlatformState:
         self._key_started_ms = {key: started_ms.get(key, now_ms) for key in live}
         known = [number for number, key in enumerate(live) if key in started_ms]
         self.address_key = min(known, key=lambda number: self._key_started_ms[live[number]] or 0)
+
+
+def has_saved(directory: Path | None) -> bool:
+    """Return whether a directory has a saved state."""
+    return directory is not None and (directory / MANIFEST).exists()

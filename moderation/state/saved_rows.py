@@ -23,7 +23,6 @@ WIDTHS: Mapping[str, int] = {
     "follows": 3,
     "watched": 2,
     "scores": 3,
-    "rhythms": 3,
     "votes": 3,
 }
 """Numbers in a row by kind; a post has two more for each address key."""
@@ -37,7 +36,6 @@ _KEPT_MS = {
     "deletions": KEPT_MS,
     "watched": WATCHED_MS + KEPT_MS,
     "scores": SCORES_KEPT_MS + KEPT_MS,
-    "rhythms": SCORES_KEPT_MS + KEPT_MS,
     "votes": VOTES_KEPT_MS + KEPT_MS,
 }
 

@@ -106,14 +106,6 @@ class ScoreHistory:
         own = zip(entries[0::2], entries[1::2], strict=True)
         return unpacked(counted([(w, post) for w, post in own if at_ms - SCORES_KEPT_MS < w >> TIME_SHIFT <= at_ms]))
 
-    def values(self, account: int, at_ms: int) -> list[float]:
-        """Return the numbers of the last posts of an account in the 14 days up to a time, oldest first; at most 12."""
-        entries = self._entries.get(account)
-        if entries is None:
-            return []
-        own = [word for word in entries[0::2] if at_ms - SCORES_KEPT_MS < word >> TIME_SHIFT <= at_ms]
-        return [_height(word) / _LOGIT_STEPS - _LARGEST_LOGIT for word in own[-MOST_SCORES:]]
-
     def load(self, rows: NDArray[np.uint64]) -> None:
         """Add many scores to an empty history at once; rows of word, account and post."""
         if not len(rows):

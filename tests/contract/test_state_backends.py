@@ -18,7 +18,7 @@ from moderation.state.partners import packed_occasion
 from moderation.state.score_history import SCORES_KEPT_MS
 from moderation.state.watchlist import WATCHED_MS
 from tests.contract.state_backends import LANE, Kind, Place, applied
-from tests.unit.features.builders import Typing, at, follow, named, new_state, post
+from tests.unit.features.builders import at, follow, named, new_state, post
 
 START_MS = int(at(0).timestamp() * 1000) // DAY_MS * DAY_MS
 Open = Callable[..., Place]
@@ -274,16 +274,6 @@ def test_the_days_of_a_network_are_the_same_after_a_restart(place: Open) -> None
     before = applied(first, events[:-4])
     found = before + applied(kept.reopened(first), events[-4:])
     assert "network_prefix_vs_earlier_days" in named(found[-1])
-    same(found, applied(new_state(), events))
-
-
-def test_the_rhythms_of_an_account_are_the_same_after_a_restart(place: Open) -> None:
-    typing = Typing(intervals_ms=tuple(float(80 + 7 * (n % 5)) for n in range(30)))
-    events = [post(f"p{n}", "a", 3600 * n, text=f"A walk {n}.", typing=typing) for n in range(8)]
-    kept = place()
-    first = kept.opened()
-    found = applied(first, events[:5]) + applied(kept.reopened(first), events[5:])
-    assert "typing_entropy_quartile_14d" in named(found[-1])
     same(found, applied(new_state(), events))
 
 

@@ -14,7 +14,7 @@ from moderation.events import Client, Deletion, Event
 from moderation.state.erasing import erase_from_journal
 from moderation.state.identifiers import account_number
 from tests.contract.state_backends import LANE, Kind, Place, applied
-from tests.unit.features.builders import Typing, at, follow, named, post
+from tests.unit.features.builders import at, follow, named, post
 
 ACCOUNT, POST, TEXT = "account-of-anna-7351", "post-9917-of-anna", "My private words about a garden."
 ADDRESS, DEVICE = "198.18.4.77", "device-4410-of-anna"
@@ -32,11 +32,10 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
 def events() -> list[Event]:
     """Everything that the state takes of an account."""
     client = Client(ip=ADDRESS, device_id=DEVICE, network_kind="residential")  # type: ignore[arg-type]
-    typing = Typing(intervals_ms=tuple(float(90 + number) for number in range(30)))
     return [
         follow(ACCOUNT, "other", 0),
         post(POST, ACCOUNT, 10, text=TEXT, client=client),
-        post("second", ACCOUNT, 20, text=TEXT, client=client, typing=typing),
+        post("second", ACCOUNT, 20, text=TEXT, client=client),
         Deletion(post_id=POST, account_id=ACCOUNT, at=at(30)),
         post("third", "other", 5000, text="A walk.", client=client),
     ]

@@ -30,8 +30,6 @@ RISING = frozenset(
     }
 )
 """Features of which a larger value never lowers the score of the family."""
-FALLING = frozenset({"typing_entropy_quartile_14d"})
-"""Features of which a smaller value never lowers the score of the family."""
 METADATA = tuple(name for name in FAMILIES if name != CONTENT)
 
 
@@ -98,9 +96,8 @@ def fit_family(
         data = lgb.Dataset(rows, label=label[present], weight=weight[present], free_raw_data=True)
     else:
         data = lgb.Dataset(np.zeros((2, len(columns))), label=np.array([0, 1]), free_raw_data=True)
-    names = [FEATURES[column].name for column in columns]
-    directions = [int(name in RISING) - int(name in FALLING) for name in names]
-    parameters = {**_parameters(recipe, growth), **({"monotone_constraints": directions} if any(directions) else {})}
+    rising = [int(FEATURES[column].name in RISING) for column in columns]
+    parameters = {**_parameters(recipe, growth), **({"monotone_constraints": rising} if any(rising) else {})}
     return FamilyModel(name, columns, filler, lgb.train(parameters, data, growth.trees))
 
 

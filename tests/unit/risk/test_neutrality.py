@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from moderation.lab.risk.fitting import FALLING, RISING
+from moderation.lab.risk.fitting import RISING
 from moderation.risk.model import BundledRiskModel
 
 POSTS = 48
@@ -111,15 +111,13 @@ def test_content_alone_is_never_flagged(model: BundledRiskModel) -> None:
 
 def test_features_that_only_raise_suspicion_never_lower_the_score_of_their_family(model: BundledRiskModel) -> None:
     known = {named.name: (column, named.family) for column, named in enumerate(model.manifest.features)}
-    values = (-3.0, 0.0, 1.0, 2.0, 5.0, 8.0, 40.0, 500.0)
-    directions = {**dict.fromkeys(RISING, values), **dict.fromkeys(FALLING, values[::-1])}
-    found = sorted(directions.keys() & known.keys())
-    assert {"coordination_partners_7d", "coordination_most_shared_7d"} <= set(found)
-    for name in found:
+    rising = sorted(RISING & known.keys())
+    assert {"coordination_partners_7d", "coordination_most_shared_7d"} <= set(rising)
+    for name in rising:
         column, family = known[name]
         rows = any_posts(model, 5)[:20]
         before = np.full(len(rows), -np.inf)
-        for value in directions[name]:
+        for value in (-3.0, 0.0, 1.0, 2.0, 5.0, 8.0, 40.0, 500.0):
             rows[:, model.columns[column]] = value
             scores = model.metadata_scores(rows)[:, model.fusion.families.index(family)]
             assert (scores >= before).all(), name

@@ -197,6 +197,8 @@ class Effects:
 
     flags: list[FlagRaised] = field(default_factory=list)
     audit_samples: list[AuditSample] = field(default_factory=list)
+    beside: list[Assessment] = field(default_factory=list)
+    """By the model that does not decide, about posts that it or the other one flags; no flag is raised for them."""
     deletions: list[PostDeleted] = field(default_factory=list)
     labels: list[LabelGiven] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)

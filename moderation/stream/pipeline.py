@@ -315,8 +315,10 @@ class Pipeline:
         return self._assessor.assessment(assessed, assessed.judged, explained=assessed.flagged)
 
     def _note_beside(self, effects: Effects, assessed: Assessed, beside: Judged) -> None:
-        """Note what the model says that does not decide about a post that one of the two flags."""
-        effects.beside.append(self._assessor.assessment(assessed, beside, explained=False))
+        """Note what both models say about a post that one of them flags."""
+        effects.compared.append(self._assessor.assessment(assessed, beside, explained=False))
+        if not assessed.flagged:
+            effects.compared.append(self._assessment(assessed))
         live = beside if assessed.judged is not None and assessed.judged.risk is not self._risk else assessed.judged
         both = assessed.flagged and beside.flagged
         effects.count("flagged_by_both" if both else "flagged_by_live" if live and live.flagged else "flagged_by_trial")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from moderation.effects import Effects
 from moderation.models_in_use import Models, ModelsInUse, load_trial
 from moderation.risk import load_risk
 from moderation.risk.bundle import MANIFEST, SHIPPED
@@ -49,6 +50,10 @@ def judged(risk: ContentRisk, share: float, *events: object) -> Outcome:
     return pipeline.process([item(number, event) for number, event in enumerate(events)])
 
 
+def compared(effects: Effects) -> list[tuple[str, bool, str]]:
+    return [(one.post_id, one.flagged, one.risk_version[0]) for one in effects.compared]
+
+
 def person(post_id: str, account: str = "a") -> dict[str, object]:
     return robot(post_id, text="Tea and toast.", account_id=account)
 
@@ -57,17 +62,14 @@ def test_without_a_share_the_model_on_trial_decides_nothing_and_what_it_flags_is
     effects = judged(FlagsEverything(), 0.0, robot("p1"), person("p2", "b")).effects
     assert [flag.assessment.post_id for flag in effects.flags] == ["p1"]
     assert {flag.assessment.risk_version for flag in effects.flags} == {ContentRisk.manifest_hash}
-    assert [(one.post_id, one.flagged, one.risk_version[0]) for one in effects.beside] == [
-        ("p1", True, "t"),
-        ("p2", True, "t"),
-    ]
+    assert compared(effects) == [("p1", True, "t"), ("p2", True, "t"), ("p2", False, "r")]
     assert (effects.counters["flagged_by_both"], effects.counters["flagged_by_trial"]) == (1, 1)
 
 
 def test_what_only_the_live_model_flags_is_recorded_too() -> None:
     effects = judged(FlagsNothing(), 0.0, robot("p1"), person("p2", "b")).effects
     assert [flag.assessment.post_id for flag in effects.flags] == ["p1"]
-    assert [(one.post_id, one.flagged) for one in effects.beside] == [("p1", False)]
+    assert compared(effects) == [("p1", False, "n")]
     assert effects.counters["flagged_by_live"] == 1
 
 
@@ -75,15 +77,12 @@ def test_the_model_on_trial_decides_about_its_share_with_its_own_threshold() -> 
     effects = judged(FlagsEverything(), 1.0, person("p1"), robot("p2", account_id="b")).effects
     assert [flag.assessment.post_id for flag in effects.flags] == ["p1", "p2"]
     assert {(flag.assessment.risk_version[0], flag.assessment.threshold) for flag in effects.flags} == {("t", 0.05)}
-    assert [(one.post_id, one.flagged, one.risk_version[0]) for one in effects.beside] == [
-        ("p1", False, "r"),
-        ("p2", True, "r"),
-    ]
+    assert compared(effects) == [("p1", False, "r"), ("p2", True, "r")]
     assert (effects.counters["flagged_by_trial"], effects.counters["flagged_by_both"]) == (1, 1)
 
 
 def test_without_a_trial_nothing_is_recorded_beside() -> None:
-    assert new_pipeline(new_state()).process([item(0, robot("p1"))]).effects.beside == []
+    assert new_pipeline(new_state()).process([item(0, robot("p1"))]).effects.compared == []
 
 
 def test_a_larger_share_keeps_the_accounts_of_a_smaller_one() -> None:

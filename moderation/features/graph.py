@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 from moderation.features.window import Reading
-from moderation.state.graph_figures import NEW_MS
 
 
 def graph_features(reading: Reading) -> tuple[dict[str, float], int | None]:
@@ -32,13 +31,4 @@ def graph_features(reading: Reading) -> tuple[dict[str, float], int | None]:
         for name, value in figures._asdict().items():
             if not math.isnan(value):
                 found[f"graph_{name}"] = value
-        if not _times_known(reading, closed.epoch):
-            del found["graph_new_neighbours"]
     return found, closed.epoch
-
-
-def _times_known(reading: Reading, epoch: int) -> bool:
-    """Return whether follows are known from twice as long ago as an account is new; else everyone would seem new."""
-    state = reading.state
-    first_ms = max(state.follows.first_ms or 0, state.coverage.follows_complete_from_ms or 0)
-    return (epoch + 1) * state.graph_epoch_s * 1000 - first_ms >= 2 * NEW_MS

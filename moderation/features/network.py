@@ -77,22 +77,21 @@ def network_features(reading: Reading, post: Post, seen: PostSeen, own: OwnPosts
         accounts = reading.members(state.devices, device)
         found["network_device_accounts_24h"] = accounts.number(accounts.day, account)
     if address and whole_day:
-        found |= _prefix_features(reading, seen.prefixes[state.address_key])
+        found |= _network_growth(reading, seen.prefixes[state.address_key])
     return found
 
 
-def _prefix_features(reading: Reading, prefix: int) -> dict[str, float]:
-    """Return the accounts of the network of the address, also beside its own busiest earlier day.
+def _network_growth(reading: Reading, prefix: int) -> dict[str, float]:
+    """Return the accounts of the network of the address beside those of its own busiest earlier day.
 
-    The latter is missing until three earlier days are known of any network.
+    Missing until three earlier days are known of any network, and where some were lost.
     """
     state, day = reading.state, reading.at_ms // DAY_MS
-    accounts = reading.members(state.prefixes, prefix)
-    number = accounts.number(accounts.day, reading.account)
-    found: dict[str, float] = {"network_prefix_accounts_24h": number}
     begun = state.prefix_days.first_day(state.all_networks[state.address_key])
-    enough = begun is not None and begun <= day - CLOSED_AFTER_DAYS - LEAST_EARLIER_DAYS + 1
-    if enough and state.coverage.history_known(reading.at_ms, DAYS_KEPT_MS):
-        busiest = state.prefix_days.largest(prefix, day)
-        found["network_prefix_vs_earlier_days"] = math.log2((number + 1) / (busiest + 1))
-    return found
+    if begun is None or begun > day - CLOSED_AFTER_DAYS - LEAST_EARLIER_DAYS + 1:
+        return {}
+    if not state.coverage.history_known(reading.at_ms, DAYS_KEPT_MS):
+        return {}
+    accounts = reading.members(state.prefixes, prefix)
+    number, busiest = accounts.number(accounts.day, reading.account), state.prefix_days.largest(prefix, day)
+    return {"network_growth_24h": math.log2((number + 1) / (busiest + 1))}

@@ -112,14 +112,13 @@ class GraphEpochs:
     def _compute(self, closing: _Closing) -> None:
         with self._lock:
             base, changes = self._folded[1], [rows for epoch, rows in self._unfolded if epoch <= closing.epoch]
-        kept_ms = closing.epoch * self._epoch_ms - _UNFOLLOWS_KEPT_MS
-        folded = fold(base, np.concatenate([NO_ROWS, *changes]), max(kept_ms, 0))
-        edges, ended_ms = current(folded), (closing.epoch + 1) * self._epoch_ms
-        edges[:, 0] >>= np.uint64(1)
+        ended_ms = closing.epoch * self._epoch_ms - _UNFOLLOWS_KEPT_MS
+        folded = fold(base, np.concatenate([NO_ROWS, *changes]), max(ended_ms, 0))
+        edges = current(folded)
         if len(edges) <= NETWORKX_EDGES:
-            figures = compute_figures(edges, ended_ms)
+            figures = compute_figures(edges[:, 1], edges[:, 2])
         else:
-            figures = figures_in_process(edges, ended_ms, self._stopped)
+            figures = figures_in_process(edges[:, 1:], self._stopped)
         with self._lock:
             closing.graph = ClosedGraph(closing.epoch, *figures)
             self._folded = (closing.epoch, folded)

@@ -10,20 +10,14 @@ import networkx as nx
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.state.coverage import DAY_MS
-
 HUB_DEGREE = 200
 """Clustering is missing above this degree, where it is least informative."""
 NETWORKX_EDGES = 20_000
 """Largest number of edges that networkx computes. It needs 140 s and 8 GB for 5 million, networkit 30 s and 1 GB."""
-NEW_MS = 7 * DAY_MS
-"""An account whose first follow began less than this before the end of the epoch is new."""
 _DAMPING = 0.85
 _TOLERANCE = 1e-10
 
 Ids = NDArray[np.uint64]
-Edges = NDArray[np.uint64]
-"""Distinct follows, shape (edges, 3): time in milliseconds when it began, follower, followed."""
 Pairs = NDArray[np.int64]
 """Directed edges between nodes 0…n−1, shape (edges, 2)."""
 
@@ -35,7 +29,6 @@ class NodeFigures(NamedTuple):
     core_number: float
     component_share: float
     log_pagerank: float
-    new_neighbours: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +39,7 @@ class ClosedGraph:
     accounts: Ids
     """Account numbers in ascending order, shape (accounts,)."""
     values: NDArray[np.float64]
-    """Shape (accounts, 5), the columns of `NodeFigures`."""
+    """Shape (accounts, 4), the columns of `NodeFigures`."""
 
     def figures(self, account: int) -> NodeFigures | None:
         """Return the figures of one account; None for one without an edge."""
@@ -58,49 +51,22 @@ class ClosedGraph:
         return NodeFigures(*self.values[row].tolist())
 
 
-def compute_figures(edges: Edges, ended_ms: int | None) -> tuple[Ids, NDArray[np.float64]]:
-    """Return the accounts of *edges* in ascending order, and their figures, shape (accounts, 5).
+def compute_figures(followers: Ids, followed: Ids) -> tuple[Ids, NDArray[np.float64]]:
+    """Return the accounts of distinct edges in ascending order, and their figures, shape (accounts, 4).
 
     Clustering and core number on the undirected graph, component share by weakly connected component, PageRank
-    (damping 0.85) as the natural logarithm of its multiple of the mean, and the share of new accounts among neighbours
-    as of *ended_ms*; NaN for None, where the times of the edges are not known.
+    (damping 0.85) as the natural logarithm of its multiple of the mean.
     """
-    accounts, nodes = np.unique(edges[:, 1:].T.ravel(), return_inverse=True)
+    accounts, nodes = np.unique(np.concatenate([followers, followed]), return_inverse=True)
     pairs = nodes.astype(np.int64).reshape(2, -1).T
     if not len(pairs):
-        return accounts, np.zeros((0, 5))
+        return accounts, np.zeros((0, 4))
     compute = networkx_figures if len(pairs) <= NETWORKX_EDGES else networkit_figures
-    new = np.full(len(accounts), np.nan)
-    if ended_ms is not None:
-        new = new_neighbours(pairs, edges[:, 0].astype(np.int64), len(accounts), ended_ms)
-    return accounts, np.column_stack([compute(pairs, len(accounts)), new])
-
-
-def new_neighbours(pairs: Pairs, begun_ms: NDArray[np.int64], size: int, ended_ms: int) -> NDArray[np.float64]:
-    """Return for nodes 0…size−1 the share of new accounts among their neighbours, shape (size,).
-
-    An account begins with the first of its follows, in either direction, that lasts. Source: of the fake accounts of
-    a social network, the first friends are strangers or each other; Yang et al., "Uncovering social network sybils in
-    the wild" (IMC 2011).
-    """
-    first = np.full(size, np.iinfo(np.int64).max)
-    np.minimum.at(first, pairs[:, 0], begun_ms)
-    np.minimum.at(first, pairs[:, 1], begun_ms)
-    new = (first > ended_ms - NEW_MS).astype(np.float64)
-    ends = _neighbours(pairs, size)
-    one, other = ends.T
-    found = np.bincount(one, new[other], minlength=size) + np.bincount(other, new[one], minlength=size)
-    return np.asarray(found / np.bincount(ends.ravel(), minlength=size), dtype=np.float64)
-
-
-def _neighbours(pairs: Pairs, size: int) -> Pairs:
-    """Return each pair of accounts of which one follows the other, once."""
-    codes = np.unique(np.minimum(pairs[:, 0], pairs[:, 1]) * np.int64(size) + np.maximum(pairs[:, 0], pairs[:, 1]))
-    return np.stack([codes // size, codes % size], axis=1)
+    return accounts, compute(pairs, len(accounts))
 
 
 def networkx_figures(pairs: Pairs, size: int) -> NDArray[np.float64]:
-    """Return the first four figures of nodes 0…size−1, computed by networkx."""
+    """Return the figures of nodes 0…size−1, computed by networkx."""
     directed = nx.DiGraph()
     directed.add_nodes_from(range(size))
     directed.add_edges_from(pairs.tolist())
@@ -123,7 +89,8 @@ def networkit_figures(pairs: Pairs, size: int) -> NDArray[np.float64]:
     directed = _networkit_graph(pairs, size, directed=True)
     pagerank = np.array(nk.centrality.PageRank(directed, damp=_DAMPING, tol=_TOLERANCE).run().scores())
     del directed
-    ends = _neighbours(pairs, size)
+    codes = np.unique(np.minimum(pairs[:, 0], pairs[:, 1]) * np.int64(size) + np.maximum(pairs[:, 0], pairs[:, 1]))
+    ends = np.stack([codes // size, codes % size], axis=1)
     graph = _networkit_graph(ends, size, directed=False)
     degrees = np.bincount(ends.ravel(), minlength=size)
     clustering = np.array(nk.centrality.LocalClusteringCoefficient(graph, turbo=False).run().scores())

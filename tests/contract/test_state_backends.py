@@ -273,7 +273,7 @@ def test_the_days_of_a_network_are_the_same_after_a_restart(place: Open) -> None
     first = kept.opened()
     before = applied(first, events[:-4])
     found = before + applied(kept.reopened(first), events[-4:])
-    assert "network_prefix_vs_earlier_days" in named(found[-1])
+    assert "network_growth_24h" in named(found[-1])
     same(found, applied(new_state(), events))
 
 

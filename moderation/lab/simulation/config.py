@@ -31,7 +31,7 @@ class SimulationConfig:
     planted: frozenset[Signature] = frozenset(SIGNATURES)
     max_posts: int = 12
     """Maximum number of posts of an account."""
-    history_days: int = 21
+    history_days: int = 7
     """Days before the first post in which accounts begin to follow each other."""
     start: datetime = datetime(2026, 1, 5, tzinfo=UTC)
     name: str = "sim"

@@ -11,14 +11,7 @@ import pytest
 
 from moderation.features import FeatureExtractor
 from moderation.state import epochs
-from moderation.state.graph_figures import (
-    NEW_MS,
-    Ids,
-    NodeFigures,
-    compute_figures,
-    networkit_figures,
-    networkx_figures,
-)
+from moderation.state.graph_figures import Ids, NodeFigures, compute_figures, networkit_figures, networkx_figures
 from moderation.state.graph_process import figures_in_process
 from tests.unit.features.builders import extract_all, follow, named, new_state, post, restored, saved
 
@@ -26,13 +19,9 @@ EPOCH = 600
 CLOSED = EPOCH + EPOCH // 2
 
 
-def timed(pairs: np.ndarray) -> np.ndarray:
-    """Follows that begin one second after the other."""
-    return np.column_stack([1000 * np.arange(len(pairs)), pairs]).astype(np.uint64)
-
-
 def figures(edges: list[tuple[int, int]]) -> dict[int, NodeFigures]:
-    accounts, values = compute_figures(timed(np.array(edges)), 0)
+    pairs = np.array(edges, dtype=np.uint64)
+    accounts, values = compute_figures(pairs[:, 0], pairs[:, 1])
     return {account: NodeFigures(*row) for account, row in zip(accounts.tolist(), values.tolist(), strict=True)}
 
 
@@ -50,28 +39,6 @@ def test_figures_of_a_triangle_with_a_tail() -> None:
     assert tip.log_pagerank > 0 > tail.log_pagerank
 
 
-def test_new_neighbours_are_those_whose_first_follow_in_either_direction_is_of_the_last_week() -> None:
-    day = NEW_MS // 7
-    edges = [(0, 1, 2), (0, 2, 3), (8, 4, 1), (9, 5, 1), (9, 1, 5), (1, 6, 7)]  # day, follower, followed
-    rows = np.array([(number * day, one, other) for number, one, other in edges], dtype=np.uint64)
-    accounts, values = compute_figures(rows, 14 * day)
-    share = dict(zip(accounts.tolist(), values[:, -1].tolist(), strict=True))
-    assert share == {1: pytest.approx(2 / 3), 2: 0, 3: 0, 4: 0, 5: 0, 6: 0, 7: 0}, "4 and 5 are new"
-    assert np.isnan(compute_figures(rows, None)[1][:, -1]).all()
-
-
-def test_new_neighbours_are_missing_while_follows_are_known_for_less_than_two_weeks() -> None:
-    week_s = 7 * 86_400
-    begun = [follow("a", "b", 0), follow("c", "d", 10)]
-    later = [follow("e", "a", 2 * week_s), post("p", "a", 2 * week_s + 3 * EPOCH)]
-    early = [follow("e", "a", week_s), post("p", "a", week_s + 3 * EPOCH)]
-    assert "graph_new_neighbours" not in named(extract_all(new_state(EPOCH), [*begun, *early])[-1])
-    assert named(extract_all(new_state(EPOCH), [*begun, *later])[-1])["graph_new_neighbours"] == 0.5
-    told = new_state(EPOCH)
-    told.coverage.follows_complete_from_ms = (begun[0].at_ms or 0) + 1000 * week_s
-    assert "graph_new_neighbours" not in named(extract_all(told, [*begun, *later])[-1])
-
-
 def test_networkit_and_networkx_give_the_same_figures() -> None:
     pairs = random_pairs(300, 2000)
     one, other = networkx_figures(pairs, 300), networkit_figures(pairs, 300)
@@ -80,27 +47,23 @@ def test_networkit_and_networkx_give_the_same_figures() -> None:
 
 
 def test_the_process_of_its_own_gives_the_same_figures() -> None:
-    edges = timed(random_pairs(250, 800))
-    here, there = (
-        compute_figures(edges, NEW_MS + 300_000),
-        figures_in_process(edges, NEW_MS + 300_000, threading.Event()),
-    )
-    assert 0 < np.nanmean(there[1][:, -1]) < 1
+    pairs = random_pairs(250, 800).astype(np.uint64)
+    here, there = compute_figures(pairs[:, 0], pairs[:, 1]), figures_in_process(pairs, threading.Event())
     np.testing.assert_array_equal(here[0], there[0])
     np.testing.assert_array_equal(here[1], there[1])
 
 
 def test_a_failed_process_raises_with_its_message() -> None:
     with pytest.raises(RuntimeError, match="the graph process ended with 1"):
-        figures_in_process(np.zeros(3, np.uint64), 0, threading.Event())
+        figures_in_process(np.zeros(3, np.uint64), threading.Event())
 
 
 def test_large_graphs_are_computed_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[int] = []
 
-    def counted(edges: np.ndarray, ended_ms: int, _stop: threading.Event) -> tuple[Ids, np.ndarray]:
+    def counted(edges: np.ndarray, _stop: threading.Event) -> tuple[Ids, np.ndarray]:
         called.append(len(edges))
-        return compute_figures(edges, ended_ms)
+        return compute_figures(edges[:, 0], edges[:, 1])
 
     monkeypatch.setattr(epochs, "NETWORKX_EDGES", 2)
     monkeypatch.setattr(epochs, "figures_in_process", counted)
@@ -125,10 +88,10 @@ def test_unreadable_graphs_are_not_computed(monkeypatch: pytest.MonkeyPatch) -> 
     computed: list[int] = []
     may_go_on = threading.Event()
 
-    def slowly(edges: np.ndarray, ended_ms: int) -> tuple[Ids, np.ndarray]:
+    def slowly(followers: Ids, followed: Ids) -> tuple[Ids, np.ndarray]:
         may_go_on.wait(120)
-        computed.append(len(edges))
-        return compute_figures(edges, ended_ms)
+        computed.append(len(followers))
+        return compute_figures(followers, followed)
 
     monkeypatch.setattr(epochs, "compute_figures", slowly)
     state = new_state(EPOCH)
@@ -166,9 +129,9 @@ def test_waiting_reader_calls_on_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     waiting: list[int] = []
     may_go_on = threading.Event()
 
-    def slowly(edges: np.ndarray, ended_ms: int) -> tuple[Ids, np.ndarray]:
+    def slowly(followers: Ids, followed: Ids) -> tuple[Ids, np.ndarray]:
         assert may_go_on.wait(120)
-        return compute_figures(edges, ended_ms)
+        return compute_figures(followers, followed)
 
     def on_wait() -> None:
         waiting.append(1)
@@ -189,10 +152,10 @@ def test_a_failed_computation_leaves_the_graph_missing_until_the_next_one(
 ) -> None:
     failures = [MemoryError("no room")]
 
-    def broken(edges: np.ndarray, ended_ms: int) -> tuple[Ids, np.ndarray]:
+    def broken(followers: Ids, followed: Ids) -> tuple[Ids, np.ndarray]:
         if failures:
             raise failures.pop()
-        return compute_figures(edges, ended_ms)
+        return compute_figures(followers, followed)
 
     monkeypatch.setattr(epochs, "compute_figures", broken)
     state = new_state(EPOCH)
@@ -209,7 +172,7 @@ def test_closing_the_state_ends_a_computation_in_progress() -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(RuntimeError, match="ended with -9"):
-        figures_in_process(timed(random_pairs(250, 800)), 0, stop)
+        figures_in_process(random_pairs(250, 800).astype(np.uint64), stop)
 
 
 def test_a_post_that_is_late_across_the_end_of_an_epoch_reads_its_own_graph() -> None:

@@ -115,8 +115,7 @@ def friendships(edges: Sequence[Sequence[str]], seed: int = 1) -> NDArray[np.flo
 
 def _graph_features(pairs: NDArray[np.uint64]) -> tuple[NDArray[np.uint64], NDArray[np.float64]]:
     """Return the accounts of distinct follows, shape (2, edges), and their features, shape (accounts, f)."""
-    untimed = np.column_stack([np.zeros_like(pairs[0]), *pairs])
-    accounts, figures = compute_figures(untimed, None)
+    accounts, figures = compute_figures(pairs[0], pairs[1])
     source, target = (np.searchsorted(accounts, side).astype(np.int64) for side in pairs)
     n = len(accounts)
     given, received = np.bincount(source, minlength=n), np.bincount(target, minlength=n)

@@ -98,7 +98,10 @@ class EvidenceRow(Base):
 
 
 class FlagRow(Base):
-    """A request for the judgement of a person; the first committed assessment of a post and text raises it, once."""
+    """A request for the judgement of a person; the first committed assessment of a post and text raises it, once.
+
+    `risk` and `event_time` are those of the assessment, so that the flags of an account are ordered without it.
+    """
 
     __tablename__ = "flags"
     id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
@@ -110,6 +113,8 @@ class FlagRow(Base):
     post_id: Mapped[str] = mapped_column(KeptText)
     content_hash: Mapped[str] = mapped_column(KeptText, index=True)
     account_id: Mapped[str | None] = mapped_column(KeptText)
+    risk: Mapped[float | None] = mapped_column(Double)
+    event_time: Mapped[datetime | None] = mapped_column(UtcTime)
     raised_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
     retain_until: Mapped[datetime | None] = mapped_column(UtcTime)

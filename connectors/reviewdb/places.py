@@ -116,7 +116,7 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     "evidence": frozenset({"assessment_key", "post_key", "account_key", "expires_at"}),
     "flags": frozenset(
         {"id", "key", "post_key", "account_key", "assessment_key", "platform_id", "post_id", "content_hash"}
-        | {"account_id", "raised_at", "deleted_at", "retain_until", "status", "version"}
+        | {"account_id", "risk", "event_time", "raised_at", "deleted_at", "retain_until", "status", "version"}
     ),
     "deleted_posts": frozenset({"post_key", "platform_id", "post_id", "account_id", "deleted_at", "recorded_at"}),
     "erased_accounts": frozenset({"key", "erased_at"}),

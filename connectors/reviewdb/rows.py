@@ -102,6 +102,8 @@ def flag_row(flag: FlagRaised, now: datetime) -> Row:
         "post_id": found.post_id,
         "content_hash": found.content_hash,
         "account_id": found.account_id,
+        "risk": found.risk,
+        "event_time": found.event_time,
         "raised_at": now,
     }
 

@@ -78,8 +78,9 @@ def _copies(connection: Connection, accounts: int) -> None:
     connection.execute(
         text(
             "INSERT INTO flags (key, post_key, account_key, assessment_key, platform_id, post_id, content_hash, "
-            f"account_id, raised_at) SELECT {key.format('f')}, {key.format('p')}, account, {key.format('a')}, "
-            f"'{PLATFORM}', 'p' || n, 'text-' || number / {ALIKE}, account_id, at FROM made"
+            f"account_id, risk, event_time, raised_at) SELECT {key.format('f')}, {key.format('p')}, account, "
+            f"{key.format('a')}, '{PLATFORM}', 'p' || n, 'text-' || number / {ALIKE}, account_id, risk, at, at "
+            "FROM made"
         )
     )
     connection.execute(

@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from moderation.effects import Verdict
-from moderation.review.accounts import Account, AccountFlag
+from moderation.review.account_flags import AccountFlag
+from moderation.review.accounts import Account
 from moderation.review.appeals import MAX_STATEMENT_CHARS, Kind
 from moderation.review.decisions import MAX_GROUND_CHARS
 from moderation.review.explanation import Explained

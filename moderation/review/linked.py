@@ -165,8 +165,8 @@ def _similarities(connection: Connection, assessments: Sequence[str], texts: Seq
 def _sharing(value: Any, unit: Any) -> Any:
     """Return the query of the accounts with one of the parameter `values`, apart from the account itself."""
     shared = value.in_(bindparam("values", expanding=True))
-    some = select(unit.label("unit")).where(shared, unit.is_not(None), unit != KEY)
-    some = some.limit(bindparam("most", type_=Integer)).subquery()
+    rows = select(unit.label("unit")).where(shared, unit.is_not(None), unit != KEY)
+    some = rows.limit(bindparam("most", type_=Integer)).subquery()
     return select(some.c.unit, func.count()).group_by(some.c.unit)
 
 

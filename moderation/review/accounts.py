@@ -20,6 +20,7 @@ from moderation.review.account_flags import KEY, OWN_TEXTS, AccountFlag, flag_of
 from moderation.review.appeals import Appeal, appeals_of
 from moderation.review.claims import unknown_account
 from moderation.review.linked import Linked, linked_accounts
+from moderation.review.neighbourhood import Neighbourhood, neighbourhood
 from moderation.review.notes import Note
 from moderation.review.permissions import Actor
 from moderation.review.pseudonyms import ShownNames, name_of
@@ -98,6 +99,7 @@ class Account:
     """Who has given the first of two verdicts, which is hidden until the second one."""
     note: Note | None = None
     linked: Linked = field(default_factory=Linked)
+    neighbourhood: Neighbourhood = field(default_factory=Neighbourhood)
     values: Mapping[str, float] = field(default_factory=dict)
     """Features of the flag of highest risk by name; without those that are missing, and empty where none are kept."""
 
@@ -149,6 +151,7 @@ def read_account(engine: Engine, actor: Actor, key: str, now: datetime) -> Accou
             first_verdict_by=name(row.first_person),
             note=None if row.note is None else Note(row.note, name(row.note_by) or "", row.noted_at),
             linked=linked_accounts(connection, key, [flag.text for flag in flags[:OWN_TEXTS] if flag.text]),
+            neighbourhood=neighbourhood(connection, key, row.platform_id, row.number),
             values=values_of(rows[0]) if rows else {},
         )
 

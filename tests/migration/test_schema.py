@@ -14,7 +14,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from connectors.reviewdb import rows, schema
 from connectors.reviewdb.engine import open_engine
-from connectors.reviewdb.identity import digest
+from connectors.reviewdb.identity import digest, stored_number
 from connectors.reviewdb.models import (
     AssessmentRow,
     Base,
@@ -29,6 +29,7 @@ from connectors.reviewdb.store import ReviewStore
 from moderation.effects import Assessment, AuditSample, Effects
 from moderation.errors import SettingsError
 from moderation.review.queries import FlagFilter, list_flags
+from moderation.state.identifiers import account_number
 from tests.contract.samples import HOSTILE, WRITTEN, deletion, everything, flag, label, letter, partition
 
 LATER_COLUMNS = (
@@ -173,10 +174,11 @@ def test_flags_raised_before_people_had_tables_are_in_review_afterwards(engine: 
     fill_first_revision(engine)
     schema.upgrade(engine)
     with engine.connect().execution_options(reading=True) as connection:
-        columns = "account_id, open_flags, risk, families, top_assessment"
+        columns = "account_id, open_flags, risk, families, top_assessment, number"
         found = connection.execute(text(f"SELECT {columns} FROM accounts_in_review")).one()
         assessment = connection.scalar(text("SELECT assessment_key FROM flags"))
-        assert tuple(found) == ("a1", 1, 0.97, '["content","typing"]', assessment)
+        number = stored_number(account_number("a1"))
+        assert tuple(found) == ("a1", 1, 0.97, '["content","typing"]', assessment, number)
 
 
 def test_flags_raised_before_they_had_a_risk_get_that_of_their_assessment(engine: Engine) -> None:

@@ -37,6 +37,7 @@ from moderation.review.claims import (
 )
 from moderation.review.decisions import VERDICTS, DecisionRefused
 from moderation.review.explanation import explain, refusal_before
+from moderation.review.neighbour_picture import neighbour_svg
 from moderation.review.notes import MAX_NOTE_CHARS
 from moderation.review.pages.rendering import VERDICT_WORDS, render
 from moderation.review.permissions import Action, Actor
@@ -246,6 +247,7 @@ def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, sta
         "blurred": page.blurred,
         "explained": explain(found, console.certified, now),
         "timeline": timeline_svg(found.timeline, threshold),
+        "neighbours": neighbour_svg(found.neighbourhood.neighbours),
         "may_decide": why_not is None,
         "why_not": why_not,
         "verdicts": VERDICT_CHOICES,

@@ -91,6 +91,7 @@ class Moderator:
 
     def judge(self, items: Sequence[Item]) -> list[tuple[int, Assessment]]:
         """Return offset and assessment of each post in a batch, in the order of the input."""
+        self._pipeline.prepare(items)
         outcome = self._pipeline.process(items)
         if outcome.overdue is not None:
             raise outcome.overdue

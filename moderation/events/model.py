@@ -178,7 +178,7 @@ class Post(_Event):
         """Whether the post has an account and a time, which metadata features need."""
         return self.account_id is not None and self.created_at is not None
 
-    @property
+    @cached_property
     def account_age_days(self) -> float | None:
         """Age of the account at the time of the post, None where unknown; negative with wrong clocks."""
         if self.account is None or self.account.created_at is None or self.created_at is None:

@@ -43,9 +43,11 @@ class Resolution:
 
     def note(self, kind: Kind, mapped: Mapped, invalid: Sequence[str]) -> None:
         """Count one record; has no effect after the first records of a kind. `decode` calls this."""
-        if not self._counted_fields(kind):
-            return
-        counts = self.kinds.setdefault(kind, FieldCounts())
+        counts = self.kinds.get(kind)
+        if counts is None:
+            if not self._counted_fields(kind):
+                return
+            counts = self.kinds[kind] = FieldCounts()
         if counts.records >= self._first_records:
             return
         counts.records += 1

@@ -15,8 +15,8 @@ from collections.abc import Mapping
 from moderation.features.window import HOUR_MS, Reading
 from moderation.state import PostSeen
 from moderation.state.coverage import BEHIND
+from moderation.state.members import NEW, SETTLED, FewMembers, Members
 from moderation.state.partners import PARTNERS_KEPT_MS, UNKNOWN, packed_occasion
-from moderation.state.shared_windows import NEW, SETTLED, Members
 
 MOST_KNOWN_TO_EACH_OTHER = 50
 """An item that more accounts post in an hour is a crowd's, and is no sign that two of them belong together."""
@@ -29,7 +29,7 @@ Occasion = tuple[int, int]
 """When and with what an account posted the same as another account, packed, and the number of that account."""
 
 
-def read_items(reading: Reading, seen: PostSeen) -> dict[int, Members]:
+def read_items(reading: Reading, seen: PostSeen) -> dict[int, Members | FewMembers]:
     """Return the accounts of each item of a post that other accounts may have posted too; empty where unknown."""
     if not reading.others_known(HOUR_MS):
         return {}
@@ -37,12 +37,12 @@ def read_items(reading: Reading, seen: PostSeen) -> dict[int, Members]:
     return {item: reading.members(windows, item) for item in seen.items if not windows.only(item, seen.account)}
 
 
-def occasions(reading: Reading, seen: PostSeen, items: Mapping[int, Members]) -> list[Occasion]:
+def occasions(reading: Reading, seen: PostSeen, items: Mapping[int, Members | FewMembers]) -> list[Occasion]:
     """Return the other accounts that posted the text or a link of a post in the hour before it, each once.
 
     Where a partition is behind, so that the others are not known, the account is `UNKNOWN`.
     """
-    if reading.state.coverage.missing_others(seen.at_ms) == BEHIND:
+    if reading.missing_others == BEHIND:
         return [(packed_occasion(seen.at_ms, 0), UNKNOWN)] if seen.texts or seen.links else []
     found: dict[int, int] = {}
     for item in (*seen.texts, *seen.links):
@@ -54,7 +54,7 @@ def occasions(reading: Reading, seen: PostSeen, items: Mapping[int, Members]) ->
 
 
 def coordination_features(
-    reading: Reading, seen: PostSeen, read: Mapping[int, Members], partners: tuple[int, int] | None
+    reading: Reading, seen: PostSeen, read: Mapping[int, Members | FewMembers], partners: tuple[int, int] | None
 ) -> dict[str, float]:
     """Return the coordination features of a post; *partners* are those of `known_partners`, after its occasions.
 
@@ -62,7 +62,8 @@ def coordination_features(
     """
     found = dict[str, float]()
     if reading.others_known(HOUR_MS):
-        largest, most = Members(), 0.0
+        largest: Members | FewMembers = _ALONE
+        most = 0.0
         for name, items in (("same_text", seen.texts), ("same_target", (*seen.links, *seen.names))):
             for item in items:
                 members = read.get(item, _ALONE)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,8 +29,7 @@ MOST_FOLLOWED = 200
 """Accounts that are passed on with a flag; the review database keeps some of them."""
 
 
-@dataclass(frozen=True)
-class FeatureVector:
+class FeatureVector(NamedTuple):
     """Features of one post, shape (len(FEATURES),), NaN where unknown, and the state they were read from."""
 
     values: NDArray[np.float64]
@@ -42,8 +40,7 @@ class FeatureVector:
     degraded: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class Identified:
+class Identified(NamedTuple):
     """A judgeable post with its numbers in the state and its sender under the current key."""
 
     post: Post
@@ -51,8 +48,7 @@ class Identified:
     sender: Sender
 
 
-@dataclass(frozen=True)
-class Observed:
+class Observed(NamedTuple):
     """A post that was applied to the state, with the features that were read from it."""
 
     identified: Identified
@@ -70,16 +66,16 @@ class FeatureExtractor:
         """Posts of the batch that was prepared, by their identity in memory."""
 
     def prepare(self, events: Sequence[Event], *, watched: bool) -> None:
-        """Load what the backend of the state has for a batch of events, in one round trip.
+        """Identify the posts of a batch, and load what the backend of the state has for its events in one round trip.
 
         With *watched*, whether accounts are watched is loaded too. May raise ConnectionLost; prepare again then.
         """
+        posts = [event for event in events if isinstance(event, Post) and event.judgeable]
+        identified = self._identified(posts)
+        self._prepared = {id(post): one for post, one in zip(posts, identified, strict=True)}
         stored = self._state.stored
         if stored is None:
             return
-        self._prepared = {
-            id(event): self._identified(event) for event in events if isinstance(event, Post) and event.judgeable
-        }
         deletions = [
             (account_number(event.account_id), event.at_ms)
             for event in events
@@ -90,9 +86,13 @@ class FeatureExtractor:
 
     def identify(self, post: Post) -> Identified:
         """Return a judgeable post with its numbers. Raises ValueError for any other post."""
-        return self._prepared.get(id(post)) or self._identified(post)
+        return self._prepared.get(id(post)) or self._identified([post])[0]
 
-    def _identified(self, post: Post) -> Identified:
+    def _identified(self, posts: Sequence[Post]) -> list[Identified]:
+        items = text_items(posts, self._state.keyring.live[0])
+        return [self._with_numbers(post, texts) for post, texts in zip(posts, items, strict=True)]
+
+    def _with_numbers(self, post: Post, texts: tuple[int, ...]) -> Identified:
         at_ms, account_id = post.at_ms, post.account_id
         if at_ms is None or account_id is None:
             raise ValueError("a post without account and time has no metadata features")
@@ -107,7 +107,7 @@ class FeatureExtractor:
             account_kind(post),
             tuple(numbers),
             community_number(post),
-            text_items(post, key),
+            texts,
             link_items(post, key),
             name_items(post, key),
         )
@@ -199,8 +199,8 @@ class FeatureExtractor:
         return vectors([self.take(self.identify(post))])[0]
 
     def _degraded(self, reading: Reading, partners: tuple[int, int] | None) -> tuple[str, ...]:
-        coverage, named = self._state.coverage, []
-        missing = coverage.missing_others(reading.at_ms)
+        named: list[str] = []
+        missing = reading.missing_others
         if missing is not None:
             named.append(missing)
         for window_ms, length in ((HOUR_MS, "1h"), (DAY_MS, "24h")):
@@ -219,11 +219,13 @@ class FeatureExtractor:
 
 def vectors(observed: Sequence[Observed]) -> list[FeatureVector]:
     """Return the vectors of observed posts, with their typing features and without those of content."""
-    values = np.full((len(observed), len(FEATURES)), math.nan)
-    typing = typing_features([one.identified.post for one in observed])
-    for row, one, typed in zip(values, observed, typing, strict=True):
-        found = typed | one.found
-        row[[COLUMN[name] for name in found]] = list(found.values())
+    rows = []
+    for one, typed in zip(observed, typing_features([one.identified.post for one in observed]), strict=True):
+        known = dict.fromkeys(COLUMN, math.nan)
+        known.update(typed)
+        known.update(one.found)
+        rows.append(list(known.values()))
+    values = np.array(rows, dtype=np.float64).reshape(len(rows), len(FEATURES))
     return [_vector(one, row) for one, row in zip(observed, values, strict=True)]
 
 

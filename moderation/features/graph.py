@@ -18,7 +18,7 @@ def graph_features(reading: Reading) -> tuple[dict[str, float], int | None]:
     if not reading.follows_begun or not reading.follows_known:
         return {}, None
     found: dict[str, float] = {}
-    if state.coverage.missing_others(at_ms) is None:
+    if reading.missing_others is None:
         degrees = state.follows.degrees(reading.account, reading.full_minute)
         found = {"graph_out_degree": float(degrees.following), "graph_in_degree": float(degrees.followers)}
         if degrees.following:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from moderation.events import Post
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
 from moderation.state import Keyring
 from moderation.state.account_history import OwnPosts
-from moderation.state.shared_windows import NEW, SETTLED, UNKNOWN_AGE
+from moderation.state.members import NEW, SETTLED, UNKNOWN_AGE
 
 NEW_ACCOUNT_DAYS = 7
 USUAL_ACCOUNTS = {"residential": 3.0, "mobile": 200.0, "campus": 500.0, "vpn": 100.0, "hosting": 3.0, "unknown": 10.0}
@@ -17,8 +17,7 @@ USUAL_ACCOUNTS = {"residential": 3.0, "mobile": 200.0, "campus": 500.0, "vpn": 1
 NAT puts hundreds to thousands of people on one IPv4 address, a campus likewise. Orders of magnitude, not estimates."""
 
 
-@dataclass(frozen=True)
-class Sender:
+class Sender(NamedTuple):
     """Where a post came from, hashed under one key."""
 
     key_id: str

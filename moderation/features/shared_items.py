@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import chain, islice
 
 from moderation.events import Post
 from moderation.state import Keyring
-from moderation.state.identifiers import hash_number
-from moderation.text.bands import band_keys
+from moderation.text.bands import band_keys_of_words, words_of
 
 LEAST_WORDS = 8
 """A shorter text is often the same by chance."""
@@ -19,38 +18,50 @@ _MOST_CHARACTERS = 10_000
 """Longer texts are compared by their beginning."""
 _TEXT_BANDS = 2
 _MOST_READ = 20
-_WORD = re.compile(r"\w+")
 _TRACKING = re.compile(r"utm_|(?:fbclid|gclid|igsh|ref|si)(?:=|$)")
+_SCHEME = "://"
+"""Part of every link; where it is not in a text, the text is not searched."""
 _LINK = re.compile(r"https?://[^\s<>\"')\]]+", re.IGNORECASE)
 _HASHTAG = re.compile(r"(?<![\w&/#])#(\w*[^\W\d_]\w*)")
 
 
-def text_items(post: Post, key: Keyring) -> tuple[int, ...]:
-    """Return the keys of a text without its links: nearly equal texts share one; none for a short text."""
-    text = _LINK.sub(" ", post.text[:_MOST_CHARACTERS])
-    if sum(1 for _ in islice(_WORD.finditer(text), LEAST_WORDS)) < LEAST_WORDS:
-        return ()
-    return tuple(hash_number(key.hash_item(b"text", str(band))) for band in band_keys(text)[:_TEXT_BANDS])
+def text_items(posts: Sequence[Post], key: Keyring) -> list[tuple[int, ...]]:
+    """Return the keys of each text without its links: nearly equal texts share one; none for a short text."""
+    words = [words_of(_without_links(post.text[:_MOST_CHARACTERS])) for post in posts]
+    long = [number for number, found in enumerate(words) if len(found) >= LEAST_WORDS]
+    items: list[tuple[int, ...]] = [()] * len(posts)
+    for number, bands in zip(long, band_keys_of_words([words[number] for number in long], _TEXT_BANDS), strict=True):
+        items[number] = tuple(key.item_number(b"text", str(band)) for band in bands)
+    return items
 
 
 def link_items(post: Post, key: Keyring) -> tuple[int, ...]:
     """Return the keys of the first links of a post."""
-    written = (found[0].rstrip(".,;:!?") for found in _LINK.finditer(post.text[:_MOST_CHARACTERS]))
+    text = post.text[:_MOST_CHARACTERS]
+    if not post.urls and _SCHEME not in text:
+        return ()
+    written = (found[0].rstrip(".,;:!?") for found in _LINK.finditer(text))
     links = (same_link(link) for link in islice(chain(post.urls or (), written), _MOST_READ))
     return _keys(key, b"link", (link for link in links if link is not None))
 
 
 def name_items(post: Post, key: Keyring) -> tuple[int, ...]:
     """Return the keys of the first mentions and hashtags of a post."""
-    text = _LINK.sub(" ", post.text[:_MOST_CHARACTERS])
-    hashtags = (found[1].casefold() for found in islice(_HASHTAG.finditer(text), _MOST_READ))
-    mentions = islice(post.mentions or (), _MOST_READ)
-    return (*_keys(key, b"mention", mentions), *_keys(key, b"hashtag", hashtags))
+    mentions = _keys(key, b"mention", islice(post.mentions or (), _MOST_READ))
+    text = post.text[:_MOST_CHARACTERS]
+    if "#" not in text:
+        return mentions
+    hashtags = (found[1].casefold() for found in islice(_HASHTAG.finditer(_without_links(text)), _MOST_READ))
+    return (*mentions, *_keys(key, b"hashtag", hashtags))
+
+
+def _without_links(text: str) -> str:
+    return _LINK.sub(" ", text) if _SCHEME in text else text
 
 
 def _keys(key: Keyring, kind: bytes, values: Iterable[str]) -> tuple[int, ...]:
     different = islice(dict.fromkeys(values), MOST_OF_A_KIND)
-    return tuple(hash_number(key.hash_item(kind, value)) for value in different)
+    return tuple(key.item_number(kind, value) for value in different)
 
 
 def same_link(link: str) -> str | None:

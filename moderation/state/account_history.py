@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 
 import numpy as np
@@ -85,10 +85,10 @@ class AccountHistory:
         entries, width = self._posts.get(account), self._width
         if entries is None:
             return OwnPosts(at_ms, array("Q"), array("Q"), array("Q"))
-        begin = first_at_least(entries, width, at_ms - DAY_MS + 1)
-        end = first_at_least(entries, width, at_ms + 1)
+        times = entries[0::width]
+        begin, end = bisect_right(times, at_ms - DAY_MS), bisect_right(times, at_ms)
         some = entries[width * begin : width * end]
-        return OwnPosts(at_ms, some[0::width], some[1::width], some[3 + key :: width])
+        return OwnPosts(at_ms, times[begin:end], some[1::width], some[3 + key :: width])
 
     def deletions(self, account: int, at_ms: int) -> int:
         """Return the number of posts of an account that were deleted in the day up to a time."""

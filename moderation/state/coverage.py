@@ -66,11 +66,6 @@ class Coverage:
         """Return whether no event of a longer history that ends at a time was lost."""
         return self.degraded_since_ms is None or at_ms - window_ms >= self.degraded_since_ms
 
-    def shared_window_known(self, at_ms: int, window_ms: int) -> bool:
-        """Return the same for a window over other accounts, which ends with the last full minute."""
-        end_ms = (self.full_minute(at_ms) + 1) * MINUTE_MS
-        return not self.missing_others(at_ms) and self.own_window_known(end_ms, window_ms)
-
     def missing_others(self, at_ms: int) -> str | None:
         """Return why nothing is known of other accounts as of a time; None where it is known."""
         latest_ms = self.watermark_ms if self.others_ms is None else max(self.others_ms, self.watermark_ms or 0)

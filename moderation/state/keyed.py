@@ -12,9 +12,10 @@ from moderation.state.backend import DEGRADED, WATERMARK, RowKind, StateBackend,
 from moderation.state.community_votes import VOTES_KEPT_MS, CommunityVotes
 from moderation.state.coverage import HOUR_MS, KEPT_MS, MINUTE_MS, Coverage
 from moderation.state.keyring import Keyring
+from moderation.state.members import HOUR_MINUTES
 from moderation.state.partners import PARTNERS_KEPT_MS, PartnerHistory
 from moderation.state.score_history import SCORES_KEPT_MS, ScoreHistory
-from moderation.state.shared_windows import HOUR_MINUTES, SHIFT, SharedWindows
+from moderation.state.shared_windows import SHIFT, SharedWindows
 from moderation.state.watchlist import WATCHED_MS, Watchlist
 from moderation.state.working_set import Container, WorkingSet
 

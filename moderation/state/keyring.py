@@ -67,14 +67,16 @@ class Keyring:
         """Return the hash of a device id."""
         return self._hash(b"dev", device_id.encode("utf-8", "surrogatepass"))
 
-    def hash_item(self, kind: bytes, value: str) -> str:
-        """Return the hash of something that several posts can have, such as a link."""
-        return self._hash(kind, value.encode("utf-8", "surrogatepass"))
+    def item_number(self, kind: bytes, value: str) -> int:
+        """Return a keyed hash of 64 bits of something that several posts can have, such as a link; never 0."""
+        return int.from_bytes(self._digest(kind, value.encode("utf-8", "surrogatepass")).digest()[:8], "big") or 1
 
     def _hash(self, kind: bytes, value: bytes) -> str:
+        return f"{self.key_id}:{self._digest(kind, value).hexdigest()}"
+
+    def _digest(self, kind: bytes, value: bytes) -> hashlib.blake2b:
         key = self._key if len(self._key) <= hashlib.blake2b.MAX_KEY_SIZE else hashlib.sha512(self._key).digest()
-        digest = hashlib.blake2b(value, digest_size=HASH_BYTES, key=key, person=kind)
-        return f"{self.key_id}:{digest.hexdigest()}"
+        return hashlib.blake2b(value, digest_size=HASH_BYTES, key=key, person=kind)
 
 
 @lru_cache(maxsize=65_536)

@@ -207,12 +207,10 @@ class PlatformState:
         self.coverage.degraded_since_ms = since_ms
         self.coverage.follows_lost = self.coverage.follows_lost or graph_lost
 
-    def addresses_known(self, at_ms: int, window_ms: int) -> bool:
-        """Return whether a window of hashed addresses and devices is known; it begins again with a new key."""
-        started_ms = list(self._key_started_ms.values())[self.address_key]
-        end_ms = (self.coverage.full_minute(at_ms) + 1) * MINUTE_MS
-        whole = started_ms is None or end_ms - window_ms >= started_ms
-        return whole and self.coverage.shared_window_known(at_ms, window_ms)
+    @property
+    def address_key_started_ms(self) -> int | None:
+        """Since when windows are kept under the key that is read; None: since the beginning."""
+        return list(self._key_started_ms.values())[self.address_key]
 
     def keep_journal(self, directory: Path) -> None:
         """Record changes for `save` from now on; a state that was restored already does."""

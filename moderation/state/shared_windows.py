@@ -20,87 +20,21 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.state.members import EXACT_MEMBERS, HOUR_MINUTES, FewMembers, Members, few_members
 from moderation.state.ordered import first_at_least
 
-HOUR_MINUTES = 60
 DAY_MINUTES = 24 * 60
-EXACT_MEMBERS = 4096
 STORED_MEMBERS = 4 * EXACT_MEMBERS
 PRECISE_MINUTES = 15
 """Windows that end at least this many minutes before the newest member are no longer known."""
 _FIRST_COMPACTION = 64
-_KEPT_FROM = 32
+_KEPT_FROM = 128
 """Entries from which the members of a window are kept between two reads."""
 
-UNKNOWN_AGE, NEW, SETTLED = 0, 1, 2
-"""Kinds of member: an account of unknown age, a new one, an older one."""
 SHIFT = 3
 """Kind of a stored entry whose member is the shift of the key."""
 
 Numbers = NDArray[np.uint64]
-
-
-class Counted:
-    """Members with their number of entries, and how many members end in at least how many zero bits."""
-
-    __slots__ = ("_levels", "entries")
-
-    def __init__(self, entries: dict[int, int] | None = None) -> None:
-        self.entries = entries if entries is not None else {}
-        self._levels: list[int] = []
-
-    def add(self, member: int, step: int) -> None:
-        """Add an entry of a member, or remove it with a step of −1."""
-        before = self.entries.get(member, 0)
-        if before + step:
-            self.entries[member] = before + step
-        else:
-            del self.entries[member]
-        if not before or not before + step:
-            self._note(member, 1 if not before else -1)
-
-    def _note(self, member: int, step: int) -> None:
-        zeros = (member & -member).bit_length()
-        if zeros > len(self._levels):
-            self._levels.extend([0] * (zeros - len(self._levels)))
-        self._levels[zeros - 1] += step
-
-    def size(self, shift: int) -> int:
-        """Return the number of members that end in `shift` zero bits."""
-        return sum(self._levels[shift:]) if shift else len(self.entries)
-
-    def sample_shift(self, least: int) -> int:
-        """Return the least shift, from *least* on, with which at most `EXACT_MEMBERS` members are left."""
-        shift = least
-        if len(self.entries) > EXACT_MEMBERS:
-            while self.size(shift) > EXACT_MEMBERS:
-                shift += 1
-        return shift
-
-
-@dataclass
-class Members:
-    """The members of the windows of an hour and a day that end with the same minute."""
-
-    hour: Counted = field(default_factory=Counted)
-    day: Counted = field(default_factory=Counted)
-    new: Counted = field(default_factory=Counted)
-    settled: Counted = field(default_factory=Counted)
-    shift: int = 0
-
-    def number(self, members: Counted, own: int, *, is_one: bool = True) -> int:
-        """Return the number of members; `own` counts as one of them, or only where it is in the window."""
-        inside = own in members.entries
-        sampled = inside and not own & ((1 << self.shift) - 1)
-        return ((members.size(self.shift) - sampled) << self.shift) + (is_one or inside)
-
-    def add_to_day(self, tag: int, member: int, step: int) -> None:
-        """Add an entry to the day, or remove it with a step of −1."""
-        self.day.add(member, step)
-        if tag & 3 == NEW:
-            self.new.add(member, step)
-        elif tag & 3 == SETTLED:
-            self.settled.add(member, step)
 
 
 @dataclass
@@ -186,17 +120,19 @@ class SharedWindow:
         some = self._pairs[2 * begin : 2 * end]
         return zip(some[0::2], some[1::2], strict=True)
 
-    def read(self, up_to_minute: int) -> Members:
+    def read(self, up_to_minute: int) -> Members | FewMembers:
         """Return the members of the hour and of the day that end with a minute, inclusive.
 
         The members of a large key are kept, so that a read costs as much as the entries between it and the last one.
         They must not be modified, and are valid until the next call.
         """
+        if len(self) < _KEPT_FROM and not self._shift:
+            return few_members(self._pairs, up_to_minute, self._longest)
+        if self._kept is not None and self._kept.minute == up_to_minute:
+            return self._kept.members
         end = self._first_from(up_to_minute + 1)
         day = self._first_from(up_to_minute - self._longest + 1)
         hour = self._first_from(up_to_minute - HOUR_MINUTES + 1)
-        if len(self) < _KEPT_FROM and not self._shift:
-            return self._members(day, hour, end)
         kept = self._kept
         if kept is None:
             kept = self._kept = _Kept(up_to_minute)
@@ -205,17 +141,6 @@ class SharedWindow:
             kept.members.shift = kept.members.day.sample_shift(self._shift)
         kept.minute = up_to_minute
         return kept.members
-
-    def _members(self, day: int, hour: int, end: int) -> Members:
-        """Return the members of a few entries, of which none is sampled."""
-        tags, members = self._pairs[2 * day : 2 * end : 2], self._pairs[2 * day + 1 : 2 * end : 2]
-        kinds = list(zip(tags, members, strict=True))
-        return Members(
-            hour=Counted(dict.fromkeys(members[hour - day :], 1)),
-            day=Counted(dict.fromkeys(members, 1)),
-            new=Counted({member: 1 for tag, member in kinds if tag & 3 == NEW}),
-            settled=Counted({member: 1 for tag, member in kinds if tag & 3 == SETTLED}),
-        )
 
     def _first_from(self, minute: int) -> int:
         """Return the number of the first entry of a minute or a later one."""
@@ -277,12 +202,14 @@ class SharedWindows:
         elif insert_pair(kept, minute << 2 | kind, member) and len(kept) >= 2 * _KEPT_FROM:
             self._windows[key] = SharedWindow(kept, self._longest)
 
-    def read(self, key: int, up_to_minute: int) -> Members:
+    def read(self, key: int, up_to_minute: int) -> Members | FewMembers:
         """Return the members of a key in the windows that end with a minute, inclusive."""
         kept = self._windows.get(key)
         if kept is None:
             return _NOBODY
-        return (kept if isinstance(kept, SharedWindow) else SharedWindow(kept, self._longest)).read(up_to_minute)
+        if isinstance(kept, SharedWindow):
+            return kept.read(up_to_minute)
+        return few_members(kept, up_to_minute, self._longest)
 
     def only(self, key: int, member: int) -> bool:
         """Return whether a key has no other member; also False where that takes longer to find out."""

@@ -6,7 +6,6 @@ cannot be predicted without the key.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 from dataclasses import dataclass
 
@@ -32,7 +31,7 @@ class AuditSampling:
     def draw(self, platform_id: str, post: Post, *, flagged: bool) -> Draw | None:
         """Return the draw of this post, None when it is not sampled."""
         probability = self.flagged_rate if flagged else self.rate
-        digest = hmac.digest(self.key, _message(platform_id, post), hashlib.sha256)
+        digest = hmac.digest(self.key, _message(platform_id, post), "sha256")
         if int.from_bytes(digest[:8], "big") >= probability * 2**64:
             return None
         return Draw(probability, stratum_of(post, flagged=flagged))

@@ -161,7 +161,7 @@ class EventTimeMerge:
             while len(group) < _LARGEST_TIE and size < _LARGEST_TIE_BYTES and _next_time(lane) == at_ms:
                 group.append(self._pop(lane, now_ms))
                 size += _bytes(group[-1])
-        return sorted(group, key=_tie_key)
+        return sorted(group, key=_tie_key) if len(group) > 1 else group
 
     def _settled(self, lane: _Lane, at_ms: int, now_ms: float) -> bool:
         """Return whether nothing at or before `at_ms` is still to come from this lane, or the wait is over."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import zlib
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,8 @@ from numpy.typing import NDArray
 _BANDS = 4
 _ROWS_IN_A_BAND = 4
 _WORD = re.compile(r"\w+")
+_SPACED = "".join(chr(code) if chr(code).isalnum() or chr(code) == "_" else " " for code in range(128))
+"""What each ASCII character becomes where words are split; three times as fast as the pattern."""
 _MASK = (1 << 64) - 1
 
 
@@ -26,7 +29,29 @@ def _splitmix(seed: int, count: int) -> NDArray[np.uint64]:
 
 
 _TRIGRAM = _splitmix(1, 3)
-_PERMUTATIONS = _splitmix(2, _BANDS * _ROWS_IN_A_BAND)[:, None]
+_PERMUTATIONS = _splitmix(2, _BANDS * _ROWS_IN_A_BAND)
+_LEAST_WORDS = 3
+"""Words of a trigram; a shorter text is padded."""
+_MOST_REMEMBERED = 1 << 16
+
+
+class _WordHashes(dict[str, int]):
+    """The hashes of words, of which most occur in many texts; it begins again when it is full."""
+
+    def __missing__(self, word: str) -> int:
+        if len(self) >= _MOST_REMEMBERED:
+            self.clear()
+        found = self[word] = zlib.crc32(word.encode("utf-8", "replace")) + 1
+        return found
+
+
+_HASHES = _WordHashes()
+
+
+def words_of(text: str) -> list[str]:
+    """Return the words that are compared, in lower case."""
+    text = text.lower()
+    return text.translate(_SPACED).split() if text.isascii() else _WORD.findall(text)
 
 
 def band_keys(text: str) -> tuple[int, ...]:
@@ -34,11 +59,38 @@ def band_keys(text: str) -> tuple[int, ...]:
 
     Source: Broder 1997 (MinHash); Leskovec, Rajaraman, Ullman, Mining of Massive Datasets, §3.4 (banding).
     """
-    words = _WORD.findall(text.lower())
-    hashes = np.fromiter((zlib.crc32(word.encode("utf-8", "replace")) + 1 for word in words), np.uint64, len(words))
-    if len(hashes) < 3:
-        hashes = np.concatenate([hashes, np.zeros(3 - len(hashes), np.uint64)])
-    shingles = hashes[:-2] * _TRIGRAM[0] + hashes[1:-1] * _TRIGRAM[1] + hashes[2:] * _TRIGRAM[2]
-    minima = ((shingles ^ (shingles >> np.uint64(29))) * _PERMUTATIONS >> np.uint64(20)).min(axis=1)
-    bands = minima.reshape(_BANDS, _ROWS_IN_A_BAND)
-    return tuple(zlib.crc32(band.tobytes(), number) << 3 | number for number, band in enumerate(bands))
+    return band_keys_of_words([words_of(text)])[0]
+
+
+def band_keys_of_words(texts: Sequence[Sequence[str]], bands: int = _BANDS) -> list[tuple[int, ...]]:
+    """Return the first *bands* keys of each of several texts, given as their words."""
+    if not texts:
+        return []
+    hash_of = _HASHES.__getitem__
+    hashes: list[int] = []
+    starts, ends = [], []
+    for words in texts:
+        starts.append(len(hashes))
+        hashes.extend(map(hash_of, words))
+        hashes.extend([0] * (_LEAST_WORDS - len(words)))
+        ends.append(len(hashes))
+    numbers = np.array(hashes, dtype=np.uint64)
+    shingles = numbers[:-2] * _TRIGRAM[0] + numbers[1:-1] * _TRIGRAM[1] + numbers[2:] * _TRIGRAM[2]
+    shingles ^= shingles >> np.uint64(29)
+    # Between two texts lie two trigrams of both, which are left out: a range ends before those.
+    ranges = np.array([[start, end - 2] for start, end in zip(starts, ends, strict=True)]).ravel()[:-1]
+    minima = np.stack(
+        [
+            np.minimum.reduceat(shingles * multiplier >> np.uint64(20), ranges)[::2]
+            for multiplier in _PERMUTATIONS[: bands * _ROWS_IN_A_BAND]
+        ],
+        axis=1,
+    )
+    raw, size = minima.tobytes(), 8 * _ROWS_IN_A_BAND
+    return [
+        tuple(
+            zlib.crc32(raw[size * (text * bands + band) : size * (text * bands + band + 1)], band) << 3 | band
+            for band in range(bands)
+        )
+        for text in range(len(texts))
+    ]

@@ -102,6 +102,8 @@ def client_address(peer: Any, forwarded_for: Any, trusted: Sequence[IPNetwork]) 
     address that is not a trusted proxy is the client. Entries to the left of it are not verified. Raises ValueError
     where an entry that must be read is not an address.
     """
+    if forwarded_for is None and not trusted and peer is not None:
+        return _classified(parse_address(peer))
     chain = [*_entries(forwarded_for), *([] if peer is None else [peer])]
     for entry in reversed(chain[-MAX_HOPS:]):
         address = parse_address(entry)

@@ -112,6 +112,7 @@ class Meter:
         """Time and number of posts so far, after each batch."""
         self.delays: list[float] = []
         self.done = threading.Event()
+        self._processor_s: list[float] = []
 
     def on_batch(self, outcome: Outcome) -> None:
         """Note a committed batch; print how long the backlog took when it is done."""
@@ -121,6 +122,7 @@ class Meter:
             sampled = [sample.assessment.event_time for sample in outcome.effects.audit_samples]
             self.delays.extend(now - at.timestamp() for at in sampled if at is not None)
         self.times.append((now, total))
+        self._processor_s.append(time.process_time())
         if total == self._count:
             sys.stdout.write(json.dumps({"backlog_s": now - self.times[0][0]}) + "\n")
             sys.stdout.flush()
@@ -129,9 +131,11 @@ class Meter:
 
     def figures(self) -> dict[str, Any]:
         """Return the figures of the run."""
-        first, last = self.times[0], next(entry for entry in self.times if entry[1] >= self._count)
+        first, end = self.times[0], next(i for i, entry in enumerate(self.times) if entry[1] >= self._count)
+        last, worked_s = self.times[end], self._processor_s[end] - self._processor_s[0]
         found: dict[str, Any] = {
             "posts_per_s": round((last[1] - first[1]) / (last[0] - first[0])),
+            "processor_us_per_post": round(1e6 * worked_s / (last[1] - first[1])),
             "records_per_batch": round(last[1] / len([entry for entry in self.times if entry[1] <= last[1]])),
             "resident_mib": round(resident_mib()),
         }

@@ -90,10 +90,8 @@ def platform(accounts: int, posts: int, follows: int, rng: random.Random, direct
     figures: dict[str, Any] = {"accounts": accounts, "posts": accounts * posts, "follows": accounts * follows}
     stalls = [_timed(lambda: state.save(POSITIONS))]
     began = time.perf_counter()
-    for number in range(accounts * follows):
-        state.apply_follow(
-            _id(number % accounts), _id(rng.randrange(accounts)), START_MS - DAY_MS + number % 1000, follows=True
-        )
+    for number, (at_ms, follower, followed) in enumerate(follows_of(accounts, follows, START_MS, rng)):
+        state.apply_follow(_id(follower), _id(followed), at_ms, follows=True)
         if number % 100_000 == 0 and state.finish_saving():
             stalls.append(_timed(lambda: state.save(POSITIONS)))
     figures["follows_per_s"] = round(accounts * follows / (time.perf_counter() - began))
@@ -145,7 +143,7 @@ def _timed(work: Callable[[], object]) -> float:
 def stored(arguments: argparse.Namespace, rng: random.Random) -> dict[str, Any]:
     """Return the figures of a state on disk or on Redis."""
     accounts, posts = arguments.accounts, arguments.posts
-    follows = follows_of(accounts, arguments.follows, START_MS - DAY_MS, rng)
+    follows = follows_of(accounts, arguments.follows, START_MS, rng)
     sizes = {"accounts": accounts, "posts": accounts * posts, "follows": accounts * arguments.follows}
     with tempfile.TemporaryDirectory() as folder:
         some = ((at_ms, _id(follower), _id(followed)) for at_ms, follower, followed in follows)

@@ -21,6 +21,7 @@ from moderation.state.backend import StateBackend
 from tests.services.redis import RedisServer
 
 BATCH = 1000
+FOLLOWED_FOR_MS = 30 * 86_400_000
 POSITIONS = {Partition("c", "posts", "t", 0): 1}
 
 
@@ -104,7 +105,9 @@ def _batch(state: PlatformState, posts: list[PostSeen]) -> float:
     return time.perf_counter() - began
 
 
-def follows_of(accounts: int, each: int, begin_ms: int, rng: random.Random) -> Iterator[tuple[int, int, int]]:
-    """Yield follows between accounts, by their numbers, at times in one second."""
+def follows_of(accounts: int, each: int, end_ms: int, rng: random.Random) -> Iterator[tuple[int, int, int]]:
+    """Yield follows between accounts, by their numbers, over the month before a time."""
+    step_ms = FOLLOWED_FOR_MS / (accounts * each)
     for number in range(accounts * each):
-        yield begin_ms + number % 1000, number % accounts, rng.randrange(accounts)
+        at_ms = end_ms - FOLLOWED_FOR_MS + int(number * step_ms)
+        yield at_ms, number % accounts, rng.randrange(accounts)

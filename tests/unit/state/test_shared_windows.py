@@ -10,16 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation.state.shared_windows import (
-    DAY_MINUTES,
-    EXACT_MEMBERS,
-    NEW,
-    PRECISE_MINUTES,
-    SETTLED,
-    STORED_MEMBERS,
-    SharedWindow,
-    SharedWindows,
-)
+from moderation.state.members import EXACT_MEMBERS, NEW, SETTLED
+from moderation.state.shared_windows import DAY_MINUTES, PRECISE_MINUTES, STORED_MEMBERS, SharedWindow, SharedWindows
 
 Adds = list[tuple[int, int, int]]
 ADDS = st.lists(st.tuples(st.integers(0, 3000), st.sampled_from([0, NEW, SETTLED]), st.integers(1, 12)), max_size=200)

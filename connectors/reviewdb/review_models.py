@@ -5,11 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Double, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from connectors.reviewdb.columns import Counter, Json, KeptText, UtcTime
 from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, Base, DecisionRow, Digest, Name, PersonRow
+
+
+class FollowedRow(Base):
+    """An account that an account in review followed when it was flagged last, by its number in the follow graph."""
+
+    __tablename__ = "followed"
+    account_key: Mapped[str] = mapped_column(ForeignKey(AccountInReviewRow.key), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, index=True)
+    mutual: Mapped[bool] = mapped_column(Boolean)
+    flagged_before: Mapped[bool] = mapped_column(Boolean)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
 
 
 class VisitRow(Base):

@@ -50,7 +50,7 @@ def golden(
 def figures(request: Request, actor: Annotated[Actor, Depends(of_api(Action.READ))]) -> Response:
     """Return agreement, error rates from blind verdicts, overturned decisions and times of the last 90 days."""
     console = console_of(request)
-    return answer(quality(console.engine, actor, console.now()))
+    return answer(quality(console.engine, actor, console.now(), console.recent))
 
 
 @router.get("/steering", response_model=Steering)
@@ -58,4 +58,4 @@ def organise(request: Request, actor: Annotated[Actor, Depends(of_api(Action.REA
     """Return what thresholds leave in the queue, error rates of groups, and workload."""
     console = console_of(request)
     limits = (console.threshold, console.settings.sla_hours)
-    return answer(steering(console.engine, actor, console.now(), *limits))
+    return answer(steering(console.engine, actor, console.now(), *limits, console.recent))

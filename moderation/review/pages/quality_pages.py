@@ -66,7 +66,7 @@ def golden(request: Request, item: Item, actor: Releasing, verdict: Annotated[st
 def quality_page(request: Request, actor: Annotated[Actor, Depends(of_page(Action.READ))]) -> Response:
     """Show agreement, error rates and times."""
     console = console_of(request)
-    found = quality(console.engine, actor, console.now())
+    found = quality(console.engine, actor, console.now(), console.recent)
     return render(request, "quality.html", {"actor": actor, "quality": found, "days": PERIOD.days, "one_in": one_in})
 
 
@@ -75,7 +75,8 @@ def steering_page(request: Request, actor: Annotated[Actor, Depends(of_page(Acti
     """Show what thresholds leave in the queue, error rates of groups, and workload."""
     console = console_of(request)
     now = console.now()
-    found = steering(console.engine, actor, now, console.threshold, console.settings.sla_hours)
+    limits = (console.threshold, console.settings.sla_hours)
+    found = steering(console.engine, actor, now, *limits, console.recent)
     return render(
         request, "steering.html", {"actor": actor, "steering": found, "chart": day_svg(found.days), "now": now}
     )

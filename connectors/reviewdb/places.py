@@ -144,6 +144,10 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     "blind_verdicts": frozenset(
         {"id", "assessment_key", "person_id", "kind", "verdict", "policy", "seconds", "given_at"}
     ),
+    # The reason is a senior's own words about the threshold, not about an account.
+    "threshold_raises": frozenset(
+        {"id", "risk_version", "before", "threshold", "wrong", "judged", "raised_at", "ended_at", "ended_by", "reason"}
+    ),
     "golden_items": frozenset({"assessment_key", "verdict", "person_id", "added_at"}),
     "people": frozenset(
         {"id", "key", "name", "role", "password_hash", "created_at", "disabled_at", "preferences", "oidc_key"}

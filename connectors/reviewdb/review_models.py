@@ -141,3 +141,22 @@ class GoldenItemRow(Base):
 
 
 Index("ix_statements_built_at_puid", StatementRow.built_at, StatementRow.puid)
+
+
+class ThresholdRaiseRow(Base):
+    """When the threshold of a risk bundle was raised, from what to what, and when a person ended that.
+
+    `wrong` of `judged` flagged accounts were genuine, by blind verdicts.
+    """
+
+    __tablename__ = "threshold_raises"
+    id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    risk_version: Mapped[str] = mapped_column(KeptText, index=True)
+    before: Mapped[float] = mapped_column(Double)
+    threshold: Mapped[float] = mapped_column(Double)
+    wrong: Mapped[int] = mapped_column(BigInteger)
+    judged: Mapped[int] = mapped_column(BigInteger)
+    raised_at: Mapped[datetime] = mapped_column(UtcTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    ended_by: Mapped[str | None] = mapped_column(KeptText)
+    reason: Mapped[str | None] = mapped_column(KeptText)

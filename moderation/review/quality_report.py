@@ -103,7 +103,7 @@ def quality(engine: Engine, actor: Actor, now: datetime, recent: Recent) -> Qual
     with at_edge(engine), one_view(engine) as connection:
         rows = _blind(connection, since)
         flagged = recent.get("flagged accounts", now, lambda: _flagged_accounts(connection, since))
-        sampled = [row for row in rows if row.kind == "sample" and row.drawn_at is not None and row.drawn_at >= since]
+        sampled = _sampled(rows, since)
         errors = _errors(sampled)
         bounded = _flagged_sample(connection, sampled, since, flagged)
         times = _times(connection, since)
@@ -128,6 +128,23 @@ def quality(engine: Engine, actor: Actor, now: datetime, recent: Recent) -> Qual
             slow_s=quantiles(times, n=10)[-1] if len(times) >= 10 else None,
             timed=len(times),
         )
+
+
+def live_false_positive_bound(engine: Engine, now: datetime) -> float | None:
+    """Return the upper bound of the share of genuine accounts that are flagged, as on the page of quality.
+
+    None where too few posts of the audit sample have a blind verdict. Raises ConnectionLost.
+    """
+    since = now - PERIOD
+    with at_edge(engine), one_view(engine) as connection:
+        sampled = _sampled(_blind(connection, since), since)
+        bounded = _flagged_sample(connection, sampled, since, _flagged_accounts(connection, since))
+        return false_positive_bound(bounded, _errors(sampled).genuine)
+
+
+def _sampled(rows: Sequence[Any], since: datetime) -> list[Any]:
+    """Return the first verdicts about posts that were drawn since a time."""
+    return [row for row in rows if row.kind == "sample" and row.drawn_at is not None and row.drawn_at >= since]
 
 
 class _Errors(NamedTuple):

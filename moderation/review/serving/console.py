@@ -71,6 +71,8 @@ class Console:
     oidc: OidcSettings = field(default_factory=OidcSettings)
     threshold: float = 1.0
     """The threshold of the risk bundle in use."""
+    most_wrong_share: float = 0.0
+    """Share of flagged accounts that may be genuine; above it the threshold is raised."""
     passages: PassageFinder | None = None
     """Finds what the score of a text depends on; None where the settings switch it off."""
     statements: StatementSettings = field(default_factory=StatementSettings)

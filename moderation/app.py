@@ -20,9 +20,10 @@ from moderation.directories import exclusive
 from moderation.errors import PositionError, SettingsError
 from moderation.features import FeatureExtractor
 from moderation.mapping import KINDS, Kind
+from moderation.models_in_use import Models, ModelsInUse, load_trial
 from moderation.output_paths import check_apart
 from moderation.ports import Relay, Source, Store
-from moderation.risk import RiskModel, load_risk
+from moderation.risk import load_risk
 from moderation.risk.model import BundledRiskModel
 from moderation.settings import Settings
 from moderation.state import Keyring, PlatformState, Storage
@@ -58,8 +59,7 @@ def load_models(settings: Settings) -> tuple[Detector, BundledRiskModel]:
         # Else the watchdog would end the process before the batch is split, and a restart would form the same batch.
         deadline_s=min(settings.detector_deadline_s, 0.8 * settings.watchdog_s),
     )
-    risk = load_risk(settings.risk, detector_hash=detector.manifest_hash, policy=settings.scoring.policy)
-    return detector, risk
+    return detector, load_risk(settings.risk, detector_hash=detector.manifest_hash, policy=settings.scoring.policy)
 
 
 def required_secret(settings: Settings) -> bytes:
@@ -110,7 +110,7 @@ def build_sidecar(
     settings: Settings,
     connectors: Connectors,
     decoder: Decoder,
-    models: tuple[Detector, RiskModel],
+    models: ModelsInUse,
     callbacks: Callbacks,
 ) -> Sidecar:
     """Return the sidecar, not yet started."""
@@ -135,8 +135,8 @@ def build_sidecar(
     return Sidecar(config, connectors, decoder, _builders(settings, models), callbacks)
 
 
-def _builders(settings: Settings, models: tuple[Detector, RiskModel]) -> Builders:
-    detector, risk = models
+def _builders(settings: Settings, in_use: ModelsInUse) -> Builders:
+    detector = in_use.models.detector
     secret = required_secret(settings)
     keyring = keyring_of(settings, secret)
 
@@ -160,12 +160,13 @@ def _builders(settings: Settings, models: tuple[Detector, RiskModel]) -> Builder
             platform_id=settings.platform_id,
             extractor=FeatureExtractor(state),
             detector=detector,
-            risk=risk,
+            risk=in_use.models.risk,
             audit=audit,
             policy=ScoreSelected(settings.platform_id, state, audit) if selective else ScoreAll(),
+            trial=in_use.models.trial,
         )
 
-    return Builders(pipeline, new_state)
+    return Builders(pipeline, new_state, in_use.refreshed)
 
 
 def state_backend(settings: Settings) -> StateBackend:
@@ -184,23 +185,30 @@ def run_sidecar(
     *,
     input_file: Path | None = None,
     rejects: Path | None = None,
+    reread: Callable[[], Settings] | None = None,
     on_step: Callable[[str], None] = lambda _step: None,
     on_batch: Callable[[Outcome], None] = lambda _outcome: None,
 ) -> dict[str, int]:
-    """Run the sidecar until the end of the input or a signal, and return the counters."""
+    """Run the sidecar until the end of the input or a signal, and return the counters.
+
+    *reread* returns the settings as they are now, for a reload of the risk models (SIGHUP).
+    """
     if input_file is not None:
         settings = _for_a_file(settings)
-    required_secret(settings)
+    secret = required_secret(settings)
     with open_telemetry(settings) as telemetry:
-        models = load_models(settings)
-        for model in models:
-            log.info("%s", model.describe())
+        detector, risk = load_models(settings)
+        models = Models(detector, risk, load_trial(settings, detector, secret))
+        for line in models.describe():
+            log.info("%s", line)
         for warning in settings.warnings():
             log.warning("%s", warning)
-        telemetry.models_loaded(*models)
-        callbacks = Callbacks(on_step, on_batch, telemetry.observer, _stages_of(models[0]))
+        telemetry.models_loaded(detector, risk)
+        in_use = ModelsInUse(settings, models, secret, reread)
+        in_use.on_change = lambda changed: telemetry.models_loaded(changed.detector, changed.risk)
+        callbacks = Callbacks(on_step, on_batch, telemetry.observer, _stages_of(detector))
         with _own_directory(settings):
-            return _run(settings, models, (input_file, rejects), callbacks, telemetry)
+            return _run(settings, in_use, (input_file, rejects), callbacks, telemetry)
 
 
 def _stages_of(detector: Detector) -> StageTimes:
@@ -228,7 +236,7 @@ def _own_directory(settings: Settings) -> Iterator[None]:
 
 def _run(
     settings: Settings,
-    models: tuple[Detector, RiskModel],
+    models: ModelsInUse,
     files: tuple[Path | None, Path | None],
     callbacks: Callbacks,
     telemetry: OpenTelemetry,
@@ -240,7 +248,7 @@ def _run(
         try:
             decoder = Decoder(kinds, settings.field_mapping())
             sidecar = build_sidecar(settings, Connectors(source, store, relay), decoder, models, callbacks)
-            _end_on_signals(sidecar)
+            _on_signals(sidecar, models)
             _watch(sidecar, settings.watchdog_s)
             _collect_rarely()
             logs = {(partition.cluster_id, partition.topic) for partition in source.partitions()}
@@ -311,11 +319,12 @@ def _file_source(settings: Settings, store: Store, path: Path) -> JsonlSource:
     return source
 
 
-def _end_on_signals(sidecar: Sidecar) -> None:
+def _on_signals(sidecar: Sidecar, models: ModelsInUse) -> None:
     if threading.current_thread() is not threading.main_thread():
         return
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: sidecar.stop())
+    signal.signal(signal.SIGHUP, lambda _number, _frame: models.ask())
 
 
 def _collect_rarely() -> None:

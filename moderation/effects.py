@@ -207,6 +207,8 @@ class Effects:
 
     flags: list[FlagRaised] = field(default_factory=list)
     audit_samples: list[AuditSample] = field(default_factory=list)
+    compared: list[Assessment] = field(default_factory=list)
+    """By both models, of posts that the live one or the one on trial flags; the assessments of flags are with them."""
     deletions: list[PostDeleted] = field(default_factory=list)
     labels: list[LabelGiven] = field(default_factory=list)
     dead_letters: list[DeadLetter] = field(default_factory=list)

@@ -38,7 +38,7 @@ def apply(connection: Connection, effects: Effects, now: datetime, keep: timedel
     letters = [rows.outbox_row(letter, now) for letter in effects.dead_letters]
     erased = retention.erasures(connection, [row["account_key"] for row in (*evidence, *letters)])
     evidence = _storable(connection, kept, evidence, erased)
-    insert_new(connection, AssessmentRow, assessments)
+    insert_new(connection, AssessmentRow, [*assessments, *(rows.assessment_row(one, now) for one in effects.compared)])
     insert_new(connection, EvidenceRow, evidence)
     new = _insert_flags(connection, effects.flags, now)
     waiting = quota.spread(connection, rows.review_rows(new, now), now, daily_quota)

@@ -41,6 +41,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("statements", "moderation.cli.statements", "app"),
     ("decisions", "moderation.cli.decisions", "app"),
     ("replay", "moderation.cli.replay", "replay_command"),
+    ("trial", "moderation.cli.trial", "trial_command"),
     ("db", "moderation.cli.db", "app"),
     ("detector", "moderation.lab.commands.detector", "app"),
     ("export", "export.command", "export"),

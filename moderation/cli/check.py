@@ -73,8 +73,10 @@ def _networks(settings: Settings) -> str:
 
 def _models(settings: Settings) -> str:
     from moderation.app import load_models
+    from moderation.models_in_use import Models, load_trial
 
-    return "\n".join(model.describe() for model in load_models(settings))
+    detector, risk = load_models(settings)
+    return "\n".join(Models(detector, risk, load_trial(settings, detector, b"")).describe())
 
 
 def _state(settings: Settings) -> str:

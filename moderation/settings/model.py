@@ -21,6 +21,7 @@ from moderation.settings.sections import (
     ScoringSettings,
     StateSettings,
     TelemetrySettings,
+    TrialSettings,
 )
 from moderation.settings.statements import StatementSettings
 from moderation.settings.types import FOLLOWS_INCOMPLETE, SASL_PLAINTEXT, Name, Seconds, Whole
@@ -82,6 +83,7 @@ class Settings(BaseSettings):
     flags: FlagSettings = FlagSettings()
     audit: AuditSettings = AuditSettings()
     scoring: ScoringSettings = ScoringSettings()
+    trial: TrialSettings = TrialSettings()
     console: ConsoleSettings = ConsoleSettings()
     oidc: OidcSettings = OidcSettings()
     statements: StatementSettings = StatementSettings()

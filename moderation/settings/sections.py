@@ -191,6 +191,17 @@ class ScoringSettings(Section):
     )
 
 
+class TrialSettings(Section):
+    """A second risk model that judges beside the live one, and in place of it for a share of the accounts."""
+
+    risk: Path | None = Field(None, description="folder of the risk bundle on trial; none: there is no trial")
+    share: Share = Field(
+        0.0,
+        description="share of the accounts that it judges in place of the live model; 0: none of its flags reaches a "
+        "reviewer, and `moderation trial` compares them with those of the live model",
+    )
+
+
 class ConsoleSettings(Section):
     """The reviewers' console, `moderation serve`."""
 

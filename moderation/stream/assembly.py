@@ -57,6 +57,8 @@ class Builders:
 
     pipeline: Callable[[PlatformState], Pipeline]
     new_state: Callable[[], PlatformState]
+    refreshed: Callable[[], bool] = lambda: False
+    """Loads the models again where that was asked for; returns whether another pipeline is to be built."""
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 
 from moderation.detector import ContentScore
 from moderation.features import FeatureExtractor
-from moderation.features.content import CommunityBaselines, content_features
+from moderation.features.content import CommunityBaselines, ContentBaseline, content_features
 from moderation.features.extractor import Identified
 from moderation.risk import RiskModel
+from moderation.state.score_history import OwnScores
 from moderation.stream.scoring_policy import EVIDENCE, UNBIASED, Rule, settled
 
 
@@ -25,6 +26,17 @@ class ScoredPost(NamedTuple):
     rule: Rule | None
 
 
+class ContentWindows(NamedTuple):
+    """The scores of the account of each post, up to this one, and the excess of its community."""
+
+    scores: list[OwnScores]
+    excesses: list[float]
+
+    def features(self, baseline: ContentBaseline) -> NDArray[np.float64]:
+        """Return the content features of the posts, compared to a baseline, shape (posts, columns)."""
+        return content_features(self.scores, self.excesses, baseline)
+
+
 class ContentEvidence:
     """The evidence of the texts of accounts, relative to their communities."""
 
@@ -33,8 +45,8 @@ class ContentEvidence:
         self._risk = risk
         self._communities = CommunityBaselines(risk.content_baseline)
 
-    def features(self, posts: Sequence[ScoredPost], metadata: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Add the scores to those of accounts and communities in order; return the content features, (n, columns).
+    def windows(self, posts: Sequence[ScoredPost], metadata: NDArray[np.float64]) -> ContentWindows:
+        """Add the scores to those of accounts and communities in order; return what the content features are read from.
 
         A text that was scored only for a sample is no evidence, because the certificate does not count it. For the
         baselines of later days count settled accounts with usual metadata scores, shape (n, families), and no text
@@ -52,4 +64,4 @@ class ContentEvidence:
             windows.append(self._extractor.own_scores(identified))
             excesses.append(excess)
         self._extractor.forget_scores()
-        return content_features(windows, excesses, self._risk.content_baseline)
+        return ContentWindows(windows, excesses)

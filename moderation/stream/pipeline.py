@@ -18,27 +18,24 @@ from moderation.effects import (
     AuditSample,
     DeadLetter,
     Effects,
-    Evidence,
     FlagRaised,
     LabelGiven,
     Origin,
     PostDeleted,
-    Reason,
-    SectionEvidence,
 )
 from moderation.errors import DetectorOverdue
 from moderation.events import BadRecord, Deletion, Follow, Ignored, Label, Post
-from moderation.features import FEATURES, FEATURES_VERSION, FeatureExtractor, FeatureVector, Observed, vectors
+from moderation.features import FEATURES, FeatureExtractor, FeatureVector, vectors
 from moderation.features.content import CONTENT_COLUMNS
 from moderation.risk import RiskModel
-from moderation.risk.gate import CONTENT
-from moderation.risk.judgement import Judgements
+from moderation.stream.assessing import Assessed, Assessor, Candidate, Judged, evidence_of
 from moderation.stream.audit import AuditSampling
-from moderation.stream.content_evidence import ContentEvidence, ScoredPost
+from moderation.stream.content_evidence import ContentEvidence, ContentWindows, ScoredPost
 from moderation.stream.ordering import Item
 from moderation.stream.scoring_policy import Rule, ScoreAll, ScoringPolicy
 from moderation.stream.split_scoring import SplitScoring
 from moderation.stream.stages import StageTimes
+from moderation.stream.trial import TrialModel
 
 NOT_SCORED = ContentScore(math.nan, math.nan, (), 0, truncated=False)
 """Stands for the score of a text that the policy does not select."""
@@ -67,33 +64,6 @@ class Outcome:
         return tuple(None if assess is None else assess() for assess in self.assess)
 
 
-@dataclass
-class _Candidate:
-    index: int
-    post: Post
-    observed: Observed | None
-    repeated: bool
-    silent: bool
-    vector: FeatureVector | None = None
-
-
-@dataclass(frozen=True)
-class _Assessed:
-    """What was found about a candidate, from which its assessment is made where one is needed."""
-
-    candidate: _Candidate
-    content: ContentScore
-    rule: Rule | None
-    judgements: Judgements
-    number: int | None
-    """Number of the candidate in the judgements; None without metadata."""
-
-    @property
-    def flagged(self) -> bool:
-        """Whether the post is flagged."""
-        return self.number is not None and self.judgements.flagged[self.number]
-
-
 class Pipeline:
     """The judgement of a batch. The same items in the same order give the same outcome at any time.
 
@@ -109,11 +79,13 @@ class Pipeline:
         risk: RiskModel,
         audit: AuditSampling | None = None,
         policy: ScoringPolicy | None = None,
+        trial: TrialModel | None = None,
     ) -> None:
         self._platform_id = platform_id
         self._extractor = extractor
-        self._detector = detector
         self._risk = risk
+        self._trial = trial
+        self._assessor = Assessor(platform_id, detector.manifest_hash, risk)
         self._audit = audit
         self._policy = policy or ScoreAll()
         self._evidence = ContentEvidence(extractor, risk)
@@ -151,9 +123,9 @@ class Pipeline:
         rules = Counter(assessed.rule for assessed in scored if assessed.rule is not None)
         return Outcome(effects, tuple(assess), overdue, rules, sum(assessed.content.n_tokens for assessed in scored))
 
-    def _observed(self, items: Sequence[Item]) -> list[_Candidate]:
+    def _observed(self, items: Sequence[Item]) -> list[Candidate]:
         """Apply the items to the state and return the posts among them."""
-        candidates: list[_Candidate] = []
+        candidates: list[Candidate] = []
         for index, item in enumerate(items):
             if isinstance(item.content, Post):
                 candidate = self._candidate(index, item.content, silent=item.silent)
@@ -185,15 +157,15 @@ class Pipeline:
                 )
         return effects
 
-    def _candidate(self, index: int, post: Post, *, silent: bool) -> _Candidate | None:
+    def _candidate(self, index: int, post: Post, *, silent: bool) -> Candidate | None:
         """Apply a post to the state and return it as a candidate; None where it adds nothing to the state."""
         if not post.judgeable:
-            return None if silent else _Candidate(index, post, None, repeated=False, silent=False)
+            return None if silent else Candidate(index, post, None, repeated=False, silent=False)
         identified = self._extractor.identify(post)
         repeated = self._extractor.seen_before(identified) == "same"
         if silent and repeated:
             return None
-        return _Candidate(index, post, None if repeated else self._extractor.take(identified), repeated, silent)
+        return Candidate(index, post, None if repeated else self._extractor.take(identified), repeated, silent)
 
     def _letter(self, origin: Origin, bad: BadRecord) -> DeadLetter:
         account = None if bad.account_id is None else AccountRef(self._platform_id, bad.account_id)
@@ -232,7 +204,7 @@ class Pipeline:
             event_key=hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest(),
         )
 
-    def _assess(self, candidates: Sequence[_Candidate]) -> tuple[list[_Assessed], DetectorOverdue | None]:
+    def _assess(self, candidates: Sequence[Candidate]) -> tuple[list[Assessed], DetectorOverdue | None]:
         """Return what was found about each candidate, and the error of the post where they end early."""
         judged = [i for i, candidate in enumerate(candidates) if candidate.vector is not None]
         with self.stages.timed("risk"):
@@ -248,32 +220,55 @@ class Pipeline:
         some = [candidates[i] for i in judged]
         metadata = metadata[: len(judged)]
         with self.stages.timed("features"):
-            self._add_content(some, [contents[i] for i in judged], metadata)
+            windows = self._windows(some, [contents[i] for i in judged], metadata)
         with self.stages.timed("risk"):
-            judgements = self._risk.judge(self._risk.with_content(metadata, _matrix(some)))
-        number_of = {i: number for number, i in enumerate(judged)}
+            found = dict(zip(judged, self._judged(some, windows, metadata), strict=True))
         return [
-            _Assessed(candidate, *content, judgements, number_of.get(i))
+            Assessed(candidate, *content, *found.get(i, (None, None)))
             for i, (candidate, content) in enumerate(zip(candidates, contents, strict=False))
         ], overdue
 
-    def _add_content(
+    def _windows(
         self,
-        candidates: Sequence[_Candidate],
+        candidates: Sequence[Candidate],
         contents: Sequence[tuple[ContentScore, Rule | None]],
         metadata: np.ndarray,
-    ) -> None:
-        """Add the content features to the vectors, in the order of posts."""
+    ) -> ContentWindows:
+        """Add the scores to the state, in the order of posts; return the scores of their accounts."""
         posts = []
         for candidate, content in zip(candidates, contents, strict=True):
             if candidate.observed is None:
                 raise ValueError("a post without metadata has no scores of its account")
             posts.append(ScoredPost(candidate.observed.identified, *content))
-        for candidate, row in zip(candidates, self._evidence.features(posts, metadata), strict=True):
-            _values(candidate.vector)[list(CONTENT_COLUMNS)] = row
+        return self._evidence.windows(posts, metadata)
+
+    def _judged(
+        self, candidates: Sequence[Candidate], windows: ContentWindows, metadata: np.ndarray
+    ) -> list[tuple[Judged, Judged | None]]:
+        """Return the judgement of each candidate by the model that decides, and by the other one."""
+        live = self._judged_by(self._risk, candidates, windows, metadata)
+        if self._trial is None:
+            return [(one, None) for one in live]
+        risk = self._trial.risk
+        tried = self._judged_by(risk, candidates, windows, risk.metadata_scores(_matrix(candidates)))
+        decides = [self._trial.decides(self._platform_id, one.post.account_id or "") for one in candidates]
+        pairs = zip(live, tried, decides, strict=True)
+        return [(other, one) if by_trial else (one, other) for one, other, by_trial in pairs]
+
+    @staticmethod
+    def _judged_by(
+        risk: RiskModel, candidates: Sequence[Candidate], windows: ContentWindows, metadata: np.ndarray
+    ) -> list[Judged]:
+        rows = _matrix(candidates)
+        rows[:, list(CONTENT_COLUMNS)] = windows.features(risk.content_baseline)
+        judgements = risk.judge(risk.with_content(metadata, rows))
+        return [
+            Judged(risk, judgements, number, _vector(candidate)._replace(values=row))
+            for number, (candidate, row) in enumerate(zip(candidates, rows, strict=True))
+        ]
 
     def _contents(
-        self, candidates: Sequence[_Candidate], decisive: Callable[[], list[bool]]
+        self, candidates: Sequence[Candidate], decisive: Callable[[], list[bool]]
     ) -> tuple[list[tuple[ContentScore, Rule | None]], DetectorOverdue | None]:
         """Return score and rule of each candidate, up to one that the detector did not finish."""
         posts = [candidate.post for candidate in candidates]
@@ -284,46 +279,7 @@ class Pipeline:
         scored = dict(zip(chosen, scores, strict=False))
         return [(scored.get(i, NOT_SCORED), rules[i]) for i in range(end)], overdue
 
-    def _assessment(self, assessed: _Assessed) -> Assessment:
-        candidate, content = assessed.candidate, assessed.content
-        post, vector = candidate.post, candidate.vector
-        judgement = None if assessed.number is None else assessed.judgements[assessed.number]
-        return Assessment(
-            platform_id=self._platform_id,
-            post_id=post.post_id,
-            content_hash=post.content_hash,
-            account_id=post.account_id,
-            event_time=post.created_at,
-            synthetic_logit=_known(content.logit),
-            synthetic_score=_known(content.probability),
-            sections=tuple(SectionEvidence(part.start, part.end, part.logit) for part in content.sections),
-            truncated=content.truncated,
-            content_abstained="not_selected" if assessed.rule is None else content.abstained,
-            scored_by=assessed.rule,
-            tampered_share=content.tampering.share,
-            risk=None if judgement is None else judgement.risk,
-            threshold=self._risk.threshold,
-            flagged=assessed.flagged,
-            families=() if judgement is None else judgement.families,
-            agreeing=() if judgement is None else judgement.agreeing,
-            reasons=self._reasons(vector, content) if assessed.flagged and vector is not None else (),
-            features=() if vector is None else tuple(_known(value) for value in vector.values.tolist()),
-            features_version=FEATURES_VERSION,
-            detector_version=self._detector.manifest_hash,
-            risk_version=self._risk.manifest_hash,
-            graph_epoch=None if vector is None else vector.graph_epoch,
-            degraded=() if vector is None else vector.degraded,
-            missing=post.invalid,
-        )
-
-    def _reasons(self, vector: FeatureVector, content: ContentScore) -> tuple[Reason, ...]:
-        """Return the reasons for the risk; last, without a contribution, the hidden characters of the text."""
-        reasons = list(self._risk.explain(vector.values))
-        if hidden := content.tampering.in_words():
-            reasons.append(Reason(CONTENT, "tampered_share", content.tampering.share, 0.0, hidden))
-        return tuple(reasons)
-
-    def _conclude(self, effects: Effects, assessed: _Assessed) -> None:
+    def _conclude(self, effects: Effects, assessed: Assessed) -> None:
         candidate, flagged = assessed.candidate, assessed.flagged
         effects.count("posts")
         if assessed.rule is not None:
@@ -340,12 +296,14 @@ class Pipeline:
             if candidate.post.created_at is None:
                 effects.count("posts_without_time")
             return
+        if assessed.beside is not None and (flagged or assessed.beside.flagged):
+            self._note_beside(effects, assessed, assessed.beside)
         draw = None
         if self._audit is not None:
             draw = self._audit.draw(self._platform_id, candidate.post, flagged=flagged)
         if not flagged and draw is None:
             return
-        assessment, evidence = self._assessment(assessed), _evidence(candidate)
+        assessment, evidence = self._assessment(assessed), evidence_of(assessed)
         if flagged:
             author, followed = candidate.post.account, self._extractor.followed(candidate.post)
             followers = None if author is None else author.followers
@@ -354,8 +312,20 @@ class Pipeline:
         if draw is not None:
             effects.audit_samples.append(AuditSample(assessment, evidence, draw.probability, draw.stratum))
 
+    def _assessment(self, assessed: Assessed) -> Assessment:
+        return self._assessor.assessment(assessed, assessed.judged, explained=assessed.flagged)
 
-def _add_vectors(candidates: Sequence[_Candidate]) -> None:
+    def _note_beside(self, effects: Effects, assessed: Assessed, beside: Judged) -> None:
+        """Note what both models say about a post that one of them flags."""
+        effects.compared.append(self._assessor.assessment(assessed, beside, explained=False))
+        if not assessed.flagged:
+            effects.compared.append(self._assessment(assessed))
+        live = beside if assessed.judged is not None and assessed.judged.risk is not self._risk else assessed.judged
+        both = assessed.flagged and beside.flagged
+        effects.count("flagged_by_both" if both else "flagged_by_live" if live and live.flagged else "flagged_by_trial")
+
+
+def _add_vectors(candidates: Sequence[Candidate]) -> None:
     """Compute the vectors of all observed posts together."""
     observed = [(candidate, candidate.observed) for candidate in candidates if candidate.observed is not None]
     for (candidate, _), vector in zip(observed, vectors([one for _, one in observed]), strict=True):
@@ -368,24 +338,13 @@ def _named(item: Item) -> str:
     return f"{origin.partition.topic}/{origin.partition.partition} at offset {origin.offset}"
 
 
-def _matrix(candidates: Sequence[_Candidate]) -> np.ndarray:
+def _matrix(candidates: Sequence[Candidate]) -> np.ndarray:
     """Return the vectors of candidates, shape (n, f)."""
-    rows = [_values(candidate.vector) for candidate in candidates]
+    rows = [_vector(candidate).values for candidate in candidates]
     return np.array(rows, dtype=np.float64).reshape(len(rows), len(FEATURES))
 
 
-def _values(vector: FeatureVector | None) -> np.ndarray:
-    if vector is None:
+def _vector(candidate: Candidate) -> FeatureVector:
+    if candidate.vector is None:
         raise ValueError("a post without metadata has no feature vector")
-    return vector.values
-
-
-def _known(value: float) -> float | None:
-    return None if math.isnan(value) else float(value)
-
-
-def _evidence(candidate: _Candidate) -> Evidence:
-    vector = candidate.vector
-    if vector is None:
-        return Evidence(candidate.post.text, None, None, None)
-    return Evidence(candidate.post.text, vector.address_hash, vector.device_hash, vector.key_id)
+    return candidate.vector

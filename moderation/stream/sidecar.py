@@ -233,6 +233,7 @@ class Sidecar:
         while not self._stop.is_set():
             self._beat()
             self._lease.check()
+            pipeline = self._pipeline(state) if self._builders.refreshed() else pipeline
             try:
                 self._fill(merge, shared)
             except RecordsExpired:
@@ -386,9 +387,9 @@ class Sidecar:
             self._on_step("stored")
 
     def _save(self, shared: SharedWork, gaps: GapWatch) -> None:
-        """Begin to save the state. A failure is logged and not fatal, because a save only shortens the next start.
+        """Begin to save the state; while a gap is open nothing is saved, because that would lose the gap.
 
-        Nothing is saved while a gap is open, because that would lose the information about the gap.
+        A failure is logged and not fatal, because a save only shortens the next start.
         """
         self._store_state(shared, gaps)
         if self._config.state_directory is not None and not gaps.open:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +27,7 @@ TOKENS = (16, 64, 256, 1024, 2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072, 
 EVENTS = {"posts": "post", "follows": "follow", "deletions": "deletion", "labels": "label", "ignored": "ignored"}
 """Counter of the pipeline and value of the label `kind`."""
 RULES = {"all": "all", "decisive": "watched", "watched": "watched", "sample": "audit", "baseline": "baseline"}
+FLAGGED_BY = ("live", "trial", "both")
 DEGRADED = ("graph", "partition_behind", "windows_1h", "windows_24h")
 
 
@@ -71,11 +72,19 @@ class SidecarMetrics:
         self._evicted = Counter(
             "moderation_state_evictions", "Keys dropped from memory that a backend has.", registry=registry
         )
+        self._tried = Counter(
+            "moderation_trial_posts",
+            "Posts that the live model or the one on trial flags.",
+            ["flagged_by"],
+            registry=registry,
+        )
         self._late = Counter("moderation_late_events", "Events beyond the allowed lateness.", registry=registry)
         for outcome in ("flagged", "clear", "unjudged", "repeated"):
             self._posts.labels(outcome)
         for kind in EVENTS.values():
             self._events.labels(kind)
+        for model in FLAGGED_BY:
+            self._tried.labels(model)
         for reason in ("record", "decode", "time", "text"):
             self._letters.labels(reason)
 
@@ -103,6 +112,8 @@ class SidecarMetrics:
         self._outbox_age = Gauge(
             "moderation_outbox_oldest_age_seconds", "Age of the oldest dead letter that waits.", registry=registry
         )
+        names = [name.name for name in fields(Build)]
+        self._info = Gauge("moderation_build_info", "Versions that run.", names, registry=registry)
         self._quota = Gauge(
             "moderation_flag_quota_remaining", "Accounts that may still enter the queue today.", registry=registry
         )
@@ -128,8 +139,8 @@ class SidecarMetrics:
 
     def build(self, build: Build) -> None:
         """Export the versions."""
-        info = Gauge("moderation_build_info", "Versions that run.", list(vars(build)), registry=self.registry)
-        info.labels(**vars(build)).set(1)
+        self._info.clear()
+        self._info.labels(**vars(build)).set(1)
 
     def state_directory(self, directory: Path) -> None:
         """Export the size of the files in the directory of the state, computed when it is read."""
@@ -155,6 +166,8 @@ class SidecarMetrics:
         for letter in effects.dead_letters:
             self._letters.labels(letter.stage).inc()
         self._late.inc(counted("late_events", 0))
+        for model in FLAGGED_BY:
+            self._tried.labels(model).inc(counted(f"flagged_by_{model}", 0))
         for rule, count in batch.outcome.scored.items():
             self._texts.labels(RULES[rule]).inc(count)
         for stage, seconds in batch.stages.items():

@@ -79,7 +79,7 @@ def main() -> None:
 
     settings = load_settings(arguments.settings)
     set_up_logging(settings.log_format)
-    run_sidecar(settings, on_step=on_step)
+    run_sidecar(settings, on_step=on_step, reread=lambda: load_settings(arguments.settings))
 
 
 if __name__ == "__main__":

@@ -21,6 +21,7 @@ from moderation.state import Keyring, PlatformState
 from moderation.stream.audit import AuditSampling
 from moderation.stream.pipeline import Pipeline
 from moderation.stream.scoring_policy import ScoringPolicy
+from moderation.stream.trial import TrialModel
 from moderation.text import normalised
 
 KEYRING = Keyring.from_secrets(("k1", b"a" * 32), None)
@@ -99,6 +100,7 @@ def new_pipeline(
     audit: AuditSampling | None = None,
     detector: WordDetector | None = None,
     policy: ScoringPolicy | None = None,
+    trial: TrialModel | None = None,
 ) -> Pipeline:
     return Pipeline(
         platform_id="p",
@@ -107,6 +109,7 @@ def new_pipeline(
         risk=ContentRisk(),  # type: ignore[arg-type]  # a stand-in with the same methods
         audit=audit,
         policy=policy,
+        trial=trial,
     )
 
 

@@ -1,0 +1,91 @@
+"""The models of a running sidecar, which are loaded again between two batches when an operator asks for it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import NamedTuple
+
+from moderation.detector import Detector
+from moderation.errors import ModerationError
+from moderation.risk import load_risk
+from moderation.risk.model import BundledRiskModel
+from moderation.settings import Settings
+from moderation.stream.trial import TrialModel
+
+log = logging.getLogger(__name__)
+RELOADED = ("risk", "trial")
+"""Settings that a reload reads again."""
+
+
+class Models(NamedTuple):
+    """The detector, the live risk model, and the one on trial where there is one."""
+
+    detector: Detector
+    risk: BundledRiskModel
+    trial: TrialModel | None = None
+
+    def describe(self) -> list[str]:
+        """Return a sentence or two about each."""
+        found = [self.detector.describe(), self.risk.describe()]
+        if self.trial is not None:
+            role = f"judges {self.trial.share:.2%} of the accounts" if self.trial.share else "decides nothing"
+            found.append(f"On trial, {role}: {self.trial.risk.describe()}")
+        return found
+
+
+def load_trial(settings: Settings, detector: Detector, secret: bytes) -> TrialModel | None:
+    """Return the risk model on trial, None without one. Raises BundleError."""
+    if settings.trial.risk is None:
+        return None
+    of = load_risk(settings.trial.risk, detector_hash=detector.manifest_hash, policy=settings.scoring.policy)
+    return TrialModel(of, settings.trial.share, secret)
+
+
+class ModelsInUse:
+    """The models in use. `ask` may be called from a signal handler; the loop calls `refreshed` between two batches."""
+
+    def __init__(
+        self, settings: Settings, models: Models, secret: bytes, reread: Callable[[], Settings] | None = None
+    ) -> None:
+        """*reread* returns the settings as they are now; without it only the bundles are read again."""
+        self.models = models
+        self._settings = settings
+        self._secret = secret
+        self._reread = reread
+        self._asked = threading.Event()
+        self.on_change: Callable[[Models], None] = lambda _models: None
+
+    def ask(self) -> None:
+        """Ask for a reload."""
+        self._asked.set()
+
+    def refreshed(self) -> bool:
+        """Load the risk models again where that was asked for; return whether they are others now.
+
+        Whatever cannot be used is logged, and the models stay as they are.
+        """
+        if not self._asked.is_set():
+            return False
+        self._asked.clear()
+        try:
+            settings = self._settings if self._reread is None else self._reread()
+            detector, policy = self.models.detector, self._settings.scoring.policy
+            risk = load_risk(settings.risk, detector_hash=detector.manifest_hash, policy=policy)
+            trial = load_trial(settings, detector, self._secret)
+        except ModerationError as error:
+            log.error("the models stay as they are: %s", error)
+            return False
+        if settings.model_copy(update=_parts(self._settings)) != self._settings:
+            log.warning("only the settings risk and trial are read again; the other changes need a restart")
+        self._settings = self._settings.model_copy(update=_parts(settings))
+        self.models = Models(detector, risk, trial)
+        for line in self.models.describe():
+            log.info("in use from now on: %s", line)
+        self.on_change(self.models)
+        return True
+
+
+def _parts(settings: Settings) -> dict[str, object]:
+    return {name: getattr(settings, name) for name in RELOADED}

@@ -9,11 +9,11 @@ from markupsafe import Markup
 from moderation.review.neighbourhood import Neighbour
 from moderation.text.terminal import runs
 
-WIDTH, ROW, TOP = 640, 24, 22
-COLUMNS = (236, 404)
+WIDTH, ROW, TOP = 440, 26, 22
+COLUMNS = (158, 282)
 """Where the marks of the two columns are; their labels are outside."""
 RADIUS, MIDDLE_RADIUS, ARROW = 6, 11, 7.0
-LABEL_CHARS = 24
+LABEL_CHARS = 16
 
 
 def neighbour_svg(neighbours: Sequence[Neighbour]) -> Markup:

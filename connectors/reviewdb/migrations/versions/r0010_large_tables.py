@@ -9,10 +9,6 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from connectors.reviewdb.columns import KeptText
-from connectors.reviewdb.identity import stored_number
-from moderation.state.identifiers import account_number
-
 revision = "0010"
 down_revision = "0009"
 branch_labels = None
@@ -69,19 +65,3 @@ def _fill() -> None:
     )
     for after in range(0, last, AT_ONCE):
         connection.execute(copied, {"after": after, "until": after + AT_ONCE})
-    _number(connection)
-
-
-def _number(connection: sa.Connection) -> None:
-    """Compute the numbers of accounts in parts, in the order of their keys."""
-    after = ""
-    query = sa.text("SELECT key, account_id FROM accounts_in_review WHERE key > :after ORDER BY key LIMIT :most")
-    some = query.columns(key=sa.String, account_id=KeptText)
-    changed = sa.text("UPDATE accounts_in_review SET number = :number WHERE key = :key")
-    while rows := connection.execute(some, {"after": after, "most": AT_ONCE}).all():
-        after = rows[-1].key
-        numbered = [
-            (row.key, stored_number(account_number(row.account_id))) for row in rows if row.account_id is not None
-        ]
-        if numbered:
-            connection.execute(changed, [{"key": key, "number": number} for key, number in numbered])

@@ -32,6 +32,14 @@ EVIDENCE_TABLES = (
         "`evidence_days`, counted from a deletion of the post where that is earlier",
     ),
     Place(
+        "followed",
+        ("number", "mutual", "flagged_before"),
+        "64-bit hashes of at most 20 accounts that an account followed when it was flagged last, and whether they "
+        "had a flag",
+        "deletes the rows of the account, and those of other accounts that name it; it is never stored there again",
+        "`evidence_days` after the last flag",
+    ),
+    Place(
         "outbox",
         ("record_key", "record_value", "record_headers", "reason"),
         "complete records that could not be decoded, until they are relayed",
@@ -117,15 +125,16 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     "evidence": frozenset({"assessment_key", "post_key", "account_key", "expires_at"}),
     "flags": frozenset(
         {"id", "key", "post_key", "account_key", "assessment_key", "platform_id", "post_id", "content_hash"}
-        | {"account_id", "raised_at", "deleted_at", "retain_until", "status", "version"}
+        | {"account_id", "risk", "event_time", "raised_at", "deleted_at", "retain_until", "status", "version"}
     ),
     "deleted_posts": frozenset({"post_key", "platform_id", "post_id", "account_id", "deleted_at", "recorded_at"}),
-    "erased_accounts": frozenset({"key", "erased_at"}),
+    "erased_accounts": frozenset({"key", "erased_at", "number"}),
     "accounts_in_review": frozenset(
         {"key", "platform_id", "account_id", "opened_at", "open_flags", "risk", "waiting_since", "families"}
         | {"claimed_by", "claimed_until", "claimed_since", "held_by", "held_until", "top_assessment", "appeal_due_at"}
-        | {"followers", "escalated_at", "escalated_by", "assigned_to", "disagreed_by"}
+        | {"followers", "escalated_at", "escalated_by", "assigned_to", "disagreed_by", "number"}
     ),
+    "followed": frozenset({"account_key", "expires_at"}),
     "notes": frozenset({"account_key", "person_id", "written_at"}),
     "first_verdicts": frozenset(
         {"account_key", "person_id", "verdict", "policy", "ground", "state", "seconds", "given_at"}
@@ -135,6 +144,10 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     "statements": frozenset({"puid", "account_key", "decision_id", "content", "built_at", "withdrawn_at"}),
     "blind_verdicts": frozenset(
         {"id", "assessment_key", "person_id", "kind", "verdict", "policy", "seconds", "given_at"}
+    ),
+    # The reason is a senior's own words about the threshold, not about an account.
+    "threshold_raises": frozenset(
+        {"id", "risk_version", "before", "threshold", "wrong", "judged", "raised_at", "ended_at", "ended_by", "reason"}
     ),
     "golden_items": frozenset({"assessment_key", "verdict", "person_id", "added_at"}),
     "people": frozenset(

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.effects import Followed
 from moderation.events import Deletion, Event, Follow, Post
 from moderation.features.account import account_features
 from moderation.features.catalogue import COLUMN, FEATURES
@@ -25,6 +26,8 @@ from moderation.state.identifiers import account_number, community_number, hash_
 from moderation.state.score_history import OwnScores
 
 Seen = Literal["new", "same", "revision"]
+MOST_FOLLOWED = 200
+"""Accounts that are passed on with a flag; the review database keeps some of them."""
 
 
 class FeatureVector(NamedTuple):
@@ -159,6 +162,17 @@ class FeatureExtractor:
         """Add the detector's score of a post, with the excess of its community, to those of its account."""
         seen = identified.seen
         self._state.add_score(seen.account, seen.post, seen.at_ms, logit=logit, n_tokens=n_tokens, excess=excess)
+
+    def followed(self, post: Post) -> tuple[Followed, ...]:
+        """Return accounts that the author of a post followed at its time, the newest follows first.
+
+        Flags need them only, because this costs more than the features of the graph.
+        """
+        if post.account_id is None or post.created_at is None:
+            return ()
+        until_ms = int(post.created_at.timestamp() * 1000)
+        found = self._state.follows.neighbours(account_number(post.account_id), until_ms, MOST_FOLLOWED)
+        return tuple(Followed(one.account, one.mutual) for one in found)
 
     def add_vote(self, identified: Identified, *, logit: float, n_tokens: int) -> None:
         """Add the detector's score of a post to those of its community."""

@@ -44,6 +44,8 @@ class BundledRiskModel:
     """The fusion without content, for comparison in evaluations only."""
     references: Mapping[str, Mapping[str, Reference]]
     """Genuine scores by family and group of genuine accounts."""
+    raised: float = 0.0
+    """The threshold that verdicts of people raised that of the bundle to; 0 without one."""
 
     @property
     def detector_hash(self) -> str:
@@ -63,7 +65,7 @@ class BundledRiskModel:
     @property
     def threshold(self) -> float:
         """The threshold; a flag needs a risk strictly above it."""
-        return self.certified.threshold
+        return max(self.certified.threshold, self.raised)
 
     def metadata_scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log-odds of each family, shape (n, f) to (n, families); NaN for content and missing families."""

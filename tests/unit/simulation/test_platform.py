@@ -245,7 +245,7 @@ def test_a_seed_gives_the_same_events_in_every_process() -> None:
 
 
 def test_campaigns_take_addresses_from_the_networks_of_people_or_spread_over_one_of_their_own() -> None:
-    plans = build_platform(config(accounts=6000), pool()).plans
+    plans = build_platform(config(accounts=2000), pool()).plans
 
     def networks(plan: AccountPlan) -> set[str]:
         return {

@@ -181,6 +181,28 @@ def test_flags_raised_before_people_had_tables_are_in_review_afterwards(engine: 
         assert tuple(found) == ("a1", 1, 0.97, '["content","typing"]', assessment, number)
 
 
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_accounts_are_numbered_without_a_lock_that_keeps_others_from_them(engine: Engine) -> None:
+    schema.upgrade(engine, "0001")
+    fill_first_revision(engine, "a1", "a2")
+    query = (
+        "SELECT mode FROM pg_locks WHERE relation IN ('accounts_in_review'::regclass, 'erased_accounts'::regclass) "
+        "AND granted AND mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')"
+    )
+    seen: list[list[str]] = []
+
+    def look(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("UPDATE") and "SET number" in statement:
+            with engine.connect() as other:
+                seen.append(list(other.scalars(text(query))))
+
+    event.listen(engine, "after_cursor_execute", look)
+    schema.upgrade(engine)
+    event.remove(engine, "after_cursor_execute", look)
+    assert seen
+    assert not any(seen)
+
+
 def test_flags_raised_before_they_had_a_risk_get_that_of_their_assessment(engine: Engine) -> None:
     schema.upgrade(engine, "0001")
     fill_first_revision(engine, "a1", "a2")

@@ -64,6 +64,7 @@ def downgrade() -> None:
 def _fill_columns() -> None:
     _fill_flags()
     _number_accounts()
+    _number_erased()
 
 
 def _fill_flags() -> None:
@@ -90,3 +91,11 @@ def _number_accounts() -> None:
         after = rows[-1].key
         numbers = [{"key": row.key, "number": stored_number(account_number(row.account_id))} for row in rows]
         connection.execute(changed, numbers)
+
+
+def _number_erased() -> None:
+    """Number the erased accounts that were in review; of the others, only the digest is known."""
+    op.execute(
+        "UPDATE erased_accounts SET number = (SELECT accounts_in_review.number FROM accounts_in_review "
+        "WHERE accounts_in_review.key = erased_accounts.key) WHERE number IS NULL"
+    )

@@ -248,7 +248,7 @@ def _run(
         try:
             decoder = Decoder(kinds, settings.field_mapping())
             sidecar = build_sidecar(settings, Connectors(source, store, relay), decoder, models, callbacks)
-            models.raised = store.raised_thresholds
+            models.raised = lambda: store.raised_thresholds(settings.platform_id)
             _on_signals(sidecar, models)
             _watch(sidecar, settings.watchdog_s)
             _collect_rarely()

@@ -6,16 +6,20 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from moderation.effects import Effects
+from moderation.errors import ConnectionLost
 from moderation.models_in_use import Models, ModelsInUse, load_trial
 from moderation.risk import load_risk
 from moderation.risk.bundle import MANIFEST, SHIPPED
 from moderation.risk.judgement import Judgements
 from moderation.settings import Settings
 from moderation.settings.sections import TrialSettings
+from moderation.stream.audit import AuditSampling
 from moderation.stream.pipeline import Outcome
+from moderation.stream.scoring_policy import ScoreSelected
 from moderation.stream.trial import TrialModel
 from tests.unit.core.doubles import ContentRisk, WordDetector, new_pipeline, new_state
 from tests.unit.core.test_pipeline import item, robot
@@ -79,6 +83,26 @@ def test_the_model_on_trial_decides_about_its_share_with_its_own_threshold() -> 
     assert {(flag.assessment.risk_version[0], flag.assessment.threshold) for flag in effects.flags} == {("t", 0.05)}
     assert compared(effects) == [("p1", False, "r"), ("p2", True, "r")]
     assert (effects.counters["flagged_by_trial"], effects.counters["flagged_by_both"]) == (1, 1)
+
+
+def test_each_account_is_compared_once_for_each_answer() -> None:
+    posts = [person("p1"), person("p2"), robot("p3", account_id="c"), robot("p4", account_id="c"), person("p5", "b")]
+    effects = judged(FlagsEverything(), 0.0, *posts).effects
+    assert {one.post_id for one in effects.compared} == {"p1", "p3", "p5"}
+    assert (effects.counters["flagged_by_trial"], effects.counters["flagged_by_both"]) == (3, 2)
+
+
+def test_a_text_that_only_the_model_on_trial_finds_decisive_is_scored() -> None:
+    class Decisive(ContentRisk):
+        def text_decides(self, scores: np.ndarray) -> np.ndarray:
+            return np.ones(len(scores), dtype=np.bool_)
+
+    state, detector = new_state(), WordDetector()
+    audit = AuditSampling(SECRET, 0.0, 0.0)
+    trial = TrialModel(Decisive(), 0.0, SECRET)  # type: ignore[arg-type]
+    policy = ScoreSelected("p", state, audit)
+    new_pipeline(state, detector=detector, policy=policy, trial=trial).process([item(0, robot("p1"))])
+    assert detector.texts == ["I am a robot."]
 
 
 def test_without_a_trial_nothing_is_recorded_beside() -> None:
@@ -159,6 +183,27 @@ def test_a_bundle_that_cannot_be_used_changes_nothing_and_is_reported(
     assert models.models is before
     assert "the models stay as they are" in caplog.text
     assert str(broken) in caplog.text
+
+
+def test_a_raised_threshold_outlasts_a_reload_during_an_outage(detector: WordDetector) -> None:
+    settings = [Settings()]
+    models = in_use(detector, settings)
+    version = models.models.risk.manifest_hash
+    models.raised = lambda: {(version, "all"): 0.9999999}
+    assert models.refreshed()
+    assert models.models.risk.threshold == 0.9999999
+
+    def outage() -> dict[tuple[str, str], float]:
+        raise ConnectionLost("no answer")
+
+    models.raised = outage
+    models.ask()
+    assert models.refreshed()
+    assert models.models.risk.threshold == 0.9999999
+    models.raised = lambda: {(version, "selective"): 0.9999999}
+    models.ask()
+    assert models.refreshed()
+    assert models.models.risk.threshold < 0.9999999, "a raise of another policy, and none of this one any more"
 
 
 def test_a_reload_says_that_other_settings_need_a_restart(

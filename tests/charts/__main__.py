@@ -21,7 +21,16 @@ ACCEPTED: dict[str, Mapping[str, Any]] = {
         "certificatesSecret": "certificates",
         "console": {"enabled": False},
         "networkPolicy": {"metricsFrom": [{"podSelector": {"matchLabels": {"app": "prometheus"}}}]},
-        "settings": {"kafka": {"security_protocol": "SASL_SSL", "session_timeout_ms": 6000}, "audit": {"rate": 0.001}},
+        "settings": {
+            "kafka": {
+                "security_protocol": "SASL_SSL",
+                "session_timeout_ms": 6000,
+                "ssl_cafile": "/etc/moderation/certificates/ca.crt",
+                "ssl_certfile": "/etc/moderation/certificates/tls.crt",
+                "ssl_keyfile": "/etc/moderation/certificates/tls.key",
+            },
+            "audit": {"rate": 0.001},
+        },
     },
 }
 REFUSED: dict[str, tuple[Mapping[str, Any], str]] = {
@@ -40,6 +49,7 @@ REFUSED: dict[str, tuple[Mapping[str, Any], str]] = {
     "a console without TLS": ({"console": {"publicUrl": "http://reviews.example"}}, "console.publicUrl must be the"),
     "a password among the values": ({"settings": {"kafka": {"sasl_password": "x"}}}, "sasl_password"),
     "the secret of single sign-on among the values": ({"settings": {"oidc": {"client_secret": "x"}}}, "client_secret"),
+    "the password of a key among the values": ({"settings": {"kafka": {"ssl_password": "x"}}}, "ssl_password"),
     "an unknown value": ({"workers": {}}, "workers"),
     "an unknown backend": ({"settings": {"state": {"backend": "etcd"}}}, "backend"),
 }

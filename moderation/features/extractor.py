@@ -21,6 +21,7 @@ from moderation.features.shared_items import link_items, name_items, text_items
 from moderation.features.typing import typing_features
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
 from moderation.state import PlatformState, PostSeen
+from moderation.state.daily_accounts import DAYS_KEPT_MS
 from moderation.state.identifiers import account_number, community_number, hash_number, post_number, text_number
 from moderation.state.score_history import OwnScores
 
@@ -99,6 +100,7 @@ class FeatureExtractor:
         key = self._state.keyring.live[0]
         senders = [Sender.of(post, live) for live in self._state.keyring.live]
         numbers = [hash_number(value) for sender in senders for value in (sender.address, sender.device)]
+        ip = None if post.client is None else post.client.ip
         seen = PostSeen(
             at_ms,
             account_number(account_id),
@@ -110,6 +112,7 @@ class FeatureExtractor:
             texts,
             link_items(post, key),
             name_items(post, key),
+            tuple([live.network_number(ip) for live in self._state.keyring.live]),
         )
         return Identified(post, seen, senders[0])
 
@@ -147,9 +150,8 @@ class FeatureExtractor:
         partners = known_partners(reading)
         own = reading.own_posts()
         graph, epoch = graph_features(reading)
-        read = 2 * state.address_key
         found = {
-            **network_features(reading, post, seen.post, (seen.senders[read], seen.senders[read + 1]), own),
+            **network_features(reading, post, seen, own),
             **graph,
             **account_features(reading, post, own),
             **coordination_features(reading, seen, items, partners),
@@ -212,6 +214,8 @@ class FeatureExtractor:
             named.append("scores_14d")
         if partners is None:
             named.append("partners_7d")
+        if not self._state.coverage.history_known(reading.at_ms, DAYS_KEPT_MS):
+            named.append("networks_9d")
         if self._state.graph_lost or (reading.follows_begun and not reading.follows_known):
             named.append("graph")
         return tuple(named)

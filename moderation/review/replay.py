@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Engine, Row
 
-from connectors.reviewdb.engine import at_edge
-from connectors.reviewdb.models import AssessmentRow, AuditSampleRow, EvidenceRow, FlagRow, LabelRow
 from moderation.features import FEATURES_VERSION
+from moderation.review.stored_posts import decided, stored_posts
 from moderation.risk.model import BundledRiskModel
-
-_AT_A_TIME = 2000
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,7 @@ def replay(engine: Engine, model: BundledRiskModel) -> Replay:
     The content features are those that were computed with the model of the time. Raises ConnectionLost.
     """
     found = Replay()
-    for rows in _pages(engine):
+    for rows in stored_posts(engine):
         usable = [
             row
             for row in rows
@@ -89,7 +86,7 @@ def replay(engine: Engine, model: BundledRiskModel) -> Replay:
 def _judge(model: BundledRiskModel, rows: Sequence[Row[Any]], found: Replay) -> None:
     features = np.array([row.features for row in rows], dtype=np.float64)
     for row, judgement in zip(rows, model.assess(features), strict=True):
-        verdict = row.label if row.status in (None, "open") else row.status
+        verdict = decided(row)
         one = Rejudged(row.post_id, row.account_id, row.risk, row.flagged, judgement.risk, judgement.flagged, verdict)
         found.judged += 1
         if one.flagged:
@@ -104,34 +101,3 @@ def _judge(model: BundledRiskModel, rows: Sequence[Row[Any]], found: Replay) -> 
         found.contradicted_after += one.contradicts
         if one.flips:
             found.flips.append(one)
-
-
-def _pages(engine: Engine) -> Iterator[Sequence[Row[Any]]]:
-    """Yield the stored assessments with their features and verdicts, some at a time, in the order of their keys."""
-    label = (
-        select(LabelRow.verdict)
-        .where(LabelRow.post_key == EvidenceRow.post_key)
-        .order_by(LabelRow.given_at.desc(), LabelRow.event_key)
-        .limit(1)
-        .scalar_subquery()
-        .label("label")
-    )
-    stored = AssessmentRow
-    columns = (stored.key, stored.post_id, stored.account_id, stored.risk, stored.flagged)
-    statement = (
-        select(*columns, stored.features_version, stored.detector_version, EvidenceRow.features, FlagRow.status, label)
-        .add_columns(AuditSampleRow.probability)
-        .join(EvidenceRow, EvidenceRow.assessment_key == stored.key)
-        .outerjoin(FlagRow, FlagRow.assessment_key == stored.key)
-        .outerjoin(AuditSampleRow, AuditSampleRow.assessment_key == stored.key)
-        .order_by(stored.key)
-        .limit(_AT_A_TIME)
-    )
-    last = ""
-    while True:
-        with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
-            rows = connection.execute(statement.where(stored.key > last)).all()
-        if not rows:
-            return
-        last = rows[-1].key
-        yield rows

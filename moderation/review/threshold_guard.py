@@ -61,6 +61,11 @@ def present_raise(engine: Engine, risk_version: str) -> ThresholdRaise | None:
     return next((one for one in raises(engine, risk_version) if one.ended_at is None), None)
 
 
+def threshold_with(raised: Sequence[ThresholdRaise], of_bundle: float) -> float:
+    """Return the threshold in use: that of the bundle, or the largest to which it was raised."""
+    return max([of_bundle, *(one.threshold for one in raised if one.ended_at is None)])
+
+
 def consider(connection: Connection, item: str, most_wrong: float, now: datetime) -> Entry | None:
     """Raise the threshold where the verdicts so far, with one about the assessment *item*, are evidence for it.
 
@@ -71,7 +76,7 @@ def consider(connection: Connection, item: str, most_wrong: float, now: datetime
     if not post.flagged or not 0 < most_wrong < 1:
         return None
     earlier = _raises(connection, post.risk_version)
-    present = max([post.threshold, *(one.threshold for one in earlier if one.ended_at is None)])
+    present = threshold_with(earlier, post.threshold)
     since = max((one.ended_at or one.raised_at for one in earlier), default=None)
     accounts = _by_account(_verdicts(connection, post.risk_version, present, since))
     wrong = sum(is_wrong for _, is_wrong in accounts)

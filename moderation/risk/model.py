@@ -103,13 +103,13 @@ class BundledRiskModel:
         """Return whether texts decide about a flag with these metadata scores; (n, families) to (n,).
 
         A family must agree with which content suffices for a flag, and with evidence that few genuine posts exceed the
-        risk must be above the threshold of the policy `all`.
+        risk must be above the threshold of the policy `all`, or of the only policy.
         """
         decides = self._any_agrees(scores, set(self.fusion.families) - {CONTENT, COORDINATION})
         rows = np.flatnonzero(decides)
         strong = scores[rows]
         strong[:, self.fusion.families.index(CONTENT)] = self.manifest.selective_evidence
-        decides[rows] = self.fusion.risks(strong) > self.manifest.policies["all"].threshold
+        decides[rows] = self.fusion.risks(strong) > self.manifest.policies.get("all", self.certified).threshold
         return decides
 
     def usual(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:

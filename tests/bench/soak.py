@@ -29,7 +29,7 @@ from moderation import app
 from moderation.settings import load_settings
 from moderation.stream.pipeline import Outcome
 from tests.bench.figures_file import measured_into
-from tests.bench.pipeline import PARTITIONS, NoDetector, posts
+from tests.bench.pipeline import PARTITIONS, posts, without_detector
 from tests.bench.processor import processor
 from tests.bench.state import resident_mib
 from tests.services.broker import KafkaBroker
@@ -75,14 +75,9 @@ class Watch:
 
 def worker(settings_file: Path, detector: str) -> None:
     """Run a sidecar until it is stopped."""
-    settings, load = load_settings(settings_file), app.load_models
-
-    def load_without(loaded: Any) -> Any:
-        of, risk = load(loaded)
-        return NoDetector(of.manifest_hash), risk
-
+    settings = load_settings(settings_file)
     if detector == "off":
-        app.load_models = load_without  # type: ignore[assignment]
+        without_detector()
     assert settings.state.directory is not None
     app.run_sidecar(settings, on_batch=Watch(settings.state.directory).on_batch)
 

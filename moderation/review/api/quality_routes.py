@@ -16,7 +16,7 @@ from moderation.review.quality_report import Quality, quality
 from moderation.review.serving.console import console_of
 from moderation.review.serving.identity import of_api
 from moderation.review.steering import Steering, steering
-from moderation.review.threshold_guard import ThresholdRaise, end_raise, raises
+from moderation.review.threshold_guard import ThresholdRaise, end_raise, raises, threshold_with
 
 router = APIRouter(prefix="/api/v1", responses=problems())
 Item = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="the post, from the blind queue")]
@@ -84,5 +84,6 @@ def drift(request: Request, _actor: Annotated[Actor, Depends(of_api(Action.READ)
 def organise(request: Request, actor: Annotated[Actor, Depends(of_api(Action.READ))]) -> Response:
     """Return what thresholds leave in the queue, error rates of groups, and workload."""
     console = console_of(request)
-    limits = (console.threshold, console.settings.sla_hours)
+    raised = [] if console.certified is None else raises(console.engine, console.certified[1])
+    limits = (threshold_with(raised, console.threshold), console.settings.sla_hours)
     return answer(steering(console.engine, actor, console.now(), *limits, console.recent))

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -67,10 +68,19 @@ class Watch:
                 "mib": round(resident_mib()),
                 "handles": len(list(Path("/proc/self/fd").iterdir())),
                 "threads": threading.active_count(),
-                "state_mib": sum(file.stat().st_size for file in self._directory.glob("*")) >> 20,
+                "state_mib": _size(self._directory) >> 20,
             }
             sys.stdout.write(json.dumps(sample) + "\n")
             sys.stdout.flush()
+
+
+def _size(directory: Path) -> int:
+    """Return the bytes of the files of a directory; one that is deleted meanwhile counts nothing."""
+    total = 0
+    for file in directory.glob("*"):
+        with suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total
 
 
 def worker(settings_file: Path, detector: str) -> None:
@@ -155,7 +165,10 @@ def _samples(arguments: argparse.Namespace, bootstrap: str, url: str, folder: Pa
     assert running.stdout is not None
     with tqdm(total=round(seconds), unit="s") as progress:
         while not samples or samples[-1]["s"] < seconds:
-            samples.append(json.loads(running.stdout.readline()))
+            line = running.stdout.readline()
+            if not line:
+                raise RuntimeError(f"the sidecar ended with exit code {running.wait(60)}")
+            samples.append(json.loads(line))
             progress.update(samples[-1]["s"] - progress.n)
             progress.set_postfix(mib=samples[-1]["mib"], posts=samples[-1]["posts"])
     sending.terminate()

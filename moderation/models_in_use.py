@@ -50,27 +50,31 @@ def load_trial(settings: Settings, detector: Detector, secret: bytes) -> TrialMo
 
 
 class ModelsInUse:
-    """The models in use. `ask` may be called from a signal handler; the loop calls `refreshed` between two batches."""
+    """The models in use; the loop calls `refreshed` between two batches."""
 
     def __init__(
-        self, settings: Settings, models: Models, secret: bytes, reread: Callable[[], Settings] | None = None
+        self,
+        settings: Settings,
+        models: Models,
+        secret: bytes,
+        asked: threading.Event,
+        reread: Callable[[], Settings] | None = None,
     ) -> None:
-        """*reread* returns the settings as they are now; without it only the bundles are read again."""
+        """*asked* is set, also by a handler of signals, to ask for a reload.
+
+        *reread* returns the settings as they are now; without it only the bundles are read again.
+        """
         self.models = models
         self._settings = settings
         self._secret = secret
         self._reread = reread
-        self._asked = threading.Event()
+        self._asked = asked
         self._look = Every(RAISES_EVERY_S, last=-math.inf)
         self._known: Mapping[RaisedBundle, float] = {}
         """The raised thresholds that were read last; a reload during an outage keeps them."""
         self.raised: Callable[[], Mapping[RaisedBundle, float]] = dict
         """Returns the raised threshold of each bundle and scoring policy that has one; may raise ConnectionLost."""
         self.on_change: Callable[[Models], None] = lambda _models: None
-
-    def ask(self) -> None:
-        """Ask for a reload."""
-        self._asked.set()
 
     def refreshed(self) -> bool:
         """Load the risk models again where that was asked for, and raise thresholds; return whether anything changed.

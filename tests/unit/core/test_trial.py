@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import threading
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
 import pytest
+from pydantic import SecretStr
 
+from moderation.app import run_sidecar
 from moderation.effects import Effects
-from moderation.errors import ConnectionLost
+from moderation.errors import BundleError, ConnectionLost
 from moderation.models_in_use import Models, ModelsInUse, load_trial
 from moderation.risk import load_risk
 from moderation.risk.bundle import MANIFEST, SHIPPED
@@ -141,11 +146,14 @@ def another_bundle(folder: Path) -> Path:
     return folder
 
 
+ASKED = threading.Event()
+
+
 def in_use(detector: WordDetector, settings: list[Settings]) -> ModelsInUse:
     first = settings[0]
     risk = load_risk(first.risk, detector_hash=detector.manifest_hash)
     models = Models(detector, risk, load_trial(first, detector, SECRET))  # type: ignore[arg-type]
-    return ModelsInUse(first, models, SECRET, lambda: settings[-1])
+    return ModelsInUse(first, models, SECRET, ASKED, lambda: settings[-1])
 
 
 def test_a_reload_takes_the_bundle_that_the_settings_name_now_and_back(tmp_path: Path, detector: WordDetector) -> None:
@@ -156,14 +164,14 @@ def test_a_reload_takes_the_bundle_that_the_settings_name_now_and_back(tmp_path:
     before = models.models.risk.manifest_hash
     assert not models.refreshed()
     settings.append(Settings(risk=other, trial=TrialSettings(risk=SHIPPED, share=0.5)))
-    models.ask()
+    ASKED.set()
     assert models.refreshed()
     assert not models.refreshed()
     assert models.models.risk.threshold == 0.999
     assert models.models.trial is not None
     assert (models.models.trial.risk.manifest_hash, models.models.trial.share) == (before, 0.5)
     settings.append(Settings())
-    models.ask()
+    ASKED.set()
     assert models.refreshed()
     assert (models.models.risk.manifest_hash, models.models.trial) == (before, None)
     assert changes == [changes[0], models.models]
@@ -178,7 +186,7 @@ def test_a_bundle_that_cannot_be_used_changes_nothing_and_is_reported(
     models = in_use(detector, settings)
     before = models.models
     settings.append(Settings(risk=broken))
-    models.ask()
+    ASKED.set()
     assert not models.refreshed()
     assert models.models is before
     assert "the models stay as they are" in caplog.text
@@ -212,6 +220,25 @@ def test_a_reload_says_that_other_settings_need_a_restart(
     settings = [Settings()]
     models = in_use(detector, settings)
     settings.append(Settings(evidence_days=7))
-    models.ask()
+    ASKED.set()
     assert models.refreshed()
     assert "the other changes need a restart" in caplog.text
+
+
+def test_a_signal_to_reload_while_the_models_are_loaded_does_not_end_the_process(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    handlers = []
+
+    def load(_settings: Settings) -> NoReturn:
+        handlers.append(signal.getsignal(signal.SIGHUP))
+        raise BundleError("enough")
+
+    monkeypatch.setattr("moderation.app.load_models", load)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    try:
+        with pytest.raises(BundleError, match="enough"):
+            run_sidecar(Settings(address_key=SecretStr("k" * 64)))
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert handlers != [signal.SIG_DFL]

@@ -205,11 +205,11 @@ def test_a_raised_threshold_outlasts_a_reload_during_an_outage(detector: WordDet
         raise ConnectionLost("no answer")
 
     models.raised = outage
-    models.ask()
+    ASKED.set()
     assert models.refreshed()
     assert models.models.risk.threshold == 0.9999999
     models.raised = lambda: {(version, "selective"): 0.9999999}
-    models.ask()
+    ASKED.set()
     assert models.refreshed()
     assert models.models.risk.threshold < 0.9999999, "a raise of another policy, and none of this one any more"
 

@@ -192,12 +192,17 @@ FAULTS: dict[str, tuple[str, dict[str, Any], type[ModerationError], str]] = {
 }
 
 
+ENDED_BY_TIME = ("no TLS on a TLS port", "wrong password", "no login where one is expected")
+"""Faults that the client never reports: the cause is found after its time limit, which may be short therefore."""
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_one_sentence_that_says_what_to_change(
     secure: SecureBroker, certificates: Certificates, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     listener, changes, error, message = FAULTS[name]
-    monkeypatch.setattr("connectors.kafka.TIMEOUT_MS", 2_000)
+    if name in ENDED_BY_TIME:
+        monkeypatch.setattr("connectors.kafka_connection.TIMEOUT_MS", 1_000)
     files = {name: getattr(certificates, file) for name, file in changes.items() if name.startswith("ssl_") and file}
     settings = settings_of(secure, listener, certificates, **changes | files)
     with pytest.raises(error, match=message) as raised:
@@ -209,7 +214,7 @@ def test_a_fault_is_one_sentence_that_says_what_to_change(
 def test_a_frozen_broker_is_no_fault_of_the_settings(
     secure: SecureBroker, certificates: Certificates, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connectors.kafka.TIMEOUT_MS", 1_000)
+    monkeypatch.setattr("connectors.kafka_connection.TIMEOUT_MS", 1_000)
     monkeypatch.setattr("connectors.kafka_diagnosis.TIMEOUT_S", 0.5)
     process = secure.broker.process
     process.freeze()

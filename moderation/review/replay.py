@@ -1,4 +1,4 @@
-"""Judges stored assessments again with another risk model, before it is used."""
+"""Judges stored assessments again with another risk model, before it is used, and exports their vectors."""
 
 from __future__ import annotations
 
@@ -15,6 +15,19 @@ from moderation.features import FEATURES_VERSION
 from moderation.risk.model import BundledRiskModel
 
 _AT_A_TIME = 2000
+VECTOR_COLUMNS = {
+    "platform_id": "text",
+    "account_id": "text",
+    "post_id": "text",
+    "risk": "number",
+    "flagged": "truth",
+    "verdict": "text",
+    "probability": "number",
+    "features_version": "text",
+    "detector_version": "text",
+    "features": "numbers",
+}
+"""The columns of exported vectors with their kinds. `probability` is that of the draw of an audit sample."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +102,7 @@ def replay(engine: Engine, model: BundledRiskModel) -> Replay:
 def _judge(model: BundledRiskModel, rows: Sequence[Row[Any]], found: Replay) -> None:
     features = np.array([row.features for row in rows], dtype=np.float64)
     for row, judgement in zip(rows, model.assess(features), strict=True):
-        verdict = row.label if row.status in (None, "open") else row.status
+        verdict = _verdict(row)
         one = Rejudged(row.post_id, row.account_id, row.risk, row.flagged, judgement.risk, judgement.flagged, verdict)
         found.judged += 1
         if one.flagged:
@@ -106,6 +119,20 @@ def _judge(model: BundledRiskModel, rows: Sequence[Row[Any]], found: Replay) -> 
             found.flips.append(one)
 
 
+def all_vectors(engine: Engine) -> Iterator[dict[str, Any]]:
+    """Yield the stored vectors in the order of their keys, as rows of `VECTOR_COLUMNS`. Raises ConnectionLost."""
+    for rows in _pages(engine):
+        for row in rows:
+            known = {**row._mapping, "verdict": _verdict(row)}
+            yield {name: known[name] for name in VECTOR_COLUMNS}
+
+
+def _verdict(row: Row[Any]) -> str | None:
+    """Return the latest verdict of a person about a flag or a post."""
+    verdict: str | None = row.label if row.status in (None, "open") else row.status
+    return verdict
+
+
 def _pages(engine: Engine) -> Iterator[Sequence[Row[Any]]]:
     """Yield the stored assessments with their features and verdicts, some at a time, in the order of their keys."""
     label = (
@@ -117,7 +144,7 @@ def _pages(engine: Engine) -> Iterator[Sequence[Row[Any]]]:
         .label("label")
     )
     stored = AssessmentRow
-    columns = (stored.key, stored.post_id, stored.account_id, stored.risk, stored.flagged)
+    columns = (stored.key, stored.platform_id, stored.post_id, stored.account_id, stored.risk, stored.flagged)
     statement = (
         select(*columns, stored.features_version, stored.detector_version, EvidenceRow.features, FlagRow.status, label)
         .add_columns(AuditSampleRow.probability)

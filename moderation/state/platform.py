@@ -17,6 +17,7 @@ from moderation.state.coverage import KEPT_MS, MINUTE_MS, Coverage
 from moderation.state.epochs import GraphEpochs
 from moderation.state.erasing import POST_FIELDS
 from moderation.state.follows import FollowGraph
+from moderation.state.graph_files import GraphFiles
 from moderation.state.journal import MANIFEST, Changes, Journal, read_graphs, read_journal, read_rows, unusable
 from moderation.state.keyed import HOURLY_MS, Keyed, PostSeen, Storage, StoredKeyed
 from moderation.state.keyring import Keyring
@@ -78,6 +79,10 @@ class PlatformState:
         self._take_containers(keyed)
         self.stored = StoredKeyed(keyed, storage, self.keyring, (self.platform_id, self.scored_with))
         return self
+
+    def read_graphs_from(self, directory: Path) -> None:
+        """Read the whole-graph figures from a directory, where another program writes them, and compute none."""
+        self.epochs.files = GraphFiles(directory, self.platform_id, self.graph_epoch_s)
 
     def _take_containers(self, keyed: Keyed) -> None:
         self.accounts, self.watchlist = keyed.accounts, keyed.watchlist

@@ -150,7 +150,7 @@ def _builders(settings: Settings, in_use: ModelsInUse) -> Builders:
             scored_with=f"{detector.manifest_hash[:12]}-{settings.scoring.policy}",
         )
         if settings.state.graph_epochs is not None:
-            state.read_graphs_from(settings.state.graph_epochs)
+            state.epochs.read_from(settings.state.graph_epochs, settings.platform_id)
         if settings.state.backend != "memory":
             state.keep_in(Storage(state_backend(settings), settings.state.cached_keys))
         return state
@@ -250,6 +250,7 @@ def _run(
         try:
             decoder = Decoder(kinds, settings.field_mapping())
             sidecar = build_sidecar(settings, Connectors(source, store, relay), decoder, models, callbacks)
+            models.raised = store.raised_thresholds
             _on_signals(sidecar, models)
             _watch(sidecar, settings.watchdog_s)
             _collect_rarely()

@@ -145,15 +145,25 @@ class Evidence:
 
 
 @dataclass(frozen=True)
+class Followed:
+    """An account that a flagged account follows, by its number in the state; *mutual* where it follows back."""
+
+    number: int
+    mutual: bool
+
+
+@dataclass(frozen=True)
 class FlagRaised:
     """A request for a person's judgement; the first one wins.
 
-    Identity: (platform_id, account_id, post_id, content_hash). `followers` is the number that the event states.
+    Identity: (platform_id, account_id, post_id, content_hash). `followers` is the number that the event states;
+    `followed` are the accounts that it followed last.
     """
 
     assessment: Assessment
     evidence: Evidence
     followers: int | None = None
+    followed: tuple[Followed, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import NamedTuple
 
 from moderation.detector import Detector
-from moderation.errors import ModerationError
+from moderation.errors import ConnectionLost, ModerationError
 from moderation.risk import load_risk
 from moderation.risk.model import BundledRiskModel
 from moderation.settings import Settings
+from moderation.stream.every import Every
 from moderation.stream.trial import TrialModel
 
 log = logging.getLogger(__name__)
+RAISES_EVERY_S = 60.0
 RELOADED = ("risk", "trial")
 """Settings that a reload reads again."""
 
@@ -55,6 +59,9 @@ class ModelsInUse:
         self._secret = secret
         self._reread = reread
         self._asked = threading.Event()
+        self._look = Every(RAISES_EVERY_S, last=-math.inf)
+        self.raised: Callable[[], Mapping[str, float]] = dict
+        """Returns the raised threshold of each risk bundle that has one, by its version; may raise ConnectionLost."""
         self.on_change: Callable[[Models], None] = lambda _models: None
 
     def ask(self) -> None:
@@ -62,13 +69,25 @@ class ModelsInUse:
         self._asked.set()
 
     def refreshed(self) -> bool:
-        """Load the risk models again where that was asked for; return whether they are others now.
+        """Load the risk models again where that was asked for, and raise thresholds; return whether anything changed.
 
         Whatever cannot be used is logged, and the models stay as they are.
         """
-        if not self._asked.is_set():
+        before = self.models
+        if self._asked.is_set():
+            self._asked.clear()
+            self._reload()
+            self._raise()
+        else:
+            self._look.run(self._raise)
+        if self.models is before:
             return False
-        self._asked.clear()
+        for line in self.models.describe():
+            log.info("in use from now on: %s", line)
+        self.on_change(self.models)
+        return True
+
+    def _reload(self) -> None:
         try:
             settings = self._settings if self._reread is None else self._reread()
             detector, policy = self.models.detector, self._settings.scoring.policy
@@ -76,15 +95,29 @@ class ModelsInUse:
             trial = load_trial(settings, detector, self._secret)
         except ModerationError as error:
             log.error("the models stay as they are: %s", error)
-            return False
+            return
         if settings.model_copy(update=_parts(self._settings)) != self._settings:
             log.warning("only the settings risk and trial are read again; the other changes need a restart")
         self._settings = self._settings.model_copy(update=_parts(settings))
         self.models = Models(detector, risk, trial)
-        for line in self.models.describe():
-            log.info("in use from now on: %s", line)
-        self.on_change(self.models)
-        return True
+
+    def _raise(self) -> None:
+        """Apply what the review database has about raised thresholds; an outage is retried a minute later."""
+        try:
+            raised = self.raised()
+        except ConnectionLost:
+            return
+        detector, risk, trial = self.models
+        risk = _raised(risk, raised)
+        if trial is not None and (tried := _raised(trial.risk, raised)) is not trial.risk:
+            trial = replace(trial, risk=tried)
+        if risk is not self.models.risk or trial is not self.models.trial:
+            self.models = Models(detector, risk, trial)
+
+
+def _raised(risk: BundledRiskModel, raised: Mapping[str, float]) -> BundledRiskModel:
+    to = raised.get(risk.manifest_hash, 0.0)
+    return risk if risk.raised == to else replace(risk, raised=to)
 
 
 def _parts(settings: Settings) -> dict[str, object]:

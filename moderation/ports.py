@@ -46,6 +46,50 @@ class OutboxRow:
     letter: DeadLetter
 
 
+@dataclass(frozen=True)
+class FeatureVersions:
+    """The versions of stored feature vectors that are comparable with each other."""
+
+    features: str
+    detector: str
+    risk: frozenset[str]
+    """Risk bundles with one content baseline, to which the content features are relative."""
+
+
+@dataclass(frozen=True)
+class JudgedPost:
+    """A stored post with the features of its time and what people found about it."""
+
+    account_id: str
+    at_ms: int
+    content_hash: str
+    address: str | None
+    """Keyed hash of the address, with the id of the key."""
+    features: tuple[float | None, ...]
+    decided: str | None
+    """The latest verdict of a person who may have seen what the model found; None without one."""
+    blind: str | None
+    """The first verdict about a post of the audit sample by a person who had not seen what the model found."""
+    probability: float | None
+    """Probability of its draw for the audit sample; None outside it."""
+
+
+@dataclass(frozen=True)
+class JudgedPosts:
+    """The posts with a verdict, in the order of their times."""
+
+    posts: Sequence[JudgedPost]
+    of_other_versions: int
+    """Posts with a verdict that are left out because other models or features judged them."""
+
+
+class JudgedPostsReader(Protocol):
+    """Reads the posts with a verdict from a review database."""
+
+    def __call__(self, database: str, platform_id: str, versions: FeatureVersions) -> JudgedPosts:
+        """Return the posts of a platform. Raises SettingsError for an unusable database, and ConnectionLost."""
+
+
 class Store(Protocol):
     """The ledger, the flags and the outbox behind one transaction. One process, one store."""
 

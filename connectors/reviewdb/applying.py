@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Connection, select
 
-from connectors.reviewdb import attribution, in_review, quota, retention, rows
+from connectors.reviewdb import attribution, in_review, neighbours, quota, retention, rows
 from connectors.reviewdb.attribution import PostRef
 from connectors.reviewdb.models import (
     AssessmentRow,
@@ -40,9 +40,10 @@ def apply(connection: Connection, effects: Effects, now: datetime, keep: timedel
     evidence = _storable(connection, kept, evidence, erased)
     insert_new(connection, AssessmentRow, [*assessments, *(rows.assessment_row(one, now) for one in effects.compared)])
     insert_new(connection, EvidenceRow, evidence)
-    waiting = rows.review_rows(_insert_flags(connection, effects.flags, now), now)
-    waiting = quota.spread(connection, waiting, now, daily_quota)
+    new = _insert_flags(connection, effects.flags, now)
+    waiting = quota.spread(connection, rows.review_rows(new, now), now, daily_quota)
     in_review.add_open_flags(connection, waiting)
+    neighbours.replace_followed(connection, new, now + keep, erased)
     insert_new(connection, AuditSampleRow, [rows.audit_row(sample, now) for sample in effects.audit_samples])
     insert_new(connection, LabelRow, [rows.label_row(label, now) for label in effects.labels])
     insert_new(connection, DeletedPostRow, [rows.deletion_row(deletion, now) for deletion in effects.deletions])

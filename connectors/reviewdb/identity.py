@@ -71,3 +71,8 @@ def origin_key(origin: Origin) -> str:
 def _parts(account_id: str | None) -> tuple[str, ...]:
     """Return the account as parts of a digest: none and an empty id differ in the number of parts."""
     return () if account_id is None else (account_id,)
+
+
+def stored_number(number: int) -> int:
+    """Return an account number of the state (`state/identifiers.py`) as the databases store it: 64 bits with a sign."""
+    return number - (1 << 64) if number >= 1 << 63 else number

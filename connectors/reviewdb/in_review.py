@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, case, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select, update
 
 from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, FlagRow
 from connectors.reviewdb.review_models import AppealRow
@@ -41,8 +41,11 @@ def add_open_flags(connection: Connection, new: Sequence[Row]) -> None:
     )
 
 
-def flags_of(key: str) -> ColumnElement[bool]:
-    """Return the condition for the flags of an account, or of a post without an account."""
+def flags_of(key: str | ColumnElement[str]) -> ColumnElement[bool]:
+    """Return the condition for the flags of an account, or of a post without an account.
+
+    *key* may be a parameter, for a statement that is built once.
+    """
     return or_(FLAGS.c.account_key == key, and_(FLAGS.c.post_key == key, FLAGS.c.account_key.is_(None)))
 
 
@@ -56,7 +59,9 @@ def refresh(connection: Connection, key: str) -> None:
     values: dict[str, Any] = {"open_flags": count, "waiting_since": oldest}
     values |= {"risk": 0.0, "families": [], "top_assessment": None}
     if count:
-        top = connection.execute(_by_risk().where(opened).limit(1)).one()
+        first = select(FLAGS.c.assessment_key).where(opened).order_by(*by_risk()).limit(1).scalar_subquery()
+        columns = (ASSESSMENTS.c.key, ASSESSMENTS.c.risk, ASSESSMENTS.c.agreeing)
+        top = connection.execute(select(*columns).where(ASSESSMENTS.c.key == first)).one()
         values |= {"risk": top.risk or 0.0, "families": ordered_families(top.agreeing), "top_assessment": top.key}
     else:
         values |= dict.fromkeys(("escalated_at", "escalated_by", "escalated_reason", "assigned_to", "disagreed_by"))
@@ -70,7 +75,6 @@ def close_appeal(connection: Connection, key: str, verdict: str, now: datetime) 
     connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(appeal_due_at=None))
 
 
-def _by_risk() -> Select[Any]:
-    judged = select(ASSESSMENTS.c.key, ASSESSMENTS.c.risk, ASSESSMENTS.c.agreeing)
-    judged = judged.join(FLAGS, FLAGS.c.assessment_key == ASSESSMENTS.c.key)
-    return judged.order_by(func.coalesce(ASSESSMENTS.c.risk, 0.0).desc(), FLAGS.c.id)
+def by_risk() -> tuple[ColumnElement[Any], ...]:
+    """Return the order of flags: highest risk first; the number makes it total."""
+    return func.coalesce(FLAGS.c.risk, 0.0).desc(), FLAGS.c.id

@@ -98,7 +98,10 @@ class EvidenceRow(Base):
 
 
 class FlagRow(Base):
-    """A request for the judgement of a person; the first committed assessment of a post and text raises it, once."""
+    """A request for the judgement of a person; the first committed assessment of a post and text raises it, once.
+
+    `risk` and `event_time` are those of the assessment, so that the flags of an account are ordered without it.
+    """
 
     __tablename__ = "flags"
     id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
@@ -110,6 +113,8 @@ class FlagRow(Base):
     post_id: Mapped[str] = mapped_column(KeptText)
     content_hash: Mapped[str] = mapped_column(KeptText, index=True)
     account_id: Mapped[str | None] = mapped_column(KeptText)
+    risk: Mapped[float | None] = mapped_column(Double)
+    event_time: Mapped[datetime | None] = mapped_column(UtcTime)
     raised_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
     deleted_at: Mapped[datetime | None] = mapped_column(UtcTime)
     retain_until: Mapped[datetime | None] = mapped_column(UtcTime)
@@ -133,11 +138,15 @@ class DeletedPostRow(Base):
 
 
 class ErasedAccountRow(Base):
-    """An account whose evidence was erased: evidence of its posts up to this time is never stored again."""
+    """An account whose evidence was erased: evidence of its posts up to this time is never stored again.
+
+    With its `number` (`identity.stored_number`) it is not stored as a neighbour of other accounts either.
+    """
 
     __tablename__ = "erased_accounts"
     key: Mapped[str] = mapped_column(Digest, primary_key=True)
     erased_at: Mapped[datetime] = mapped_column(UtcTime)
+    number: Mapped[int | None] = mapped_column(BigInteger, index=True)
 
 
 class PersonRow(Base):
@@ -186,7 +195,7 @@ class AccountInReviewRow(Base):
     A flagged post without an account is a unit of its own, with the key of the post. `open_flags`, `risk`,
     `waiting_since`, `families` and `top_assessment` describe the open flags, so that the queue is read from an index;
     `risk`, `families` and `top_assessment` are those of the flag of highest risk. `disagreed_by` gave the first of two
-    verdicts that differ, `escalated_by` the second.
+    verdicts that differ, `escalated_by` the second. `number` is that of the account in the follow graph.
     """
 
     __tablename__ = "accounts_in_review"
@@ -212,6 +221,7 @@ class AccountInReviewRow(Base):
     escalated_reason: Mapped[str | None] = mapped_column(KeptText)
     assigned_to: Mapped[int | None] = mapped_column(ForeignKey(PersonRow.id))
     disagreed_by: Mapped[int | None] = mapped_column(ForeignKey(PersonRow.id))
+    number: Mapped[int | None] = mapped_column(BigInteger, index=True)
 
 
 class AuditEntryRow(Base):

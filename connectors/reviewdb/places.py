@@ -32,6 +32,14 @@ EVIDENCE_TABLES = (
         "`evidence_days`, counted from a deletion of the post where that is earlier",
     ),
     Place(
+        "followed",
+        ("number", "mutual", "flagged_before"),
+        "64-bit hashes of at most 20 accounts that an account followed when it was flagged last, and whether they "
+        "had a flag",
+        "deletes the rows of the account, and those of other accounts that name it; it is never stored there again",
+        "`evidence_days` after the last flag",
+    ),
+    Place(
         "outbox",
         ("record_key", "record_value", "record_headers", "reason"),
         "complete records that could not be decoded, until they are relayed",
@@ -65,12 +73,13 @@ STATE = Place(
     ("segments", "graph_files"),
     "64-bit hashes of account ids, post ids and texts, with keyed hashes of addresses and devices; scores of an "
     "account's last 16 texts, and of one text a day as a sample of its community; keys of texts, links, mentions and "
-    "hashtags, and which accounts posted the same; who follows whom",
+    "hashtags, and which accounts posted the same; keyed hashes of the networks of addresses, with some accounts of "
+    "each day; who follows whom",
     "nothing; with `--state`, while no sidecar runs, removes all rows of the account",
-    "25 hours of event time, what was posted 2 hours, the accounts that posted the same 8 days, scores 14 days, those "
-    "of communities 17, up to 2 hours longer in the journal; with the disk backend up to 50 hours, on Redis up to 60, "
-    "accounts that posted the same up to 14 days, scores up to 28 days, those of communities up to 32; follows until "
-    "they end",
+    "25 hours of event time, what was posted 2 hours, the accounts that posted the same 8 days, days of networks 10, "
+    "scores 14 days, those of communities 17, up to 2 hours longer in the journal; with the disk backend "
+    "up to 50 hours, on Redis up to 60, accounts that posted the same up to 14 days, days of networks up to 18, "
+    "scores up to 28 days, those of communities up to 32; follows until they end",
 )
 
 OUTSIDE = (
@@ -124,15 +133,16 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     "evidence": frozenset({"assessment_key", "post_key", "account_key", "expires_at"}),
     "flags": frozenset(
         {"id", "key", "post_key", "account_key", "assessment_key", "platform_id", "post_id", "content_hash"}
-        | {"account_id", "raised_at", "deleted_at", "retain_until", "status", "version"}
+        | {"account_id", "risk", "event_time", "raised_at", "deleted_at", "retain_until", "status", "version"}
     ),
     "deleted_posts": frozenset({"post_key", "platform_id", "post_id", "account_id", "deleted_at", "recorded_at"}),
-    "erased_accounts": frozenset({"key", "erased_at"}),
+    "erased_accounts": frozenset({"key", "erased_at", "number"}),
     "accounts_in_review": frozenset(
         {"key", "platform_id", "account_id", "opened_at", "open_flags", "risk", "waiting_since", "families"}
         | {"claimed_by", "claimed_until", "claimed_since", "held_by", "held_until", "top_assessment", "appeal_due_at"}
-        | {"followers", "escalated_at", "escalated_by", "assigned_to", "disagreed_by"}
+        | {"followers", "escalated_at", "escalated_by", "assigned_to", "disagreed_by", "number"}
     ),
+    "followed": frozenset({"account_key", "expires_at"}),
     "notes": frozenset({"account_key", "person_id", "written_at"}),
     "first_verdicts": frozenset(
         {"account_key", "person_id", "verdict", "policy", "ground", "state", "seconds", "given_at"}
@@ -142,6 +152,10 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     "statements": frozenset({"puid", "account_key", "decision_id", "content", "built_at", "withdrawn_at"}),
     "blind_verdicts": frozenset(
         {"id", "assessment_key", "person_id", "kind", "verdict", "policy", "seconds", "given_at"}
+    ),
+    # The reason is a senior's own words about the threshold, not about an account.
+    "threshold_raises": frozenset(
+        {"id", "risk_version", "before", "threshold", "wrong", "judged", "raised_at", "ended_at", "ended_by", "reason"}
     ),
     "golden_items": frozenset({"assessment_key", "verdict", "person_id", "added_at"}),
     "people": frozenset(

@@ -10,18 +10,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, Engine, delete, select, text, update
+from sqlalchemy import Connection, Engine, delete, or_, select, text, update
 
 from connectors.reviewdb import audit_log, outbox
 from connectors.reviewdb.engine import at_edge
-from connectors.reviewdb.identity import account_key
+from connectors.reviewdb.identity import account_key, stored_number
 from connectors.reviewdb.models import AccountInReviewRow, ErasedAccountRow, EvidenceRow
-from connectors.reviewdb.review_models import AppealRow, NoteRow, SkipRow
+from connectors.reviewdb.review_models import AppealRow, FollowedRow, NoteRow, SkipRow
 from connectors.reviewdb.rows import Row
 from connectors.reviewdb.statements import chunks, database_now, insert_into, table_of
+from moderation.state.identifiers import account_number
 
 ERASED, EVIDENCE = table_of(ErasedAccountRow), table_of(EvidenceRow)
-APPEALS, IN_REVIEW, NOTES, SKIPS = (table_of(row) for row in (AppealRow, AccountInReviewRow, NoteRow, SkipRow))
+APPEALS, IN_REVIEW, NOTES, SKIPS, FOLLOWED = (
+    table_of(row) for row in (AppealRow, AccountInReviewRow, NoteRow, SkipRow, FollowedRow)
+)
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +48,11 @@ def erase_account(engine: Engine, platform_id: str, account_id: str) -> Erased:
         # Reviewers lock this row first: without it, words written meanwhile would stay, or the two would deadlock.
         connection.execute(select(IN_REVIEW.c.key).where(IN_REVIEW.c.key == key).with_for_update())
         now = database_now(connection)
-        remember = insert_into(connection, ErasedAccountRow).values(key=key, erased_at=now)
-        connection.execute(remember.on_conflict_do_update(index_elements=[ERASED.c.key], set_={"erased_at": now}))
+        values = {"erased_at": now, "number": stored_number(account_number(account_id))}
+        remember = insert_into(connection, ErasedAccountRow).values(key=key, **values)
+        connection.execute(remember.on_conflict_do_update(index_elements=[ERASED.c.key], set_=values))
+        as_neighbour = FOLLOWED.c.number == values["number"]
+        connection.execute(delete(FOLLOWED).where(or_(FOLLOWED.c.account_key == key, as_neighbour)))
         assessments = connection.execute(delete(EVIDENCE).where(EVIDENCE.c.account_key == key)).rowcount
         letters = outbox.erase_account(connection, key, account_id, now)
         audit_log.empty_details(connection, key)
@@ -106,6 +112,7 @@ def expire(engine: Engine, now: datetime, keep: timedelta) -> int:
     """
     with at_edge(engine), engine.begin() as connection:
         count = connection.execute(delete(EVIDENCE).where(EVIDENCE.c.expires_at <= now)).rowcount
+        count += connection.execute(delete(FOLLOWED).where(FOLLOWED.c.expires_at <= now)).rowcount
         unsent, relayed = outbox.expire(connection, now - keep, now)
     if unsent:
         log.warning("%d dead letters were not relayed within %d days; their records were deleted", unsent, keep.days)

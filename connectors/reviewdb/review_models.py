@@ -5,11 +5,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Double, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import BigInteger, Boolean, Double, ForeignKey, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from connectors.reviewdb.columns import Counter, Json, KeptText, UtcTime
 from connectors.reviewdb.models import AccountInReviewRow, AssessmentRow, Base, DecisionRow, Digest, Name, PersonRow
+
+
+class FollowedRow(Base):
+    """An account that an account in review followed when it was flagged last, by its number in the follow graph."""
+
+    __tablename__ = "followed"
+    account_key: Mapped[str] = mapped_column(ForeignKey(AccountInReviewRow.key), primary_key=True)
+    number: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False, index=True)
+    mutual: Mapped[bool] = mapped_column(Boolean)
+    flagged_before: Mapped[bool] = mapped_column(Boolean)
+    expires_at: Mapped[datetime] = mapped_column(UtcTime, index=True)
 
 
 class VisitRow(Base):
@@ -130,3 +141,22 @@ class GoldenItemRow(Base):
 
 
 Index("ix_statements_built_at_puid", StatementRow.built_at, StatementRow.puid)
+
+
+class ThresholdRaiseRow(Base):
+    """When the threshold of a risk bundle was raised, from what to what, and when a person ended that.
+
+    `wrong` of `judged` flagged accounts were genuine, by blind verdicts.
+    """
+
+    __tablename__ = "threshold_raises"
+    id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
+    risk_version: Mapped[str] = mapped_column(KeptText, index=True)
+    before: Mapped[float] = mapped_column(Double)
+    threshold: Mapped[float] = mapped_column(Double)
+    wrong: Mapped[int] = mapped_column(BigInteger)
+    judged: Mapped[int] = mapped_column(BigInteger)
+    raised_at: Mapped[datetime] = mapped_column(UtcTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UtcTime)
+    ended_by: Mapped[str | None] = mapped_column(KeptText)
+    reason: Mapped[str | None] = mapped_column(KeptText)

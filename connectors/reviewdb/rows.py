@@ -8,7 +8,15 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from connectors.reviewdb.identity import account_key, assessment_key, flag_key, origin_key, post_id_key, post_key
+from connectors.reviewdb.identity import (
+    account_key,
+    assessment_key,
+    flag_key,
+    origin_key,
+    post_id_key,
+    post_key,
+    stored_number,
+)
 from moderation.effects import (
     Assessment,
     AuditSample,
@@ -20,6 +28,7 @@ from moderation.effects import (
     Partition,
     PostDeleted,
 )
+from moderation.state.identifiers import account_number
 from moderation.text.bands import band_keys
 
 Row = dict[str, Any]
@@ -102,6 +111,8 @@ def flag_row(flag: FlagRaised, now: datetime) -> Row:
         "post_id": found.post_id,
         "content_hash": found.content_hash,
         "account_id": found.account_id,
+        "risk": found.risk,
+        "event_time": found.event_time,
         "raised_at": now,
     }
 
@@ -127,6 +138,7 @@ def review_rows(flags: Iterable[FlagRaised], now: datetime) -> list[Row]:
                 "families": ordered_families(judged.agreeing),
                 "top_assessment": assessment_key(judged),
                 "followers": None,
+                "number": None if judged.account_id is None else stored_number(account_number(judged.account_id)),
             },
         )
         row["open_flags"] += 1

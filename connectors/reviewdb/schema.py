@@ -53,7 +53,7 @@ def downgrade(engine: Engine, revision: str) -> None:
 
 def _move(engine: Engine, revision: str, *, up: bool) -> None:
     try:
-        with at_edge(engine), engine.begin() as connection:
+        with at_edge(engine), engine.connect() as connection:
             move = command.upgrade if up else command.downgrade
             move(alembic_config(connection), revision)
     except CommandError as error:

@@ -11,8 +11,9 @@ from sqlalchemy import Connection, func, select
 from connectors.reviewdb import applying, leases, ledger, outbox, quota, retention, shares
 from connectors.reviewdb.engine import at_edge, open_engine
 from connectors.reviewdb.models import Base
+from connectors.reviewdb.review_models import ThresholdRaiseRow
 from connectors.reviewdb.schema import require_head
-from connectors.reviewdb.statements import database_now
+from connectors.reviewdb.statements import database_now, table_of
 from moderation.effects import Effects, Partition
 from moderation.errors import ModerationError
 from moderation.ports import Claim, Member, OutboxRow, Shares
@@ -127,6 +128,13 @@ class ReviewStore:
             return None
         with self._reading() as connection:
             return max(0, self._daily_quota - quota.taken(connection, database_now(connection)))
+
+    def raised_thresholds(self) -> dict[str, float]:
+        """Return the raised threshold of each risk bundle that has one, by the hash of its manifest."""
+        raised = table_of(ThresholdRaiseRow).c
+        query = select(raised.risk_version, func.max(raised.threshold)).where(raised.ended_at.is_(None))
+        with self._reading() as connection:
+            return {row[0]: row[1] for row in connection.execute(query.group_by(raised.risk_version))}
 
     def expire(self) -> int:
         """Delete expired evidence and records of dead letters; return the number of rows.

@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 import typer
 
+from moderation.cli.judged_posts import read_judged_posts
 from moderation.errors import ModerationError
 from moderation.text.terminal import visible_lines
 
@@ -53,7 +54,13 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
 
 def build_app() -> typer.Typer:
     """Return the command with all its sub-commands."""
-    app = typer.Typer(help=HELP, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+    app = typer.Typer(
+        help=HELP,
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"obj": read_judged_posts},  # the laboratory opens no database itself
+    )
     for name, module, attribute in COMMANDS:
         found: Any = getattr(importlib.import_module(module), attribute)
         if isinstance(found, typer.Typer):

@@ -18,6 +18,8 @@ TEXT_WIDTH = 90
 
 LOOK_ALIKES = {
     "campus": "campus network (many people, one address)",
+    "dormitory": "dormitory (many people on one network)",
+    "household": "household (a few people on one address, at the same hours)",
     "carrier": "carrier NAT (hundreds on one address)",
     "fan": "fan cluster (densely connected)",
     "scheduler": "scheduling service (posts on the minute, no typing)",

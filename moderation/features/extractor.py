@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.effects import Followed
 from moderation.events import Deletion, Event, Follow, Post
 from moderation.features.account import account_features
 from moderation.features.catalogue import COLUMN, FEATURES
@@ -21,10 +22,13 @@ from moderation.features.typing import typing_features
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
 from moderation.state import PlatformState, PostSeen
 from moderation.state.coverage import GRAPH_EPOCH
+from moderation.state.daily_accounts import DAYS_KEPT_MS
 from moderation.state.identifiers import account_number, community_number, hash_number, post_number, text_number
 from moderation.state.score_history import OwnScores
 
 Seen = Literal["new", "same", "revision"]
+MOST_FOLLOWED = 200
+"""Accounts that are passed on with a flag; the review database keeps some of them."""
 
 
 class FeatureVector(NamedTuple):
@@ -97,6 +101,7 @@ class FeatureExtractor:
         key = self._state.keyring.live[0]
         senders = [Sender.of(post, live) for live in self._state.keyring.live]
         numbers = [hash_number(value) for sender in senders for value in (sender.address, sender.device)]
+        ip = None if post.client is None else post.client.ip
         seen = PostSeen(
             at_ms,
             account_number(account_id),
@@ -108,6 +113,7 @@ class FeatureExtractor:
             texts,
             link_items(post, key),
             name_items(post, key),
+            tuple([live.network_number(ip) for live in self._state.keyring.live]),
         )
         return Identified(post, seen, senders[0])
 
@@ -145,9 +151,8 @@ class FeatureExtractor:
         partners = known_partners(reading)
         own = reading.own_posts()
         graph, epoch = graph_features(reading)
-        read = 2 * state.address_key
         found = {
-            **network_features(reading, post, seen.post, (seen.senders[read], seen.senders[read + 1]), own),
+            **network_features(reading, post, seen, own),
             **graph,
             **account_features(reading, post, own),
             **coordination_features(reading, seen, items, partners),
@@ -158,6 +163,17 @@ class FeatureExtractor:
         """Add the detector's score of a post, with the excess of its community, to those of its account."""
         seen = identified.seen
         self._state.add_score(seen.account, seen.post, seen.at_ms, logit=logit, n_tokens=n_tokens, excess=excess)
+
+    def followed(self, post: Post) -> tuple[Followed, ...]:
+        """Return accounts that the author of a post followed at its time, the newest follows first.
+
+        Flags need them only, because this costs more than the features of the graph.
+        """
+        if post.account_id is None or post.created_at is None:
+            return ()
+        until_ms = int(post.created_at.timestamp() * 1000)
+        found = self._state.follows.neighbours(account_number(post.account_id), until_ms, MOST_FOLLOWED)
+        return tuple(Followed(one.account, one.mutual) for one in found)
 
     def add_vote(self, identified: Identified, *, logit: float, n_tokens: int) -> None:
         """Add the detector's score of a post to those of its community."""
@@ -199,6 +215,8 @@ class FeatureExtractor:
             named.append("scores_14d")
         if partners is None:
             named.append("partners_7d")
+        if not self._state.coverage.history_known(reading.at_ms, DAYS_KEPT_MS):
+            named.append("networks_9d")
         if self._state.graph_lost or (reading.follows_begun and not reading.follows_known):
             named.append("graph")
         if self._state.epochs.missing(reading.at_ms):

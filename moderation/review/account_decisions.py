@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, and_, func, select, update
+from sqlalchemy import Connection, Engine, String, and_, bindparam, func, select, update
 
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
@@ -40,6 +40,9 @@ MAX_STATE_CHARS = 40
 Outcome = Literal["decided", "first_verdict", "escalated"]
 """What a verdict led to: a decision, the first of two verdicts, or a senior because two people disagree."""
 ONE_PERSON = ReviewRules()
+_TOTALS = select(func.count(), func.max(FLAGS.c.id), func.sum(FLAGS.c.version)).where(
+    flags_of(bindparam("key", type_=String))
+)
 
 
 class StaleAccount(StaleDecision):
@@ -80,10 +83,13 @@ class DecidedAccount:
 
 def account_state(connection: Connection, key: str) -> str:
     """Return the state of an account: its newest flag and how many decisions there are. It changes with either."""
-    newest, decisions = connection.execute(
-        select(func.max(FLAGS.c.id), func.sum(FLAGS.c.version)).where(flags_of(key))
-    ).one()
-    return f"{newest or 0}.{decisions or 0}"
+    return account_totals(connection, key)[1]
+
+
+def account_totals(connection: Connection, key: str) -> tuple[int, str]:
+    """Return the number of flags of an account, and its state."""
+    flags, newest, decisions = connection.execute(_TOTALS, {"key": key}).one()
+    return flags, f"{newest or 0}.{decisions or 0}"
 
 
 def decide_account(

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 
 from nltk.metrics.agreement import AnnotationTask
-from scipy.stats import chi2
-
-from moderation.risk.clopper_pearson import upper_bound
+from scipy.stats import beta, chi2
 
 CONFIDENCE = 0.95
 
@@ -39,22 +38,53 @@ def cohen_kappa(pairs: Sequence[tuple[str, str]]) -> float | None:
     return None if chance == 1.0 else (seen - chance) / (1.0 - chance)
 
 
-def false_positive_bound(wrong: int, judged: int, flags: int, genuine: int, probability: float) -> float | None:
-    """Return an upper bound of the share of genuine posts that are flagged; None without judged or genuine posts.
+@dataclass(frozen=True)
+class FlaggedSample:
+    """The judged ones among the accounts that were flagged: each account once.
 
-    *wrong* of *judged* accounts with a flagged post of the sample were flagged wrongly, among *flags* in all; *genuine*
-    accounts had a post in the sample without a flag that was not a violation, drawn with at most *probability*. The
-    bound is the Clopper–Pearson bound of wrong flags over the lower Poisson bound of genuine posts, each with half of
-    the error. Each account counts once, because its posts are not independent: several wrong flags of one account are
-    one error, and the number of genuine posts is smaller than it is. Accounts that are flagged wrongly are assumed to
-    have no more flags than others.
+    `wrong` and `weights` are parallel: whether an account counts as wrongly flagged, and the inverse of the probability
+    that the sample has one of its flagged posts. `accounts` is the number of all accounts that were flagged.
     """
-    if not judged or not genuine:
-        return None
+
+    wrong: tuple[bool, ...]
+    weights: tuple[float, ...]
+    accounts: int
+
+
+def false_positive_bound(flagged: FlaggedSample, genuine: Collection[int]) -> float | None:
+    """Return an upper bound of the share of genuine accounts that are flagged; None where the sample is too small.
+
+    *genuine* has, for each account with a sampled post without a flag that was not a violation, the number of these
+    posts. The bound is that of wrongly flagged accounts over the lower bound of genuine accounts, each with half of
+    the error. The first is the weighted share of wrong ones with the Clopper–Pearson bound of its effective sample
+    size (Korn and Graubard, "Confidence intervals for proportions with small expected number of positive counts
+    estimated from survey data", Survey Methodology 24, 1998). The second is in `least_accounts`.
+    """
     half = 1.0 - (1.0 - CONFIDENCE) / 2.0
-    wrong_flags = upper_bound(wrong, judged, half) * flags
-    genuine_posts = float(chi2.ppf(1.0 - half, 2 * genuine)) / 2.0 / probability
-    return min(1.0, wrong_flags / (wrong_flags + genuine_posts))
+    least = least_accounts(genuine, half)
+    if not flagged.wrong or least is None:
+        return None
+    total = sum(flagged.weights)
+    size = total**2 / sum(weight**2 for weight in flagged.weights)
+    share = sum(weight for weight, wrong in zip(flagged.weights, flagged.wrong, strict=True) if wrong) / total
+    upper = 1.0 if share == 1.0 else float(beta.ppf(half, size * share + 1.0, size * (1.0 - share)))
+    wrong_accounts = upper * flagged.accounts
+    return min(1.0, wrong_accounts / (wrong_accounts + least))
+
+
+def least_accounts(posts: Collection[int], confidence: float) -> float | None:
+    """Return a lower bound of the number of accounts from which posts were sampled; None for fewer than two posts.
+
+    *posts* is the number of sampled posts of each account. Two sampled posts are of one account with a probability of
+    at least one over the number of accounts, whatever their activity (Simpson, "Measurement of diversity", Nature 163,
+    1949), so the bound is the number of pairs over the upper Poisson bound of the pairs of one account.
+    """
+    count = sum(posts)
+    if count < 2:
+        return None
+    same = sum(number * (number - 1) // 2 for number in posts)
+    pairs = count * (count - 1) / 2.0
+    return max(float(len(posts)), pairs / (float(chi2.ppf(confidence, 2 * (same + 1))) / 2.0))
 
 
 def _share(word: str, verdicts: Collection[str]) -> float:

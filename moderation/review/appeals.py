@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, String, bindparam, insert, select, update
 
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
@@ -85,6 +85,11 @@ def receive_appeal(engine: Engine, actor: Actor, new: NewAppeal, now: datetime) 
 
 def appeals_of(connection: Connection, key: str) -> tuple[Appeal, ...]:
     """Return the appeals of an account, newest first."""
-    columns: list[Any] = [APPEALS.c[name] for name in Appeal.__dataclass_fields__]
-    query = select(*columns).where(APPEALS.c.account_key == key).order_by(APPEALS.c.id.desc())
-    return tuple(Appeal(**row) for row in connection.execute(query).mappings())
+    return tuple(Appeal(**row) for row in connection.execute(_OF_ACCOUNT, {"key": key}).mappings())
+
+
+_OF_ACCOUNT = (
+    select(*(APPEALS.c[name] for name in Appeal.__dataclass_fields__))
+    .where(APPEALS.c.account_key == bindparam("key", type_=String))
+    .order_by(APPEALS.c.id.desc())
+)

@@ -20,6 +20,7 @@ from moderation.features.catalogue import COLUMN, FEATURES_VERSION
 from moderation.review.decisions import VERDICTS, DecisionRefused
 from moderation.review.permissions import Action, Actor
 from moderation.review.refusals import InvalidValue
+from moderation.review.threshold_guard import consider
 
 ASSESSMENTS, SAMPLES, EVIDENCE, FLAGS, DECISIONS = (
     table_of(row) for row in (AssessmentRow, AuditSampleRow, EvidenceRow, FlagRow, DecisionRow)
@@ -87,9 +88,12 @@ def next_item(engine: Engine, actor: Actor) -> BlindItem | None:
     return None
 
 
-def give_verdict(engine: Engine, actor: Actor, given: BlindVerdict, now: datetime) -> BlindResult:
+def give_verdict(
+    engine: Engine, actor: Actor, given: BlindVerdict, now: datetime, *, most_wrong: float = 0.0
+) -> BlindResult:
     """Store a verdict about a post of the sample or a golden item, and return what the model found.
 
+    The threshold is raised where verdicts are evidence that more than *most_wrong* of the flagged accounts are genuine.
     Raises InputError for another post, InvalidValue, and DecisionRefused for a second verdict of the person.
     """
     item, verdict = given.item, given.verdict
@@ -114,7 +118,9 @@ def give_verdict(engine: Engine, actor: Actor, given: BlindVerdict, now: datetim
             connection.execute(insert(BLIND).values(**values, kind=kind))
             # Without the verdict: people who read the log judge the post too.
             details = {"item": item, "kind": kind}
-            append(connection, Entry(now, actor.name, "blind_verdict", found.account_key, details))
+            entries = [Entry(now, actor.name, "blind_verdict", found.account_key, details)]
+            raised = consider(connection, item, most_wrong, now) if kind == "sample" else None
+            append(connection, *entries, *([raised] if raised is not None else []))
     except IntegrityError:
         raise DecisionRefused("you have judged this post before; take the next one") from None
     return BlindResult(item, verdict, found.flagged, found.risk, agreed)

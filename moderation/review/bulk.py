@@ -21,7 +21,7 @@ from moderation.review.account_decisions import (
     account_state,
     decide_locked,
 )
-from moderation.review.accounts import compared_texts
+from moderation.review.account_flags import compared_texts
 from moderation.review.claims import locked_account, require_free, require_not_held
 from moderation.review.decisions import DecisionRefused
 from moderation.review.idempotency import remember, remembered

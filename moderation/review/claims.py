@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, and_, delete, or_, select, update
+from sqlalchemy import BigInteger, Connection, Engine, String, and_, bindparam, delete, or_, select, update
 
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
@@ -293,10 +293,10 @@ def _visit(connection: Connection, actor: Actor, key: str, now: datetime) -> lis
     statement = insert_into(connection, VisitRow).values(account_key=key, person_id=actor.id, seen_at=now)
     keys = [VISITS.c.account_key, VISITS.c.person_id]
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"seen_at": now}))
-    connection.execute(delete(VISITS).where(VISITS.c.account_key == key, VISITS.c.seen_at < now - PRESENT))
-    query = select(PEOPLE.c.id, PEOPLE.c.name).join(VISITS, VISITS.c.person_id == PEOPLE.c.id)
-    others = query.where(VISITS.c.account_key == key, PEOPLE.c.id != actor.id).order_by(PEOPLE.c.name)
-    return [shown_name(actor, row.id, row.name) for row in connection.execute(others)]
+    others = connection.execute(_VISITORS, {"key": key, "own": actor.id}).all()
+    if any(row.seen_at < now - PRESENT for row in others):
+        connection.execute(delete(VISITS).where(VISITS.c.account_key == key, VISITS.c.seen_at < now - PRESENT))
+    return [shown_name(actor, row.id, row.name) for row in others if row.seen_at >= now - PRESENT]
 
 
 def _claim(connection: Connection, row: Any, actor: Actor, now: datetime) -> Claimed:
@@ -314,3 +314,11 @@ def _update(connection: Connection, key: str, **values: Any) -> None:
 
 def _name(connection: Connection, person_id: int) -> str:
     return str(connection.scalar(select(PEOPLE.c.name).where(PEOPLE.c.id == person_id)))
+
+
+_VISITORS = (
+    select(PEOPLE.c.id, PEOPLE.c.name, VISITS.c.seen_at)
+    .join(VISITS, VISITS.c.person_id == PEOPLE.c.id)
+    .where(VISITS.c.account_key == bindparam("key", type_=String), PEOPLE.c.id != bindparam("own", type_=BigInteger))
+    .order_by(PEOPLE.c.name)
+)

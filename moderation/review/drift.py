@@ -20,6 +20,8 @@ CURRENT, REFERENCE = timedelta(days=7), timedelta(days=35)
 """The sample of the last week is compared with that of the four weeks before it."""
 LEAST = 200
 """Posts that each of the two samples must have; with fewer the index is large by chance."""
+LARGE_DRIFT = 0.25
+"""From here on the scores are of another kind (Siddiqi)."""
 BINS = 10
 MOST = 200_000
 """Posts that are read, the latest ones."""

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from moderation.effects import FamilyEvidence
-from moderation.review.accounts import Account, AccountFlag
+from moderation.review.account_flags import AccountFlag
+from moderation.review.accounts import Account
 from moderation.review.address_context import address_sentences
 from moderation.review.appeals import KIND_WORDS
 from moderation.review.permissions import Action, Actor

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, case, func, or_, select
+from sqlalchemy import Connection, Integer, String, and_, bindparam, case, func, or_, select
 
 from connectors.reviewdb.columns import KeptText
 from connectors.reviewdb.in_review import flags_of
@@ -70,9 +70,8 @@ def linked_accounts(connection: Connection, key: str, texts: Sequence[str]) -> L
     by_address, addresses_cut = _on_addresses_of(connection, key)
     by_text, texts_cut = _with_texts_of(connection, key)
     shared = shared_texts(connection, key, texts)
-    rows = connection.execute(
-        _strongest(by_address | by_text | set(shared.by_account), by_text, shared.by_account)
-    ).all()
+    with_text = by_text | set(shared.by_account)
+    rows = _strongest(connection, by_address | with_text, with_text)
     compared = [row.top_assessment for row in rows if row.key not in by_text and row.top_assessment][:COMPARED]
     similar = _similarities(connection, compared, texts)
     verdicts = verdicts_of(connection, [row.key for row in rows])
@@ -97,19 +96,17 @@ def linked_accounts(connection: Connection, key: str, texts: Sequence[str]) -> L
     accounts = sorted(
         map(linked, rows), key=lambda one: (not one.same_text, -(one.similarity or 0.0), -one.risk, one.key)
     )
-    unflagged = _without_flag(connection, shared.by_account)
+    listed = {row.key for row in rows}
+    unflagged = _without_flag(connection, [other for other in shared.by_account if other not in listed])
     return Linked(tuple(accounts), rows[0].total if rows else 0, addresses_cut or texts_cut or shared.cut, unflagged)
 
 
 def verdicts_of(connection: Connection, keys: Collection[str]) -> dict[str, set[str]]:
     """Return the present verdicts about the flags of each account, as far as there are any."""
-    cleared = func.max(case((FLAGS.c.status == "not_a_violation", 1), else_=0))
-    confirmed = func.max(case((FLAGS.c.status == "confirmed", 1), else_=0))
-    unit = func.coalesce(FLAGS.c.account_key, FLAGS.c.post_key)
-    alone = and_(FLAGS.c.post_key.in_(keys), FLAGS.c.account_key.is_(None))
-    query = select(unit, cleared, confirmed).where(or_(FLAGS.c.account_key.in_(keys), alone)).group_by(unit)
     found: dict[str, set[str]] = {}
-    for account, was_cleared, was_confirmed in connection.execute(query.where(FLAGS.c.status != "open")):
+    if not keys:
+        return found
+    for account, was_cleared, was_confirmed in connection.execute(_VERDICTS, {"keys": list(keys)}):
         words = {"not_a_violation": was_cleared, "confirmed": was_confirmed}
         found[account] = {word for word, seen in words.items() if seen}
     return found
@@ -120,52 +117,89 @@ def similarity(one: str, other: str) -> float:
     return jaccard(shingles(one), shingles(other))
 
 
-def _strongest(keys: Collection[str], by_text: Collection[str], shared: Collection[str]) -> Any:
-    """Return the query of the accounts that are listed, with the number of all of them."""
-    first = case((IN_REVIEW.c.key.in_({*by_text, *shared}), 0), else_=1)
-    query = select(IN_REVIEW, func.count().over().label("total")).where(IN_REVIEW.c.key.in_(keys))
-    return query.order_by(first, IN_REVIEW.c.risk.desc(), IN_REVIEW.c.key).limit(MOST_LINKED)
+def _strongest(connection: Connection, keys: Collection[str], first: Collection[str]) -> Sequence[Any]:
+    """Return the rows of the accounts that are listed, each with the number of all of them."""
+    if not keys:
+        return ()
+    return connection.execute(_STRONGEST, {"keys": list(keys), "first": list(first), "most": MOST_LINKED}).all()
 
 
 def _without_flag(connection: Connection, keys: Collection[str]) -> int:
     """Return how many of the keys have no flag."""
     if not keys:
         return 0
-    flagged = connection.scalar(select(func.count()).select_from(IN_REVIEW).where(IN_REVIEW.c.key.in_(keys)))
-    return len(keys) - (flagged or 0)
+    return len(keys) - (connection.scalar(_FLAGGED, {"keys": list(keys)}) or 0)
 
 
 def _on_addresses_of(connection: Connection, key: str) -> tuple[set[str], bool]:
-    own = select(EVIDENCE.c.address_hash).where(EVIDENCE.c.account_key == key, EVIDENCE.c.address_hash.is_not(None))
-    addresses = set(connection.scalars(own.limit(ROWS_READ)))
-    if not addresses:
-        return set(), False
-    return _units(connection, EVIDENCE.c.address_hash.in_(addresses), EVIDENCE.c.account_key, key)
+    own = {"key": key, "most": ROWS_READ}
+    return _units(connection, _BY_ADDRESS, key, connection.scalars(_OWN_ADDRESSES, own))
 
 
 def _with_texts_of(connection: Connection, key: str) -> tuple[set[str], bool]:
-    texts = set(connection.scalars(select(FLAGS.c.content_hash).where(flags_of(key)).limit(ROWS_READ)))
-    return _units(connection, FLAGS.c.content_hash.in_(texts), FLAGS.c.account_key, key)
+    own = {"key": key, "most": ROWS_READ}
+    return _units(connection, _BY_TEXT, key, connection.scalars(_OWN_TEXTS, own))
 
 
-def _units(connection: Connection, shared: ColumnElement[bool], column: Any, key: str) -> tuple[set[str], bool]:
-    """Return the accounts in at most ROWS_READ rows, and whether there are more rows."""
-    some = (
-        select(column.label("unit")).where(shared, column.is_not(None), column != key).limit(ROWS_READ + 1).subquery()
-    )
-    found = connection.execute(select(some.c.unit, func.count()).group_by(some.c.unit)).all()
+def _units(connection: Connection, query: Any, key: str, shared: Iterable[str]) -> tuple[set[str], bool]:
+    """Return the accounts in at most ROWS_READ rows with one of the values, and whether there are more rows."""
+    values = list(set(shared))
+    if not values:
+        return set(), False
+    found = connection.execute(query, {"key": key, "values": values, "most": ROWS_READ + 1}).all()
     return {unit for unit, _ in found}, sum(count for _, count in found) > ROWS_READ
 
 
 def _similarities(connection: Connection, assessments: Sequence[str], texts: Sequence[str]) -> Mapping[str, SharedText]:
     if not assessments or not texts:
         return {}
-    start = func.substr(EVIDENCE.c.text, 1, COMPARED_CHARS, type_=KeptText())
-    query = select(EVIDENCE.c.assessment_key, start).where(EVIDENCE.c.assessment_key.in_(assessments))
-    own, found = [shingles(text) for text in texts], {}
-    for assessment, text in connection.execute(query):
+    own, found = [shingles(text) for text in set(texts)], {}
+    for assessment, text in connection.execute(_BEGINNINGS, {"keys": assessments}):
         words = shingles(text)
         most = max(jaccard(one, words) for one in own)
         if most >= SOMEWHAT_SIMILAR:
             found[assessment] = SharedText(most, text)
     return found
+
+
+def _sharing(value: Any, unit: Any) -> Any:
+    """Return the query of the accounts with one of the parameter `values`, apart from the account itself."""
+    shared = value.in_(bindparam("values", expanding=True))
+    rows = select(unit.label("unit")).where(shared, unit.is_not(None), unit != KEY)
+    some = rows.limit(bindparam("most", type_=Integer)).subquery()
+    return select(some.c.unit, func.count()).group_by(some.c.unit)
+
+
+# Statements that are built once, because building them costs more than executing them.
+KEY = bindparam("key", type_=String)
+KEYS = bindparam("keys", expanding=True, type_=String)
+_UNIT = func.coalesce(FLAGS.c.account_key, FLAGS.c.post_key)
+_VERDICTS = (
+    select(
+        _UNIT,
+        func.max(case((FLAGS.c.status == "not_a_violation", 1), else_=0)),
+        func.max(case((FLAGS.c.status == "confirmed", 1), else_=0)),
+    )
+    .where(or_(FLAGS.c.account_key.in_(KEYS), and_(FLAGS.c.post_key.in_(KEYS), FLAGS.c.account_key.is_(None))))
+    .where(FLAGS.c.status != "open")
+    .group_by(_UNIT)
+)
+_STRONGEST = (
+    select(IN_REVIEW, func.count().over().label("total"))
+    .where(IN_REVIEW.c.key.in_(KEYS))
+    .order_by(case((IN_REVIEW.c.key.in_(bindparam("first", expanding=True, type_=String)), 0), else_=1))
+    .order_by(IN_REVIEW.c.risk.desc(), IN_REVIEW.c.key)
+    .limit(bindparam("most", type_=Integer))
+)
+_FLAGGED = select(func.count()).select_from(IN_REVIEW).where(IN_REVIEW.c.key.in_(KEYS))
+_OWN_ADDRESSES = (
+    select(EVIDENCE.c.address_hash)
+    .where(EVIDENCE.c.account_key == KEY, EVIDENCE.c.address_hash.is_not(None))
+    .limit(bindparam("most", type_=Integer))
+)
+_OWN_TEXTS = select(FLAGS.c.content_hash).where(flags_of(KEY)).limit(bindparam("most", type_=Integer))
+_BY_ADDRESS = _sharing(EVIDENCE.c.address_hash, EVIDENCE.c.account_key)
+_BY_TEXT = _sharing(FLAGS.c.content_hash, FLAGS.c.account_key)
+_BEGINNINGS = select(
+    EVIDENCE.c.assessment_key, func.substr(EVIDENCE.c.text, 1, COMPARED_CHARS, type_=KeptText())
+).where(EVIDENCE.c.assessment_key.in_(KEYS))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, delete, select
+from sqlalchemy import Engine, delete
 
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
@@ -13,7 +13,6 @@ from connectors.reviewdb.review_models import NoteRow
 from connectors.reviewdb.statements import insert_into, table_of
 from moderation.review.claims import locked_account
 from moderation.review.permissions import Actor
-from moderation.review.pseudonyms import name_of
 from moderation.review.refusals import InvalidValue
 
 NOTES = table_of(NoteRow)
@@ -43,9 +42,3 @@ def write_note(engine: Engine, actor: Actor, key: str, text: str, now: datetime)
         else:
             connection.execute(delete(NOTES).where(NOTES.c.account_key == key))
         append(connection, Entry(now, actor.name, "note_written", key, {"note": words}))
-
-
-def note_of(connection: Connection, actor: Actor, key: str) -> Note | None:
-    """Return the note of an account, None where there is none."""
-    row = connection.execute(select(NOTES).where(NOTES.c.account_key == key)).one_or_none()
-    return None if row is None else Note(row.text, name_of(connection, actor, row.person_id), row.written_at)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+
 from sqlalchemy import Connection, select
 
 from connectors.reviewdb.models import PersonRow
@@ -25,8 +27,11 @@ def shown_name(actor: Actor, person_id: int, name: str) -> str:
 
 def name_of(connection: Connection, actor: Actor, person_id: int) -> str:
     """Return the name of a person as the actor sees it."""
-    name = str(connection.scalar(select(PEOPLE.c.name).where(PEOPLE.c.id == person_id)))
-    return shown_name(actor, person_id, name)
+    if person_id == actor.id:
+        return actor.name
+    if not actor.sees_names:
+        return pseudonym(person_id)
+    return str(connection.scalar(select(PEOPLE.c.name).where(PEOPLE.c.id == person_id)))
 
 
 class ShownNames:
@@ -34,10 +39,7 @@ class ShownNames:
 
     def __init__(self, connection: Connection, actor: Actor) -> None:
         self._actor = actor
-        self._people: dict[str, int] = {}
-        if not actor.sees_names:
-            rows = connection.execute(select(PEOPLE.c.id, PEOPLE.c.name))
-            self._people = {compared_name(row.name): row.id for row in rows}
+        self._connection = connection
 
     def of(self, name: str) -> str:
         """Return one name; the command line records names of people whom the console does not know."""
@@ -45,3 +47,8 @@ class ShownNames:
             return name
         person = self._people.get(compared_name(name))
         return OUTSIDE if person is None else shown_name(self._actor, person, name)
+
+    @cached_property
+    def _people(self) -> dict[str, int]:
+        rows = self._connection.execute(select(PEOPLE.c.id, PEOPLE.c.name))
+        return {compared_name(row.name): row.id for row in rows}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,13 +13,21 @@ from sqlalchemy import Connection, Engine, and_, func, select
 from sqlalchemy.orm import aliased
 
 from connectors.reviewdb.engine import at_edge, one_view
+from connectors.reviewdb.identity import account_key
 from connectors.reviewdb.models import AssessmentRow, AuditSampleRow, DecisionRow, EvidenceRow, FlagRow, PersonRow
 from connectors.reviewdb.review_models import BlindVerdictRow, GoldenItemRow
-from connectors.reviewdb.statements import table_of
-from moderation.review.agreement import CONFIDENCE, cohen_kappa, false_positive_bound, krippendorff_alpha
+from connectors.reviewdb.statements import chunks, table_of
+from moderation.review.agreement import (
+    CONFIDENCE,
+    FlaggedSample,
+    cohen_kappa,
+    false_positive_bound,
+    krippendorff_alpha,
+)
 from moderation.review.decisions import WITHDRAWN
 from moderation.review.permissions import Actor
 from moderation.review.pseudonyms import shown_name
+from moderation.review.recent import Recent
 from moderation.risk.clopper_pearson import interval
 
 ASSESSMENTS, SAMPLES, FLAGS, EVIDENCE = (table_of(row) for row in (AssessmentRow, AuditSampleRow, FlagRow, EvidenceRow))
@@ -64,10 +72,10 @@ class Quality:
 
     In error rates each account counts once, because posts of one account are not independent. `wrong_flags` are
     accounts with a flagged post of the sample that was not a violation, `missed` accounts with a post without a flag
-    that was one. `false_positive_bound` is the bound of the share of genuine posts that are flagged; it takes samples
-    that were drawn and flags that were raised in the same 90 days. `cannot_tell` is the number of verdicts that decide
-    neither; about flagged posts they count as wrong in the bound. Alpha leaves golden items out. Times are seconds from
-    the claim to the decision.
+    that was one. `false_positive_bound` is the bound of the share of genuine accounts that are flagged; it takes
+    samples that were drawn and the `flagged_accounts` of the same 90 days. `cannot_tell` is the number of verdicts that
+    decide neither; about flagged posts they count as wrong in the bound. Alpha leaves golden items out. Times are
+    seconds from the claim to the decision.
     """
 
     blind_verdicts: int
@@ -76,7 +84,7 @@ class Quality:
     wrong_flags: Share
     missed: Share
     false_positive_bound: float | None
-    flags: int
+    flagged_accounts: int
     people_alpha: float | None
     people_items: int
     model_kappa: float | None
@@ -89,14 +97,15 @@ class Quality:
     timed: int
 
 
-def quality(engine: Engine, actor: Actor, now: datetime) -> Quality:
+def quality(engine: Engine, actor: Actor, now: datetime, recent: Recent) -> Quality:
     """Return the figures; those of other people only for roles that see names. Raises ConnectionLost."""
     since = now - PERIOD
     with at_edge(engine), one_view(engine) as connection:
         rows = _blind(connection, since)
-        flags = connection.scalar(select(func.count()).select_from(FLAGS).where(FLAGS.c.raised_at >= since)) or 0
-        sampled = [row for row in rows if row.kind == "sample" and row.drawn_at is not None and row.drawn_at >= since]
+        flagged = recent.get("flagged accounts", now, lambda: _flagged_accounts(connection, since))
+        sampled = _sampled(rows, since)
         errors = _errors(sampled)
+        bounded = _flagged_sample(connection, sampled, since, flagged)
         times = _times(connection, since)
         alpha, shared = _alpha(rows)
         pairs = [(row.verdict, CONFIRMED if row.flagged else CLEARED) for row in sampled if row.verdict != "uncertain"]
@@ -106,8 +115,8 @@ def quality(engine: Engine, actor: Actor, now: datetime) -> Quality:
             cannot_tell=sum(row.verdict == "uncertain" for row in sampled),
             wrong_flags=errors.wrong_flags,
             missed=errors.missed,
-            false_positive_bound=false_positive_bound(errors.bounded, errors.judged, flags, *errors.genuine),
-            flags=flags,
+            false_positive_bound=false_positive_bound(bounded, errors.genuine),
+            flagged_accounts=flagged,
             people_alpha=alpha,
             people_items=shared,
             model_kappa=cohen_kappa(pairs),
@@ -121,17 +130,29 @@ def quality(engine: Engine, actor: Actor, now: datetime) -> Quality:
         )
 
 
-class _Errors(NamedTuple):
-    """Errors of the sample by account; `bounded` of `judged` accounts count as wrongly flagged in the bound.
+def live_false_positive_bound(engine: Engine, now: datetime) -> float | None:
+    """Return the upper bound of the share of genuine accounts that are flagged, as on the page of quality.
 
-    `genuine` is the number of accounts with a genuine post without a flag, and the largest probability of a draw.
+    None where too few posts of the audit sample have a blind verdict. Raises ConnectionLost.
     """
+    since = now - PERIOD
+    with at_edge(engine), one_view(engine) as connection:
+        sampled = _sampled(_blind(connection, since), since)
+        bounded = _flagged_sample(connection, sampled, since, _flagged_accounts(connection, since))
+        return false_positive_bound(bounded, _errors(sampled).genuine)
+
+
+def _sampled(rows: Sequence[Any], since: datetime) -> list[Any]:
+    """Return the first verdicts about posts that were drawn since a time."""
+    return [row for row in rows if row.kind == "sample" and row.drawn_at is not None and row.drawn_at >= since]
+
+
+class _Errors(NamedTuple):
+    """Errors of the sample by account; `genuine` has the genuine posts without a flag of each account."""
 
     wrong_flags: Share
     missed: Share
-    bounded: int
-    judged: int
-    genuine: tuple[int, float]
+    genuine: tuple[int, ...]
 
 
 def _errors(sampled: Sequence[Any]) -> _Errors:
@@ -139,24 +160,47 @@ def _errors(sampled: Sequence[Any]) -> _Errors:
     flagged, others = _verdicts_by_account(sampled, flagged=True), _verdicts_by_account(sampled, flagged=False)
     decided = [found for found in flagged.values() if found & {CLEARED, CONFIRMED}]
     judged = [found for found in others.values() if found & {CLEARED, CONFIRMED}]
-    genuine = [row.probability for row in sampled if not row.flagged and row.verdict == CLEARED]
+    genuine = Counter(_unit(row) for row in sampled if not row.flagged and row.verdict == CLEARED)
     return _Errors(
         share(sum(CLEARED in found for found in decided), len(decided)),
         share(sum(CONFIRMED in found for found in judged), len(judged)),
-        sum(found != {CONFIRMED} for found in flagged.values()),
-        len(flagged),
-        (sum(CLEARED in found for found in others.values()), max(genuine, default=1.0)),
+        tuple(genuine.values()),
     )
 
 
-def _verdicts_by_account(sampled: Sequence[Any], *, flagged: bool) -> dict[tuple[str, ...], set[str]]:
-    """Return the verdicts of each account; a post without an account stands for itself."""
-    found: dict[tuple[str, ...], set[str]] = defaultdict(set)
+def _unit(row: Any) -> str:
+    """Return the key of the account of a sample; a post without an account stands for itself."""
+    return str(row.assessment_key) if row.account_id is None else account_key(row.platform_id, row.account_id)
+
+
+def _verdicts_by_account(sampled: Sequence[Any], *, flagged: bool) -> dict[str, set[str]]:
+    found: dict[str, set[str]] = defaultdict(set)
     for row in sampled:
         if row.flagged == flagged:
-            alone = row.account_id is None
-            found[(row.assessment_key,) if alone else (row.platform_id, row.account_id)].add(row.verdict)
+            found[_unit(row)].add(row.verdict)
     return found
+
+
+def _flagged_accounts(connection: Connection, since: datetime) -> int:
+    """Return how many accounts were flagged since a time."""
+    units = select(func.coalesce(FLAGS.c.account_key, FLAGS.c.post_key).label("unit")).where(FLAGS.c.raised_at >= since)
+    return connection.scalar(select(func.count()).select_from(units.distinct().subquery())) or 0
+
+
+def _flagged_sample(connection: Connection, sampled: Sequence[Any], since: datetime, accounts: int) -> FlaggedSample:
+    """Return the judged accounts among the flagged ones; "cannot tell" counts as wrong.
+
+    An account with several flags is in the sample more often, so it has a smaller weight.
+    """
+    judged = _verdicts_by_account(sampled, flagged=True)
+    probability = {_unit(row): row.probability for row in sampled if row.flagged}
+    flags: dict[str, int] = {}
+    for keys in chunks(judged):
+        query = select(FLAGS.c.account_key, func.count()).where(FLAGS.c.account_key.in_(keys))
+        rows = connection.execute(query.where(FLAGS.c.raised_at >= since).group_by(FLAGS.c.account_key))
+        flags |= {str(key): int(count) for key, count in rows}
+    weights = (1.0 / (1.0 - (1.0 - probability[key]) ** flags.get(key, 1)) for key in judged)
+    return FlaggedSample(tuple(found != {CONFIRMED} for found in judged.values()), tuple(weights), accounts)
 
 
 def share(part: int, of: int) -> Share:

@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Engine, Row, select
+from sqlalchemy import Engine, Row
 
-from connectors.reviewdb.engine import at_edge
-from connectors.reviewdb.models import AssessmentRow, AuditSampleRow, EvidenceRow, FlagRow, LabelRow
 from moderation.features import FEATURES_VERSION
+from moderation.review.stored_posts import decided, stored_posts
 from moderation.risk.model import BundledRiskModel
 
-_AT_A_TIME = 2000
 VECTOR_COLUMNS = {
     "platform_id": "text",
     "account_id": "text",
@@ -86,7 +84,7 @@ def replay(engine: Engine, model: BundledRiskModel) -> Replay:
     The content features are those that were computed with the model of the time. Raises ConnectionLost.
     """
     found = Replay()
-    for rows in _pages(engine):
+    for rows in stored_posts(engine):
         usable = [
             row
             for row in rows
@@ -102,7 +100,7 @@ def replay(engine: Engine, model: BundledRiskModel) -> Replay:
 def _judge(model: BundledRiskModel, rows: Sequence[Row[Any]], found: Replay) -> None:
     features = np.array([row.features for row in rows], dtype=np.float64)
     for row, judgement in zip(rows, model.assess(features), strict=True):
-        verdict = _verdict(row)
+        verdict = decided(row)
         one = Rejudged(row.post_id, row.account_id, row.risk, row.flagged, judgement.risk, judgement.flagged, verdict)
         found.judged += 1
         if one.flagged:
@@ -121,44 +119,7 @@ def _judge(model: BundledRiskModel, rows: Sequence[Row[Any]], found: Replay) -> 
 
 def all_vectors(engine: Engine) -> Iterator[dict[str, Any]]:
     """Yield the stored vectors in the order of their keys, as rows of `VECTOR_COLUMNS`. Raises ConnectionLost."""
-    for rows in _pages(engine):
+    for rows in stored_posts(engine):
         for row in rows:
-            known = {**row._mapping, "verdict": _verdict(row)}
+            known = {**row._mapping, "verdict": decided(row)}
             yield {name: known[name] for name in VECTOR_COLUMNS}
-
-
-def _verdict(row: Row[Any]) -> str | None:
-    """Return the latest verdict of a person about a flag or a post."""
-    verdict: str | None = row.label if row.status in (None, "open") else row.status
-    return verdict
-
-
-def _pages(engine: Engine) -> Iterator[Sequence[Row[Any]]]:
-    """Yield the stored assessments with their features and verdicts, some at a time, in the order of their keys."""
-    label = (
-        select(LabelRow.verdict)
-        .where(LabelRow.post_key == EvidenceRow.post_key)
-        .order_by(LabelRow.given_at.desc(), LabelRow.event_key)
-        .limit(1)
-        .scalar_subquery()
-        .label("label")
-    )
-    stored = AssessmentRow
-    columns = (stored.key, stored.platform_id, stored.post_id, stored.account_id, stored.risk, stored.flagged)
-    statement = (
-        select(*columns, stored.features_version, stored.detector_version, EvidenceRow.features, FlagRow.status, label)
-        .add_columns(AuditSampleRow.probability)
-        .join(EvidenceRow, EvidenceRow.assessment_key == stored.key)
-        .outerjoin(FlagRow, FlagRow.assessment_key == stored.key)
-        .outerjoin(AuditSampleRow, AuditSampleRow.assessment_key == stored.key)
-        .order_by(stored.key)
-        .limit(_AT_A_TIME)
-    )
-    last = ""
-    while True:
-        with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
-            rows = connection.execute(statement.where(stored.key > last)).all()
-        if not rows:
-            return
-        last = rows[-1].key
-        yield rows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
@@ -21,8 +21,26 @@ MOST_FILTERS = 20
 MAX_NAME_CHARS = 40
 
 
-def save_filter(engine: Engine, actor: Actor, name: str, wanted: QueueFilter) -> None:
-    """Store a filter under a name, in place of an earlier one. Raises InvalidValue for a name or too many filters."""
+@dataclass(frozen=True)
+class SavedFilter:
+    """A filter of the queue with the name under which a person saved it; empty values are no filters."""
+
+    name: str
+    view: str
+    family: str | None
+    min_risk: float | None
+
+
+def saved_filters(actor: Actor) -> tuple[SavedFilter, ...]:
+    """Return the filters of a person, by name."""
+    return tuple(_saved(name, stored) for name, stored in sorted(actor.preferences.filters.items()))
+
+
+def save_filter(engine: Engine, actor: Actor, name: str, wanted: QueueFilter) -> SavedFilter:
+    """Store a filter under a name, in place of an earlier one, and return it.
+
+    Raises InvalidValue for a name that cannot be shown and for too many filters.
+    """
     name = name.strip()
     if not 1 <= len(name) <= MAX_NAME_CHARS or not name.isprintable():
         raise InvalidValue(f"the name of a filter must have 1 to {MAX_NAME_CHARS} visible characters")
@@ -31,6 +49,7 @@ def save_filter(engine: Engine, actor: Actor, name: str, wanted: QueueFilter) ->
         if len(filters) > MOST_FILTERS:
             raise InvalidValue(f"a person can save {MOST_FILTERS} filters; remove one first")
         _store(connection, actor, filters)
+    return _saved(name, filters[name])
 
 
 def remove_filter(engine: Engine, actor: Actor, name: str) -> None:
@@ -38,6 +57,10 @@ def remove_filter(engine: Engine, actor: Actor, name: str) -> None:
     with at_edge(engine), engine.begin() as connection:
         filters = _locked(connection, actor)
         _store(connection, actor, {key: value for key, value in filters.items() if key != name})
+
+
+def _saved(name: str, stored: Mapping[str, Any]) -> SavedFilter:
+    return SavedFilter(name, str(stored["view"]), stored.get("family"), stored.get("min_risk"))
 
 
 def _locked(connection: Connection, actor: Actor) -> dict[str, Mapping[str, Any]]:

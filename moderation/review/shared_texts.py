@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import BigInteger, Connection, Integer, String, bindparam, func, or_, select
 
 from connectors.reviewdb.columns import KeptText
 from connectors.reviewdb.models import EvidenceRow
-from connectors.reviewdb.rows import bands_of
+from connectors.reviewdb.rows import BAND_COLUMNS, bands_of
 from connectors.reviewdb.statements import table_of
 
 EVIDENCE = table_of(EvidenceRow)
@@ -19,6 +19,19 @@ TEXTS_READ = 200
 SHINGLE_WORDS = 3
 SIMILAR = 0.5
 """Share of common word triples from which a text of an account on another address is shown."""
+
+
+_UNIT = func.coalesce(EVIDENCE.c.account_key, EVIDENCE.c.post_key)
+_START = func.substr(EVIDENCE.c.text, 1, COMPARED_CHARS, type_=KeptText())
+_SHARED = or_(*(EVIDENCE.c[name].in_(bindparam(name, expanding=True, type_=BigInteger)) for name in BAND_COLUMNS))
+# One text of each account, so that one that posts very many of them hides no other.
+_ALIKE = (
+    select(_UNIT, func.min(_START, type_=KeptText()))
+    .where(_SHARED, bindparam("key", type_=String) != _UNIT)
+    .group_by(_UNIT)
+    .order_by(_UNIT)
+    .limit(bindparam("most", type_=Integer))
+)
 
 
 @dataclass(frozen=True)
@@ -42,21 +55,17 @@ def shared_texts(connection: Connection, key: str, texts: Sequence[str]) -> Shar
 
     Of texts with 80 % of their word triples in common, the keys find 88 of 100; with 90 %, 98.
     """
-    bands: dict[str, set[int]] = {}
-    for text in texts:
+    different = set(texts)
+    bands: dict[str, set[int]] = {column: set() for column in BAND_COLUMNS}
+    for text in different:
         for column, band in bands_of(text).items():
             if band is not None:
-                bands.setdefault(column, set()).add(band)
-    if not bands:
+                bands[column].add(band)
+    if not any(bands.values()):
         return SharedTexts({}, cut=False)
-    conditions = [EVIDENCE.c[column].in_(found) for column, found in bands.items()]
-    unit = func.coalesce(EVIDENCE.c.account_key, EVIDENCE.c.post_key)
-    start = func.substr(EVIDENCE.c.text, 1, COMPARED_CHARS, type_=KeptText())
-    # One text of each account, so that one that posts very many of them hides no other.
-    one_each = select(unit, func.min(start, type_=KeptText())).where(or_(*conditions), unit != key).group_by(unit)
-    query = one_each.order_by(unit).limit(TEXTS_READ + 1)
-    rows = connection.execute(query).all()
-    own, similar = [shingles(text) for text in texts], dict[str, SharedText]()
+    values = {column: list(found) for column, found in bands.items()}
+    rows = connection.execute(_ALIKE, {"key": key, "most": TEXTS_READ + 1, **values}).all()
+    own, similar = [shingles(text) for text in different], dict[str, SharedText]()
     for other, text in rows[:TEXTS_READ]:
         words = shingles(text)
         most = max(jaccard(one, words) for one in own)

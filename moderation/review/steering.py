@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Double, Engine, String, and_, case, func, select
+from sqlalchemy import Connection, Double, Engine, String, case, func, select
 
 from connectors.reviewdb.engine import at_edge, one_view
 from connectors.reviewdb.models import AccountInReviewRow, AuditSampleRow, DecisionRow, FlagRow
@@ -16,6 +16,7 @@ from connectors.reviewdb.statements import table_of
 from moderation.review.decisions import WITHDRAWN
 from moderation.review.permissions import Actor
 from moderation.review.quality_report import CLEARED, CONFIRMED, Quality, Share, quality, share
+from moderation.review.recent import Recent
 
 IN_REVIEW, FLAGS, DECISIONS, SAMPLES, BLIND = (
     table_of(row) for row in (AccountInReviewRow, FlagRow, DecisionRow, AuditSampleRow, BlindVerdictRow)
@@ -69,40 +70,58 @@ class Steering:
     sla_hours: int
     in_time: Share
     oldest: datetime | None
+    counted_at: datetime
+    """When the open accounts were counted, at most a minute ago."""
 
 
-def steering(engine: Engine, actor: Actor, now: datetime, threshold: float, sla_hours: int) -> Steering:
+def steering(engine: Engine, actor: Actor, now: datetime, threshold: float, sla_hours: int, recent: Recent) -> Steering:
     """Return the figures; *threshold* is the present one of the risk model. Raises ConnectionLost."""
-    measured = quality(engine, actor, now)
+    measured = quality(engine, actor, now, recent)
     with at_edge(engine), one_view(engine) as connection:
-        waiting = and_(IN_REVIEW.c.open_flags > 0, IN_REVIEW.c.waiting_since < now - timedelta(hours=sla_hours))
-        counted = select(func.count(), func.coalesce(func.sum(case((waiting, 1), else_=0)), 0))
-        oldest = func.min(IN_REVIEW.c.waiting_since)
-        queue = connection.execute(counted.add_columns(oldest).where(IN_REVIEW.c.open_flags > 0)).one()
+        queue = recent.get("queue", now, lambda: _queue(connection, now, threshold, sla_hours))
+        came = recent.get("came", now, lambda: _came(connection, now))
         return Steering(
-            thresholds=_thresholds(connection, threshold, measured),
+            thresholds=_thresholds(queue, measured),
             groups=_groups(connection),
-            days=_days(connection, now),
-            open_accounts=queue[0],
-            late=queue[1],
+            days=_days(connection, now, came),
+            open_accounts=queue.accounts,
+            late=queue.late,
             sla_hours=sla_hours,
             in_time=_in_time(connection, now, sla_hours),
-            oldest=queue[2],
+            oldest=queue.oldest,
+            counted_at=queue.at,
         )
 
 
-def _thresholds(connection: Connection, present: float, measured: Quality) -> tuple[AtThreshold, ...]:
-    """Return the queue at the present threshold and higher ones: what is below was never flagged."""
+class _Queue(NamedTuple):
+    """The open accounts: how many, how many are late, since when the oldest waits, and how many thresholds leave."""
+
+    at: datetime
+    accounts: int
+    late: int
+    oldest: datetime | None
+    thresholds: tuple[tuple[float, int], ...]
+
+
+def _queue(connection: Connection, now: datetime, present: float, sla_hours: int) -> _Queue:
+    """Count the open accounts; what is below the present threshold was never flagged."""
     chosen = [1.0 - (1.0 - present) * part for part in PARTS]
-    counts = [func.coalesce(func.sum(case((IN_REVIEW.c.risk > one, 1), else_=0)), 0) for one in chosen]
-    row = connection.execute(select(*counts).where(IN_REVIEW.c.open_flags > 0)).one()
+    late = IN_REVIEW.c.waiting_since < now - timedelta(hours=sla_hours)
+    counts = [func.count(case((found, 1))) for found in (late, *(IN_REVIEW.c.risk > one for one in chosen))]
+    query = select(func.count(), func.min(IN_REVIEW.c.waiting_since), *counts).where(IN_REVIEW.c.open_flags > 0)
+    accounts, oldest, overdue, *left = connection.execute(query).one()
+    return _Queue(now, accounts, overdue, oldest, tuple(zip(chosen, left, strict=True)))
+
+
+def _thresholds(queue: _Queue, measured: Quality) -> tuple[AtThreshold, ...]:
+    """Return the queue at the present threshold and higher ones."""
     return tuple(
         AtThreshold(
             threshold=one,
             accounts=accounts,
             hours=None if measured.median_s is None else accounts * measured.median_s / 3_600,
         )
-        for one, accounts in zip(chosen, row, strict=True)
+        for one, accounts in queue.thresholds
     )
 
 
@@ -120,21 +139,29 @@ def _groups(connection: Connection) -> tuple[GroupFlags, ...]:
     )
 
 
-def _days(connection: Connection, now: datetime) -> tuple[Day, ...]:
+def _first_day(now: datetime) -> datetime:
     first = now.date() - timedelta(days=DAYS - 1)
-    begin = datetime(first.year, first.month, first.day, tzinfo=now.tzinfo)
+    return datetime(first.year, first.month, first.day, tzinfo=now.tzinfo)
+
+
+def _came(connection: Connection, now: datetime) -> Counter[date]:
+    """Return how many accounts came into review on each day."""
     day = _day_of(connection, IN_REVIEW.c.opened_at)
-    opened = select(day, func.count()).where(IN_REVIEW.c.opened_at >= begin).group_by(day)
+    return _by_day(connection, select(day, func.count()).where(IN_REVIEW.c.opened_at >= _first_day(now)).group_by(day))
+
+
+def _days(connection: Connection, now: datetime, came: Counter[date]) -> tuple[Day, ...]:
     day = _day_of(connection, DECISIONS.c.decided_at)
     unit = func.coalesce(FLAGS.c.account_key, FLAGS.c.post_key)
     query = select(day, func.count(unit.distinct())).join(FLAGS, FLAGS.c.id == DECISIONS.c.flag_id).group_by(day)
-    query = query.where(DECISIONS.c.decided_at >= begin, DECISIONS.c.verdict != WITHDRAWN)
-    came, decided = (
-        Counter({date.fromisoformat(str(at)): count for at, count in connection.execute(one)})
-        for one in (opened, query)
-    )
-    days = [first + timedelta(days=number) for number in range(DAYS)]
+    query = query.where(DECISIONS.c.decided_at >= _first_day(now), DECISIONS.c.verdict != WITHDRAWN)
+    decided = _by_day(connection, query)
+    days = [_first_day(now).date() + timedelta(days=number) for number in range(DAYS)]
     return tuple(Day(day, came[day], decided[day]) for day in days)
+
+
+def _by_day(connection: Connection, query: Any) -> Counter[date]:
+    return Counter({date.fromisoformat(str(at)): count for at, count in connection.execute(query)})
 
 
 def _day_of(connection: Connection, column: Any) -> Any:

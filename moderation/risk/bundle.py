@@ -28,8 +28,10 @@ SHIPPED = _BUNDLES / "risk-simulated"
 MANIFEST = "manifest.json"
 
 
-def load_risk(bundle: Path | None = None, *, detector_hash: str, policy: Policy = "all") -> BundledRiskModel:
+def load_risk(bundle: Path | None = None, *, detector_hash: str, policy: Policy | None = None) -> BundledRiskModel:
     """Return the risk model in the directory *bundle* (default: the shipped one) for a scoring policy.
+
+    The default is `all`, or the only policy of the bundle.
 
     *detector_hash* is the manifest hash of the detector whose logits are the input. Raises BundleError when a file is
     missing, altered or of another format, when the model was trained with another detector, or when it uses a feature
@@ -45,14 +47,17 @@ def load_risk(bundle: Path | None = None, *, detector_hash: str, policy: Policy 
     return model
 
 
-def read_bundle(bundle: Path, features: Sequence[Feature] = FEATURES, *, policy: Policy = "all") -> BundledRiskModel:
+def read_bundle(
+    bundle: Path, features: Sequence[Feature] = FEATURES, *, policy: Policy | None = None
+) -> BundledRiskModel:
     """Return the risk model in *bundle*, for any detector; *features* are those that are computed.
 
-    Raises BundleError under the conditions of `load_risk`.
+    The default of *policy* is that of `load_risk`. Raises BundleError under the conditions of `load_risk`.
     """
     raw = _read(bundle, MANIFEST)
     manifest = _manifest(bundle, raw)
     columns = _columns(bundle, manifest, features)
+    policy = policy or ("all" if "all" in manifest.policies else next(iter(manifest.policies)))
     if policy not in manifest.policies:
         raise BundleError(
             f'The risk bundle in {bundle} has no threshold for scoring.policy = "{policy}": use one of '

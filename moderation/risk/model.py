@@ -44,6 +44,8 @@ class BundledRiskModel:
     """The fusion without content, for comparison in evaluations only."""
     references: Mapping[str, Mapping[str, Reference]]
     """Genuine scores by family and group of genuine accounts."""
+    raised: float = 0.0
+    """The threshold that verdicts of people raised that of the bundle to; 0 without one."""
 
     @property
     def detector_hash(self) -> str:
@@ -63,7 +65,7 @@ class BundledRiskModel:
     @property
     def threshold(self) -> float:
         """The threshold; a flag needs a risk strictly above it."""
-        return self.certified.threshold
+        return max(self.certified.threshold, self.raised)
 
     def metadata_scores(self, features: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the log-odds of each family, shape (n, f) to (n, families); NaN for content and missing families."""
@@ -101,13 +103,13 @@ class BundledRiskModel:
         """Return whether texts decide about a flag with these metadata scores; (n, families) to (n,).
 
         A family must agree with which content suffices for a flag, and with evidence that few genuine posts exceed the
-        risk must be above the threshold of the policy `all`.
+        risk must be above the threshold of the policy `all`, or of the only policy.
         """
         decides = self._any_agrees(scores, set(self.fusion.families) - {CONTENT, COORDINATION})
         rows = np.flatnonzero(decides)
         strong = scores[rows]
         strong[:, self.fusion.families.index(CONTENT)] = self.manifest.selective_evidence
-        decides[rows] = self.fusion.risks(strong) > self.manifest.policies["all"].threshold
+        decides[rows] = self.fusion.risks(strong) > self.manifest.policies.get("all", self.certified).threshold
         return decides
 
     def usual(self, scores: NDArray[np.float64]) -> NDArray[np.bool_]:

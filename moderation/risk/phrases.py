@@ -26,6 +26,7 @@ PHRASES: dict[str, str] = {
     "network_new_account_share_24h": "{} of the accounts on its address in 24 hours were younger than 7 days",
     "network_posts_1h": "{} post(s) came from its address in the last hour",
     "network_accounts_vs_kind": "Its address had {} times the accounts that this kind of network leads to",
+    "network_growth_24h": "Its network (/24 or /48) had {} times the accounts of its own busiest earlier day",
     "network_device_accounts_24h": "{} account(s) posted from its device in the last 24 hours",
     "network_account_addresses_24h": "It posted from {} address(es) in the last 24 hours",
     "graph_out_degree": "It follows {} account(s)",

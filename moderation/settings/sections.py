@@ -177,6 +177,11 @@ class FlagSettings(Section):
         description="most accounts that enter the queue of reviewers in a day (UTC); others are recorded, and held "
         "until a day with a free place; 0: no limit",
     )
+    most_wrong_share: Share = Field(
+        0.5,
+        description="share of the flagged accounts that may be genuine: where blind verdicts of the audit sample are "
+        "evidence that it is larger, the console raises the threshold, and only a person lowers it again; 0: never",
+    )
 
 
 class AuditSettings(Section):

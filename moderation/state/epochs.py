@@ -13,6 +13,7 @@ from array import array
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
@@ -72,6 +73,10 @@ class GraphEpochs:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="graph-epoch")
         self.on_wait: Callable[[], None] = lambda: None
         """Called every second while a reader waits, because a large graph takes longer than the watchdog permits."""
+
+    def read_from(self, directory: Path, platform_id: str) -> None:
+        """Read the figures from a directory, where another program writes them, and compute none."""
+        self.files = GraphFiles(directory, platform_id, self._epoch_ms // 1000)
 
     def advance(self, at_ms: int) -> None:
         """Close the epochs that ended long enough before a time. Earlier times than before are ignored."""

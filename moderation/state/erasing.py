@@ -11,11 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.state.journal import Numbers, read_journal, read_rows
-
-POST_FIELDS = 5
-"""Numbers of a post in the journal, before an address and a device for each key."""
-WIDTHS = {"items": 4, "partners": 3, "deletions": 3, "follows": 3, "watched": 2, "scores": 3, "votes": 3}
-"""Numbers in a row of the journal by kind; a post has two more for each address key."""
+from moderation.state.saved_rows import POST_FIELDS, WIDTHS
 
 
 def erase_from_journal(directory: Path, account: int) -> int:

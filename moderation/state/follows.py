@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from array import array
+from heapq import nlargest
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ CONFLICT_HOURS = 25
 RECENT_MINUTES = 15
 """Degrees are known as of this many minutes before the latest event."""
 _WITH_PLACES = 256
+_NEIGHBOURS_READ = 4_096
 _IN, _MUTUAL, _HEADER = 0, 1, 2
 
 Rows = NDArray[np.uint64]
@@ -37,6 +39,13 @@ class Degrees(NamedTuple):
     def plus(self, change: Degrees) -> Degrees:
         """Return the sum."""
         return Degrees(*(one + other for one, other in zip(self, change, strict=True)))
+
+
+class Neighbour(NamedTuple):
+    """An account that another one follows; *mutual* where it follows back."""
+
+    account: int
+    mutual: bool
 
 
 _SINGLE: dict[Degrees, Degrees] = {}
@@ -108,6 +117,19 @@ class FollowGraph:
             return None
         some = entry[_HEADER::2]
         return _HEADER + 2 * some.index(followed) if followed in some else None
+
+    def neighbours(self, account: int, until_ms: int, most: int) -> list[Neighbour]:
+        """Return accounts that an account followed at a time, the newest follows first, at most *most*.
+
+        Of an account that follows very many, only the last `_NEIGHBOURS_READ` places are read.
+        """
+        entry = self._out.get(account)
+        if entry is None:
+            return []
+        first = max(_HEADER, len(entry) - 2 * _NEIGHBOURS_READ)
+        follows = ((entry[place + 1], entry[place]) for place in range(first, len(entry), 2))
+        newest = nlargest(most, (follow for follow in follows if follow[0] <= until_ms))
+        return [Neighbour(other, self._place(other, account) is not None) for _, other in newest]
 
     def _begin(self, follower: int, followed: int, at_ms: int) -> None:
         own = self._entry(follower)

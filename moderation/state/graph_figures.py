@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -42,8 +43,10 @@ class ClosedGraph:
 
     def figures(self, account: int) -> NodeFigures | None:
         """Return the figures of one account; None for one without an edge."""
-        row = int(np.searchsorted(self.accounts, np.uint64(account)))
-        if row == len(self.accounts) or int(self.accounts[row]) != account:
+        # Not with numpy, which gives up the interpreter lock: the thread that computes a graph then keeps it for 5 ms.
+        names = self.accounts.data
+        row = bisect_left(names, account)
+        if row == len(names) or names[row] != account:
             return None
         return NodeFigures(*self.values[row].tolist())
 

@@ -12,26 +12,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.effects import Partition
-from moderation.state.community_votes import VOTES_KEPT_MS
-from moderation.state.coverage import KEPT_MS, MINUTE_MS, Coverage
+from moderation.state.coverage import DAY_MS, MINUTE_MS, Coverage
 from moderation.state.epochs import GraphEpochs
-from moderation.state.erasing import POST_FIELDS
 from moderation.state.follows import FollowGraph
-from moderation.state.graph_files import GraphFiles
 from moderation.state.journal import MANIFEST, Changes, Journal, read_graphs, read_journal, read_rows, unusable
-from moderation.state.keyed import HOURLY_MS, Keyed, PostSeen, Storage, StoredKeyed
+from moderation.state.keyed import Keyed, PostSeen, Storage, StoredKeyed, all_networks
 from moderation.state.keyring import Keyring
-from moderation.state.partners import PARTNERS_KEPT_MS
+from moderation.state.saved_rows import KINDS, POST_FIELDS, WIDTHS, kept_from_ms
 from moderation.state.score_history import SCORES_KEPT_MS, packed, packed_post
-from moderation.state.watchlist import WATCHED_MS
 
 log = logging.getLogger(__name__)
 
 GRAPH_EPOCH_S = 86_400
 """Default length of an epoch of the follow graph, as in the training of risk models."""
 MAX_EDGES = 20_000_000
-_KINDS = ("posts", "items", "partners", "deletions", "follows", "watched", "scores", "votes")
-"""Kinds of change in the journal."""
 MOST_UNSAVED_BYTES = 256 << 20
 """Changes that are kept in memory while they cannot be written; then an earlier saved state stays the last one."""
 
@@ -67,10 +61,11 @@ class PlatformState:
         self._evicted_minute = -1
         self._key_started_ms: dict[str, int | None] = {key.fingerprint: None for key in keyring.live}
         """Since when windows are kept under each key, by fingerprint: another secret of the same id is another key."""
+        self.all_networks = all_networks(keyring)
         self.address_key = 0
         """Number of the live key whose windows are read, the one with the longest ones."""
         self._journal: Journal | None = None
-        self._rows: dict[str, array[int]] = {kind: array("Q") for kind in _KINDS}
+        self._rows: dict[str, array[int]] = {kind: array("Q") for kind in KINDS}
         self._saved_epoch = -1
 
     def keep_in(self, storage: Storage) -> PlatformState:
@@ -80,14 +75,11 @@ class PlatformState:
         self.stored = StoredKeyed(keyed, storage, self.keyring, (self.platform_id, self.scored_with))
         return self
 
-    def read_graphs_from(self, directory: Path) -> None:
-        """Read the whole-graph figures from a directory, where another program writes them, and compute none."""
-        self.epochs.files = GraphFiles(directory, self.platform_id, self.graph_epoch_s)
-
     def _take_containers(self, keyed: Keyed) -> None:
         self.accounts, self.watchlist = keyed.accounts, keyed.watchlist
         self.scores, self.votes = keyed.scores, keyed.votes
         self.items, self.partners = keyed.items, keyed.partners
+        self.prefixes, self.prefix_days = keyed.prefixes, keyed.prefix_days
         self.addresses, self.address_posts, self.devices = keyed.addresses, keyed.address_posts, keyed.devices
 
     def advance(self, at_ms: int) -> None:
@@ -106,17 +98,15 @@ class PlatformState:
     def _evict(self, at_ms: int, minute: int) -> None:
         self._evicted_minute = minute
         self.follows.evict(at_ms)
-        for windows in (self.addresses, self.address_posts, self.devices, self.items):
+        for windows in (self.addresses, self.address_posts, self.devices, self.prefixes, self.items):
             windows.evict(minute)
         self.accounts.evict(at_ms)
 
     def forget_scores(self) -> None:
         """Drop scores and watched accounts that are too old; between batches, because a batch can span any time."""
         if self.coverage.watermark_ms is not None:
-            self.watchlist.evict(self.coverage.watermark_ms)
-            self.scores.evict(self.coverage.watermark_ms)
-            self.votes.evict(self.coverage.watermark_ms)
-            self.partners.evict(self.coverage.watermark_ms)
+            for kept in (self.watchlist, self.scores, self.votes, self.partners, self.prefix_days):
+                kept.evict(self.coverage.watermark_ms)
 
     def apply_post(self, seen: PostSeen) -> None:
         """Apply a post; the same post and text at the same time again has no effect."""
@@ -128,6 +118,20 @@ class PlatformState:
             self._rows["posts"].extend((seen.at_ms, seen.account, seen.post, seen.text, seen.age, *seen.senders))
             for item in seen.items:
                 self._rows["items"].extend((seen.at_ms, item, seen.age, seen.account))
+            for prefix in filter(None, seen.prefixes):
+                self._rows["prefixes"].extend((seen.at_ms, prefix, seen.account))
+        self._add_days(seen)
+
+    def _add_days(self, seen: PostSeen) -> None:
+        day = seen.at_ms // DAY_MS
+        for prefix, every in zip(seen.prefixes, self.all_networks, strict=False):
+            for key, account in ((prefix, seen.account), (every, 0)) if prefix else ():
+                if not self.prefix_days.add(key, day, account):
+                    continue
+                if self.stored is not None:
+                    self.stored.add_day(key, seen.at_ms, account)
+                elif self._journal is not None:
+                    self._rows["prefix_days"].extend((day, key, account))
 
     def _take_post(self, seen: PostSeen) -> None:
         at_ms, account, post, text, age, senders = seen[:6]
@@ -140,6 +144,8 @@ class PlatformState:
         for device in senders[1::2]:
             if device:
                 self.devices.add(device, minute, 0, account)
+        for prefix in filter(None, seen.prefixes):
+            self.prefixes.add(prefix, minute, 0, account)
         for item in seen.items:
             self.items.add(item, minute, age, account)
 
@@ -231,7 +237,7 @@ class PlatformState:
             return
         if self._journal.unsaved_bytes > MOST_UNSAVED_BYTES:
             log.error("the state in %s is no longer saved: restart when it can be written", self._journal.directory)
-            self._journal, self._rows = None, {kind: array("Q") for kind in _KINDS}
+            self._journal, self._rows = None, {kind: array("Q") for kind in KINDS}
             return
         coverage, watermark_ms = self.coverage, self.coverage.watermark_ms or 0
         graphs = self.epochs.dump() if self.epochs.computed_epoch > self._saved_epoch else None
@@ -252,14 +258,8 @@ class PlatformState:
             "first_follow_ms": self.follows.first_ms,
             "positions": [[*vars(partition).values(), offset] for partition, offset in positions.items()],
         }
-        kept_from = dict.fromkeys(("posts", "deletions"), watermark_ms - KEPT_MS)
-        kept_from["watched"] = watermark_ms - WATCHED_MS - KEPT_MS
-        kept_from["items"] = watermark_ms - HOURLY_MS
-        kept_from["partners"] = watermark_ms - PARTNERS_KEPT_MS - KEPT_MS
-        kept_from["scores"] = watermark_ms - SCORES_KEPT_MS - KEPT_MS
-        kept_from["votes"] = watermark_ms - VOTES_KEPT_MS - KEPT_MS
         numbers = {kind: np.frombuffer(row, dtype=np.uint64) for kind, row in rows.items()}
-        self._journal.save(Changes(numbers, watermark_ms, fields, graphs, kept_from))
+        self._journal.save(Changes(numbers, watermark_ms, fields, graphs, kept_from_ms(watermark_ms)))
 
     def finish_saving(self) -> bool:
         """Wait for the save in progress; return whether everything is on disk."""
@@ -327,13 +327,18 @@ class PlatformState:
 
     def _restore_keyed(self, journal: Journal, saved: Mapping[str, Any]) -> None:
         self._restore_posts(journal, list(saved["key_started_ms"]))
-        for at_ms, account, post in read_rows(journal, "deletions", 3).tolist():
+        rows = {kind: read_rows(journal, kind, width) for kind, width in WIDTHS.items()}
+        for at_ms, account, post in rows["deletions"].tolist():
             self.accounts.add_deletion(account, at_ms, post)
-        at_ms_of, items, ages, accounts = read_rows(journal, "items", 4).T
+        at_ms_of, items, ages, accounts = rows["items"].T
         self.items.load(items, at_ms_of // np.uint64(MINUTE_MS), ages, accounts)
-        for occasion, account, other in read_rows(journal, "partners", 3).tolist():
+        at_ms_of, prefixes, accounts = rows["prefixes"].T
+        self.prefixes.load(prefixes, at_ms_of // np.uint64(MINUTE_MS), np.zeros_like(accounts), accounts)
+        for day, prefix, account in rows["prefix_days"].tolist():
+            self.prefix_days.add(prefix, day, account)
+        for occasion, account, other in rows["partners"].tolist():
             self.partners.add(account, occasion, other)
-        for at_ms, account in read_rows(journal, "watched", 2).tolist():
+        for at_ms, account in rows["watched"].tolist():
             self.watch(account, at_ms)
         self._restore_scores(journal, saved)
 

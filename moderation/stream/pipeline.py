@@ -305,8 +305,9 @@ class Pipeline:
             return
         assessment, evidence = self._assessment(assessed), evidence_of(assessed)
         if flagged:
-            author = candidate.post.account
-            effects.flags.append(FlagRaised(assessment, evidence, None if author is None else author.followers))
+            author, followed = candidate.post.account, self._extractor.followed(candidate.post)
+            followers = None if author is None else author.followers
+            effects.flags.append(FlagRaised(assessment, evidence, followers, followed))
             effects.count("flags")
         if draw is not None:
             effects.audit_samples.append(AuditSample(assessment, evidence, draw.probability, draw.stratum))

@@ -5,14 +5,14 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 
-from moderation.risk import RiskModel
+from moderation.risk.model import BundledRiskModel
 
 
 @dataclass(frozen=True)
 class TrialModel:
     """A risk model, the share of accounts that it judges in place of the live one, and the key that draws them."""
 
-    risk: RiskModel
+    risk: BundledRiskModel
     share: float
     key: bytes
 

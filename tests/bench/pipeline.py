@@ -40,7 +40,6 @@ from tests.texts import person_text
 PARTITIONS = 4
 SAMPLED = 0.02
 """Share of the posts in the audit sample, whose latency is measured."""
-DAY_S = 86_400
 
 
 class NoDetector:
@@ -79,12 +78,14 @@ def posts(count: int, accounts: int, rng: random.Random) -> Iterator[tuple[str, 
         )
 
 
-def produce(bootstrap: str, topic: str, lines: Iterator[tuple[str, dict[str, Any]]], count: int) -> None:
-    """Send posts whose times spread over the last day."""
+def produce(
+    bootstrap: str, topic: str, lines: Iterator[tuple[str, dict[str, Any]]], count: int, hours: float = 24
+) -> None:
+    """Send posts whose times spread over some hours until now."""
     producer = KafkaProducer(bootstrap_servers=bootstrap, linger_ms=50, batch_size=1 << 18)
-    begin = datetime.now(UTC) - timedelta(seconds=DAY_S)
+    begin = datetime.now(UTC) - timedelta(hours=hours)
     for number, (account, event) in enumerate(lines):
-        at = begin + timedelta(seconds=DAY_S * number / count)
+        at = begin + timedelta(hours=hours * number / count)
         producer.send(topic, json.dumps({**event, "created_at": at.isoformat()}).encode(), key=account.encode())
     producer.flush()
     producer.close()
@@ -145,13 +146,31 @@ class Meter:
         return found
 
 
-def worker(settings_file: Path, detector: str, count: int, latest: int) -> None:
-    """Run a sidecar until it has assessed all posts; print its figures. The last *latest* posts measure the latency."""
-    meter, load, build = Meter(count, latest), app.load_models, app.build_sidecar
+def without_detector() -> None:
+    """Have the sidecar of this process load no detector."""
+    load = app.load_models
 
     def load_without(loaded: Any) -> Any:
         of, risk = load(loaded)
         return NoDetector(of.manifest_hash), risk
+
+    app.load_models = load_without  # type: ignore[assignment]
+
+
+def sharing_worker(settings_file: Path) -> None:
+    """Run one of several sidecars until it is stopped; print the time and the posts of each batch."""
+
+    def on_batch(outcome: Outcome) -> None:
+        sys.stdout.write(json.dumps([time.time(), outcome.effects.counters.get("posts", 0)]) + "\n")
+        sys.stdout.flush()
+
+    without_detector()
+    app.run_sidecar(load_settings(settings_file), on_batch=on_batch)
+
+
+def worker(settings_file: Path, detector: str, count: int, latest: int) -> None:
+    """Run a sidecar until it has assessed all posts; print its figures. The last *latest* posts measure the latency."""
+    meter, build = Meter(count, latest), app.build_sidecar
 
     def stopping(*arguments: Any) -> Any:
         sidecar = build(*arguments)
@@ -159,7 +178,7 @@ def worker(settings_file: Path, detector: str, count: int, latest: int) -> None:
         return sidecar
 
     if detector == "off":
-        app.load_models = load_without  # type: ignore[assignment]
+        without_detector()
     app.build_sidecar = stopping
     app.run_sidecar(load_settings(settings_file), on_batch=meter.on_batch)
     sys.stdout.write(json.dumps(meter.figures()) + "\n")
@@ -179,13 +198,14 @@ def measure(arguments: argparse.Namespace) -> dict[str, Any]:
         subprocess.run(moderation, check=True, capture_output=True)
         lines = posts(10**9, arguments.accounts, rng)
         some = (next(lines) for _ in range(arguments.posts))
-        produce(broker.address, topic, some, arguments.posts)
+        produce(broker.address, topic, some, arguments.posts, arguments.hours)
         figures: dict[str, Any] = {
             "processor": processor(),
             "detector": arguments.detector,
             "policy": arguments.policy,
             "backend": arguments.backend,
             "posts": arguments.posts,
+            "hours": arguments.hours,
         }
         if arguments.peer:
             figures["quix_streams_posts_per_s"] = distinct_accounts_per_s(broker.address, topic, arguments.posts)
@@ -202,16 +222,15 @@ def _measured(
     arguments: argparse.Namespace, bootstrap: str, topic: str, url: str, lines: Iterator[tuple[str, dict[str, Any]]]
 ) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
-        settings = Path(folder) / "sidecar.toml"
-        settings.write_text(
-            f'platform_id = "bench"\ndatabase_url = "{url}"\naddress_key = "{"k" * 64}"\nlog_format = "text"\n'
-            f'[kafka]\nbootstrap_servers = "{bootstrap}"\nposts = "{topic}"\ngroup_id = "bench"\n'
-            f'[state]\nbackend = "{arguments.backend}"\nredis_url = "{arguments.redis_url}"\n'
-            f'directory = "{folder}/state"\n[audit]\nrate = {SAMPLED}\n'
-            f"[batch]\nmax_records = {arguments.batch}\nmax_bytes = 8388608\n"
-            f'[scoring]\npolicy = "{arguments.policy}"\n',
-            encoding="utf-8",
-        )
+        if arguments.sidecars > 1:
+            return _shared(
+                arguments,
+                [
+                    _settings(arguments, bootstrap, topic, url, Path(folder) / str(number))
+                    for number in range(arguments.sidecars)
+                ],
+            )
+        settings = _settings(arguments, bootstrap, topic, url, Path(folder))
         command = [sys.executable, "-m", "tests.bench.pipeline", "--worker", str(settings)]
         command += [
             "--detector",
@@ -232,24 +251,74 @@ def _measured(
         return figures | ({"latency_at_posts_per_s": round(arguments.load * rate)} if arguments.latest else {})
 
 
+def _settings(arguments: argparse.Namespace, bootstrap: str, topic: str, url: str, folder: Path) -> Path:
+    """Write the settings of a sidecar with a folder of its own."""
+    folder.mkdir(exist_ok=True)
+    settings = folder / "sidecar.toml"
+    settings.write_text(
+        f'platform_id = "bench"\ndatabase_url = "{url}"\naddress_key = "{"k" * 64}"\nlog_format = "text"\n'
+        f'[kafka]\nbootstrap_servers = "{bootstrap}"\nposts = "{topic}"\ngroup_id = "bench"\n'
+        f'[state]\nbackend = "{arguments.backend}"\nredis_url = "{arguments.redis_url}"\n'
+        f'directory = "{folder}/state"\n[audit]\nrate = {SAMPLED}\n'
+        f"[batch]\nmax_records = {arguments.batch}\nmax_bytes = 8388608\n"
+        f'[scoring]\npolicy = "{arguments.policy}"\n',
+        encoding="utf-8",
+    )
+    return settings
+
+
+def _shared(arguments: argparse.Namespace, settings: Sequence[Path]) -> dict[str, Any]:
+    """Return the posts per second of several sidecars together, from the first batch to the last."""
+    batches: list[tuple[float, int]] = []
+    done = threading.Event()
+
+    def read(running: subprocess.Popen[str]) -> None:
+        for line in running.stdout or ():
+            at, count = json.loads(line)
+            batches.append((at, count))
+            if sum(posts for _, posts in batches) >= arguments.posts:
+                done.set()
+
+    me = [sys.executable, "-m", "tests.bench.pipeline", "--sharing-worker"]
+    running = [subprocess.Popen([*me, str(one)], stdout=subprocess.PIPE, text=True) for one in settings]
+    for process in running:
+        threading.Thread(target=read, args=(process,), daemon=True).start()
+    if not done.wait(600):
+        raise RuntimeError(f"only {sum(count for _, count in batches)} posts were judged in ten minutes")
+    for process in running:
+        process.terminate()
+        process.wait(60)
+    first, last = min(batches), max(batches)
+    judged = sum(count for _, count in batches) - first[1]
+    return {"sidecars": len(settings), "posts_per_s": round(judged / (last[0] - first[0]))}
+
+
 def main() -> None:
     """Print the figures as JSON."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--posts", type=int, default=60_000)
     parser.add_argument("--accounts", type=int, default=20_000)
     parser.add_argument("--latest", type=int, default=20_000, help="posts for the latency; 0: none")
+    parser.add_argument("--hours", type=float, default=24, help="hours that the times of the posts spread over")
     parser.add_argument("--load", type=float, default=0.5, help="share of the highest rate for the latency")
     parser.add_argument("--detector", choices=["off", "shipped"], default="off")
     parser.add_argument("--policy", choices=["all", "selective"], default="all", help="scoring.policy")
     parser.add_argument("--backend", choices=["memory", "disk", "redis"], default="memory", help="state.backend")
     parser.add_argument("--batch", type=int, default=1024, help="batch.max_records")
     parser.add_argument("--peer", action="store_true", help="also measure quix-streams, which must be installed")
+    parser.add_argument("--sidecars", type=int, default=1, help="sidecars that share the posts; needs --backend redis")
     parser.add_argument("--worker", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--sharing-worker", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
     if arguments.worker:
         worker(arguments.worker, arguments.detector, arguments.posts, arguments.latest)
         return
+    if arguments.sharing_worker:
+        sharing_worker(arguments.sharing_worker)
+        return
+    if arguments.sidecars > 1 and (arguments.backend != "redis" or arguments.detector != "off"):
+        parser.error("--sidecars needs --backend redis and --detector off")
     sys.stdout.write(json.dumps(measured_into(arguments.out, lambda: measure(arguments)), indent=2) + "\n")
 
 

@@ -16,6 +16,8 @@ FLAGS_PER_ACCOUNT = 4
 LARGEST_ACCOUNT = 2_000
 ON_ONE_ADDRESS = 100
 ALIKE = 10
+FOLLOWED = 4
+"""Accounts that each account follows."""
 TEXT = "Honestly the new delivery service changed how we plan our weeks, and the prices are more than fair. " * 4
 
 
@@ -37,6 +39,7 @@ def fill(engine: Engine, flags: int) -> list[str]:
         for start in range(0, accounts, 5_000):
             chunk = [
                 {"key": key, "platform_id": PLATFORM, "account_id": f"account-{start + n}", "opened_at": now}
+                | {"number": start + n}
                 for n, key in enumerate(keys[start : start + 5_000])
             ]
             connection.execute(insert(table_of(AccountInReviewRow)), chunk)
@@ -78,8 +81,16 @@ def _copies(connection: Connection, accounts: int) -> None:
     connection.execute(
         text(
             "INSERT INTO flags (key, post_key, account_key, assessment_key, platform_id, post_id, content_hash, "
-            f"account_id, raised_at) SELECT {key.format('f')}, {key.format('p')}, account, {key.format('a')}, "
-            f"'{PLATFORM}', 'p' || n, 'text-' || number / {ALIKE}, account_id, at FROM made"
+            f"account_id, risk, event_time, raised_at) SELECT {key.format('f')}, {key.format('p')}, account, "
+            f"{key.format('a')}, '{PLATFORM}', 'p' || n, 'text-' || number / {ALIKE}, account_id, risk, at, at "
+            "FROM made"
+        )
+    )
+    connection.execute(
+        text(
+            "INSERT INTO followed (account_key, number, mutual, flagged_before, expires_at) "
+            "SELECT key, number + step, step = 1, true, now() + interval '30 days' "
+            f"FROM accounts_in_review, generate_series(1, {FOLLOWED}) AS step"
         )
     )
     connection.execute(

@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from moderation import app
 from moderation.settings import load_settings
 from moderation.stream.pipeline import Outcome
 from tests.bench.figures_file import measured_into
-from tests.bench.pipeline import PARTITIONS, NoDetector, posts
+from tests.bench.pipeline import PARTITIONS, posts, without_detector
 from tests.bench.processor import processor
 from tests.bench.state import resident_mib
 from tests.services.broker import KafkaBroker
@@ -67,22 +68,26 @@ class Watch:
                 "mib": round(resident_mib()),
                 "handles": len(list(Path("/proc/self/fd").iterdir())),
                 "threads": threading.active_count(),
-                "state_mib": sum(file.stat().st_size for file in self._directory.glob("*")) >> 20,
+                "state_mib": _size(self._directory) >> 20,
             }
             sys.stdout.write(json.dumps(sample) + "\n")
             sys.stdout.flush()
 
 
+def _size(directory: Path) -> int:
+    """Return the bytes of the files of a directory; one that is deleted meanwhile counts nothing."""
+    total = 0
+    for file in directory.glob("*"):
+        with suppress(FileNotFoundError):
+            total += file.stat().st_size
+    return total
+
+
 def worker(settings_file: Path, detector: str) -> None:
     """Run a sidecar until it is stopped."""
-    settings, load = load_settings(settings_file), app.load_models
-
-    def load_without(loaded: Any) -> Any:
-        of, risk = load(loaded)
-        return NoDetector(of.manifest_hash), risk
-
+    settings = load_settings(settings_file)
     if detector == "off":
-        app.load_models = load_without  # type: ignore[assignment]
+        without_detector()
     assert settings.state.directory is not None
     app.run_sidecar(settings, on_batch=Watch(settings.state.directory).on_batch)
 
@@ -160,7 +165,10 @@ def _samples(arguments: argparse.Namespace, bootstrap: str, url: str, folder: Pa
     assert running.stdout is not None
     with tqdm(total=round(seconds), unit="s") as progress:
         while not samples or samples[-1]["s"] < seconds:
-            samples.append(json.loads(running.stdout.readline()))
+            line = running.stdout.readline()
+            if not line:
+                raise RuntimeError(f"the sidecar ended with exit code {running.wait(60)}")
+            samples.append(json.loads(line))
             progress.update(samples[-1]["s"] - progress.n)
             progress.set_postfix(mib=samples[-1]["mib"], posts=samples[-1]["posts"])
     sending.terminate()

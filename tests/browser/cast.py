@@ -7,9 +7,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connectors.reviewdb.identity import digest
-from moderation.effects import AuditSample, Effects, FamilyEvidence, FlagRaised, PostDeleted, Reason, SectionEvidence
+from moderation.effects import (
+    AuditSample,
+    Effects,
+    FamilyEvidence,
+    FlagRaised,
+    Followed,
+    PostDeleted,
+    Reason,
+    SectionEvidence,
+)
 from moderation.features.catalogue import COLUMN, FEATURES_VERSION
 from moderation.risk.bundle import read_manifest
+from moderation.state.identifiers import account_number
 from tests.contract.samples import flag
 
 PLATFORM = "forum"
@@ -18,6 +28,7 @@ HOSTILE_TEXT = (
     "<script>window.pwned = 1</script><img src=x onerror='window.pwned = 2'> {{ 7 * 7 }} \u202egnp.exe\u202c and "
     "zero\u200bwidth, a bell \x07 and a link: javascript:window.pwned=3"
 )
+HOSTILE_ID = "<b>bold\u202eevil</b>"
 LONG_TEXT = "All work and no play makes a long post. " * 26_000
 """A little more than one million characters."""
 
@@ -126,7 +137,16 @@ def campaign() -> list[FlagRaised]:
         raised(f"c{n}-0", f"happy-basket-{n}", lines[n % 4], 0.9997 + n / 1e5, event_time=FIRST + timedelta(minutes=n))
         for n in range(1, 5)
     ]
+    names = ("happy-basket-1", "happy-basket-2", "happy-basket-3", "happy-basket-4", HOSTILE_ID)
+    strangers = [f"stranger-{n}" for n in range(6)]
+    first = [dataclasses.replace(one, followed=follows(*names, *strangers)) for one in first]
+    others = [dataclasses.replace(one, followed=follows("sunny-kitchen")) for one in others]
     return [*first, *others]
+
+
+def follows(*names: str) -> tuple[Followed, ...]:
+    """Follows of these accounts; every second one follows back."""
+    return tuple(Followed(account_number(name), mutual=at % 2 == 1) for at, name in enumerate(names))
 
 
 def others() -> list[FlagRaised]:
@@ -145,7 +165,7 @@ def others() -> list[FlagRaised]:
         missing=("typing.intervals",),
         degraded=("graph",),
     )
-    hostile = raised("h<1>", "<b>bold\u202eevil</b>", HOSTILE_TEXT, 0.99958, "elsewhere")
+    hostile = raised("h<1>", HOSTILE_ID, HOSTILE_TEXT, 0.99958, "elsewhere")
     long = raised("l1", "long-writer", LONG_TEXT, 0.99956, "library", truncated=True)
     unscored = {"synthetic_score": None, "synthetic_logit": None, "content_abstained": "short"}
     alone = raised("n1", None, "Yes!", 0.99953, families=families(content=None, typing=0.001), **unscored)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +15,7 @@ from moderation.effects import (
     Evidence,
     FamilyEvidence,
     FlagRaised,
+    Followed,
     LabelGiven,
     Origin,
     Partition,
@@ -106,7 +108,7 @@ def letter(offset: int = 5, where: Partition | None = None, **changes: Any) -> D
 def everything(positions: dict[Partition, int] | None = None, flags: Sequence[FlagRaised] = ()) -> Effects:
     """One of each effect."""
     return Effects(
-        flags=list(flags) or [flag()],
+        flags=list(flags) or [dataclasses.replace(flag(), followed=(Followed(7, mutual=True),))],
         audit_samples=[sample()],
         deletions=[deletion("p3")],
         labels=[label()],

@@ -9,11 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from moderation.effects import Followed
 from moderation.events import Deletion, Event
-from moderation.features import FeatureVector
+from moderation.features import FeatureExtractor, FeatureVector
 from moderation.state import Keyring, PlatformState, PostSeen
 from moderation.state.community_votes import MOST_VOTES
 from moderation.state.coverage import DAY_MS
+from moderation.state.identifiers import account_number
 from moderation.state.partners import packed_occasion
 from moderation.state.score_history import SCORES_KEPT_MS
 from moderation.state.watchlist import WATCHED_MS
@@ -109,6 +111,17 @@ def test_the_order_in_which_events_arrive_does_not_change_what_is_kept(
     applied(memory, [events[number] for number in order if number < len(events)])
     if probe is not None:
         same(applied(kept, [probe]), applied(memory, [probe]))
+
+
+def test_followed_accounts_are_the_same_after_a_restart(place: Open) -> None:
+    kept = place()
+    first = kept.opened()
+    applied(first, [follow("a", "b", 1), follow("a", "c", 2), follow("c", "a", 3), follow("a", "d", 9)])
+    expected = (Followed(account_number("c"), mutual=True), Followed(account_number("b"), mutual=False))
+    author = post("p1", "a", 5)
+    for state in (first, kept.reopened(first)):
+        assert FeatureExtractor(state).followed(author) == expected
+        assert FeatureExtractor(state).followed(post("p2", "d", 5)) == ()
 
 
 def seen(at_ms: int, account: int, post_number: int, address: int = 5) -> PostSeen:
@@ -261,6 +274,20 @@ def test_items_and_partners_are_the_same_after_a_restart(place: Open) -> None:
         assert before.day.entries.keys() == after.day.entries.keys() != set()
         assert before.new.entries.keys() == after.new.entries.keys()
     assert again.partners.read(1, later.at_ms) == state.partners.read(1, later.at_ms) == (1, 2)
+
+
+def test_the_days_of_a_network_are_the_same_after_a_restart(place: Open) -> None:
+    events = [
+        post(f"{day}-{number}", f"a{number}", 86_400 * day + 600 * number, ip=f"9.1.{2 + number % 2}.{number}")
+        for day in range(7)
+        for number in range(2 + 3 * (day % 3))
+    ]
+    kept = place()
+    first = kept.opened()
+    before = applied(first, events[:-4])
+    found = before + applied(kept.reopened(first), events[-4:])
+    assert "network_growth_24h" in named(found[-1])
+    same(found, applied(new_state(), events))
 
 
 def test_scores_of_another_detector_are_not_used_and_the_rest_is(place: Open) -> None:

@@ -35,7 +35,7 @@ def rows(store: ReviewStore, statement: str) -> list[tuple[Any, ...]]:
 
 WRITTEN_BY_THE_CONSOLE = {"people", "sessions", "api_tokens", "skips", "visits", "audit_log", "audit_head"}
 WRITTEN_BY_THE_CONSOLE |= {"idempotency_keys", "appeals", "notes", "first_verdicts", "bulk_decisions", "statements"}
-WRITTEN_BY_THE_CONSOLE |= {"blind_verdicts", "golden_items"}
+WRITTEN_BY_THE_CONSOLE |= {"blind_verdicts", "golden_items", "threshold_raises"}
 
 
 def contents(store: ReviewStore) -> dict[str, list[tuple[Any, ...]]]:

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import Connection, Engine, bindparam, event, text
+from sqlalchemy import Connection, Engine, bindparam, event, inspect, text
 from sqlalchemy.orm import DeclarativeBase
 
 from connectors.reviewdb import rows, schema
 from connectors.reviewdb.engine import open_engine
-from connectors.reviewdb.identity import digest
+from connectors.reviewdb.identity import digest, stored_number
 from connectors.reviewdb.models import (
     AssessmentRow,
     Base,
@@ -29,6 +29,7 @@ from connectors.reviewdb.store import ReviewStore
 from moderation.effects import Assessment, AuditSample, Effects
 from moderation.errors import SettingsError
 from moderation.review.queries import FlagFilter, list_flags
+from moderation.state.identifiers import account_number
 from tests.contract.samples import HOSTILE, WRITTEN, deletion, everything, flag, label, letter, partition
 
 LATER_COLUMNS = (
@@ -42,6 +43,8 @@ LATER_COLUMNS = (
     "content_abstained",
     *("band_0", "band_1", "band_2", "band_3"),
 )
+LATER_IN = {"outbox": ("account_key",), "flags": ("risk", "event_time")}
+"""Columns that came later in one table, while others had one of this name from the beginning."""
 FIRST_TABLES = ("assessments", "evidence", "flags", "deleted_posts", "ledger", "outbox")
 DIGESTS = ("key", "flag_key", "post_key", "assessment_key")
 """Columns whose digests revision 0004 computes with the account."""
@@ -62,7 +65,7 @@ def contents(engine: Engine, *, without: Collection[str] = ()) -> dict[str, list
         for table in FIRST_TABLES:
             result = connection.execute(text(f"SELECT * FROM {table}"))
             names: list[str] = list(result.keys())
-            later = {*LATER_COLUMNS, *without, *(("account_key",) if table == "outbox" else ())}
+            later = {*LATER_COLUMNS, *without, *LATER_IN.get(table, ())}
             kept = [name for name in names if name not in later]
             found[table] = sorted((tuple(getattr(row, name) for name in kept) for row in result), key=repr)
     return found
@@ -79,9 +82,9 @@ def digests_without_account(found: Assessment) -> dict[str, str]:
 
 def insert_row(connection: Connection, model: type[DeclarativeBase], row: dict[str, Any], **changes: Any) -> None:
     """Insert a row as revision 0001 knew it: without the columns that came later, with *changes*."""
-    later = {*LATER_COLUMNS, *(("account_key",) if model is OutboxRecord else ())}
-    values = {name: value for name, value in (row | changes).items() if name not in later}
     table = table_of(model)
+    later = {*LATER_COLUMNS, *LATER_IN.get(table.name, ())}
+    values = {name: value for name, value in (row | changes).items() if name not in later}
     columns = ", ".join(f'"{name}"' for name in values)
     statement = text(f"INSERT INTO {table.name} ({columns}) VALUES ({', '.join(':' + name for name in values)})")
     connection.execute(statement.bindparams(*(bindparam(name, type_=table.c[name].type) for name in values)), values)
@@ -171,10 +174,58 @@ def test_flags_raised_before_people_had_tables_are_in_review_afterwards(engine: 
     fill_first_revision(engine)
     schema.upgrade(engine)
     with engine.connect().execution_options(reading=True) as connection:
-        columns = "account_id, open_flags, risk, families, top_assessment"
+        columns = "account_id, open_flags, risk, families, top_assessment, number"
         found = connection.execute(text(f"SELECT {columns} FROM accounts_in_review")).one()
         assessment = connection.scalar(text("SELECT assessment_key FROM flags"))
-        assert tuple(found) == ("a1", 1, 0.97, '["content","typing"]', assessment)
+        number = stored_number(account_number("a1"))
+        assert tuple(found) == ("a1", 1, 0.97, '["content","typing"]', assessment, number)
+
+
+def test_flags_raised_before_they_had_a_risk_get_that_of_their_assessment(engine: Engine) -> None:
+    schema.upgrade(engine, "0001")
+    fill_first_revision(engine, "a1", "a2")
+    schema.upgrade(engine)
+    with engine.connect().execution_options(reading=True) as connection:
+        columns = "flags.risk, flags.event_time, assessments.risk, assessments.event_time"
+        joined = f"SELECT {columns} FROM flags JOIN assessments ON assessments.key = flags.assessment_key"
+        found = connection.execute(text(joined)).all()
+    assert len(found) == 2
+    for risk, event_time, assessed, written in found:
+        assert (risk, event_time) == (assessed, written)
+        assert risk == 0.97
+
+
+def test_the_index_of_the_queue_begins_with_the_highest_risk(engine: Engine) -> None:
+    schema.upgrade(engine)
+    on_sqlite = engine.dialect.name == "sqlite"
+    query = (
+        "SELECT sql FROM sqlite_master WHERE name" if on_sqlite else "SELECT indexdef FROM pg_indexes WHERE indexname"
+    )
+    with engine.connect().execution_options(reading=True) as connection:
+        assert "(risk DESC, waiting_since, " in connection.scalar(text(f"{query} = 'ix_accounts_in_review_queue'"))
+
+
+def test_indexes_of_large_tables_are_complete_after_an_upgrade_that_was_interrupted(engine: Engine) -> None:
+    schema.upgrade(engine, "0009")
+
+    class Injected(Exception):
+        pass
+
+    def fail(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("CREATE INDEX") and "ix_evidence_band_2" in statement:
+            raise Injected
+
+    event.listen(engine, "before_cursor_execute", fail)
+    with pytest.raises(Injected):
+        schema.upgrade(engine)
+    event.remove(engine, "before_cursor_execute", fail)
+    assert schema.current(engine) == "0009"
+    schema.upgrade(engine)
+    with engine.connect().execution_options(reading=True) as connection:
+        if engine.dialect.name == "postgresql":
+            assert connection.scalar(text("SELECT count(*) FROM pg_index WHERE NOT indisvalid")) == 0
+        names = {index["name"] for index in inspect(connection).get_indexes("evidence")}
+    assert {f"ix_evidence_band_{band}" for band in range(4)} <= names
 
 
 def test_all_the_way_down_leaves_nothing_and_up_works_again(database_url: str, engine: Engine) -> None:

@@ -68,7 +68,7 @@ def test_a_sidecar_reads_the_figures_that_it_would_compute(spark: Any, events: l
     assert [place.name for place in out.iterdir()] == [f"epoch-{last - 2}"]
 
     computing, reading = new_state(), new_state()
-    reading.read_graphs_from(out)
+    reading.epochs.read_from(out, "p")
     computed, read = vectors(computing, events, last), vectors(reading, events, last)
     here, there = (state.epochs.read(last * DAY_S * 1000) for state in (computing, reading))
     assert here is not None

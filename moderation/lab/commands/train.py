@@ -1,4 +1,4 @@
-"""`moderation train`: train and certify a risk bundle on simulated or on own accounts."""
+"""`moderation train`: train and certify a risk bundle on simulated accounts, own events or own reviews."""
 
 from __future__ import annotations
 
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from moderation.lab.risk.recipe import Recipe
     from moderation.lab.risk.step_progress import StepProgress
     from moderation.lab.risk.training import Scored
+    from moderation.ports import JudgedPostsReader
 
 
 def train_command(
+    ctx: typer.Context,
     out: Annotated[Path, typer.Option("--out", help="Directory for the risk bundle.")],
     data: Annotated[Path | None, typer.Option(help="Directory with the text data.")] = None,
     texts: Annotated[
@@ -28,8 +30,13 @@ def train_command(
         list[Path] | None,
         typer.Option(help="Instead of both: your platform's events as JSON lines, with its labels. Repeatable."),
     ] = None,
+    database: Annotated[
+        str | None,
+        typer.Option(metavar="URL", help="Instead of these: the review database, with what people decided there."),
+    ] = None,
     config: Annotated[
-        Path | None, typer.Option(help="TOML file with the settings: the mapping of your events, follows.")
+        Path | None,
+        typer.Option(help="TOML file with the settings: mapping and follows of your events, models of your flags."),
     ] = None,
     detector: Annotated[
         Path | None, typer.Option(help="Directory of a detector bundle; default: the shipped one.")
@@ -47,14 +54,17 @@ def train_command(
     With --data or --texts, four simulated platforms share no account, address or person: one for training, one for
     model selection, one for the threshold and one for the certificate. The texts must not be training texts of the
     detector. With --events, your accounts are split in four such parts; those that a label event confirms are the
-    campaigns, all others are genuine.
+    campaigns, all others are genuine. With --database, the posts are flags and audit samples with stored features, and
+    the labels are verdicts of people; only blind verdicts about the audit sample set the threshold and certify.
 
     Example:  moderation train --data DIR --out my-risk-bundle
 
     Example:  moderation train --events events.jsonl --config sidecar.toml --out my-risk-bundle
 
-    Exit codes: 0 written (read the certificate that is printed); 2 wrong arguments, texts or events; 3 detector
-    unusable.
+    Example:  moderation train --database postgresql://moderation@db.example/reviews --config sidecar.toml --out my-risk
+
+    Exit codes: 0 written (read the certificate that is printed); 2 wrong arguments, texts, events or verdicts;
+    3 a bundle is unusable; 4 the database does not answer.
     """
     from dataclasses import replace
 
@@ -70,22 +80,28 @@ def train_command(
     if seed is not None:
         recipe = replace(recipe, seed=seed)
     check_replaceable(out)
-    loaded = load_detector(detector)
     with StepProgress() as progress:
-        if events:
-            _refuse_with_events(data, texts, data_manifest)
-            found, recipe = _from_events(events, config, loaded, recipe, progress)
+        if database is not None:
+            _refuse_beside("--database", data, texts, data_manifest, detector, *(events or ()))
+            found, detector_hash, recipe = _from_database(ctx.obj, database, config, recipe)
         else:
-            found = _from_texts(data, texts, data_manifest, loaded, recipe, progress)
-        train_bundle(found, loaded.manifest_hash, recipe, out, progress)
+            loaded = load_detector(detector)
+            detector_hash = loaded.manifest_hash
+            if events:
+                _refuse_beside("--events", data, texts, data_manifest)
+                found, recipe = _from_events(events, config, loaded, recipe, progress)
+            else:
+                found = _from_texts(data, texts, data_manifest, loaded, recipe, progress)
+        train_bundle(found, detector_hash, recipe, out, progress)
     _print_bundle(out, Console())
 
 
-def _refuse_with_events(*others: Path | None) -> None:
+def _refuse_beside(chosen: str, *others: Path | None) -> None:
     from moderation.errors import InputError
 
     if any(other is not None for other in others):
-        raise InputError("--events trains on your own accounts: remove --data, --texts and --data-manifest.")
+        extra = ", --detector and --events" if chosen == "--database" else ""
+        raise InputError(f"{chosen} trains on your own accounts: remove --data, --texts, --data-manifest{extra}.")
 
 
 def _from_texts(
@@ -125,6 +141,42 @@ def _from_events(
     }
     own = horizon(posts, recipe)
     return scored(by_role(posts), detector, progress, simulated=False, sources=sources), own
+
+
+def _from_database(
+    read: JudgedPostsReader, database: str, config: Path | None, recipe: Recipe
+) -> tuple[Scored, str, Recipe]:
+    """Return the posts by step, the hash of the detector that scored them, and the recipe for them."""
+    from moderation.features import FEATURES_VERSION
+    from moderation.lab.risk.judged import judged_by_role, vectors_of
+    from moderation.lab.risk.own_events import horizon
+    from moderation.lab.risk.training import Scored
+    from moderation.ports import FeatureVersions
+    from moderation.risk.bundle import read_manifest
+    from moderation.settings import load_settings
+
+    settings = load_settings(config)
+    manifest, version = read_manifest(settings.risk)
+    comparable = vectors_of(manifest, version)
+    wanted = FeatureVersions(FEATURES_VERSION, manifest.detector_hash, frozenset(comparable))
+    judged = read(database, settings.platform_id, wanted)
+    typer.echo(f"{len(judged.posts)} posts with a verdict; {judged.of_other_versions} cannot be used: of other models")
+    platforms = judged_by_role(judged.posts)
+    sources = {
+        "vectors_of": comparable,
+        "posts": len(judged.posts),
+        "accounts": {role: len(some.truth) for role, some in platforms.items()},
+    }
+    found = Scored(
+        platforms,
+        score_of={},
+        baseline=manifest.content_baseline,
+        simulated=False,
+        sources=sources,
+        stored_under=settings.scoring.policy,
+        least_evidence=manifest.selective_evidence,
+    )
+    return found, manifest.detector_hash, horizon(platforms["certify"], recipe)
 
 
 def _print_bundle(out: Path, console: Console) -> None:

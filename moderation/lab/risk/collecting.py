@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -33,6 +33,8 @@ class CollectedPosts:
     """The distinct texts that were posted."""
     cluster: NDArray[np.int64]
     """Shape (m,): accounts that are linked by shared addresses have the same number."""
+    drawn: NDArray[np.float64] | None = None
+    """Probability with which each post is here, shape (n,); None where all posts are."""
 
     @property
     def genuine(self) -> NDArray[np.bool_]:
@@ -57,6 +59,7 @@ class CollectedPosts:
             at_ms=self.at_ms[posts],
             community=self.community[posts],
             cluster=self.cluster[numbers],
+            drawn=None if self.drawn is None else self.drawn[posts],
         )
 
     def in_writing(self, name: str) -> NDArray[np.bool_]:
@@ -164,6 +167,15 @@ def joined(platforms: Sequence[CollectedPosts]) -> CollectedPosts:
         texts=tuple(text for platform in platforms for text in platform.texts),
         cluster=np.concatenate([one.cluster + begin for one, begin in zip(platforms, accounts, strict=False)]),
     )
+
+
+def linked(names: Sequence[Collection[str]]) -> NDArray[np.int64]:
+    """Return a number for each account, the same for those that share one of their *names*; shape (m,)."""
+    parent, first = list(range(len(names))), dict[str, int]()
+    for number, own in enumerate(names):
+        for name in sorted(own):
+            _join(parent, number, first.setdefault(name, number))
+    return np.array([_find(parent, number) for number in range(len(parent))], dtype=np.int64)
 
 
 def _find(parent: list[int], number: int) -> int:

@@ -24,6 +24,8 @@ WRITINGS = ("general", "second_language", "formal", "paired")
 KINDS_OF_CARE = (
     "classroom",
     "campus",
+    "dormitory",
+    "household",
     "carrier",
     "dictation",
     "ime",

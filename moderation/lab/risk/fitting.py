@@ -20,7 +20,7 @@ from moderation.risk.gate import CONTENT, FAMILIES
 
 EVIDENCE = COLUMN["content_evidence"]
 """Column of the feature that is the score of the content family."""
-RISING = frozenset({"coordination_partners_7d", "coordination_most_shared_7d"})
+RISING = frozenset({"coordination_partners_7d", "coordination_most_shared_7d", "network_growth_24h"})
 """Features of which a larger value never lowers the score of the family."""
 METADATA = tuple(name for name in FAMILIES if name != CONTENT)
 
@@ -42,9 +42,21 @@ class Fitted:
 
 
 def post_weights(collected: CollectedPosts) -> NDArray[np.float64]:
-    """Return the weight of each post such that all accounts have equal weight, shape (n,)."""
+    """Return the weight of each post such that all accounts have equal weight, shape (n,).
+
+    Posts that were drawn with unequal probabilities have weights that make up for it among genuine accounts and among
+    those of campaigns; both keep their number of accounts as total weight.
+    """
     posts = np.bincount(collected.account, minlength=len(collected.truth))
-    return 1.0 / posts[collected.account]
+    weight: NDArray[np.float64] = 1.0 / posts[collected.account]
+    if collected.drawn is None:
+        return weight
+    genuine = collected.genuine[collected.account]
+    for side in (genuine, ~genuine):
+        if side.any():
+            made_up = weight[side] / collected.drawn[side]
+            weight[side] = made_up * (weight[side].sum() / made_up.sum())
+    return weight
 
 
 def genuine_medians(collected: CollectedPosts) -> NDArray[np.float64]:

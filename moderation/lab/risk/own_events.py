@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import cast
 
 import numpy as np
+from numpy.typing import NDArray
 
 from moderation.errors import InputError
 from moderation.events import BadRecord, Ignored, Label, Post
@@ -107,20 +108,29 @@ def by_role(collected: CollectedPosts) -> dict[Role, CollectedPosts]:
             for cluster in collected.cluster.tolist()
         ]
     )
-    largest = int(np.bincount(np.unique(collected.cluster, return_inverse=True)[1]).max(initial=0))
     found = {role: collected.accounts(np.flatnonzero(part == number)) for number, role in enumerate(SHARES)}
     for role in cast(tuple[Role, ...], ("train", "tune")):
-        confirmed = int((~found[role].genuine).sum())
-        if confirmed < LEAST_CONFIRMED:
-            raise InputError(
-                f"The step {role!r} has {confirmed} accounts that reviewers confirmed, training needs "
-                f"{LEAST_CONFIRMED}: give more events, or more label events with the verdict confirmed. Accounts that "
-                f"share an address are in one step; the largest such group has {largest} of {len(collected.truth)}."
-            )
+        remedy = "give more events, or more label events with the verdict confirmed"
+        enough_confirmed(role, found[role], remedy, collected.cluster)
     for role, some in found.items():
         if not some.genuine.any():
             raise InputError(f"The step {role!r} has no genuine account: give events of more accounts.")
     return found
+
+
+def enough_confirmed(role: Role, accounts: CollectedPosts, remedy: str, clusters: NDArray[np.int64]) -> None:
+    """Raise InputError, with the *remedy*, where a step has too few confirmed accounts.
+
+    *clusters* are those of the accounts of all steps.
+    """
+    confirmed = int((~accounts.genuine).sum())
+    if confirmed < LEAST_CONFIRMED:
+        largest = int(np.unique(clusters, return_counts=True)[1].max(initial=0))
+        raise InputError(
+            f"The step {role!r} has {confirmed} accounts that reviewers confirmed, training needs {LEAST_CONFIRMED}: "
+            f"{remedy}. Accounts that share an address are in one step; the largest such group has {largest} of "
+            f"{len(clusters)}."
+        )
 
 
 def horizon(collected: CollectedPosts, recipe: Recipe) -> Recipe:

@@ -43,15 +43,19 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Scored:
-    """The simulated platform of each step, and the scores of all posted texts."""
+    """The platform of each step, and the scores of all posted texts."""
 
     platforms: Mapping[Role, CollectedPosts]
-    """With the content features of the policy `all`."""
+    """With the content features of the policy `all`, or of the policy under which they were stored."""
     score_of: Scores
     baseline: ContentBaseline
     simulated: bool
     sources: Mapping[str, object]
-    """Summary of the texts or events for the manifest."""
+    """Summary of the texts, events or stored posts for the manifest."""
+    stored_under: Policy | None = None
+    """Policy under which the content features were stored with the posts; None where they are computed here."""
+    least_evidence: float = 0.0
+    """Lower limit of the evidence that counts as rare: of few stored posts, the largest one is not."""
 
 
 @dataclass(frozen=True)
@@ -149,9 +153,14 @@ def fit(scored: Scored, recipe: Recipe) -> Trained:
 def _certified(
     scored: Scored, decision: Decision, metadata_only: Fusion, tuning: Mapping[str, float], recipe: Recipe
 ) -> Trained:
-    """Set the threshold of each policy and certify it; `selective` chooses accounts by the threshold of `all`."""
-    evidence = _rare_evidence(scored.platforms["tune"], recipe)
+    """Set the threshold of each policy and certify it; `selective` chooses accounts by the threshold of `all`.
+
+    From features that were stored under one policy, only that policy gets a threshold.
+    """
+    evidence = max(_rare_evidence(scored.platforms["tune"], recipe), scored.least_evidence)
     everything = _entry(decision, scored, scored.platforms["threshold"], scored.platforms["certify"], recipe)
+    if scored.stored_under is not None:
+        return Trained(decision, metadata_only, {scored.stored_under: everything}, evidence, tuning)
 
     def selected(role: Role) -> CollectedPosts:
         platform = scored.platforms[role]
@@ -172,9 +181,10 @@ def _entry(
 
 
 def _rare_evidence(tune: CollectedPosts, recipe: Recipe) -> float:
-    """Return the evidence that a small share of genuine posts exceeds."""
+    """Return the evidence that a small share of genuine posts exceeds; 0 where none has any."""
     evidence = tune.features[tune.genuine[tune.account], EVIDENCE]
-    return float(np.nanquantile(evidence, 1.0 - recipe.selective_share))
+    known = evidence[~np.isnan(evidence)]
+    return float(np.quantile(known, 1.0 - recipe.selective_share)) if len(known) else 0.0
 
 
 def write_bundle(

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from moderation.events import NetworkKind
+from moderation.lab.simulation.posting_times import DAY_MS
 from moderation.lab.simulation.rhythm import Manner
 from moderation.lab.simulation.truth import Truth
 
@@ -66,6 +67,9 @@ class AccountPlan:
     ring: int | None = None
     """Number of the dense cluster it belongs to, if any."""
     ring_density: float = 0.0
+    second_manner: Manner | None = None
+    """How some of its posts are typed: on another device of a person, or replayed from a person by a script."""
+    second_share: float = 0.0
     tells_network: bool = True
     """Whether events state the kind of its network."""
     device: str = ""
@@ -90,6 +94,11 @@ class AccountPlan:
         self.joint = [self.joint[one] for one in order]
         if joint.text is not None:
             self.texts[order.index(number)] = joint.text
+
+    @property
+    def created_ms(self) -> int:
+        """When the account was created: its age before its first post."""
+        return self.times_ms[0] - int(self.figures.age_days * DAY_MS)
 
     @property
     def account_id(self) -> str:

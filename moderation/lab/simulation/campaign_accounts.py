@@ -17,6 +17,9 @@ from moderation.lab.simulation.rhythm import Manner, Pattern, clock, person, tel
 from moderation.lab.simulation.truth import Truth
 from moderation.lab.simulation.writers import WriterPool
 
+_ROTATED = 3
+"""Addresses of an account of a campaign that spreads over a network."""
+
 
 def campaign_accounts(
     rng: np.random.Generator,
@@ -68,6 +71,7 @@ def _accounts(
     hours = float(rng.uniform(*shape.burst_h))
     density = float(rng.uniform(*shape.ring_density)) if "ring" in planted else 0.0
     created = float(rng.uniform(*shape.age_days))
+    forged = float(rng.uniform(*shape.forged))
     plans = []
     for account_id, own in zip(ids, places, strict=True):
         n = how_many(rng, horizon.max_posts)
@@ -83,6 +87,8 @@ def _accounts(
                 texts=[one.text for one in written],
                 communities=[one.community for one in written],
                 manner=_manner(rng, shape, pattern),
+                second_manner=person(rng, "keyboard") if forged else None,
+                second_share=forged,
                 figures=figures,
                 places=own,
                 times_ms=_times(rng, n, begin, hours, horizon),
@@ -110,6 +116,11 @@ def _places(
 ) -> list[list[Place]]:
     if "addresses" not in planted or shape.accounts_per_address == (1, 1):
         return [[book.home()] for _ in range(accounts)]
+    if rng.random() < shape.rotates:
+        slots = accounts * _ROTATED
+        own = book.spread(shape.network, slots, slots, slots)
+        order = rng.permutation(slots).reshape(accounts, _ROTATED).tolist()
+        return [[own[slot] for slot in slots_of_one] for slots_of_one in order]
     if shape.addresses_per_account == 1:
         return [[place] for place in book.shared(shape.network, accounts, *shape.accounts_per_address)]
     exits = max(1, accounts * shape.addresses_per_account // int(rng.integers(*shape.accounts_per_address)))

@@ -24,6 +24,8 @@ from moderation.lab.simulation.writers import WriterPool
 
 _LATE_FOLLOWS = 0.15  # share of follows that begin while posts are already written
 _SETTLED_DAYS = 3
+_FIRST_FOLLOWS_MS = 2 * DAY_MS
+"""An account that is younger than a follow of it would be begins it within this time of its creation."""
 _DELETED = 0.015
 _REVIEWED = 0.005
 _FOLLOW, _DELETION, _LABEL, _POST = range(4)
@@ -60,9 +62,11 @@ class Platform:
         settled = (self.config.history_days - _SETTLED_DAYS) * DAY_MS  # most follows are old when the first post comes
         before = start - self.config.history_days * DAY_MS
         early = rng.random(len(self.edges)) >= _LATE_FOLLOWS
+        created = [plan.created_ms for plan in self.plans]
         for edge, (soon, part) in enumerate(zip(early.tolist(), rng.random(len(self.edges)).tolist(), strict=True)):
             at = before + int(part * settled) if soon else start + int(part * days * DAY_MS)
-            table.append((at, _FOLLOW, edge, 0))
+            born = max(created[end] for end in self.edges[edge])
+            table.append((at if at > born else born + int(part * _FIRST_FOLLOWS_MS), _FOLLOW, edge, 0))
         for actor, plan in enumerate(self.plans):
             for number, at in enumerate(plan.times_ms):
                 table.append((at, _POST, actor, number))
@@ -99,6 +103,7 @@ class Platform:
         text = plan.texts[number]
         place = plan.places[int(rng.integers(len(plan.places)))]
         figures = plan.figures
+        second = plan.second_manner if rng.random() < plan.second_share else None
         device = plan.device
         if plan.devices and rng.random() < 0.5:
             device = plan.devices[int(rng.integers(len(plan.devices)))]
@@ -113,9 +118,9 @@ class Platform:
             client=Client.model_construct(
                 ip=place.ip, device_id=device, network_kind=place.network if plan.tells_network else None
             ),
-            typing=typing_of(rng, plan.manner, text),
+            typing=typing_of(rng, second or plan.manner, text),
             account=Account.model_construct(
-                created_at=_when(plan.times_ms[0] - int(figures.age_days * DAY_MS)),
+                created_at=_when(plan.created_ms),
                 followers=figures.followers,
                 following=figures.following,
                 posts=figures.posts + number,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from moderation.events import InputMethod
 from moderation.lab.simulation.account_plan import AccountPlan, Figures, Place
 from moderation.lab.simulation.addresses import AddressBook
-from moderation.lab.simulation.posting_times import DAY_MS, Horizon, in_a_burst, like_a_person, on_schedule
+from moderation.lab.simulation.posting_times import DAY_MS, Horizon, habit_of, in_a_burst, like_a_person, on_schedule
 from moderation.lab.simulation.ranges import People
 from moderation.lab.simulation.rhythm import Manner, person
 from moderation.lab.simulation.truth import Truth
@@ -31,6 +31,13 @@ _WRITING: dict[str, Writing] = {
 _LESSON_H = 3.0
 """Hours in which the learners of a classroom, on one address with new accounts, post."""
 CIRCLE_SIZE = 60
+_FIRST_HOUSEHOLD = -1_000_000
+"""Number of the first follow cluster of a household; the others count down."""
+_FAMILY_DENSITY = 0.7
+_WITH_TWO_DEVICES = ("desktop", "mobile", "campus", "dormitory", "household", "carrier")
+_TWO_DEVICES = 0.25
+_SHARES_DEVICE = 0.3
+"""Share of the households with one device."""
 _QUIET = 0.5
 """Share of accounts that follow few others within the simulation."""
 
@@ -47,6 +54,7 @@ def genuine_accounts(
     kinds = _kinds(rng, people, len(ids))
     shared = _shared_places(people, kinds, book)
     lessons = {place: int(rng.integers(horizon.days * DAY_MS)) for place in dict.fromkeys(shared["classroom"])}
+    households = _households(rng, shared["household"])
     waiting = {kind: iter(places) for kind, places in shared.items()}
     fans = iter(_clusters(rng, kinds.count("fan"), *people.fan_cluster))
     circles = max(1, len(ids) // CIRCLE_SIZE)
@@ -55,7 +63,8 @@ def genuine_accounts(
     for account_id, kind, (writing, texts) in zip(ids, kinds, written, strict=True):
         places = [next(waiting[kind])] if kind in waiting else [book.home()]
         begin_ms = horizon.start_ms + lessons[places[0]] if kind == "classroom" else None
-        times = _times(rng, kind, len(texts), horizon, begin_ms)
+        household = households.get(places[0])
+        times = _times(rng, kind, len(texts), horizon, begin_ms, household)
         if kind in ("mobile", "carrier", "campus") and rng.random() < 0.5:
             places.append(book.home() if kind in waiting else book.fresh("mobile"))
         newcomer = kind in ("newcomer", "classroom")
@@ -72,10 +81,38 @@ def genuine_accounts(
             tells_network=bool(rng.random() < 0.85),
             device=f"{account_id}-d",
         )
+        if kind in _WITH_TWO_DEVICES and rng.random() < _TWO_DEVICES:
+            plan.second_manner, plan.second_share = another_device(rng, people.tempo)
         if kind == "fan":
             plan.ring, plan.ring_density = next(fans)
+        if household is not None:
+            household.take_in(plan)
         plans.append(plan)
     return plans
+
+
+@dataclass
+class _Household:
+    """People on one address who post at the same times of the day and follow each other."""
+
+    ring: int
+    habit: float
+    shares_device: bool
+    first: AccountPlan | None = None
+
+    def take_in(self, plan: AccountPlan) -> None:
+        """Give an account the community of the others, follows among them, and for some the same device."""
+        self.first = self.first or plan
+        plan.circle, plan.ring, plan.ring_density = self.first.circle, self.ring, _FAMILY_DENSITY
+        if self.shares_device:
+            plan.device = self.first.device
+
+
+def _households(rng: np.random.Generator, places: list[Place]) -> dict[Place, _Household]:
+    return {
+        place: _Household(_FIRST_HOUSEHOLD - number, habit_of(rng), bool(rng.random() < _SHARES_DEVICE))
+        for number, place in enumerate(dict.fromkeys(places))
+    }
 
 
 def _kinds(rng: np.random.Generator, people: People, accounts: int) -> list[str]:
@@ -92,6 +129,8 @@ def _shared_places(people: People, kinds: list[str], book: AddressBook) -> dict[
     return {
         "carrier": book.shared("mobile", counts["carrier"], *people.carrier),
         "campus": book.shared("campus", counts["campus"], *people.campus),
+        "dormitory": book.spread("campus", counts["dormitory"], *people.dormitory),
+        "household": book.shared("residential", counts["household"], *people.household),
         "scheduler": services[: counts["scheduler"]],
         "newsroom": services[counts["scheduler"] :],
         "classroom": [
@@ -101,9 +140,13 @@ def _shared_places(people: People, kinds: list[str], book: AddressBook) -> dict[
     }
 
 
-def _times(rng: np.random.Generator, kind: str, n: int, horizon: Horizon, begin_ms: int | None) -> list[int]:
+def _times(
+    rng: np.random.Generator, kind: str, n: int, horizon: Horizon, begin_ms: int | None, household: _Household | None
+) -> list[int]:
     if begin_ms is not None:
         return in_a_burst(rng, n, begin_ms, _LESSON_H, horizon.start_ms, horizon.days)
+    if household is not None:
+        return like_a_person(rng, n, horizon.start_ms, horizon.days, household.habit)
     at_times = on_schedule if kind in ("scheduler", "newsroom") else like_a_person
     return at_times(rng, n, horizon.start_ms, horizon.days)
 
@@ -158,6 +201,12 @@ def _manner(rng: np.random.Generator, kind: str, tempo: float) -> Manner:
             pasted_posts=float(rng.beta(2.0, 10.0)),
         )
     return manner
+
+
+def another_device(rng: np.random.Generator, tempo: float) -> tuple[Manner, float]:
+    """Return how a person types on another device, and the share of the posts that are written there."""
+    method: InputMethod = "mobile" if rng.random() < 0.5 else "keyboard"
+    return person(rng, method, tempo), float(rng.uniform(0.1, 0.5))
 
 
 def _clusters(rng: np.random.Generator, accounts: int, low: int, high: int) -> list[tuple[int, float]]:

@@ -24,9 +24,14 @@ def how_many(rng: np.random.Generator, cap: int) -> int:
     return int(min(cap, rng.geometric(0.24)))
 
 
-def like_a_person(rng: np.random.Generator, n: int, start_ms: int, days: int) -> list[int]:
+def habit_of(rng: np.random.Generator) -> float:
+    """Return the hour of the day around which a person, or a household, posts."""
+    return float(rng.normal(15.0, 4.0))
+
+
+def like_a_person(rng: np.random.Generator, n: int, start_ms: int, days: int, habit: float | None = None) -> list[int]:
     """Return *n* times in the waking hours of one person, some of them in one session; sorted."""
-    habit = float(rng.normal(15.0, 4.0))
+    habit = habit_of(rng) if habit is None else habit
     times: list[int] = []
     while len(times) < n:
         hour = (habit + float(rng.normal(0.0, 3.5))) % 24.0

@@ -23,6 +23,10 @@ class People:
     """Customers of a scheduling service that post from one hosting address."""
     classroom: tuple[int, int]
     """Learners on one address, with new accounts."""
+    dormitory: tuple[int, int]
+    """Accounts on one network of a campus, each on an address with at most two others."""
+    household: tuple[int, int]
+    """Accounts on one address, at the same times of the day."""
     tempo: float
     """Factor on all typing intervals."""
 
@@ -51,15 +55,21 @@ class Campaigns:
     """Whether figures, audience and follows are those of ordinary accounts of that age."""
     borrowed_account: bool = False
     """Whether the account was taken over from a person, whatever its age, and posts from a further device."""
+    forged: tuple[float, float] = (0.0, 0.0)
+    """Share of an account's posts whose rhythm is replayed from a person."""
+    rotates: float = 0.0
+    """Probability that a campaign spreads over the addresses of a network of its own."""
     persona: bool = False
     """Whether a generator writes its texts as a casual user, where such texts are given."""
 
 
 KINDS: Mapping[str, float] = {
-    "desktop": 0.23,
-    "mobile": 0.28,
+    "desktop": 0.20,
+    "mobile": 0.26,
     "carrier": 0.11,
-    "campus": 0.06,
+    "campus": 0.05,
+    "dormitory": 0.02,
+    "household": 0.05,
     "ime": 0.06,
     "dictation": 0.03,
     "assistive": 0.02,
@@ -73,14 +83,16 @@ KINDS: Mapping[str, float] = {
 }
 
 PEOPLE: Mapping[Parameters, People] = {
-    "trained": People(KINDS, (40, 400), (20, 90), (20, 70), (10, 60), (6, 30), 1.0),
+    "trained": People(KINDS, (40, 400), (20, 90), (20, 70), (10, 60), (6, 30), (15, 80), (2, 5), 1.0),
     "held_out": People(
-        {**KINDS, "desktop": 0.16, "carrier": 0.15, "campus": 0.07, "newcomer": 0.06},
+        {**KINDS, "desktop": 0.13, "carrier": 0.15, "campus": 0.07, "newcomer": 0.06},
         (60, 600),
         (30, 140),
         (30, 90),
         (15, 80),
         (8, 45),
+        (20, 120),
+        (2, 5),
         1.12,
     ),
 }
@@ -100,6 +112,8 @@ CAMPAIGNS: Mapping[Parameters, Mapping[str, Campaigns]] = {
             age_days=(0.5, 20.0),
             ring_density=(0.4, 0.9),
             burst_h=(2.0, 12.0),
+            rotates=0.3,
+            forged=(0.0, 0.4),
         ),
         "medium": Campaigns(
             share=0.35,
@@ -114,6 +128,8 @@ CAMPAIGNS: Mapping[Parameters, Mapping[str, Campaigns]] = {
             age_days=(5.0, 150.0),
             ring_density=(0.1, 0.4),
             burst_h=(12.0, 72.0),
+            rotates=0.3,
+            forged=(0.0, 0.4),
         ),
         "strong": Campaigns(
             share=0.25,
@@ -145,6 +161,8 @@ CAMPAIGNS: Mapping[Parameters, Mapping[str, Campaigns]] = {
             age_days=(2.0, 45.0),
             ring_density=(0.25, 0.6),
             burst_h=(6.0, 30.0),
+            rotates=0.4,
+            forged=(0.0, 0.6),
         ),
         "medium": Campaigns(
             share=0.35,
@@ -159,6 +177,8 @@ CAMPAIGNS: Mapping[Parameters, Mapping[str, Campaigns]] = {
             age_days=(20.0, 300.0),
             ring_density=(0.05, 0.25),
             burst_h=(24.0, 120.0),
+            rotates=0.4,
+            forged=(0.0, 0.6),
         ),
         "strong": Campaigns(
             share=0.25,
@@ -225,6 +245,7 @@ PERSONA = Campaigns(
     age_days=(10.0, 250.0),
     ring_density=(0.05, 0.3),
     burst_h=(24.0, 120.0),
+    rotates=0.3,
     persona=True,
 )
 """Accounts with a role each, written by current assistants as casual users; otherwise like medium campaigns."""

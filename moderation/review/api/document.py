@@ -10,14 +10,14 @@ from fastapi import APIRouter, FastAPI, Request
 from fastapi.openapi.utils import get_openapi
 from starlette.responses import Response
 
-from moderation.review.api import bulk_routes, quality_routes, routes, statement_routes
+from moderation.review.api import bulk_routes, filter_routes, quality_routes, routes, statement_routes
 from moderation.review.api.answers import answer
 from moderation.review.api.models import Problem
 from moderation.review.api.routes import VERSION
 from moderation.review.pages.rendering import render
 
 public = APIRouter()
-ROUTERS = (routes.router, bulk_routes.router, quality_routes.router, statement_routes.router)
+ROUTERS = (routes.router, filter_routes.router, bulk_routes.router, quality_routes.router, statement_routes.router)
 DESCRIPTION = (
     "Everything that the pages of the console do. Send `Authorization: Bearer TOKEN` with a token from "
     "`moderation reviewers token`. Errors are problem+json (RFC 9457). Times are RFC 3339 in UTC."

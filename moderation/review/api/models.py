@@ -9,12 +9,14 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from moderation.effects import Verdict
-from moderation.review.accounts import Account, AccountFlag
+from moderation.review.account_flags import AccountFlag
+from moderation.review.accounts import Account
 from moderation.review.appeals import MAX_STATEMENT_CHARS, Kind
 from moderation.review.decisions import MAX_GROUND_CHARS
 from moderation.review.explanation import Explained
 from moderation.review.notes import MAX_NOTE_CHARS
 from moderation.review.people import MAX_NAME_CHARS
+from moderation.review.saved_filters import MAX_NAME_CHARS as MAX_FILTER_NAME_CHARS
 
 AccountKey = Annotated[str, StringConstraints(pattern="^[0-9a-f]{64}$")]
 MOST_MEMBERS = 200
@@ -64,6 +66,15 @@ class SentReason(Sent):
     """Why an account is skipped."""
 
     reason: str = Field(min_length=1, max_length=1_000)
+
+
+class SentFilter(Sent):
+    """A filter of the queue, and the name under which it is saved; the view is that of the role unless it is named."""
+
+    name: str = Field(min_length=1, max_length=MAX_FILTER_NAME_CHARS)
+    view: str | None = Field(default=None, description="open, escalated, held, mine, skipped or appeals")
+    family: str | None = None
+    min_risk: float | None = Field(default=None, ge=0, le=1)
 
 
 class SentHold(SentReason):

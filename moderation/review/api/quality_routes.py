@@ -8,16 +8,19 @@ from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
 from moderation.review.api.answers import answer, nothing, problems
-from moderation.review.api.models import SentBlindVerdict, SentGolden
+from moderation.review.api.models import SentBlindVerdict, SentGolden, SentReason
 from moderation.review.blind_review import BlindItem, BlindResult, BlindVerdict, give_verdict, make_golden, next_item
+from moderation.review.drift import Drift, score_drift
 from moderation.review.permissions import Action, Actor
 from moderation.review.quality_report import Quality, quality
 from moderation.review.serving.console import console_of
 from moderation.review.serving.identity import of_api
 from moderation.review.steering import Steering, steering
+from moderation.review.threshold_guard import ThresholdRaise, end_raise, raises, threshold_with
 
 router = APIRouter(prefix="/api/v1", responses=problems())
 Item = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="the post, from the blind queue")]
+Number = Annotated[int, Path(ge=1, le=2**63 - 1, description="`id` of the raise")]
 Reviewing = Annotated[Actor, Depends(of_api(Action.REVIEW))]
 
 
@@ -33,7 +36,7 @@ def verdict(request: Request, item: Item, actor: Reviewing, sent: SentBlindVerdi
     """Store a verdict about a post, and return what the model found."""
     console = console_of(request)
     given = BlindVerdict(item, sent.verdict, console.rules.policy_of(sent.verdict, sent.policy))
-    return answer(give_verdict(console.engine, actor, given, console.now()), 201)
+    return answer(give_verdict(console.engine, actor, given, console.now(), most_wrong=console.most_wrong_share), 201)
 
 
 @router.put("/golden/{item}", status_code=204)
@@ -50,12 +53,37 @@ def golden(
 def figures(request: Request, actor: Annotated[Actor, Depends(of_api(Action.READ))]) -> Response:
     """Return agreement, error rates from blind verdicts, overturned decisions and times of the last 90 days."""
     console = console_of(request)
-    return answer(quality(console.engine, actor, console.now()))
+    return answer(quality(console.engine, actor, console.now(), console.recent))
+
+
+@router.get("/threshold/raises", response_model=list[ThresholdRaise])
+def raised(request: Request, _actor: Annotated[Actor, Depends(of_api(Action.READ))]) -> Response:
+    """Return when the threshold of the risk bundle in use was raised, the latest first."""
+    console = console_of(request)
+    return answer([] if console.certified is None else raises(console.engine, console.certified[1]))
+
+
+@router.post("/threshold/raises/{number}/end", status_code=204)
+def lower(
+    request: Request, number: Number, actor: Annotated[Actor, Depends(of_api(Action.RELEASE))], sent: SentReason
+) -> Response:
+    """End a raise, so that the threshold is that of before again."""
+    console = console_of(request)
+    end_raise(console.engine, actor, number, sent.reason, console.now())
+    return nothing()
+
+
+@router.get("/drift", response_model=list[Drift])
+def drift(request: Request, _actor: Annotated[Actor, Depends(of_api(Action.READ))]) -> Response:
+    """Return how far text scores of this week are from those of the weeks before, by stratum of the audit sample."""
+    console, now = console_of(request), console_of(request).now()
+    return answer(console.recent.get("drift", now, lambda: score_drift(console.engine, now)))
 
 
 @router.get("/steering", response_model=Steering)
 def organise(request: Request, actor: Annotated[Actor, Depends(of_api(Action.READ))]) -> Response:
     """Return what thresholds leave in the queue, error rates of groups, and workload."""
     console = console_of(request)
-    limits = (console.threshold, console.settings.sla_hours)
-    return answer(steering(console.engine, actor, console.now(), *limits))
+    raised = [] if console.certified is None else raises(console.engine, console.certified[1])
+    limits = (threshold_with(raised, console.threshold), console.settings.sla_hours)
+    return answer(steering(console.engine, actor, console.now(), *limits, console.recent))

@@ -11,7 +11,8 @@ from connectors.reviewdb.audit_log import read_entries
 from moderation.errors import InputError
 from moderation.review import claims
 from moderation.review.account_decisions import AccountDecision, DecidedAccount, decide_account, withdraw
-from moderation.review.accounts import LARGEST_OFFSET, find_account, flag_text, read_account, read_flags
+from moderation.review.account_flags import LARGEST_OFFSET, flag_text, read_flags
+from moderation.review.accounts import find_account, read_account
 from moderation.review.api.answers import answer, nothing, problems
 from moderation.review.api.models import (
     AccountView,

@@ -18,10 +18,12 @@ from moderation.review.account_decisions import (
     decide_account,
     withdraw,
 )
-from moderation.review.accounts import account_line, read_account, read_flags
+from moderation.review.account_flags import read_flags
+from moderation.review.accounts import Account, account_line, read_account
 from moderation.review.appeals import KIND_WORDS
 from moderation.review.claims import (
     HOLD_HOURS,
+    Claimed,
     ClaimedByOther,
     Hold,
     UnknownAccount,
@@ -35,6 +37,7 @@ from moderation.review.claims import (
 )
 from moderation.review.decisions import VERDICTS, DecisionRefused
 from moderation.review.explanation import explain, refusal_before
+from moderation.review.neighbour_picture import neighbour_svg
 from moderation.review.notes import MAX_NOTE_CHARS
 from moderation.review.pages.rendering import VERDICT_WORDS, render
 from moderation.review.permissions import Action, Actor
@@ -220,6 +223,12 @@ def _asked_for_here(request: Request) -> bool:
     return request.headers.get("sec-fetch-site", "none") in ("none", "same-origin")
 
 
+def _claim_shown(found: Account, actor: Actor) -> Claimed | None:
+    if found.claimed_by is None or found.claimed_until is None:
+        return None
+    return Claimed(found.claimed_by, found.claimed_until, own=found.claimed_by == actor.name)
+
+
 def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, status: int = 200) -> Response:
     console = console_of(request)
     now = console.now()
@@ -231,13 +240,14 @@ def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, sta
     values = {
         "actor": actor,
         "account": found,
-        "claim": claim_of(console.engine, actor, key, now),
+        "claim": _claim_shown(found, actor),
         "others": others,
         "typing": typing_svg(plotted(console.features, found.values)),
         "page": page,
         "blurred": page.blurred,
         "explained": explain(found, console.certified, now),
         "timeline": timeline_svg(found.timeline, threshold),
+        "neighbours": neighbour_svg(found.neighbourhood.neighbours),
         "may_decide": why_not is None,
         "why_not": why_not,
         "verdicts": VERDICT_CHOICES,

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Path, Request
 from starlette.responses import Response
 
 from moderation.errors import InputError
-from moderation.review.accounts import flag_text
+from moderation.review.account_flags import flag_text
 from moderation.review.pages.rendering import render
 from moderation.review.passages import READ_CHARS
 from moderation.review.permissions import Action, Actor

@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from moderation.review.blind_review import BlindResult, BlindVerdict, give_verdict, make_golden, next_item
 from moderation.review.day_chart import day_svg
+from moderation.review.drift import LARGE_DRIFT, score_drift
 from moderation.review.pages.account_pages import VERDICT_CHOICES
 from moderation.review.pages.rendering import render
 from moderation.review.permissions import Action, Actor
@@ -19,11 +20,13 @@ from moderation.review.refusals import InvalidValue
 from moderation.review.serving.console import Console, console_of
 from moderation.review.serving.identity import of_page
 from moderation.review.steering import steering
+from moderation.review.threshold_guard import end_raise, raises, threshold_with
 from moderation.review.value_plot import plotted, typing_svg
 from moderation.risk.certificate import one_in
 
 router = APIRouter()
 Item = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
+Number = Annotated[int, Path(ge=1, le=2**63 - 1)]
 Reviewing = Annotated[Actor, Depends(of_page(Action.REVIEW))]
 Releasing = Annotated[Actor, Depends(of_page(Action.RELEASE))]
 
@@ -48,7 +51,7 @@ def verdict(
     opened = opened_at if opened_at is not None and opened_at.tzinfo is not None else None
     try:
         given = BlindVerdict(item, verdict, console.rules.policy_of(verdict, policy), opened)
-        result = give_verdict(console.engine, actor, given, console.now())
+        result = give_verdict(console.engine, actor, given, console.now(), most_wrong=console.most_wrong_share)
     except InvalidValue as error:
         return _blind_page(request, actor, None, _Refused(item, verdict, policy, opened, str(error)))
     return _blind_page(request, actor, result)
@@ -66,7 +69,7 @@ def golden(request: Request, item: Item, actor: Releasing, verdict: Annotated[st
 def quality_page(request: Request, actor: Annotated[Actor, Depends(of_page(Action.READ))]) -> Response:
     """Show agreement, error rates and times."""
     console = console_of(request)
-    found = quality(console.engine, actor, console.now())
+    found = quality(console.engine, actor, console.now(), console.recent)
     return render(request, "quality.html", {"actor": actor, "quality": found, "days": PERIOD.days, "one_in": one_in})
 
 
@@ -75,10 +78,20 @@ def steering_page(request: Request, actor: Annotated[Actor, Depends(of_page(Acti
     """Show what thresholds leave in the queue, error rates of groups, and workload."""
     console = console_of(request)
     now = console.now()
-    found = steering(console.engine, actor, now, console.threshold, console.settings.sla_hours)
-    return render(
-        request, "steering.html", {"actor": actor, "steering": found, "chart": day_svg(found.days), "now": now}
-    )
+    raised = raises(console.engine, console.certified[1]) if console.certified is not None else []
+    limits = (threshold_with(raised, console.threshold), console.settings.sla_hours)
+    found = steering(console.engine, actor, now, *limits, console.recent)
+    values = {"actor": actor, "steering": found, "chart": day_svg(found.days), "now": now}
+    drift = console.recent.get("drift", now, lambda: score_drift(console.engine, now))
+    return render(request, "steering.html", values | {"raises": raised, "drift": drift, "large": LARGE_DRIFT})
+
+
+@router.post("/steering/raises/{number}/end")
+def lower(request: Request, number: Number, actor: Releasing, reason: Annotated[str, Form()] = "") -> Response:
+    """End a raise of the threshold."""
+    console = console_of(request)
+    end_raise(console.engine, actor, number, reason, console.now())
+    return RedirectResponse("/steering#raises", 303)
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,10 @@ def render(request: Request, template: str, values: Mapping[str, Any], *, status
 
 def shown(text: str | None) -> Markup:
     """Return untrusted text as HTML: characters that act invisibly are marked with their code point."""
+    if text is None or (text.isascii() and text.isprintable()):
+        return escape(text or "")  # what most values of a page are
     pieces = []
-    for piece, acts in runs(text or ""):
+    for piece, acts in runs(text):
         if acts:
             codes = " ".join(f"U+{ord(sign):04X}" for sign in piece)
             pieces.append(Markup('<span class="unseen" title="invisible character">{}</span>').format(codes))

@@ -13,6 +13,7 @@ from limits.strategies import MovingWindowRateLimiter
 from sqlalchemy import Engine
 
 from moderation.review.passages import PassageFinder
+from moderation.review.recent import Recent
 from moderation.review.rules import ReviewRules, rules_of
 from moderation.risk.certificate import Certificate
 from moderation.risk.manifest import NamedFeature
@@ -70,9 +71,13 @@ class Console:
     oidc: OidcSettings = field(default_factory=OidcSettings)
     threshold: float = 1.0
     """The threshold of the risk bundle in use."""
+    most_wrong_share: float = 0.0
+    """Share of flagged accounts that may be genuine; above it the threshold is raised."""
     passages: PassageFinder | None = None
     """Finds what the score of a text depends on; None where the settings switch it off."""
     statements: StatementSettings = field(default_factory=StatementSettings)
+    recent: Recent = field(default_factory=Recent)
+    """Figures over large tables, at most a minute old."""
 
     @property
     def session_lasts(self) -> timedelta:

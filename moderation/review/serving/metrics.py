@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,14 +16,18 @@ from prometheus_client.registry import Collector
 from sqlalchemy import Engine
 from starlette.responses import Response
 
+from moderation.review.drift import Drift, score_drift
 from moderation.review.measures import DecisionCounts, Waiting, waiting
 from moderation.review.permissions import Action, Actor
+from moderation.review.quality_report import live_false_positive_bound
 from moderation.review.serving.console import Console, console_of
 from moderation.review.serving.identity import of_api
 
 PATH = "/api/v1/metrics"
 EVERY_S = 15.0
 """The database is queried at most this often, however many programs read the metrics."""
+SLOW_EVERY_S = 600.0
+"""The same for figures of the audit sample, which change slowly."""
 DECISION_S = (60, 300, 900, 3600, 14_400, 43_200, 86_400, 172_800, 604_800, 2_592_000)
 
 router = APIRouter()
@@ -39,6 +44,9 @@ class ReviewMetrics(Collector):
         self._counts = DecisionCounts()
         self._started: datetime | None = None
         self._found_at: datetime | None = None
+        self._drift: list[Drift] = []
+        self._bound: float | None = None
+        self._slow_at: datetime | None = None
         self._durations = Histogram(
             "moderation_review_decision_duration_seconds",
             "From a flag or an appeal to its decision, since the console started.",
@@ -60,6 +68,10 @@ class ReviewMetrics(Collector):
                     queue, seconds = decided.waited
                     self._durations.labels(queue).observe(seconds)
             self._found_at = now
+            if self._slow_at is None or (now - self._slow_at).total_seconds() >= SLOW_EVERY_S:
+                self._drift = score_drift(self._engine, now)
+                self._bound = live_false_positive_bound(self._engine, now)
+                self._slow_at = now
 
     def collect(self) -> Iterable[Metric]:
         """Return the figures of the last query."""
@@ -74,6 +86,15 @@ class ReviewMetrics(Collector):
             oldest.add_metric(place, one.oldest_s)
         yield accounts
         yield oldest
+        drift = GaugeMetricFamily("moderation_score_psi", "Drift of text scores by stratum.", labels=["stratum"])
+        for stratum in self._drift:
+            drift.add_metric([stratum.stratum], stratum.psi)
+        yield drift
+        yield GaugeMetricFamily(
+            "moderation_live_fpr_upper_bound",
+            "Upper bound of the share of genuine accounts that are flagged.",
+            math.nan if self._bound is None else self._bound,
+        )
         for name, text, counts in (
             ("moderation_review_decisions", "Decisions about flags.", self._counts.decisions),
             ("moderation_review_overturned", "Decisions that another verdict replaced.", self._counts.overturned),

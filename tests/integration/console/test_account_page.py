@@ -7,12 +7,13 @@ import dataclasses
 import pytest
 
 from connectors.reviewdb.retention import erase_account
-from moderation.effects import AuditSample, Effects, FlagRaised
+from moderation.effects import AuditSample, Effects, FlagRaised, Followed
 from moderation.review import linked
 from moderation.review.passages import PassageFinder
 from moderation.settings.sections import ConsoleSettings
+from moderation.state.identifiers import account_number
 from tests.browser.cast import HOSTILE_TEXT, raised
-from tests.contract.samples import PLATFORM, partition
+from tests.contract.samples import PLATFORM, flag, partition
 from tests.integration.console.conftest import Desk
 from tests.unit.review.test_passages import Counting
 
@@ -206,3 +207,32 @@ def test_texts_are_blurred_until_asked_unless_settings_say_otherwise(desk: Desk)
 def plain(page: str) -> str:
     """A page without its isolating tags."""
     return page.replace("<bdi>", "").replace("</bdi>", "")
+
+
+def test_the_follow_neighbourhood_names_flagged_accounts_and_no_others(desk: Desk) -> None:
+    hostile = "<b>\u202emallory"
+    followed = tuple(Followed(account_number(name), name == hostile) for name in ("stranger", hostile, "friend"))
+    desk.flag(flag("p1", account_id=hostile), flag("p2", account_id="friend"))
+    desk.flag(dataclasses.replace(flag("p3", account_id="centre"), followed=followed))
+    desk.flag(dataclasses.replace(flag("p4", account_id="fan"), followed=(Followed(account_number("centre"), False),)))
+    ana = desk.client("ana")
+    page = ana.get(f"/accounts/{desk.key('centre')}").text
+    page = page[page.index('id="neighbours"') :]
+    assert "3 of 4 stored neighbours have a flag" in page
+    assert page.count(f'href="/accounts/{desk.key("friend")}"') == 2
+    assert "they follow each other, 1 open flag, flagged earlier" in page
+    assert "follows this account, 1 open flag" in page
+    assert "1 without a flag: it follows 1, and 0 follow each other" in page
+    assert "stranger" not in page
+    assert "<b>" not in page
+    assert "&lt;b&gt;U+202Emallory</text>" in page
+    around = ana.get(f"/api/v1/accounts/{desk.key('centre')}").json()["account"]["neighbourhood"]["neighbours"]
+    assert {(one["account_id"], one["relation"], one["flagged_before"]) for one in around} == {
+        (hostile, "mutual", True),
+        ("friend", "follows", True),
+        ("fan", "followed_by", None),
+        (None, "follows", False),
+    }
+    assert "1 of 1 stored neighbours has a flag" in ana.get(f"/accounts/{desk.key('fan')}").text
+    desk.flag(flag("p5", account_id="alone"))
+    assert "No follow is stored with its flags" in ana.get(f"/accounts/{desk.key('alone')}").text

@@ -61,3 +61,34 @@ def test_filters_are_saved_under_a_name_for_their_person_only(desk: Desk) -> Non
     page = ana.get("/queue").text
     assert "typed &lt;b&gt;" not in page
     assert 'data-break="50"' in page
+
+
+def test_filters_of_the_api_are_those_of_the_pages(desk: Desk) -> None:
+    ana, bob, vera, ida = (desk.client(name) for name in ("ana", "bob", "vera", "ida"))
+    address = "/api/v1/queue/filters"
+    sent = {"name": " typed ", "view": "open", "family": "typing", "min_risk": 0.9}
+    kept = {"name": "typed", "view": "open", "family": "typing", "min_risk": 0.9}
+    saved = ana.post(address, json=sent)
+    assert (saved.status_code, saved.json()) == (201, kept)
+    assert "<bdi>typed</bdi>" in ana.get("/queue").text
+    ana.post("/queue/filters?view=held", data={"name": "later"})
+    assert [one["name"] for one in ana.get(address).json()] == ["later", "typed"]
+    assert bob.get(address).json() == []
+    assert ida.post(address, json={"name": "own"}).json()["view"] == "appeals"
+    assert vera.post(address, json={"name": "own"}).json()["view"] == "open"
+    for refused, words in (
+        (sent | {"view": "nothing"}, "view must be one of"),
+        (sent | {"family": "nothing"}, "family must be one of"),
+        (sent | {"name": "\u202e"}, "visible characters"),
+        (sent | {"min_risk": 2}, "min_risk"),
+        (sent | {"platform_id": "x"}, "platform_id"),
+    ):
+        answer = ana.post(address, json=refused)
+        assert (answer.status_code, words in answer.text) == (422, True), answer.text
+    for number in range(18):
+        assert ana.post(address, json={"name": f"filter {number}"}).status_code == 201
+    assert "remove one first" in ana.post(address, json={"name": "one more"}).json()["detail"]
+    for _ in range(2):
+        assert ana.delete(address, params={"name": "typed"}).status_code == 204
+    assert "<bdi>typed</bdi>" not in ana.get("/queue").text
+    assert len(ana.get(address).json()) == 19

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from connectors.reviewdb.audit_log import verify
 from moderation.effects import AuditSample, Effects
-from moderation.review.agreement import false_positive_bound
+from moderation.review.agreement import FlaggedSample, false_positive_bound
 from moderation.review.blind_review import PEERS
 from moderation.risk.clopper_pearson import interval
 from tests.contract.samples import assessment, evidence, flag, partition
@@ -88,8 +88,9 @@ def test_error_rates_come_from_first_blind_verdicts_only(desk: Desk) -> None:
     low, high = interval(1, 19)
     assert found["wrong_flags"] == {"part": 1, "of": 19, "low": pytest.approx(low), "high": pytest.approx(high)}
     assert (found["missed"]["part"], found["missed"]["of"], found["cannot_tell"]) == (0, 30, 1)
-    bound = false_positive_bound(2, 20, 20, 30, 0.001)
-    assert found["false_positive_bound"] == pytest.approx(bound)
+    sample = FlaggedSample((True,) * 2 + (False,) * 18, (2.0,) * 20, 20)
+    assert found["false_positive_bound"] == pytest.approx(false_positive_bound(sample, (1,) * 30))
+    assert found["flagged_accounts"] == 20
     assert found["model_kappa"] == pytest.approx(0.957, abs=0.01)
     assert (found["people_items"], found["waiting"], found["blind_verdicts"]) == (len(peers), 0, 50 + len(peers))
     page = bob.get("/quality").text
@@ -107,7 +108,9 @@ def test_an_account_counts_once_in_error_rates_with_its_worst_verdict(desk: Desk
     found = ana.get("/api/v1/quality").json()
     assert (found["wrong_flags"]["part"], found["wrong_flags"]["of"]) == (1, 4)
     assert (found["missed"]["part"], found["missed"]["of"]) == (1, 3)
-    assert found["false_positive_bound"] == pytest.approx(false_positive_bound(1, 4, 7, 3, 0.001))
+    weights = (2.0, 2.0, 2.0, 1.0 / (1.0 - 0.5**4))
+    sample = FlaggedSample((False, False, False, True), weights, 4)
+    assert found["false_positive_bound"] == pytest.approx(false_positive_bound(sample, (1, 1, 4)))
     assert "Each account counts once" in ana.get("/quality").text
 
 

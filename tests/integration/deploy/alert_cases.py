@@ -95,4 +95,12 @@ CASES: dict[str, AlertCase] = {
         {DECIDED: "0+10x200", OVERTURNED: "0+2x200"},
         {DECIDED: "0+10x200", OVERTURNED: "0+0.5x200"},
     ),
+    "ModerationScoresDrift": AlertCase(
+        one('moderation_score_psi{stratum="a"}', "0.4+0x2000"),
+        one('moderation_score_psi{stratum="a"}', "0.1+0x2000"),
+        at="30h",
+    ),
+    "ModerationWrongFlags": AlertCase(
+        one("moderation_live_fpr_upper_bound", "0.002+0x200"), one("moderation_live_fpr_upper_bound", "NaN+0x200")
+    ),
 }

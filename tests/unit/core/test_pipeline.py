@@ -6,10 +6,11 @@ import json
 from datetime import UTC, datetime, timedelta
 
 from moderation.cli.score import as_json
-from moderation.effects import AccountRef, Assessment, Origin, Partition
+from moderation.effects import AccountRef, Assessment, Followed, Origin, Partition
 from moderation.events import BadRecord, Ignored
 from moderation.features.catalogue import FEATURES
 from moderation.mapping import FieldMapping
+from moderation.state.identifiers import account_number
 from moderation.stream.assembly import Decoder
 from moderation.stream.audit import AuditSampling
 from moderation.stream.ordering import Item
@@ -66,6 +67,17 @@ def test_a_flag_carries_everything_that_makes_it_reproducible() -> None:
     assert flag.evidence.text == "I am a robot."
     assert flag.evidence.address_hash is not None
     assert "9.9.2.1" not in repr(flag)
+
+
+def test_a_flag_lists_whom_its_author_followed_until_then() -> None:
+    def follow(author: str, target: str, second: int) -> dict[str, object]:
+        at = f"2026-01-01T00:00:{second:02}Z"
+        return {"type": "follow", "account_id": author, "target_account_id": target, "at": at}
+
+    post = robot("p1", created_at="2026-01-01T00:00:30Z")
+    events = [follow("a", "b", 1), follow("a", "c", 2), follow("c", "a", 3), follow("a", "later", 40), post]
+    (flag,) = outcome(*events).effects.flags
+    assert flag.followed == (Followed(account_number("c"), mutual=True), Followed(account_number("b"), mutual=False))
 
 
 def test_a_post_without_account_or_time_is_scored_and_never_flagged() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from moderation.effects import FamilyEvidence
-from moderation.review.accounts import Account, AccountDecisionMade, AccountFlag
+from moderation.review.account_flags import AccountFlag
+from moderation.review.accounts import Account, AccountDecisionMade
 from moderation.review.appeals import Appeal
 from moderation.review.explanation import explain, refusal_before
 from moderation.review.linked import Linked

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from moderation.lab.risk.fitting import RISING
 from moderation.risk.model import BundledRiskModel
 
 POSTS = 48
@@ -108,13 +109,16 @@ def test_content_alone_is_never_flagged(model: BundledRiskModel) -> None:
         assert all(family.score is None for family in judged.families if family.family != "content")
 
 
-def test_more_partners_never_lower_the_score_of_coordination(model: BundledRiskModel) -> None:
-    names = [named.name for named in model.manifest.features]
-    rows = any_posts(model, 5)[:20]
-    before = np.full(len(rows), -np.inf)
-    for partners in (0, 1, 2, 5, 8, 40):
-        rows[:, model.columns[names.index("coordination_partners_7d")]] = partners
-        rows[:, model.columns[names.index("coordination_most_shared_7d")]] = 2 * partners
-        scores = model.metadata_scores(rows)[:, model.fusion.families.index("coordination")]
-        assert (scores >= before).all()
-        before = scores
+def test_features_that_only_raise_suspicion_never_lower_the_score_of_their_family(model: BundledRiskModel) -> None:
+    known = {named.name: (column, named.family) for column, named in enumerate(model.manifest.features)}
+    rising = sorted(RISING & known.keys())
+    assert {"coordination_partners_7d", "coordination_most_shared_7d"} <= set(rising)
+    for name in rising:
+        column, family = known[name]
+        rows = any_posts(model, 5)[:20]
+        before = np.full(len(rows), -np.inf)
+        for value in (-3.0, 0.0, 1.0, 2.0, 5.0, 8.0, 40.0, 500.0):
+            rows[:, model.columns[column]] = value
+            scores = model.metadata_scores(rows)[:, model.fusion.families.index(family)]
+            assert (scores >= before).all(), name
+            before = scores

@@ -15,6 +15,7 @@ import pytest
 from moderation.errors import InputError, SettingsError
 from moderation.events import Deletion, Follow, Label, Post, decode
 from moderation.lab.simulation import SimulationConfig, WriterPool, Written, build_platform, simulate
+from moderation.lab.simulation.account_plan import AccountPlan
 from moderation.lab.simulation.config import SIGNATURES
 from moderation.lab.simulation.ranges import UNSEEN
 from moderation.lab.simulation.writing import as_line, write_events, write_truth
@@ -241,3 +242,45 @@ def test_a_seed_gives_the_same_events_in_every_process() -> None:
         for seed in ("1", "2")
     }  # fmt: skip
     assert len(digests) == 1
+
+
+def test_campaigns_take_addresses_from_the_networks_of_people_or_spread_over_one_of_their_own() -> None:
+    plans = build_platform(config(accounts=2000), pool()).plans
+
+    def networks(plan: AccountPlan) -> set[str]:
+        return {
+            place.ip.rsplit(".", 1)[0] if "." in place.ip else place.ip.split("::")[0].rsplit(":", 1)[0]
+            for place in plan.places
+        }
+
+    people = set[str]().union(*(networks(plan) for plan in plans if plan.truth.genuine))
+    campaigns: dict[str, list[AccountPlan]] = {}
+    for plan in plans:
+        if plan.truth.strength in ("weak", "medium"):
+            campaigns.setdefault(plan.truth.campaign or "", []).append(plan)
+    rotating = [own for own in campaigns.values() if all(len(plan.places) == 3 for plan in own)]
+    assert 0.1 < len(rotating) / len(campaigns) < 0.6
+    for own in rotating:
+        assert not set[str]().union(*map(networks, own)) & people
+    others = [plan for own in campaigns.values() if own not in rotating for plan in own]
+    assert sum(bool(networks(plan) & people) for plan in others) > 0.2 * len(others)
+
+
+def test_a_household_shares_an_address_its_hours_and_its_follows() -> None:
+    platform = build_platform(config(accounts=3000), pool())
+    homes: dict[str, list[AccountPlan]] = {}
+    for plan in platform.plans:
+        if plan.truth.kind == "household":
+            homes.setdefault(plan.places[0].ip, []).append(plan)
+    assert len(homes) > 20
+    assert all(len(own) <= 5 for own in homes.values())
+    assert any(len({plan.device for plan in own}) < len(own) for own in homes.values())
+    assert all(len({(plan.ring, plan.circle) for plan in own}) == 1 for own in homes.values())
+
+
+def test_no_follow_begins_before_its_accounts_exist() -> None:
+    platform = build_platform(config(accounts=900), pool())
+    created = {plan.account_id: plan.created_ms for plan in platform.plans}
+    follows = [event for event in platform.events() if isinstance(event, Follow)]
+    assert follows
+    assert all(max(created[one.account_id], created[one.target_account_id]) <= (one.at_ms or 0) for one in follows)

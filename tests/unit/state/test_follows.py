@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation.state.follows import CONFLICT_HOURS, Degrees, FollowGraph, Rows, current, fold
+from moderation.state.follows import CONFLICT_HOURS, Degrees, FollowGraph, Neighbour, Rows, current, fold
 
 MINUTE_MS = 60_000
 Changes = list[tuple[int, int, int, bool]]
@@ -94,6 +94,22 @@ def test_accounts_that_follow_many_behave_like_others() -> None:
     graph.apply(1, 500, 2000, follows=False)
     graph.apply(501, 1, 2000, follows=True)
     assert graph.degrees(1, 10) == Degrees(999, 1, 1)
+
+
+def test_neighbours_are_the_newest_follows_at_a_time_with_those_that_follow_back() -> None:
+    graph = applied([(at, 1, followed, True) for at, followed in ((30, 4), (10, 2), (20, 3), (40, 5))])
+    graph.apply(2, 1, 15, follows=True)
+    graph.apply(1, 3, 50, follows=False)
+    assert graph.neighbours(1, 40, 10) == [Neighbour(5, False), Neighbour(4, False), Neighbour(2, True)]
+    assert graph.neighbours(1, 39, 1) == [Neighbour(4, False)]
+    assert graph.neighbours(2, 40, 10) == [Neighbour(1, True)]
+    assert graph.neighbours(9, 40, 10) == []
+
+
+def test_neighbours_of_an_account_that_follows_very_many_are_read_from_a_part() -> None:
+    graph = applied([(number, 1, number + 2, True) for number in range(5_000)], most=6_000)
+    found = graph.neighbours(1, 10_000, 5_000)
+    assert [one.account for one in found] == list(range(5_001, 5_001 - 4_096, -1))
 
 
 def test_edges_beyond_the_limit_are_counted_not_kept() -> None:

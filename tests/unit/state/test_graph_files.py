@@ -38,7 +38,7 @@ def write(directory: Path, manifest: GraphManifest = MANIFEST, names: tuple[str,
 def reading(directory: Path) -> PlatformState:
     state = new_state(EPOCH)
     directory.mkdir(exist_ok=True)
-    state.read_graphs_from(directory)
+    state.epochs.read_from(directory, "p")
     return state
 
 
@@ -112,7 +112,7 @@ def test_a_damaged_manifest_is_a_missing_epoch(tmp_path: Path, damage: str) -> N
 
 def test_a_directory_that_does_not_exist_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="is not a directory; name the one that `moderation spark graph` writes"):
-        new_state(EPOCH).read_graphs_from(tmp_path / "none")
+        new_state(EPOCH).epochs.read_from(tmp_path / "none", "p")
 
 
 def test_a_restart_keeps_the_follows_and_computes_no_figures(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -125,7 +125,7 @@ def test_a_restart_keeps_the_follows_and_computes_no_figures(tmp_path: Path, cap
     saved(state, journal)
     state.close()
     again = restored(journal, EPOCH)
-    again.read_graphs_from(epochs)
+    again.epochs.read_from(epochs, "p")
     vector = extract_all(again, [post("p2", "a", 2 * EPOCH + 5)])[0]
     assert (named(vector)["graph_out_degree"], named(vector)["graph_core_number"]) == (1, 2)
     assert caplog.text.count(f"graph_epoch_read epoch={FIRST}") == 2

@@ -17,8 +17,6 @@ NAME = sa.String(32)
 TO_PEOPLE = ("escalated_by", "assigned_to")
 ACCOUNT_COLUMNS = ("followers", "claimed_since", "escalated_at", "escalated_reason", *TO_PEOPLE)
 TABLES = ("statements", "golden_items", "blind_verdicts", "bulk_decisions", "first_verdicts", "notes")
-TEXTS = "ix_evidence_texts"
-"""The index of full-text search, on PostgreSQL only."""
 UNSENT = "ix_decisions_unsent"
 MARKED = {
     "ix_accounts_in_review_claimed_by": "claimed_by",
@@ -53,12 +51,7 @@ def upgrade() -> None:
     op.create_index(UNSENT, "decisions", ["id"], sqlite_where=unsent, postgresql_where=unsent)
     op.create_index("ix_decisions_decided_at", "decisions", ["decided_at"])
     op.create_index("ix_decisions_supersedes", "decisions", ["supersedes"])
-    op.create_index("ix_evidence_address_hash", "evidence", ["address_hash"])
-    op.create_index("ix_flags_content_hash", "flags", ["content_hash"])
     op.create_index("ix_audit_samples_drawn_at", "audit_samples", ["drawn_at"])
-    if op.get_bind().dialect.name == "postgresql":
-        # Part of a text only, because a tsvector has at most 1 MB, and a longer one would refuse the row.
-        op.execute(f"CREATE INDEX {TEXTS} ON evidence USING gin (to_tsvector('simple', substr(text, 1, 20000)))")
     _about_accounts()
     _quality()
 
@@ -67,11 +60,7 @@ def downgrade() -> None:
     """Drop the tables and columns; decisions stay."""
     for name in TABLES:
         op.drop_table(name)
-    if op.get_bind().dialect.name == "postgresql":
-        op.execute(f"DROP INDEX {TEXTS}")
     op.drop_index("ix_audit_samples_drawn_at", "audit_samples")
-    op.drop_index("ix_flags_content_hash", "flags")
-    op.drop_index("ix_evidence_address_hash", "evidence")
     for name in (UNSENT, "ix_decisions_decided_at", "ix_decisions_supersedes"):
         op.drop_index(name, "decisions")
     for column in ("refused_reason", "sent_at", "seconds"):

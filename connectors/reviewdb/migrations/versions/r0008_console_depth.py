@@ -28,7 +28,6 @@ def upgrade() -> None:
         op.add_column(table_name, sa.Column("policy", KeptText))
     for column in BANDS:
         op.add_column("evidence", sa.Column(column, sa.BigInteger))
-        op.create_index(f"ix_evidence_{column}", "evidence", [column])
 
 
 def downgrade() -> None:
@@ -37,7 +36,6 @@ def downgrade() -> None:
     for table_name in JUDGED:
         op.drop_column(table_name, "policy")
     for column in BANDS:
-        op.drop_index(f"ix_evidence_{column}", "evidence")
         op.drop_column("evidence", column)
     with op.batch_alter_table("accounts_in_review") as table:
         table.drop_constraint("fk_accounts_in_review_disagreed_by_people", type_="foreignkey")

@@ -45,6 +45,12 @@ $(VENV)/test: requirements/test.txt pyproject.toml $(VENV)/run | tools
 	@$(INSTALL) --require-hashes -r requirements/test.txt
 	@touch $@
 
+# Of the slow tests only: building the package of pyspark takes a minute.
+$(VENV)/spark: requirements/spark.txt $(VENV)/test | tools
+	@echo "Installing Spark (about 0.5 GB, once)"
+	@$(INSTALL) --require-hashes -r requirements/spark.txt
+	@touch $@
+
 demo: $(VENV)/run ## Replay a simulated stream
 	@$(BIN)/moderation demo $(DEMO)
 
@@ -52,7 +58,7 @@ test: $(VENV)/test ## Tests against real servers
 	@$(BIN)/python -m tests.services install
 	@$(BIN)/python -m pytest $(TESTS)
 
-test-slow: $(VENV)/test ## Training runs, exports, long outages
+test-slow: $(VENV)/spark ## Training runs, exports, long outages
 	@$(BIN)/python -m tests.services install
 	@$(BIN)/python -m pytest -m slow $(TESTS)
 
@@ -107,6 +113,8 @@ lock: | tools ## Lock files
 	@$(LOCK) --extra export --extra traces --extra parquet --extra test -o requirements/test.txt
 	@cp requirements/test.txt requirements/run.txt
 	@$(LOCK) $(if $(UPGRADE),--constraint requirements/test.txt) -o requirements/run.txt
+	@cp requirements/test.txt requirements/spark.txt
+	@$(LOCK) --constraint requirements/test.txt --extra spark -o requirements/spark.txt
 	@cp requirements/run.txt requirements/image.txt
 	@$(LOCK) --constraint requirements/run.txt --extra traces -o requirements/image.txt
 	@cp requirements/image.txt requirements/image-cuda.txt

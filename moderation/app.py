@@ -149,6 +149,8 @@ def _builders(settings: Settings, in_use: ModelsInUse) -> Builders:
             coverage=settings.state.coverage(),
             scored_with=f"{detector.manifest_hash[:12]}-{settings.scoring.policy}",
         )
+        if settings.state.graph_epochs is not None:
+            state.epochs.read_from(settings.state.graph_epochs, settings.platform_id)
         if settings.state.backend != "memory":
             state.keep_in(Storage(state_backend(settings), settings.state.cached_keys))
         return state

@@ -115,6 +115,14 @@ OUTSIDE = (
     Place("topics of dead letters", (), "relayed records", "nothing", "`retention.ms` of the topic"),
     Place("files of rejected lines", (), "rejected records of `run --input` and `score`", "nothing", "until deleted"),
     Place("files that `score` writes", (), "post ids, scores and reasons", "nothing", "until deleted"),
+    Place(
+        "files of `vectors export` and `spark`",
+        (),
+        "ids of accounts and posts with feature vectors, risks, scores and verdicts; for each graph epoch, 64-bit "
+        "hashes of account ids with their figures",
+        "nothing",
+        "until deleted",
+    ),
     Place("your Kafka topics", (), "the events themselves", "nothing", "`retention.ms` of the topics"),
 )
 """Places outside the review database: what remains there after an erasure, and for how long."""

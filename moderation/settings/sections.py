@@ -146,6 +146,11 @@ class StateSettings(Section):
         description="event-time length of an epoch of the follow graph, in seconds; the risk model that ships was "
         "trained with the default, another length needs a model of its own",
     )
+    graph_epochs: Path | None = Field(
+        None,
+        description="directory from which the whole-graph figures of each epoch are read, where `moderation spark "
+        "graph` writes them; none: the sidecar computes them",
+    )
     lateness_s: Seconds = Field(300.0, description="offline: how far back in time a line may step")
 
     @model_validator(mode="after")

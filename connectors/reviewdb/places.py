@@ -92,6 +92,13 @@ OUTSIDE = (
         "until the process ends or newer texts take their place",
     ),
     Place(
+        "words in memory",
+        (),
+        "words of up to 24 letters of the texts that were read last, without accounts and texts",
+        "nothing",
+        "until the process ends or newer words take their place",
+    ),
+    Place(
         "addresses in memory",
         (),
         "the addresses that were looked up last in `mapping.network_database`, in plain form",
@@ -108,6 +115,14 @@ OUTSIDE = (
     Place("topics of dead letters", (), "relayed records", "nothing", "`retention.ms` of the topic"),
     Place("files of rejected lines", (), "rejected records of `run --input` and `score`", "nothing", "until deleted"),
     Place("files that `score` writes", (), "post ids, scores and reasons", "nothing", "until deleted"),
+    Place(
+        "files of `vectors export` and `spark`",
+        (),
+        "ids of accounts and posts with feature vectors, risks, scores and verdicts; for each graph epoch, 64-bit "
+        "hashes of account ids with their figures",
+        "nothing",
+        "until deleted",
+    ),
     Place("your Kafka topics", (), "the events themselves", "nothing", "`retention.ms` of the topics"),
 )
 """Places outside the review database: what remains there after an erasure, and for how long."""
@@ -147,7 +162,20 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     ),
     # The reason is a senior's own words about the threshold, not about an account.
     "threshold_raises": frozenset(
-        {"id", "risk_version", "before", "threshold", "wrong", "judged", "raised_at", "ended_at", "ended_by", "reason"}
+        {
+            "id",
+            "platform_id",
+            "risk_version",
+            "policy",
+            "before",
+            "threshold",
+            "wrong",
+            "judged",
+            "raised_at",
+            "ended_at",
+            "ended_by",
+            "reason",
+        }
     ),
     "golden_items": frozenset({"assessment_key", "verdict", "person_id", "added_at"}),
     "people": frozenset(

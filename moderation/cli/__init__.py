@@ -42,6 +42,8 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("statements", "moderation.cli.statements", "app"),
     ("decisions", "moderation.cli.decisions", "app"),
     ("replay", "moderation.cli.replay", "replay_command"),
+    ("vectors", "moderation.cli.vectors", "app"),
+    ("spark", "moderation.spark.commands", "app"),
     ("trial", "moderation.cli.trial", "trial_command"),
     ("db", "moderation.cli.db", "app"),
     ("detector", "moderation.lab.commands.detector", "app"),

@@ -55,6 +55,8 @@ def parts(settings: Settings) -> Iterator[tuple[str, Callable[[], str]]]:
     yield "review database", lambda: _database(settings)
     if settings.state.backend != "memory":
         yield "state", lambda: _state(settings)
+    if settings.state.graph_epochs is not None:
+        yield "graph epochs", partial(_graph_epochs, settings, settings.state.graph_epochs)
     for topic in sorted(set(settings.kafka.topics().values())):
         yield f"topic {topic}", partial(describe_topic, settings, topic)
 
@@ -77,6 +79,14 @@ def _models(settings: Settings) -> str:
 
     detector, risk = load_models(settings)
     return "\n".join(Models(detector, risk, load_trial(settings, detector, b"")).describe())
+
+
+def _graph_epochs(settings: Settings, directory: Path) -> str:
+    from moderation.state.graph_files import GraphFiles
+
+    found = GraphFiles(directory, settings.platform_id, settings.state.graph_epoch_s).available()
+    newest = f", the newest is {found[-1]}" if found else ""
+    return f"{len(found)} epochs in {directory}{newest}"
 
 
 def _state(settings: Settings) -> str:

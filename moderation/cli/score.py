@@ -93,6 +93,8 @@ def _judge(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Settings,
         max_text_bytes=settings.max_text_bytes,
         threads=settings.detector_threads,
     )
+    if settings.state.graph_epochs is not None:
+        moderator.state.epochs.read_from(settings.state.graph_epochs, settings.platform_id)
     ordered = sorted_by_time(items) if sort else within_lateness(items, settings.state.lateness_s * 1000)
     lines = (
         (number, as_json(assessment))

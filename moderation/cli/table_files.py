@@ -23,7 +23,8 @@ FORMULA_SIGNS = ("=", "+", "-", "@", "\t", "\r")
 
 
 def write_rows(output: Path | None, form: Form, columns: Mapping[str, str], rows: Iterable[dict[str, Any]]) -> int:
-    """Write rows and return their number. Kinds of columns are "text", "whole", "number" and "texts".
+    """Write rows and return their number. Kinds of columns are "text", "whole", "number", "truth", "texts" and
+    "numbers".
 
     A file is replaced when all rows are written; a failure leaves it as it was. In CSV, a text that a spreadsheet would
     compute begins with an apostrophe. Raises SettingsError for a file that cannot be written, and for
@@ -72,7 +73,14 @@ def _parquet(output: Path, columns: Mapping[str, str], rows: Iterable[dict[str, 
         raise SettingsError(
             "the format parquet needs the package pyarrow; install moderation-sidecar[parquet]"
         ) from None
-    kinds = {"text": pa.string(), "whole": pa.int64(), "number": pa.float64(), "texts": pa.list_(pa.string())}
+    kinds = {
+        "text": pa.string(),
+        "whole": pa.int64(),
+        "number": pa.float64(),
+        "truth": pa.bool_(),
+        "texts": pa.list_(pa.string()),
+        "numbers": pa.list_(pa.float64()),
+    }
     schema = pa.schema([(name, kinds[kind]) for name, kind in columns.items()])
     count = 0
     with _fresh(output) as path, parquet.ParquetWriter(path, schema) as writer:

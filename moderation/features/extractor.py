@@ -21,6 +21,7 @@ from moderation.features.shared_items import link_items, name_items, text_items
 from moderation.features.typing import typing_features
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
 from moderation.state import PlatformState, PostSeen
+from moderation.state.coverage import GRAPH_EPOCH
 from moderation.state.daily_accounts import DAYS_KEPT_MS
 from moderation.state.identifiers import account_number, community_number, hash_number, post_number, text_number
 from moderation.state.score_history import OwnScores
@@ -218,6 +219,8 @@ class FeatureExtractor:
             named.append("networks_9d")
         if self._state.graph_lost or (reading.follows_begun and not reading.follows_known):
             named.append("graph")
+        if self._state.epochs.missing(reading.at_ms):
+            named.append(GRAPH_EPOCH)
         return tuple(named)
 
 

@@ -12,13 +12,15 @@ def graph_features(reading: Reading) -> tuple[dict[str, float], int | None]:
 
     Degrees and reciprocity are those at the end of the last full minute; the others come from the graph closed two
     epochs before that of the post. Empty where the platform sends no follow events, where the operator has not said
-    that they are complete, or where some are lost, because zero would be a guess.
+    that they are complete, or where some are lost, because zero would be a guess. Figures of closed graphs that come
+    from files do not depend on that.
     """
     state, at_ms = reading.state, reading.at_ms
-    if not reading.follows_begun or not reading.follows_known:
+    known = reading.follows_begun and reading.follows_known
+    if not known and state.epochs.files is None:
         return {}, None
     found: dict[str, float] = {}
-    if reading.missing_others is None:
+    if known and reading.missing_others is None:
         degrees = state.follows.degrees(reading.account, reading.full_minute)
         found = {"graph_out_degree": float(degrees.following), "graph_in_degree": float(degrees.followers)}
         if degrees.following:

@@ -1,8 +1,8 @@
-"""Judges stored assessments again with another risk model, before it is used."""
+"""Judges stored assessments again with another risk model, before it is used, and exports their vectors."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +12,20 @@ from sqlalchemy import Engine, Row
 from moderation.features import FEATURES_VERSION
 from moderation.review.stored_posts import decided, stored_posts
 from moderation.risk.model import BundledRiskModel
+
+VECTOR_COLUMNS = {
+    "platform_id": "text",
+    "account_id": "text",
+    "post_id": "text",
+    "risk": "number",
+    "flagged": "truth",
+    "verdict": "text",
+    "probability": "number",
+    "features_version": "text",
+    "detector_version": "text",
+    "features": "numbers",
+}
+"""The columns of exported vectors with their kinds. `probability` is that of the draw of an audit sample."""
 
 
 @dataclass(frozen=True)
@@ -101,3 +115,11 @@ def _judge(model: BundledRiskModel, rows: Sequence[Row[Any]], found: Replay) -> 
         found.contradicted_after += one.contradicts
         if one.flips:
             found.flips.append(one)
+
+
+def all_vectors(engine: Engine) -> Iterator[dict[str, Any]]:
+    """Yield the stored vectors in the order of their keys, as rows of `VECTOR_COLUMNS`. Raises ConnectionLost."""
+    for rows in stored_posts(engine):
+        for row in rows:
+            known = {**row._mapping, "verdict": decided(row)}
+            yield {name: known[name] for name in VECTOR_COLUMNS}

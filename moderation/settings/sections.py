@@ -68,6 +68,13 @@ class KafkaSettings(Section):
         "PLAINTEXT", description="protocol of the connection to the brokers"
     )
     ssl_cafile: Path | None = Field(None, description="certificate authority of the brokers (PEM)")
+    ssl_certfile: Path | None = Field(
+        None, description="certificate of the sidecar, for brokers that require one from clients (PEM)"
+    )
+    ssl_keyfile: Path | None = Field(None, description="its private key (PEM); none: it is in ssl_certfile")
+    ssl_password: SecretStr | None = Field(
+        None, description="password of the private key, if it is encrypted; set it by variable or file"
+    )
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
         None, description="SASL mechanism"
     )
@@ -138,6 +145,11 @@ class StateSettings(Section):
         le=YEAR_S,
         description="event-time length of an epoch of the follow graph, in seconds; the risk model that ships was "
         "trained with the default, another length needs a model of its own",
+    )
+    graph_epochs: Path | None = Field(
+        None,
+        description="directory from which the whole-graph figures of each epoch are read, where `moderation spark "
+        "graph` writes them; none: the sidecar computes them",
     )
     lateness_s: Seconds = Field(300.0, description="offline: how far back in time a line may step")
 

@@ -17,6 +17,8 @@ MOST_LATE_MS = 10 * MINUTE_MS
 
 BEHIND = "partition_behind"
 """Name of what is missing while a partition has not been read as far as a post needs."""
+GRAPH_EPOCH = "graph_epoch"
+"""Name of what is missing while `state.graph_epochs` lacks the graph that a post needs."""
 
 
 @dataclass

@@ -2,7 +2,7 @@
 
 An epoch is closed some time after its end, with the changes up to its end, so that small disorder changes nothing. The
 figures are computed in the background. A reader that is early waits, so that no result depends on the speed of the
-machine. A graph that no post can read any more is not computed.
+machine. A graph that no post can read any more is not computed. With figures from files nothing is computed here.
 """
 
 from __future__ import annotations
@@ -13,12 +13,14 @@ from array import array
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 
 from moderation.state.coverage import DAY_MS
 from moderation.state.follows import FollowGraph, Rows, current, fold
 from moderation.state.graph_figures import NETWORKX_EDGES, ClosedGraph, compute_figures
+from moderation.state.graph_files import GraphFiles
 from moderation.state.graph_process import figures_in_process
 
 log = logging.getLogger(__name__)
@@ -56,6 +58,8 @@ class GraphEpochs:
         self._graph = graph
         self._epoch_ms = epoch_ms
         self._slack_ms = min(CLOSED_AFTER_MS, epoch_ms // 2)
+        self.files: GraphFiles | None = None
+        """The figures that another program computes; None: they are computed here."""
         self._closable = -1
         self._rows: dict[int, array[int]] = {}
         """Changes of the open epochs, three numbers each."""
@@ -69,6 +73,10 @@ class GraphEpochs:
         self._worker = ThreadPoolExecutor(max_workers=1, thread_name_prefix="graph-epoch")
         self.on_wait: Callable[[], None] = lambda: None
         """Called every second while a reader waits, because a large graph takes longer than the watchdog permits."""
+
+    def read_from(self, directory: Path, platform_id: str) -> None:
+        """Read the figures from a directory, where another program writes them, and compute none."""
+        self.files = GraphFiles(directory, platform_id, self._epoch_ms // 1000)
 
     def advance(self, at_ms: int) -> None:
         """Close the epochs that ended long enough before a time. Earlier times than before are ignored."""
@@ -114,23 +122,33 @@ class GraphEpochs:
             base, changes = self._folded[1], [rows for epoch, rows in self._unfolded if epoch <= closing.epoch]
         ended_ms = closing.epoch * self._epoch_ms - _UNFOLLOWS_KEPT_MS
         folded = fold(base, np.concatenate([NO_ROWS, *changes]), max(ended_ms, 0))
-        edges = current(folded)
-        if len(edges) <= NETWORKX_EDGES:
-            figures = compute_figures(edges[:, 1], edges[:, 2])
-        else:
-            figures = figures_in_process(edges[:, 1:], self._stopped)
+        graph = None if self.files is not None else self._closed_graph(closing.epoch, current(folded))
         with self._lock:
-            closing.graph = ClosedGraph(closing.epoch, *figures)
+            closing.graph = graph
             self._folded = (closing.epoch, folded)
             self._unfolded = [entry for entry in self._unfolded if entry[0] > closing.epoch]
 
+    def _closed_graph(self, epoch: int, edges: Rows) -> ClosedGraph:
+        if len(edges) <= NETWORKX_EDGES:
+            return ClosedGraph(epoch, *compute_figures(edges[:, 1], edges[:, 2]))
+        return ClosedGraph(epoch, *figures_in_process(edges[:, 1:], self._stopped))
+
     def read(self, at_ms: int) -> ClosedGraph | None:
-        """Return the graph for a post of this time, after waiting for it where needed; None before the first one."""
+        """Return the graph for a post of this time, after waiting for it where needed; None before the first one.
+
+        A graph from files must be that of the epoch k−2 itself; None while it is missing.
+        """
         epoch = at_ms // self._epoch_ms
+        if self.files is not None:
+            return self.files.read(epoch - 2, at_ms)
         for closing in reversed(self._closed):
             if closing.epoch <= epoch - 2:
                 return self._awaited(closing)
         return None
+
+    def missing(self, at_ms: int) -> bool:
+        """Return whether the figures come from files and those for a post of this time are not there."""
+        return self.files is not None and self.read(at_ms) is None
 
     def _awaited(self, closing: _Closing) -> ClosedGraph | None:
         if not closing.computed.done():
@@ -140,8 +158,13 @@ class GraphEpochs:
 
     @property
     def computed_epoch(self) -> int:
-        """The epoch of the last computed graph; -1 before the first one."""
+        """The epoch of the last computed graph, whose edges a checkpoint keeps; -1 before the first one."""
         return self._folded[0]
+
+    @property
+    def newest_epoch(self) -> int:
+        """The epoch of the newest graph with figures; -1 before the first one."""
+        return self._folded[0] if self.files is None else self.files.newest_epoch
 
     def dump(self) -> SavedGraphs:
         """Return what a checkpoint keeps. Does not wait: a graph that is not computed yet is computed again later."""

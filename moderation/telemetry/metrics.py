@@ -28,7 +28,7 @@ EVENTS = {"posts": "post", "follows": "follow", "deletions": "deletion", "labels
 """Counter of the pipeline and value of the label `kind`."""
 RULES = {"all": "all", "decisive": "watched", "watched": "watched", "sample": "audit", "baseline": "baseline"}
 FLAGGED_BY = ("live", "trial", "both")
-DEGRADED = ("graph", "partition_behind", "windows_1h", "windows_24h")
+DEGRADED = ("graph", "graph_epoch", "partition_behind", "windows_1h", "windows_24h")
 
 
 @dataclass(frozen=True)

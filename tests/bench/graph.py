@@ -17,21 +17,26 @@ from typing import Any
 import numpy as np
 
 from moderation.state.epochs import NO_ROWS
-from moderation.state.follows import current, fold
+from moderation.state.follows import Rows, current, fold
 from moderation.state.graph_process import figures_in_process
 from tests.bench.figures_file import measured_into
 from tests.bench.processor import processor
 
 
-def measure(nodes: int, edges: int) -> dict[str, Any]:
-    """Return the figures of one epoch."""
+def random_follows(nodes: int, edges: int) -> Rows:
+    """Return follows of a day, none of oneself; some edges are there twice."""
     rng = np.random.default_rng(1)
     weights = 1 / np.arange(1, nodes + 1) ** 0.6
     names = rng.permutation(nodes).astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)
     times = rng.integers(0, 86_400_000, edges).astype(np.uint64) << np.uint64(1) | np.uint64(1)
     followers = names[rng.integers(0, nodes, edges)]
     followed = names[rng.choice(nodes, edges, p=weights / weights.sum())]
-    rows = np.stack([times, followers, followed], axis=1)[followers != followed]
+    return np.stack([times, followers, followed], axis=1)[followers != followed]
+
+
+def measure(nodes: int, edges: int) -> dict[str, Any]:
+    """Return the figures of one epoch."""
+    rows = random_follows(nodes, edges)
     began = time.perf_counter()
     folded = current(fold(NO_ROWS, rows, 0))
     folding_s = time.perf_counter() - began

@@ -110,6 +110,7 @@ def open_console(settings: Settings) -> Console:
         features=manifest.features,
         oidc=settings.oidc,
         threshold=of_policy.threshold,
+        policy=settings.scoring.policy,
         most_wrong_share=settings.flags.most_wrong_share,
         statements=settings.statements,
         passages=PassageFinder(lambda: _detector(settings)) if asked.passages else None,

@@ -1,0 +1,27 @@
+"""`moderation spark` without Spark: arguments are checked, and a missing extra is named."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from moderation.cli import build_app
+from moderation.errors import InputError, SettingsError
+from tests.integration.test_flags_command import run
+
+
+@pytest.mark.parametrize("words", [["graph", "--follows", "f", "--epoch", "1"], ["score", "--posts", "p"]])
+def test_spark_without_its_packages_names_the_extra(
+    words: list[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    for name in ("py4j.protocol", "pyspark.errors", "pyspark.sql"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(SettingsError, match=r"needs pyspark and pandas; install moderation-sidecar\[spark\]"):
+        run(build_app(), "spark", *words, "--out", str(tmp_path / "out"))
+
+
+def test_spark_does_not_write_over_a_directory(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="exists; name a directory that does not"):
+        run(build_app(), "spark", "score", "--posts", "p", "--out", str(tmp_path))

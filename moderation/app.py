@@ -197,6 +197,7 @@ def run_sidecar(
     """
     if input_file is not None:
         settings = _for_a_file(settings)
+    asked = _asked_by_signal()
     secret = required_secret(settings)
     with open_telemetry(settings) as telemetry:
         detector, risk = load_models(settings)
@@ -206,7 +207,7 @@ def run_sidecar(
         for warning in settings.warnings():
             log.warning("%s", warning)
         telemetry.models_loaded(detector, risk)
-        in_use = ModelsInUse(settings, models, secret, reread)
+        in_use = ModelsInUse(settings, models, secret, asked, reread)
         in_use.on_change = lambda changed: telemetry.models_loaded(changed.detector, changed.risk)
         callbacks = Callbacks(on_step, on_batch, telemetry.observer, _stages_of(detector))
         with _own_directory(settings):
@@ -250,8 +251,8 @@ def _run(
         try:
             decoder = Decoder(kinds, settings.field_mapping())
             sidecar = build_sidecar(settings, Connectors(source, store, relay), decoder, models, callbacks)
-            models.raised = store.raised_thresholds
-            _on_signals(sidecar, models)
+            models.raised = lambda: store.raised_thresholds(settings.platform_id)
+            _on_signals(sidecar)
             _watch(sidecar, settings.watchdog_s)
             _collect_rarely()
             logs = {(partition.cluster_id, partition.topic) for partition in source.partitions()}
@@ -322,12 +323,19 @@ def _file_source(settings: Settings, store: Store, path: Path) -> JsonlSource:
     return source
 
 
-def _on_signals(sidecar: Sidecar, models: ModelsInUse) -> None:
+def _asked_by_signal() -> threading.Event:
+    """Return an event that SIGHUP sets; without a handler the signal would end a process that loads its models."""
+    asked = threading.Event()
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGHUP, lambda _number, _frame: asked.set())
+    return asked
+
+
+def _on_signals(sidecar: Sidecar) -> None:
     if threading.current_thread() is not threading.main_thread():
         return
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: sidecar.stop())
-    signal.signal(signal.SIGHUP, lambda _number, _frame: models.ask())
 
 
 def _collect_rarely() -> None:

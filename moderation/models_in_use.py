@@ -18,6 +18,8 @@ from moderation.stream.every import Every
 from moderation.stream.trial import TrialModel
 
 log = logging.getLogger(__name__)
+RaisedBundle = tuple[str, str]
+"""The version of a risk bundle, and the scoring policy that a threshold belongs to."""
 RAISES_EVERY_S = 60.0
 RELOADED = ("risk", "trial")
 """Settings that a reload reads again."""
@@ -48,25 +50,31 @@ def load_trial(settings: Settings, detector: Detector, secret: bytes) -> TrialMo
 
 
 class ModelsInUse:
-    """The models in use. `ask` may be called from a signal handler; the loop calls `refreshed` between two batches."""
+    """The models in use; the loop calls `refreshed` between two batches."""
 
     def __init__(
-        self, settings: Settings, models: Models, secret: bytes, reread: Callable[[], Settings] | None = None
+        self,
+        settings: Settings,
+        models: Models,
+        secret: bytes,
+        asked: threading.Event,
+        reread: Callable[[], Settings] | None = None,
     ) -> None:
-        """*reread* returns the settings as they are now; without it only the bundles are read again."""
+        """*asked* is set, also by a handler of signals, to ask for a reload.
+
+        *reread* returns the settings as they are now; without it only the bundles are read again.
+        """
         self.models = models
         self._settings = settings
         self._secret = secret
         self._reread = reread
-        self._asked = threading.Event()
+        self._asked = asked
         self._look = Every(RAISES_EVERY_S, last=-math.inf)
-        self.raised: Callable[[], Mapping[str, float]] = dict
-        """Returns the raised threshold of each risk bundle that has one, by its version; may raise ConnectionLost."""
+        self._known: Mapping[RaisedBundle, float] = {}
+        """The raised thresholds that were read last; a reload during an outage keeps them."""
+        self.raised: Callable[[], Mapping[RaisedBundle, float]] = dict
+        """Returns the raised threshold of each bundle and scoring policy that has one; may raise ConnectionLost."""
         self.on_change: Callable[[Models], None] = lambda _models: None
-
-    def ask(self) -> None:
-        """Ask for a reload."""
-        self._asked.set()
 
     def refreshed(self) -> bool:
         """Load the risk models again where that was asked for, and raise thresholds; return whether anything changed.
@@ -104,19 +112,19 @@ class ModelsInUse:
     def _raise(self) -> None:
         """Apply what the review database has about raised thresholds; an outage is retried a minute later."""
         try:
-            raised = self.raised()
-        except ConnectionLost:
-            return
+            self._known = self.raised()
+        except ConnectionLost as lost:
+            log.warning("raised thresholds could not be read, those of before stay: %s", lost)
         detector, risk, trial = self.models
-        risk = _raised(risk, raised)
-        if trial is not None and (tried := _raised(trial.risk, raised)) is not trial.risk:
+        risk = _raised(risk, self._known)
+        if trial is not None and (tried := _raised(trial.risk, self._known)) is not trial.risk:
             trial = replace(trial, risk=tried)
         if risk is not self.models.risk or trial is not self.models.trial:
             self.models = Models(detector, risk, trial)
 
 
-def _raised(risk: BundledRiskModel, raised: Mapping[str, float]) -> BundledRiskModel:
-    to = raised.get(risk.manifest_hash, 0.0)
+def _raised(risk: BundledRiskModel, raised: Mapping[RaisedBundle, float]) -> BundledRiskModel:
+    to = raised.get((risk.manifest_hash, risk.policy), 0.0)
     return risk if risk.raised == to else replace(risk, raised=to)
 
 

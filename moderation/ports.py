@@ -54,6 +54,8 @@ class FeatureVersions:
     detector: str
     risk: frozenset[str]
     """Risk bundles with one content baseline, to which the content features are relative."""
+    policy: str
+    """Scoring policy, which selects the texts that the content features are about."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,8 @@ class JudgedPost:
     address: str | None
     """Keyed hash of the address, with the id of the key."""
     features: tuple[float | None, ...]
+    flagged: bool
+    """Whether it is flagged, and therefore stored whatever the audit sample draws."""
     decided: str | None
     """The latest verdict of a person who may have seen what the model found; None without one."""
     blind: str | None
@@ -81,6 +85,8 @@ class JudgedPosts:
     posts: Sequence[JudgedPost]
     of_other_versions: int
     """Posts with a verdict that are left out because other models or features judged them."""
+    of_other_policy: int
+    """Others that are left out because another scoring policy selected the texts of their accounts."""
 
 
 class JudgedPostsReader(Protocol):

@@ -48,13 +48,18 @@ class Verified:
     problems: tuple[str, ...]
 
 
-def append(connection: Connection, *entries: Entry) -> None:
-    """Append entries. Call it last in a transaction, because it holds the lock of the log until the commit."""
+def lock(connection: Connection) -> tuple[int, str]:
+    """Take the lock of the log until the commit; return id and digest of its last entry."""
     first = insert_into(connection, AuditHeadRow).values(id=HEAD_ID, last_id=0, digest=FIRST)
     connection.execute(first.on_conflict_do_nothing())
-    last_id, last = connection.execute(
-        select(HEAD.c.last_id, HEAD.c.digest).where(HEAD.c.id == HEAD_ID).with_for_update()
-    ).one()
+    head = select(HEAD.c.last_id, HEAD.c.digest).where(HEAD.c.id == HEAD_ID).with_for_update()
+    last_id, last = connection.execute(head).one()
+    return last_id, last
+
+
+def append(connection: Connection, *entries: Entry) -> None:
+    """Append entries. Call it last in a transaction, because it holds the lock of the log until the commit."""
+    last_id, last = lock(connection)
     for number, entry in enumerate(entries, start=last_id + 1):
         salt = secrets.token_hex(DIGEST_CHARS // 2)
         row = {

@@ -40,6 +40,9 @@ def replace_followed(
 def _rows(connection: Connection, key: str, flag: FlagRaised, expires_at: datetime) -> list[Row]:
     mutual = {stored_number(one.number): one.mutual for one in flag.followed}
     gone = set(connection.scalars(select(ERASED.c.number).where(ERASED.c.number.in_(mutual))))
+    # An account that was erased before erasures had a number has one in review, if it was flagged again.
+    by_key = select(IN_REVIEW.c.number).join(ERASED, ERASED.c.key == IN_REVIEW.c.key)
+    gone.update(connection.scalars(by_key.where(IN_REVIEW.c.number.in_(mutual))))
     known = select(IN_REVIEW.c.number).where(IN_REVIEW.c.number.in_(mutual))
     flagged = set(connection.scalars(known.where(IN_REVIEW.c.platform_id == flag.assessment.platform_id)))
     kept = [number for number in mutual if number not in gone]

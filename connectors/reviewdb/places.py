@@ -92,6 +92,13 @@ OUTSIDE = (
         "until the process ends or newer texts take their place",
     ),
     Place(
+        "words in memory",
+        (),
+        "words of up to 24 letters of the texts that were read last, without accounts and texts",
+        "nothing",
+        "until the process ends or newer words take their place",
+    ),
+    Place(
         "addresses in memory",
         (),
         "the addresses that were looked up last in `mapping.network_database`, in plain form",
@@ -155,7 +162,20 @@ NO_EVIDENCE: dict[str, frozenset[str]] = {
     ),
     # The reason is a senior's own words about the threshold, not about an account.
     "threshold_raises": frozenset(
-        {"id", "risk_version", "before", "threshold", "wrong", "judged", "raised_at", "ended_at", "ended_by", "reason"}
+        {
+            "id",
+            "platform_id",
+            "risk_version",
+            "policy",
+            "before",
+            "threshold",
+            "wrong",
+            "judged",
+            "raised_at",
+            "ended_at",
+            "ended_by",
+            "reason",
+        }
     ),
     "golden_items": frozenset({"assessment_key", "verdict", "person_id", "added_at"}),
     "people": frozenset(

@@ -144,14 +144,16 @@ Index("ix_statements_built_at_puid", StatementRow.built_at, StatementRow.puid)
 
 
 class ThresholdRaiseRow(Base):
-    """When the threshold of a risk bundle was raised, from what to what, and when a person ended that.
+    """When the threshold of a risk bundle was raised on a platform, from what to what, and when a person ended that.
 
     `wrong` of `judged` flagged accounts were genuine, by blind verdicts.
     """
 
     __tablename__ = "threshold_raises"
     id: Mapped[int] = mapped_column(Counter, primary_key=True, autoincrement=True)
-    risk_version: Mapped[str] = mapped_column(KeptText, index=True)
+    platform_id: Mapped[str] = mapped_column(KeptText)
+    risk_version: Mapped[str] = mapped_column(KeptText)
+    policy: Mapped[str] = mapped_column(Name)
     before: Mapped[float] = mapped_column(Double)
     threshold: Mapped[float] = mapped_column(Double)
     wrong: Mapped[int] = mapped_column(BigInteger)

@@ -129,12 +129,14 @@ class ReviewStore:
         with self._reading() as connection:
             return max(0, self._daily_quota - quota.taken(connection, database_now(connection)))
 
-    def raised_thresholds(self) -> dict[str, float]:
-        """Return the raised threshold of each risk bundle that has one, by the hash of its manifest."""
+    def raised_thresholds(self, platform_id: str) -> dict[tuple[str, str], float]:
+        """Return the raised threshold of each risk bundle that has one, by the hash of its manifest and the policy."""
         raised = table_of(ThresholdRaiseRow).c
-        query = select(raised.risk_version, func.max(raised.threshold)).where(raised.ended_at.is_(None))
+        bundle = (raised.risk_version, raised.policy)
+        query = select(*bundle, func.max(raised.threshold)).group_by(*bundle)
+        query = query.where(raised.ended_at.is_(None), raised.platform_id == platform_id)
         with self._reading() as connection:
-            return {row[0]: row[1] for row in connection.execute(query.group_by(raised.risk_version))}
+            return {(row[0], row[1]): row[2] for row in connection.execute(query)}
 
     def expire(self) -> int:
         """Delete expired evidence and records of dead letters; return the number of rows.

@@ -26,7 +26,7 @@ def trial_command(
     database: Database = None,
     config: Config = None,
 ) -> None:
-    """Compare the risk model on trial with the live one, over the posts that either of them flagged in the stream.
+    """Compare the risk model on trial with the live one, over the accounts that either of them flagged in the stream.
 
     A trial begins with `trial.risk` in the settings. Its flags reach no reviewer, except for the share of the accounts
     that `trial.share` gives it. Verdicts of people are about flags that reached them: of the flags of one model only,
@@ -53,10 +53,8 @@ def trial_command(
         typer.echo(f"risk model {version[:12]}: no post was flagged by it or by the live model beside it so far")
         return
     typer.echo(f"risk model {version[:12]} beside the live one, since {found.since:%Y-%m-%d %H:%M} UTC")
-    typer.echo(f"{'flagged by':<26}{'posts':>10}{'accounts':>10}{'confirmed':>11}{'cleared':>9}")
+    typer.echo(f"{'flagged by':<26}{'accounts':>10}{'confirmed':>11}{'cleared':>9}")
     for who, name in ROWS:
-        counts = (found.posts, found.accounts, found.confirmed, found.cleared)
-        typer.echo(
-            f"{name:<26}" + "".join(f"{count[who]:>{w}}" for count, w in zip(counts, (10, 10, 11, 9), strict=True))
-        )
+        counts = (found.accounts, found.confirmed, found.cleared)
+        typer.echo(f"{name:<26}" + "".join(f"{count[who]:>{w}}" for count, w in zip(counts, (10, 11, 9), strict=True)))
     typer.echo("confirmed and cleared: accounts with a verdict of people")

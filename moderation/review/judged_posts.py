@@ -16,22 +16,29 @@ def judged_posts(engine: Engine, platform_id: str, versions: FeatureVersions) ->
 
     Raises ConnectionLost.
     """
-    posts, others = [], 0
+    posts, others, other_policy = [], 0, 0
     for rows in stored_posts(engine):
         for row in rows:
             if row.platform_id != platform_id or (row.blind is None and decided(row) is None):
                 continue
             if not _comparable(row, versions):
                 others += 1
+            elif _policy(row) != versions.policy:
+                other_policy += 1
             elif row.account_id is not None and row.event_time is not None:
                 posts.append(_post(row, row.event_time))
     posts.sort(key=lambda post: (post.at_ms, post.account_id, post.content_hash))
-    return JudgedPosts(posts, others)
+    return JudgedPosts(posts, others, other_policy)
 
 
 def _comparable(row: Row[Any], versions: FeatureVersions) -> bool:
     of_models = row.detector_version == versions.detector and row.risk_version in versions.risk
     return of_models and row.features_version == versions.features
+
+
+def _policy(row: Row[Any]) -> str:
+    """Return the scoring policy of an assessment; only that of all texts has a rule for every text."""
+    return "all" if row.scored_by == "all" else "selective"
 
 
 def _post(row: Row[Any], at: datetime) -> JudgedPost:
@@ -41,6 +48,7 @@ def _post(row: Row[Any], at: datetime) -> JudgedPost:
         content_hash=row.content_hash,
         address=None if row.address_hash is None else f"{row.key_id} {row.address_hash}",
         features=tuple(row.features),
+        flagged=row.flagged,
         decided=decided(row),
         blind=row.blind,
         probability=row.probability,

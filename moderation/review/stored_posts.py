@@ -25,7 +25,9 @@ def stored_posts(engine: Engine) -> Iterator[Sequence[Row[Any]]]:
     statement = (
         select(stored.key, stored.post_id, stored.account_id, stored.risk, stored.flagged, stored.features_version)
         .add_columns(stored.detector_version, stored.risk_version, stored.platform_id, stored.event_time)
-        .add_columns(stored.content_hash, EvidenceRow.features, EvidenceRow.address_hash, EvidenceRow.key_id)
+        .add_columns(
+            stored.scored_by, stored.content_hash, EvidenceRow.features, EvidenceRow.address_hash, EvidenceRow.key_id
+        )
         .add_columns(FlagRow.status, AuditSampleRow.probability, _label(), _blind_verdict())
         .join(EvidenceRow, EvidenceRow.assessment_key == stored.key)
         .outerjoin(FlagRow, FlagRow.assessment_key == stored.key)

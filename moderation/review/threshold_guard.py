@@ -1,6 +1,7 @@
 """Raises the threshold where verdicts show that too many flagged accounts are genuine. Only a person lowers it.
 
-A raise belongs to one risk bundle; another one begins with its own threshold. Sidecars read raises once a minute.
+A raise belongs to one risk bundle and scoring policy on one platform; another bundle begins with its own threshold.
+Sidecars read raises once a minute.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from math import log
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, or_, select, update
 
-from connectors.reviewdb.audit_log import Entry, append
+from connectors.reviewdb.audit_log import Entry, append, lock
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.models import AssessmentRow
 from connectors.reviewdb.review_models import BlindVerdictRow, ThresholdRaiseRow
@@ -36,10 +37,15 @@ LONGEST_REASON = 1_000
 
 @dataclass(frozen=True)
 class ThresholdRaise:
-    """One raise, and who ended it. `wrong` of `judged` flagged accounts were genuine at the threshold `before`."""
+    """One raise of a risk bundle under a scoring policy, and who ended it.
+
+    `wrong` of `judged` flagged accounts were genuine at the threshold `before`.
+    """
 
     id: int
+    platform_id: str
     risk_version: str
+    policy: str
     before: float
     threshold: float
     wrong: int
@@ -49,16 +55,16 @@ class ThresholdRaise:
     ended_by: str | None = None
     reason: str | None = None
 
+    @property
+    def bundle(self) -> tuple[str, str, str]:
+        """What the threshold belongs to."""
+        return self.platform_id, self.risk_version, self.policy
 
-def raises(engine: Engine, risk_version: str) -> list[ThresholdRaise]:
-    """Return the raises of a risk bundle, the latest first. Raises ConnectionLost."""
+
+def raises(engine: Engine) -> list[ThresholdRaise]:
+    """Return all raises, of every risk bundle and platform, the latest first. Raises ConnectionLost."""
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
-        return _raises(connection, risk_version)
-
-
-def present_raise(engine: Engine, risk_version: str) -> ThresholdRaise | None:
-    """Return the latest raise of a risk bundle that no person has ended."""
-    return next((one for one in raises(engine, risk_version) if one.ended_at is None), None)
+        return _raises(connection)
 
 
 def threshold_with(raised: Sequence[ThresholdRaise], of_bundle: float) -> float:
@@ -69,34 +75,40 @@ def threshold_with(raised: Sequence[ThresholdRaise], of_bundle: float) -> float:
 def consider(connection: Connection, item: str, most_wrong: float, now: datetime) -> Entry | None:
     """Raise the threshold where the verdicts so far, with one about the assessment *item*, are evidence for it.
 
-    *most_wrong* is the share of flagged accounts that may be genuine; 0 raises nothing. Returns the entry for the audit
-    log, None without a raise.
+    *most_wrong* is the share of flagged accounts that may be genuine; 0 raises nothing. Verdicts of one person alone
+    raise nothing. Returns the entry for the audit log, None without a raise. Takes the lock of the audit log, so that
+    of two verdicts at once the second sees the raise of the first.
     """
     post = connection.execute(select(ASSESSMENTS).where(ASSESSMENTS.c.key == item)).one()
     if not post.flagged or not 0 < most_wrong < 1:
         return None
-    earlier = _raises(connection, post.risk_version)
-    present = threshold_with(earlier, post.threshold)
+    lock(connection)
+    policy = policy_of(post.scored_by)
+    bundle = (post.platform_id, post.risk_version, policy)
+    earlier = [one for one in _raises(connection) if one.bundle == bundle]
+    own = min((one.before for one in earlier), default=post.threshold)
+    present = threshold_with(earlier, own)
     since = max((one.ended_at or one.raised_at for one in earlier), default=None)
-    accounts = _by_account(_verdicts(connection, post.risk_version, present, since))
-    wrong = sum(is_wrong for _, is_wrong in accounts)
-    if log_evidence(wrong, len(accounts), most_wrong) < log(2 ** (len(earlier) + 1) / DOUBT):
+    verdicts = _first_verdicts(_verdicts(connection, bundle, present, since))
+    wrong = [verdict for verdict in verdicts if verdict.is_wrong]
+    doubt = log_evidence(len(wrong), len(verdicts), most_wrong)
+    if doubt < log(2 ** (len(earlier) + 1) / DOUBT) or len({verdict.person for verdict in wrong}) < 2:
         return None
     values = {
+        "platform_id": post.platform_id,
         "risk_version": post.risk_version,
+        "policy": policy,
         "before": present,
-        "threshold": raised_to(accounts, most_wrong),
-        "wrong": wrong,
-        "judged": len(accounts),
-        "raised_at": now,
+        "threshold": raised_to(verdicts, most_wrong),
+        "wrong": len(wrong),
+        "judged": len(verdicts),
     }
-    connection.execute(insert(RAISES).values(values))
-    details = {name: value for name, value in values.items() if name != "raised_at"}
-    return Entry(now, GUARD, "threshold_raised", None, details)
+    number = connection.scalar(insert(RAISES).values(**values, raised_at=now).returning(RAISES.c.id))
+    return Entry(now, GUARD, "threshold_raised", None, {"raise": number, **values})
 
 
 def end_raise(engine: Engine, actor: Actor, number: int, reason: str, now: datetime) -> None:
-    """End a raise, so that the threshold is that of before again.
+    """End a raise; the threshold in use is then that of the bundle, or of the other raises that are in force.
 
     Raises NotPermitted, InvalidValue without a reason, InputError for an unknown number, and StaleDecision for a
     raise that was ended before.
@@ -106,45 +118,67 @@ def end_raise(engine: Engine, actor: Actor, number: int, reason: str, now: datet
     if not reason or len(reason) > LONGEST_REASON:
         raise InvalidValue(f"give a reason of at most {LONGEST_REASON} characters")
     with at_edge(engine), engine.begin() as connection:
-        found = connection.execute(select(RAISES).where(RAISES.c.id == number).with_for_update()).one_or_none()
+        lock(connection)
+        found = next((one for one in _raises(connection) if one.id == number), None)
         if found is None:
             raise InputError(f"there is no raise {number}")
         if found.ended_at is not None:
             raise StaleDecision(f"raise {number} was ended before, by {found.ended_by}")
         ended = {"ended_at": now, "ended_by": actor.name, "reason": reason}
         connection.execute(update(RAISES).where(RAISES.c.id == number).values(ended))
-        details = {"raise": number, "from": found.threshold, "to": found.before, "reason": reason}
+        others = [one for one in _raises(connection) if one.bundle == found.bundle]
+        left = threshold_with(others, min(one.before for one in others))
+        details = {"raise": number, "from": found.threshold, "to": left, "reason": reason}
         append(connection, Entry(now, actor.name, "threshold_lowered", None, details))
 
 
-def _raises(connection: Connection, risk_version: str) -> list[ThresholdRaise]:
-    query = select(RAISES).where(RAISES.c.risk_version == risk_version).order_by(RAISES.c.id.desc())
+def policy_of(scored_by: str | None) -> str:
+    """Return the scoring policy of an assessment, by the rule for which its text was scored."""
+    return "all" if scored_by == "all" else "selective"
+
+
+class AccountVerdict(NamedTuple):
+    """The first verdict about a flagged account: its risk, whether the flag was wrong, and who judged."""
+
+    risk: float
+    is_wrong: bool
+    person: int = 0
+
+
+def _raises(connection: Connection) -> list[ThresholdRaise]:
+    query = select(RAISES).order_by(RAISES.c.id.desc())
     return [ThresholdRaise(**row._mapping) for row in connection.execute(query)]
 
 
-def _verdicts(connection: Connection, version: str, above: float, since: datetime | None) -> Sequence[Any]:
+def _verdicts(
+    connection: Connection, bundle: tuple[str, str, str], above: float, since: datetime | None
+) -> Sequence[Any]:
     """Return the verdicts about flags above a threshold that were given after a time, in their order."""
-    query = select(ASSESSMENTS.c.platform_id, ASSESSMENTS.c.account_id, ASSESSMENTS.c.key, ASSESSMENTS.c.risk)
-    query = query.add_columns(BLIND.c.verdict).join(BLIND, BLIND.c.assessment_key == ASSESSMENTS.c.key)
-    query = query.where(ASSESSMENTS.c.risk_version == version, ASSESSMENTS.c.flagged, ASSESSMENTS.c.risk > above)
+    platform, version, policy = bundle
+    by_policy = ASSESSMENTS.c.scored_by == "all"
+    query = select(ASSESSMENTS.c.account_id, ASSESSMENTS.c.key, ASSESSMENTS.c.risk)
+    query = query.add_columns(BLIND.c.verdict, BLIND.c.person_id)
+    query = query.join(BLIND, BLIND.c.assessment_key == ASSESSMENTS.c.key)
+    query = query.where(ASSESSMENTS.c.platform_id == platform, ASSESSMENTS.c.risk_version == version)
+    query = query.where(by_policy if policy == "all" else or_(ASSESSMENTS.c.scored_by.is_(None), ~by_policy))
+    query = query.where(ASSESSMENTS.c.flagged, ASSESSMENTS.c.risk > above)
     query = query.where(BLIND.c.kind == "sample", BLIND.c.verdict.in_([CLEARED, CONFIRMED]))
     if since is not None:
         query = query.where(BLIND.c.given_at > since)
     return connection.execute(query.order_by(BLIND.c.given_at, BLIND.c.id)).all()
 
 
-def _by_account(verdicts: Sequence[Any]) -> list[tuple[float, bool]]:
-    """Return the risk and whether the flag was wrong, by the first verdict about each account."""
-    first: dict[tuple[str, str], tuple[float, bool]] = {}
+def _first_verdicts(verdicts: Sequence[Any]) -> list[AccountVerdict]:
+    first: dict[str, AccountVerdict] = {}
     for row in verdicts:
-        first.setdefault((row.platform_id, row.account_id or row.key), (row.risk, row.verdict == CLEARED))
+        first.setdefault(row.account_id or row.key, AccountVerdict(row.risk, row.verdict == CLEARED, row.person_id))
     return list(first.values())
 
 
-def raised_to(accounts: Sequence[tuple[float, bool]], most_wrong: float) -> float:
+def raised_to(verdicts: Sequence[AccountVerdict], most_wrong: float) -> float:
     """Return the least risk above which at most half of *most_wrong* was wrong; without one the largest risk."""
-    for risk in sorted({risk for risk, _ in accounts}):
-        above = [is_wrong for other, is_wrong in accounts if other > risk]
+    for risk in sorted({verdict.risk for verdict in verdicts}):
+        above = [verdict.is_wrong for verdict in verdicts if verdict.risk > risk]
         if sum(above) <= len(above) * most_wrong / 2:
             return risk
     raise ValueError("no account was judged")

@@ -1,4 +1,4 @@
-"""Compares a risk model on trial with the live one, over the posts that either of them flags."""
+"""Compares a risk model on trial with the live one, over the accounts that either of them flags."""
 
 from __future__ import annotations
 
@@ -24,7 +24,6 @@ class TrialReport:
 
     since: datetime | None = None
     """When the first post was recorded that either model flags; None without one."""
-    posts: Counter[FlaggedBy] = field(default_factory=Counter)
     accounts: Counter[FlaggedBy] = field(default_factory=Counter)
     confirmed: Counter[FlaggedBy] = field(default_factory=Counter)
     """Accounts whose flag a person confirmed."""
@@ -53,7 +52,6 @@ def trial_report(engine: Engine, risk_version: str) -> TrialReport:
             unit: tuple[str, ...] = (platform, account) if account is not None else (platform, "", post)
             report.since = at if report.since is None else min(report.since, at)
             named = {name for name, flags in (("trial", by_trial), ("live", by_live)) if flags}
-            report.posts[_who(named)] += 1
             models[unit] |= named
             if status in (CONFIRMED, CLEARED) and verdicts.get(unit) != CONFIRMED:
                 verdicts[unit] = status

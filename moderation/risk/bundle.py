@@ -18,7 +18,7 @@ from moderation.risk.explanation import EVIDENCE
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
 from moderation.risk.gate import CONTENT
-from moderation.risk.manifest import FORMAT, Manifest, Policy
+from moderation.risk.manifest import FORMAT, Manifest, Policy, PolicyEntry
 from moderation.risk.model import BundledRiskModel
 from moderation.risk.p_values import Reference
 
@@ -57,15 +57,12 @@ def read_bundle(
     raw = _read(bundle, MANIFEST)
     manifest = _manifest(bundle, raw)
     columns = _columns(bundle, manifest, features)
-    policy = policy or ("all" if "all" in manifest.policies else next(iter(manifest.policies)))
-    if policy not in manifest.policies:
-        raise BundleError(
-            f'The risk bundle in {bundle} has no threshold for scoring.policy = "{policy}": use one of '
-            f"{', '.join(manifest.policies)}, or train again with `moderation train`."
-        )
+    default: Policy = "all" if "all" in manifest.policies else next(iter(manifest.policies))
+    wanted = default if policy is None else policy
+    policy_entry(bundle, manifest, wanted)
     contents = {name: _checked(bundle, name, digest) for name, digest in manifest.files.items()}
     try:
-        return _model(manifest, hashlib.sha256(raw).hexdigest(), policy, columns, features, contents)
+        return _model(manifest, hashlib.sha256(raw).hexdigest(), wanted, columns, features, contents)
     except (KeyError, ValueError, lgb.basic.LightGBMError) as error:
         raise BundleError(f"The risk bundle in {bundle} is inconsistent ({error}); train it again.") from None
 
@@ -106,6 +103,19 @@ def read_manifest(bundle: Path | None) -> tuple[Manifest, str]:
     bundle = bundle or SHIPPED
     raw = _read(bundle, MANIFEST)
     return _manifest(bundle, raw), hashlib.sha256(raw).hexdigest()
+
+
+def policy_entry(bundle: Path | None, manifest: Manifest, policy: Policy) -> PolicyEntry:
+    """Return threshold and certificate of a scoring policy in the *manifest* of *bundle* (default: the shipped one).
+
+    Raises BundleError for a policy that the bundle has no threshold for.
+    """
+    if policy not in manifest.policies:
+        raise BundleError(
+            f'The risk bundle in {bundle or SHIPPED} has no threshold for scoring.policy = "{policy}": use one of '
+            f"{', '.join(manifest.policies)}, or train again with `moderation train`."
+        )
+    return manifest.policies[policy]
 
 
 def write_manifest(bundle: Path, manifest: Manifest) -> None:

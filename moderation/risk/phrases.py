@@ -26,7 +26,10 @@ PHRASES: dict[str, str] = {
     "network_new_account_share_24h": "{} of the accounts on its address in 24 hours were younger than 7 days",
     "network_posts_1h": "{} post(s) came from its address in the last hour",
     "network_accounts_vs_kind": "Its address had {} times the accounts that this kind of network leads to",
-    "network_growth_24h": "Its network (/24 or /48) had {} times the accounts of its own busiest earlier day",
+    "network_growth_24h": (
+        "The number of accounts on its network (/24 or /48) in 24 hours, plus one, was {} times that of the busiest "
+        "of 7 earlier days, plus one"
+    ),
     "network_device_accounts_24h": "{} account(s) posted from its device in the last 24 hours",
     "network_account_addresses_24h": "It posted from {} address(es) in the last 24 hours",
     "graph_out_degree": "It follows {} account(s)",
@@ -40,7 +43,9 @@ PHRASES: dict[str, str] = {
     "account_posts_1h": "It wrote {} post(s) in the last hour",
     "account_posts_24h": "It wrote {} post(s) in the last 24 hours",
     "account_posts_per_day": "It wrote {} post(s) per day over its whole life",
-    "account_follow_ratio": "It has {} times as many followers as accounts that it follows",
+    "account_follow_ratio": (
+        "The number of its followers, plus one, was {} times the number of accounts that it follows, plus one"
+    ),
     "account_deleted_share": "{} of its posts were deleted",
     "account_deletions_24h": "It deleted {} post(s) in the last 24 hours",
     "account_has_bio": "A text in its profile: {}",

@@ -68,6 +68,13 @@ class KafkaSettings(Section):
         "PLAINTEXT", description="protocol of the connection to the brokers"
     )
     ssl_cafile: Path | None = Field(None, description="certificate authority of the brokers (PEM)")
+    ssl_certfile: Path | None = Field(
+        None, description="certificate of the sidecar, for brokers that require one from clients (PEM)"
+    )
+    ssl_keyfile: Path | None = Field(None, description="its private key (PEM); none: it is in ssl_certfile")
+    ssl_password: SecretStr | None = Field(
+        None, description="password of the private key, if it is encrypted; set it by variable or file"
+    )
     sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"] | None = Field(
         None, description="SASL mechanism"
     )

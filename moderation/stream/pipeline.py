@@ -213,6 +213,8 @@ class Pipeline:
         def decisive() -> list[bool]:
             found = np.zeros(len(candidates), dtype=np.bool_)
             found[judged] = self._risk.text_decides(metadata)
+            if self._trial is not None:
+                found[judged] |= self._trial.text_decides(_matrix([candidates[i] for i in judged]))
             return found.tolist()
 
         contents, overdue = self._contents(candidates, decisive)
@@ -316,13 +318,17 @@ class Pipeline:
         return self._assessor.assessment(assessed, assessed.judged, explained=assessed.flagged)
 
     def _note_beside(self, effects: Effects, assessed: Assessed, beside: Judged) -> None:
-        """Note what both models say about a post that one of them flags."""
+        """Note what both models say about a post that one of them flags, once for each account and answer."""
+        live = beside if assessed.judged is not None and assessed.judged.risk is not self._risk else assessed.judged
+        both = assessed.flagged and beside.flagged
+        who = "both" if both else "live" if live is not None and live.flagged else "trial"
+        effects.count(f"flagged_by_{who}")
+        account = assessed.candidate.post.account_id
+        if self._trial is None or account is None or not self._trial.is_first(account, who):
+            return
         effects.compared.append(self._assessor.assessment(assessed, beside, explained=False))
         if not assessed.flagged:
             effects.compared.append(self._assessment(assessed))
-        live = beside if assessed.judged is not None and assessed.judged.risk is not self._risk else assessed.judged
-        both = assessed.flagged and beside.flagged
-        effects.count("flagged_by_both" if both else "flagged_by_live" if live and live.flagged else "flagged_by_trial")
 
 
 def _add_vectors(candidates: Sequence[Candidate]) -> None:

@@ -28,7 +28,7 @@ def exporter_to(endpoint: str) -> SpanExporter:
         from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     except ImportError:
         raise SettingsError(
-            "telemetry.otlp_endpoint needs packages that are not installed: pip install 'moderation-sidecar[traces]', "
+            "telemetry.otlp_endpoint needs packages that are not installed: install requirements/image.txt, "
             "or leave it empty to send no traces"
         ) from None
     return OTLPSpanExporter(endpoint=endpoint, timeout=TIMEOUT_S)

@@ -33,15 +33,19 @@ _PERMUTATIONS = _splitmix(2, _BANDS * _ROWS_IN_A_BAND)
 _LEAST_WORDS = 3
 """Words of a trigram; a shorter text is padded."""
 _MOST_REMEMBERED = 1 << 16
+_LONGEST_REMEMBERED = 24
+"""A longer word is seldom repeated, and many of them would fill the memory."""
 
 
 class _WordHashes(dict[str, int]):
     """The hashes of words, of which most occur in many texts; it begins again when it is full."""
 
     def __missing__(self, word: str) -> int:
-        if len(self) >= _MOST_REMEMBERED:
-            self.clear()
-        found = self[word] = zlib.crc32(word.encode("utf-8", "replace")) + 1
+        found = zlib.crc32(word.encode("utf-8", "replace")) + 1
+        if len(word) <= _LONGEST_REMEMBERED:
+            if len(self) >= _MOST_REMEMBERED:
+                self.clear()
+            self[word] = found
         return found
 
 

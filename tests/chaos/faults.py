@@ -62,6 +62,11 @@ def freeze_sidecar(site: Site, draw: random.Random) -> None:
     member.signal(signal.SIGCONT)
 
 
+def reload_models(site: Site, draw: random.Random) -> None:
+    """SIGHUP: the risk models are loaded again between two batches, or after the start."""
+    _member(site, draw).signal(signal.SIGHUP)
+
+
 def kill_broker(site: Site, draw: random.Random) -> None:
     """SIGKILL, and a new start on the same log."""
     site.servers.broker.process.kill()
@@ -165,7 +170,8 @@ def _named(*functions: Callable[[Site, random.Random], None]) -> tuple[Fault, ..
 
 
 EVERYWHERE = _named(
-    kill_sidecar, end_sidecar, freeze_sidecar, kill_broker, freeze_broker, kill_database, freeze_database, step_clock
+    *(kill_sidecar, end_sidecar, freeze_sidecar, reload_models, step_clock),
+    *(kill_broker, freeze_broker, kill_database, freeze_database),
 )
 WITH_REDIS = _named(kill_redis, freeze_redis)
 

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from sqlalchemy.exc import OperationalError
 
+from moderation.risk.bundle import SHIPPED
 from tests.acceptance.deployment import Run
 from tests.chaos.servers import Servers
 from tests.chaos.small_disk import SmallDisk
@@ -133,6 +134,7 @@ class Site:
             f'posts = "{topics.posts}"\nfollows = "{topics.follows}"\ndeletions = "{topics.deletions}"\n'
             f'labels = "{topics.labels}"\nsession_timeout_ms = 6000\n[batch]\nmax_records = 16\n'
             "[audit]\nrate = 1.0\n"  # so that the features of every post are compared
+            f'[trial]\nrisk = "{SHIPPED}"\nshare = 0.5\n'  # both models judge every post and decide about half each
             f'[state]\nbackend = "{deployment.backend}"\nredis_url = "redis://127.0.0.1:{servers.redis_proxy.port}/0"\n'
             'directory = "DIRECTORY"\nsave_every_s = 1\nfollows_complete_from = "2000-01-01T00:00:00Z"\n'
         )

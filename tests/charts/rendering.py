@@ -16,8 +16,6 @@ from tests.unit.project.pages import ROOT
 
 CHART = ROOT / "deploy" / "helm" / "moderation"
 KUBERNETES = "1.34"
-CUSTOM = {"ScaledObject"}
-"""Kinds of other projects, which have no schema here."""
 
 VALUES: dict[str, Any] = {
     "existingSecret": "moderation-secrets",
@@ -62,8 +60,7 @@ def render(helm: str, changes: Mapping[str, Any]) -> dict[tuple[str, str], dict[
 
 def validate(manifest: Mapping[str, Any]) -> None:
     """Raise ValidationError where an object does not have the form that Kubernetes permits."""
-    if manifest["kind"] not in CUSTOM:
-        kubernetes_validate.validate(dict(manifest), KUBERNETES, strict=True)
+    kubernetes_validate.validate(dict(manifest), KUBERNETES, strict=True)
 
 
 def manifests(file: Path) -> list[dict[str, Any]]:

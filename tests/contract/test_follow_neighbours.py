@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, text, update
 
 from connectors.reviewdb.identity import account_key, stored_number
+from connectors.reviewdb.models import ErasedAccountRow
 from connectors.reviewdb.neighbours import KEPT
 from connectors.reviewdb.retention import erase_account
 from connectors.reviewdb.review_models import FollowedRow
@@ -77,6 +78,15 @@ def test_erasure_removes_an_account_as_owner_and_as_neighbour_for_good(store: Re
     assert stored(store, "gone") == {}
     assert set(stored(store, "a1")) == {number("stays")}
     commit(store, follows("p3", "a1", "gone", "stays"))
+    assert set(stored(store, "a1")) == {number("stays")}
+
+
+def test_an_account_whose_erasure_has_no_number_is_no_neighbour_once_it_is_in_review(store: ReviewStore) -> None:
+    erase_account(store.engine, PLATFORM, "gone")
+    with store.engine.begin() as connection:
+        connection.execute(update(ErasedAccountRow).values(number=None))
+    commit(store, flag("p1", account_id="gone"))
+    commit(store, follows("p2", "a1", "gone", "stays"))
     assert set(stored(store, "a1")) == {number("stays")}
 
 

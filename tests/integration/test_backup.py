@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, select, text
 from sqlalchemy.engine import make_url
 
+from connectors.reviewdb.models import AccountInReviewRow, Base
+from connectors.reviewdb.review_models import FollowedRow, ThresholdRaiseRow
 from connectors.reviewdb.schema import upgrade
 from connectors.reviewdb.store import ReviewStore
 from moderation.mapping import FieldMapping
@@ -20,6 +23,7 @@ from tests.unit.core.doubles import MemoryLog, MemoryRelay, MemorySource, new_pi
 from tests.unit.core.test_sidecar import EXPECTED, LANES, loop_config, records
 
 pytestmark = pytest.mark.slow
+RISK, RAISED = "of the risk bundle", 0.95
 
 
 def pg(program: str, url: str, *arguments: str) -> None:
@@ -53,6 +57,38 @@ def found(url: str, statement: str) -> list[object]:
     return rows
 
 
+def thresholds(url: str) -> dict[str, float]:
+    """The raised thresholds that a sidecar applies."""
+    store = ReviewStore(url)
+    raised = store.raised_thresholds()
+    store.close()
+    return raised
+
+
+def write_of_the_console(url: str) -> None:
+    """Write a raised threshold, and whom an account in review follows."""
+    now = datetime(2026, 1, 2, tzinfo=UTC)
+    raised = {"risk_version": RISK, "before": 0.9, "threshold": RAISED, "wrong": 9, "judged": 12, "raised_at": now}
+    follows = {"number": 7, "mutual": True, "flagged_before": False, "expires_at": datetime(2999, 1, 1, tzinfo=UTC)}
+    store = ReviewStore(url)
+    with store.engine.begin() as connection:
+        connection.execute(insert(ThresholdRaiseRow), [raised])
+        key = connection.scalars(select(AccountInReviewRow.key)).first()
+        connection.execute(insert(FollowedRow), [{"account_key": key, **follows}])
+    store.close()
+
+
+def content(url: str) -> dict[str, list[str]]:
+    """All rows of each table."""
+    store = ReviewStore(url)
+    with store.engine.connect() as connection:
+        rows = {
+            name: sorted(map(str, connection.execute(text(f"SELECT * FROM {name}")))) for name in Base.metadata.tables
+        }
+    store.close()
+    return rows
+
+
 def test_a_restored_backup_loses_and_doubles_nothing_with_any_state_directory(
     postgres_server: PostgresServer, postgres_url: str, tmp_path: Path
 ) -> None:
@@ -64,6 +100,9 @@ def test_a_restored_backup_loses_and_doubles_nothing_with_any_state_directory(
     store.close()
     run(log, postgres_url, live)
     shutil.copytree(live, tmp_path / "older")
+    write_of_the_console(postgres_url)
+    dumped = content(postgres_url)
+    assert all(dumped[name] for name in ("flags", "evidence", "outbox", "ledger", "followed", "threshold_raises"))
     pg("pg_dump", postgres_url, "--format=custom", f"--file={dump}")
     log.records = complete
     run(log, postgres_url, live)
@@ -73,7 +112,9 @@ def test_a_restored_backup_loses_and_doubles_nothing_with_any_state_directory(
     for name, missing in (("older", False), ("live", True), ("empty", True)):
         restored = postgres_server.create_database()
         pg("pg_restore", restored, "--no-owner", str(dump))
+        assert content(restored) == dumped, name
         degraded = run(log, restored, tmp_path / name)
+        assert thresholds(restored) == {RISK: RAISED}, name
         assert sorted(map(str, found(restored, "SELECT post_id FROM flags"))) == sorted(EXPECTED), name
         assert found(restored, "SELECT count(*) FROM outbox") == [6]
         assert found(restored, "SELECT sum(position) FROM ledger") == [60]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, select, update
 
-from connectors.reviewdb.models import AuditSampleRow, FlagRow
+from connectors.reviewdb.models import AssessmentRow, AuditSampleRow, FlagRow
 from connectors.reviewdb.statements import table_of
 from connectors.reviewdb.store import ReviewStore
 from moderation.cli import build_app
@@ -18,13 +18,15 @@ from moderation.effects import Assessment, AuditSample, Effects, Evidence, FlagR
 from moderation.errors import InputError
 from moderation.features import FEATURES, FEATURES_VERSION
 from moderation.features.catalogue import COLUMN
+from moderation.ports import FeatureVersions
 from moderation.review.blind_review import BlindVerdict, give_verdict
 from moderation.review.decisions import ProposedDecision
 from moderation.review.flag_decisions import decide
+from moderation.review.judged_posts import judged_posts
 from moderation.review.people import NewPerson, add_person
 from moderation.review.permissions import Actor
 from moderation.risk.bundle import read_bundle, read_manifest
-from tests.contract.samples import PLATFORM, assessment, evidence, partition
+from tests.contract.samples import PLATFORM, assessment, evidence, label, partition
 from tests.integration.test_flags_command import run
 
 START = datetime(2026, 3, 2, tzinfo=UTC)
@@ -58,6 +60,7 @@ def stored(rng: np.random.Generator, account: str, *, bought: bool, flagged: boo
         features_version=FEATURES_VERSION,
         detector_version=MANIFEST.detector_hash,
         risk_version=RISK,
+        scored_by="all",
     )
 
 
@@ -107,11 +110,48 @@ def train(url: str, out: Path, *options: str) -> str:
     return found.output
 
 
+def scored_under_selective(url: str) -> None:
+    """Store the posts as the other scoring policy would have."""
+    store = ReviewStore(url)
+    with store.engine.begin() as connection:
+        connection.execute(update(AssessmentRow).values(scored_by="watched"))
+    store.close()
+
+
+def test_posts_of_another_scoring_policy_are_counted_and_left_out(migrated_url: str) -> None:
+    rng = np.random.default_rng(7)
+    store = ReviewStore(migrated_url)
+    under_all = stored(rng, "one", bought=True, flagged=True)
+    rules = {"two": "watched", "three": None}
+    drawn = [replace(stored(rng, name, bought=False, flagged=False), scored_by=rule) for name, rule in rules.items()]
+    of_others = replace(stored(rng, "four", bought=False, flagged=False), detector_version="other")
+    effects = Effects(
+        flags=[FlagRaised(under_all, judged_where(under_all))],
+        audit_samples=[AuditSample(one, judged_where(one), 0.001, "unflagged") for one in (*drawn, of_others)],
+        labels=[
+            label(f"label {one.account_id}", account_id=one.account_id, post_id=one.post_id)
+            for one in (under_all, *drawn, of_others)
+        ],
+    )
+    store.commit(store.claim("main", "one", [partition()]), effects)
+    found = {
+        policy: judged_posts(
+            store.engine, PLATFORM, FeatureVersions(FEATURES_VERSION, MANIFEST.detector_hash, frozenset([RISK]), policy)
+        )
+        for policy in ("all", "selective")
+    }
+    store.close()
+    assert [(post.account_id, post.flagged) for post in found["all"].posts] == [("one", True)]
+    assert (found["all"].of_other_versions, found["all"].of_other_policy) == (1, 2)
+    assert {(post.account_id, post.flagged) for post in found["selective"].posts} == {("two", False), ("three", False)}
+    assert (found["selective"].of_other_versions, found["selective"].of_other_policy) == (1, 1)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("migrated_url", ["postgresql"], indirect=True)
 def test_a_bundle_trained_on_decisions_finds_other_accounts_of_this_kind(reviewed: str, tmp_path: Path) -> None:
     shown = train(reviewed, tmp_path / "own")
-    assert "490 posts with a verdict; 0 cannot be used: of other models" in shown
+    assert "490 posts with a verdict can be used; left out: 0 of other models" in shown
     assert "Not supported (n=" in shown
     assert "a rate of 1 in 10,000 needs at least 29,956 accounts" in " ".join(shown.split())
     model = read_bundle(tmp_path / "own")
@@ -127,8 +167,11 @@ def test_a_bundle_trained_on_decisions_finds_other_accounts_of_this_kind(reviewe
     flagged = np.array([one.flagged for one in model.assess(others)])
     assert flagged[:200].mean() > 0.5
     assert flagged[200:].mean() < 0.01
+    scored_under_selective(reviewed)
     again = train(reviewed, tmp_path / "next", f'risk = "{tmp_path / "own"}"', '[scoring]\npolicy = "selective"')
-    assert "490 posts with a verdict; 0 cannot be used" in again, "the next bundle reads what the one before judged"
+    assert "490 posts with a verdict can be used; left out: 0" in again, (
+        "the next bundle reads what the one before judged"
+    )
     following = read_bundle(tmp_path / "next", policy="selective")
     assert set(following.manifest.policies) == {"selective"}
     assert following.text_decides(following.metadata_scores(others))[:200].mean() > 0.5

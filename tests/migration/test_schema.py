@@ -14,11 +14,12 @@ from sqlalchemy.orm import DeclarativeBase
 
 from connectors.reviewdb import rows, schema
 from connectors.reviewdb.engine import open_engine
-from connectors.reviewdb.identity import digest, stored_number
+from connectors.reviewdb.identity import account_key, digest, stored_number
 from connectors.reviewdb.models import (
     AssessmentRow,
     Base,
     DeletedPostRow,
+    ErasedAccountRow,
     EvidenceRow,
     FlagRow,
     LedgerRow,
@@ -30,7 +31,7 @@ from moderation.effects import Assessment, AuditSample, Effects
 from moderation.errors import SettingsError
 from moderation.review.queries import FlagFilter, list_flags
 from moderation.state.identifiers import account_number
-from tests.contract.samples import HOSTILE, WRITTEN, deletion, everything, flag, label, letter, partition
+from tests.contract.samples import HOSTILE, PLATFORM, WRITTEN, deletion, everything, flag, label, letter, partition
 
 LATER_COLUMNS = (
     "status",
@@ -179,6 +180,43 @@ def test_flags_raised_before_people_had_tables_are_in_review_afterwards(engine: 
         assessment = connection.scalar(text("SELECT assessment_key FROM flags"))
         number = stored_number(account_number("a1"))
         assert tuple(found) == ("a1", 1, 0.97, '["content","typing"]', assessment, number)
+
+
+def test_an_account_erased_before_it_had_a_number_gets_that_of_its_account_in_review(engine: Engine) -> None:
+    schema.upgrade(engine, "0001")
+    fill_first_revision(engine, "a1", "a2")
+    schema.upgrade(engine, "0008")
+    statement = text("INSERT INTO erased_accounts (key, erased_at) VALUES (:key, :at)")
+    statement = statement.bindparams(bindparam("at", type_=table_of(ErasedAccountRow).c.erased_at.type))
+    known, unknown = account_key(PLATFORM, "a1"), account_key(PLATFORM, "never flagged")
+    with engine.begin() as connection:
+        connection.execute(statement, [{"key": key, "at": WRITTEN} for key in (known, unknown)])
+    schema.upgrade(engine)
+    with engine.connect().execution_options(reading=True) as connection:
+        found = {row.key: row.number for row in connection.execute(text("SELECT key, number FROM erased_accounts"))}
+    assert found == {known: stored_number(account_number("a1")), unknown: None}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_accounts_are_numbered_without_a_lock_that_keeps_others_from_them(engine: Engine) -> None:
+    schema.upgrade(engine, "0001")
+    fill_first_revision(engine, "a1", "a2")
+    query = (
+        "SELECT mode FROM pg_locks WHERE relation IN ('accounts_in_review'::regclass, 'erased_accounts'::regclass) "
+        "AND granted AND mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')"
+    )
+    seen: list[list[str]] = []
+
+    def look(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith("UPDATE") and "SET number" in statement:
+            with engine.connect() as other:
+                seen.append(list(other.scalars(text(query))))
+
+    event.listen(engine, "after_cursor_execute", look)
+    schema.upgrade(engine)
+    event.remove(engine, "after_cursor_execute", look)
+    assert seen
+    assert not any(seen)
 
 
 def test_flags_raised_before_they_had_a_risk_get_that_of_their_assessment(engine: Engine) -> None:

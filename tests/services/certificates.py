@@ -7,7 +7,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import trustme
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
 HOST = "127.0.0.1"
 
@@ -25,12 +31,21 @@ class Certificates:
     """The same with a certificate that has expired."""
     elsewhere: Path
     """The same with a certificate for another host name."""
+    client: Path
+    """Key and certificate of a client."""
+    foreign_client: Path
+    """The same, signed by the other authority."""
+
+
+CLIENT = "moderation"
+"""Common name of the clients."""
 
 
 def make_certificates(folder: Path) -> Certificates:
     """Write the files."""
     authority, other = trustme.CA(), trustme.CA()
-    found = Certificates(*(folder / f"{name}.pem" for name in ("ca", "other-ca", "server", "expired", "elsewhere")))
+    names = ("ca", "other-ca", "server", "expired", "elsewhere", "client", "foreign-client")
+    found = Certificates(*(folder / f"{name}.pem" for name in names))
     authority.cert_pem.write_to_path(str(found.authority))
     other.cert_pem.write_to_path(str(found.other_authority))
     yesterday = datetime.now(UTC) - timedelta(days=1)
@@ -38,6 +53,8 @@ def make_certificates(folder: Path) -> Certificates:
         found.server: authority.issue_cert(HOST),
         found.expired: authority.issue_cert(HOST, not_before=yesterday - timedelta(days=9), not_after=yesterday),
         found.elsewhere: authority.issue_cert("elsewhere.example"),
+        found.client: authority.issue_cert("client.example", common_name=CLIENT),
+        found.foreign_client: other.issue_cert("client.example", common_name=CLIENT),
     }
     for path, certificate in issued.items():
         chain = b"".join(blob.bytes() for blob in certificate.cert_chain_pems)
@@ -60,3 +77,12 @@ def divided(pem: Path) -> tuple[Path, Path]:
     key_file.write_text(key, encoding="ascii")
     key_file.chmod(0o600)
     return chain_file, key_file
+
+
+def encrypted(key: Path, password: str) -> Path:
+    """Write a key to another file, encrypted with a password."""
+    found = key.with_suffix(".encrypted.key")
+    loaded = load_pem_private_key(key.read_bytes(), None)
+    encryption = BestAvailableEncryption(password.encode())
+    found.write_bytes(loaded.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption))
+    return found

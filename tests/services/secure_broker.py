@@ -12,7 +12,15 @@ from tests.services.process import free_ports
 USER, PASSWORD = "moderation", "secret-of-the-test"
 STRANGER = "stranger"
 """A user with the same password and no rights."""
-LISTENERS = {"TLS": "SSL", "LOGIN": "SASL_SSL", "PLAINLOGIN": "SASL_PLAINTEXT", "EXPIRED": "SSL", "ELSEWHERE": "SSL"}
+LISTENERS = {
+    "TLS": "SSL",
+    "LOGIN": "SASL_SSL",
+    "PLAINLOGIN": "SASL_PLAINTEXT",
+    "EXPIRED": "SSL",
+    "ELSEWHERE": "SSL",
+    "MUTUAL": "SSL",
+}
+"""MUTUAL requires certificates of clients; the common name is the user."""
 PLAIN = "org.apache.kafka.common.security.plain.PlainLoginModule"
 SCRAM = "org.apache.kafka.common.security.scram.ScramLoginModule"
 
@@ -64,6 +72,13 @@ def _properties(certificates: Certificates, addresses: dict[str, str]) -> str:
         if protocol.endswith("SSL"):
             store = stores.get(name.lower(), certificates.server)
             lines += [f"{prefix}.ssl.keystore.type=PEM", f"{prefix}.ssl.keystore.location={store}"]
+        if name == "MUTUAL":
+            lines += [
+                f"{prefix}.ssl.client.auth=required",
+                f"{prefix}.ssl.truststore.type=PEM",
+                f"{prefix}.ssl.truststore.location={certificates.authority}",
+                f"{prefix}.ssl.principal.mapping.rules=RULE:^CN=([^,]+),.*$/$1/",
+            ]
         if protocol.startswith("SASL"):
             known = " ".join(f'user_{user}="{PASSWORD}"' for user in (USER, STRANGER))
             lines += [

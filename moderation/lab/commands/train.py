@@ -158,9 +158,13 @@ def _from_database(
     settings = load_settings(config)
     manifest, version = read_manifest(settings.risk)
     comparable = vectors_of(manifest, version)
-    wanted = FeatureVersions(FEATURES_VERSION, manifest.detector_hash, frozenset(comparable))
+    policy = settings.scoring.policy
+    wanted = FeatureVersions(FEATURES_VERSION, manifest.detector_hash, frozenset(comparable), policy)
     judged = read(database, settings.platform_id, wanted)
-    typer.echo(f"{len(judged.posts)} posts with a verdict; {judged.of_other_versions} cannot be used: of other models")
+    typer.echo(
+        f"{len(judged.posts)} posts with a verdict can be used; left out: {judged.of_other_versions} of other models "
+        f"or features, {judged.of_other_policy} of another scoring.policy than {policy!r}"
+    )
     platforms = judged_by_role(judged.posts)
     sources = {
         "vectors_of": comparable,
@@ -173,7 +177,7 @@ def _from_database(
         baseline=manifest.content_baseline,
         simulated=False,
         sources=sources,
-        stored_under=settings.scoring.policy,
+        stored_under=policy,
         least_evidence=manifest.selective_evidence,
     )
     return found, manifest.detector_hash, horizon(platforms["certify"], recipe)

@@ -140,6 +140,6 @@ def _collected(chosen: Sequence[tuple[_Account, Sequence[JudgedPost], bool, int]
 def _drawn(posts: Sequence[JudgedPost]) -> NDArray[np.float64]:
     """Return the probability with which each post is here, shape (n,): every flag is stored, of others a sample."""
     return np.array(
-        [1.0 if post.decided is not None or not post.probability else post.probability for post in posts],
+        [1.0 if post.flagged or not post.probability else post.probability for post in posts],
         dtype=np.float64,
     )

@@ -16,7 +16,7 @@ from moderation.review.quality_report import Quality, quality
 from moderation.review.serving.console import console_of
 from moderation.review.serving.identity import of_api
 from moderation.review.steering import Steering, steering
-from moderation.review.threshold_guard import ThresholdRaise, end_raise, raises, threshold_with
+from moderation.review.threshold_guard import ThresholdRaise, end_raise, raises
 
 router = APIRouter(prefix="/api/v1", responses=problems())
 Item = Annotated[str, Path(pattern="^[0-9a-f]{64}$", description="the post, from the blind queue")]
@@ -58,16 +58,15 @@ def figures(request: Request, actor: Annotated[Actor, Depends(of_api(Action.READ
 
 @router.get("/threshold/raises", response_model=list[ThresholdRaise])
 def raised(request: Request, _actor: Annotated[Actor, Depends(of_api(Action.READ))]) -> Response:
-    """Return when the threshold of the risk bundle in use was raised, the latest first."""
-    console = console_of(request)
-    return answer([] if console.certified is None else raises(console.engine, console.certified[1]))
+    """Return when the threshold of a risk bundle was raised, the latest first."""
+    return answer(raises(console_of(request).engine))
 
 
 @router.post("/threshold/raises/{number}/end", status_code=204)
 def lower(
     request: Request, number: Number, actor: Annotated[Actor, Depends(of_api(Action.RELEASE))], sent: SentReason
 ) -> Response:
-    """End a raise, so that the threshold is that of before again."""
+    """End a raise; the threshold is then that of the bundle, or of the other raises that are in force."""
     console = console_of(request)
     end_raise(console.engine, actor, number, sent.reason, console.now())
     return nothing()
@@ -84,6 +83,5 @@ def drift(request: Request, _actor: Annotated[Actor, Depends(of_api(Action.READ)
 def organise(request: Request, actor: Annotated[Actor, Depends(of_api(Action.READ))]) -> Response:
     """Return what thresholds leave in the queue, error rates of groups, and workload."""
     console = console_of(request)
-    raised = [] if console.certified is None else raises(console.engine, console.certified[1])
-    limits = (threshold_with(raised, console.threshold), console.settings.sla_hours)
+    limits = (console.threshold_in_use(raises(console.engine)), console.settings.sla_hours)
     return answer(steering(console.engine, actor, console.now(), *limits, console.recent))

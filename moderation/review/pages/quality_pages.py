@@ -20,7 +20,7 @@ from moderation.review.refusals import InvalidValue
 from moderation.review.serving.console import Console, console_of
 from moderation.review.serving.identity import of_page
 from moderation.review.steering import steering
-from moderation.review.threshold_guard import end_raise, raises, threshold_with
+from moderation.review.threshold_guard import end_raise, raises
 from moderation.review.value_plot import plotted, typing_svg
 from moderation.risk.certificate import one_in
 
@@ -78,8 +78,8 @@ def steering_page(request: Request, actor: Annotated[Actor, Depends(of_page(Acti
     """Show what thresholds leave in the queue, error rates of groups, and workload."""
     console = console_of(request)
     now = console.now()
-    raised = raises(console.engine, console.certified[1]) if console.certified is not None else []
-    limits = (threshold_with(raised, console.threshold), console.settings.sla_hours)
+    raised = raises(console.engine)
+    limits = (console.threshold_in_use(raised), console.settings.sla_hours)
     found = steering(console.engine, actor, now, *limits, console.recent)
     values = {"actor": actor, "steering": found, "chart": day_svg(found.days), "now": now}
     drift = console.recent.get("drift", now, lambda: score_drift(console.engine, now))

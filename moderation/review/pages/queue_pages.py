@@ -19,7 +19,7 @@ from moderation.review.saved_filters import MAX_NAME_CHARS, remove_filter, save_
 from moderation.review.search import search
 from moderation.review.serving.console import console_of
 from moderation.review.serving.identity import of_page
-from moderation.review.threshold_guard import present_raise
+from moderation.review.threshold_guard import raises
 from moderation.risk.gate import FAMILIES
 
 router = APIRouter()
@@ -69,7 +69,7 @@ def queue(
         "families": FAMILIES,
         "max_name": MAX_NAME_CHARS,
         "done": done_notice(console, done),
-        "raised": None if console.certified is None else present_raise(console.engine, console.certified[1]),
+        "raised": next((one for one in raises(console.engine) if one.ended_at is None), None),
     }
     return render(request, "queue.html", values)
 

@@ -31,7 +31,7 @@ from moderation.review.passages import PassageFinder
 from moderation.review.serving import metrics, problems
 from moderation.review.serving.console import Console, console_of
 from moderation.review.serving.guard import LOCAL_HOSTS, Guard
-from moderation.risk.bundle import read_manifest
+from moderation.risk.bundle import policy_entry, read_manifest
 from moderation.settings import Settings
 
 SHUTDOWN_S = 10
@@ -95,7 +95,7 @@ def open_console(settings: Settings) -> Console:
     if not asked.password_sign_in and not settings.oidc.issuer:
         raise SettingsError("console.password_sign_in is off and oidc.issuer is empty, so that no person can sign in")
     manifest, version = read_manifest(settings.risk)
-    certified = (manifest.policies[settings.scoring.policy].certificate, version)
+    of_policy = policy_entry(settings.risk, manifest, settings.scoring.policy)
     engine = open_engine(settings.database_url.get_secret_value())
     try:
         require_head(engine)
@@ -106,10 +106,11 @@ def open_console(settings: Settings) -> Console:
         engine,
         asked,
         settings.platform_id,
-        certified,
+        (of_policy.certificate, version),
         features=manifest.features,
         oidc=settings.oidc,
-        threshold=manifest.policies[settings.scoring.policy].threshold,
+        threshold=of_policy.threshold,
+        policy=settings.scoring.policy,
         most_wrong_share=settings.flags.most_wrong_share,
         statements=settings.statements,
         passages=PassageFinder(lambda: _detector(settings)) if asked.passages else None,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -15,6 +15,7 @@ from sqlalchemy import Engine
 from moderation.review.passages import PassageFinder
 from moderation.review.recent import Recent
 from moderation.review.rules import ReviewRules, rules_of
+from moderation.review.threshold_guard import ThresholdRaise, threshold_with
 from moderation.risk.certificate import Certificate
 from moderation.risk.manifest import NamedFeature
 from moderation.settings.oidc import OidcSettings
@@ -71,6 +72,8 @@ class Console:
     oidc: OidcSettings = field(default_factory=OidcSettings)
     threshold: float = 1.0
     """The threshold of the risk bundle in use."""
+    policy: str = "all"
+    """The scoring policy."""
     most_wrong_share: float = 0.0
     """Share of flagged accounts that may be genuine; above it the threshold is raised."""
     passages: PassageFinder | None = None
@@ -78,6 +81,12 @@ class Console:
     statements: StatementSettings = field(default_factory=StatementSettings)
     recent: Recent = field(default_factory=Recent)
     """Figures over large tables, at most a minute old."""
+
+    def threshold_in_use(self, raised: Sequence[ThresholdRaise]) -> float:
+        """Return the threshold of the console's own risk bundle with the raises that are in force."""
+        version = None if self.certified is None else self.certified[1]
+        own = [one for one in raised if (one.platform_id, one.risk_version) == (self.platform_id, version)]
+        return threshold_with([one for one in own if one.policy == self.policy], self.threshold)
 
     @property
     def session_lasts(self) -> timedelta:

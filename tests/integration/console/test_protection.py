@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,13 +12,14 @@ from sqlalchemy import Engine
 from starlette.types import Message
 
 from connectors.reviewdb.audit_log import read_entries
-from moderation.errors import SettingsError
+from moderation.errors import BundleError, SettingsError
 from moderation.review import sessions
 from moderation.review.people import set_password
 from moderation.review.serving.app import open_console
 from moderation.review.serving.guard import MAX_BODY_BYTES
+from moderation.risk.bundle import read_manifest, write_manifest
 from moderation.settings import Settings
-from moderation.settings.sections import ConsoleSettings
+from moderation.settings.sections import ConsoleSettings, ScoringSettings
 from tests.contract.samples import flag
 from tests.integration.console.conftest import PASSWORD, Desk
 
@@ -202,3 +204,11 @@ def test_a_public_address_needs_https(database_url: str) -> None:
 def test_an_outdated_schema_is_refused(database_url: str) -> None:
     with pytest.raises(SettingsError, match="moderation db upgrade"):
         open_console(Settings(database_url=database_url))  # type: ignore[arg-type]
+
+
+def test_a_bundle_without_the_scoring_policy_is_refused_with_what_to_do(tmp_path: Path) -> None:
+    manifest, _ = read_manifest(None)
+    write_manifest(tmp_path, manifest.model_copy(update={"policies": {"all": manifest.policies["all"]}}))
+    settings = Settings(risk=tmp_path, scoring=ScoringSettings(policy="selective"))
+    with pytest.raises(BundleError, match=r'no threshold for scoring\.policy = "selective": use one of all'):
+        open_console(settings)

@@ -180,6 +180,8 @@ def test_a_login_without_encryption_gives_a_warning() -> None:
     ("kafka", "message"),
     [
         ({"ssl_cafile": "/ca.pem"}, r"PLAINTEXT does not use kafka.ssl_cafile; set it to SSL"),
+        ({"ssl_certfile": "/c.pem"}, r"PLAINTEXT does not use kafka.ssl_certfile; set it to SSL"),
+        ({"security_protocol": "SSL", "ssl_keyfile": "/k.pem"}, r"ssl_certfile is not set, but kafka.ssl_keyfile;"),
         (
             {"security_protocol": "SSL", "sasl_username": "u", "sasl_password": "pw"},
             r"SSL does not use kafka.sasl_username and kafka.sasl_password; set it to SASL_SSL",

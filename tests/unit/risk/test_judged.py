@@ -18,12 +18,12 @@ RATE, FLAGGED_RATE = 0.001, 0.1
 
 
 def judged(account: str, at_ms: int = 0, **changes: Any) -> JudgedPost:
-    values: dict[str, Any] = {"decided": None, "blind": None, "probability": None, "address": None, **changes}
-    return JudgedPost(account, at_ms, f"text {account} {at_ms}", features=NOTHING, **values)
+    values: dict[str, Any] = {"decided": None, "blind": None, "probability": None, "address": None, "flagged": False}
+    return JudgedPost(account, at_ms, f"text {account} {at_ms}", features=NOTHING, **(values | changes))
 
 
 def flagged(account: str, verdict: str = "confirmed", **changes: Any) -> JudgedPost:
-    return judged(account, decided=verdict, **changes)
+    return judged(account, flagged=True, decided=verdict, **changes)
 
 
 def drawn(account: str, verdict: str = "not_a_violation", **changes: Any) -> JudgedPost:
@@ -95,6 +95,17 @@ def test_posts_of_the_sample_weigh_as_much_as_the_posts_that_they_stand_for() ->
     assert of["drawn"][0] / of["cleared"][0] == pytest.approx(1 / RATE)
     assert weight.sum() == pytest.approx(len(train.truth)), "genuine and confirmed accounts keep their numbers"
     assert np.isclose(weight[[("flagged" in own) for own in accounts]], 1.0).all()
+
+
+def test_a_drawn_post_with_a_label_keeps_the_weight_of_its_draw_and_a_drawn_flag_counts_once() -> None:
+    labelled = [drawn(f"labelled-{number}", decided="not_a_violation") for number in range(60)]
+    both = [drawn(f"both-{number}", decided="not_a_violation", flagged=True) for number in range(60)]
+    train = judged_by_role([*platform(), *labelled, *both])["train"]
+    found: dict[str, set[float]] = {}
+    assert train.drawn is not None
+    for number, probability in zip(train.account.tolist(), train.drawn.tolist(), strict=True):
+        found.setdefault(train.truth[number].account_id.split("-")[0], set()).add(probability)
+    assert found == {"flagged": {1.0}, "cleared": {1.0}, "drawn": {RATE}, "labelled": {RATE}, "both": {1.0}}
 
 
 def test_too_few_verdicts_are_refused_with_what_is_missing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -97,6 +98,22 @@ def test_reason_formats_its_value(unit: str, value: float, shown: str) -> None:
             {"name": "typing_interval_cv", "unit": "1", "genuine_low": 0.44, "genuine_high": 2.7},
             0.1,
             "The pauses between key presses vary by 10 % of their mean; genuine accounts are rarely below 44 %.",
+        ),
+        (
+            {"name": "network_growth_24h", "unit": "log2", "genuine_low": -1},
+            1.0,  # one account, and none before: (1 + 1) / (0 + 1)
+            (
+                "The number of accounts on its network (/24 or /48) in 24 hours, plus one, was 2 times that of the "
+                "busiest of 7 earlier days, plus one; genuine accounts rarely exceed 1."
+            ),
+        ),
+        (
+            {"name": "account_follow_ratio", "unit": "ln", "genuine_high": 2},
+            -math.log(100),  # no follower, and 99 followed: (0 + 1) / (99 + 1)
+            (
+                "The number of its followers, plus one, was 0.01 times the number of accounts that it follows, "
+                "plus one; genuine accounts are rarely below 1."
+            ),
         ),
     ],
 )

@@ -9,17 +9,22 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
+from connectors.reviewdb.columns import KeptText
+from connectors.reviewdb.identity import stored_number
+from moderation.state.identifiers import account_number
+
 revision = "0010"
 down_revision = "0009"
 branch_labels = None
 depends_on = None
 
 AT_ONCE = 20_000
-"""Flags that are filled in one transaction."""
+"""Flags or accounts that are filled in one transaction."""
 INDEXES = (
     ("ix_evidence_address_hash", "evidence (address_hash)"),
     ("ix_flags_content_hash", "flags (content_hash)"),
     ("ix_accounts_in_review_number", "accounts_in_review (number)"),
+    ("ix_erased_accounts_number", "erased_accounts (number)"),
     *((f"ix_evidence_band_{band}", f"evidence (band_{band})") for band in range(4)),
 )
 TEXTS = "ix_evidence_texts"
@@ -32,13 +37,13 @@ def upgrade() -> None:
     """Fill the columns of revision 0009 and create the indexes."""
     if op.get_bind().dialect.name == "postgresql":
         with op.get_context().autocommit_block():
-            _fill()
+            _fill_columns()
             for name, columns in (*INDEXES, (TEXTS, ON_TEXTS)):
                 # A build that was interrupted leaves an index that is not valid.
                 op.execute(f"DROP INDEX CONCURRENTLY IF EXISTS {name}")
                 op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {columns}")
         return
-    _fill()
+    _fill_columns()
     for name, columns in INDEXES:
         op.execute(f"DROP INDEX IF EXISTS {name}")
         op.execute(f"CREATE INDEX {name} ON {columns}")
@@ -56,7 +61,13 @@ def downgrade() -> None:
         op.execute(f"DROP INDEX {TEXTS}")
 
 
-def _fill() -> None:
+def _fill_columns() -> None:
+    _fill_flags()
+    _number_accounts()
+    _number_erased()
+
+
+def _fill_flags() -> None:
     connection = op.get_bind()
     last = connection.scalar(sa.text("SELECT max(id) FROM flags")) or 0
     copied = sa.text(
@@ -65,3 +76,26 @@ def _fill() -> None:
     )
     for after in range(0, last, AT_ONCE):
         connection.execute(copied, {"after": after, "until": after + AT_ONCE})
+
+
+def _number_accounts() -> None:
+    """Compute the numbers of accounts in parts, in the order of their keys, as other writers lock them."""
+    connection, after = op.get_bind(), ""
+    query = sa.text(
+        "SELECT key, account_id FROM accounts_in_review "
+        "WHERE key > :after AND number IS NULL AND account_id IS NOT NULL ORDER BY key LIMIT :most"
+    )
+    some = query.columns(key=sa.String, account_id=KeptText)
+    changed = sa.text("UPDATE accounts_in_review SET number = :number WHERE key = :key")
+    while rows := connection.execute(some, {"after": after, "most": AT_ONCE}).all():
+        after = rows[-1].key
+        numbers = [{"key": row.key, "number": stored_number(account_number(row.account_id))} for row in rows]
+        connection.execute(changed, numbers)
+
+
+def _number_erased() -> None:
+    """Number the erased accounts that were in review; of the others, only the digest is known."""
+    op.execute(
+        "UPDATE erased_accounts SET number = (SELECT accounts_in_review.number FROM accounts_in_review "
+        "WHERE accounts_in_review.key = erased_accounts.key) WHERE number IS NULL"
+    )

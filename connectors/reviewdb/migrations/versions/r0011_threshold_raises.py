@@ -18,7 +18,9 @@ def upgrade() -> None:
     op.create_table(
         "threshold_raises",
         sa.Column("id", Counter, primary_key=True, autoincrement=True),
+        sa.Column("platform_id", KeptText, nullable=False),
         sa.Column("risk_version", KeptText, nullable=False),
+        sa.Column("policy", sa.String(32), nullable=False),
         sa.Column("before", sa.Double, nullable=False),
         sa.Column("threshold", sa.Double, nullable=False),
         sa.Column("wrong", sa.BigInteger, nullable=False),
@@ -28,7 +30,6 @@ def upgrade() -> None:
         sa.Column("ended_by", KeptText),
         sa.Column("reason", KeptText),
     )
-    op.create_index("ix_threshold_raises_risk_version", "threshold_raises", ["risk_version"])
 
 
 def downgrade() -> None:

@@ -11,6 +11,20 @@ app.kubernetes.io/instance: {{ .root.Release.Name }}
 app.kubernetes.io/component: {{ .component }}
 {{- end }}
 
+{{/* Labels of objects that Prometheus selects. */}}
+{{- define "moderation.monitoring.labels" -}}
+{{ include "moderation.labels" . }}
+{{- with .Values.monitoring.labels }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* The port of a URL. */}}
+{{- define "moderation.port" -}}
+{{- $url := urlParse . -}}
+{{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (ternary "443" "80" (eq $url.scheme "https")) -}}
+{{- end }}
+
 {{- define "moderation.image" -}}
 image: "{{ .Values.image.repository }}:{{ .Values.image.tag | default .Chart.AppVersion }}"
 imagePullPolicy: {{ .Values.image.pullPolicy }}
@@ -39,6 +53,9 @@ imagePullPolicy: {{ .Values.image.pullPolicy }}
 {{- end -}}
 {{- if and .Values.console.enabled (not (hasPrefix "https://" .Values.console.publicUrl)) -}}
 {{- fail "console.publicUrl must be the https:// address of the proxy or ingress in front of the console. Set it, or console.enabled to false." -}}
+{{- end -}}
+{{- if and .Values.monitoring.enabled .Values.networkPolicy.enabled (not .Values.networkPolicy.metricsFrom) -}}
+{{- fail "monitoring.enabled needs networkPolicy.metricsFrom, the pods of Prometheus, which may not read the metrics otherwise." -}}
 {{- end -}}
 {{- end }}
 

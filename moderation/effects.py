@@ -157,7 +157,7 @@ class FlagRaised:
     """A request for a person's judgement; the first one wins.
 
     Identity: (platform_id, account_id, post_id, content_hash). `followers` is the number that the event states;
-    `followed` are the accounts that it followed last.
+    `followed` are the accounts that its author followed last, read after the batch.
     """
 
     assessment: Assessment

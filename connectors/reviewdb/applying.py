@@ -58,12 +58,15 @@ def apply(connection: Connection, effects: Effects, now: datetime, keep: timedel
 
 
 def _insert_flags(connection: Connection, flags: Sequence[FlagRaised], now: datetime) -> list[FlagRaised]:
-    """Insert flags and return those that did not exist; of two with one identity the first."""
-    by_key = {row["key"]: (row, flag) for flag in reversed(flags) for row in [rows.flag_row(flag, now)]}
+    """Insert flags and return those that did not exist, in their order; of two with one identity the first."""
+    by_key: dict[str, tuple[Row, FlagRaised]] = {}
+    for flag in flags:
+        row = rows.flag_row(flag, now)
+        by_key.setdefault(row["key"], (row, flag))
     if not by_key:
         return []
     statement = insert_into(connection, FlagRow).on_conflict_do_nothing().returning(table_of(FlagRow).c.key)
-    new = set(connection.scalars(statement, [row for row, _ in reversed(by_key.values())]))
+    new = set(connection.scalars(statement, [row for row, _ in by_key.values()]))
     return [flag for key, (_, flag) in by_key.items() if key in new]
 
 

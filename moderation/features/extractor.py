@@ -165,9 +165,10 @@ class FeatureExtractor:
         self._state.add_score(seen.account, seen.post, seen.at_ms, logit=logit, n_tokens=n_tokens, excess=excess)
 
     def followed(self, post: Post) -> tuple[Followed, ...]:
-        """Return accounts that the author of a post followed at its time, the newest follows first.
+        """Return accounts that the author of a post followed by its time, the newest follows first.
 
-        Flags need them only, because this costs more than the features of the graph.
+        Read after the batch of the post: a follow that a later event of the batch ends is missing, and an account that
+        follows back by then is mutual. Flags need them only, because this costs more than the features of the graph.
         """
         if post.account_id is None or post.created_at is None:
             return ()

@@ -1,7 +1,8 @@
 """Counts the distinct accounts of a key, such as a network, on each of the last days.
 
-Exact up to `MOST_OF_A_DAY` accounts. Of a larger number the lowest account numbers of the day are kept, which are
-distributed evenly; the estimate from the largest of k kept numbers has a relative standard error of 1 / sqrt(k − 2).
+Exact for fewer than `MOST_OF_A_DAY` accounts. Of as many or more, the lowest account numbers of the day are kept. They
+are distributed evenly, and the estimate from the largest of k kept numbers has a relative standard error of
+1 / sqrt(k − 2).
 The order in which accounts are added changes nothing, and adding one twice has no effect.
 
 Source: Bar-Yossef et al., "Counting distinct elements in a data stream" (RANDOM 2002), the k minimum values.

@@ -66,6 +66,18 @@ def test_flagged_and_mutual_accounts_are_kept_first_and_the_next_flag_replaces_t
     assert stored(store, "a1") == {number("n1"): (False, False)}
 
 
+def test_of_two_flags_in_one_batch_the_later_one_replaces_the_list(store: ReviewStore) -> None:
+    commit(store, follows("p1", "a1", "first"), follows("p2", "a1", "second"))
+    assert set(stored(store, "a1")) == {number("second")}
+
+
+def test_a_flag_of_an_account_that_follows_no_one_any_more_empties_the_list(store: ReviewStore) -> None:
+    commit(store, follows("p1", "a1", "other"), follows("p2", "a2", "other"))
+    commit(store, follows("p3", "a1"))
+    assert stored(store, "a1") == {}
+    assert set(stored(store, "a2")) == {number("other")}
+
+
 def test_numbers_of_all_64_bits_are_stored(store: ReviewStore) -> None:
     ends = tuple(Followed(one, mutual=False) for one in (1, (1 << 63) - 1, 1 << 63, (1 << 64) - 1))
     commit(store, dataclasses.replace(flag("p1"), followed=ends))

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 HELP = """Compute on Apache Spark what is too large for one machine.
 
-Install it with moderation-sidecar[spark] and Java 17 or newer, on every worker too. Without --master
+Install the extra `spark` and Java 17 or newer, on every worker too. Without --master
 Spark's own settings hold: those of spark-submit, of SPARK_CONF_DIR, or else all cores of this machine.
 
 Example:  moderation spark graph --follows follows/ --out /shared/epochs --epoch 20421 --config sidecar.toml

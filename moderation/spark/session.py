@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,10 @@ CONFIGURATION = {
     "spark.cleaner.referenceTracking.cleanCheckpoints": "true",
 }
 """Defaults of a session; --conf wins."""
+
+
+_RAISED = re.compile(r"(?!java|org\.|py4j)[\w.]*(?:Error|Exception|Overdue): .")
+"""The line of a traceback that names an error of Python."""
 
 
 class SparkFailed(ModerationError):
@@ -69,7 +74,7 @@ def spark_session(name: str, master: str | None = None, conf: Sequence[str] = ()
 
 
 def _reason(error: Exception) -> str:
-    """Return the last line that names an error of Python, else the first line of a failure."""
+    """Return the last error that Python code raised, else the first line of a failure."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
-    named = [line for line in lines if line.startswith("moderation.errors.")]
-    return named[-1].partition(": ")[2] if named else lines[0]
+    raised = [line for line in lines if _RAISED.match(line)]
+    return raised[-1].removeprefix("moderation.errors.") if raised else lines[0]

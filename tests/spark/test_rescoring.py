@@ -17,6 +17,7 @@ from moderation.errors import BundleError, InputError
 from moderation.review.replay import replay
 from moderation.risk.bundle import SHIPPED, read_bundle
 from moderation.settings.mapping import MappingSettings
+from moderation.spark.session import SparkFailed
 from tests.integration.test_flags_command import run
 from tests.integration.test_replay_command import EXTREME, database, stored  # noqa: F401  # a fixture
 from tests.texts import machine_text, person_text
@@ -30,6 +31,8 @@ def database_url(tmp_path: Path) -> str:
 
 
 def test_exported_vectors_are_judged_as_replay_judges_them(spark: Any, database: ReviewStore, tmp_path: Path) -> None:  # noqa: F811
+    from pyspark.sql import functions
+
     from moderation.spark.rescoring import counted, judged_again
 
     file, out = tmp_path / "vectors.parquet", tmp_path / "judged"
@@ -52,6 +55,13 @@ def test_exported_vectors_are_judged_as_replay_judges_them(spark: Any, database:
         judged_again(spark.read.parquet(str(file)), tmp_path, "all")
     with pytest.raises(InputError, match="have no column features; write them with `moderation vectors export`"):
         judged_again(spark.read.parquet(str(file)).drop("features"), SHIPPED, "all")
+    short = spark.read.parquet(str(file)).withColumn("features", functions.array(functions.lit(1.0)))
+    short.write.parquet(str(tmp_path / "short"))
+    words = ["--vectors", str(tmp_path / "short"), "--risk", str(SHIPPED), "--out", str(tmp_path / "again")]
+    with pytest.raises(
+        SparkFailed, match=r"the job failed in Spark: ValueError: features of shape \(\d, 1\) do not fit"
+    ):
+        run(build_app(), "spark", "replay", *words)
 
 
 def test_texts_have_the_scores_of_the_detector(spark: Any, tmp_path: Path) -> None:

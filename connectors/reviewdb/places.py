@@ -73,12 +73,11 @@ STATE = Place(
     ("segments", "graph_files"),
     "64-bit hashes of account ids, post ids and texts, with keyed hashes of addresses and devices; scores of an "
     "account's last 16 texts, and of one text a day as a sample of its community; keys of texts, links, mentions and "
-    "hashtags, and which accounts posted the same; keyed hashes of the networks of addresses, with some accounts of "
-    "each day; who follows whom",
+    "hashtags, and which accounts posted the same; who follows whom",
     "nothing; with `--state`, while no sidecar runs, removes all rows of the account",
-    "25 hours of event time, what was posted 2 hours, the accounts that posted the same 8 days, days of networks 10, "
+    "25 hours of event time, what was posted 2 hours, the accounts that posted the same 8 days, "
     "scores 14 days, those of communities 17, up to 2 hours longer in the journal; with the disk backend "
-    "up to 50 hours, on Redis up to 60, accounts that posted the same up to 14 days, days of networks up to 18, "
+    "up to 50 hours, on Redis up to 60, accounts that posted the same up to 14 days, "
     "scores up to 28 days, those of communities up to 32; follows until they end",
 )
 

@@ -72,11 +72,6 @@ FEATURES: tuple[Feature, ...] = (
     _network("new_account_share_24h", "share", "those of the last 24 hours that were younger than 7 days"),
     _network("posts_1h", "count", "posts from the address in the last hour"),
     _network("accounts_vs_kind", "log2", "accounts on the address in 24 hours over what its kind of network leads to"),
-    _network(
-        "growth_24h",
-        "log2",
-        "accounts on its network (/24 or /48) in 24 hours over the most on one of 7 earlier days, one added to each",
-    ),
     _network("device_accounts_24h", "count", "distinct accounts on the device in the last 24 hours"),
     _network("account_addresses_24h", "count", "distinct addresses of the account in the last 24 hours"),
     _graph("out_degree", "count", "accounts it follows", version=2),

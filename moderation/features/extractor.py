@@ -22,7 +22,6 @@ from moderation.features.typing import typing_features
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
 from moderation.state import PlatformState, PostSeen
 from moderation.state.coverage import GRAPH_EPOCH
-from moderation.state.daily_accounts import DAYS_KEPT_MS
 from moderation.state.identifiers import account_number, community_number, hash_number, post_number, text_number
 from moderation.state.score_history import OwnScores
 
@@ -101,7 +100,6 @@ class FeatureExtractor:
         key = self._state.keyring.live[0]
         senders = [Sender.of(post, live) for live in self._state.keyring.live]
         numbers = [hash_number(value) for sender in senders for value in (sender.address, sender.device)]
-        ip = None if post.client is None else post.client.ip
         seen = PostSeen(
             at_ms,
             account_number(account_id),
@@ -113,7 +111,6 @@ class FeatureExtractor:
             texts,
             link_items(post, key),
             name_items(post, key),
-            tuple([live.network_number(ip) for live in self._state.keyring.live]),
         )
         return Identified(post, seen, senders[0])
 
@@ -216,8 +213,6 @@ class FeatureExtractor:
             named.append("scores_14d")
         if partners is None:
             named.append("partners_7d")
-        if not self._state.coverage.history_known(reading.at_ms, DAYS_KEPT_MS):
-            named.append("networks_9d")
         if self._state.graph_lost or (reading.follows_begun and not reading.follows_known):
             named.append("graph")
         if self._state.epochs.missing(reading.at_ms):

@@ -9,7 +9,6 @@ from moderation.events import Post
 from moderation.features.window import DAY_MS, HOUR_MS, Reading
 from moderation.state import Keyring, PostSeen
 from moderation.state.account_history import OwnPosts
-from moderation.state.daily_accounts import CLOSED_AFTER_DAYS, DAYS_KEPT_MS, LEAST_EARLIER_DAYS
 from moderation.state.members import NEW, SETTLED, UNKNOWN_AGE
 
 NEW_ACCOUNT_DAYS = 7
@@ -76,22 +75,4 @@ def network_features(reading: Reading, post: Post, seen: PostSeen, own: OwnPosts
     if device and whole_day:
         accounts = reading.members(state.devices, device)
         found["network_device_accounts_24h"] = accounts.number(accounts.day, account)
-    if address and whole_day:
-        found |= _network_growth(reading, seen.prefixes[state.address_key])
     return found
-
-
-def _network_growth(reading: Reading, prefix: int) -> dict[str, float]:
-    """Return the accounts of the network of the address beside those of its own busiest earlier day.
-
-    Missing until three earlier days are known of any network, and where some were lost.
-    """
-    state, day = reading.state, reading.at_ms // DAY_MS
-    begun = state.prefix_days.first_day(state.all_networks[state.address_key])
-    if begun is None or begun > day - CLOSED_AFTER_DAYS - LEAST_EARLIER_DAYS + 1:
-        return {}
-    if not state.coverage.history_known(reading.at_ms, DAYS_KEPT_MS):
-        return {}
-    accounts = reading.members(state.prefixes, prefix)
-    number, busiest = accounts.number(accounts.day, reading.account), state.prefix_days.largest(prefix, day)
-    return {"network_growth_24h": math.log2((number + 1) / (busiest + 1))}

@@ -26,10 +26,6 @@ PHRASES: dict[str, str] = {
     "network_new_account_share_24h": "{} of the accounts on its address in 24 hours were younger than 7 days",
     "network_posts_1h": "{} post(s) came from its address in the last hour",
     "network_accounts_vs_kind": "Its address had {} times the accounts that this kind of network leads to",
-    "network_growth_24h": (
-        "The number of accounts on its network (/24 or /48) in 24 hours, plus one, was {} times that of the busiest "
-        "of 7 earlier days, plus one"
-    ),
     "network_device_accounts_24h": "{} account(s) posted from its device in the last 24 hours",
     "network_account_addresses_24h": "It posted from {} address(es) in the last 24 hours",
     "graph_out_degree": "It follows {} account(s)",

@@ -30,12 +30,12 @@ from moderation.state.graph_figures import ClosedGraph
 
 log = logging.getLogger(__name__)
 
-FORMAT = 7
+FORMAT = 6
 MANIFEST = "state.json"
 SEGMENT_BYTES = 64 << 20
 SEGMENT_MS = 2 * 3_600_000
 _NUMBERED = re.compile(
-    r"(?:posts|items|prefixes|prefix_days|partners|deletions|follows|watched|scores|votes|edges|figures)-(\d{8})"
+    r"(?:posts|items|partners|deletions|follows|watched|scores|votes|edges|figures)-(\d{8})"
     r"\.(?:rows|npz)"
 )
 Numbers = NDArray[np.uint64]

@@ -10,8 +10,7 @@ from moderation.effects import Partition
 from moderation.state.account_history import AccountHistory
 from moderation.state.backend import DEGRADED, WATERMARK, RowKind, StateBackend, as_marks, positions_in
 from moderation.state.community_votes import VOTES_KEPT_MS, CommunityVotes
-from moderation.state.coverage import DAY_MS, HOUR_MS, KEPT_MS, MINUTE_MS, Coverage
-from moderation.state.daily_accounts import DAYS_KEPT_MS, DailyAccounts
+from moderation.state.coverage import HOUR_MS, KEPT_MS, MINUTE_MS, Coverage
 from moderation.state.keyring import Keyring
 from moderation.state.members import HOUR_MINUTES
 from moderation.state.partners import PARTNERS_KEPT_MS, PartnerHistory
@@ -26,7 +25,7 @@ KEPT_MINUTES = KEPT_MS // MINUTE_MS
 HOURLY_MS = 2 * HOUR_MS
 SCORES_KNOWN = "scores-known:"
 """Mark of each kind of scores: the event time from which they are complete; 0: all are."""
-FORMAT = 4
+FORMAT = 3
 """Version of the rows in a backend."""
 
 
@@ -47,8 +46,6 @@ class PostSeen(NamedTuple):
     links: tuple[int, ...] = ()
     names: tuple[int, ...] = ()
     """Its mentions and hashtags."""
-    prefixes: tuple[int, ...] = ()
-    """The network of its address under each live key, 0 where not sent."""
 
     @property
     def items(self) -> tuple[int, ...]:
@@ -74,10 +71,6 @@ class Keyed:
         """Posts by address, for windows of an hour."""
         self.devices = SharedWindows(KEPT_MINUTES, evicts=evicts)
         """Accounts by device."""
-        self.prefixes = SharedWindows(KEPT_MINUTES, evicts=evicts)
-        """Accounts by network (/24 or /48)."""
-        self.prefix_days = DailyAccounts(evicts=evicts)
-        """Accounts by network and day."""
         self.items = SharedWindows(HOURLY_MS // MINUTE_MS, HOUR_MINUTES, evicts=evicts)
         """Accounts by what they posted: a text, link, mention or hashtag."""
         self.partners = PartnerHistory(evicts=evicts)
@@ -105,12 +98,6 @@ class Keyed:
             _windows("addresses", KEPT_MS, self.addresses),
             _windows("address_posts", HOURLY_MS, self.address_posts),
             _windows("devices", KEPT_MS, self.devices),
-            _windows("prefixes", KEPT_MS, self.prefixes),
-            Container(
-                RowKind("prefix_days", 2, DAYS_KEPT_MS, shared=True),
-                self.prefix_days.add_stored,
-                self.prefix_days.forget,
-            ),
             _windows("items", HOURLY_MS, self.items),
             Container(
                 RowKind("partners", 2, PARTNERS_KEPT_MS, shared=False),
@@ -118,14 +105,6 @@ class Keyed:
                 self.partners.forget,
             ),
         ]
-
-
-def all_networks(keyring: Keyring) -> tuple[int, ...]:
-    """Return for each live key the number under which the days are kept that had posts from any network.
-
-    Its first day is that from which the days of networks are known under this key.
-    """
-    return tuple(key.item_number(b"net", "all") for key in keyring.live)
 
 
 def _windows(name: str, kept_ms: int, windows: SharedWindows) -> Container:
@@ -142,7 +121,6 @@ class StoredKeyed:
         containers = keyed.containers(len(keyring.live), scored_with)
         self._scores_known_ms = 0
         self._keyed = keyed
-        self._all_networks = all_networks(keyring)
         self.backend = storage.backend
         self.working = WorkingSet(storage.backend, containers, storage.most_keys)
         identity = " ".join([str(FORMAT), platform_id, *(key.fingerprint for key in keyring.live)])
@@ -155,7 +133,6 @@ class StoredKeyed:
         devices: set[tuple[int, int]] = set()
         communities: set[tuple[int, int]] = set()
         items: set[tuple[int, int]] = set()
-        prefixes: set[tuple[int, int]] = set()
         for seen in posts:
             at_ms = seen.at_ms
             own.add((seen.account, at_ms))
@@ -163,7 +140,6 @@ class StoredKeyed:
             items.update((item, at_ms) for item in seen.items)
             addresses.update((address, at_ms) for address in seen.senders[0::2] if address)
             devices.update((device, at_ms) for device in seen.senders[1::2] if device)
-            prefixes.update((prefix, at_ms) for prefix in seen.prefixes if prefix)
         wanted = {
             "posts": own,
             "deletions": own | set(deletions),
@@ -172,8 +148,6 @@ class StoredKeyed:
             "addresses": addresses,
             "address_posts": addresses,
             "devices": devices,
-            "prefixes": prefixes,
-            "prefix_days": prefixes | {(everything, at_ms) for everything in self._all_networks for _, at_ms in own},
             "items": items,
             "partners": own,
         }
@@ -191,15 +165,8 @@ class StoredKeyed:
         for device in senders[1::2]:
             if device:
                 self._add_member("devices", keyed.devices.shift(device), device, at_ms, (minute, 0, account))
-        for prefix in seen.prefixes:
-            if prefix:
-                self._add_member("prefixes", keyed.prefixes.shift(prefix), prefix, at_ms, (minute, 0, account))
         for item in seen.items:
             self._add_member("items", keyed.items.shift(item), item, at_ms, (minute, age, account))
-
-    def add_day(self, prefix: int, at_ms: int, account: int) -> None:
-        """Record an account that was added to the day of a network."""
-        self.working.add("prefix_days", prefix, at_ms, (at_ms // DAY_MS, account))
 
     def add_score(self, account: int, at_ms: int, word: int, post: int) -> None:
         """Record a score that was added to the containers."""

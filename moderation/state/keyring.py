@@ -14,8 +14,6 @@ from moderation.errors import SettingsError
 
 HASH_BYTES = 16
 FINGERPRINT_DIGITS = 8
-_PREFIX_BYTES = {b"ip4": 3, b"ip6": 6}
-"""Bytes of an address that are its network: what a subscriber or a small provider gets as a block."""
 
 
 @dataclass(frozen=True)
@@ -72,16 +70,6 @@ class Keyring:
     def item_number(self, kind: bytes, value: str) -> int:
         """Return a keyed hash of 64 bits of something that several posts can have, such as a link; never 0."""
         return int.from_bytes(self._digest(kind, value.encode("utf-8", "surrogatepass")).digest()[:8], "big") or 1
-
-    def network_number(self, ip: str | None) -> int:
-        """Return a keyed hash of 64 bits of the /24 of an IPv4 address, or the /48 of an IPv6 address; 0 without one.
-
-        Raises ValueError for text that is not an address.
-        """
-        if ip is None:
-            return 0
-        kind, value = _network(ip)
-        return int.from_bytes(self._digest(b"net", value[: _PREFIX_BYTES[kind]] + kind).digest()[:8], "big") or 1
 
     def _hash(self, kind: bytes, value: bytes) -> str:
         return f"{self.key_id}:{self._digest(kind, value).hexdigest()}"

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.effects import Partition
-from moderation.state.coverage import DAY_MS, MINUTE_MS, Coverage
+from moderation.state.coverage import MINUTE_MS, Coverage
 from moderation.state.epochs import GraphEpochs
 from moderation.state.follows import FollowGraph
 from moderation.state.journal import MANIFEST, Changes, Journal, read_graphs, read_journal, read_rows, unusable
-from moderation.state.keyed import Keyed, PostSeen, Storage, StoredKeyed, all_networks
+from moderation.state.keyed import Keyed, PostSeen, Storage, StoredKeyed
 from moderation.state.keyring import Keyring
 from moderation.state.saved_rows import KINDS, POST_FIELDS, WIDTHS, kept_from_ms
 from moderation.state.score_history import SCORES_KEPT_MS, packed, packed_post
@@ -61,7 +61,6 @@ class PlatformState:
         self._evicted_minute = -1
         self._key_started_ms: dict[str, int | None] = {key.fingerprint: None for key in keyring.live}
         """Since when windows are kept under each key, by fingerprint: another secret of the same id is another key."""
-        self.all_networks = all_networks(keyring)
         self.address_key = 0
         """Number of the live key whose windows are read, the one with the longest ones."""
         self._journal: Journal | None = None
@@ -79,7 +78,6 @@ class PlatformState:
         self.accounts, self.watchlist = keyed.accounts, keyed.watchlist
         self.scores, self.votes = keyed.scores, keyed.votes
         self.items, self.partners = keyed.items, keyed.partners
-        self.prefixes, self.prefix_days = keyed.prefixes, keyed.prefix_days
         self.addresses, self.address_posts, self.devices = keyed.addresses, keyed.address_posts, keyed.devices
 
     def advance(self, at_ms: int) -> None:
@@ -98,14 +96,14 @@ class PlatformState:
     def _evict(self, at_ms: int, minute: int) -> None:
         self._evicted_minute = minute
         self.follows.evict(at_ms)
-        for windows in (self.addresses, self.address_posts, self.devices, self.prefixes, self.items):
+        for windows in (self.addresses, self.address_posts, self.devices, self.items):
             windows.evict(minute)
         self.accounts.evict(at_ms)
 
     def forget_scores(self) -> None:
         """Drop scores and watched accounts that are too old; between batches, because a batch can span any time."""
         if self.coverage.watermark_ms is not None:
-            for kept in (self.watchlist, self.scores, self.votes, self.partners, self.prefix_days):
+            for kept in (self.watchlist, self.scores, self.votes, self.partners):
                 kept.evict(self.coverage.watermark_ms)
 
     def apply_post(self, seen: PostSeen) -> None:
@@ -118,20 +116,6 @@ class PlatformState:
             self._rows["posts"].extend((seen.at_ms, seen.account, seen.post, seen.text, seen.age, *seen.senders))
             for item in seen.items:
                 self._rows["items"].extend((seen.at_ms, item, seen.age, seen.account))
-            for prefix in filter(None, seen.prefixes):
-                self._rows["prefixes"].extend((seen.at_ms, prefix, seen.account))
-        self._add_days(seen)
-
-    def _add_days(self, seen: PostSeen) -> None:
-        day = seen.at_ms // DAY_MS
-        for prefix, every in zip(seen.prefixes, self.all_networks, strict=False):
-            for key, account in ((prefix, seen.account), (every, 0)) if prefix else ():
-                if not self.prefix_days.add(key, day, account):
-                    continue
-                if self.stored is not None:
-                    self.stored.add_day(key, seen.at_ms, account)
-                elif self._journal is not None:
-                    self._rows["prefix_days"].extend((day, key, account))
 
     def _take_post(self, seen: PostSeen) -> None:
         at_ms, account, post, text, age, senders = seen[:6]
@@ -144,8 +128,6 @@ class PlatformState:
         for device in senders[1::2]:
             if device:
                 self.devices.add(device, minute, 0, account)
-        for prefix in filter(None, seen.prefixes):
-            self.prefixes.add(prefix, minute, 0, account)
         for item in seen.items:
             self.items.add(item, minute, age, account)
 
@@ -332,10 +314,6 @@ class PlatformState:
             self.accounts.add_deletion(account, at_ms, post)
         at_ms_of, items, ages, accounts = rows["items"].T
         self.items.load(items, at_ms_of // np.uint64(MINUTE_MS), ages, accounts)
-        at_ms_of, prefixes, accounts = rows["prefixes"].T
-        self.prefixes.load(prefixes, at_ms_of // np.uint64(MINUTE_MS), np.zeros_like(accounts), accounts)
-        for day, prefix, account in rows["prefix_days"].tolist():
-            self.prefix_days.add(prefix, day, account)
         for occasion, account, other in rows["partners"].tolist():
             self.partners.add(account, occasion, other)
         for at_ms, account in rows["watched"].tolist():

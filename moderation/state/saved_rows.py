@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from moderation.state.community_votes import VOTES_KEPT_MS
 from moderation.state.coverage import KEPT_MS
-from moderation.state.daily_accounts import DAYS_KEPT_MS
 from moderation.state.keyed import HOURLY_MS
 from moderation.state.partners import PARTNERS_KEPT_MS
 from moderation.state.score_history import SCORES_KEPT_MS
@@ -16,8 +15,6 @@ POST_FIELDS = 5
 """Numbers of a post, before an address and a device for each key."""
 WIDTHS: Mapping[str, int] = {
     "items": 4,
-    "prefixes": 3,
-    "prefix_days": 3,
     "partners": 3,
     "deletions": 3,
     "follows": 3,
@@ -30,8 +27,6 @@ KINDS = ("posts", *WIDTHS)
 _KEPT_MS = {
     "posts": KEPT_MS,
     "items": HOURLY_MS,
-    "prefixes": KEPT_MS,
-    "prefix_days": DAYS_KEPT_MS + KEPT_MS,
     "partners": PARTNERS_KEPT_MS + KEPT_MS,
     "deletions": KEPT_MS,
     "watched": WATCHED_MS + KEPT_MS,

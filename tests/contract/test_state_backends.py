@@ -276,20 +276,6 @@ def test_items_and_partners_are_the_same_after_a_restart(place: Open) -> None:
     assert again.partners.read(1, later.at_ms) == state.partners.read(1, later.at_ms) == (1, 2)
 
 
-def test_the_days_of_a_network_are_the_same_after_a_restart(place: Open) -> None:
-    events = [
-        post(f"{day}-{number}", f"a{number}", 86_400 * day + 600 * number, ip=f"9.1.{2 + number % 2}.{number}")
-        for day in range(7)
-        for number in range(2 + 3 * (day % 3))
-    ]
-    kept = place()
-    first = kept.opened()
-    before = applied(first, events[:-4])
-    found = before + applied(kept.reopened(first), events[-4:])
-    assert "network_growth_24h" in named(found[-1])
-    same(found, applied(new_state(), events))
-
-
 def test_scores_of_another_detector_are_not_used_and_the_rest_is(place: Open) -> None:
     kept = place()
     if kept.kind == "memory":

@@ -20,7 +20,7 @@ from moderation.risk.gate import CONTENT, FAMILIES
 
 EVIDENCE = COLUMN["content_evidence"]
 """Column of the feature that is the score of the content family."""
-RISING = frozenset({"coordination_partners_7d", "coordination_most_shared_7d", "network_growth_24h"})
+RISING = frozenset({"coordination_partners_7d", "coordination_most_shared_7d"})
 """Features of which a larger value never lowers the score of the family."""
 METADATA = tuple(name for name in FAMILIES if name != CONTENT)
 

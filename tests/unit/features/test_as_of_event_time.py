@@ -189,12 +189,12 @@ def test_degraded_windows_are_missing_by_name_until_they_have_filled() -> None:
     events = [follow("b", "a", 1), post("p1", "a", 60, ip="192.0.2.1"), post("p2", "a", HOUR + 90, ip="192.0.2.1")]
     events.append(post("p3", "a", DAY + 90, ip="192.0.2.1"))
     first, second, third = extract_all(state, [*events])
-    assert set(first.degraded) == {"windows_1h", "windows_24h", "scores_14d", "partners_7d", "networks_9d", "graph"}
+    assert set(first.degraded) == {"windows_1h", "windows_24h", "scores_14d", "partners_7d", "graph"}
     assert not {name for name in named(first) if name.endswith(("1h", "24h"))}
     assert "network_accounts_1h" in named(second)
     assert "network_accounts_24h" not in named(second)
     assert "network_accounts_24h" in named(third)
-    assert third.degraded == ("scores_14d", "partners_7d", "networks_9d", "graph")
+    assert third.degraded == ("scores_14d", "partners_7d", "graph")
 
 
 def test_a_post_of_epoch_k_reads_the_graph_closed_with_epoch_k_minus_2() -> None:

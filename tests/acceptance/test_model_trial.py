@@ -54,7 +54,7 @@ def test_a_model_that_decides_about_all_is_rolled_back_between_two_batches(deplo
     end_when_done(deploy, process)
 
     accounts = {
-        event["post_id"]: event["account_id"] for event in map(json.loads, scenario.good_lines) if "text" in event
+        event["post_id"]: event.get("account_id") for event in map(json.loads, scenario.good_lines) if "text" in event
     }
     missed = {accounts[str(row[0])] for row in deploy.query(BY_LIVE)}
     flagged = {accounts[post] for post in deploy.flags()}

@@ -116,7 +116,7 @@ def test_a_directory_that_does_not_exist_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_restart_keeps_the_follows_and_computes_no_figures(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO)
+    caplog.set_level(logging.INFO, logger="moderation")
     epochs, journal = tmp_path / "epochs", tmp_path / "state"
     write(epochs)
     state = reading(epochs)

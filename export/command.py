@@ -60,7 +60,7 @@ def export(
         from export.probes import DEFAULT_PROBES
         from moderation.detector.manifest import read_manifest
     except ImportError as error:
-        raise SettingsError("Exporting needs PyTorch: pip install 'moderation-sidecar[export]'.") from error
+        raise SettingsError("Exporting needs PyTorch: pip install -e '.[export]' in its source directory.") from error
     order = BundleOrder(
         name=name or out.resolve().name,
         precisions=_precisions(precision),

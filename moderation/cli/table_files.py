@@ -71,7 +71,7 @@ def _parquet(output: Path, columns: Mapping[str, str], rows: Iterable[dict[str, 
         from pyarrow import parquet
     except ImportError:
         raise SettingsError(
-            "the format parquet needs the package pyarrow; install moderation-sidecar[parquet]"
+            "the format parquet needs the package pyarrow; run pip install -e '.[parquet]' in its source directory"
         ) from None
     kinds = {
         "text": pa.string(),

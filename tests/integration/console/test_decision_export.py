@@ -70,4 +70,4 @@ def test_parquet_needs_a_file_and_pyarrow(decided: Desk, tmp_path: Path, monkeyp
     assert "/nowhere/out.parquet cannot be written" in str(elsewhere.exception)
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     without = export(decided, "--format", "parquet", "-o", str(tmp_path / "out.parquet"))
-    assert "moderation-sidecar[parquet]" in str(without.exception)
+    assert ".[parquet]" in str(without.exception)

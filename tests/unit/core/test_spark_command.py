@@ -18,7 +18,7 @@ def test_spark_without_its_packages_names_the_extra(
 ) -> None:
     for name in ("py4j.protocol", "pyspark.errors", "pyspark.sql"):
         monkeypatch.setitem(sys.modules, name, None)
-    with pytest.raises(SettingsError, match=r"needs pyspark and pandas; install moderation-sidecar\[spark\]"):
+    with pytest.raises(SettingsError, match="needs pyspark and pandas; run pip install -e"):
         run(build_app(), "spark", *words, "--out", str(tmp_path / "out"))
 
 

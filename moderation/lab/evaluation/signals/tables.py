@@ -35,7 +35,9 @@ def _plain(raw: bytes, path: Path) -> str:
     try:
         import zstandard
     except ImportError:
-        raise InputError("Reading the data needs zstandard: pip install 'moderation-sidecar[export]'.") from None
+        raise InputError(
+            "Reading the data needs zstandard: pip install -e '.[export]' in its source directory."
+        ) from None
     try:
         with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(raw)) as stream:
             return str(stream.read(), "utf-8", "replace")

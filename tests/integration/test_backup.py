@@ -18,6 +18,7 @@ from connectors.reviewdb.store import ReviewStore
 from moderation.mapping import FieldMapping
 from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder
 from moderation.stream.sidecar import Sidecar
+from tests.contract.samples import PLATFORM
 from tests.services.postgresql import PostgresServer, programs
 from tests.unit.core.doubles import MemoryLog, MemoryRelay, MemorySource, new_pipeline, new_state
 from tests.unit.core.test_sidecar import EXPECTED, LANES, loop_config, records
@@ -57,10 +58,10 @@ def found(url: str, statement: str) -> list[object]:
     return rows
 
 
-def thresholds(url: str) -> dict[str, float]:
+def thresholds(url: str) -> dict[tuple[str, str], float]:
     """The raised thresholds that a sidecar applies."""
     store = ReviewStore(url)
-    raised = store.raised_thresholds()
+    raised = store.raised_thresholds(PLATFORM)
     store.close()
     return raised
 
@@ -68,7 +69,8 @@ def thresholds(url: str) -> dict[str, float]:
 def write_of_the_console(url: str) -> None:
     """Write a raised threshold, and whom an account in review follows."""
     now = datetime(2026, 1, 2, tzinfo=UTC)
-    raised = {"risk_version": RISK, "before": 0.9, "threshold": RAISED, "wrong": 9, "judged": 12, "raised_at": now}
+    bundle = {"platform_id": PLATFORM, "risk_version": RISK, "policy": "all"}
+    raised = {**bundle, "before": 0.9, "threshold": RAISED, "wrong": 9, "judged": 12, "raised_at": now}
     follows = {"number": 7, "mutual": True, "flagged_before": False, "expires_at": datetime(2999, 1, 1, tzinfo=UTC)}
     store = ReviewStore(url)
     with store.engine.begin() as connection:
@@ -114,7 +116,7 @@ def test_a_restored_backup_loses_and_doubles_nothing_with_any_state_directory(
         pg("pg_restore", restored, "--no-owner", str(dump))
         assert content(restored) == dumped, name
         degraded = run(log, restored, tmp_path / name)
-        assert thresholds(restored) == {RISK: RAISED}, name
+        assert thresholds(restored) == {(RISK, "all"): RAISED}, name
         assert sorted(map(str, found(restored, "SELECT post_id FROM flags"))) == sorted(EXPECTED), name
         assert found(restored, "SELECT count(*) FROM outbox") == [6]
         assert found(restored, "SELECT sum(position) FROM ledger") == [60]

@@ -196,7 +196,8 @@ def run_sidecar(
     *reread* returns the settings as they are now, for a reload of the risk models (SIGHUP).
     """
     if input_file is not None:
-        settings = _for_a_file(settings)
+        settings, of_stream = _for_a_file(settings), reread
+        reread = None if of_stream is None else lambda: _for_a_file(of_stream())
     asked = _asked_by_signal()
     secret = required_secret(settings)
     with open_telemetry(settings) as telemetry:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Engine, Row
 
 from moderation.ports import FeatureVersions, JudgedPost, JudgedPosts
-from moderation.review.stored_posts import decided, stored_posts
+from moderation.review.stored_posts import decided, policy_of, stored_posts
 
 
 def judged_posts(engine: Engine, platform_id: str, versions: FeatureVersions) -> JudgedPosts:
@@ -23,7 +23,7 @@ def judged_posts(engine: Engine, platform_id: str, versions: FeatureVersions) ->
                 continue
             if not _comparable(row, versions):
                 others += 1
-            elif _policy(row) != versions.policy:
+            elif policy_of(row.scored_by) != versions.policy:
                 other_policy += 1
             elif row.account_id is not None and row.event_time is not None:
                 posts.append(_post(row, row.event_time))
@@ -34,11 +34,6 @@ def judged_posts(engine: Engine, platform_id: str, versions: FeatureVersions) ->
 def _comparable(row: Row[Any], versions: FeatureVersions) -> bool:
     of_models = row.detector_version == versions.detector and row.risk_version in versions.risk
     return of_models and row.features_version == versions.features
-
-
-def _policy(row: Row[Any]) -> str:
-    """Return the scoring policy of an assessment; only that of all texts has a rule for every text."""
-    return "all" if row.scored_by == "all" else "selective"
 
 
 def _post(row: Row[Any], at: datetime) -> JudgedPost:

@@ -60,3 +60,8 @@ def _blind_verdict() -> ColumnElement[str | None]:
     blind = BlindVerdictRow
     first = select(blind.verdict).where(blind.assessment_key == AssessmentRow.key, blind.kind == _FIRST)
     return first.order_by(blind.id).limit(1).scalar_subquery().label("blind")
+
+
+def policy_of(scored_by: str | None) -> str:
+    """Return the scoring policy of an assessment; only that of all texts has a rule for every text."""
+    return "all" if scored_by == "all" else "selective"

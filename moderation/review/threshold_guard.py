@@ -24,6 +24,7 @@ from moderation.review.decisions import StaleDecision
 from moderation.review.permissions import Action, Actor
 from moderation.review.quality_report import CLEARED, CONFIRMED
 from moderation.review.refusals import InvalidValue
+from moderation.review.stored_posts import policy_of
 from moderation.risk.anytime import log_evidence
 
 ASSESSMENTS, BLIND, RAISES = (table_of(row) for row in (AssessmentRow, BlindVerdictRow, ThresholdRaiseRow))
@@ -130,11 +131,6 @@ def end_raise(engine: Engine, actor: Actor, number: int, reason: str, now: datet
         left = threshold_with(others, min(one.before for one in others))
         details = {"raise": number, "from": found.threshold, "to": left, "reason": reason}
         append(connection, Entry(now, actor.name, "threshold_lowered", None, details))
-
-
-def policy_of(scored_by: str | None) -> str:
-    """Return the scoring policy of an assessment, by the rule for which its text was scored."""
-    return "all" if scored_by == "all" else "selective"
 
 
 class AccountVerdict(NamedTuple):

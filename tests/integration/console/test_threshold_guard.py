@@ -9,7 +9,8 @@ import pytest
 
 from moderation.effects import AuditSample, Effects
 from moderation.review.quality_report import CLEARED, CONFIRMED
-from moderation.review.threshold_guard import AccountVerdict, policy_of, raised_to
+from moderation.review.stored_posts import policy_of
+from moderation.review.threshold_guard import AccountVerdict, raised_to
 from tests.contract.samples import assessment, evidence, flag, partition
 from tests.integration.console.conftest import Desk
 from tests.integration.console.test_quality import judge

@@ -32,7 +32,10 @@ class SharedWork:
         self._peers = Peers(
             assignment, lateness_ms=state.coverage.lateness_ms, stalled_ms=stalled_ms, now_ms=clock_ms()
         )
-        self._shared = state.stored is not None and state.stored.backend.several
+        self._shared = False
+        if state.stored is not None and state.stored.backend.several:
+            self._shared = True
+            state.coverage.passed_ms = self._peers.passed_ms(state.stored.working.marks)
         self._polled_wall_ms = 0
         self._exchanged_s = 0.0
         self.held = False
@@ -91,6 +94,8 @@ class SharedWork:
         own = positions and {p: at for p, at in positions.items() if p in self._assignment.owned}
         marks = self._peers.marks(self._merge, self._polled_wall_ms) if self._shared else {}
         stored.write(own, self.state.coverage, marks)
+        if self._shared:
+            self.state.coverage.passed_ms = self._peers.passed_ms(marks)
 
     def read_others(self) -> None:
         """Read the progress of the others."""

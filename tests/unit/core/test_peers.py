@@ -68,6 +68,12 @@ def test_progress_is_that_of_the_next_record_or_of_the_reading_at_the_end() -> N
     assert peers().marks(merge, 5) == {"reached:0": 5}
 
 
+def test_progress_is_0_before_anything_was_read() -> None:
+    merge = EventTimeMerge([LANE], stalled_ms=0, now_ms=0)
+    merge.note_unread({LANE})
+    assert peers().marks(merge, 5) == {"reached:0": 0}
+
+
 def test_a_sidecar_alone_waits_for_nothing() -> None:
     alone = Peers(Assignment.of_all([LANE]), lateness_ms=0, stalled_ms=0, now_ms=0)
     assert alone.until_ms(0) is None

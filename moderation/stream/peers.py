@@ -59,9 +59,10 @@ class Peers:
         """Return what to publish: up to which event time the partitions of each own slot were read and written.
 
         A partition that was read to its end counts as read up to the time of that reading. 0: nothing was read yet.
+        Events within the allowed lateness of what was read can still come, and a window over them is not complete.
         """
         done = {
             slot: min((merge.done_ms(p, wall_ms) for p in partitions), default=wall_ms)
             for slot, partitions in self._assignment.slots.items()
         }
-        return {f"{REACHED}{slot}": max(0, at_ms) for slot, at_ms in done.items()}
+        return {f"{REACHED}{slot}": max(0, at_ms - self._lateness_ms) for slot, at_ms in done.items()}

@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TypeVar
@@ -21,7 +21,7 @@ from moderation.ports import Claim, Member
 from moderation.state import PlatformState
 from moderation.state.figures import figures_of
 from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
-from moderation.stream.every import Every, clock_ms
+from moderation.stream.every import Every
 from moderation.stream.gaps import GapWatch
 from moderation.stream.lease import Lease
 from moderation.stream.observing import Batch, LoopView
@@ -194,25 +194,24 @@ class Sidecar:
             # From now on the ledger has every partition, so that records which expire unread are detected.
             self._store.begin(claim, {p: plan.live_from[p] for p, known in claim.positions.items() if known is None})
             self.degraded = tuple(f"{p.topic}/{p.partition}: {reason}" for p, reason in sorted(plan.gaps.items()))
-            self._begin(plan)
+            self._begin(plan, bounds)
             undo.pop_all()
         holding = {p: bounds[p][1] for p in plan.gaps if bounds[p][0] < bounds[p][1]}
         return claim, state, GapWatch(state, plan.gaps, holding, self._decoder.kinds)
 
-    def _begin(self, plan: StartPlan) -> None:
+    def _begin(self, plan: StartPlan, bounds: Mapping[Partition, tuple[int, int]]) -> None:
         self._source.resume(self._paused)
         self._paused = set()
         self._decoder.live_from = dict(plan.live_from)
         self._positions = dict(plan.read_from)
         self._source.seek(plan.read_from)
         self._source.await_assignment(ASSIGNMENT_TIMEOUT_S)
-        rebuild = sum(max(0, plan.live_from[p] - offset) for p, offset in plan.read_from.items())
         missing = "; ".join(self.degraded) or "state complete"
-        log.info("start: %d records to rebuild the state from, %s", rebuild, missing)
+        log.info("start: %d records to rebuild the state from, %s", plan.to_rebuild(bounds), missing)
 
     def _work(self, claim: Claim, state: PlatformState, gaps: GapWatch, assignment: Assignment) -> None:
         pipeline = self._pipeline(state)
-        merge = EventTimeMerge(sorted(assignment.read), stalled_ms=self._config.stalled_ms, now_ms=clock_ms())
+        merge = EventTimeMerge(sorted(assignment.read), stalled_ms=self._config.stalled_ms, now_ms=0.0)
         shared = SharedWork(assignment, state, merge, self._config.stalled_ms)
         pass_over, save = Every(PASS_EVERY_S), Every(self._config.save_state_every_s)
         expiry, relay, look = (Every(s, last=-math.inf) for s in (EXPIRY_EVERY_S, RELAY_EVERY_S, LOOK_EVERY_S))
@@ -275,10 +274,10 @@ class Sidecar:
             for record in records:
                 merge.add(self._decoder.item(record))
         if records:
-            merge.note_arrivals({record.partition for record in records}, clock_ms())
+            merge.note_arrivals({record.partition for record in records}, shared.now_ms)
             self._on_step("polled")
         merge.note_unread(self._source.unread())
-        self._warn_of_stalled(merge.stalled(clock_ms()))
+        self._warn_of_stalled(merge.stalled(shared.now_ms))
         config = self._config
         full = merge.full(config.buffer_records, config.buffer_bytes, config.buffer_bytes_in_all)
         self._source.pause(full - self._paused)

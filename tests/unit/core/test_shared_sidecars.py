@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -16,6 +16,7 @@ import moderation.stream.sidecar
 from moderation.effects import Partition
 from moderation.errors import ConnectionLost, FencedError
 from moderation.mapping import FieldMapping
+from moderation.ports import Member, Shares
 from moderation.state import PlatformState, Storage
 from moderation.state.backend import Marks, Place
 from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
@@ -27,6 +28,7 @@ from tests.unit.core.test_sidecar import Killed, killing
 
 LANES = [Partition("c", "posts", "t", number) for number in range(2)]
 FOLLOWS = Partition("c", "follows", "t", 0)
+JOINED = -1
 POSTS = 60
 TOPICS = ["cars", "tea", "rain", "jazz", "boats", "maps", "soup", "chess", "bees", "gold"]
 
@@ -148,6 +150,30 @@ def test_two_sidecars_find_what_one_finds(alone: dict[str, Found]) -> None:
     fleet.store.members = {"one", "two"}
     fleet.run(fleet.sidecar("one", by("one")), fleet.sidecar("two", by("two")))
     assert judged == {"one", "two"}
+    assert fleet.assessed() == alone
+
+
+def test_a_sidecar_reads_the_follow_events_before_it_joins(
+    alone: dict[str, Found], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet, calls = Fleet(), list[int]()
+    first = fleet.sidecar("one", lambda step: first.stop() if len(fleet.store.commits) > 12 else None)
+    first.run()
+    judged, share, seek = len(fleet.assessed()), SharedStore.share, SharedSource.seek
+
+    def shared(store: SharedStore, member: Member, ttl_s: float, wanted: Collection[int]) -> Shares:
+        calls.append(JOINED)
+        return share(store, member, ttl_s, wanted)
+
+    def sought(source: SharedSource, positions: Mapping[Partition, int]) -> None:
+        calls.append(positions[FOLLOWS])
+        seek(source, positions)
+
+    monkeypatch.setattr(SharedStore, "share", shared)
+    monkeypatch.setattr(SharedSource, "seek", sought)
+    fleet.run(fleet.sidecar("two"))
+    assert calls[:2] == [0, JOINED]
+    assert next(at for at in calls[2:] if at != JOINED) >= judged
     assert fleet.assessed() == alone
 
 

@@ -42,8 +42,8 @@ class Joining:
     def graph(self, stop: threading.Event, on_wait: Callable[[], None]) -> Kept | None:
         """Return a state with the graph as of the posts that were judged.
 
-        None where a start must read them with their partitions: at the first start of the pipeline, where follow
-        events share a topic with others, and where some are lost.
+        None where a start must read the follow events with its partitions: at the first start of the pipeline, where
+        they share a topic with others, and where some are lost.
         """
         follows = self._slots.of_follows()
         logs = {(p.cluster_id, p.topic) for p in follows}
@@ -62,7 +62,7 @@ class Joining:
                 return None
             if directory is not None:
                 state.keep_journal(directory)
-            log.info("reading %d records of follow events before partitions are taken", plan.to_rebuild(bounds))
+            log.info("reading at most %d follow events before partitions are taken", plan.to_rebuild(bounds))
             try:
                 positions = self._read(state, plan, stop, on_wait)
             except RecordsExpired:
@@ -75,10 +75,11 @@ class Joining:
     ) -> dict[Partition, int]:
         """Apply the follow events as far as the posts were judged; return the positions then.
 
-        Not further, because degrees are those of the latest minutes only.
+        Not further, because degrees are those of the latest minutes only, and less far where a partition returns
+        nothing.
         """
         positions, extractor, config = dict(plan.read_from), FeatureExtractor(state), self._config
-        merge = EventTimeMerge(sorted(positions), stalled_ms=math.inf, now_ms=0.0)
+        merge = EventTimeMerge(sorted(positions), stalled_ms=config.stalled_ms, now_ms=0.0)
         assignment = Assignment(frozenset(), frozenset(positions), {}, frozenset(range(self._slots.number)))
         shared = SharedWork(assignment, state, merge, math.inf)
         shared.read_others()
@@ -86,6 +87,8 @@ class Joining:
         while not stop.is_set():
             on_wait()
             self._intake.fill(merge, shared, stop)
+            if merge.stalled(shared.now_ms):
+                break
             items = shared.take(config.max_records, config.max_bytes, flush=False)
             for item in items:
                 if item.event is not None:

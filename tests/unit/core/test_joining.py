@@ -9,16 +9,21 @@ import pytest
 
 from moderation.errors import RecordsExpired
 from moderation.stream.starting import Kept
+from tests.unit.core.shared_doubles import SharedSource
 from tests.unit.core.test_shared_sidecars import FOLLOWS, Fleet
+
+
+def fleet_with_posts(stalled_ms: float = 60_000) -> Fleet:
+    """Return a fleet of which one sidecar has judged some posts."""
+    made = Fleet(stalled_ms=stalled_ms)
+    running = made.sidecar("one", lambda step: running.stop() if len(made.store.commits) > 5 else None)
+    running.run()
+    return made
 
 
 @pytest.fixture(scope="module")
 def fleet() -> Fleet:
-    """A fleet of which one sidecar has judged some posts."""
-    made = Fleet()
-    running = made.sidecar("one", lambda step: running.stop() if len(made.store.commits) > 5 else None)
-    running.run()
-    return made
+    return fleet_with_posts()
 
 
 def graph(fleet: Fleet) -> Kept | None:
@@ -53,6 +58,15 @@ def test_graph_whose_follow_events_expire_meanwhile_is_left_to_the_start(
 
     monkeypatch.setattr(joining._intake, "fill", expired)
     assert joining.graph(threading.Event(), lambda: None) is None
+
+
+def test_graph_is_not_waited_for_where_a_partition_returns_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = fleet_with_posts(stalled_ms=20)
+    monkeypatch.setattr(SharedSource, "poll", lambda _source, _timeout_ms: [])
+    kept = graph(fleet)
+    assert kept is not None
+    assert kept.positions == {FOLLOWS: 0}
+    kept.state.close()
 
 
 def test_graph_is_read_no_further_once_the_sidecar_stops(fleet: Fleet) -> None:

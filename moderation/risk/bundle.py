@@ -92,8 +92,8 @@ def _model(
             for family in manifest.families
             if family.name != CONTENT
         },
-        fusion=Fusion(names, neutral, _booster(contents[manifest.fusion_file]), manifest.content_slopes),
-        metadata_only=Fusion(without_content, neutral[metadata], _booster(contents[manifest.metadata_only_file]), None),
+        fusion=Fusion(names, neutral, _booster(contents[manifest.fusion_file])),
+        metadata_only=Fusion(without_content, neutral[metadata], _booster(contents[manifest.metadata_only_file])),
         references={name: _groups(references[name]) for name in names},
     )
 

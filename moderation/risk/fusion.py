@@ -8,9 +8,6 @@ import lightgbm as lgb
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.risk.gate import CONTENT
-from moderation.risk.slopes import Slopes
-
 TYPING = "typing"
 _LARGEST_LOG_ODDS = 30.0
 """Limit of the log-odds; beyond it a risk rounds to 0 or 1."""
@@ -29,7 +26,7 @@ def with_neutral(
 
 @dataclass(frozen=True)
 class Fusion:
-    """A LightGBM model added to slopes for the text score; both are monotone in every family score.
+    """A LightGBM model that is monotone in every family score.
 
     A missing family takes its neutral score, which is at most that of a median genuine account: by monotonicity,
     masking a family never gives a higher risk than the values of a median genuine account. The typing score is clipped
@@ -41,8 +38,6 @@ class Fusion:
     """Neutral score of each family, shape (families,)."""
     booster: lgb.Booster
     """Log-odds by trees, with monotone constraints on every column."""
-    slopes: Slopes | None
-    """Log-odds from the text score, to which those of the trees are added; None for a fusion without content."""
 
     def filled(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return *scores*, shape (n, families), with neutral for missing and the typing score clipped."""
@@ -52,25 +47,11 @@ class Fusion:
         """Return the risk in (0, 1) of each row of family *scores*, shape (n, families) to (n,)."""
         if len(scores) == 0:
             return np.zeros(0)
-        filled = self.filled(scores)
-        trees = np.asarray(self.booster.predict(filled, raw_score=True, num_threads=1), dtype=np.float64)
-        log_odds = np.clip(self._by_slopes(filled) + trees, -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS)
+        trees = np.asarray(self.booster.predict(self.filled(scores), raw_score=True, num_threads=1), dtype=np.float64)
+        log_odds = np.clip(trees, -_LARGEST_LOG_ODDS, _LARGEST_LOG_ODDS)
         return np.asarray(1.0 / (1.0 + np.exp(-log_odds)), dtype=np.float64)
 
     def contributions(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the contribution of each family to the log-odds of one row, shape (families,) to (families,); slow.
-
-        The slopes contribute the difference from the neutral score, the trees the TreeSHAP value.
-        """
+        """Return the TreeSHAP values of one row by family, (families,) to (families,), in log-odds; slow."""
         filled = self.filled(scores[None, :])
-        trees = np.asarray(self.booster.predict(filled, pred_contrib=True, num_threads=1), dtype=np.float64)
-        shares = trees[0, :-1]
-        if self.slopes is not None:
-            above_neutral = self._by_slopes(filled) - self._by_slopes(self.neutral[None, :])
-            shares[self.families.index(CONTENT)] += above_neutral[0]
-        return shares
-
-    def _by_slopes(self, filled: NDArray[np.float64]) -> NDArray[np.float64]:
-        if self.slopes is None:
-            return np.zeros(len(filled))
-        return self.slopes.log_odds(filled[:, self.families.index(CONTENT)])
+        return np.asarray(self.booster.predict(filled, pred_contrib=True, num_threads=1), dtype=np.float64)[0, :-1]

@@ -8,9 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from moderation.features.content import ContentBaseline
 from moderation.risk.certificate import Certificate
-from moderation.risk.slopes import Slopes
 
-FORMAT = 5
+FORMAT = 6
 Policy = Literal["all", "selective"]
 """Which texts are scored: every text, or those of accounts with unusual metadata."""
 
@@ -68,8 +67,6 @@ class Manifest(_Entry):
     families: tuple[FamilyEntry, ...]
     """Families in the order of the columns of the fusion."""
     content_baseline: ContentBaseline
-    content_slopes: Slopes
-    """Slopes of the fusion over the score of the content family."""
     fusion_file: str
     metadata_only_file: str
     """File of a fusion without content, for comparison in evaluations only."""

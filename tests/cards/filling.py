@@ -25,6 +25,7 @@ _TABLES: dict[str, Callable[..., str]] = {
     "accounts caught": risk_tables.accounts_caught,
     "groups of people": risk_tables.groups_of_people,
     "signatures removed": risk_tables.signatures_removed,
+    "styles": risk_tables.styles,
     "real people": risk_tables.real_people,
     "families left out": risk_tables.families_left_out,
     "first flags": risk_tables.first_flags,

@@ -59,6 +59,12 @@ def signatures_removed(figures: dict[str, Any]) -> str:
     return table(["removed", *_NAMES, _GENUINE], [[name, *_caught(row)] for name, row in found.items()])
 
 
+def styles(figures: dict[str, Any]) -> str:
+    """The shipped decision with the texts of campaigns in another style."""
+    found = figures["shipped_decision_by_style_of_the_campaigns"]
+    return table(["style", *_NAMES, _GENUINE], [[name, *_caught(row)] for name, row in found.items()])
+
+
 def families_left_out(figures: dict[str, Any]) -> str:
     """The gated score without one family, at the strictest rate; first with all."""
     complete = next(

@@ -86,24 +86,19 @@ def watched(decisive: NDArray[np.bool_], collected: CollectedPosts) -> NDArray[n
     return found
 
 
-def sensitivity(risks: NDArray[np.float64], tune: CollectedPosts, target: float) -> float:
-    """Return the share of campaign accounts flagged on the tuning set at the false-positive rate *target*.
+def sensitivity(risks: NDArray[np.float64], tune: CollectedPosts, threshold: float) -> float:
+    """Return the share of campaign accounts of the tuning set above *threshold*, by the risk of each post, (n,)."""
+    return float(np.mean(tune.account_maximum(risks)[~tune.genuine] > threshold))
 
-    *risks* is the risk of each of its posts, shape (n,).
+
+def set_threshold(risks: NDArray[np.float64], accounts: CollectedPosts, recipe: Recipe) -> tuple[float, dict[str, Any]]:
+    """Return the threshold by the umbrella over each genuine account's largest risk, and the rule's parameters.
+
+    *risks* is the risk of each post, −inf where the gate is closed; shape (n,). Where there are too few accounts for α,
+    the threshold is their largest risk. It is raised by a margin: else another sample of this size would have a larger
+    risk in one of two cases.
     """
-    maxima = tune.account_maximum(risks)
-    people = np.sort(maxima[tune.genuine])[::-1]
-    threshold = people[int(target * len(people))]
-    return float(np.mean(maxima[~tune.genuine] > threshold))
-
-
-def set_threshold(decision: Decision, accounts: CollectedPosts, recipe: Recipe) -> tuple[float, dict[str, Any]]:
-    """Return the threshold by the umbrella over each genuine account's largest gated risk, and the rule's parameters.
-
-    Where there are too few accounts for α, the threshold is their largest risk. It is raised by a margin: else another
-    sample of this size would have a larger risk in one of two cases.
-    """
-    maxima = accounts.account_maximum(decision.gated_risks(accounts))[accounts.genuine]
+    maxima = accounts.account_maximum(risks)[accounts.genuine]
     found = umbrella_threshold(maxima, recipe.threshold_alpha, recipe.delta)
     least = max(float(maxima.max()) if found is None else found, recipe.least_threshold)
     margin = recipe.margin * tail_scale(maxima)

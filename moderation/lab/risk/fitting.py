@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from moderation.features import FEATURES
 from moderation.features.catalogue import COLUMN
 from moderation.lab.risk.collecting import CollectedPosts
-from moderation.lab.risk.fitting_slopes import fit_slopes
 from moderation.lab.risk.recipe import Growth, Recipe
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion, with_neutral
@@ -147,8 +146,7 @@ def fit_fusion(
 ) -> Fusion:  # fmt: skip
     """Fit the fusion of *families* on cross-fitted *scores*, shape (n, all families), monotone in each of them.
 
-    Slopes over the text score are fitted first, then trees on the residual. Families are masked at random,
-    independently of the label, so that a missing family is neutral.
+    Families are masked at random, independently of the label, so that a missing family is neutral.
     """
     masked = scores.copy()
     rng = np.random.default_rng([recipe.seed, 3])
@@ -158,15 +156,9 @@ def fit_fusion(
     columns = [FAMILIES.index(name) for name in families]
     filled = with_neutral(masked[:, columns], tuple(families), neutral[columns])
     label = ~collected.genuine[collected.account]
-    weight = post_weights(collected)
     parameters = {**_parameters(recipe, growth), "monotone_constraints": [1] * len(columns)}
-    slopes, initial_log_odds = None, None
-    if CONTENT in families:
-        content = filled[:, families.index(CONTENT)]
-        slopes = fit_slopes(content, label, weight)
-        initial_log_odds = slopes.log_odds(content)
-    data = lgb.Dataset(filled, label=label, weight=weight, init_score=initial_log_odds)
-    return Fusion(tuple(families), neutral[columns], lgb.train(parameters, data, growth.trees), slopes)
+    data = lgb.Dataset(filled, label=label, weight=post_weights(collected))
+    return Fusion(tuple(families), neutral[columns], lgb.train(parameters, data, growth.trees))
 
 
 def _folds(collected: CollectedPosts, recipe: Recipe) -> NDArray[np.int64]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +18,7 @@ from moderation.directories import replace_directory, room_beside
 from moderation.errors import InputError
 from moderation.features import FEATURES
 from moderation.features.content import ContentBaseline
-from moderation.lab.risk.collecting import CollectedPosts, collect_all
+from moderation.lab.risk.collecting import CollectedPosts, collect_all, joined
 from moderation.lab.risk.content_scores import Scores, fit_baseline, score_texts, with_content
 from moderation.lab.risk.deciding import WRITINGS, Decision, certify, sensitivity, set_threshold
 from moderation.lab.risk.fitting import EVIDENCE, METADATA, cross_fitted, fit_families, fit_fusion, fix_neutral
@@ -91,14 +92,16 @@ def train_bundle(scored: Scored, detector_hash: str, recipe: Recipe, out: Path, 
 
 
 def simulated(texts: RiskTexts, detector: Detector, recipe: Recipe, progress: Progress) -> Scored:
-    """Simulate the platform of every step and score every posted text once."""
-    configs = recipe.platforms()
-    progress.step("Simulating platforms and extracting features", len(configs))
+    """Simulate the platforms of every step and score every posted text once."""
+    planned = [(role, config) for role, configs in recipe.platforms().items() for config in configs]
+    progress.step("Simulating platforms and extracting features", len(planned))
     workers = 1 if recipe.certify_accounts < 2000 else 2
-    found = collect_all(
-        list(configs.values()), [texts.pools[role] for role in configs], workers, lambda _done: progress.advance(1)
-    )
-    platforms = dict(zip(configs, found, strict=True))
+    pools = [texts.pools[role] for role, _ in planned]
+    found = collect_all([config for _, config in planned], pools, workers, lambda _done: progress.advance(1))
+    by_role: dict[Role, list[CollectedPosts]] = defaultdict(list)
+    for (role, _), posts in zip(planned, found, strict=True):
+        by_role[role].append(posts)
+    platforms = {role: joined(some) for role, some in by_role.items()}
     return scored(platforms, detector, progress, simulated=True, sources=texts.summary)
 
 
@@ -121,16 +124,17 @@ def scored(
 
 
 def fit(scored: Scored, recipe: Recipe) -> Trained:
-    """Fit on train, choose on tune, set the thresholds on threshold, certify on certify.
+    """Fit on train, set the threshold of each candidate on threshold, choose by tune, certify on certify.
 
-    The fusion without content is chosen by its own sensitivity, so that the comparison is fair. The strictest gate
-    whose sensitivity is close to the best is used, then the fusion with the highest sensitivity behind it.
+    Candidates are compared by the campaigns of the tuning set above their thresholds. The fusion without content is
+    chosen in the same way, so that the comparison is fair. The strictest gate whose sensitivity is close to the best
+    is used, then the fusion with the highest sensitivity behind it.
     """
-    train, tune = scored.platforms["train"], scored.platforms["tune"]
+    train, tune, held = (scored.platforms[role] for role in ("train", "tune", "threshold"))
     models, medians = fit_families(train, recipe)
     fitted = fix_neutral(models, medians, tune)
     scores = cross_fitted(train, recipe)
-    tune_scores = fitted.scores(tune.features)
+    tune_scores, held_scores = fitted.scores(tune.features), fitted.scores(held.features)
     references = _references(tune_scores, tune, recipe)
     candidates: list[tuple[float, Decision]] = []
     without_content: list[tuple[float, Fusion]] = []
@@ -139,10 +143,12 @@ def fit(scored: Scored, recipe: Recipe) -> Trained:
         fusion = fit_fusion(train, scores, fitted.neutral, FAMILIES, growth, recipe)
         for p_family in recipe.p_family_candidates:
             decision = Decision(fitted, fusion, references, p_family)
-            candidates.append((sensitivity(decision.gated_risks(tune), tune, recipe.tuning_target), decision))
+            threshold, _ = set_threshold(decision.gated_risks(held), held, recipe)
+            candidates.append((sensitivity(decision.gated_risks(tune), tune, threshold), decision))
             tuning[f"{growth}, p_family {p_family:g}"] = round(candidates[-1][0], 4)
         metadata = fit_fusion(train, scores, fitted.neutral, METADATA, growth, recipe)
-        without_content.append((sensitivity(metadata.risks(tune_scores[:, 1:]), tune, recipe.tuning_target), metadata))
+        threshold, _ = set_threshold(metadata.risks(held_scores[:, 1:]), held, recipe)
+        without_content.append((sensitivity(metadata.risks(tune_scores[:, 1:]), tune, threshold), metadata))
     most = max(caught for caught, _ in candidates)
     enough = [found for found in candidates if found[0] >= most - recipe.worth_a_laxer_gate]
     decision = min(enough, key=lambda found: (found[1].p_family, -found[0]))[1]
@@ -174,7 +180,7 @@ def _certified(
 def _entry(
     decision: Decision, scored: Scored, threshold_set: CollectedPosts, certify_set: CollectedPosts, recipe: Recipe
 ) -> PolicyEntry:
-    threshold, rule = set_threshold(decision, threshold_set, recipe)
+    threshold, rule = set_threshold(decision.gated_risks(threshold_set), threshold_set, recipe)
     certificate = certify(decision, threshold, certify_set, recipe)
     certificate = certificate.model_copy(update={"simulated": scored.simulated})
     return PolicyEntry(threshold=threshold, threshold_rule=rule, certificate=certificate)
@@ -228,7 +234,6 @@ def _manifest(trained: Trained, scored: Scored, detector_hash: str, recipe: Reci
             for column, name in enumerate(FAMILIES)
         ),
         content_baseline=scored.baseline,
-        content_slopes=decision.fusion.slopes,
         fusion_file="fusion.txt",
         metadata_only_file="metadata-only.txt",
         reference_file="reference.json",

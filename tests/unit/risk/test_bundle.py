@@ -100,7 +100,7 @@ def test_a_policy_without_a_threshold_is_refused(copy: Path) -> None:
 
 def test_another_format_is_refused(copy: Path) -> None:
     change(copy, "format", 99)
-    with pytest.raises(BundleError, match="has format 99, this version reads 5"):
+    with pytest.raises(BundleError, match="has format 99, this version reads 6"):
         load(copy)
 
 

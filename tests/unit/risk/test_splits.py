@@ -54,13 +54,13 @@ def test_every_role_gets_its_share() -> None:
 
 def test_the_steps_share_no_account_and_no_seed() -> None:
     for recipe in (Recipe(), tiny_recipe()):
-        configs = recipe.platforms()
-        assert len({config.seed for config in configs.values()}) == len(configs)
-        assert len({config.name for config in configs.values()}) == len(configs)
-    platforms = tiny_recipe().platforms()
+        configs = [config for some in recipe.platforms().values() for config in some]
+        assert len({config.seed for config in configs}) == len(configs)
+        assert len({config.name for config in configs}) == len(configs)
+    platforms = {f"{role} {config.seed}": config for role, some in tiny_recipe().platforms().items() for config in some}
     pool = by_role(rows(200, 4), None).pools["train"]
     ids = {
-        role: {truth.account_id for truth in build_platform(config, pool).truth} for role, config in platforms.items()
+        name: {truth.account_id for truth in build_platform(config, pool).truth} for name, config in platforms.items()
     }
     for one, other in combinations(ids, 2):
         assert ids[one].isdisjoint(ids[other])

@@ -37,6 +37,7 @@ def as_json(evaluation: Evaluation, model: BundledRiskModel) -> dict[str, Any]:
         "groups": dict(evaluation.groups),
         "rows": [row.as_json() for row in evaluation.rows],
         "shipped_decision_with_signature_removed": {name: row.as_json() for name, row in evaluation.without.items()},
+        "shipped_decision_by_style_of_the_campaigns": {name: row.as_json() for name, row in evaluation.styles.items()},
         "family_left_out": {name: [row.as_json() for row in rows] for name, rows in evaluation.left_out.items()},
         "first_flag": {name: asdict(first) for name, first in evaluation.first_flags.items()},
         "shipped_decision_wrong_by_group": {name: share.as_json() for name, share in evaluation.wrong_by_group.items()},
@@ -51,6 +52,9 @@ def print_report(evaluation: Evaluation, model: BundledRiskModel, console: Conso
     removed = [(name, *_cells(row)) for name, row in evaluation.without.items()]
     title = "The shipped decision with a planted signature removed from every campaign (SIMULATED)"
     console.print(_table(title, ("removed",), removed))
+    styles = [(name, *_cells(row)) for name, row in evaluation.styles.items()]
+    title = "The shipped decision with the texts of campaigns in another style (SIMULATED, one platform)"
+    console.print(_table(title, ("style",), styles))
     left_out = [(name, _rate(row), *_cells(row)) for name, some in evaluation.left_out.items() for row in some]
     title = "Both, gated, without one family (SIMULATED, held-out parameters)"
     console.print(_table(title, ("family left out", "FPR"), left_out))

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from moderation.detector import Detector
 from moderation.lab.evaluation.risk.figures import (
@@ -24,6 +25,7 @@ from moderation.lab.evaluation.risk.scores import (
     account_scores,
     flagged_posts,
 )
+from moderation.lab.evaluation.risk.styles import STYLES, campaigns_written_as, compared_with_all_people
 from moderation.lab.risk.collecting import CollectedPosts, collect_all, joined
 from moderation.lab.risk.content_scores import Scores, score_texts, with_content
 from moderation.lab.risk.deciding import groups_of, watched
@@ -56,6 +58,8 @@ class Evaluation:
     """Every compared score of the policy `all`, and the shipped decision of each policy."""
     without: Mapping[str, Row]
     """Rows of the shipped decision without one signature in any campaign, by the name of the signature."""
+    styles: Mapping[str, Row]
+    """Rows of the shipped decision with the texts of campaigns in another style, on one platform."""
     left_out: Mapping[str, tuple[Row, ...]]
     """Rows of the gated score without one family, by the name of the family."""
     first_flags: Mapping[str, FirstFlag]
@@ -81,6 +85,7 @@ def evaluate(
     pools = [texts.pools[role] for _, role in planned.values()]
     workers = 1 if sizes.evaluation < 2000 else 2
     collected = dict(zip(planned, collect_all(configs, pools, workers, lambda _done: progress.advance(1)), strict=True))
+    collected |= in_other_styles(collected[f"evaluation {sizes.seeds[0]}"])
     posted = {text for platform in collected.values() for text in platform.texts}
     score_of: dict[str, tuple[float, int]] = {}
     progress.step("Scoring texts", len(posted))
@@ -88,6 +93,13 @@ def evaluate(
     test = joined([platform for name, platform in collected.items() if name.startswith("evaluation")])
     platforms = {name: one for name, one in collected.items() if not name.startswith("evaluation")}
     return measured(models, {**platforms, "evaluation": test}, score_of)
+
+
+def in_other_styles(platform: CollectedPosts) -> dict[str, CollectedPosts]:
+    """Return a platform as it is, then with the texts of campaigns in each other style."""
+    return {"written unchanged": platform} | {
+        f"written {style}": campaigns_written_as(style, platform) for style in STYLES
+    }
 
 
 def measured(
@@ -105,15 +117,11 @@ def measured(
     rows.append(row_at_shipped(model.threshold, set_on, scores["evaluation"], test))
     if "selective" in models:
         rows.append(_selective_row(models["selective"], test, score_of))
-    without = {
-        name.removeprefix("without "): row_at_shipped(model.threshold, set_on, scores[name], platform)
-        for name, platform in platforms.items()
-        if name.startswith("without ")
-    }
     flagged = scores["evaluation"][BOTH_GATED] > model.threshold
     return Evaluation(
         rows=tuple(rows),
-        without=without,
+        without=_shipped_rows("without ", model, scores, platforms),
+        styles=_shipped_rows("written ", model, scores, platforms) | _with_all_people(model, platforms),
         left_out={family: tuple(rows_at_rates(*compared, [name])) for family, name in LEFT_OUT.items()},
         first_flags=first_flags(flagged_posts(model, test), test),
         groups=_groups(calibration, test),
@@ -121,6 +129,27 @@ def measured(
             name: Share(int((flagged & members).sum()), int(members.sum())) for name, members in groups_of(test).items()
         },
     )
+
+
+def _shipped_rows(
+    prefix: str,
+    model: BundledRiskModel,
+    scores: Mapping[str, Mapping[str, NDArray[np.float64]]],
+    platforms: Mapping[str, CollectedPosts],
+) -> dict[str, Row]:
+    """Return the row of the shipped decision on each platform whose name begins with *prefix*."""
+    set_on = int(model.certified.threshold_rule["accounts"])
+    return {
+        name.removeprefix(prefix): row_at_shipped(model.threshold, set_on, scores[name], platform)
+        for name, platform in platforms.items()
+        if name.startswith(prefix)
+    }
+
+
+def _with_all_people(model: BundledRiskModel, platforms: Mapping[str, CollectedPosts]) -> dict[str, Row]:
+    name, platform = "unchanged, compared with all people", platforms["written unchanged"]
+    scores = {name: account_scores(compared_with_all_people(model), platform)}
+    return _shipped_rows("", model, scores, {name: platform})
 
 
 def _selective_row(model: BundledRiskModel, test: CollectedPosts, score_of: Scores) -> Row:
@@ -143,7 +172,7 @@ def _platforms(model: BundledRiskModel, sizes: Sizes) -> dict[str, tuple[Simulat
         days=model.manifest.horizon_days,
         post_cap=model.manifest.post_cap,
     )
-    calibration = recipe.platforms()["threshold"]
+    calibration = recipe.platforms()["threshold"][0]
     test = SimulationConfig(
         seed=sizes.seeds[0],
         accounts=sizes.evaluation,

@@ -254,6 +254,7 @@ class PlatformState:
         """Stop background work and close the backend."""
         self.finish_saving()
         self.epochs.close()
+        self.follows.close()
         if self.stored is not None:
             self.stored.backend.close()
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.state.active_keys import keys_by_period
 from moderation.state.coverage import DAY_MS, HOUR_MS
 from moderation.state.ordered import first_at_least
 
@@ -30,7 +31,7 @@ class AccountHistory:
         self._evicts = evicts
         self._posts: dict[int, array[int]] = {}
         self._deletions: dict[int, array[int]] = {}
-        self._active: dict[int, list[int]] = {}
+        self._active = keys_by_period()
         self._horizon_ms = 0
 
     def __len__(self) -> int:
@@ -67,7 +68,7 @@ class AccountHistory:
 
     def _note(self, account: int, at_ms: int, newest_ms: int) -> None:
         if at_ms // HOUR_MS > newest_ms // HOUR_MS and self._evicts:
-            self._active.setdefault(at_ms // HOUR_MS, []).append(account)
+            self._active[at_ms // HOUR_MS].append(account)
 
     def texts(self, account: int, post: int, at_ms: int) -> list[int]:
         """Return the texts of a post that were added within the day before a time."""
@@ -142,7 +143,7 @@ class AccountHistory:
         for account, start, end in zip(names.tolist(), starts.tolist(), ends, strict=True):
             kept = array("Q", raw[size * max(start, end - MOST_POSTS) : size * end])
             self._posts[account] = kept
-            self._active.setdefault(kept[-self._width] // HOUR_MS, []).append(account)
+            self._active[kept[-self._width] // HOUR_MS].append(account)
 
 
 class OwnPosts:

@@ -74,8 +74,8 @@ class Edges:
 
     def changed(self, changes: Rows) -> Edges:
         """Return the edges after changes, which are ordered as the edges are, with each edge once."""
-        accounts = np.union1d(self.accounts, changes[:, 1:])
-        before = self._among(accounts)
+        before = self._with_accounts(np.sort(changes[:, 1:], axis=None))
+        accounts = before.accounts
         followers, followed = np.searchsorted(accounts, changes[:, 1:]).T
         follows = (changes[:, 0] & np.uint64(1)).astype(np.bool_)
         times = changes[:, 0] >> np.uint64(1)
@@ -96,12 +96,19 @@ class Edges:
             np.insert(np.delete(newer, gone), into, times[added]),
         )._without_idle_accounts()
 
-    def _among(self, accounts: Numbers) -> Edges:
-        """Return the same edges with further accounts."""
-        places = np.searchsorted(accounts, self.accounts)
-        counts = np.zeros(len(accounts), np.int64)
-        counts[places] = np.diff(self.starts)
-        return Edges(accounts, np.append(0, np.cumsum(counts)), places.astype(np.uint32)[self.followed], self.times)
+    def _with_accounts(self, some: Numbers) -> Edges:
+        """Return the same edges with further accounts, which are ordered and can be there already."""
+        new = some[np.append(True, some[1:] != some[:-1])[: len(some)]]
+        places = np.searchsorted(self.accounts, new)
+        unknown = np.append(self.accounts, 0)[places] != new
+        new, places = new[unknown], places[unknown]
+        if not len(new):
+            return self
+        further = np.zeros(len(self.accounts) + 1, np.uint32)
+        np.add.at(further, places, 1)
+        moved = np.arange(len(self.accounts), dtype=np.uint32) + np.cumsum(further[:-1], dtype=np.uint32)
+        starts = np.insert(self.starts, places, self.starts[places])
+        return Edges(np.insert(self.accounts, places, new), starts, moved[self.followed], self.times)
 
     def _without_idle_accounts(self) -> Edges:
         """Return the same edges without accounts that have none."""

@@ -139,7 +139,9 @@ class SortedFollows:
         """Return the follows after changes."""
         edges = self._edges.changed(recent.rows())
         touched = np.fromiter(recent.degrees, np.uint64, len(recent.degrees))
-        changes = np.array(list(recent.degrees.values()), np.int64).reshape(-1, 3)
+        # From a generator, because numpy keeps the interpreter lock while it reads a list of tuples.
+        changes = np.fromiter((figure for change in recent.degrees.values() for figure in change), np.int64)
+        changes = changes.reshape(-1, 3)
         degrees = []
         for before, change in ((self._incoming, changes[:, 1]), (self._mutual, changes[:, 2])):
             values = np.zeros(len(edges.accounts), np.int64)

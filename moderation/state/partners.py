@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 
+from moderation.state.active_keys import keys_by_period
 from moderation.state.coverage import DAY_MS, KEPT_MS
 
 PARTNERS_KEPT_MS = 7 * DAY_MS
@@ -32,7 +33,7 @@ class PartnerHistory:
         """Without *evicts*, accounts stay until they are forgotten."""
         self._evicts = evicts
         self._pairs: dict[int, array[int]] = {}
-        self._active: dict[int, list[int]] = {}
+        self._active = keys_by_period()
 
     def __len__(self) -> int:
         return len(self._pairs)
@@ -50,7 +51,7 @@ class PartnerHistory:
                 del pairs[place : place + 2]
                 break
         if self._evicts and (not pairs or day > _day(pairs[-2])):
-            self._active.setdefault(day, []).append(account)
+            self._active[day].append(account)
         place = len(pairs)
         while place and (pairs[place - 2], pairs[place - 1]) > (occasion, other):
             place -= 2

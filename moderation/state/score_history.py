@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.state.active_keys import keys_by_period
 from moderation.state.coverage import DAY_MS, KEPT_MS
 
 MOST_SCORES = 12
@@ -59,7 +60,7 @@ class ScoreHistory:
         """Without *evicts*, accounts stay until they are forgotten."""
         self._evicts = evicts
         self._entries: dict[int, array[int]] = {}
-        self._active: dict[int, list[int]] = {}
+        self._active = keys_by_period()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -74,7 +75,7 @@ class ScoreHistory:
             entries = self._entries[account] = array("Q")
         day = (word >> TIME_SHIFT) // DAY_MS
         if self._evicts and (not entries or day > (entries[-2] >> TIME_SHIFT) // DAY_MS):
-            self._active.setdefault(day, []).append(account)
+            self._active[day].append(account)
         known = [one >> _POST_SHIFT for one in entries[1::2]]
         if post >> _POST_SHIFT in known:
             place = 2 * known.index(post >> _POST_SHIFT)
@@ -123,7 +124,7 @@ class ScoreHistory:
         for account, start, end in zip(names.tolist(), starts.tolist(), ends, strict=True):
             own = array("Q", entries[16 * max(start, end - _STORED) : 16 * end])
             self._entries[account] = own
-            self._active.setdefault((own[-2] >> TIME_SHIFT) // DAY_MS, []).append(account)
+            self._active[(own[-2] >> TIME_SHIFT) // DAY_MS].append(account)
 
     def evict(self, now_ms: int) -> None:
         """Drop accounts whose last score counts no longer, nor for a late post."""

@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.state.active_keys import keys_by_period
 from moderation.state.members import EXACT_MEMBERS, HOUR_MINUTES, FewMembers, Members, few_members
 from moderation.state.ordered import first_at_least
 
@@ -174,7 +175,7 @@ class SharedWindows:
         self._longest = longest_minutes
         self._evicts = evicts
         self._windows: dict[int, array[int] | SharedWindow] = {}
-        self._active: dict[int, list[int]] = {}
+        self._active = keys_by_period()
         self._horizon = -1
 
     def __len__(self) -> int:
@@ -193,10 +194,10 @@ class SharedWindows:
         if kept is None:
             self._windows[key] = array("Q", (minute << 2 | kind, member))
             if self._evicts:
-                self._active.setdefault(minute // HOUR_MINUTES, []).append(key)
+                self._active[minute // HOUR_MINUTES].append(key)
             return
         if minute // HOUR_MINUTES > _newest_minute(kept) // HOUR_MINUTES and self._evicts:
-            self._active.setdefault(minute // HOUR_MINUTES, []).append(key)
+            self._active[minute // HOUR_MINUTES].append(key)
         if isinstance(kept, SharedWindow):
             kept.add(minute, kind, member)
         elif insert_pair(kept, minute << 2 | kind, member) and len(kept) >= 2 * _KEPT_FROM:
@@ -265,7 +266,7 @@ class SharedWindows:
         for key, start, end in zip(names.tolist(), starts.tolist(), ends, strict=True):
             kept = array("Q", pairs[16 * start : 16 * end])
             self._windows[key] = kept if end - start < _KEPT_FROM else SharedWindow(kept, self._longest)
-            self._active.setdefault((kept[-2] >> 2) // HOUR_MINUTES, []).append(key)
+            self._active[(kept[-2] >> 2) // HOUR_MINUTES].append(key)
 
 
 def _newest_minute(kept: array[int] | SharedWindow) -> int:

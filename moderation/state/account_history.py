@@ -9,9 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.state.active_keys import keys_by_period
+from moderation.state.active_keys import add_keys, keys_by_period
 from moderation.state.coverage import DAY_MS, HOUR_MS
-from moderation.state.ordered import first_at_least
+from moderation.state.ordered import first_at_least, group_ends
 
 MOST_POSTS = 512
 """Posts kept of one account; its counts and the recognition of repeated posts end there."""
@@ -133,17 +133,17 @@ class AccountHistory:
         self._deletions.pop(account, None)
 
     def load(self, accounts: NDArray[np.uint64], entries: NDArray[np.uint64]) -> None:
-        """Add many posts to an empty history at once; entries have shape (posts, width)."""
-        if not len(accounts):
-            return
+        """Add many posts to an empty history at once, without those that are too old; entries: shape (posts, width)."""
         order = np.lexsort((entries[:, 2], entries[:, 1], entries[:, 0], accounts))
+        order = order[entries[order, 0].astype(np.int64) >= self._horizon_ms]
+        if not len(order):
+            return
         accounts, entries = accounts[order], entries[order]
-        names, starts = np.unique(accounts, return_index=True)
-        ends, raw, size = [*starts[1:].tolist(), len(accounts)], entries.tobytes(), 8 * self._width
-        for account, start, end in zip(names.tolist(), starts.tolist(), ends, strict=True):
-            kept = array("Q", raw[size * max(start, end - MOST_POSTS) : size * end])
-            self._posts[account] = kept
-            self._active[kept[-self._width] // HOUR_MS].append(account)
+        starts, ends = group_ends(accounts)
+        names, raw, size = accounts[starts], entries.tobytes(), 8 * self._width
+        for account, start, end in zip(names.tolist(), starts, ends, strict=True):
+            self._posts[account] = array("Q", raw[size * max(start, end - MOST_POSTS) : size * end])
+        add_keys(self._active, entries[np.array(ends) - 1, 0] // np.uint64(HOUR_MS), names)
 
 
 class OwnPosts:

@@ -271,13 +271,13 @@ class PlatformState:
             self.epochs.load(*graphs, saved["first_follow_ms"])
         for word, follower, followed in read_rows(journal, "follows", 3).tolist():
             self._take_follow(follower, followed, word >> 1, follows=bool(word & 1))
-        if self.stored is None:
-            self._restore_keyed(journal, saved)
         coverage = self.coverage
         if saved["watermark_ms"] is not None and self.stored is None:
             self.advance(saved["watermark_ms"])
         elif saved["watermark_ms"] is not None:  # the backend can be behind, whose events are not late for that
             self.epochs.advance(saved["watermark_ms"])
+        if self.stored is None:  # after the clock, so that rows that are too old are left out
+            self._restore_keyed(journal, saved)
         coverage.late_events, coverage.degraded_since_ms = saved["late_events"], saved["degraded_since_ms"]
         coverage.follows_lost, self.follows.refused = saved["follows_lost"], saved["follows_refused"]
         if self.stored is None:

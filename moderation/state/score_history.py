@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from moderation.state.active_keys import keys_by_period
+from moderation.state.active_keys import add_keys, keys_by_period
 from moderation.state.coverage import DAY_MS, KEPT_MS
+from moderation.state.ordered import group_ends
 
 MOST_SCORES = 12
 """Scores that count as evidence about an account."""
@@ -119,12 +120,12 @@ class ScoreHistory:
         order = order[first]
         order = order[np.lexsort((posts[order], times[order], accounts[order]))]
         rows = rows[order]
-        names, starts = np.unique(rows[:, 1], return_index=True)
-        entries, ends = np.ascontiguousarray(rows[:, [0, 2]]).tobytes(), [*starts[1:].tolist(), len(rows)]
-        for account, start, end in zip(names.tolist(), starts.tolist(), ends, strict=True):
-            own = array("Q", entries[16 * max(start, end - _STORED) : 16 * end])
-            self._entries[account] = own
-            self._active[(own[-2] >> TIME_SHIFT) // DAY_MS].append(account)
+        starts, ends = group_ends(rows[:, 1])
+        names, entries = rows[starts, 1], np.ascontiguousarray(rows[:, [0, 2]]).tobytes()
+        for account, start, end in zip(names.tolist(), starts, ends, strict=True):
+            self._entries[account] = array("Q", entries[16 * max(start, end - _STORED) : 16 * end])
+        newest_ms = rows[np.array(ends) - 1, 0] >> np.uint64(TIME_SHIFT)
+        add_keys(self._active, newest_ms // np.uint64(DAY_MS), names)
 
     def evict(self, now_ms: int) -> None:
         """Drop accounts whose last score counts no longer, nor for a late post."""

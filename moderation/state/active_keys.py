@@ -1,4 +1,7 @@
-"""Keys by the hour or day in which they were active, so that idle ones are found without a search of all."""
+"""Keys by an hour or day in which they were active, so that idle ones are found without a search of all.
+
+A key is in one period. When this is over, the key is dropped, or moved to the period that it was active in since.
+"""
 
 from __future__ import annotations
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from moderation.state.active_keys import add_keys, keys_by_period
 from moderation.state.coverage import DAY_MS, KEPT_MS
-from moderation.state.ordered import group_ends
+from moderation.state.ordered import group_ends, inserted
 
 MOST_SCORES = 12
 """Scores that count as evidence about an account."""
@@ -73,10 +73,10 @@ class ScoreHistory:
         """
         entries = self._entries.get(account)
         if entries is None:
-            entries = self._entries[account] = array("Q")
-        day = (word >> TIME_SHIFT) // DAY_MS
-        if self._evicts and (not entries or day > (entries[-2] >> TIME_SHIFT) // DAY_MS):
-            self._active[day].append(account)
+            self._entries[account] = array("Q", (word, post))
+            if self._evicts:
+                self._active[(word >> TIME_SHIFT) // DAY_MS].append(account)
+            return
         known = [one >> _POST_SHIFT for one in entries[1::2]]
         if post >> _POST_SHIFT in known:
             place = 2 * known.index(post >> _POST_SHIFT)
@@ -87,9 +87,10 @@ class ScoreHistory:
         place = len(entries)
         while place and (entries[place - 2] >> TIME_SHIFT, entries[place - 1]) > (at, post):
             place -= 2
-        entries[place:place] = array("Q", (word, post))
+        entries = inserted(entries, place, array("Q", (word, post)))
         if len(entries) > 2 * _STORED:
             del entries[:2]
+        self._entries[account] = entries
 
     def add_stored(self, account: int, rows: array[int]) -> None:
         """Add scores that were stored: word and post of each."""
@@ -132,9 +133,11 @@ class ScoreHistory:
         horizon_ms = now_ms - SCORES_KEPT_MS - KEPT_MS
         for day in [day for day in self._active if (day + 1) * DAY_MS <= horizon_ms]:
             for account in self._active.pop(day):
-                entries = self._entries.get(account)
-                if entries is not None and entries[-2] >> TIME_SHIFT < horizon_ms:
+                newest_ms = self._entries[account][-2] >> TIME_SHIFT
+                if newest_ms < horizon_ms:
                     del self._entries[account]
+                else:
+                    self._active[newest_ms // DAY_MS].append(account)
 
 
 def counted(scores: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

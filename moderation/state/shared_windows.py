@@ -196,8 +196,6 @@ class SharedWindows:
             if self._evicts:
                 self._active[minute // HOUR_MINUTES].append(key)
             return
-        if minute // HOUR_MINUTES > _newest_minute(kept) // HOUR_MINUTES and self._evicts:
-            self._active[minute // HOUR_MINUTES].append(key)
         if isinstance(kept, SharedWindow):
             kept.add(minute, kind, member)
         elif insert_pair(kept, minute << 2 | kind, member) and len(kept) >= 2 * _KEPT_FROM:
@@ -222,9 +220,11 @@ class SharedWindows:
         self._horizon = now_minute - self._kept_minutes
         for hour in [hour for hour in self._active if (hour + 1) * HOUR_MINUTES <= self._horizon]:
             for key in self._active.pop(hour):
-                kept = self._windows.get(key)
-                if kept is not None and _newest_minute(kept) < self._horizon:
+                newest_minute = _newest_minute(self._windows[key])
+                if newest_minute < self._horizon:
                     del self._windows[key]
+                else:
+                    self._active[newest_minute // HOUR_MINUTES].append(key)
 
     def shift(self, key: int) -> int:
         """Return how many zero bits the stored members of a key end in at least."""

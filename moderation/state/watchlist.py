@@ -23,7 +23,7 @@ class Watchlist:
     def watch(self, account: int, at_ms: int) -> None:
         """Watch an account for `WATCHED_MS` from a time."""
         first, latest = self._starts.get(account, (at_ms, -1))
-        if self._evicts and at_ms // DAY_MS > latest // DAY_MS:
+        if self._evicts and latest < 0:
             self._by_day[at_ms // DAY_MS].append(account)
         if at_ms > latest + WATCHED_MS:
             first = at_ms
@@ -48,5 +48,8 @@ class Watchlist:
         horizon_ms = now_ms - WATCHED_MS - KEPT_MS
         for day in [day for day in self._by_day if (day + 1) * DAY_MS < horizon_ms]:
             for account in self._by_day.pop(day):
-                if self._starts.get(account, (0, now_ms))[1] < horizon_ms:
+                latest_ms = self._starts[account][1]
+                if latest_ms < horizon_ms:
                     del self._starts[account]
+                else:
+                    self._by_day[latest_ms // DAY_MS].append(account)

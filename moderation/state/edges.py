@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,7 @@ Rows = NDArray[np.uint64]
 """Changes of edges, shape (changes, 3): time in milliseconds times 2, plus 1 for a follow; follower; followed."""
 Places = NDArray[np.int64]
 """Positions in an array."""
+_Number = TypeVar("_Number", bound=np.generic)
 NO_ROWS: Rows = np.zeros((0, 3), np.uint64)
 
 
@@ -49,8 +50,8 @@ class Edges:
     def words(self, changes: Rows) -> Numbers:
         """Return for the edges of *changes* what the rows of these edges begin with; 0 for those that are not there."""
         found = np.zeros(len(changes), np.uint64)
-        ends = np.searchsorted(self.accounts, changes[:, 1:])
-        known = np.flatnonzero((np.append(self.accounts, 0)[ends] == changes[:, 1:]).all(axis=1))
+        ends, there = places_of(changes[:, 1:], self.accounts)
+        known = np.flatnonzero(there.all(axis=1))
         followers, followed = ends[known].T
         places = self._lower_bounds(followers, followed)
         there = self._has(places, followers, followed)
@@ -92,16 +93,15 @@ class Edges:
         return Edges(
             accounts,
             np.append(0, np.cumsum(counts)),
-            np.insert(np.delete(before.followed, gone), into, followed[added].astype(np.uint32)),
-            np.insert(np.delete(newer, gone), into, times[added]),
+            np.insert(without(before.followed, gone), into, followed[added].astype(np.uint32)),
+            np.insert(without(newer, gone), into, times[added]),
         )._without_idle_accounts()
 
     def _with_accounts(self, some: Numbers) -> Edges:
         """Return the same edges with further accounts, which are ordered and can be there already."""
         new = some[np.append(True, some[1:] != some[:-1])[: len(some)]]
-        places = np.searchsorted(self.accounts, new)
-        unknown = np.append(self.accounts, 0)[places] != new
-        new, places = new[unknown], places[unknown]
+        places, known = places_of(new, self.accounts)
+        new, places = new[~known], places[~known]
         if not len(new):
             return self
         further = np.zeros(len(self.accounts) + 1, np.uint32)
@@ -118,6 +118,19 @@ class Edges:
             return self
         places = (np.cumsum(used) - 1).astype(np.uint32)
         return Edges(self.accounts[used], self.starts[np.append(used, True)], places[self.followed], self.times)
+
+
+def places_of(some: Numbers, accounts: Numbers) -> tuple[Places, NDArray[np.bool_]]:
+    """Return where numbers are among ordered ones, or belong, and whether they are there."""
+    places = np.searchsorted(accounts, some)
+    there = places < len(accounts)
+    there[there] = accounts[places[there]] == some[there]
+    return places, there
+
+
+def without(values: NDArray[_Number], places: Places) -> NDArray[_Number]:
+    """Return values without those at some places."""
+    return np.delete(values, places) if len(places) else values
 
 
 NO_EDGES = Edges(np.zeros(0, np.uint64), np.zeros(1, np.int64), np.zeros(0, np.uint32), np.zeros(0, np.uint64))

@@ -142,7 +142,7 @@ class AccountHistory:
         accounts, entries = accounts[order], entries[order]
         starts, ends = group_ends(accounts)
         names, raw, size = accounts[starts], entries.tobytes(), 8 * self._width
-        for account, start, end in zip(names.tolist(), starts, ends, strict=True):
+        for account, start, end in zip(names.data, starts.data, ends.data, strict=True):
             self._posts[account] = array("Q", raw[size * max(start, end - MOST_POSTS) : size * end])
         add_keys(self._active, entries[starts, 0] // np.uint64(HOUR_MS), names)
 

@@ -27,7 +27,7 @@ def inserted(numbers: array[int], place: int, some: array[int]) -> array[int]:
     return numbers + some if place == len(numbers) else numbers[:place] + some + numbers[place:]
 
 
-def group_ends(keys: NDArray[np.uint64]) -> tuple[list[int], list[int]]:
+def group_ends(keys: NDArray[np.uint64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return where each group of equal numbers begins and ends in an ordered array."""
     borders = np.flatnonzero(keys[1:] != keys[:-1]) + 1
-    return [0, *borders.tolist()], [*borders.tolist(), len(keys)]
+    return np.append(0, borders), np.append(borders, len(keys))

@@ -310,7 +310,7 @@ class PlatformState:
 
     def _restore_keyed(self, journal: Journal, saved: Mapping[str, Any]) -> None:
         self._restore_posts(journal, list(saved["key_started_ms"]))
-        rows = {kind: read_rows(journal, kind, width) for kind, width in WIDTHS.items()}
+        rows = {kind: read_rows(journal, kind, WIDTHS[kind]) for kind in ("deletions", "items", "partners", "watched")}
         for at_ms, account, post in rows["deletions"].tolist():
             self.accounts.add_deletion(account, at_ms, post)
         at_ms_of, items, ages, accounts = rows["items"].T
@@ -358,9 +358,9 @@ class PlatformState:
         addresses, devices, none = rows[:, POST_FIELDS::2], rows[:, POST_FIELDS + 1 :: 2], np.zeros_like(age)
         minute = at_ms // np.uint64(MINUTE_MS)
         self.accounts.load(account, np.column_stack([at_ms, post, text, addresses]))
-        keys = range(addresses.shape[1])
-        many, each = np.tile(minute, len(keys)), (np.tile(column, len(keys)) for column in (age, none, account, post))
-        ages, nones, accounts, posts = each
+        keys = addresses.shape[1]
+        columns = [minute, age, none, account, post]
+        many, ages, nones, accounts, posts = columns if keys == 1 else (np.tile(one, keys) for one in columns)
         self.addresses.load(addresses.T.ravel(), many, ages, accounts)
         self.address_posts.load(addresses.T.ravel(), many, nones, posts)
         self.devices.load(devices.T.ravel(), many, nones, accounts)

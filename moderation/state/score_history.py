@@ -123,9 +123,9 @@ class ScoreHistory:
         rows = rows[order]
         starts, ends = group_ends(rows[:, 1])
         names, entries = rows[starts, 1], np.ascontiguousarray(rows[:, [0, 2]]).tobytes()
-        for account, start, end in zip(names.tolist(), starts, ends, strict=True):
+        for account, start, end in zip(names.data, starts.data, ends.data, strict=True):
             self._entries[account] = array("Q", entries[16 * max(start, end - _STORED) : 16 * end])
-        newest_ms = rows[np.array(ends) - 1, 0] >> np.uint64(TIME_SHIFT)
+        newest_ms = rows[ends - 1, 0] >> np.uint64(TIME_SHIFT)
         add_keys(self._active, newest_ms // np.uint64(DAY_MS), names)
 
     def evict(self, now_ms: int) -> None:

@@ -264,10 +264,10 @@ class SharedWindows:
         rows = rows[different]
         starts, ends = group_ends(rows[:, 0])
         pairs, names = rows[:, 1:].tobytes(), rows[starts, 0]
-        for key, start, end in zip(names.tolist(), starts, ends, strict=True):
+        for key, start, end in zip(names.data, starts.data, ends.data, strict=True):
             kept = array("Q", pairs[16 * start : 16 * end])
             self._windows[key] = kept if end - start < _KEPT_FROM else SharedWindow(kept, self._longest)
-        newest = rows[np.array(ends) - 1, 1] >> np.uint64(2)
+        newest = rows[ends - 1, 1] >> np.uint64(2)
         add_keys(self._active, newest // np.uint64(HOUR_MINUTES), names)
 
 

@@ -122,7 +122,10 @@ class FollowGraph:
             add_change(self._recent.degrees, account, change)
 
     def merge_if_due(self) -> None:
-        """Use the arrays of a merge that has ended; begin one where there are enough changes."""
+        """Use the arrays of a merge that has ended; begin one where there are enough changes.
+
+        Raises what the merge raised, such as MemoryError.
+        """
         if self._merge is not None and self._merge.done():
             self._sorted, self._merge, self._merged = self._merge.result(), None, None
         if self._merge is None and self._recent.size >= MERGED_CHANGES:

@@ -2,7 +2,8 @@
 
 A row is a tuple of 64-bit numbers. The rows of a key are a set: a row that is added twice is there once. They are kept
 by buckets of event time that are as long as the kept time, so that the rows of a window are in two buckets and old
-ones are dropped together. Marks are named numbers that only grow: positions, and event times that were reached.
+ones are dropped together. Marks are named numbers from 0 on that only grow: positions, and event times that were
+reached.
 """
 
 from __future__ import annotations

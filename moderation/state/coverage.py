@@ -15,8 +15,11 @@ MOST_LATE_MS = 10 * MINUTE_MS
 """Windows over other accounts are not known as of an earlier time than this before the watermark."""
 
 
+LATE = "late"
+"""Name of what is missing for a post that comes long after later ones."""
 BEHIND = "partition_behind"
-"""Name of what is missing while a partition has not been read as far as a post needs."""
+"""Name of what is missing while a partition has not been read as far as a post needs, or the post's own one as far as
+others."""
 GRAPH_EPOCH = "graph_epoch"
 """Name of what is missing while `state.graph_epochs` lacks the graph that a post needs."""
 
@@ -36,6 +39,8 @@ class Coverage:
     """The latest event time."""
     others_ms: int | None = None
     """The latest event time of the sidecars that share the state; None where it is not shared."""
+    passed_ms: int = 0
+    """Up to when own partitions of a shared state were read: an earlier event is late, a later one was not read yet."""
     late_events: int = 0
     """Number of events beyond the allowed lateness."""
     degraded_since_ms: int | None = None
@@ -70,9 +75,10 @@ class Coverage:
 
     def missing_others(self, at_ms: int) -> str | None:
         """Return why nothing is known of other accounts as of a time; None where it is known."""
-        latest_ms = self.watermark_ms if self.others_ms is None else max(self.others_ms, self.watermark_ms or 0)
-        if latest_ms is not None and at_ms < latest_ms - MOST_LATE_MS:
-            return "late"
+        if self.watermark_ms is not None and at_ms < self.watermark_ms - MOST_LATE_MS:
+            return LATE
+        if self.others_ms is not None and at_ms < self.others_ms - MOST_LATE_MS:
+            return LATE if at_ms <= self.passed_ms else BEHIND
         if self.reached_ms is not None and (self.full_minute(at_ms) + 1) * MINUTE_MS > self.reached_ms:
             return BEHIND
         return None

@@ -286,8 +286,14 @@ class PlatformState:
         return {Partition(*names): offset for *names, offset in saved["positions"]}
 
     def resume_stored(self) -> None:
-        """Continue with the clock of what the backend has, after its positions were read."""
+        """Continue with the clock of what the backend has, after its positions were read.
+
+        Where several sidecars share it, own partitions can be behind what was read before: only the clock of the others
+        stays.
+        """
         if self.stored is not None:
+            if self.stored.backend.several:
+                self.coverage.watermark_ms = None
             self.stored.follow(self.coverage)
             self.scores_known_from_ms = self.stored.scores_known_from_ms()
             if self.stored.last_ms is not None and not self.stored.backend.several:

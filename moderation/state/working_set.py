@@ -123,12 +123,17 @@ class WorkingSet:
         return StateLost(f"{self.backend.describe()} lost what was written")
 
     def forget(self) -> None:
-        """Drop all keys from memory, and the rows that were not written."""
+        """Drop all keys from memory, and the rows that were not written; a loss is still noticed."""
         for name, known in self._sizes.items():
             for key in known:
                 self._containers[name].forget(key)
             known.clear()
         self._added.clear()
+
+    def clear(self) -> None:
+        """Remove all rows and marks from the backend, and all keys from memory."""
+        self.backend.clear()
+        self.forget()
         self._least.clear()
 
 

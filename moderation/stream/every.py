@@ -5,6 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
+MOST_OF_A_ROUND_MS = 1000.0
+
 
 class Every:
     """Runs work at most once in a number of seconds."""
@@ -20,6 +22,18 @@ class Every:
             self._last = time.monotonic()
 
 
-def clock_ms() -> float:
-    """Return the milliseconds of a clock that never steps."""
-    return time.monotonic() * 1000
+class RoundClock:
+    """Milliseconds of a loop, of which each round counts `MOST_OF_A_ROUND_MS` at most.
+
+    A longer round, as during an outage or while the process was stopped, is no sign that others make no progress: the
+    loop could not see it.
+    """
+
+    def __init__(self) -> None:
+        self.now_ms = 0.0
+        self._last_s = time.monotonic()
+
+    def tick(self) -> None:
+        """Begin a round."""
+        last_s, self._last_s = self._last_s, time.monotonic()
+        self.now_ms += min(1000 * (self._last_s - last_s), MOST_OF_A_ROUND_MS)

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from heapq import heappop, heappush
 
 from moderation.effects import Origin, Partition
 from moderation.events import BadRecord, Event, EventKey, Ignored
@@ -20,6 +21,8 @@ from moderation.events import BadRecord, Event, EventKey, Ignored
 # A batch has a deadline, so that its size is bounded.
 _LARGEST_TIE = 256
 _LARGEST_TIE_BYTES = 128 * 1024
+_UNTIMED = -(1 << 63)
+"""Stands for the time of an item without one, which is before all others."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +47,7 @@ class Item:
 
 @dataclass
 class _Lane:
+    number: int
     items: deque[Item] = field(default_factory=deque)
     bytes: int = 0
     empty_since_ms: float = 0.0
@@ -61,14 +65,24 @@ class EventTimeMerge:
     """
 
     def __init__(self, partitions: Iterable[Partition], *, stalled_ms: float, now_ms: float) -> None:
-        self._lanes = {partition: _Lane(empty_since_ms=now_ms) for partition in partitions}
+        self._lanes = {p: _Lane(number, empty_since_ms=now_ms) for number, p in enumerate(partitions)}
+        self._numbered = list(self._lanes.values())
         self._stalled_ms = stalled_ms
+        self._heads: list[tuple[int, int]] = []
+        """A heap with the time of the first item and the number of each lane that has items."""
+        self._open = set(range(len(self._numbered)))
+        """The numbers of the lanes without items whose log continues."""
+        self._size = 0
 
     def add(self, item: Item) -> None:
         """Append an item to its partition's lane."""
         lane = self._lanes[item.origin.partition]
         lane.items.append(item)
         lane.bytes += _bytes(item)
+        self._size += 1
+        if len(lane.items) == 1:
+            self._open.discard(lane.number)
+            self._push_head(lane)
 
     def buffered(self, partition: Partition) -> int:
         """Return the number of waiting items of a partition."""
@@ -96,6 +110,7 @@ class EventTimeMerge:
         """Note the partitions whose log continues beyond what was added; the others were read to their end."""
         for partition, lane in self._lanes.items():
             lane.unread = partition in partitions
+        self._open = {lane.number for lane in self._numbered if lane.unread and not lane.items}
 
     def stalled(self, now_ms: float) -> set[Partition]:
         """Return the partitions that no longer hold up the others although their log continues."""
@@ -109,7 +124,7 @@ class EventTimeMerge:
         return lane.unread and not lane.items and now_ms - lane.empty_since_ms >= self._stalled_ms
 
     def __len__(self) -> int:
-        return sum(len(lane.items) for lane in self._lanes.values())
+        return self._size
 
     def done_ms(self, partition: Partition, wall_ms: int) -> int:
         """Return the event time up to which the items of a partition were taken; *wall_ms* where all were."""
@@ -146,22 +161,43 @@ class EventTimeMerge:
         return taken
 
     def _next_group(self, now_ms: float, flush: bool, until_ms: int | None) -> list[Item]:
-        untimed = next((lane for lane in self._lanes.values() if lane.items and lane.items[0].at_ms is None), None)
-        if untimed is not None:
-            return [self._pop(untimed, now_ms)]
-        heads = [lane.items[0].at_ms for lane in self._lanes.values() if lane.items]
-        at_ms = min((head for head in heads if head is not None), default=None)
-        if at_ms is None or (until_ms is not None and at_ms > until_ms):
+        if not self._heads or (until_ms is not None and self._heads[0][0] > until_ms):
             return []
-        if not (flush or all(self._settled(lane, at_ms, now_ms) for lane in self._lanes.values())):
-            return []
+        at_ms, lanes = self._pop_heads()
         group: list[Item] = []
-        size = 0
-        for lane in self._lanes.values():
-            while len(group) < _LARGEST_TIE and size < _LARGEST_TIE_BYTES and _next_time(lane) == at_ms:
-                group.append(self._pop(lane, now_ms))
-                size += _bytes(group[-1])
+        if at_ms == _UNTIMED:
+            group.append(self._pop(lanes[0], now_ms))
+        elif flush or self._all_settled(lanes, at_ms, now_ms):
+            size = 0
+            for lane in lanes:
+                while len(group) < _LARGEST_TIE and size < _LARGEST_TIE_BYTES and _next_time(lane) == at_ms:
+                    group.append(self._pop(lane, now_ms))
+                    size += _bytes(group[-1])
+        for lane in lanes:
+            self._push_head(lane)
         return sorted(group, key=_tie_key) if len(group) > 1 else group
+
+    def _pop_heads(self) -> tuple[int, list[_Lane]]:
+        """Remove the earliest heads; return their time and their lanes in order."""
+        heads = self._heads
+        at_ms, lanes = heads[0][0], list[_Lane]()
+        while heads and heads[0][0] == at_ms:
+            lanes.append(self._numbered[heappop(heads)[1]])
+        return at_ms, lanes
+
+    def _push_head(self, lane: _Lane) -> None:
+        if lane.items:
+            at_ms = lane.items[0].at_ms
+            heappush(self._heads, (_UNTIMED if at_ms is None else at_ms, lane.number))
+
+    def _all_settled(self, lanes: Sequence[_Lane], at_ms: int, now_ms: float) -> bool:
+        """Return whether nothing at or before `at_ms`, at which *lanes* are, is still to come.
+
+        Lanes with a later first item are settled, and so are those without one that were read to their end.
+        """
+        return all(self._settled(lane, at_ms, now_ms) for lane in lanes) and all(
+            self._settled(self._numbered[number], at_ms, now_ms) for number in self._open
+        )
 
     def _settled(self, lane: _Lane, at_ms: int, now_ms: float) -> bool:
         """Return whether nothing at or before `at_ms` is still to come from this lane, or the wait is over."""
@@ -172,13 +208,15 @@ class EventTimeMerge:
             return True
         return now_ms - lane.empty_since_ms >= self._stalled_ms
 
-    @staticmethod
-    def _pop(lane: _Lane, now_ms: float) -> Item:
+    def _pop(self, lane: _Lane, now_ms: float) -> Item:
         item = lane.items.popleft()
         lane.bytes -= _bytes(item)
         lane.reached_ms = max(lane.reached_ms, item.at_ms or 0)
+        self._size -= 1
         if not lane.items:
             lane.empty_since_ms = now_ms
+            if lane.unread:
+                self._open.add(lane.number)
         return item
 
     def note_arrivals(self, partitions: Iterable[Partition], now_ms: float) -> None:

@@ -51,12 +51,18 @@ class Peers:
         found = (r for slot, r in self._reached.items() if all_of_them or self._stalled(slot, now_ms))
         return min(found, default=None)
 
+    def passed_ms(self, marks: Mapping[str, int]) -> int:
+        """Return up to when all own slots were read, by what was published for them."""
+        return min((marks.get(f"{REACHED}{slot}", 0) for slot in self._assignment.slots), default=0)
+
     def marks(self, merge: EventTimeMerge, wall_ms: int) -> dict[str, int]:
         """Return what to publish: up to which event time the partitions of each own slot were read and written.
 
-        A partition that was read to its end counts as read up to the time of that reading.
+        A partition that was read to its end counts as read up to the time of that reading. 0: nothing was read yet.
+        Events within the allowed lateness of what was read can still come, and a window over them is not complete.
         """
-        return {
-            f"{REACHED}{slot}": min((merge.done_ms(p, wall_ms) for p in partitions), default=wall_ms)
+        done = {
+            slot: min((merge.done_ms(p, wall_ms) for p in partitions), default=wall_ms)
             for slot, partitions in self._assignment.slots.items()
         }
+        return {f"{REACHED}{slot}": max(0, at_ms - self._lateness_ms) for slot, at_ms in done.items()}

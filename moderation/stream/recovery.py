@@ -20,6 +20,10 @@ class StartPlan:
     gaps: Mapping[Partition, str]
     """Partitions with lost records, each with the reason; empty when the state is complete."""
 
+    def to_rebuild(self, bounds: Mapping[Partition, tuple[int, int]]) -> int:
+        """Return how many offsets of the log only restore state."""
+        return sum(max(0, min(self.live_from[p], bounds[p][1]) - offset) for p, offset in self.read_from.items())
+
 
 def plan_start(
     *,

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from moderation.effects import Partition
 from moderation.events import Post
 from moderation.state import PlatformState
-from moderation.stream.every import clock_ms
+from moderation.stream.every import RoundClock
 from moderation.stream.ordering import EventTimeMerge, Item
 from moderation.stream.peers import Peers
 from moderation.stream.slots import Assignment
@@ -29,10 +29,12 @@ class SharedWork:
         self.state = state
         self._assignment = assignment
         self._merge = merge
-        self._peers = Peers(
-            assignment, lateness_ms=state.coverage.lateness_ms, stalled_ms=stalled_ms, now_ms=clock_ms()
-        )
-        self._shared = state.stored is not None and state.stored.backend.several
+        self._clock = RoundClock()
+        self._peers = Peers(assignment, lateness_ms=state.coverage.lateness_ms, stalled_ms=stalled_ms, now_ms=0.0)
+        self._shared = False
+        if state.stored is not None and state.stored.backend.several:
+            self._shared = True
+            state.coverage.passed_ms = self._peers.passed_ms(state.stored.working.marks)
         self._polled_wall_ms = 0
         self._exchanged_s = 0.0
         self.held = False
@@ -40,13 +42,19 @@ class SharedWork:
         self._partition_of: dict[str, int] = {}
         self._warned = False
 
+    @property
+    def now_ms(self) -> float:
+        """The time by which others are waited for."""
+        return self._clock.now_ms
+
     def note_poll(self) -> None:
-        """Note that a poll begins: a partition that it reads to the end was read up to this time."""
+        """Note that a poll begins, and a round: a partition that it reads to the end was read up to this time."""
+        self._clock.tick()
         self._polled_wall_ms = int(time.time() * 1000)
 
     def take(self, limit: int, max_bytes: int, *, flush: bool) -> list[Item]:
         """Return the next batch; with *flush* all read records are ready, and others are not waited for."""
-        now_ms, peers = clock_ms(), self._peers
+        now_ms, peers = self.now_ms, self._peers
         if self.state.stored is not None:
             peers.note(self.state.stored.working.marks, now_ms)
         until_ms = None if flush else peers.until_ms(now_ms)
@@ -91,6 +99,8 @@ class SharedWork:
         own = positions and {p: at for p, at in positions.items() if p in self._assignment.owned}
         marks = self._peers.marks(self._merge, self._polled_wall_ms) if self._shared else {}
         stored.write(own, self.state.coverage, marks)
+        if self._shared:
+            self.state.coverage.passed_ms = self._peers.passed_ms(marks)
 
     def read_others(self) -> None:
         """Read the progress of the others."""

@@ -10,7 +10,7 @@ import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
 from typing import TypeVar
@@ -21,8 +21,10 @@ from moderation.ports import Claim, Member
 from moderation.state import PlatformState
 from moderation.state.figures import figures_of
 from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
-from moderation.stream.every import Every, clock_ms
+from moderation.stream.every import Every
 from moderation.stream.gaps import GapWatch
+from moderation.stream.intake import Intake
+from moderation.stream.joining import Joining
 from moderation.stream.lease import Lease
 from moderation.stream.observing import Batch, LoopView
 from moderation.stream.ordering import EventTimeMerge, Item
@@ -37,12 +39,6 @@ log = logging.getLogger(__name__)
 
 _Done = TypeVar("_Done")
 
-POLL_MS = 100
-HELD_POLL_MS = 2
-"""While records wait for other sidecars."""
-BUSY_POLL_MS = 20
-"""Never zero, even with a full buffer, because a rejoin of the group only proceeds within a poll."""
-ASSIGNMENT_TIMEOUT_S = 60.0
 EXPIRY_EVERY_S = 3600.0
 LOOK_EVERY_S = 1.0
 PASS_EVERY_S = 5.0
@@ -75,13 +71,13 @@ class Sidecar:
         self._stop = threading.Event()
         self.ended = threading.Event()
         """Set when `run` has returned or raised, and released its resources."""
+        self._intake = Intake(self._source, decoder, config, callbacks)
         self._slots = Slots(self._source.partitions(), decoder.kinds, config.follows)
         self._lease = self._new_lease()
+        self._joining = Joining(config, connectors, builders, self._intake, self._slots)
         self._kept: Kept | None = None
         self._last_beat = time.monotonic()
         self._positions: dict[Partition, int] = {}
-        self._paused: set[Partition] = set()
-        self._stalled: set[Partition] = set()
         self.totals: dict[str, int] = {}
         self.degraded: tuple[str, ...] = ()
         self._late_seen = 0
@@ -111,6 +107,8 @@ class Sidecar:
         at the start; later outages are retried.
         """
         try:
+            if self._config.shared:
+                self._kept = self._joining.graph(self._stop, self._beat)
             self._lease.take(self._stop, self._beat, standby=self._config.standby)
             if not self._stop.is_set():
                 self._lease.keep()
@@ -194,25 +192,20 @@ class Sidecar:
             # From now on the ledger has every partition, so that records which expire unread are detected.
             self._store.begin(claim, {p: plan.live_from[p] for p, known in claim.positions.items() if known is None})
             self.degraded = tuple(f"{p.topic}/{p.partition}: {reason}" for p, reason in sorted(plan.gaps.items()))
-            self._begin(plan)
+            self._begin(plan, bounds)
             undo.pop_all()
         holding = {p: bounds[p][1] for p in plan.gaps if bounds[p][0] < bounds[p][1]}
         return claim, state, GapWatch(state, plan.gaps, holding, self._decoder.kinds)
 
-    def _begin(self, plan: StartPlan) -> None:
-        self._source.resume(self._paused)
-        self._paused = set()
-        self._decoder.live_from = dict(plan.live_from)
+    def _begin(self, plan: StartPlan, bounds: Mapping[Partition, tuple[int, int]]) -> None:
         self._positions = dict(plan.read_from)
-        self._source.seek(plan.read_from)
-        self._source.await_assignment(ASSIGNMENT_TIMEOUT_S)
-        rebuild = sum(max(0, plan.live_from[p] - offset) for p, offset in plan.read_from.items())
+        self._intake.begin(plan)
         missing = "; ".join(self.degraded) or "state complete"
-        log.info("start: %d records to rebuild the state from, %s", rebuild, missing)
+        log.info("start: %d records to rebuild the state from, %s", plan.to_rebuild(bounds), missing)
 
     def _work(self, claim: Claim, state: PlatformState, gaps: GapWatch, assignment: Assignment) -> None:
         pipeline = self._pipeline(state)
-        merge = EventTimeMerge(sorted(assignment.read), stalled_ms=self._config.stalled_ms, now_ms=clock_ms())
+        merge = EventTimeMerge(sorted(assignment.read), stalled_ms=self._config.stalled_ms, now_ms=0.0)
         shared = SharedWork(assignment, state, merge, self._config.stalled_ms)
         pass_over, save = Every(PASS_EVERY_S), Every(self._config.save_state_every_s)
         expiry, relay, look = (Every(s, last=-math.inf) for s in (EXPIRY_EVERY_S, RELAY_EVERY_S, LOOK_EVERY_S))
@@ -235,7 +228,7 @@ class Sidecar:
             self._lease.check()
             pipeline = self._pipeline(state) if self._builders.refreshed() else pipeline
             try:
-                self._fill(merge, shared)
+                self._intake.fill(merge, shared, self._stop)
             except RecordsExpired:
                 # Records read before the gap may have expired too, so they are handled before the new start.
                 while not self._stop.is_set() and handled(flush=True):
@@ -260,36 +253,6 @@ class Sidecar:
         pipeline.scoring.on_wait, pipeline.stages = self._beat, self._stages
         self._late_seen = state.coverage.late_events
         return pipeline
-
-    def _fill(self, merge: EventTimeMerge, shared: SharedWork) -> None:
-        """Buffer fetched records; a partition that is far ahead is paused until the others have caught up."""
-        shared.note_poll()
-        busy_ms = BUSY_POLL_MS if len(merge) > self._config.max_records else POLL_MS
-        try:
-            records = self._source.poll(HELD_POLL_MS if shared.held else busy_ms)
-        except ConnectionLost as lost:
-            log.warning("%s", lost)
-            self._stop.wait(RETRY_FIRST_S)
-            return
-        with self._stages.timed("decode"):
-            for record in records:
-                merge.add(self._decoder.item(record))
-        if records:
-            merge.note_arrivals({record.partition for record in records}, clock_ms())
-            self._on_step("polled")
-        merge.note_unread(self._source.unread())
-        self._warn_of_stalled(merge.stalled(clock_ms()))
-        config = self._config
-        full = merge.full(config.buffer_records, config.buffer_bytes, config.buffer_bytes_in_all)
-        self._source.pause(full - self._paused)
-        self._source.resume(self._paused - full)
-        self._paused = full
-
-    def _warn_of_stalled(self, stalled: set[Partition]) -> None:
-        for partition in sorted(stalled - self._stalled):
-            behind = f"partition {partition.partition} of {partition.topic} returns nothing although its log continues"
-            log.warning("%s; features that depend on it are missing", behind)
-        self._stalled = stalled
 
     def _handle(self, pipeline: Pipeline, claim: Claim, items: Sequence[Item], state: PlatformState) -> None:
         self._on_step("scoring")
@@ -316,7 +279,7 @@ class Sidecar:
             raise outcome.overdue
 
     def _look(self, merge: EventTimeMerge, shared: SharedWork) -> None:
-        seen = self._source.ends(), merge.oldest_ms(), frozenset(self._stalled), figures_of(shared.state)
+        seen = self._source.ends(), merge.oldest_ms(), self._intake.stalled, figures_of(shared.state)
         self._observer.view(LoopView(dict(self._positions), *seen, waiting=shared.waiting))
 
     def _pass_over(self, claim: Claim, merge: EventTimeMerge, gaps: GapWatch) -> None:

@@ -68,11 +68,15 @@ class Slots:
         topics = [topic for topic, kind in self.kinds.items() if kind in (*_KEYED, None)]
         return {topic: sum(1 for p in self.partitions if p.topic == topic) for topic in topics}
 
+    def of_follows(self) -> frozenset[Partition]:
+        """Return the partitions that have follow events only."""
+        return frozenset(p for p in self.partitions if self.kinds.get(p.topic) == "follow")
+
     def assignment(self, own: Collection[int], *, number: int) -> Assignment:
         """Return what a sidecar with these slots reads."""
         slot_of = {p: p.partition % number for p in self.partitions}
         owned = frozenset(p for p, slot in slot_of.items() if slot in own)
-        follows = frozenset(p for p in self.partitions if self.kinds.get(p.topic) == "follow")
+        follows = self.of_follows()
         slots = {
             slot: frozenset(p for p in owned if slot_of[p] == slot and self.kinds.get(p.topic) in (*_KEYED, None))
             for slot in own

@@ -93,7 +93,10 @@ class Kept:
 def begin(
     builders: Builders, directory: Path | None, beginning: Beginning, kept: Kept | None = None
 ) -> tuple[PlatformState, StartPlan]:
-    """Return the restored state, or an empty one where it does not fit, with the plan. Raises PositionError."""
+    """Return the restored state, or an empty one where it does not fit, with the plan.
+
+    Raises PositionError, and StateLost where the backend lost rows since it was read for the kept state.
+    """
     if kept is not None and kept.state.stored is not None:
         kept.state.stored.working.forget()
         return _begin_stored(builders, kept.state, kept.positions, beginning, kept.state.stored.positions())
@@ -137,8 +140,7 @@ def _begin_stored(
     if keyed.use_saved or state.stored is None or state.stored.backend.several:
         state.resume_stored()
     else:
-        state.stored.backend.clear()
-        state.stored.working.forget()
+        state.stored.working.clear()
     return state, StartPlan(
         {**keyed.read_from, **of_graph.read_from},
         {**keyed.live_from, **of_graph.live_from},

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.deployment import LEASE_TTL_S, PARTITIONS, RUN_TIMEOUT_S, Run
+from tests.acceptance.deployment import LEASE_TTL_S, MOST_IN_A_BATCH, PARTITIONS, RUN_TIMEOUT_S, Run
 from tests.acceptance.scenario import Scenario, build_scenario
 from tests.acceptance.stream import Topics, produce
 
@@ -57,8 +57,9 @@ follows = "{named.follows}"
 deletions = "{named.deletions}"
 labels = "{named.labels}"
 session_timeout_ms = 6000
+stalled_ms = {RUN_TIMEOUT_S * 1000}
 [batch]
-max_records = 64
+max_records = {MOST_IN_A_BATCH}
 [state]
 backend = "{backend}"
 redis_url = "{request.getfixturevalue("redis_url") if backend == "redis" else ""}"

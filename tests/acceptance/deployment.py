@@ -8,6 +8,7 @@ import sys
 import time
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from sqlalchemy import create_engine, text
 
@@ -16,6 +17,15 @@ from tests.acceptance.stream import Produced, Topics, group_offsets
 PARTITIONS = 4
 RUN_TIMEOUT_S = 240
 LEASE_TTL_S = 3
+MOST_IN_A_BATCH = 64
+
+
+class Judged(NamedTuple):
+    """A post that was judged, with its risk and what was missing."""
+
+    post_id: str
+    risk: float | None
+    degraded: list[str]
 
 
 @dataclass(frozen=True)
@@ -59,6 +69,15 @@ class Run:
     def trace(self) -> Path:
         """Steps and commits of all runs, one after the other."""
         return self.settings.with_suffix(".trace")
+
+    def traced(self) -> list[dict[str, Any]]:
+        """The lines of the trace, of which a process that was killed can have written a part of the last one."""
+        lines = self.trace.read_text(encoding="utf-8").splitlines(keepends=True) if self.trace.exists() else []
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+
+    def judged(self) -> list[Judged]:
+        """Every post that was judged in a batch after which the process went on."""
+        return [Judged(*one) for line in self.traced() for one in line.get("judged", [])]
 
     def ledger(self) -> dict[tuple[str, int], int]:
         """Committed position by topic and partition."""
@@ -111,7 +130,7 @@ def run_until_killed(run: Run, *arguments: str) -> None:
 
 def assert_killed_at(run: Run, step: str) -> None:
     """The process went no further than this step, and the ledger stands where its last commit put it."""
-    lines = [json.loads(line) for line in run.trace.read_text().splitlines()]
+    lines = run.traced()
     steps = [line["step"] for line in lines if "step" in line]
     assert steps[-1] == step
     committed = {(topic, partition): offset for line in lines for topic, partition, offset in line.get("committed", [])}
@@ -120,8 +139,7 @@ def assert_killed_at(run: Run, step: str) -> None:
 
 def committed(run: Run) -> int:
     """Batches that the processes of a settings file have committed so far."""
-    lines = [json.loads(line) for line in run.trace.read_text().splitlines()] if run.trace.exists() else []
-    return len([line for line in lines if line.get("committed")])
+    return len([line for line in run.traced() if line.get("committed")])
 
 
 def wait_for_commits(run: Run, process: subprocess.Popen[bytes], count: int) -> None:

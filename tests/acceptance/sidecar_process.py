@@ -2,7 +2,7 @@
 
 Usage: python -m tests.acceptance.sidecar_process SETTINGS.toml TRACE [--kill STEP:N] [--offsets-first]
 
-TRACE gets a line per step, and per commit the positions that the database has taken.
+TRACE gets a line per step, per commit the positions that the database has taken, and per batch what was judged.
 
 `--offsets-first` turns the loop into the one that must fail the acceptance test: it commits positions before the
 effects, as a consumer with automatic offset commits does.
@@ -23,6 +23,7 @@ from connectors.reviewdb.store import ReviewStore
 from moderation.effects import Effects
 from moderation.ports import Claim
 from moderation.settings import load_settings
+from moderation.stream.pipeline import Outcome
 from moderation.stream.sidecar import STEPS, Sidecar
 from moderation.telemetry.logs import set_up_logging
 
@@ -71,6 +72,10 @@ def main() -> None:
         if name == step and heard[name] == int(count):
             os.kill(os.getpid(), signal.SIGKILL)
 
+    def on_batch(outcome: Outcome) -> None:
+        judged = [one for one in outcome.assessments if one is not None]
+        trace.write(json.dumps({"judged": [[one.post_id, one.risk, one.degraded] for one in judged]}) + "\n")
+
     if arguments.offsets_first:
         import moderation.app as assemble
 
@@ -79,7 +84,7 @@ def main() -> None:
 
     settings = load_settings(arguments.settings)
     set_up_logging(settings.log_format)
-    run_sidecar(settings, on_step=on_step, reread=lambda: load_settings(arguments.settings))
+    run_sidecar(settings, on_step=on_step, on_batch=on_batch, reread=lambda: load_settings(arguments.settings))
 
 
 if __name__ == "__main__":

@@ -2,25 +2,42 @@
 
 from __future__ import annotations
 
+import math
 import signal
+from collections.abc import Sequence
 
 import pytest
 import redis
 
-from tests.acceptance.deployment import Run, committed, end_when_done, run_until_killed, wait_for_commits
+from tests.acceptance.deployment import (
+    MOST_IN_A_BATCH,
+    Run,
+    committed,
+    end_when_done,
+    run_until_killed,
+    wait_for_commits,
+)
 from tests.acceptance.scenario import Scenario
 from tests.acceptance.stream import read_all
 
 pytestmark = pytest.mark.parametrize("backend", ["redis"], indirect=True)
 
 
-def assert_as_one_sidecar(run: Run, scenario: Scenario) -> None:
-    """Every flag once, with the risk that `moderation score` computes, no window missing, and every dead letter."""
+LOST = "lost what was written"
+
+
+def assert_as_one_sidecar(runs: Sequence[Run], scenario: Scenario) -> None:
+    """Every flag once, every post with the risk that `moderation score` computes, and every dead letter."""
+    run = runs[0]
     assert run.flags() == sorted(scenario.expected_flags)
-    risks = {line["post_id"]: line["risk"] for line in scenario.assessed if line["flag"]}
-    found = run.query("SELECT post_id, risk, degraded FROM assessments WHERE flagged")
-    assert [row for row in found if row[2] not in ("[]", [])] == []
-    assert {row[0]: row[1] for row in found} == pytest.approx({row[0]: risks[row[0]] for row in found}, abs=1e-9)
+    expected: dict[str, list[float]] = {}
+    for line in scenario.assessed:
+        expected.setdefault(line["post_id"], []).append(math.inf if line["risk"] is None else line["risk"])
+    judged = [one for each in runs for one in each.judged()]
+    assert len({one.post_id for one in judged}) > len(expected) - MOST_IN_A_BATCH
+    assert [one for one in judged if one.degraded] == []
+    risks = [(one.post_id, math.inf if one.risk is None else one.risk) for one in judged]
+    assert [one for one in risks if one[1] not in map(pytest.approx, expected[one[0]])] == []
     letters = {value for _, value in read_all(run.bootstrap, f"{run.topics.posts}-dlt")}
     assert letters == set(run.produced.bad.values())
 
@@ -31,7 +48,7 @@ def test_two_sidecars_of_which_one_is_killed_flag_what_one_flags(deploy: Run, sc
     wait_for_commits(deploy, first, 3)
     run_until_killed(other, "--kill", "committed:10")  # committed, and not yet written to the state
     end_when_done(deploy, first)
-    assert_as_one_sidecar(deploy, scenario)
+    assert_as_one_sidecar([deploy, other], scenario)
 
 
 @pytest.mark.slow
@@ -52,5 +69,6 @@ def test_a_sidecar_that_joins_freezes_and_leaves_and_a_loss_of_the_state_change_
     with redis.Redis.from_url(redis_url) as client:
         client.flushall()
     end_when_done(deploy, first)
-    assert "lost what was written; starting again from the ledger" in deploy.log.read_text(encoding="utf-8")
-    assert_as_one_sidecar(deploy, scenario)
+    assert deploy.log.read_text(encoding="utf-8").count(f"{LOST}; starting again from the ledger") == 1
+    assert LOST not in other.log.read_text(encoding="utf-8")
+    assert_as_one_sidecar([deploy, other], scenario)

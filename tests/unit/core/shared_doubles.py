@@ -32,6 +32,7 @@ class MemoryRows:
         for place, raw in rows.items():
             self.rows[place] = self.rows.get(place, b"") + raw
         for name, value in marks.items():
+            assert value >= 0, f"{name} is {value}, and a mark is a number from 0 on"
             self.marks[name] = max(value, self.marks.get(name, 0))
         return [len(self.rows[place]) for place in rows]
 

@@ -7,6 +7,7 @@ import pytest
 from moderation.effects import Partition
 from moderation.errors import PositionError
 from moderation.stream.recovery import plan_start
+from moderation.stream.starting import Beginning
 
 ONE, TWO = Partition("c", "posts", "t", 0), Partition("c", "posts", "t", 1)
 
@@ -81,3 +82,10 @@ def test_new_partition_with_a_first_position_keeps_the_saved_state() -> None:
 def test_a_log_shorter_than_the_ledger_always_stops(policy: str) -> None:
     with pytest.raises(PositionError, match="cut or replaced"):
         plan_start(ledger={ONE: 60}, saved=None, bounds={ONE: (0, 50)}, on_lost_records=policy)  # type: ignore[arg-type]
+
+
+def test_records_to_rebuild_from_end_with_the_log_of_partitions_that_others_judge() -> None:
+    log = {ONE: (0, 50), TWO: (0, 9)}
+    follows = Beginning({ONE: 30}, log, {"posts": "follow"}, frozenset(), "posts", "stop")
+    plan = follows.plan_follows({ONE, TWO}, {ONE: 20, TWO: 4})
+    assert plan.to_rebuild(log) == (30 - 20) + (9 - 4)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
 import pytest
 
@@ -15,6 +16,7 @@ import moderation.stream.sidecar
 from moderation.effects import Partition
 from moderation.errors import ConnectionLost, FencedError
 from moderation.mapping import FieldMapping
+from moderation.ports import Member, Shares
 from moderation.state import PlatformState, Storage
 from moderation.state.backend import Marks, Place
 from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder, LoopConfig
@@ -26,18 +28,23 @@ from tests.unit.core.test_sidecar import Killed, killing
 
 LANES = [Partition("c", "posts", "t", number) for number in range(2)]
 FOLLOWS = Partition("c", "follows", "t", 0)
+JOINED = -1
 POSTS = 60
+TOPICS = ["cars", "tea", "rain", "jazz", "boats", "maps", "soup", "chess", "bees", "gold"]
 
 
 def log_of_posts() -> MemoryLog:
-    """Posts of robots keyed by account on one address over half an hour, and follows between the accounts."""
+    """Posts of robots keyed by account on three addresses over half an hour, and follows between the accounts.
+
+    Accounts of both partitions post the same texts.
+    """
     log = MemoryLog({lane: [] for lane in (*LANES, FOLLOWS)})
     for number in range(POSTS):
         at = (datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=31 * number)).isoformat()
         account = number % 8
         event = {
             "post_id": f"p{number}",
-            "text": f"I am a robot {number}.",
+            "text": f"I am a robot and this is what we all post now: {TOPICS[number // 6]}.",
             "account_id": f"a{account}",
             "created_at": at,
         }
@@ -51,6 +58,13 @@ def log_of_posts() -> MemoryLog:
 def _run(sidecar: Sidecar) -> None:
     with suppress(Killed):
         sidecar.run()
+
+
+class Found(NamedTuple):
+    """What was found about a flagged post."""
+
+    features: tuple[float | None, ...]
+    degraded: tuple[str, ...]
 
 
 class Fleet:
@@ -109,16 +123,16 @@ class Fleet:
             thread.join(60)
             assert not thread.is_alive()
 
-    def assessed(self) -> dict[str, tuple[object, ...]]:
+    def assessed(self) -> dict[str, Found]:
         """Features of each flagged post, with what was missing; fails where one was flagged twice."""
         flags = [flag.assessment for effects in self.store.commits for flag in effects.flags]
-        found = {flag.post_id: (flag.features, flag.degraded) for flag in flags}
+        found = {flag.post_id: Found(flag.features, flag.degraded) for flag in flags}
         assert len(found) == len(flags)
         return found
 
 
 @pytest.fixture(scope="module")
-def alone() -> dict[str, tuple[object, ...]]:
+def alone() -> dict[str, Found]:
     """What one sidecar finds."""
     fleet = Fleet()
     fleet.run(fleet.sidecar("one"))
@@ -126,7 +140,7 @@ def alone() -> dict[str, tuple[object, ...]]:
     return fleet.assessed()
 
 
-def test_two_sidecars_find_what_one_finds(alone: dict[str, tuple[object, ...]]) -> None:
+def test_two_sidecars_find_what_one_finds(alone: dict[str, Found]) -> None:
     fleet = Fleet()
     judged: set[str] = set()
 
@@ -139,8 +153,32 @@ def test_two_sidecars_find_what_one_finds(alone: dict[str, tuple[object, ...]]) 
     assert fleet.assessed() == alone
 
 
+def test_a_sidecar_reads_the_follow_events_before_it_joins(
+    alone: dict[str, Found], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fleet, calls = Fleet(), list[int]()
+    first = fleet.sidecar("one", lambda step: first.stop() if len(fleet.store.commits) > 12 else None)
+    first.run()
+    judged, share, seek = len(fleet.assessed()), SharedStore.share, SharedSource.seek
+
+    def shared(store: SharedStore, member: Member, ttl_s: float, wanted: Collection[int]) -> Shares:
+        calls.append(JOINED)
+        return share(store, member, ttl_s, wanted)
+
+    def sought(source: SharedSource, positions: Mapping[Partition, int]) -> None:
+        calls.append(positions[FOLLOWS])
+        seek(source, positions)
+
+    monkeypatch.setattr(SharedStore, "share", shared)
+    monkeypatch.setattr(SharedSource, "seek", sought)
+    fleet.run(fleet.sidecar("two"))
+    assert calls[:2] == [0, JOINED]
+    assert next(at for at in calls[2:] if at != JOINED) >= judged
+    assert fleet.assessed() == alone
+
+
 @pytest.mark.parametrize("step", ["polled", "scoring", "before_commit", "committed", "hinted", "stored"])
-def test_a_kill_of_one_at_any_step_changes_nothing(step: str, alone: dict[str, tuple[object, ...]]) -> None:
+def test_a_kill_of_one_at_any_step_changes_nothing(step: str, alone: dict[str, Found]) -> None:
     fleet = Fleet()
     fleet.store.members = {"one", "two"}
 
@@ -160,13 +198,28 @@ def test_a_kill_of_one_at_any_step_changes_nothing(step: str, alone: dict[str, t
     assert fleet.store.positions == {lane: len(records) for lane, records in fleet.log.records.items()}
 
 
-def test_a_sidecar_that_is_fenced_writes_nothing_and_starts_again(alone: dict[str, tuple[object, ...]]) -> None:
+def test_a_sidecar_that_is_fenced_writes_nothing_and_starts_again(alone: dict[str, Found]) -> None:
     fleet = Fleet()
     stolen: list[str] = []
 
     def steal(step: str) -> None:
         if step == "before_commit" and len(fleet.store.commits) == 3 and not stolen:
             stolen.append(step)
+            fleet.store.claim("m", "thief", LANES)
+
+    fleet.run(fleet.sidecar("one", steal))
+    assert stolen
+    assert fleet.assessed() == alone
+
+
+def test_a_loss_of_the_state_while_the_slots_change_changes_no_feature(alone: dict[str, Found]) -> None:
+    fleet = Fleet()
+    stolen: list[str] = []
+
+    def steal(step: str) -> None:
+        if step == "before_commit" and len(fleet.store.commits) == 20 and not stolen:
+            stolen.append(step)
+            fleet.rows.clear()
             fleet.store.claim("m", "thief", LANES)
 
     fleet.run(fleet.sidecar("one", steal))
@@ -192,7 +245,7 @@ def test_a_sidecar_that_is_fenced_during_a_gap_knows_windows_after_it(monkeypatc
     assert fleet.rows.marks
 
 
-def test_a_state_that_was_lost_is_rebuilt_from_the_log(alone: dict[str, tuple[object, ...]]) -> None:
+def test_a_state_that_was_lost_is_rebuilt_from_the_log(alone: dict[str, Found]) -> None:
     fleet = Fleet()
     lost: list[str] = []
 
@@ -207,7 +260,7 @@ def test_a_state_that_was_lost_is_rebuilt_from_the_log(alone: dict[str, tuple[ob
 
 
 def test_an_outage_while_a_sidecar_starts_again_is_waited_out(
-    alone: dict[str, tuple[object, ...]], monkeypatch: pytest.MonkeyPatch
+    alone: dict[str, Found], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(moderation.stream.sidecar, "RETRY_FIRST_S", 0.01)
     fleet, failures = Fleet(), list[str]()
@@ -238,6 +291,24 @@ def test_windows_that_need_a_sidecar_without_progress_are_missing_by_name() -> N
     assessed = fleet.assessed()
     assert assessed
     assert all("partition_behind" in str(degraded) for _, degraded in assessed.values())
+
+
+def test_posts_of_a_slot_that_is_taken_over_far_behind_are_the_same_or_named(
+    alone: dict[str, Found],
+) -> None:
+    fleet = Fleet(stalled_ms=50)
+    fleet.store.members, fleet.store.slots = {"ghost", "one"}, {1: "ghost"}
+
+    def take_over(step: str) -> None:
+        if step == "stored" and fleet.store.positions.get(LANES[0]) == POSTS / 2:
+            fleet.store.died("ghost")
+
+    fleet.run(fleet.sidecar("one", take_over))
+    found = {post_id: one for post_id, one in fleet.assessed().items() if int(post_id[1:]) % 2}
+    assert {one.degraded for one in found.values()} == {("partition_behind", "partners_7d"), ("partners_7d",)}
+    for post_id, one in found.items():
+        pairs = zip(one.features, alone[post_id].features, strict=True)
+        assert all(value in (None, expected) for value, expected in pairs), f"{post_id} has a value of its own"
 
 
 def test_posts_wait_for_a_sidecar_that_has_not_reached_their_minute() -> None:

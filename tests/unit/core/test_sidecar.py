@@ -69,16 +69,17 @@ def loop_config(
 
 
 def sidecar(
-    log: MemoryLog,
+    log: MemoryLog | MemorySource,
     store: MemoryStore,
     on_step: Callable[[str], None] = lambda _step: None,
     state_directory: Path | None = None,
     owner: str = "one",
     on_lost_records: Literal["stop", "skip"] = "stop",
 ) -> Sidecar:
+    source = log if isinstance(log, MemorySource) else MemorySource(log)
     return Sidecar(
         loop_config(owner=owner, state_directory=state_directory, on_lost_records=on_lost_records),
-        Connectors(MemorySource(log), store, MemoryRelay(store)),
+        Connectors(source, store, MemoryRelay(store)),
         Decoder({"posts": "post"}, FieldMapping({})),
         Builders(new_pipeline, new_state),
         Callbacks(on_step),
@@ -278,12 +279,7 @@ def test_offsets_that_hold_no_record_move_the_ledger_and_expire_without_a_loss(m
             read = super().positions()
             return {p: at + control_records if at == len(log.records[p]) else at for p, at in read.items()}
 
-    def run() -> None:
-        running = sidecar(log, store, lambda step: None)
-        running._source = Transactional(log)
-        running.run()
-
-    run()
+    sidecar(Transactional(log), store).run()
     assert flagged(store) == EXPECTED
     assert store.positions == dict.fromkeys(LANES, 33) == log.hinted
     store.lease = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 import os
 import secrets
@@ -23,6 +22,7 @@ from moderation.mapping import KINDS, Kind
 from moderation.models_in_use import Models, ModelsInUse, load_trial
 from moderation.output_paths import check_apart
 from moderation.ports import Relay, Source, Store
+from moderation.process_memory import suit_a_large_state
 from moderation.risk import load_risk
 from moderation.risk.model import BundledRiskModel
 from moderation.settings import Settings
@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-GC_THRESHOLDS = (100_000, 20, 100)
 FROZEN = 70
 """Exit code of a process that the watchdog ended."""
 MAKE_A_KEY = 'python3 -c "import secrets; print(secrets.token_hex(32))"'
@@ -255,7 +254,7 @@ def _run(
             models.raised = lambda: store.raised_thresholds(settings.platform_id)
             _on_signals(sidecar)
             _watch(sidecar, settings.watchdog_s)
-            _collect_rarely()
+            suit_a_large_state()
             logs = {(partition.cluster_id, partition.topic) for partition in source.partitions()}
             telemetry.loop_built(
                 lambda: sidecar.seconds_without_progress,
@@ -337,13 +336,6 @@ def _on_signals(sidecar: Sidecar) -> None:
         return
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: sidecar.stop())
-
-
-def _collect_rarely() -> None:
-    """Let the cycle collector run rarely: the objects of the state live for hours and have no cycles."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(*GC_THRESHOLDS)
 
 
 def _watch(sidecar: Sidecar, bound_s: float) -> None:

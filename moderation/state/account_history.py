@@ -9,8 +9,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.state.active_keys import add_keys, keys_by_period
 from moderation.state.coverage import DAY_MS, HOUR_MS
-from moderation.state.ordered import first_at_least
+from moderation.state.ordered import first_at_least, group_ends, inserted
 
 MOST_POSTS = 512
 """Posts kept of one account; its counts and the recognition of repeated posts end there."""
@@ -30,7 +31,7 @@ class AccountHistory:
         self._evicts = evicts
         self._posts: dict[int, array[int]] = {}
         self._deletions: dict[int, array[int]] = {}
-        self._active: dict[int, list[int]] = {}
+        self._active = keys_by_period()
         self._horizon_ms = 0
 
     def __len__(self) -> int:
@@ -46,28 +47,23 @@ class AccountHistory:
         """Add a post; the same one again has no effect."""
         if at_ms < self._horizon_ms:
             return
+        self._note_new(account, at_ms)
         entry = array("Q", (at_ms, post, text, *addresses))
         entries = self._posts.get(account)
-        if entries is None:
-            self._posts[account] = entry
-            self._note(account, at_ms, -1)
-            return
-        self._note(account, at_ms, entries[-self._width])
-        _insert(entries, entry, self._width)
+        self._posts[account] = entry if entries is None else _with(entries, entry, self._width)
 
     def add_deletion(self, account: int, at_ms: int, post: int) -> None:
         """Add a deletion; the same one again has no effect."""
         if at_ms < self._horizon_ms:
             return
+        self._note_new(account, at_ms)
+        entry = array("Q", (at_ms, post))
         entries = self._deletions.get(account)
-        if entries is None:
-            entries = self._deletions[account] = array("Q")
-        self._note(account, at_ms, entries[-2] if entries else -1)
-        _insert(entries, array("Q", (at_ms, post)), 2)
+        self._deletions[account] = entry if entries is None else _with(entries, entry, 2)
 
-    def _note(self, account: int, at_ms: int, newest_ms: int) -> None:
-        if at_ms // HOUR_MS > newest_ms // HOUR_MS and self._evicts:
-            self._active.setdefault(at_ms // HOUR_MS, []).append(account)
+    def _note_new(self, account: int, at_ms: int) -> None:
+        if self._evicts and account not in self._posts and account not in self._deletions:
+            self._active[at_ms // HOUR_MS].append(account)
 
     def texts(self, account: int, post: int, at_ms: int) -> list[int]:
         """Return the texts of a post that were added within the day before a time."""
@@ -103,17 +99,23 @@ class AccountHistory:
         self._horizon_ms = max(now_ms - self._kept_ms, 0)
         for hour in [hour for hour in self._active if (hour + 1) * HOUR_MS <= self._horizon_ms]:
             for account in self._active.pop(hour):
-                self._trim(self._posts, account, self._width)
-                self._trim(self._deletions, account, 2)
+                posted_ms = self._trim(self._posts, account, self._width)
+                deleted_ms = self._trim(self._deletions, account, 2)
+                kept_ms = [at_ms for at_ms in (posted_ms, deleted_ms) if at_ms is not None]
+                if kept_ms:
+                    self._active[min(kept_ms) // HOUR_MS].append(account)
 
-    def _trim(self, kept: dict[int, array[int]], account: int, width: int) -> None:
+    def _trim(self, kept: dict[int, array[int]], account: int, width: int) -> int | None:
+        """Drop entries that are too old; return the time of the oldest one that stays."""
         entries = kept.get(account)
         if entries is None:
-            return
+            return None
         if entries[-width] < self._horizon_ms:
             del kept[account]
-        elif entries[0] < self._horizon_ms:
+            return None
+        if entries[0] < self._horizon_ms:
             del entries[: width * first_at_least(entries, width, self._horizon_ms)]
+        return entries[0]
 
     def add_stored_posts(self, account: int, rows: array[int]) -> None:
         """Add posts that were stored, in order."""
@@ -132,17 +134,17 @@ class AccountHistory:
         self._deletions.pop(account, None)
 
     def load(self, accounts: NDArray[np.uint64], entries: NDArray[np.uint64]) -> None:
-        """Add many posts to an empty history at once; entries have shape (posts, width)."""
-        if not len(accounts):
-            return
+        """Add many posts to an empty history at once, without those that are too old; entries: shape (posts, width)."""
         order = np.lexsort((entries[:, 2], entries[:, 1], entries[:, 0], accounts))
+        order = order[entries[order, 0].astype(np.int64) >= self._horizon_ms]
+        if not len(order):
+            return
         accounts, entries = accounts[order], entries[order]
-        names, starts = np.unique(accounts, return_index=True)
-        ends, raw, size = [*starts[1:].tolist(), len(accounts)], entries.tobytes(), 8 * self._width
-        for account, start, end in zip(names.tolist(), starts.tolist(), ends, strict=True):
-            kept = array("Q", raw[size * max(start, end - MOST_POSTS) : size * end])
-            self._posts[account] = kept
-            self._active.setdefault(kept[-self._width] // HOUR_MS, []).append(account)
+        starts, ends = group_ends(accounts)
+        names, raw, size = accounts[starts], entries.tobytes(), 8 * self._width
+        for account, start, end in zip(names.data, starts.data, ends.data, strict=True):
+            self._posts[account] = array("Q", raw[size * max(start, end - MOST_POSTS) : size * end])
+        add_keys(self._active, entries[starts, 0] // np.uint64(HOUR_MS), names)
 
 
 class OwnPosts:
@@ -178,11 +180,12 @@ def _add_stored(kept: dict[int, array[int]], account: int, rows: array[int], wid
         kept[account] = rows[-width * MOST_POSTS :]
         return
     for place in range(0, len(rows), width):
-        _insert(entries, rows[place : place + width], width)
+        entries = _with(entries, rows[place : place + width], width)
+    kept[account] = entries
 
 
-def _insert(entries: array[int], entry: array[int], width: int) -> None:
-    """Insert an entry in order unless it is there; the oldest is dropped beyond the limit."""
+def _with(entries: array[int], entry: array[int], width: int) -> array[int]:
+    """Return entries with another one in order, unless it is there; the oldest is dropped beyond the limit."""
     place = len(entries)
     while place and entries[place - width] > entry[0]:
         place -= width
@@ -190,7 +193,8 @@ def _insert(entries: array[int], entry: array[int], width: int) -> None:
     while near and entries[near - width] == entry[0]:
         near -= width
         if entries[near : near + width] == entry:
-            return
-    entries[place:place] = entry
+            return entries
+    entries = inserted(entries, place, entry)
     if len(entries) > width * MOST_POSTS:
         del entries[:width]
+    return entries

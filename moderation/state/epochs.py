@@ -18,8 +18,9 @@ from pathlib import Path
 import numpy as np
 
 from moderation.state.coverage import DAY_MS
-from moderation.state.follows import FollowGraph, Rows, current, fold
-from moderation.state.graph_figures import NETWORKX_EDGES, ClosedGraph, compute_figures
+from moderation.state.edges import NO_ROWS, Edges, Folded, Rows, fold
+from moderation.state.follows import FollowGraph
+from moderation.state.graph_figures import NETWORKX_EDGES, ClosedGraph, figures_of_nodes
 from moderation.state.graph_files import GraphFiles
 from moderation.state.graph_process import figures_in_process
 
@@ -29,7 +30,6 @@ CLOSED_AFTER_MS = 1_800_000
 """Time from the end of an epoch until it is closed; at most half an epoch."""
 _WAITED_S = 1.0
 _UNFOLLOWS_KEPT_MS = DAY_MS
-NO_ROWS: Rows = np.zeros((0, 3), np.uint64)
 
 
 @dataclass
@@ -46,7 +46,7 @@ class SavedGraphs:
     """The edges as of the last computed graph, the changes since then, and the graphs that posts can read."""
 
     base_epoch: int
-    base: Rows
+    base: Folded
     rows: tuple[Rows, ...]
     closed: tuple[ClosedGraph, ...]
 
@@ -64,7 +64,7 @@ class GraphEpochs:
         self._rows: dict[int, array[int]] = {}
         """Changes of the open epochs, three numbers each."""
         self._closed: list[_Closing] = []
-        self._folded: tuple[int, Rows] = (-1, NO_ROWS)
+        self._folded: tuple[int, Folded] = (-1, Folded())
         self._unfolded: list[tuple[int, Rows]] = []
         """Closed changes that are not in `_folded` yet, by epoch."""
         self._stopped = threading.Event()
@@ -122,16 +122,17 @@ class GraphEpochs:
             base, changes = self._folded[1], [rows for epoch, rows in self._unfolded if epoch <= closing.epoch]
         ended_ms = closing.epoch * self._epoch_ms - _UNFOLLOWS_KEPT_MS
         folded = fold(base, np.concatenate([NO_ROWS, *changes]), max(ended_ms, 0))
-        graph = None if self.files is not None else self._closed_graph(closing.epoch, current(folded))
+        graph = None if self.files is not None else self._closed_graph(closing.epoch, folded.edges)
         with self._lock:
             closing.graph = graph
             self._folded = (closing.epoch, folded)
             self._unfolded = [entry for entry in self._unfolded if entry[0] > closing.epoch]
 
-    def _closed_graph(self, epoch: int, edges: Rows) -> ClosedGraph:
+    def _closed_graph(self, epoch: int, edges: Edges) -> ClosedGraph:
+        pairs, size = edges.pairs(), len(edges.accounts)
         if len(edges) <= NETWORKX_EDGES:
-            return ClosedGraph(epoch, *compute_figures(edges[:, 1], edges[:, 2]))
-        return ClosedGraph(epoch, *figures_in_process(edges[:, 1:], self._stopped))
+            return ClosedGraph(epoch, edges.accounts, figures_of_nodes(pairs.astype(np.int64), size))
+        return ClosedGraph(epoch, edges.accounts, figures_in_process(pairs, size, self._stopped))
 
     def read(self, at_ms: int) -> ClosedGraph | None:
         """Return the graph for a post of this time, after waiting for it where needed; None before the first one.
@@ -175,7 +176,7 @@ class GraphEpochs:
         still_open = [_as_rows(array("Q", some)) for some in self._rows.values()]
         return SavedGraphs(base_epoch, base, (*rows, *still_open), tuple(graphs))
 
-    def load(self, base_epoch: int, base: Rows, closed: tuple[ClosedGraph, ...], first_ms: int | None) -> None:
+    def load(self, base_epoch: int, base: Folded, closed: tuple[ClosedGraph, ...], first_ms: int | None) -> None:
         """Restore what was dumped, before the changes since then are applied again."""
         self._folded = (base_epoch, base)
         self._closable = base_epoch

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.state.edges import Folded, fold
 from moderation.state.journal import Numbers, read_journal, read_rows
 from moderation.state.saved_rows import POST_FIELDS, WIDTHS
 
@@ -37,9 +38,11 @@ def without(rows: Numbers, account: int) -> Numbers:
     return others
 
 
-def _graph_without(content: Mapping[str, NDArray[Any]], account: int) -> dict[str, NDArray[Any]]:
-    """Return the arrays of a file of a graph without an account."""
-    if "rows" in content:
-        return {"rows": without(content["rows"], account)}
+def _graph_without(content: Mapping[str, NDArray[Any]], account: int) -> tuple[dict[str, NDArray[Any]], int]:
+    """Return the arrays of a file of a graph without an account, and how many rows were removed."""
+    if "ended" in content:
+        rows = Folded.of(content).rows()
+        kept = without(rows, account)
+        return fold(Folded(), kept, 0).arrays(), len(rows) - len(kept)
     others = content["accounts"] != np.uint64(account)
-    return {"accounts": content["accounts"][others], "values": content["values"][others]}
+    return {"accounts": content["accounts"][others], "values": content["values"][others]}, int((~others).sum())

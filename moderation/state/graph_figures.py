@@ -52,17 +52,20 @@ class ClosedGraph:
 
 
 def compute_figures(followers: Ids, followed: Ids) -> tuple[Ids, NDArray[np.float64]]:
-    """Return the accounts of distinct edges in ascending order, and their figures, shape (accounts, 4).
+    """Return the accounts of distinct edges in ascending order, and their figures, shape (accounts, 4)."""
+    accounts, nodes = np.unique(np.concatenate([followers, followed]), return_inverse=True)
+    return accounts, figures_of_nodes(nodes.astype(np.int64).reshape(2, -1).T, len(accounts))
+
+
+def figures_of_nodes(pairs: Pairs, size: int) -> NDArray[np.float64]:
+    """Return the figures of nodes 0…size−1, shape (size, 4).
 
     Clustering and core number on the undirected graph, component share by weakly connected component, PageRank
     (damping 0.85) as the natural logarithm of its multiple of the mean.
     """
-    accounts, nodes = np.unique(np.concatenate([followers, followed]), return_inverse=True)
-    pairs = nodes.astype(np.int64).reshape(2, -1).T
     if not len(pairs):
-        return accounts, np.zeros((0, 4))
-    compute = networkx_figures if len(pairs) <= NETWORKX_EDGES else networkit_figures
-    return accounts, compute(pairs, len(accounts))
+        return np.zeros((size, 4))
+    return networkx_figures(pairs, size) if len(pairs) <= NETWORKX_EDGES else networkit_figures(pairs, size)
 
 
 def networkx_figures(pairs: Pairs, size: int) -> NDArray[np.float64]:

@@ -25,12 +25,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from moderation.errors import InputError
-from moderation.state.epochs import NO_ROWS, SavedGraphs
+from moderation.state.edges import NO_ROWS, Folded
+from moderation.state.epochs import SavedGraphs
 from moderation.state.graph_figures import ClosedGraph
 
 log = logging.getLogger(__name__)
 
-FORMAT = 6
+FORMAT = 7
 MANIFEST = "state.json"
 SEGMENT_BYTES = 64 << 20
 SEGMENT_MS = 2 * 3_600_000
@@ -140,20 +141,21 @@ class Journal:
         self._remove_others()
 
     def rewrite(
-        self, saved: Mapping[str, Any], kept: Mapping[str, Numbers], changed: Callable[[Arrays], Arrays]
+        self, saved: Mapping[str, Any], kept: Mapping[str, Numbers], changed: Callable[[Arrays], tuple[Arrays, int]]
     ) -> int:
         """Replace all segments by the kept rows of each, and all files of graphs by what *changed* returns.
 
-        New files are complete before the manifest lists them, and the old ones are deleted afterwards. Returns how many
-        rows of graphs were removed. Raises InputError where the directory cannot be written.
+        *changed* also returns how many rows it removed; all of them are returned. New files are complete before the
+        manifest lists them, and the old ones are deleted afterwards. Raises InputError where the directory cannot be
+        written.
         """
         removed = 0
         try:
             self.segments = [self._replaced(part, kept[part.name].tobytes()) for part in self.segments]
             for place, file in enumerate(self.graph_files):
                 before = dict(np.load(io.BytesIO(_read(self, file)), allow_pickle=False))
-                after = changed(before)
-                removed += sum(len(rows) for rows in before.values()) - sum(len(rows) for rows in after.values())
+                after, fewer = changed(before)
+                removed += fewer
                 self.graph_files[place] = self._graph_file({}, file.kind, file.epoch, after)
             own = {"format", "segments", "graph_files", "number"}
             self._write_manifest({name: value for name, value in saved.items() if name not in own})
@@ -201,7 +203,7 @@ class Journal:
     def _append_graphs(self, graphs: SavedGraphs) -> None:
         self.segments = [part for part in self.segments if part.kind != "follows"]
         known = {(file.kind, file.epoch): file for file in self.graph_files}
-        files = [self._graph_file(known, "edges", graphs.base_epoch, {"rows": graphs.base})]
+        files = [self._graph_file(known, "edges", graphs.base_epoch, graphs.base.arrays())]
         for graph in graphs.closed:
             content = {"accounts": graph.accounts, "values": graph.values}
             files.append(self._graph_file(known, "figures", graph.epoch, content))
@@ -215,13 +217,13 @@ class Journal:
             return known[kind, epoch]
         packed = io.BytesIO()
         np.savez(packed, allow_pickle=False, **content)
-        raw = packed.getvalue()
+        raw = packed.getbuffer()
         self._number += 1
         found = GraphFile(f"{kind}-{self._number:08d}.npz", kind, epoch, len(raw), zlib.crc32(raw))
         self._write_new(found.name, raw)
         return found
 
-    def _write_new(self, name: str, raw: bytes) -> None:
+    def _write_new(self, name: str, raw: bytes | memoryview) -> None:
         flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
         with os.fdopen(os.open(self.directory / name, flags, 0o600), "wb") as file:
             file.write(raw)
@@ -286,14 +288,14 @@ def read_rows(journal: Journal, kind: str, width: int) -> NDArray[np.uint64]:
     return np.concatenate(parts) if parts else np.zeros((0, width), np.uint64)
 
 
-def read_graphs(journal: Journal) -> tuple[int, NDArray[np.uint64], tuple[ClosedGraph, ...]] | None:
+def read_graphs(journal: Journal) -> tuple[int, Folded, tuple[ClosedGraph, ...]] | None:
     """Return epoch and edges of the last closed graph and the figures of the kept ones; None before the first one."""
-    base: tuple[int, NDArray[np.uint64]] | None = None
+    base: tuple[int, Folded] | None = None
     closed = []
     for file in journal.graph_files:
         content = np.load(io.BytesIO(_read(journal, file)), allow_pickle=False)
         if file.kind == "edges":
-            base = (file.epoch, content["rows"])
+            base = (file.epoch, Folded.of(content))
         else:
             closed.append(ClosedGraph(file.epoch, content["accounts"], content["values"]))
     return None if base is None else (*base, tuple(sorted(closed, key=lambda graph: graph.epoch)))

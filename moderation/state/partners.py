@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 
+from moderation.state.active_keys import keys_by_period
 from moderation.state.coverage import DAY_MS, KEPT_MS
 
 PARTNERS_KEPT_MS = 7 * DAY_MS
@@ -32,15 +33,20 @@ class PartnerHistory:
         """Without *evicts*, accounts stay until they are forgotten."""
         self._evicts = evicts
         self._pairs: dict[int, array[int]] = {}
-        self._active: dict[int, list[int]] = {}
+        self._active = keys_by_period()
 
     def __len__(self) -> int:
         return len(self._pairs)
 
     def add(self, account: int, occasion: int, other: int) -> bool:
         """Add an occasion on which an account posted the same as another one; return whether it changed anything."""
-        pairs = self._pairs.setdefault(account, array("Q"))
         day, item = _day(occasion), occasion & _ITEM_MASK
+        pairs = self._pairs.get(account)
+        if pairs is None:
+            self._pairs[account] = array("Q", (occasion, other))
+            if self._evicts:
+                self._active[day].append(account)
+            return True
         for place in range(len(pairs) - 2, -2, -2):
             if _day(pairs[place]) < day:
                 break
@@ -49,8 +55,6 @@ class PartnerHistory:
                     return False
                 del pairs[place : place + 2]
                 break
-        if self._evicts and (not pairs or day > _day(pairs[-2])):
-            self._active.setdefault(day, []).append(account)
         place = len(pairs)
         while place and (pairs[place - 2], pairs[place - 1]) > (occasion, other):
             place -= 2
@@ -91,9 +95,11 @@ class PartnerHistory:
         horizon_ms = now_ms - PARTNERS_KEPT_MS - KEPT_MS
         for day in [day for day in self._active if (day + 1) * DAY_MS <= horizon_ms]:
             for account in self._active.pop(day):
-                pairs = self._pairs.get(account)
-                if pairs is not None and pairs[-2] >> _TIME_SHIFT < horizon_ms:
+                newest = self._pairs[account][-2]
+                if newest >> _TIME_SHIFT < horizon_ms:
                     del self._pairs[account]
+                else:
+                    self._active[_day(newest)].append(account)
 
 
 def _day(occasion: int) -> int:

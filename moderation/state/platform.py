@@ -254,6 +254,7 @@ class PlatformState:
         """Stop background work and close the backend."""
         self.finish_saving()
         self.epochs.close()
+        self.follows.close()
         if self.stored is not None:
             self.stored.backend.close()
 
@@ -270,13 +271,13 @@ class PlatformState:
             self.epochs.load(*graphs, saved["first_follow_ms"])
         for word, follower, followed in read_rows(journal, "follows", 3).tolist():
             self._take_follow(follower, followed, word >> 1, follows=bool(word & 1))
-        if self.stored is None:
-            self._restore_keyed(journal, saved)
         coverage = self.coverage
         if saved["watermark_ms"] is not None and self.stored is None:
             self.advance(saved["watermark_ms"])
         elif saved["watermark_ms"] is not None:  # the backend can be behind, whose events are not late for that
             self.epochs.advance(saved["watermark_ms"])
+        if self.stored is None:  # after the clock, so that rows that are too old are left out
+            self._restore_keyed(journal, saved)
         coverage.late_events, coverage.degraded_since_ms = saved["late_events"], saved["degraded_since_ms"]
         coverage.follows_lost, self.follows.refused = saved["follows_lost"], saved["follows_refused"]
         if self.stored is None:
@@ -315,7 +316,7 @@ class PlatformState:
 
     def _restore_keyed(self, journal: Journal, saved: Mapping[str, Any]) -> None:
         self._restore_posts(journal, list(saved["key_started_ms"]))
-        rows = {kind: read_rows(journal, kind, width) for kind, width in WIDTHS.items()}
+        rows = {kind: read_rows(journal, kind, WIDTHS[kind]) for kind in ("deletions", "items", "partners", "watched")}
         for at_ms, account, post in rows["deletions"].tolist():
             self.accounts.add_deletion(account, at_ms, post)
         at_ms_of, items, ages, accounts = rows["items"].T
@@ -363,9 +364,9 @@ class PlatformState:
         addresses, devices, none = rows[:, POST_FIELDS::2], rows[:, POST_FIELDS + 1 :: 2], np.zeros_like(age)
         minute = at_ms // np.uint64(MINUTE_MS)
         self.accounts.load(account, np.column_stack([at_ms, post, text, addresses]))
-        keys = range(addresses.shape[1])
-        many, each = np.tile(minute, len(keys)), (np.tile(column, len(keys)) for column in (age, none, account, post))
-        ages, nones, accounts, posts = each
+        keys = addresses.shape[1]
+        columns = [minute, age, none, account, post]
+        many, ages, nones, accounts, posts = columns if keys == 1 else (np.tile(one, keys) for one in columns)
         self.addresses.load(addresses.T.ravel(), many, ages, accounts)
         self.address_posts.load(addresses.T.ravel(), many, nones, posts)
         self.devices.load(devices.T.ravel(), many, nones, accounts)

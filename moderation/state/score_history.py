@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.state.active_keys import add_keys, keys_by_period
 from moderation.state.coverage import DAY_MS, KEPT_MS
+from moderation.state.ordered import group_ends, inserted
 
 MOST_SCORES = 12
 """Scores that count as evidence about an account."""
@@ -59,7 +61,7 @@ class ScoreHistory:
         """Without *evicts*, accounts stay until they are forgotten."""
         self._evicts = evicts
         self._entries: dict[int, array[int]] = {}
-        self._active: dict[int, list[int]] = {}
+        self._active = keys_by_period()
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -71,10 +73,10 @@ class ScoreHistory:
         """
         entries = self._entries.get(account)
         if entries is None:
-            entries = self._entries[account] = array("Q")
-        day = (word >> TIME_SHIFT) // DAY_MS
-        if self._evicts and (not entries or day > (entries[-2] >> TIME_SHIFT) // DAY_MS):
-            self._active.setdefault(day, []).append(account)
+            self._entries[account] = array("Q", (word, post))
+            if self._evicts:
+                self._active[(word >> TIME_SHIFT) // DAY_MS].append(account)
+            return
         known = [one >> _POST_SHIFT for one in entries[1::2]]
         if post >> _POST_SHIFT in known:
             place = 2 * known.index(post >> _POST_SHIFT)
@@ -85,9 +87,10 @@ class ScoreHistory:
         place = len(entries)
         while place and (entries[place - 2] >> TIME_SHIFT, entries[place - 1]) > (at, post):
             place -= 2
-        entries[place:place] = array("Q", (word, post))
+        entries = inserted(entries, place, array("Q", (word, post)))
         if len(entries) > 2 * _STORED:
             del entries[:2]
+        self._entries[account] = entries
 
     def add_stored(self, account: int, rows: array[int]) -> None:
         """Add scores that were stored: word and post of each."""
@@ -118,21 +121,23 @@ class ScoreHistory:
         order = order[first]
         order = order[np.lexsort((posts[order], times[order], accounts[order]))]
         rows = rows[order]
-        names, starts = np.unique(rows[:, 1], return_index=True)
-        entries, ends = np.ascontiguousarray(rows[:, [0, 2]]).tobytes(), [*starts[1:].tolist(), len(rows)]
-        for account, start, end in zip(names.tolist(), starts.tolist(), ends, strict=True):
-            own = array("Q", entries[16 * max(start, end - _STORED) : 16 * end])
-            self._entries[account] = own
-            self._active.setdefault((own[-2] >> TIME_SHIFT) // DAY_MS, []).append(account)
+        starts, ends = group_ends(rows[:, 1])
+        names, entries = rows[starts, 1], np.ascontiguousarray(rows[:, [0, 2]]).tobytes()
+        for account, start, end in zip(names.data, starts.data, ends.data, strict=True):
+            self._entries[account] = array("Q", entries[16 * max(start, end - _STORED) : 16 * end])
+        newest_ms = rows[ends - 1, 0] >> np.uint64(TIME_SHIFT)
+        add_keys(self._active, newest_ms // np.uint64(DAY_MS), names)
 
     def evict(self, now_ms: int) -> None:
         """Drop accounts whose last score counts no longer, nor for a late post."""
         horizon_ms = now_ms - SCORES_KEPT_MS - KEPT_MS
         for day in [day for day in self._active if (day + 1) * DAY_MS <= horizon_ms]:
             for account in self._active.pop(day):
-                entries = self._entries.get(account)
-                if entries is not None and entries[-2] >> TIME_SHIFT < horizon_ms:
+                newest_ms = self._entries[account][-2] >> TIME_SHIFT
+                if newest_ms < horizon_ms:
                     del self._entries[account]
+                else:
+                    self._active[newest_ms // DAY_MS].append(account)
 
 
 def counted(scores: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:

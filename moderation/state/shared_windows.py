@@ -20,8 +20,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from moderation.state.active_keys import add_keys, keys_by_period
 from moderation.state.members import EXACT_MEMBERS, HOUR_MINUTES, FewMembers, Members, few_members
-from moderation.state.ordered import first_at_least
+from moderation.state.ordered import first_at_least, group_ends
 
 DAY_MINUTES = 24 * 60
 STORED_MEMBERS = 4 * EXACT_MEMBERS
@@ -174,7 +175,7 @@ class SharedWindows:
         self._longest = longest_minutes
         self._evicts = evicts
         self._windows: dict[int, array[int] | SharedWindow] = {}
-        self._active: dict[int, list[int]] = {}
+        self._active = keys_by_period()
         self._horizon = -1
 
     def __len__(self) -> int:
@@ -193,10 +194,8 @@ class SharedWindows:
         if kept is None:
             self._windows[key] = array("Q", (minute << 2 | kind, member))
             if self._evicts:
-                self._active.setdefault(minute // HOUR_MINUTES, []).append(key)
+                self._active[minute // HOUR_MINUTES].append(key)
             return
-        if minute // HOUR_MINUTES > _newest_minute(kept) // HOUR_MINUTES and self._evicts:
-            self._active.setdefault(minute // HOUR_MINUTES, []).append(key)
         if isinstance(kept, SharedWindow):
             kept.add(minute, kind, member)
         elif insert_pair(kept, minute << 2 | kind, member) and len(kept) >= 2 * _KEPT_FROM:
@@ -221,9 +220,11 @@ class SharedWindows:
         self._horizon = now_minute - self._kept_minutes
         for hour in [hour for hour in self._active if (hour + 1) * HOUR_MINUTES <= self._horizon]:
             for key in self._active.pop(hour):
-                kept = self._windows.get(key)
-                if kept is not None and _newest_minute(kept) < self._horizon:
+                newest_minute = _newest_minute(self._windows[key])
+                if newest_minute < self._horizon:
                     del self._windows[key]
+                else:
+                    self._active[newest_minute // HOUR_MINUTES].append(key)
 
     def shift(self, key: int) -> int:
         """Return how many zero bits the stored members of a key end in at least."""
@@ -252,20 +253,22 @@ class SharedWindows:
         self._windows.pop(key, None)
 
     def load(self, keys: Numbers, minutes: Numbers, kinds: Numbers, members: Numbers) -> None:
-        """Add many members to empty windows at once; keys of 0 are left out."""
-        rows = np.stack([keys, minutes << np.uint64(2) | kinds, members], axis=1)[keys > 0]
+        """Add many members to empty windows at once; keys of 0 and members that are too old are left out."""
+        rows = np.stack([keys, minutes << np.uint64(2) | kinds, members], axis=1)
+        rows = rows[(keys > 0) & (minutes.astype(np.int64) >= self._horizon)]
         rows = rows[np.lexsort((rows[:, 2], rows[:, 1], rows[:, 0]))]
         if not len(rows):
             return
         different = np.ones(len(rows), dtype=np.bool_)
         different[1:] = np.any(rows[1:] != rows[:-1], axis=1)
         rows = rows[different]
-        names, starts = np.unique(rows[:, 0], return_index=True)
-        pairs, ends = rows[:, 1:].tobytes(), [*starts[1:].tolist(), len(rows)]
-        for key, start, end in zip(names.tolist(), starts.tolist(), ends, strict=True):
+        starts, ends = group_ends(rows[:, 0])
+        pairs, names = rows[:, 1:].tobytes(), rows[starts, 0]
+        for key, start, end in zip(names.data, starts.data, ends.data, strict=True):
             kept = array("Q", pairs[16 * start : 16 * end])
             self._windows[key] = kept if end - start < _KEPT_FROM else SharedWindow(kept, self._longest)
-            self._active.setdefault((kept[-2] >> 2) // HOUR_MINUTES, []).append(key)
+        newest = rows[ends - 1, 1] >> np.uint64(2)
+        add_keys(self._active, newest // np.uint64(HOUR_MINUTES), names)
 
 
 def _newest_minute(kept: array[int] | SharedWindow) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from array import array
 
+from moderation.state.active_keys import keys_by_period
 from moderation.state.coverage import DAY_MS, KEPT_MS
 
 WATCHED_MS = 14 * DAY_MS
@@ -17,13 +18,13 @@ class Watchlist:
         """Without *evicts*, accounts stay until they are forgotten."""
         self._evicts = evicts
         self._starts: dict[int, tuple[int, int]] = {}
-        self._by_day: dict[int, list[int]] = {}
+        self._by_day = keys_by_period()
 
     def watch(self, account: int, at_ms: int) -> None:
         """Watch an account for `WATCHED_MS` from a time."""
         first, latest = self._starts.get(account, (at_ms, -1))
-        if self._evicts and at_ms // DAY_MS > latest // DAY_MS:
-            self._by_day.setdefault(at_ms // DAY_MS, []).append(account)
+        if self._evicts and latest < 0:
+            self._by_day[at_ms // DAY_MS].append(account)
         if at_ms > latest + WATCHED_MS:
             first = at_ms
         self._starts[account] = min(first, at_ms), max(at_ms, latest)
@@ -47,5 +48,8 @@ class Watchlist:
         horizon_ms = now_ms - WATCHED_MS - KEPT_MS
         for day in [day for day in self._by_day if (day + 1) * DAY_MS < horizon_ms]:
             for account in self._by_day.pop(day):
-                if self._starts.get(account, (0, now_ms))[1] < horizon_ms:
+                latest_ms = self._starts[account][1]
+                if latest_ms < horizon_ms:
                     del self._starts[account]
+                else:
+                    self._by_day[latest_ms // DAY_MS].append(account)

@@ -14,6 +14,9 @@ from moderation.state.backend import Marks, Place, RowKind, StateBackend
 MOST_KEYS = 100_000
 """Default number of keys of each kind that stay in memory."""
 
+_Sizes = tuple[int, ...]
+"""Buckets with the bytes that were read of each; a dictionary would take three times the memory."""
+_BUCKETS_KNOWN = 4
 Wanted = Mapping[str, Collection[tuple[int, int]]]
 """By kind: keys, and for each the time in milliseconds of the event that needs it."""
 
@@ -40,7 +43,7 @@ class WorkingSet:
         self._most_keys = most_keys
         self._containers = {container.kind.name: container for container in containers}
         self._packing = {container.kind.name: container.kind.packing for container in containers}
-        self._sizes: dict[str, OrderedDict[int, dict[int, int]]] = {name: OrderedDict() for name in self._containers}
+        self._sizes: dict[str, OrderedDict[int, _Sizes]] = {name: OrderedDict() for name in self._containers}
         """By kind and key: the bytes that were read of each bucket."""
         self._added: dict[Place, bytearray] = {}
         self.marks: Marks = {}
@@ -61,7 +64,8 @@ class WorkingSet:
             raise self._lost()
         self._least.update(self.marks)
         for (place, size), raw in zip(places, found, strict=True):
-            self._sizes[place.kind][place.key][place.bucket] = size + len(raw)
+            known = self._sizes[place.kind]
+            known[place.key] = _with_size(known[place.key], place.bucket, size + len(raw))
             if raw:
                 container = self._containers[place.kind]
                 container.add(place.key, _ordered(raw, 8 * container.kind.width))
@@ -71,13 +75,16 @@ class WorkingSet:
         kind, known = self._containers[name].kind, self._sizes[name]
         refreshed, kept_ms = kind.shared and self.backend.several, kind.kept_ms
         places: dict[Place, int] = {}
+        buckets: dict[int, tuple[int, int]] = {}
+        """The same objects for all keys, because they stay in the sizes."""
         for key, newest in {(key, at_ms // kept_ms) for key, at_ms in keys}:
-            sizes = known.setdefault(key, {})
+            sizes = known.setdefault(key, ())
             known.move_to_end(key)
-            for bucket in (newest - 1, newest):
-                if refreshed or bucket not in sizes:
+            for bucket in buckets.setdefault(newest, (newest - 1, newest)):
+                size = _size(sizes, bucket)
+                if refreshed or size is None:
                     # Only a successful read records a size, because a failed one is repeated.
-                    places[Place(name, bucket, key)] = sizes.get(bucket, 0)
+                    places[Place(name, bucket, key)] = size or 0
         for _ in range(len(known) - max(self._most_keys, len(keys))):
             key, _ = known.popitem(last=False)
             self._containers[name].forget(key)
@@ -104,9 +111,10 @@ class WorkingSet:
         if written is None:
             raise self._lost()
         for (place, raw), size in zip(rows.items(), written, strict=False):
-            sizes = self._sizes[place.kind].get(place.key, {})
-            if sizes.get(place.bucket) == size - len(raw):
-                sizes[place.bucket] = size
+            known = self._sizes[place.kind]
+            sizes = known.get(place.key, ())
+            if _size(sizes, place.bucket) == size - len(raw):
+                known[place.key] = _with_size(sizes, place.bucket, size)
         self._added.clear()
         for name, value in marks.items():
             self._least[name] = max(value, self._least.get(name, 0))
@@ -127,6 +135,22 @@ class WorkingSet:
         self.backend.clear()
         self.forget()
         self._least.clear()
+
+
+def _size(sizes: _Sizes, bucket: int) -> int | None:
+    """Return the size of a bucket; None where it is unknown."""
+    for place in range(0, len(sizes), 2):
+        if sizes[place] == bucket:
+            return sizes[place + 1]
+    return None
+
+
+def _with_size(sizes: _Sizes, bucket: int, size: int) -> _Sizes:
+    """Return sizes with that of a bucket. Of four others the first is dropped, and read again if it is needed."""
+    for place in range(0, len(sizes), 2):
+        if sizes[place] == bucket:
+            return (*sizes[: place + 1], size, *sizes[place + 2 :])
+    return (*(sizes[-2 * (_BUCKETS_KNOWN - 1) :]), bucket, size)
 
 
 def _ordered(raw: bytes, size: int) -> array[int]:

@@ -16,8 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from moderation.state.epochs import NO_ROWS
-from moderation.state.follows import Rows, current, fold
+from moderation.state.edges import Folded, Rows, fold
 from moderation.state.graph_process import figures_in_process
 from tests.bench.figures_file import measured_into
 from tests.bench.processor import processor
@@ -38,14 +37,14 @@ def measure(nodes: int, edges: int) -> dict[str, Any]:
     """Return the figures of one epoch."""
     rows = random_follows(nodes, edges)
     began = time.perf_counter()
-    folded = current(fold(NO_ROWS, rows, 0))
+    distinct = fold(Folded(), rows, 0).edges
     folding_s = time.perf_counter() - began
     began = time.perf_counter()
-    accounts, _ = figures_in_process(folded[:, 1:], threading.Event())
+    figures_in_process(distinct.pairs(), len(distinct.accounts), threading.Event())
     return {
         "processor": processor(),
-        "nodes": len(accounts),
-        "edges": len(folded),
+        "nodes": len(distinct.accounts),
+        "edges": len(distinct),
         "fold_s": round(folding_s, 1),
         "process_s": round(time.perf_counter() - began, 1),
         "process_mib": round(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024),

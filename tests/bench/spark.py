@@ -25,8 +25,7 @@ from moderation.features import FEATURES, FEATURES_VERSION
 from moderation.risk.bundle import SHIPPED, read_bundle
 from moderation.settings.mapping import MappingSettings
 from moderation.spark.session import spark_session
-from moderation.state.epochs import NO_ROWS
-from moderation.state.follows import current, fold
+from moderation.state.edges import Folded, fold
 from moderation.state.graph_figures import networkit_figures
 from tests.bench.figures_file import measured_into
 from tests.bench.graph import random_follows
@@ -65,11 +64,11 @@ def measure(nodes: int, edges: int, memory: str, partitions: int) -> dict[str, A
     """Return the time of each job."""
     conf = ("spark.ui.enabled=false", f"spark.driver.memory={memory}", f"spark.sql.shuffle.partitions={partitions}")
     rows = random_follows(nodes, edges)
-    distinct = current(fold(NO_ROWS, rows, 0))[:, 1:]
-    accounts, numbers = np.unique(distinct, return_inverse=True)
+    distinct = fold(Folded(), rows, 0).edges
+    pairs, size = distinct.pairs().astype(np.int64), len(distinct.accounts)
     began = time.perf_counter()
-    networkit_figures(numbers.reshape(-1, 2).astype(np.int64), len(accounts))
-    report = {"processor": processor(), "edges": len(distinct), "nodes": len(accounts)}
+    networkit_figures(pairs, size)
+    report = {"processor": processor(), "edges": len(pairs), "nodes": size}
     report["without_spark"] = {"s": round(time.perf_counter() - began, 1)}
     with (
         tempfile.TemporaryDirectory(prefix="moderation-bench-") as folder,

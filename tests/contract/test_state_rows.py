@@ -333,6 +333,20 @@ def test_rows_of_a_read_that_failed_are_read_by_the_retry(reopen: Open, monkeypa
     assert found == {1: [5000, 2]}
 
 
+def test_rows_are_read_once_unless_the_event_is_very_late(reopen: Open) -> None:
+    found: list[int] = []
+    backend = reopen("one")
+    working = WorkingSet(backend, [Container(KIND, lambda _key, read: found.extend(read), lambda _key: None)])
+    for bucket in range(1, 9):
+        backend.write({Place("posts", bucket, 1): rows((bucket * 1000, bucket))}, {}, {})
+        for _ in range(2):
+            working.load({"posts": [(1, bucket * 1000)]})
+    expected = [number for bucket in range(1, 9) for number in (bucket * 1000, bucket)]
+    assert found == expected
+    working.load({"posts": [(1, 2000), (1, 8000)]})
+    assert set(found) == set(expected)
+
+
 def test_posts_of_two_sidecars_on_one_address_count_for_both(redis_url: str) -> None:
     name, states = uuid.uuid4().hex, []
     for _ in range(2):

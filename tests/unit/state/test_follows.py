@@ -8,7 +8,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from moderation.state.follows import CONFLICT_HOURS, Degrees, FollowGraph, Neighbour, Rows, current, fold
+from moderation.state.edges import Folded, Rows, fold
+from moderation.state.follow_levels import Degrees
+from moderation.state.follows import CONFLICT_HOURS, FollowGraph, Neighbour
 
 MINUTE_MS = 60_000
 Changes = list[tuple[int, int, int, bool]]
@@ -69,11 +71,10 @@ def test_degrees_are_those_at_the_end_of_the_minute(changes: Changes, minute: in
 @given(CHANGES)
 def test_a_loaded_graph_equals_the_one_that_was_folded(changes: Changes) -> None:
     graph = applied(changes)
-    folded = fold(np.zeros((0, 3), np.uint64), rows_of(changes), 0)
-    edges = current(folded)
+    folded = fold(Folded(), rows_of(changes), 0)
     loaded = FollowGraph(100)
     loaded.load(folded, graph.first_ms)
-    assert {tuple(edge) for edge in edges[:, 1:].tolist()} == edges_at(changes, 14 * MINUTE_MS)
+    assert {tuple(edge) for edge in folded.edges.rows()[:, 1:].tolist()} == edges_at(changes, 14 * MINUTE_MS)
     for account in range(1, 5):
         assert loaded.degrees(account, 14) == graph.degrees(account, 14)
     loaded.apply(1, 2, 14 * MINUTE_MS, follows=True)
@@ -85,8 +86,10 @@ def test_a_loaded_graph_equals_the_one_that_was_folded(changes: Changes) -> None
 def test_folding_twice_equals_folding_once() -> None:
     rng = Random(3)
     changes = [(rng.randrange(10**6), rng.randrange(1, 9), rng.randrange(1, 9), rng.random() < 0.6) for _ in range(400)]
-    rows, nothing = rows_of(changes), np.zeros((0, 3), np.uint64)
-    np.testing.assert_array_equal(fold(fold(nothing, rows[:200], 0), rows[200:], 0), fold(nothing, rows, 0))
+    rows, nothing = rows_of(changes), Folded()
+    once, twice = fold(nothing, rows, 0), fold(fold(nothing, rows[:200], 0), rows[200:], 0)
+    np.testing.assert_array_equal(twice.rows(), once.rows())
+    np.testing.assert_array_equal(twice.edges.accounts, once.edges.accounts)
 
 
 def test_accounts_that_follow_many_behave_like_others() -> None:

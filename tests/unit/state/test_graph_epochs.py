@@ -11,7 +11,14 @@ import pytest
 
 from moderation.features import FeatureExtractor
 from moderation.state import epochs
-from moderation.state.graph_figures import Ids, NodeFigures, compute_figures, networkit_figures, networkx_figures
+from moderation.state.graph_figures import (
+    NodeFigures,
+    Pairs,
+    compute_figures,
+    figures_of_nodes,
+    networkit_figures,
+    networkx_figures,
+)
 from moderation.state.graph_process import figures_in_process
 from tests.unit.features.builders import extract_all, follow, named, new_state, post, restored, saved
 
@@ -47,23 +54,22 @@ def test_networkit_and_networkx_give_the_same_figures() -> None:
 
 
 def test_the_process_of_its_own_gives_the_same_figures() -> None:
-    pairs = random_pairs(250, 800).astype(np.uint64)
-    here, there = compute_figures(pairs[:, 0], pairs[:, 1]), figures_in_process(pairs, threading.Event())
-    np.testing.assert_array_equal(here[0], there[0])
-    np.testing.assert_array_equal(here[1], there[1])
+    pairs = random_pairs(250, 800)
+    there = figures_in_process(pairs.astype(np.uint32), 250, threading.Event())
+    np.testing.assert_array_equal(figures_of_nodes(pairs, 250), there)
 
 
 def test_a_failed_process_raises_with_its_message() -> None:
     with pytest.raises(RuntimeError, match="the graph process ended with 1"):
-        figures_in_process(np.zeros(3, np.uint64), threading.Event())
+        figures_in_process(np.zeros(3, np.uint32), 1, threading.Event())
 
 
 def test_large_graphs_are_computed_in_a_process(monkeypatch: pytest.MonkeyPatch) -> None:
     called: list[int] = []
 
-    def counted(edges: np.ndarray, _stop: threading.Event) -> tuple[Ids, np.ndarray]:
-        called.append(len(edges))
-        return compute_figures(edges[:, 0], edges[:, 1])
+    def counted(pairs: np.ndarray, size: int, _stop: threading.Event) -> np.ndarray:
+        called.append(len(pairs))
+        return figures_of_nodes(pairs, size)
 
     monkeypatch.setattr(epochs, "NETWORKX_EDGES", 2)
     monkeypatch.setattr(epochs, "figures_in_process", counted)
@@ -88,12 +94,12 @@ def test_unreadable_graphs_are_not_computed(monkeypatch: pytest.MonkeyPatch) -> 
     computed: list[int] = []
     may_go_on = threading.Event()
 
-    def slowly(followers: Ids, followed: Ids) -> tuple[Ids, np.ndarray]:
+    def slowly(pairs: Pairs, size: int) -> np.ndarray:
         may_go_on.wait(120)
-        computed.append(len(followers))
-        return compute_figures(followers, followed)
+        computed.append(len(pairs))
+        return figures_of_nodes(pairs, size)
 
-    monkeypatch.setattr(epochs, "compute_figures", slowly)
+    monkeypatch.setattr(epochs, "figures_of_nodes", slowly)
     state = new_state(EPOCH)
     extractor = FeatureExtractor(state)
     for number in range(300):
@@ -129,16 +135,16 @@ def test_waiting_reader_calls_on_wait(monkeypatch: pytest.MonkeyPatch) -> None:
     waiting: list[int] = []
     may_go_on = threading.Event()
 
-    def slowly(followers: Ids, followed: Ids) -> tuple[Ids, np.ndarray]:
+    def slowly(pairs: Pairs, size: int) -> np.ndarray:
         assert may_go_on.wait(120)
-        return compute_figures(followers, followed)
+        return figures_of_nodes(pairs, size)
 
     def on_wait() -> None:
         waiting.append(1)
         if len(waiting) == 3:
             may_go_on.set()
 
-    monkeypatch.setattr(epochs, "compute_figures", slowly)
+    monkeypatch.setattr(epochs, "figures_of_nodes", slowly)
     monkeypatch.setattr(epochs, "_WAITED_S", 0.01)
     state = new_state(EPOCH)
     state.epochs.on_wait = on_wait
@@ -152,12 +158,12 @@ def test_a_failed_computation_leaves_the_graph_missing_until_the_next_one(
 ) -> None:
     failures = [MemoryError("no room")]
 
-    def broken(followers: Ids, followed: Ids) -> tuple[Ids, np.ndarray]:
+    def broken(pairs: Pairs, size: int) -> np.ndarray:
         if failures:
             raise failures.pop()
-        return compute_figures(followers, followed)
+        return figures_of_nodes(pairs, size)
 
-    monkeypatch.setattr(epochs, "compute_figures", broken)
+    monkeypatch.setattr(epochs, "figures_of_nodes", broken)
     state = new_state(EPOCH)
     state.keep_journal(tmp_path)
     first = [follow("a", "b", 0), post("p", "a", 2 * EPOCH + 1)]
@@ -172,7 +178,7 @@ def test_closing_the_state_ends_a_computation_in_progress() -> None:
     stop = threading.Event()
     stop.set()
     with pytest.raises(RuntimeError, match="ended with -9"):
-        figures_in_process(random_pairs(250, 800).astype(np.uint64), stop)
+        figures_in_process(random_pairs(250, 800).astype(np.uint32), 250, stop)
 
 
 def test_a_post_that_is_late_across_the_end_of_an_epoch_reads_its_own_graph() -> None:

@@ -16,7 +16,7 @@ from moderation.state import PlatformState
 from moderation.state.figures import figures_of
 from moderation.state.graph_files import ACCOUNTS, VALUES, GraphManifest, epoch_directory, write_manifest
 from moderation.state.identifiers import account_number
-from tests.unit.features.builders import START, extract_all, follow, named, new_state, post, restored, saved
+from tests.unit.features.builders import START, extract_all, follow, named, new_state, post, saved
 
 EPOCH = 600
 FIRST = int(START.timestamp()) // EPOCH
@@ -124,8 +124,8 @@ def test_a_restart_keeps_the_follows_and_computes_no_figures(tmp_path: Path, cap
     extract_all(state, [follow("a", "x", 0), post("p1", "a", 2 * EPOCH + 1)])
     saved(state, journal)
     state.close()
-    again = restored(journal, EPOCH)
-    again.epochs.read_from(epochs, "p")
+    again = reading(epochs)
+    again.restore(journal)
     vector = extract_all(again, [post("p2", "a", 2 * EPOCH + 5)])[0]
     assert (named(vector)["graph_out_degree"], named(vector)["graph_core_number"]) == (1, 2)
     assert caplog.text.count(f"graph_epoch_read epoch={FIRST}") == 2

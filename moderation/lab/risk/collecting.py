@@ -94,7 +94,7 @@ def collect(
         for event in platform.events():
             collector.take(event)
     finally:
-        state.epochs.close()
+        state.close()
     return collector.collected()
 
 

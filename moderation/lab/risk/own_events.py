@@ -86,7 +86,7 @@ def collect_events(
             if item.event is not None:
                 collector.take(item.event)
     finally:
-        state.epochs.close()
+        state.close()
     return with_campaigns(collector.collected())
 
 

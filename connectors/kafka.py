@@ -247,7 +247,10 @@ class KafkaSource:
         return found
 
     def unread(self) -> set[Partition]:
-        """Return the partitions whose log continues, by its end at the start or in the latest answer of the broker."""
+        """Return the partitions whose log continues, by its end at the start or in the latest answer of the broker.
+
+        Those without a connection to a broker that leads them count too, because their end is not known.
+        """
         if not self._rebalancing:
             for name in self._assigned & self._by_name.keys():
                 with suppress(KafkaError):  # no longer assigned
@@ -256,7 +259,7 @@ class KafkaSource:
         if unread:
             self.positions()  # control records may be all that is left
         early = {record.partition for record in self._early}  # fetched while the group assigned partitions
-        return early | {self._by_name[name] for name in unread if name in self._before_end()}
+        return early | {self._by_name[name] for name in (unread & self._before_end()) | self._out_of_reach()}
 
     def ends(self) -> dict[Partition, int]:
         """Return the known end of the log of each assigned partition; `unread` brings it up to date."""
@@ -266,6 +269,12 @@ class KafkaSource:
 
     def _before_end(self) -> set[TopicPartition]:
         return {name for name, position in self._next.items() if position < self._ends.get(name, 0)}
+
+    def _out_of_reach(self) -> set[TopicPartition]:
+        """Return the assigned partitions without a connection to their leader: polls return nothing and no error."""
+        client = self._consumer._client
+        leaders = {name: client.cluster.leader_for_partition(name) for name in self._assigned & self._by_name.keys()}
+        return {name for name, leader in leaders.items() if leader is None or not client.connected(leader)}
 
     def _finish_rejoin(self) -> None:
         """Let the next poll finish a rejoin that a poll did not finish.

@@ -47,7 +47,7 @@ class Intake:
 
     def fill(self, merge: EventTimeMerge, shared: SharedWork, stop: threading.Event) -> None:
         """Poll once and add what was fetched. Raises RecordsExpired; an outage is waited for until *stop*."""
-        shared.note_poll()
+        begun_ms = shared.begin_poll()
         busy_ms = BUSY_POLL_MS if len(merge) > self._config.max_records else POLL_MS
         try:
             records = self._source.poll(HELD_POLL_MS if shared.held else busy_ms)
@@ -62,6 +62,7 @@ class Intake:
             merge.note_arrivals({record.partition for record in records}, shared.now_ms)
             self._callbacks.on_step("polled")
         merge.note_unread(self._source.unread())
+        shared.polled(begun_ms)
         self._warn_of_stalled(merge.stalled(shared.now_ms))
         config = self._config
         full = merge.full(config.buffer_records, config.buffer_bytes, config.buffer_bytes_in_all)

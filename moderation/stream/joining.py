@@ -95,6 +95,6 @@ class Joining:
                     extractor.observe(item.event)
                 origin = item.origin
                 positions[origin.partition] = max(positions[origin.partition], origin.offset + 1)
-            if not items and all(merge.buffered(p) for p in self._source.unread()):
+            if shared.held or (len(merge) == 0 and not self._source.unread()):
                 break
         return positions

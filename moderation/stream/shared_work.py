@@ -47,10 +47,14 @@ class SharedWork:
         """The time by which others are waited for."""
         return self._clock.now_ms
 
-    def note_poll(self) -> None:
-        """Note that a poll begins, and a round: a partition that it reads to the end was read up to this time."""
+    def begin_poll(self) -> int:
+        """Begin a round; return its time in milliseconds, up to which a poll reads partitions to their end."""
         self._clock.tick()
-        self._polled_wall_ms = int(time.time() * 1000)
+        return int(time.time() * 1000)
+
+    def polled(self, wall_ms: int) -> None:
+        """Note a poll that brought records or found none, by the time at which it began; not one that failed."""
+        self._polled_wall_ms = wall_ms
 
     def take(self, limit: int, max_bytes: int, *, flush: bool) -> list[Item]:
         """Return the next batch; with *flush* all read records are ready, and others are not waited for."""
@@ -59,7 +63,8 @@ class SharedWork:
             peers.note(self.state.stored.working.marks, now_ms)
         until_ms = None if flush else peers.until_ms(now_ms)
         items = self._merge.take(limit, now_ms, max_bytes=max_bytes, flush=flush, until_ms=until_ms)
-        self.held = until_ms is not None and not items and len(self._merge) > 0
+        oldest_ms = None if items else self._merge.oldest_ms()
+        self.held = until_ms is not None and oldest_ms is not None and oldest_ms > until_ms
         if items:
             if peers and not self._warned:
                 self._warn_of_accounts_in_several_partitions(items)

@@ -89,7 +89,7 @@ def test_progress_that_the_server_lost_is_noticed_by_who_wrote_it_and_who_read_i
         (marks,) = client.scan_iter(f"*{pipeline}*:marks")
         copy = client.dump(marks)
         writer.merge.note_unread(set())
-        writer.work.note_poll()
+        writer.work.polled(writer.work.begin_poll())
         writer.exchange()
         reader.work.read_others()
         client.restore(marks, 0, copy, replace=True)

@@ -201,6 +201,9 @@ class FakeConsumer:
         self.listener: Any = None
         self._coordinator = SimpleNamespace(rejoining=False, rejoin_needed=False)
         self._fetcher = SimpleNamespace()
+        self.leaders: dict[TopicPartition, int] = dict.fromkeys(NAMES, 1)
+        cluster = SimpleNamespace(leader_for_partition=lambda name: self.leaders.get(name))
+        self._client = SimpleNamespace(cluster=cluster, connected=lambda broker: broker == 1)
 
     def partitions_for_topic(self, topic: str) -> set[int]:
         return {0, 1}
@@ -289,6 +292,17 @@ def test_a_rebalance_and_an_outage_are_waited_out(
         opened.poll(0)
 
 
+def test_a_partition_is_not_read_to_its_end_while_its_leader_is_away(faked: tuple[KafkaSource, FakeConsumer]) -> None:
+    opened, consumer = faked
+    consumer.listener.on_partitions_assigned(NAMES)
+    assert opened.poll(0) == []
+    assert opened.unread() == set()
+    consumer.leaders = {NAMES[0]: 1, NAMES[1]: 2}
+    assert {partition.partition for partition in opened.unread()} == {NAMES[1].partition}
+    del consumer.leaders[NAMES[0]]
+    assert len(opened.unread()) == 2
+
+
 def test_a_rejoin_under_way_is_asked_for_again(faked: tuple[KafkaSource, FakeConsumer]) -> None:
     opened, consumer = faked
     asked: list[bool] = []
@@ -326,6 +340,7 @@ def test_a_broker_that_is_away_for_longer_than_the_session_is_waited_out(
         while time.monotonic() < back_at:
             with suppress(ConnectionLost):
                 opened.poll(200)
+        assert len(opened.unread()) == 4, "where a log ends is not known without its broker"
         own_kafka_broker.restart()
         fill(address, "follows", 10)
         # A broker that was killed may take a minute to know its groups again.

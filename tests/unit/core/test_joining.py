@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from types import SimpleNamespace
+from typing import cast
 
 import pytest
 
-from moderation.errors import RecordsExpired
+from moderation.errors import ConnectionLost, RecordsExpired
+from moderation.stream.ordering import EventTimeMerge
+from moderation.stream.shared_work import SharedWork
 from moderation.stream.starting import Kept
 from tests.unit.core.shared_doubles import SharedSource
 from tests.unit.core.test_shared_sidecars import FOLLOWS, Fleet
@@ -69,6 +73,17 @@ def test_graph_is_not_waited_for_where_a_partition_returns_nothing(monkeypatch: 
     kept.state.close()
 
 
+def test_graph_is_read_on_after_polls_that_bring_nothing(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    polls, poll = iter(range(10**6)), SharedSource.poll
+    monkeypatch.setattr(
+        SharedSource, "poll", lambda source, timeout_ms: poll(source, timeout_ms) if next(polls) % 50 == 0 else []
+    )
+    kept = graph(fleet)
+    assert kept is not None
+    assert kept.positions[FOLLOWS] >= len(fleet.assessed())
+    kept.state.close()
+
+
 def test_graph_is_read_no_further_once_the_sidecar_stops(fleet: Fleet) -> None:
     stop = threading.Event()
     on_wait: Callable[[], None] = stop.set
@@ -76,3 +91,24 @@ def test_graph_is_read_no_further_once_the_sidecar_stops(fleet: Fleet) -> None:
     assert kept is not None
     assert kept.positions[FOLLOWS] < len(fleet.assessed())
     kept.state.close()
+
+
+def test_progress_stays_where_a_poll_fails(fleet: Fleet, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others must not take the records of an outage for read."""
+    polled: list[int] = []
+    shared = SimpleNamespace(begin_poll=lambda: 1, polled=polled.append, held=False, now_ms=0.0)
+
+    def fail(_source: SharedSource, _timeout_ms: int) -> None:
+        raise ConnectionLost("no broker answers")
+
+    monkeypatch.setattr(SharedSource, "unread", lambda _source: set())
+    with monkeypatch.context() as outage:
+        outage.setattr(SharedSource, "poll", fail)
+        outage.setattr("moderation.stream.intake.PAUSE_S", 0)
+        merge = EventTimeMerge([FOLLOWS], stalled_ms=1.0, now_ms=0.0)
+        intake = fleet.sidecar("two")._intake
+        intake.fill(merge, cast(SharedWork, shared), threading.Event())
+    assert polled == []
+    monkeypatch.setattr(SharedSource, "poll", lambda _source, _timeout_ms: [])
+    intake.fill(merge, cast(SharedWork, shared), threading.Event())
+    assert polled == [1]

@@ -47,10 +47,10 @@ def test_records_wait_after_an_interruption_as_before_it(seconds: list[float], w
     work = work_with(*LANES[: 1 if another else 2], others=frozenset({1} if another else ()))
     for passed_s in (0, 3600, 1):
         seconds[0] += passed_s
-        work.note_poll()
+        work.polled(work.begin_poll())
         assert work.take(9, 1000, flush=False) == []
     for _ in range(int(STALLED_MS / MOST_OF_A_ROUND_MS)):
         seconds[0] += 10
-        work.note_poll()
+        work.polled(work.begin_poll())
     assert len(work.take(9, 1000, flush=False)) == 1
     assert work.state.coverage.reached_ms is not None

@@ -16,7 +16,7 @@ STYLES = ("learner_english", "literal_translation", "autocorrected")
 
 
 def campaigns_written_as(style: str, collected: CollectedPosts) -> CollectedPosts:
-    """Return the posts with every text of a campaign changed; those of genuine accounts stay."""
+    """Return the posts with every text of a campaign changed; features and the texts of genuine accounts stay."""
     change = attack_named(style)
     of_campaigns = ~collected.genuine[collected.account]
     numbers = np.unique(collected.text[of_campaigns])

@@ -95,6 +95,9 @@
 
   document.addEventListener("keydown", (event) => {
     const at = event.target;
+    const moves = event.key === keyOf("j") || event.key === keyOf("k");
+    // A key that is held down acts once: its repeats would act on the next page before a person has read it.
+    if (event.repeat && !moves) return;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       // In another form, such as the reason of a skip, the keys send that form.
       const submit = document.querySelector("[data-submit]");
@@ -105,7 +108,7 @@
     if (event.key === "Escape" && typing(at)) at.blur();
     if (typing(at) || event.ctrlKey || event.metaKey || event.altKey || off() && event.key !== "?") return;
     if (document.querySelector("dialog[open]")) return;
-    if (event.key === keyOf("j") || event.key === keyOf("k")) {
+    if (moves) {
       choose(event.key === keyOf("j") ? 1 : -1);
       return;
     }

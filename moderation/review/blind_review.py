@@ -94,7 +94,8 @@ def give_verdict(
     """Store a verdict about a post of the sample or a golden item, and return what the model found.
 
     The threshold is raised where verdicts are evidence that more than *most_wrong* of the flagged accounts are genuine.
-    Raises InputError for another post, InvalidValue, and DecisionRefused for a second verdict of the person.
+    Raises InputError for another post, InvalidValue, and DecisionRefused for a second verdict of the person, and for a
+    person who has worked on the account since the post was shown.
     """
     item, verdict = given.item, given.verdict
     _require_verdict(verdict)
@@ -110,6 +111,10 @@ def give_verdict(
     try:
         with at_edge(engine), engine.begin() as connection:
             found = _judged_post(connection, item)
+            if connection.scalar(_post(item).where(or_(*_seen(actor)))) is not None:
+                raise DecisionRefused(
+                    "you have worked on the account of this post, so you may have seen its score; take the next one"
+                )
             # Of two people who judge at once, the second one waits here and sees the verdict of the first.
             connection.execute(select(SAMPLES.c.flag_key).where(SAMPLES.c.assessment_key == item).with_for_update())
             agreed = connection.scalar(select(GOLDEN.c.verdict).where(GOLDEN.c.assessment_key == item))
@@ -124,6 +129,17 @@ def give_verdict(
     except IntegrityError:
         raise DecisionRefused("you have judged this post before; take the next one") from None
     return BlindResult(item, verdict, found.flagged, found.risk, agreed)
+
+
+def given_verdict(engine: Engine, actor: Actor, item: str) -> BlindResult | None:
+    """Return the verdict of a person about a post with what the model found, None where the person gave none."""
+    query = select(BLIND.c.verdict, ASSESSMENTS.c.flagged, ASSESSMENTS.c.risk, GOLDEN.c.verdict.label("agreed"))
+    query = query.join(ASSESSMENTS, ASSESSMENTS.c.key == BLIND.c.assessment_key)
+    query = query.outerjoin(GOLDEN, GOLDEN.c.assessment_key == BLIND.c.assessment_key)
+    own = query.where(BLIND.c.assessment_key == item, BLIND.c.person_id == actor.id)
+    with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
+        row = connection.execute(own).one_or_none()
+    return None if row is None else BlindResult(item, **row._mapping)
 
 
 def make_golden(engine: Engine, actor: Actor, item: str, verdict: str, now: datetime) -> None:
@@ -148,9 +164,7 @@ def _require_verdict(verdict: str) -> None:
 
 
 def _judged_post(connection: Connection, item: str) -> Any:
-    query = select(ASSESSMENTS.c.flagged, ASSESSMENTS.c.risk, EVIDENCE.c.account_key)
-    query = query.join(EVIDENCE, EVIDENCE.c.assessment_key == ASSESSMENTS.c.key).where(ASSESSMENTS.c.key == item)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_post(item)).one_or_none()
     sampled = select(SAMPLES.c.assessment_key).where(SAMPLES.c.assessment_key == item)
     golden = select(GOLDEN.c.assessment_key).where(GOLDEN.c.assessment_key == item)
     if row is None or connection.execute(sampled.union(golden)).first() is None:
@@ -158,14 +172,24 @@ def _judged_post(connection: Connection, item: str) -> Any:
     return row
 
 
-def _posts(actor: Actor) -> Select[Any]:
-    own = select(BLIND.c.id).where(BLIND.c.assessment_key == ASSESSMENTS.c.key, BLIND.c.person_id == actor.id)
+def _post(item: str) -> Select[Any]:
+    query = select(ASSESSMENTS.c.flagged, ASSESSMENTS.c.risk, EVIDENCE.c.account_key)
+    return query.join(EVIDENCE, EVIDENCE.c.assessment_key == ASSESSMENTS.c.key).where(ASSESSMENTS.c.key == item)
+
+
+def _seen(actor: Actor) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Return the conditions under which a person may have seen the score of a post."""
     decided = select(DECISIONS.c.id).join(FLAGS, FLAGS.c.id == DECISIONS.c.flag_id)
     decided = decided.where(FLAGS.c.key == ASSESSMENTS.c.flag_key, DECISIONS.c.who == actor.name)
+    return decided.exists(), _worked_on(actor).exists()
+
+
+def _posts(actor: Actor) -> Select[Any]:
+    own = select(BLIND.c.id).where(BLIND.c.assessment_key == ASSESSMENTS.c.key, BLIND.c.person_id == actor.id)
     names = ("key", "post_id", "event_time", "features_version")
     query = select(*(ASSESSMENTS.c[name] for name in names), EVIDENCE.c.text, EVIDENCE.c.features)
     query = query.join(EVIDENCE, EVIDENCE.c.assessment_key == ASSESSMENTS.c.key)
-    return query.where(~own.exists(), ~decided.exists(), ~_worked_on(actor).exists())
+    return query.where(~own.exists(), *(~one for one in _seen(actor)))
 
 
 def _worked_on(actor: Actor) -> Select[Any]:

@@ -55,8 +55,11 @@ def test_the_blind_queue_hides_what_a_model_found_until_the_verdict(desk: Desk) 
     item = ana.get("/api/v1/blind/next").json()["item"]
     opened = (desk.clock.now).isoformat()
     desk.clock.turn(seconds=40)
-    shown = ana.post(f"/blind/{item}", data={"verdict": "not_a_violation", "opened_at": opened}).text
+    given = {"verdict": "not_a_violation", "opened_at": opened}
+    shown = ana.get(ana.post(f"/blind/{item}", data=given).headers["location"]).text
     assert "You: not a violation. The model: flagged, risk 0.9700." in shown
+    assert "The model" not in desk.client("bob").get(f"/blind?judged={item}").text
+    assert "you have judged this post before" in ana.post(f"/blind/{item}", data=given).text
     again = ana.post(f"/api/v1/blind/{item}/verdicts", json={"verdict": "confirmed"})
     assert "you have judged this post before" in again.json()["detail"]
     assert verify(desk.console.engine).problems == ()
@@ -71,6 +74,18 @@ def test_a_person_who_decided_about_the_flag_does_not_judge_it_blind(desk: Desk)
     assert ana.get("/api/v1/blind/next").status_code == 204
     assert "No post of the audit sample waits" in ana.get("/blind").text
     assert bob.get("/api/v1/blind/next").json()["post_id"] == "f0"
+
+
+def test_a_person_who_works_on_the_account_while_a_blind_post_is_open_gives_no_blind_verdict(desk: Desk) -> None:
+    draw(desk, 1, flagged=True)
+    ana, key = desk.client("ana"), desk.key("writer-f0")
+    item = ana.get("/api/v1/blind/next").json()["item"]
+    assert "0.97" in ana.get(f"/accounts/{key}").text
+    refused = ana.post(f"/api/v1/blind/{item}/verdicts", json={"verdict": "confirmed"})
+    assert (refused.status_code, "worked on the account" in refused.text) == (403, True)
+    page = ana.post(f"/blind/{item}", data={"verdict": "confirmed"})
+    assert (page.status_code, "Nothing was recorded" in page.text) == (403, True)
+    assert ana.get("/api/v1/quality").json()["wrong_flags"]["of"] == 0
 
 
 def test_error_rates_come_from_first_blind_verdicts_only(desk: Desk) -> None:

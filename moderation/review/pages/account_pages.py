@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Path, Request
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 from starlette.responses import RedirectResponse, Response
 
 from moderation.review.account_decisions import (
@@ -52,6 +52,8 @@ from moderation.review.value_plot import plotted, typing_svg
 router = APIRouter(prefix="/accounts/{key}")
 KEY = re.compile("[0-9a-f]{64}")
 Key = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
+Words = Annotated[str, AfterValidator(lambda sent: sent.replace("\r\n", "\n"))]
+"""Words of a person, with line ends as they were counted on the page: a browser sends each as two characters."""
 Reader = Annotated[Actor, Depends(of_page(Action.READ))]
 Reviewing = Annotated[Actor, Depends(of_page(Action.REVIEW))]
 Deciding = Annotated[Actor, Depends(of_page(Action.DECIDE))]
@@ -122,7 +124,7 @@ class DecisionForm(BaseModel):
 
     state: str = ""
     verdict: str = ""
-    ground: str = ""
+    ground: Words = ""
     policy: str = ""
     request_id: str = ""
     then: str = "next"

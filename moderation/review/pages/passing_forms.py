@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import Response
 
 from moderation.review.notes import write_note
-from moderation.review.pages.account_pages import Key, Reviewing, next_of_queue, to
+from moderation.review.pages.account_pages import Key, Reviewing, Words, next_of_queue, to
 from moderation.review.passing_on import assign, escalate
 from moderation.review.permissions import Action, Actor
 from moderation.review.serving.console import console_of
@@ -39,7 +39,7 @@ def assign_form(
 
 
 @router.post("/note")
-def note_form(request: Request, key: Key, actor: Reviewing, text: Annotated[str, Form()] = "") -> Response:
+def note_form(request: Request, key: Key, actor: Reviewing, text: Annotated[Words, Form()] = "") -> Response:
     """Replace the note of the account."""
     console = console_of(request)
     write_note(console.engine, actor, key, text, console.now())

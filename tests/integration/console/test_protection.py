@@ -52,7 +52,7 @@ def test_a_large_body_is_refused_before_it_is_read(desk: Desk) -> None:
     ana = desk.client("ana")
     whole = ana.post("/sign-in", content=b"x" * (MAX_BODY_BYTES + 1))
     assert whole.status_code == 413
-    assert "65536 bytes" in whole.text
+    assert f"{MAX_BODY_BYTES} bytes" in whole.text
     chunks = (b"x" * 1024 for _ in range(MAX_BODY_BYTES // 1024 + 1))
     assert ana.post("/api/v1/queue/next", content=chunks).status_code == 413
     assert ana.post("/sign-in", content=b"x", headers={"content-length": "-1"}).status_code == 413
@@ -151,14 +151,44 @@ def test_a_password_that_changes_during_the_sign_in_begins_no_session(
     assert desk.client().post("/sign-in", data={"name": "ana", "password": PASSWORD}).status_code == 401
 
 
-def test_a_decision_after_the_session_has_ended_keeps_the_words(desk: Desk) -> None:
+def test_a_form_after_the_session_has_ended_keeps_its_words(desk: Desk) -> None:
     desk.flag(flag("p1"))
-    ana, path = desk.client("ana"), f"/accounts/{desk.key('a1')}/decide"
+    sam, account = desk.client("sam"), f"/accounts/{desk.key('a1')}"
     desk.clock.turn(hours=12, seconds=1)
-    answer = ana.post(path, data={"state": "1.0", "verdict": "confirmed", "ground": "my <long> words"})
-    assert answer.status_code == 401
-    assert "my &lt;long&gt; words" in answer.text
-    assert "Send again" in answer.text
+    forms: list[tuple[str, str, dict[str, str | list[str]]]] = [
+        (f"{account}/decide", "ground", {"state": "1.0", "verdict": "confirmed"}),
+        (f"{account}/note", "text", {}),
+        (f"{account}/skip", "reason", {}),
+        (f"{account}/hold", "reason", {"hours": "24"}),
+        (f"{account}/escalate", "reason", {}),
+        ("/bulk", "ground", {"member": ["a:1.0", "b:2.1"], "verdict": "confirmed"}),
+        ("/steering/raises/1/end", "reason", {}),
+    ]
+    for path, field, sent in forms:
+        answer = sam.post(path, data={**sent, field: "my <long> words"})
+        assert (answer.status_code, "Sign in in another tab" in answer.text) == (401, True), path
+        assert f'name="{field}" rows="5">my &lt;long&gt; words</textarea>' in answer.text
+        assert f'action="{path}"' in answer.text
+        for name, values in sent.items():
+            for one in [values] if isinstance(values, str) else values:
+                assert f'<input type="hidden" name="{name}" value="{one}">' in answer.text
+
+
+def test_a_note_that_is_refused_keeps_its_words(desk: Desk) -> None:
+    desk.flag(flag("p1"))
+    answer = desk.client("ana").post(f"/accounts/{desk.key('a1')}/note", data={"text": "long " * 500})
+    assert (answer.status_code, answer.text.count("long ") > 400) == (422, True)
+
+
+def test_long_words_of_any_script_are_recorded_with_their_lines_as_they_were_written(desk: Desk) -> None:
+    desk.flag(flag("p1"))
+    ana, path = desk.client("ana"), f"/accounts/{desk.key('a1')}"
+    note, ground = "\u6f22\n" * 1_000, "\u6f22\n" * 5_000
+    assert ana.post(f"{path}/note", data={"text": note.replace("\n", "\r\n")}).status_code == 303
+    sent = {"state": "1.0", "verdict": "confirmed", "ground": ground.replace("\n", "\r\n")}
+    assert ana.post(f"{path}/decide", data=sent).status_code == 303
+    found = ana.get(f"/api/v1{path}").json()["account"]
+    assert (found["note"]["text"], found["decisions"][0]["ground"]) == (note.strip(), ground)
 
 
 def test_a_part_of_an_open_page_gets_a_notice_in_its_place(desk: Desk) -> None:

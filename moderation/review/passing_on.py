@@ -21,7 +21,7 @@ from moderation.review.claims import (
 )
 from moderation.review.decisions import DecisionRefused
 from moderation.review.people import find_person
-from moderation.review.permissions import ROLE_ACTIONS, Action, Actor, NotPermitted
+from moderation.review.permissions import DECIDES_OPEN, Action, Actor, NotPermitted
 from moderation.review.refusals import InvalidValue
 
 IN_REVIEW = table_of(AccountInReviewRow)
@@ -76,7 +76,7 @@ def assign(engine: Engine, actor: Actor, key: str, to: str, now: datetime) -> No
                 "you gave one of the two verdicts about this account that differ; another senior decides, or assigns it"
             )
         person = find_person(connection, to) if to.strip() else None
-        if person is not None and (Action.REVIEW not in ROLE_ACTIONS[person.role] or person.role == "appeals"):
+        if person is not None and person.role not in DECIDES_OPEN:
             raise InvalidValue(f"{person.name} has the role {person.role}; assign to a reviewer or a senior")
         values = ENDED | NOT_ESCALATED | {"assigned_to": None if person is None else person.id}
         connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(values))

@@ -17,7 +17,7 @@ from connectors.reviewdb.models import AccountInReviewRow, ApiTokenRow, PersonRo
 from connectors.reviewdb.statements import table_of
 from moderation.errors import InputError
 from moderation.review.names import compared_name
-from moderation.review.permissions import ROLE_ACTIONS, Action
+from moderation.review.permissions import DECIDES_OPEN, ROLE_ACTIONS
 from moderation.review.refusals import InvalidValue
 
 PEOPLE = table_of(PersonRow)
@@ -93,7 +93,7 @@ def add_person(engine: Engine, new: NewPerson, *, by: str, now: datetime) -> Per
 def list_people(engine: Engine) -> list[Person]:
     """Return all people in the order in which they were added."""
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
-        return [_person(row) for row in connection.execute(select(PEOPLE).order_by(PEOPLE.c.id))]
+        return [person_of(row) for row in connection.execute(select(PEOPLE).order_by(PEOPLE.c.id))]
 
 
 def disable_person(engine: Engine, name: str, *, by: str, now: datetime) -> Person:
@@ -120,18 +120,23 @@ def set_password(engine: Engine, name: str, password: str, *, by: str, now: date
 
 
 def set_role(engine: Engine, name: str, role: str, *, by: str, now: datetime) -> Person:
-    """Give a person another role; sessions keep running and have it at once. Raises InputError if unknown.
-
-    Claims, holds and assignments end where the role does not review.
-    """
+    """Give a person another role; sessions keep running and have it at once. Raises InputError if unknown."""
     require_role(role)
     with at_edge(engine), engine.begin() as connection:
         person = _locked(connection, name)
-        connection.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(role=role))
-        if Action.REVIEW not in ROLE_ACTIONS[role]:
-            release_all(connection, person.id)
-        append(connection, Entry(now, by, "role_set", None, {"name": person.name, "from": person.role, "to": role}))
+        change_role(connection, person, role, by=by, now=now)
     return Person(person.id, person.name, role, person.created_at, person.disabled_at)
+
+
+def change_role(connection: Connection, person: Person, role: str, *, by: str, now: datetime) -> None:
+    """Give a person another role in the transaction of the caller.
+
+    Claims, holds and assignments end where the person does not decide about these accounts any more.
+    """
+    connection.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(role=role))
+    if person.role != role and not {person.role, role} <= DECIDES_OPEN:
+        release_all(connection, person.id)
+    append(connection, Entry(now, by, "role_set", None, {"name": person.name, "from": person.role, "to": role}))
 
 
 def verified_person(engine: Engine, name: str, password: str) -> tuple[Person, str] | None:
@@ -143,7 +148,7 @@ def verified_person(engine: Engine, name: str, password: str) -> tuple[Person, s
         HASHER.verify(row.password_hash if row is not None and known else _UNKNOWN, password[: MAX_PASSWORD_CHARS + 1])
     except (VerificationError, InvalidHashError):
         return None
-    return (_person(row), str(row.password_hash)) if row is not None and known else None
+    return (person_of(row), str(row.password_hash)) if row is not None and known else None
 
 
 def find_person(connection: Connection, name: str) -> Person:
@@ -163,7 +168,7 @@ def _locked(connection: Connection, name: str) -> Person:
     row = connection.execute(select(PEOPLE).where(PEOPLE.c.key == name_key(name)).with_for_update()).one_or_none()
     if row is None:
         raise InputError(f"there is no person named {name!r}; `moderation reviewers list` prints all names")
-    return _person(row)
+    return person_of(row)
 
 
 def _revoke(connection: Connection, person_id: int, now: datetime) -> None:
@@ -182,5 +187,6 @@ def release_all(connection: Connection, person_id: int) -> None:
     connection.execute(update(table).where(table.c.assigned_to == person_id).values(assigned_to=None))
 
 
-def _person(row: object) -> Person:
+def person_of(row: object) -> Person:
+    """Return the person of a row."""
     return Person(row.id, row.name, row.role, row.created_at, row.disabled_at)  # type: ignore[attr-defined]

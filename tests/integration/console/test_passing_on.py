@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -112,18 +113,22 @@ def test_a_senior_assigns_an_account_to_a_person(desk: Desk) -> None:
     assert actions.count("assigned") == actions.count("escalated") == 1
 
 
-def test_an_assignment_ends_with_the_person_and_by_hand(desk: Desk) -> None:
-    from moderation.review.people import disable_person
+def test_an_assignment_ends_with_the_person_the_role_and_by_hand(desk: Desk) -> None:
+    from moderation.review.people import disable_person, set_role
 
-    ana, sam, key = desk.client("ana"), desk.client("sam"), desk.key("a1")
-    for end in ("by hand", "disabled"):
+    ana, sam, key, engine = desk.client("ana"), desk.client("sam"), desk.key("a1"), desk.console.engine
+    ends: dict[str, Callable[[], object]] = {
+        "by hand": lambda: sam.post(f"/accounts/{key}/assign", data={"person": ""}),
+        "role": lambda: set_role(engine, "bob", "appeals", by="tests", now=desk.clock.now),
+        "disabled": lambda: disable_person(engine, "bob", by="tests", now=desk.clock.now),
+    }
+    for name, end in ends.items():
+        set_role(engine, "bob", "reviewer", by="tests", now=desk.clock.now)
         sam.post(f"/accounts/{key}/assign", data={"person": "bob"})
-        assert keys(ana, "open") == ["a2"], end
-        if end == "by hand":
-            sam.post(f"/accounts/{key}/assign", data={"person": ""})
-        else:
-            disable_person(desk.console.engine, "bob", by="tests", now=desk.clock.now)
-        assert keys(ana, "open") == ["a1", "a2"], end
+        set_role(engine, "bob", "senior", by="tests", now=desk.clock.now)
+        assert keys(ana, "open") == ["a2"], name
+        end()
+        assert keys(ana, "open") == ["a1", "a2"], name
 
 
 @pytest.fixture

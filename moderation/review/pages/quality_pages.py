@@ -81,7 +81,7 @@ def steering_page(request: Request, actor: Annotated[Actor, Depends(of_page(Acti
     """Show what thresholds leave in the queue, error rates of groups, and workload."""
     console = console_of(request)
     now = console.now()
-    raised = raises(console.engine)
+    raised = raises(console.engine, actor)
     limits = (console.threshold_in_use(raised), console.settings.sla_hours)
     found = steering(console.engine, actor, now, *limits, console.recent)
     values = {"actor": actor, "steering": found, "chart": day_svg(found.days), "now": now}

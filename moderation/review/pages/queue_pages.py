@@ -69,7 +69,7 @@ def queue(
         "families": FAMILIES,
         "max_name": MAX_NAME_CHARS,
         "done": done_notice(console, done),
-        "raised": next((one for one in raises(console.engine) if one.ended_at is None), None),
+        "raised": next((one for one in raises(console.engine, actor) if one.ended_at is None), None),
     }
     return render(request, "queue.html", values)
 

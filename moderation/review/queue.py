@@ -173,7 +173,13 @@ def queue_order(wanted: QueueFilter) -> tuple[ColumnElement[Any], ...]:
     """Return the order of the queue; the key makes it total. Appeals are ordered by the time when they are due."""
     if wanted.view == "appeals":
         return IN_REVIEW.c.appeal_due_at, IN_REVIEW.c.key
-    return IN_REVIEW.c.risk.desc(), IN_REVIEW.c.waiting_since, IN_REVIEW.c.key
+    return IN_REVIEW.c.risk.desc(), _since(wanted), IN_REVIEW.c.key
+
+
+def _since(wanted: QueueFilter) -> ColumnElement[Any]:
+    """Return the time in the order of the queue; the view mine also has accounts with an appeal and no open flag."""
+    waiting = IN_REVIEW.c.waiting_since
+    return func.coalesce(waiting, IN_REVIEW.c.appeal_due_at) if wanted.view == "mine" else waiting
 
 
 def _items(now: datetime) -> Select[Any]:
@@ -225,7 +231,7 @@ def _holder(row: Any, actor: Actor) -> str | None:
 
 
 def _cursor_of(item: QueueItem, wanted: QueueFilter) -> str:
-    time = item.appeal_due_at if wanted.view == "appeals" else item.waiting_since
+    time = item.appeal_due_at if wanted.view == "appeals" else item.waiting_since or item.appeal_due_at
     place = json.dumps([item.risk, None if time is None else time.isoformat(), item.key])
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
@@ -243,5 +249,6 @@ def _after(cursor: str, wanted: QueueFilter) -> ColumnElement[bool]:
     row = IN_REVIEW.c
     if wanted.view == "appeals":
         return or_(row.appeal_due_at > since, and_(row.appeal_due_at == since, row.key > key))
-    same_time = and_(row.waiting_since == since, row.key > key)
-    return and_(row.risk <= risk, or_(row.risk < risk, row.waiting_since > since, same_time))
+    waiting = _since(wanted)
+    same_time = and_(waiting == since, row.key > key)
+    return and_(row.risk <= risk, or_(row.risk < risk, waiting > since, same_time))

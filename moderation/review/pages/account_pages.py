@@ -62,6 +62,7 @@ POSTS_FIRST = 4
 VERDICT_CHOICES = tuple((verdict, VERDICT_WORDS[verdict].capitalize()) for verdict in VERDICTS)
 DONE = {
     "decided": "Recorded: {verdict}, about",
+    "appeal": "Recorded on appeal: {verdict}, about",
     "first_verdict": "Your verdict is held until another person has decided, about",
     "escalated": "A senior decides about",
     "withdrawn": "The decision is withdrawn, and the flags are open again:",
@@ -143,7 +144,7 @@ def decide(request: Request, key: Key, actor: Deciding, form: Annotated[Decision
     except (ClaimedByOther, DecisionRefused, InvalidValue) as error:
         status, _ = status_of(error)
         return _page(request, actor, key, {"refused": str(error), "form": form}, status=status)
-    done = f"{decided.outcome}-{key}"
+    done = f"{'appeal' if actor.role == 'appeals' else decided.outcome}-{key}"
     return next_of_queue(console, actor, key, done) if form.then == "next" else to(f"/accounts/{key}", done)
 
 

@@ -65,8 +65,23 @@ def test_the_appeal_that_is_due_first_comes_first_and_an_overdue_one_is_marked(d
     assert items["items"][0]["account_id"] == "a2"
     following = sam.get("/api/v1/queue", params={"view": "appeals", "cursor": items["next_cursor"]}).json()
     assert [item["account_id"] for item in following["items"]] == ["a1"]
+    for name in ("a1", "a2"):
+        assert caller(decided, "ida").post(f"/api/v1/accounts/{decided.key(name)}/claim").status_code == 200
+    own = {"view": "mine", "limit": "1"}
+    first = caller(decided, "ida").get("/api/v1/queue", params=own).json()
+    second = caller(decided, "ida").get("/api/v1/queue", params=own | {"cursor": first["next_cursor"]}).json()
+    assert [item["account_id"] for page in (first, second) for item in page["items"]] == ["a2", "a1"]
     decided.clock.turn(hours=47, seconds=1)
     assert "overdue" in decided.client("ida").get("/queue").text
+
+
+def test_no_undo_is_offered_of_a_decision_on_appeal(decided: Desk) -> None:
+    ida, path = decided.client("ida"), f"/accounts/{decided.key('a1')}"
+    appeal(caller(decided, "sam"), decided)
+    sent = {"state": state_of(caller(decided, "ida"), decided.key("a1")), "verdict": "confirmed", "ground": "as before"}
+    page = ida.get(ida.post(f"{path}/decide", data=sent).headers["location"]).text
+    assert "Recorded on appeal: confirmed, about" in page
+    assert "Undo" not in page
 
 
 def test_the_person_who_decided_does_not_decide_the_appeal(decided: Desk) -> None:

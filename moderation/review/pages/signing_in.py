@@ -33,7 +33,9 @@ TOO_MANY = f"Too many attempts. Wait {WINDOW_MIN} minutes, then try again."
 
 @router.get("/sign-in")
 def sign_in_page(request: Request, next: str = "/queue") -> Response:  # the name in the address
-    """Show the form."""
+    """Show the form, or lead on where the session lasts."""
+    if _has_session(request):
+        return RedirectResponse(local_target(next), 303)
     ended = console_of(request).cookie in request.cookies
     return _form(request, local_target(next), ENDED if ended else None)
 
@@ -126,10 +128,13 @@ def sign_out_form(request: Request, actor: Annotated[Actor, Depends(of_page(Acti
 @router.get("/")
 def start(request: Request) -> Response:
     """Lead to the queue, or to the sign-in page."""
+    return RedirectResponse("/queue" if _has_session(request) else "/sign-in", 303)
+
+
+def _has_session(request: Request) -> bool:
     console = console_of(request)
     cookie = request.cookies.get(console.cookie)
-    known = cookie is not None and session_actor(console.engine, cookie, console.now()) is not None
-    return RedirectResponse("/queue" if known else "/sign-in", 303)
+    return cookie is not None and session_actor(console.engine, cookie, console.now()) is not None
 
 
 def local_target(target: str) -> str:

@@ -135,6 +135,7 @@ def test_a_session_expires_and_leads_back_to_the_page(desk: Desk) -> None:
     assert "Your session has ended" in page
     data = {"name": "ana", "password": PASSWORD, "next": "/queue?view=held"}
     assert ana.post("/sign-in", data=data).headers["location"] == "/queue?view=held"
+    assert ana.get("/sign-in?next=/quality").headers["location"] == "/quality"
 
 
 def test_a_password_that_changes_during_the_sign_in_begins_no_session(

@@ -254,6 +254,8 @@ def test_an_open_queue_shows_new_flags_and_keeps_the_chosen_row(served: Served, 
     served.store.commit(claim, Effects(flags=[raised("new", "just-arrived", "Hello!", 0.99999)]))
     expect(ana.page.get_by_role("link", name="just-arrived")).to_be_visible(timeout=60_000)
     expect(ana.page.locator("tr.chosen")).to_contain_text("sunny-kitchen")
+    ana.page.keyboard.press("Enter")
+    expect(ana.page.get_by_role("heading", level=1)).to_contain_text("sunny-kitchen")
 
 
 def test_words_outlive_a_session_that_ends_while_they_are_written(served: Served, visitor: Open) -> None:

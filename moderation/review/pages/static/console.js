@@ -130,9 +130,15 @@
     }
     if (event.target.id === "keys-on") localStorage.setItem(OFF, event.target.checked ? "0" : "1");
   });
+  // Refreshed rows keep the focus, so that Enter opens the chosen one and a screen reader stays there.
+  let focused = null;
+  document.addEventListener("htmx:before:swap", () => {
+    focused = document.activeElement?.closest("#rows a")?.getAttribute("href") ?? null;
+  });
   document.addEventListener("htmx:after:swap", () => {
     mapKeys(document);
     mark();
+    if (focused) document.querySelector(`#rows a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   });
   mapKeys(document);
   remind();

@@ -16,7 +16,7 @@ from connectors.reviewdb.review_models import FirstVerdictRow, SkipRow, VisitRow
 from connectors.reviewdb.statements import insert_into, table_of
 from moderation.errors import InputError, ModerationError
 from moderation.review.decisions import DecisionRefused
-from moderation.review.permissions import Action, Actor
+from moderation.review.permissions import Action, Actor, NotPermitted
 from moderation.review.pseudonyms import name_of, shown_name
 from moderation.review.queue import QueueFilter, conditions, queue_order
 from moderation.review.refusals import InvalidValue
@@ -229,8 +229,11 @@ def require_free(connection: Connection, row: Any, actor: Actor, now: datetime) 
 
 def require_not_held(row: Any, actor: Actor, now: datetime) -> None:
     """Raise NotPermitted while another person or the quota holds the account, unless the actor may end that hold."""
-    if row.held_by != actor.id and _held(row, now):
-        actor.require(Action.RELEASE)
+    if row.held_by != actor.id and _held(row, now) and not actor.may(Action.RELEASE):
+        raise NotPermitted(
+            f"the account is on hold until {row.held_until:%Y-%m-%d %H:%M} UTC; take the next one, or ask a senior to "
+            "end the hold"
+        )
 
 
 def require_not_passed_on(row: Any, actor: Actor) -> None:

@@ -232,6 +232,13 @@ def _claim_shown(found: Account, actor: Actor) -> Claimed | None:
     return Claimed(found.claimed_by, found.claimed_until, own=found.claimed_by == actor.name)
 
 
+def _waits(found: Account, actor: Actor) -> bool:
+    """Return whether the account waits for a decision of the kind that the person makes."""
+    if actor.role == "appeals":
+        return any(appeal.decided_at is None for appeal in found.appeals)
+    return actor.may(Action.REVIEW) and found.open_flags > 0
+
+
 def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, status: int = 200) -> Response:
     console = console_of(request)
     now = console.now()
@@ -251,6 +258,7 @@ def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, sta
         "explained": explain(found, console.certified, now),
         "timeline": timeline_svg(found.timeline, threshold),
         "neighbours": neighbour_svg(found.neighbourhood.neighbours),
+        "waits": _waits(found, actor),
         "may_decide": why_not is None,
         "why_not": why_not,
         "verdicts": VERDICT_CHOICES,

@@ -42,6 +42,10 @@ def test_an_appeal_is_due_in_48_hours_and_decided_by_the_role_appeals(decided: D
     assert ida.post("/queue/next").headers["location"] == f"/accounts/{key}"
     page = ida.get(f"/accounts/{key}").text
     assert "The author used a translator." in page
+    for form in ("skip", "hold", "release"):
+        assert f'action="/accounts/{key}/{form}"' in page
+    assert "/skip" not in ida.get(f"/accounts/{decided.key('a2')}").text
+    assert "/release" not in decided.client("ana").get(f"/accounts/{key}").text
     assert "&lt;b&gt;translated&lt;/b&gt;" in page
     program = caller(decided, "ida")
     sent = decision(state_of(program, key), verdict="not_a_violation")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,7 +16,7 @@ from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.identity import digest
 from connectors.reviewdb.models import AccountInReviewRow, ApiTokenRow, PersonRow, SessionRow
 from connectors.reviewdb.statements import table_of
-from moderation.errors import InputError
+from moderation.errors import InputError, ModerationError
 from moderation.review.names import compared_name
 from moderation.review.permissions import DECIDES_OPEN, ROLE_ACTIONS
 from moderation.review.refusals import InvalidValue
@@ -26,8 +27,19 @@ MAX_PASSWORD_CHARS = 256
 MAX_NAME_CHARS = 64
 HASHER = PasswordHasher()
 """Argon2id with the parameters that the library recommends."""
+AT_ONCE = 4
+"""Passwords that are verified at a time, because each takes 64 MB of memory while it is."""
+_VERIFYING = threading.BoundedSemaphore(AT_ONCE)
+_WAITING = threading.BoundedSemaphore(4 * AT_ONCE)
+"""Those that are verified or wait; further ones are refused, so that they leave threads for other pages."""
 _UNKNOWN = HASHER.hash("no person has this password")
 """A hash to verify for unknown names, so that the response takes as long as for known ones."""
+
+
+class SignInBusy(ModerationError):
+    """More passwords than are verified at a time wait."""
+
+    exit_code = 7
 
 
 @dataclass(frozen=True)
@@ -140,12 +152,27 @@ def change_role(connection: Connection, person: Person, role: str, *, by: str, n
 
 
 def verified_person(engine: Engine, name: str, password: str) -> tuple[Person, str] | None:
-    """Return the person with this name and password, and the hash; None for all others and for disabled people."""
+    """Return the person with this name and password, and the hash; None for all others and for disabled people.
+
+    Raises SignInBusy and ConnectionLost.
+    """
+    if not _WAITING.acquire(blocking=False):
+        raise SignInBusy("too many people sign in at this moment; try again in a few seconds")
+    try:
+        return _verified(engine, name, password)
+    finally:
+        _WAITING.release()
+
+
+def _verified(engine: Engine, name: str, password: str) -> tuple[Person, str] | None:
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
         row = connection.execute(select(PEOPLE).where(PEOPLE.c.key == name_key(name))).one_or_none()
     known = row is not None and row.disabled_at is None
     try:
-        HASHER.verify(row.password_hash if row is not None and known else _UNKNOWN, password[: MAX_PASSWORD_CHARS + 1])
+        with _VERIFYING:
+            HASHER.verify(
+                row.password_hash if row is not None and known else _UNKNOWN, password[: MAX_PASSWORD_CHARS + 1]
+            )
     except (VerificationError, InvalidHashError):
         return None
     return (person_of(row), str(row.password_hash)) if row is not None and known else None

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from moderation.review.pages.rendering import render
-from moderation.review.people import MAX_NAME_CHARS, MAX_PASSWORD_CHARS, name_key
+from moderation.review.people import MAX_NAME_CHARS, MAX_PASSWORD_CHARS, SignInBusy, name_key
 from moderation.review.permissions import Action, Actor
 from moderation.review.serving import oidc
 from moderation.review.serving.console import WINDOW_MIN, Console, console_of
@@ -55,7 +55,10 @@ def sign_in_form(
     if not console.sign_in_limits.permit(name_key(name), address):
         return _again(request, name, next, TOO_MANY, 429)
     lasts = console.session_lasts
-    token = sign_in(console.engine, name, password, now=console.now(), lasts=lasts)
+    try:
+        token = sign_in(console.engine, name, password, now=console.now(), lasts=lasts)
+    except SignInBusy as busy:
+        return _again(request, name, next, f"{busy}.".capitalize(), 503)
     if token is None:
         log.warning("sign_in_refused", extra={"fields": {"address": address}})
         return _again(request, name, next, WRONG, 401)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2.exceptions import VerificationError
 from sqlalchemy import Engine
 from starlette.types import Message
 
 from connectors.reviewdb.audit_log import read_entries
 from moderation.errors import BundleError, SettingsError
-from moderation.review import sessions
+from moderation.review import people, sessions
 from moderation.review.people import set_password
 from moderation.review.serving.app import open_console
 from moderation.review.serving.guard import MAX_BODY_BYTES
@@ -150,6 +155,36 @@ def test_a_password_that_changes_during_the_sign_in_begins_no_session(
 
     monkeypatch.setattr(sessions, "verified_person", slow)
     assert desk.client().post("/sign-in", data={"name": "ana", "password": PASSWORD}).status_code == 401
+
+
+def test_few_passwords_are_verified_at_a_time_and_further_attempts_are_refused(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running: list[int] = []
+    most, release = [0], threading.Event()
+
+    class Slow:
+        def verify(self, _hashed: str, _password: str) -> None:
+            running.append(1)
+            most.append(len(running))
+            release.wait(60)
+            running.pop()
+            raise VerificationError
+
+    monkeypatch.setattr(people, "HASHER", Slow())
+    client = desk.client()
+    with ThreadPoolExecutor(20) as threads:
+        sent = {"name": "ana", "password": PASSWORD}
+        attempts = [threads.submit(people.verified_person, desk.console.engine, "ana", PASSWORD) for _ in range(20)]
+        refused = list(itertools.islice(as_completed(attempts), 4))
+        page = client.post("/sign-in", data=sent)
+        while len(running) < people.AT_ONCE:
+            time.sleep(0.01)
+        release.set()
+    assert (page.status_code, "Too many people sign in at this moment" in page.text) == (503, True)
+    assert [type(one.exception()) for one in refused] == [people.SignInBusy] * 4
+    assert sum(one.exception() is None and one.result() is None for one in attempts) == 16
+    assert max(most) == people.AT_ONCE
 
 
 def test_a_form_after_the_session_has_ended_keeps_its_words(desk: Desk) -> None:

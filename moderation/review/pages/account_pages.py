@@ -38,7 +38,7 @@ from moderation.review.claims import (
 from moderation.review.decisions import VERDICTS, DecisionRefused
 from moderation.review.explanation import explain, refusal_before
 from moderation.review.neighbour_picture import neighbour_svg
-from moderation.review.notes import MAX_NOTE_CHARS
+from moderation.review.notes import MAX_NOTE_CHARS, note_state
 from moderation.review.pages.rendering import VERDICT_WORDS, render
 from moderation.review.permissions import Action, Actor
 from moderation.review.queue import QueueFilter, own_view
@@ -82,7 +82,7 @@ WITHDRAWN_GROUND = "undone by the person who decided"
 @router.get("")
 def account(request: Request, key: Key, actor: Reader, done: str = "") -> Response:
     """Show an account; opening it claims it where it is free and has open flags."""
-    return _page(request, actor, key, {"done": done_notice(console_of(request), done)})
+    return account_page(request, actor, key, {"done": done_notice(console_of(request), done)})
 
 
 @router.get("/presence")
@@ -140,10 +140,10 @@ def decide(request: Request, key: Key, actor: Deciding, form: Annotated[Decision
     try:
         decided = decide_account(console.engine, actor, proposed, console.now(), console.rules)
     except StaleAccount as error:
-        return _page(request, actor, key, {"stale": error.changes, "form": form}, status=409)
+        return account_page(request, actor, key, {"stale": error.changes, "form": form}, status=409)
     except (ClaimedByOther, DecisionRefused, InvalidValue) as error:
         status, _ = status_of(error)
-        return _page(request, actor, key, {"refused": str(error), "form": form}, status=status)
+        return account_page(request, actor, key, {"refused": str(error), "form": form}, status=status)
     done = f"{'appeal' if actor.role == 'appeals' else decided.outcome}-{key}"
     return next_of_queue(console, actor, key, done) if form.then == "next" else to(f"/accounts/{key}", done)
 
@@ -239,7 +239,8 @@ def _waits(found: Account, actor: Actor) -> bool:
     return actor.may(Action.REVIEW) and found.open_flags > 0
 
 
-def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, status: int = 200) -> Response:
+def account_page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, status: int = 200) -> Response:
+    """Return the page of an account; *more* are values of the template beside the usual ones."""
     console = console_of(request)
     now = console.now()
     others = open_account(console.engine, actor, key, now, only_renew=not _asked_for_here(request))
@@ -266,6 +267,7 @@ def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, sta
         "kind_words": KIND_WORDS,
         "posts_first": POSTS_FIRST,
         "max_note": MAX_NOTE_CHARS,
+        "note_seen": note_state(found.note),
         "two_people": actor.role != "appeals"
         and console.rules.needs_second_person(found.followers)
         and not found.escalated_at,

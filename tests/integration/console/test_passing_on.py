@@ -95,6 +95,8 @@ def test_an_account_that_was_passed_on_is_not_taken_or_hidden_by_others(desk: De
     assert account(sam, key)["account"]["escalated_reason"] == REASON
     assert ana.post("/api/v1/queue/next?view=escalated").status_code == 403
     assert sam.post("/api/v1/queue/next?view=escalated").json()["key"] == key
+    assert sam.post("/queue/next?view=escalated").headers["location"] == f"/accounts/{key}"
+    assert bob.post("/queue/next?view=escalated").headers["location"] != f"/accounts/{key}"
 
 
 def test_a_senior_assigns_an_account_to_a_person(desk: Desk) -> None:

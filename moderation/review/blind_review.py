@@ -19,6 +19,7 @@ from moderation.errors import InputError
 from moderation.features.catalogue import COLUMN, FEATURES_VERSION
 from moderation.review.decisions import VERDICTS, DecisionRefused
 from moderation.review.permissions import Action, Actor
+from moderation.review.quality_report import PERIOD
 from moderation.review.refusals import InvalidValue
 from moderation.review.threshold_guard import consider
 
@@ -70,17 +71,19 @@ class BlindResult:
     agreed: str | None
 
 
-def next_item(engine: Engine, actor: Actor) -> BlindItem | None:
+def next_item(engine: Engine, actor: Actor, now: datetime) -> BlindItem | None:
     """Return the next post that the person has not judged; None at the end.
 
-    It is one of the NEAR oldest of the sample, in an order of this person, so that two people seldom judge the same
-    one. Posts of accounts on which the person has worked are left out, because that person has seen the score.
+    Posts that need a second person come first. Then it is one of the NEAR newest of the sample, in an order of this
+    person, so that two people seldom judge the same one. A verdict about an old post would soon be about one from
+    before the PERIOD of the error rates; posts from before it are left out. So are posts of accounts on which the
+    person has worked, because that person has seen the score.
     """
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
         judged = connection.scalar(select(func.count()).select_from(BLIND).where(BLIND.c.person_id == actor.id)) or 0
-        queries = [_samples(actor), _golden(actor)]
+        queries = [_second(actor, now - PERIOD), _samples(actor, now - PERIOD), _golden(actor)]
         if judged % GOLDEN_EVERY == GOLDEN_EVERY - 1:
-            queries.reverse()
+            queries.insert(0, queries.pop())
         for query in queries:
             row = connection.execute(query.limit(1)).one_or_none()
             if row is not None:
@@ -199,22 +202,35 @@ def _worked_on(actor: Actor) -> Select[Any]:
     return select(ENTRIES.c.id).where(about, ENTRIES.c.action.not_in(BLIND_ACTIONS))
 
 
-def _samples(actor: Actor) -> Select[Any]:
+def _samples(actor: Actor, since: datetime) -> Select[Any]:
+    """Return the query of posts without a verdict."""
+    judged = select(BLIND.c.id).where(BLIND.c.assessment_key == ASSESSMENTS.c.key)
+    newest = _drawn(actor, since).where(~judged.exists()).order_by(SAMPLES.c.drawn_at.desc(), SAMPLES.c.flag_key)
+    return _in_own_order(actor, newest)
+
+
+def _second(actor: Actor, since: datetime) -> Select[Any]:
+    """Return the query of posts for peers with one verdict."""
+    first = BLIND.alias()
+    others = select(BLIND.c.id).where(BLIND.c.assessment_key == ASSESSMENTS.c.key, BLIND.c.id != first.c.id)
+    query = _drawn(actor, since).join(first, first.c.assessment_key == ASSESSMENTS.c.key)
+    query = query.where(func.substr(ASSESSMENTS.c.key, 1, 1).in_(PEERS), ~others.exists())
+    return _in_own_order(actor, query.order_by(first.c.id))
+
+
+def _drawn(actor: Actor, since: datetime) -> Select[Any]:
     query = _posts(actor).join(SAMPLES, SAMPLES.c.assessment_key == ASSESSMENTS.c.key)
-    oldest = query.where(_waits()).order_by(SAMPLES.c.drawn_at, SAMPLES.c.flag_key).limit(NEAR).subquery()
-    return select(oldest).order_by(func.substr(oldest.c.key, 1 + actor.id % SIGNS, SIGNS), oldest.c.key)
+    return query.where(SAMPLES.c.drawn_at >= since)
+
+
+def _in_own_order(actor: Actor, query: Select[Any]) -> Select[Any]:
+    near = query.limit(NEAR).subquery()
+    return select(near).order_by(func.substr(near.c.key, 1 + actor.id % SIGNS, SIGNS), near.c.key)
 
 
 def _golden(actor: Actor) -> Select[Any]:
     query = _posts(actor).join(GOLDEN, GOLDEN.c.assessment_key == ASSESSMENTS.c.key)
     return query.order_by(GOLDEN.c.added_at, GOLDEN.c.assessment_key)
-
-
-def _waits() -> ColumnElement[bool]:
-    """Return the condition that a post has no verdict, or one of the two that a post for peers needs."""
-    count = select(func.count()).select_from(BLIND).where(BLIND.c.assessment_key == ASSESSMENTS.c.key)
-    peer = func.substr(ASSESSMENTS.c.key, 1, 1).in_(PEERS)
-    return or_(count.scalar_subquery() == 0, and_(peer, count.scalar_subquery() == 1))
 
 
 def _item(row: Any) -> BlindItem:

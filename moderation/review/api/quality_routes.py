@@ -27,7 +27,8 @@ Reviewing = Annotated[Actor, Depends(of_api(Action.REVIEW))]
 @router.get("/blind/next", response_model=BlindItem, responses={204: {"description": "no post waits"}})
 def following(request: Request, actor: Reviewing) -> Response:
     """Return the next post of the audit sample without score, reasons and earlier verdicts."""
-    found = next_item(console_of(request).engine, actor)
+    console = console_of(request)
+    found = next_item(console.engine, actor, console.now())
     return nothing() if found is None else answer(found)
 
 

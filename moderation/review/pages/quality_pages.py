@@ -112,7 +112,7 @@ def _blind_page(
     request: Request, actor: Actor, *, judged: str = "", refused: _Refused | None = None, status: int = 200
 ) -> Response:
     console: Console = console_of(request)
-    item = next_item(console.engine, actor)
+    item = next_item(console.engine, actor, console.now())
     kept = refused if refused is not None and item is not None and refused.item == item.item else None
     opened_at = console.now() if kept is None or kept.opened_at is None else kept.opened_at
     blur = actor.preferences.blur

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 from starlette.testclient import TestClient
 
 from connectors.reviewdb.audit_log import verify
+from connectors.reviewdb.models import AssessmentRow, AuditSampleRow
+from connectors.reviewdb.statements import table_of
 from moderation.effects import AuditSample, Effects
 from moderation.review.agreement import FlaggedSample, false_positive_bound
 from moderation.review.blind_review import PEERS
@@ -111,6 +114,46 @@ def test_error_rates_come_from_first_blind_verdicts_only(desk: Desk) -> None:
     page = bob.get("/quality").text
     assert "1 of 19" in page
     assert "at most 1 in " in page
+
+
+def drawn(desk: Desk, days_ago: dict[str, int]) -> None:
+    """Set when posts were drawn."""
+    samples, judged = table_of(AuditSampleRow), table_of(AssessmentRow)
+    with desk.console.engine.begin() as connection:
+        for post, days in days_ago.items():
+            key = select(judged.c.key).where(judged.c.post_id == post).scalar_subquery()
+            at = desk.clock.now - timedelta(days=days)
+            connection.execute(update(samples).where(samples.c.assessment_key == key).values(drawn_at=at))
+
+
+def test_the_newest_posts_come_first_so_that_verdicts_count_until_the_period_ends(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moderation.review.blind_review.NEAR", 1)
+    draw(desk, 9)
+    drawn(desk, {f"s{n}": (100, 89, 0)[n // 3] for n in range(9)})
+    ana = desk.client("ana")
+    shown = []
+    for _ in range(3):
+        post = ana.get("/api/v1/blind/next").json()
+        ana.post(f"/api/v1/blind/{post['item']}/verdicts", json={"verdict": "not_a_violation"})
+        shown.append(post["post_id"])
+    assert sorted(shown) == ["s6", "s7", "s8"]
+    assert ana.get("/api/v1/quality").json()["waiting"] == 3
+    assert {one["post_id"] for one in judge(ana, {})} == {"s3", "s4", "s5"}
+    desk.clock.turn(days=30)
+    assert desk.client("ana").get("/api/v1/quality").json()["missed"]["of"] == 3
+
+
+def test_posts_that_need_a_second_person_come_before_new_ones(desk: Desk) -> None:
+    draw(desk, 30)
+    drawn(desk, {f"s{n}": 2 for n in range(30)})
+    first = {one["item"] for one in judge(desk.client("ana"), {})}
+    needed = {item for item in first if item[0] in PEERS}
+    draw(desk, 3, first=30)
+    second = [one["item"] for one in judge(desk.client("bob"), {})]
+    assert set(second[: len(needed)]) == needed
+    assert len(second) == len(needed) + 3
 
 
 def test_an_account_counts_once_in_error_rates_with_its_worst_verdict(desk: Desk) -> None:

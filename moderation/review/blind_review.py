@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.models import AssessmentRow, AuditEntryRow, AuditSampleRow, DecisionRow, EvidenceRow, FlagRow
-from connectors.reviewdb.review_models import BlindVerdictRow, GoldenItemRow
+from connectors.reviewdb.review_models import BlindVerdictRow, GoldenItemRow, VisitRow
 from connectors.reviewdb.statements import insert_into, table_of
 from moderation.errors import InputError
 from moderation.features.catalogue import COLUMN, FEATURES_VERSION
@@ -26,7 +26,7 @@ from moderation.review.threshold_guard import consider
 ASSESSMENTS, SAMPLES, EVIDENCE, FLAGS, DECISIONS = (
     table_of(row) for row in (AssessmentRow, AuditSampleRow, EvidenceRow, FlagRow, DecisionRow)
 )
-BLIND, GOLDEN, ENTRIES = table_of(BlindVerdictRow), table_of(GoldenItemRow), table_of(AuditEntryRow)
+BLIND, GOLDEN, ENTRIES, VISITS = (table_of(row) for row in (BlindVerdictRow, GoldenItemRow, AuditEntryRow, VisitRow))
 PEERS = ("0", "1", "2")
 """First signs of the keys of posts that two people judge: three of sixteen."""
 NEAR = 100
@@ -76,8 +76,8 @@ def next_item(engine: Engine, actor: Actor, now: datetime) -> BlindItem | None:
 
     Posts that need a second person come first. Then it is one of the NEAR newest of the sample, in an order of this
     person, so that two people seldom judge the same one. A verdict about an old post would soon be about one from
-    before the PERIOD of the error rates; posts from before it are left out. So are posts of accounts on which the
-    person has worked, because that person has seen the score.
+    before the PERIOD of the error rates; posts from before it are left out. So are posts of accounts that the
+    person has opened or worked on, because that person has seen the score.
     """
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
         judged = connection.scalar(select(func.count()).select_from(BLIND).where(BLIND.c.person_id == actor.id)) or 0
@@ -98,7 +98,7 @@ def give_verdict(
 
     The threshold is raised where verdicts are evidence that more than *most_wrong* of the flagged accounts are genuine.
     Raises InputError for another post, InvalidValue, and DecisionRefused for a second verdict of the person, and for a
-    person who has worked on the account since the post was shown.
+    person who has opened or worked on the account since the post was shown.
     """
     item, verdict = given.item, given.verdict
     _require_verdict(verdict)
@@ -116,7 +116,7 @@ def give_verdict(
             found = _judged_post(connection, item)
             if connection.scalar(_post(item).where(or_(*_seen(actor)))) is not None:
                 raise DecisionRefused(
-                    "you have worked on the account of this post, so you may have seen its score; take the next one"
+                    "you have opened the account of this post, so you may have seen its score; take the next one"
                 )
             # Of two people who judge at once, the second one waits here and sees the verdict of the first.
             connection.execute(select(SAMPLES.c.flag_key).where(SAMPLES.c.assessment_key == item).with_for_update())
@@ -180,11 +180,15 @@ def _post(item: str) -> Select[Any]:
     return query.join(EVIDENCE, EVIDENCE.c.assessment_key == ASSESSMENTS.c.key).where(ASSESSMENTS.c.key == item)
 
 
-def _seen(actor: Actor) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+def _seen(actor: Actor) -> tuple[ColumnElement[bool], ...]:
     """Return the conditions under which a person may have seen the score of a post."""
     decided = select(DECISIONS.c.id).join(FLAGS, FLAGS.c.id == DECISIONS.c.flag_id)
     decided = decided.where(FLAGS.c.key == ASSESSMENTS.c.flag_key, DECISIONS.c.who == actor.name)
-    return decided.exists(), _worked_on(actor).exists()
+    unit = func.coalesce(EVIDENCE.c.account_key, EVIDENCE.c.post_key)
+    visited = select(VISITS.c.person_id).where(VISITS.c.account_key == unit, VISITS.c.person_id == actor.id)
+    worked = select(ENTRIES.c.id).where(ENTRIES.c.account_key == unit, ENTRIES.c.actor == actor.name)
+    worked = worked.where(ENTRIES.c.action.not_in(BLIND_ACTIONS))
+    return decided.exists(), visited.exists(), worked.exists()
 
 
 def _posts(actor: Actor) -> Select[Any]:
@@ -193,13 +197,6 @@ def _posts(actor: Actor) -> Select[Any]:
     query = select(*(ASSESSMENTS.c[name] for name in names), EVIDENCE.c.text, EVIDENCE.c.features)
     query = query.join(EVIDENCE, EVIDENCE.c.assessment_key == ASSESSMENTS.c.key)
     return query.where(~own.exists(), *(~one for one in _seen(actor)))
-
-
-def _worked_on(actor: Actor) -> Select[Any]:
-    """Return the entries of the audit log that show that the person has worked on the account of a post."""
-    unit = func.coalesce(EVIDENCE.c.account_key, EVIDENCE.c.post_key)
-    about = and_(ENTRIES.c.account_key == unit, ENTRIES.c.actor == actor.name)
-    return select(ENTRIES.c.id).where(about, ENTRIES.c.action.not_in(BLIND_ACTIONS))
 
 
 def _samples(actor: Actor, since: datetime) -> Select[Any]:

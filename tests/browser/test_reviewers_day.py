@@ -227,6 +227,17 @@ def test_own_keys_and_a_reminder_of_a_break(served: Served, visitor: Open) -> No
     page.get_by_role("button", name="Continue").click()
     expect(page.locator("#break")).to_be_hidden()
 
+    page.clock.install()
+    page.goto(f"{served.address}/own")
+    page.route(
+        "**/own", lambda route: route.fulfill(status=204)
+    )  # a response that leads nowhere, as one that is stopped
+    page.get_by_role("button", name="Save").click()
+    page.unroute("**/own")
+    page.clock.fast_forward(10_000)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
+
 
 def test_hostile_posts_are_text(served: Served, visitor: Open, screenshot: Shot) -> None:
     ana = visitor()

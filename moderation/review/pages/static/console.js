@@ -143,9 +143,10 @@
   mapKeys(document);
   remind();
   document.addEventListener("submit", (event) => {
-    // A second press of a key must not send a form twice.
+    // A second press of a key must not send a form twice. Where the person stops a slow response, it can be sent again.
     if (event.target.dataset.sent) event.preventDefault();
     event.target.dataset.sent = "1";
+    setTimeout(() => delete event.target.dataset.sent, 5_000);
   });
   window.addEventListener("pageshow", () => {
     for (const form of document.forms) delete form.dataset.sent;

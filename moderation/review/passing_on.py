@@ -67,17 +67,22 @@ def assign(engine: Engine, actor: Actor, key: str, to: str, now: datetime) -> No
     """Assign an account to a person who reviews, or return it to the queue where *to* is empty.
 
     This ends claim, hold and escalation. Raises UnknownAccount, NotPermitted, DecisionRefused where the actor gave one
-    of two verdicts that differ, InputError for an unknown person, and InvalidValue for a person who does not review.
+    of two verdicts that differ, InputError for an unknown person, and InvalidValue for a person who does not review and
+    where there is nothing to decide.
     """
     actor.require(Action.RELEASE)
     with at_edge(engine), engine.begin() as connection:
-        if gave_differing_verdict(locked_account(connection, key), actor):
+        # The person is locked before the account, as where a role changes: otherwise each could wait for the other.
+        person = find_person(connection, to) if to.strip() else None
+        row = locked_account(connection, key)
+        if gave_differing_verdict(row, actor):
             raise DecisionRefused(
                 "you gave one of the two verdicts about this account that differ; another senior decides, or assigns it"
             )
-        person = find_person(connection, to) if to.strip() else None
         if person is not None and person.role not in DECIDES_OPEN:
             raise InvalidValue(f"{person.name} has the role {person.role}; assign to a reviewer or a senior")
+        if person is not None and not row.open_flags:
+            raise InvalidValue("the account has no open flag, so there is nothing to decide for another person")
         values = ENDED | NOT_ESCALATED | {"assigned_to": None if person is None else person.id}
         connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(values))
         name = None if person is None else person.name

@@ -8,7 +8,7 @@ from datetime import datetime
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connectors.reviewdb.audit_log import Entry, append
@@ -192,7 +192,10 @@ def name_key(name: str) -> str:
 
 
 def _locked(connection: Connection, name: str) -> Person:
-    row = connection.execute(select(PEOPLE).where(PEOPLE.c.key == name_key(name)).with_for_update()).one_or_none()
+    # With key_share, rows that refer to the person can be written meanwhile. A decision writes some while it holds
+    # locks for which this transaction waits later.
+    query = select(PEOPLE).where(PEOPLE.c.key == name_key(name)).with_for_update(key_share=True)
+    row = connection.execute(query).one_or_none()
     if row is None:
         raise InputError(f"there is no person named {name!r}; `moderation reviewers list` prints all names")
     return person_of(row)
@@ -207,11 +210,15 @@ def _revoke(connection: Connection, person_id: int, now: datetime) -> None:
 def release_all(connection: Connection, person_id: int) -> None:
     """End claims, holds and assignments of a person."""
     table = table_of(AccountInReviewRow)
+    row = table.c
+    own = or_(row.claimed_by == person_id, row.held_by == person_id, row.assigned_to == person_id)
+    # In the order in which decisions about many accounts lock them.
+    connection.execute(select(row.key).where(own).order_by(row.key).with_for_update()).all()
     claimed = {"claimed_by": None, "claimed_until": None, "claimed_since": None}
-    connection.execute(update(table).where(table.c.claimed_by == person_id).values(claimed))
+    connection.execute(update(table).where(row.claimed_by == person_id).values(claimed))
     held = {"held_by": None, "held_until": None, "held_reason": None}
-    connection.execute(update(table).where(table.c.held_by == person_id).values(held))
-    connection.execute(update(table).where(table.c.assigned_to == person_id).values(assigned_to=None))
+    connection.execute(update(table).where(row.held_by == person_id).values(held))
+    connection.execute(update(table).where(row.assigned_to == person_id).values(assigned_to=None))
 
 
 def person_of(row: object) -> Person:

@@ -75,7 +75,7 @@ def save_preferences(engine: Engine, person_id: int, wanted: Preferences) -> Non
 
 def locked_preferences(connection: Connection, person_id: int) -> Preferences:
     """Return the stored choices of a person, whose row is locked until the transaction ends."""
-    query = select(PEOPLE.c.preferences).where(PEOPLE.c.id == person_id).with_for_update()
+    query = select(PEOPLE.c.preferences).where(PEOPLE.c.id == person_id).with_for_update(key_share=True)
     return preferences_of(connection.execute(query).scalar_one())
 
 

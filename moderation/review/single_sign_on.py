@@ -67,7 +67,7 @@ def sign_in_person(engine: Engine, found: Identity, *, now: datetime, lasts: tim
     """
     try:
         with at_edge(engine), engine.begin() as connection:
-            query = select(PEOPLE).where(PEOPLE.c.oidc_key == found.key).with_for_update()
+            query = select(PEOPLE).where(PEOPLE.c.oidc_key == found.key).with_for_update(key_share=True)
             row = connection.execute(query).one_or_none()
             person = None if row is None else person_of(row)
             if person is not None and person.disabled_at is not None:

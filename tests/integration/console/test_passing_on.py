@@ -111,6 +111,7 @@ def test_a_senior_assigns_an_account_to_a_person(desk: Desk) -> None:
     assert sam.put(f"/api/v1/accounts/{key}/assignment", json={"to": "nina"}).status_code == 404
     assert decide(bob, key).status_code == 201
     assert account(bob, key)["account"]["assigned_to"] is None
+    assert "no open flag" in sam.put(f"/api/v1/accounts/{key}/assignment", json={"to": "bob"}).json()["detail"]
     actions = [entry["action"] for entry in sam.get("/api/v1/audit").json()["entries"]]
     assert actions.count("assigned") == actions.count("escalated") == 1
 

@@ -120,28 +120,21 @@ def conditions(wanted: QueueFilter, actor: Actor, now: datetime) -> list[ColumnE
     held = func.coalesce(IN_REVIEW.c.held_until > now, False)
     free = or_(IN_REVIEW.c.held_until.is_(None), IN_REVIEW.c.held_until <= now)
     skipped = select(SKIPS.c.account_key).where(SKIPS.c.account_key == IN_REVIEW.c.key, SKIPS.c.person_id == actor.id)
-    found: list[ColumnElement[bool]] = [IN_REVIEW.c.open_flags > 0]
+    opened = IN_REVIEW.c.open_flags > 0
+    waits = or_(opened, IN_REVIEW.c.appeal_due_at.is_not(None))
     if wanted.view == "mine":
-        waits = or_(IN_REVIEW.c.open_flags > 0, IN_REVIEW.c.appeal_due_at.is_not(None))
         claimed = and_(IN_REVIEW.c.claimed_by == actor.id, IN_REVIEW.c.claimed_until > now)
         found = [waits, or_(claimed, IN_REVIEW.c.assigned_to == actor.id)]
     elif wanted.view == "appeals":
         found = [IN_REVIEW.c.appeal_due_at.is_not(None), ~_decided_by(actor).exists(), free, ~skipped.exists()]
     elif wanted.view == "open":
         assigned = or_(IN_REVIEW.c.assigned_to.is_(None), IN_REVIEW.c.assigned_to == actor.id)
-        found += [
-            free,
-            ~skipped.exists(),
-            IN_REVIEW.c.escalated_at.is_(None),
-            assigned,
-            ~_first_verdict(actor).exists(),
-        ]
+        new = (~skipped.exists(), ~_first_verdict(actor).exists())
+        found = [opened, free, IN_REVIEW.c.escalated_at.is_(None), assigned, *new]
     elif wanted.view == "escalated":
-        found += [free, IN_REVIEW.c.escalated_at.is_not(None)]
-    elif wanted.view == "held":
-        found.append(held)
+        found = [opened, free, IN_REVIEW.c.escalated_at.is_not(None)]
     else:
-        found.append(skipped.exists())
+        found = [waits, held if wanted.view == "held" else skipped.exists()]
     if wanted.min_risk is not None:
         found.append(IN_REVIEW.c.risk >= wanted.min_risk)
     if wanted.family is not None:
@@ -177,9 +170,9 @@ def queue_order(wanted: QueueFilter) -> tuple[ColumnElement[Any], ...]:
 
 
 def _since(wanted: QueueFilter) -> ColumnElement[Any]:
-    """Return the time in the order of the queue; the view mine also has accounts with an appeal and no open flag."""
+    """Return the time in the order of the queue; some views also have accounts with an appeal and no open flag."""
     waiting = IN_REVIEW.c.waiting_since
-    return func.coalesce(waiting, IN_REVIEW.c.appeal_due_at) if wanted.view == "mine" else waiting
+    return waiting if wanted.view in ("open", "escalated") else func.coalesce(waiting, IN_REVIEW.c.appeal_due_at)
 
 
 def _items(now: datetime) -> Select[Any]:

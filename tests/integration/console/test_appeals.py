@@ -79,6 +79,19 @@ def test_the_appeal_that_is_due_first_comes_first_and_an_overdue_one_is_marked(d
     assert "overdue" in decided.client("ida").get("/queue").text
 
 
+@pytest.mark.parametrize(
+    ("view", "sent"), [("held", {"reason": "ask legal", "hours": "24"}), ("skipped", {"reason": "x"})]
+)
+def test_an_appeal_that_is_held_or_skipped_is_in_the_view_of_these(
+    decided: Desk, view: str, sent: dict[str, str]
+) -> None:
+    appeal(caller(decided, "sam"), decided)
+    ida = decided.client("ida")
+    ida.post(f"/accounts/{decided.key('a1')}/{'hold' if view == 'held' else 'skip'}", data=sent)
+    assert ida.get("/api/v1/queue").json()["items"] == []
+    assert [one["account_id"] for one in ida.get(f"/api/v1/queue?view={view}").json()["items"]] == ["a1"]
+
+
 def test_no_undo_is_offered_of_a_decision_on_appeal(decided: Desk) -> None:
     ida, path = decided.client("ida"), f"/accounts/{decided.key('a1')}"
     appeal(caller(decided, "sam"), decided)

@@ -26,7 +26,6 @@ from moderation.review.refusals import InvalidValue
 
 IN_REVIEW = table_of(AccountInReviewRow)
 NOT_ESCALATED: dict[str, Any] = dict.fromkeys(("escalated_at", "escalated_by", "escalated_reason", "disagreed_by"))
-PASSED_ON = NOT_ESCALATED | {"assigned_to": None}
 FREE: dict[str, Any] = {"claimed_by": None, "claimed_until": None, "claimed_since": None}
 ENDED = FREE | {"held_by": None, "held_until": None, "held_reason": None}
 """Values of an account that no person works on."""

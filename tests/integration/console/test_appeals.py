@@ -92,6 +92,21 @@ def test_an_appeal_that_is_held_or_skipped_is_in_the_view_of_these(
     assert [one["account_id"] for one in ida.get(f"/api/v1/queue?view={view}").json()["items"]] == ["a1"]
 
 
+def test_a_decision_on_appeal_leaves_newer_flags_with_the_senior_who_was_asked(decided: Desk) -> None:
+    sam, ida, key = caller(decided, "sam"), caller(decided, "ida"), decided.key("a1")
+    appeal(sam, decided)
+    decided.flag(flag("p9"))
+    reason = {"reason": "the same words in another language"}
+    assert caller(decided).post(f"/api/v1/accounts/{key}/escalation", json=reason).status_code == 204
+    sent = decision(state_of(ida, key), verdict="not_a_violation")
+    assert ida.post(f"/api/v1/accounts/{key}/decisions", json=sent).status_code == 201
+    found = sam.get(f"/api/v1/accounts/{key}").json()["account"]
+    assert (found["escalated_reason"], found["open_flags"]) == (reason["reason"], 1)
+    assert [one["account_id"] for one in sam.get("/api/v1/queue?view=escalated").json()["items"]] == ["a1"]
+    assert sam.post(f"/api/v1/accounts/{key}/decisions", json=decision(state_of(sam, key))).status_code == 201
+    assert sam.get(f"/api/v1/accounts/{key}").json()["account"]["escalated_reason"] is None
+
+
 def test_no_undo_is_offered_of_a_decision_on_appeal(decided: Desk) -> None:
     ida, path = decided.client("ida"), f"/accounts/{decided.key('a1')}"
     appeal(caller(decided, "sam"), decided)

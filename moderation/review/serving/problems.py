@@ -126,11 +126,12 @@ def _unsent_form(request: Request) -> dict[str, Any]:
     field, label = WORDS.get(request.url.path.rpartition("/")[2], ("", ""))
     if request.method != "POST" or not field:
         return {}
-    sent = parse_qsl(request.scope["state"]["body"].decode("utf-8", "replace"), keep_blank_values=True)
+    sent = parse_qsl(request.scope["state"]["body"].decode("utf-8", "replace"))
+    words = dict(sent).get(field)
+    if words is None:
+        return {}
     others = [(name, value) for name, value in sent if name != field]
-    return {
-        "retry": {"field": field, "label": label, "words": dict(sent).get(field, ""), "others": others[:MOST_FIELDS]}
-    }
+    return {"retry": {"field": field, "label": label, "words": words, "others": others[:MOST_FIELDS]}}
 
 
 def _to_sign_in(request: Request) -> Response:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
 from moderation.effects import Effects
-from moderation.review.people import NewPerson, add_person
 from tests.browser.cast import audit_sample, raised
-from tests.browser.conftest import PASSWORD, Served, Visitor
+from tests.browser.conftest import LONG_NAME, PASSWORD, Served, Visitor
 from tests.contract.samples import partition
 
 pytestmark = pytest.mark.slow
@@ -292,34 +290,13 @@ def test_words_outlive_a_session_that_ends_while_they_are_written(served: Served
     expect(ana.page.get_by_role("status")).to_contain_text("Recorded: confirmed")
 
 
-def test_long_names_and_words_without_a_space_fit_a_narrow_page(served: Served, visitor: Open) -> None:
-    name = "firstname.lastname@longnameofacompanywithmanyparts.example"
-    add_person(served.store.engine, NewPerson(name, "senior", PASSWORD), by="tests", now=datetime.now(UTC))
-    person = visitor(320, 800)
-    person.sign_in(name)
-    page = person.page
-    account = page.locator("tbody a").first.get_attribute("href")
-    page.goto(f"{served.address}{account}")
-    page.locator("body").press("h")
-    page.locator("#hold-reason").fill("https://tickets.example/" + "a" * 400)
-    page.get_by_role("button", name="Hold and next").click()
-    page.wait_for_url("**/accounts/*?done=held-*")
-    page.goto(f"{served.address}{account}")
-    require_accessible(page)
-    page.get_by_label("Cannot tell").check()
-    page.locator("#ground").fill("word" * 100)
-    page.get_by_role("button", name="Decide and stay").click()
-    expect(page.get_by_text(f"The last decision is {name}")).to_be_visible()
-    require_accessible(page)
-
-
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 640, 320], ids=["wide", "zoom-200", "zoom-400"])
 def test_pages_are_accessible_and_fit(served: Served, visitor: Open, scheme: str, width: int) -> None:
     sam = visitor(width, 800, scheme)
     sam.page.goto(f"{served.address}/sign-in")
     require_accessible(sam.page)
-    sam.sign_in("sam")
+    sam.sign_in(LONG_NAME)
     require_accessible(sam.page)
     served.store.commit(served.store.claim("main", "one", [partition()]), audit_sample())
     account = sam.page.locator("tbody a").first.get_attribute("href")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Literal
 
@@ -72,8 +73,11 @@ _BLOCKS = frozenset(
         "ul",
     ]
 )
+_QUOTE = re.compile(r"\[(?P<closes>/)?quote(?(closes)|(?:=[^\[\]\n]{0,300})?)\]", re.IGNORECASE)
 MOST_CHARACTERS = 100_000
 """Markup beyond this length is dropped, because the time of the parser is quadratic in the depth of elements."""
+MOST_BRACKETS = 1_000
+"""With more opening brackets, links in Markdown stay as written: each bracket takes 25 times as long as a letter."""
 
 
 def readable(text: str, text_format: TextFormat) -> str:
@@ -81,23 +85,41 @@ def readable(text: str, text_format: TextFormat) -> str:
 
     A quotation becomes lines that begin with ``> ``, a code block a fence, inline code text in backticks, and blocks
     are separate lines. A link is replaced by its label; images and hidden elements are removed. Malformed markup is
-    parsed as in browsers; markup beyond MOST_CHARACTERS is dropped.
+    parsed as in browsers; markup beyond MOST_CHARACTERS is dropped. Markdown may have the quotations of Discourse,
+    ``[quote="ana, post:2"]`` to ``[/quote]``.
     """
     if text_format == "plain":
         return text
     if text_format == "markdown":
-        return _of_html(_markdown().render(text[:MOST_CHARACTERS]))
+        source = _with_quotations(text[:MOST_CHARACTERS])
+        return _of_html(_markdown(links=source.count("[") <= MOST_BRACKETS).render(source))
     return _of_html(text[:MOST_CHARACTERS])
 
 
 @cache
-def _markdown() -> MarkdownIt:
+def _markdown(*, links: bool) -> MarkdownIt:
     # HTML in Markdown is parsed with the rest; bare addresses are not links, because a reader sees them as text.
-    return MarkdownIt("commonmark", {"html": True, "breaks": True, "maxNesting": 50}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": True, "breaks": True, "maxNesting": 50})
+    parser.enable(["table", "strikethrough"])
+    return parser if links else parser.disable(["link", "image"])
+
+
+def _with_quotations(text: str) -> str:
+    """Return Markdown with each pair of ``[quote]`` and ``[/quote]`` as an element; one without the other is text."""
+    opened: list[re.Match[str]] = []
+    elements: dict[int, str] = {}
+    for sign in _QUOTE.finditer(text):
+        if not sign["closes"]:
+            opened.append(sign)
+        elif opened:
+            elements[opened.pop().start()] = "\n\n<blockquote>\n\n"
+            elements[sign.start()] = "\n\n</blockquote>\n\n"
+    return _QUOTE.sub(lambda sign: elements.get(sign.start(), sign[0]), text) if elements else text
 
 
 def _of_html(markup: str) -> str:
-    body = LexborHTMLParser(markup).body
+    # A post is shown inside a body, where <frameset> and a second <body> have no effect; else they would hide the text.
+    body = LexborHTMLParser(f"<body>{markup}").body
     if body is None:
         return ""
     return _Reader().read(body)
@@ -114,7 +136,7 @@ class _Reader:
 
     def read(self, body: LexborNode) -> str:
         """Return the text in *body*."""
-        stack: list[tuple[LexborNode, bool]] = [(body, False)]
+        stack = _children(body)
         while stack:
             node, left = stack.pop()
             if left:
@@ -124,7 +146,7 @@ class _Reader:
             elif (tag := node.tag) and _shown(node, tag):
                 self._enter(tag)
                 stack.append((node, True))
-                stack.extend((child, False) for child in reversed(list(node.iter(include_text=True))))
+                stack += _children(node)
         return "\n".join(self._lines).strip("\n")
 
     def _enter(self, tag: str) -> None:
@@ -195,6 +217,11 @@ class _Reader:
 
     def _mark_quote(self) -> None:
         self._lines[-1] = "> " * min(self._quotes, 3)
+
+
+def _children(node: LexborNode) -> list[tuple[LexborNode, bool]]:
+    """Return the children of *node* in reverse order, for a stack, each as not yet left."""
+    return [(child, False) for child in reversed(list(node.iter(include_text=True)))]
 
 
 def _shown(node: LexborNode, tag: str) -> bool:

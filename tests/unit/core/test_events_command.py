@@ -143,6 +143,27 @@ def test_events_guess_of_html_texts_proposes_their_format() -> None:
     assert mapping["mapping"]["post"]["text"] == {"path": "content", "text_format": "html"}
 
 
+def test_events_guess_of_times_without_an_offset_proposes_a_zone_so_that_they_are_read(tmp_path: Path) -> None:
+    records = [
+        {"id": n, "kind": "ab"[n % 2], "text": f"A walk, number {n}", "user_id": "a", "created": "2026-03-01 08:00:00"}
+        for n in range(4)
+    ]
+    config = tmp_path / "s.toml"
+    for kinds in ({}, guess_kinds(records)):
+        proposal = as_toml(guess_fields(records), kinds)
+        assert tomllib.loads(proposal)["mapping"]["time_zone"] == "UTC"
+        config.write_text(proposal)
+        assert line(check(tmp_path, records, "--config", str(config))[1], "created_at")[2:4] == ["100%", "0"]
+    config.write_text(proposal.replace("time_zone", "# time_zone"))
+    _, output = check(tmp_path, records, "--config", str(config))
+    assert "4 without a valid created_at: '2026-03-01 08:00:00' has no offset from UTC; set mapping.time_zone" in output
+
+
+def test_events_check_of_our_own_shape_explains_invalid_times(tmp_path: Path) -> None:
+    _, output = check(tmp_path, [{**POST, "created_at": 1_772_445_600}])
+    assert "1 without a valid created_at: not an RFC 3339 time with an offset" in output
+
+
 def test_events_guess_without_records_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "empty.csv").write_text("post_id,text\n1,hello\n")
     done = CliRunner().invoke(app, ["guess", str(tmp_path / "empty.csv")])

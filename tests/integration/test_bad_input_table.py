@@ -108,6 +108,8 @@ ROWS = [
     Bad("no one to ask", "flags erase --account a <&-", "standard input is closed; confirm with --yes", shell=True),
     Bad("standard output closed", "score day.jsonl >&-", "standard output is closed; name a file", shell=True),
     Bad("directory as input of run", "run --input .", ". is not a file", shell=True),
+    Bad("train into a directory of other files", "train --texts day.jsonl --small --out .", "so it is not replaced"),
+    Bad("certify into such a directory", "certify --events day.jsonl --out .", "so it is not replaced"),
     # settings files
     Bad("directory as settings", "score day.jsonl --config .", "the settings file . cannot be read: Is a directory"),
     Bad("no settings file", "run --config none.toml", "the settings file none.toml cannot be read"),

@@ -48,13 +48,13 @@ def certify_command(
     from moderation.detector import load_detector
     from moderation.lab.risk.certifying import certify_bundle, refuse_trained_on
     from moderation.lab.risk.step_progress import StepProgress
-    from moderation.output_paths import check_replaceable, check_writable
-    from moderation.risk.bundle import SHIPPED, load_risk
+    from moderation.output_paths import check_writable
+    from moderation.risk.bundle import SHIPPED, check_place, load_risk
     from moderation.settings import load_settings
 
     settings = load_settings(config)
     if out is not None:
-        check_replaceable(out)
+        check_place(out)
     if errors is not None:
         check_writable(errors)
     loaded, bundle = load_detector(detector), risk or SHIPPED

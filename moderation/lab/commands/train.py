@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 def train_command(
     ctx: typer.Context,
-    out: Annotated[Path, typer.Option("--out", help="Directory for the risk bundle.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Directory for the risk bundle; an older bundle there is replaced.")
+    ],
     data: Annotated[Path | None, typer.Option(help="Directory with the text data.")] = None,
     texts: Annotated[
         Path | None, typer.Option(help="Instead of --data: JSON lines with id, label, source, group and text.")
@@ -74,12 +76,12 @@ def train_command(
     from moderation.lab.risk.recipe import Recipe, small_recipe
     from moderation.lab.risk.step_progress import StepProgress
     from moderation.lab.risk.training import train_bundle
-    from moderation.output_paths import check_replaceable
+    from moderation.risk.bundle import check_place
 
     recipe = small_recipe() if small else Recipe()
     if seed is not None:
         recipe = replace(recipe, seed=seed)
-    check_replaceable(out)
+    check_place(out)
     with StepProgress() as progress:
         if database is not None:
             _refuse_beside("--database", data, texts, data_manifest, detector, *(events or ()))

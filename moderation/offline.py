@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from moderation.detector import ContentScore, Detector, load_detector
 from moderation.effects import Assessment, Origin, Partition
 from moderation.errors import InputError
@@ -105,7 +107,7 @@ class Moderator:
     @staticmethod
     def _item(reader: RecordReader, number: int, event: Event | dict[str, Any] | str | bytes) -> Item:
         if isinstance(event, dict):
-            event = json.dumps(event)
+            event = _as_text(event, number)
         if isinstance(event, str):
             event = event.encode("utf-8", "surrogatepass")
         if isinstance(event, bytes):
@@ -114,7 +116,18 @@ class Moderator:
             if isinstance(content, BadRecord):
                 raise InputError(f"event {number} cannot be read: {content.reason}")
             return Item(origin, content)
+        if not isinstance(event, BaseModel):
+            raise InputError(f"event {number} is a {type(event).__name__}; give a dictionary, JSON or a parsed event")
         return Item(Origin(MEMORY, number), event)
+
+
+def _as_text(event: dict[str, Any], number: int) -> str:
+    try:
+        return json.dumps(event)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"event {number} cannot be read: {error}; give values of JSON, and times as text with an offset"
+        ) from None
 
 
 def read_items(lines: Iterable[tuple[int, bytes]], reader: RecordReader, *, kind: Kind | None = None) -> Iterator[Item]:

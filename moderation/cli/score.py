@@ -70,8 +70,9 @@ def score_command(
         reader = RecordReader(mapping, resolution=Resolution(mapping, needed=() if content_only else JUDGED_BY))
         items = read_items(numbered_records(stream, source), reader, kind=only)
         if content_only:
-            _content_only(items, out, bad, settings)
+            counted = _content_only(items, out, bad, settings)
             reader.resolution.finish()
+            sys.stderr.write(f"{counted}, {bad.count} rejected\n")
         else:
             totals = _judge(items, out, bad, settings, sort=sort)
             reader.resolution.finish()
@@ -118,18 +119,23 @@ def _conclude(totals: dict[str, int]) -> None:
             raise typer.Exit(NOTHING_JUDGED)
 
 
-def _content_only(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Settings) -> None:
+def _content_only(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Settings) -> str:
+    """Write one line per post, and return how many posts were scored and records ignored, in words."""
     from moderation.detector import load_detector
-    from moderation.events import Post
+    from moderation.events import Ignored, Post
 
     detector = load_detector(
         settings.detector, max_text_bytes=settings.max_text_bytes, threads=settings.detector_threads
     )
     posts: list[Post] = []
+    read = scored = ignored = 0
 
     def flush() -> None:
+        nonlocal read, scored
+        read += len(posts)
         contents = detector.score([post.text for post in posts], [post.lang for post in posts])
         for post, content in zip(posts, contents, strict=True):
+            scored += content.abstained is None
             line = {
                 "post_id": post.post_id,
                 "synthetic_score": _number(content.probability),
@@ -143,10 +149,12 @@ def _content_only(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Se
     for item in bad.taken_from(items):
         if isinstance(item.content, Post):
             posts.append(item.content)
+        ignored += isinstance(item.content, Ignored)
         if len(posts) >= settings.batch.max_records:
             flush()
     if posts:
         flush()
+    return f"{read} posts read, {scored} scored, {ignored} records ignored"
 
 
 def as_json(assessment: Assessment) -> str:

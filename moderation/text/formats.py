@@ -73,6 +73,7 @@ _BLOCKS = frozenset(
         "ul",
     ]
 )
+_EMBEDDED_FILE = re.compile(r"data:[\w.+/;=-]{0,100}base64,[A-Za-z0-9+/=]{64,}", re.ASCII | re.IGNORECASE)
 _QUOTE = re.compile(r"\[(?P<closes>/)?quote(?(closes)|(?:=[^\[\]\n]{0,300})?)\]", re.IGNORECASE)
 MOST_CHARACTERS = 100_000
 """Markup beyond this length is dropped, because the time of the parser is quadratic in the depth of elements."""
@@ -90,6 +91,8 @@ def readable(text: str, text_format: TextFormat) -> str:
     """
     if text_format == "plain":
         return text
+    if len(text) > MOST_CHARACTERS:
+        text = _EMBEDDED_FILE.sub("", text)  # a pasted picture, which would leave no room for the text
     if text_format == "markdown":
         source = _with_quotations(text[:MOST_CHARACTERS])
         return _of_html(_markdown(links=source.count("[") <= MOST_BRACKETS).render(source))

@@ -39,6 +39,21 @@ def test_it_says_why_a_text_has_no_score_and_passes_declared_languages_on(
     ]
     assert [line["synthetic_logit"] for line in lines] == [4.0, None, None]
     assert detector.languages == ["de-AT", None, "en"]
+    assert done.stderr == "3 posts read, 1 scored, 0 records ignored, 0 rejected\n"
+
+
+def test_a_mapping_that_ignores_every_record_is_visible_in_the_summary(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(moderation.detector, "load_detector", lambda *_args, **_kwargs: WordDetector())
+    app = typer.Typer()
+    app.command()(score_command)
+    config = tmp_path / "s.toml"
+    config.write_text("[mapping]\nignore = [\"kind == 'psot'\", \"kind != 'psot'\"]\n")
+    posts = '{"post_id": "1", "text": "hello"}\n' * 2 + "[]\n"
+    done = CliRunner().invoke(app, ["-", "--content-only", "--config", str(config)], input=posts)
+    assert (done.exit_code, done.stdout) == (7, "")
+    assert done.stderr.splitlines()[-1] == "0 posts read, 0 scored, 2 records ignored, 1 rejected"
 
 
 @pytest.mark.parametrize("options", [["-o", "posts.jsonl"], ["--rejects", "link.jsonl"], ["-o", "a", "--rejects", "a"]])

@@ -57,6 +57,14 @@ def test_readable_markdown_is_what_a_reader_sees(markup: str, text: str) -> None
     assert readable(markup, "markdown") == text
 
 
+@pytest.mark.parametrize(
+    ("markup", "text_format"), [('<p><img src="{}"></p><p>{}</p>', "html"), ("![a picture]({})\n\n{}", "markdown")]
+)
+def test_text_after_a_large_embedded_picture_is_read(markup: str, text_format: TextFormat) -> None:
+    picture = "data:image/png;base64," + "iVBORw0KGgo" * (MOST_CHARACTERS // 10)
+    assert readable(markup.format(picture, PROSE), text_format) == PROSE
+
+
 def test_links_among_very_many_brackets_stay_as_written_and_are_masked_like_others() -> None:
     boxes = " [ ]" * MOST_BRACKETS
     markup = f"{PROSE.replace('harbour', '[harbour](https://x.example/a)')}{boxes}"

@@ -19,6 +19,7 @@ from moderation.text.terminal import visible
 if TYPE_CHECKING:
     from moderation.effects import Assessment
     from moderation.settings import Settings
+    from moderation.stream.audit import AuditSampling
     from moderation.stream.ordering import Item
 
 SOME_REJECTED = 7
@@ -46,7 +47,8 @@ def score_command(
 
     Reads posts, follows, deletions and labels in event-time order, with the kind in `type` (default `post`) or --kind,
     and writes one JSON line per post in input order. A post with only post_id and text gets a content score and is
-    never flagged.
+    never flagged. Under scoring.policy "selective" the texts that the sidecar scores with the same address key are
+    scored.
 
     Example:  moderation score events.jsonl -o scores.jsonl --rejects bad.jsonl
 
@@ -93,6 +95,8 @@ def _judge(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Settings,
         coverage=settings.state.of_a_file().coverage(),
         max_text_bytes=settings.max_text_bytes,
         threads=settings.detector_threads,
+        policy=settings.scoring.policy,
+        sample=_sample(settings),
     )
     if settings.state.graph_epochs is not None:
         moderator.state.epochs.read_from(settings.state.graph_epochs, settings.platform_id)
@@ -105,6 +109,14 @@ def _judge(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Settings,
     for _, line in sorted(lines) if sort else lines:
         out.write(line + "\n")
     return dict(moderator.totals)
+
+
+def _sample(settings: Settings) -> AuditSampling | None:
+    """Return the audit sample that the sidecar draws with these settings; None without its key."""
+    from moderation.stream.audit import AuditSampling
+
+    secret = settings.address_secret() if settings.scoring.policy == "selective" else None
+    return None if secret is None else AuditSampling(secret, settings.audit.rate, settings.audit.flagged_rate)
 
 
 def _conclude(totals: dict[str, int]) -> None:

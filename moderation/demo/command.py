@@ -168,7 +168,7 @@ def _report(console: Console, settings: Settings, platform: Platform, seen: Obse
     finally:
         store.close()
     print_flags(console, seen.flags, stored)
-    print_figures(console, figures(platform.truth, peaks_by_account(seen.assessments, risk)))
+    print_figures(console, figures(platform.truth, peaks_by_account(seen.assessments, platform.truth, risk)))
     console.print(risk.describe(), style="dim")
 
 

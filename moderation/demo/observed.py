@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from moderation.effects import Assessment, FlagRaised
+from moderation.lab.simulation import Truth
 from moderation.risk.gate import CONTENT, gate_opens
 from moderation.risk.model import BundledRiskModel
 from moderation.stream.pipeline import Outcome
@@ -45,9 +47,19 @@ class AccountPeaks:
 NOTHING = AccountPeaks(-np.inf, -np.inf, -np.inf, flagged=False, posts=0)
 
 
-def peaks_by_account(assessments: list[Assessment], risk: BundledRiskModel) -> dict[str, AccountPeaks]:
-    """Return the peaks of each account: evidence of its texts, risk from metadata only, and gated risk of both."""
-    known = [a for a in assessments if a.account_id is not None and a.features]
+def peaks_by_account(
+    assessments: Iterable[Assessment], truth: Iterable[Truth], risk: BundledRiskModel
+) -> dict[str, AccountPeaks]:
+    """Return the peaks of each account: evidence of its texts, risk from metadata only, and gated risk of both.
+
+    Posts of the owners of hijacked accounts do not count.
+    """
+    since = {one.account_id: one.since_ms / 1000 for one in truth}
+    known = [
+        a
+        for a in assessments
+        if a.event_time is not None and a.features and a.event_time.timestamp() >= since.get(a.account_id or "", np.inf)
+    ]
     if not known:
         return {}
     features = np.array([[np.nan if v is None else v for v in a.features] for a in known], dtype=np.float64)

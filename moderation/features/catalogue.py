@@ -21,8 +21,8 @@ class Feature:
     """Increased when the meaning of the values changes; a model trained with another version is refused."""
 
 
-def _content(name: str, unit: str, meaning: str) -> Feature:
-    return Feature(f"content_{name}", "content", unit, meaning)
+def _content(name: str, unit: str, meaning: str, version: int = 1) -> Feature:
+    return Feature(f"content_{name}", "content", unit, meaning, version)
 
 
 def _typing(name: str, unit: str, meaning: str) -> Feature:
@@ -47,11 +47,17 @@ def _coordination(name: str, unit: str, meaning: str) -> Feature:
 
 
 FEATURES: tuple[Feature, ...] = (
-    _content("evidence", "1", "how far its last texts together score above human texts, in standard deviations"),
     _content(
-        "mean", "spreads", "mean score of its last texts above human texts of the same length and of the community"
+        "evidence",
+        "1",
+        "how far its last 4 or its last 12 texts in 14 days, the higher of both, together score above human texts, in "
+        "standard deviations",
+        2,
     ),
-    _content("scored", "count", "texts with a score, of its last 12 in 14 days"),
+    _content(
+        "mean", "spreads", "mean score of these texts above human texts of the same length and of the community", 2
+    ),
+    _content("scored", "count", "number of these texts", 2),
     _content("community", "spreads", "score of other accounts' texts in the community, which its own are compared to"),
     _typing("chars_per_s", "1/s", "characters typed (not pasted) per second of writing"),
     _typing("keystrokes_per_s", "1/s", "key presses per second of writing"),

@@ -2,6 +2,7 @@
 
 Where the texts of a community score high, those of its accounts are compared to them. One text proves little. Several
 prove more, because the deviations of one person's texts partly cancel out; by how much depends on their correlation.
+The last few are also counted alone, because an account can have earlier texts of its owner, or written for it.
 """
 
 from __future__ import annotations
@@ -24,6 +25,8 @@ LEAST_VOTES = 20
 """Accounts that a baseline of a community needs."""
 SHRINKAGE = 30
 """Number of accounts at which a community's median counts half."""
+LAST_TEXTS = 4
+"""Texts that are counted alone beside all of the last 12."""
 _MOST_KNOWN = 10_000
 
 
@@ -130,14 +133,30 @@ def content_features(
         np.concatenate([one.excesses for one in scores]),
     )
     # Always of full width, so that a row does not depend on the others to the last bit.
-    present = np.arange(MOST_SCORES) < counts[:, None]
-    table = np.full(present.shape, np.nan)
-    table[present] = baseline.residuals(everything)
-    mean = np.nansum(table, axis=1) / np.maximum(counts, 1)
-    alone = np.array([np.isnan(one.excesses).mean() if len(one.excesses) else 0.0 for one in scores])
-    correlation = baseline.correlation + alone * (baseline.correlation_alone - baseline.correlation)
-    # The variance of a mean of n equally correlated values is (1 + (n - 1) correlation) / n.
-    evidence = mean * np.sqrt(counts / (1.0 + (np.maximum(counts, 1) - 1) * correlation))
-    found = np.column_stack([evidence, mean, counts, excesses])
+    place = np.arange(MOST_SCORES)
+    present = place < counts[:, None]
+    residuals, alone = np.zeros(present.shape), np.zeros(present.shape, dtype=np.bool_)
+    residuals[present], alone[present] = baseline.residuals(everything), np.isnan(everything.excesses)
+    of_all = _combined(residuals, alone, present, baseline)
+    of_last = _combined(residuals, alone, present & (place >= counts[:, None] - LAST_TEXTS), baseline)
+    further = np.where(of_last[:, :1] > of_all[:, :1], of_last, of_all)
+    found = np.column_stack([further, excesses])
     found[counts == 0] = np.nan
     return found
+
+
+def _combined(
+    residuals: NDArray[np.float64], alone: NDArray[np.bool_], chosen: NDArray[np.bool_], baseline: ContentBaseline
+) -> NDArray[np.float64]:
+    """Return evidence, mean and number of chosen texts, (accounts, texts) to (accounts, 3).
+
+    *alone* is True for texts without a baseline of their community.
+    """
+    number = chosen.sum(axis=1)
+    counts = np.maximum(number, 1)
+    mean = np.where(chosen, residuals, 0.0).sum(axis=1) / counts
+    share_alone = (alone & chosen).sum(axis=1) / counts
+    correlation = baseline.correlation + share_alone * (baseline.correlation_alone - baseline.correlation)
+    # The variance of a mean of n equally correlated values is (1 + (n - 1) correlation) / n.
+    evidence = mean * np.sqrt(counts / (1.0 + (counts - 1) * correlation))
+    return np.column_stack([evidence, mean, number])

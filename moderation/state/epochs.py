@@ -186,6 +186,16 @@ class GraphEpochs:
             closing.computed.set_result(None)
             self._closed.append(closing)
 
+    def use(self, base_epoch: int, base: Folded, closed: tuple[ClosedGraph, ...]) -> None:
+        """Use equal graphs, whose arrays are in files, in place of those in memory that were dumped."""
+        with self._lock:
+            if self._folded[0] == base_epoch:
+                self._folded = (base_epoch, base)
+        written = {graph.epoch: graph for graph in closed}
+        for closing in self._closed:
+            if closing.graph is not None:
+                closing.graph = written.get(closing.epoch, closing.graph)
+
     def close(self) -> None:
         """Stop the background work."""
         self._stopped.set()

@@ -8,14 +8,13 @@ rows again. Segments of posts are dropped when their posts are older than every 
 
 from __future__ import annotations
 
-import io
 import json
 import logging
 import os
 import re
 import threading
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -28,19 +27,31 @@ from moderation.errors import InputError
 from moderation.state.edges import NO_ROWS, Folded
 from moderation.state.epochs import SavedGraphs
 from moderation.state.graph_figures import ClosedGraph
+from moderation.state.journal_files import (
+    ArrayFile,
+    flush,
+    flush_directory,
+    read_array,
+    read_checked,
+    unusable,
+    write_array,
+    write_new,
+)
 
 log = logging.getLogger(__name__)
 
-FORMAT = 7
+FORMAT = 8
 MANIFEST = "state.json"
 SEGMENT_BYTES = 64 << 20
 SEGMENT_MS = 2 * 3_600_000
 _NUMBERED = re.compile(
     r"(?:posts|items|partners|deletions|follows|watched|scores|votes|edges|figures)-(\d{8})"
-    r"\.(?:rows|npz)"
+    r"(?:\.rows|-[a-z]+\.npy)"
 )
 Numbers = NDArray[np.uint64]
 Arrays = Mapping[str, NDArray[Any]]
+Graphs = tuple[int, Folded, tuple[ClosedGraph, ...]]
+"""Epoch and edges of the last closed graph, and the figures of the kept ones."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +64,6 @@ class Segment:
     checksum: int
     begun_ms: int
     newest_ms: int
-
-
-@dataclass(frozen=True)
-class GraphFile:
-    """A file with the edges or the figures of a closed graph."""
-
-    name: str
-    kind: str
-    epoch: int
-    size: int
-    checksum: int
 
 
 @dataclass
@@ -86,10 +86,11 @@ class Journal:
 
     directory: Path
     segments: list[Segment] = field(default_factory=list)
-    graph_files: list[GraphFile] = field(default_factory=list)
+    graph_files: list[ArrayFile] = field(default_factory=list)
     _number: int = 0
     _thread: threading.Thread | None = None
     _unsaved: list[Changes] = field(default_factory=list)
+    _written_graphs: Graphs | None = None
 
     @classmethod
     def beginning(cls, directory: Path) -> Journal:
@@ -124,6 +125,11 @@ class Journal:
         """Whether everything was written."""
         return not self._unsaved
 
+    def take_written_graphs(self) -> Graphs | None:
+        """Return the graphs that the last save wrote, with arrays that are in their files; None without new ones."""
+        graphs, self._written_graphs = self._written_graphs, None
+        return graphs
+
     def _save(self) -> None:
         segments, files, number = list(self.segments), list(self.graph_files), self._number
         try:
@@ -137,8 +143,14 @@ class Journal:
                 "the state in %s cannot be written: %s; a restart reads more of the log", self.directory, error.strerror
             )
             return
+        graphs_written = any(changes.graphs is not None for changes in self._unsaved)
         self._unsaved.clear()
         self._remove_others()
+        if graphs_written:
+            try:
+                self._written_graphs = read_graphs(self)
+            except InputError as error:
+                log.warning("%s", error)
 
     def rewrite(
         self, saved: Mapping[str, Any], kept: Mapping[str, Numbers], changed: Callable[[Arrays], tuple[Arrays, int]]
@@ -152,11 +164,11 @@ class Journal:
         removed = 0
         try:
             self.segments = [self._replaced(part, kept[part.name].tobytes()) for part in self.segments]
-            for place, file in enumerate(self.graph_files):
-                before = dict(np.load(io.BytesIO(_read(self, file)), allow_pickle=False))
-                after, fewer = changed(before)
+            files, self.graph_files = _by_graph(self.graph_files), []
+            for (kind, epoch), columns in files.items():
+                after, fewer = changed({file.column: read_array(self.directory, file) for file in columns})
                 removed += fewer
-                self.graph_files[place] = self._graph_file({}, file.kind, file.epoch, after)
+                self.graph_files += self._graph_files({}, kind, epoch, after)
             own = {"format", "segments", "graph_files", "number"}
             self._write_manifest({name: value for name, value in saved.items() if name not in own})
         except OSError as error:
@@ -167,7 +179,7 @@ class Journal:
     def _replaced(self, part: Segment, raw: bytes) -> Segment:
         self._number += 1
         found = replace(part, name=f"{part.kind}-{self._number:08d}.rows", size=len(raw), checksum=zlib.crc32(raw))
-        self._write_new(found.name, raw)
+        write_new(self.directory / found.name, raw)
         return found
 
     def _append(self, changes: Changes) -> None:
@@ -191,7 +203,7 @@ class Journal:
             file.truncate(last.size)
             file.seek(last.size)
             file.write(raw)
-            _flush(file)
+            flush(file)
         grown = replace(
             last,
             size=last.size + len(raw),
@@ -202,32 +214,25 @@ class Journal:
 
     def _append_graphs(self, graphs: SavedGraphs) -> None:
         self.segments = [part for part in self.segments if part.kind != "follows"]
-        known = {(file.kind, file.epoch): file for file in self.graph_files}
-        files = [self._graph_file(known, "edges", graphs.base_epoch, graphs.base.arrays())]
+        known = _by_graph(self.graph_files)
+        files = self._graph_files(known, "edges", graphs.base_epoch, graphs.base.arrays())
         for graph in graphs.closed:
             content = {"accounts": graph.accounts, "values": graph.values}
-            files.append(self._graph_file(known, "figures", graph.epoch, content))
+            files = files + self._graph_files(known, "figures", graph.epoch, content)
         self.graph_files = files
 
-    def _graph_file(
-        self, known: Mapping[tuple[str, int], GraphFile], kind: str, epoch: int, content: Mapping[str, NDArray[Any]]
-    ) -> GraphFile:
-        """Return the file of an epoch, written under a new name unless it is known."""
+    def _graph_files(
+        self, known: Mapping[tuple[str, int], list[ArrayFile]], kind: str, epoch: int, content: Arrays
+    ) -> list[ArrayFile]:
+        """Return the files of a graph, written under new names unless they are known."""
         if (kind, epoch) in known:
             return known[kind, epoch]
-        packed = io.BytesIO()
-        np.savez(packed, allow_pickle=False, **content)
-        raw = packed.getbuffer()
         self._number += 1
-        found = GraphFile(f"{kind}-{self._number:08d}.npz", kind, epoch, len(raw), zlib.crc32(raw))
-        self._write_new(found.name, raw)
-        return found
-
-    def _write_new(self, name: str, raw: bytes | memoryview) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC
-        with os.fdopen(os.open(self.directory / name, flags, 0o600), "wb") as file:
-            file.write(raw)
-            _flush(file)
+        files = []
+        for column, array in content.items():
+            name = f"{kind}-{self._number:08d}-{column}.npy"
+            files.append(ArrayFile(name, kind, epoch, column, *write_array(self.directory, name, array)))
+        return files
 
     def _write_manifest(self, fields: Mapping[str, Any]) -> None:
         body = {
@@ -239,10 +244,10 @@ class Journal:
         }
         partial = self.directory / f"{MANIFEST}.partial"
         try:
-            self._write_new(partial.name, json.dumps(body).encode())
-            _flush_directory(self.directory)
+            write_new(partial, json.dumps(body).encode())
+            flush_directory(self.directory)
             partial.replace(self.directory / MANIFEST)
-            _flush_directory(self.directory)
+            flush_directory(self.directory)
         except OSError:
             with suppress(OSError):
                 partial.unlink(missing_ok=True)
@@ -266,7 +271,7 @@ def read_journal(directory: Path) -> tuple[Journal, dict[str, Any]]:
         if body["format"] != FORMAT:
             raise unusable(directory, "it was written by another version")
         segments = [Segment(**part) for part in body["segments"]]
-        files = [GraphFile(**file) for file in body["graph_files"]]
+        files = [ArrayFile(**file) for file in body["graph_files"]]
         journal = Journal(directory, segments, files, _number=int(body["number"]))
     except OSError as error:
         raise unusable(directory, f"{MANIFEST} cannot be read: {error.strerror}") from None
@@ -281,52 +286,32 @@ def read_rows(journal: Journal, kind: str, width: int) -> NDArray[np.uint64]:
     for part in journal.segments:
         if part.kind != kind:
             continue
-        raw = _read(journal, part)
+        raw = read_checked(journal.directory, part.name, part.size, part.checksum)
         if part.size % (8 * width):
             raise unusable(journal.directory, f"{part.name} is damaged")
         parts.append(np.frombuffer(raw, dtype=np.uint64).reshape(-1, width))
     return np.concatenate(parts) if parts else np.zeros((0, width), np.uint64)
 
 
-def read_graphs(journal: Journal) -> tuple[int, Folded, tuple[ClosedGraph, ...]] | None:
-    """Return epoch and edges of the last closed graph and the figures of the kept ones; None before the first one."""
+def read_graphs(journal: Journal) -> Graphs | None:
+    """Return the saved graphs, whose arrays stay in their files; None before the first one.
+
+    Raises InputError when a file is damaged or missing.
+    """
     base: tuple[int, Folded] | None = None
     closed = []
-    for file in journal.graph_files:
-        content = np.load(io.BytesIO(_read(journal, file)), allow_pickle=False)
-        if file.kind == "edges":
-            base = (file.epoch, Folded.of(content))
+    for (kind, epoch), columns in _by_graph(journal.graph_files).items():
+        content = {file.column: read_array(journal.directory, file) for file in columns}
+        if kind == "edges":
+            base = (epoch, Folded.of(content))
         else:
-            closed.append(ClosedGraph(file.epoch, content["accounts"], content["values"]))
+            closed.append(ClosedGraph(epoch, content["accounts"], content["values"]))
     return None if base is None else (*base, tuple(sorted(closed, key=lambda graph: graph.epoch)))
 
 
-def _read(journal: Journal, part: Segment | GraphFile) -> bytes:
-    try:
-        with (journal.directory / part.name).open("rb") as file:
-            raw = file.read(part.size)
-    except OSError as error:
-        raise unusable(journal.directory, f"{part.name} cannot be read: {error.strerror}") from None
-    if len(raw) < part.size or zlib.crc32(raw) != part.checksum:
-        raise unusable(journal.directory, f"{part.name} is damaged")
-    return raw
-
-
-def unusable(directory: Path, why: str) -> InputError:
-    """Return the error for a journal that cannot be used."""
-    return InputError(
-        f"the state in {directory} cannot be used: {why}. Move it away to rebuild the state from the log."
-    )
-
-
-def _flush(file: Any) -> None:
-    file.flush()
-    os.fsync(file.fileno())
-
-
-def _flush_directory(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+def _by_graph(files: Iterable[ArrayFile]) -> dict[tuple[str, int], list[ArrayFile]]:
+    """Return files by the kind and epoch of their graph."""
+    graphs: dict[tuple[str, int], list[ArrayFile]] = {}
+    for file in files:
+        graphs.setdefault((file.kind, file.epoch), []).append(file)
+    return graphs

@@ -15,7 +15,8 @@ from moderation.effects import Partition
 from moderation.state.coverage import MINUTE_MS, Coverage
 from moderation.state.epochs import GraphEpochs
 from moderation.state.follows import FollowGraph
-from moderation.state.journal import MANIFEST, Changes, Journal, read_graphs, read_journal, read_rows, unusable
+from moderation.state.journal import MANIFEST, Changes, Journal, read_graphs, read_journal, read_rows
+from moderation.state.journal_files import unusable
 from moderation.state.keyed import Keyed, PostSeen, Storage, StoredKeyed
 from moderation.state.keyring import Keyring
 from moderation.state.saved_rows import KINDS, POST_FIELDS, WIDTHS, kept_from_ms
@@ -221,6 +222,7 @@ class PlatformState:
             log.error("the state in %s is no longer saved: restart when it can be written", self._journal.directory)
             self._journal, self._rows = None, {kind: array("Q") for kind in KINDS}
             return
+        self._use_written_graphs()
         coverage, watermark_ms = self.coverage, self.coverage.watermark_ms or 0
         graphs = self.epochs.dump() if self.epochs.computed_epoch > self._saved_epoch else None
         self._saved_epoch = self.epochs.computed_epoch if graphs is None else graphs.base_epoch
@@ -248,7 +250,14 @@ class PlatformState:
         if self._journal is None:
             return True
         self._journal.wait()
+        self._use_written_graphs()
         return self._journal.saved
+
+    def _use_written_graphs(self) -> None:
+        """Let graphs that were saved be read from their files, so that they take no memory of the process."""
+        graphs = None if self._journal is None else self._journal.take_written_graphs()
+        if graphs is not None:
+            self.epochs.use(*graphs)
 
     def close(self) -> None:
         """Stop background work and close the backend."""

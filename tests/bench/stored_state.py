@@ -66,6 +66,8 @@ def stored_platform(
         state.keep_journal(directory / "graph")
         for at_ms, follower, followed in follows:
             state.apply_follow(follower, followed, at_ms, follows=True)
+        state.save(POSITIONS)
+        state.finish_saving()
         figures: dict[str, Any] = {"mib_of_follows": resident("RssAnon") - before}
         times = [_batch(state, some) for some in iter(lambda: list(islice(posts, BATCH)), [])]
         count = BATCH * len(times)

@@ -41,6 +41,12 @@ class CollectedPosts:
         """True for accounts of no campaign, shape (m,)."""
         return np.array([truth.genuine for truth in self.truth], dtype=np.bool_)
 
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """Return False for the posts of owners of hijacked accounts, shape (n,): for which no account is caught."""
+        since_ms = np.array([truth.since_ms for truth in self.truth], dtype=np.int64)
+        return self.at_ms >= since_ms[self.account]
+
     def strength(self, name: str) -> NDArray[np.bool_]:
         """Return True for accounts of campaigns of the strength *name*, shape (m,)."""
         return np.array([truth.strength == name for truth in self.truth], dtype=np.bool_)
@@ -76,9 +82,12 @@ class CollectedPosts:
         return len(np.unique(self.text[first][members[np.unique(self.account)]]))
 
     def account_maximum(self, scores: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return the largest of each account's *scores*, shape (n,) to (m,); −inf where it has none or only NaN."""
+        """Return the largest of each account's *scores*, shape (n,) to (m,); −inf where it has none or only NaN.
+
+        Those of the owners of hijacked accounts do not count.
+        """
         maximum = np.full(len(self.truth), -np.inf)
-        np.maximum.at(maximum, self.account, np.where(np.isnan(scores), -np.inf, scores))
+        np.maximum.at(maximum, self.account, np.where(np.isnan(scores) | ~self.counted, -np.inf, scores))
         return maximum
 
 

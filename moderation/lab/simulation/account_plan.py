@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from bisect import bisect_left
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from moderation.events import NetworkKind
@@ -79,6 +80,11 @@ class AccountPlan:
     """The link of each post; empty: none."""
     joint: list[bool] = field(default_factory=list)
     """Whether each post is written together with others."""
+    hijacked: bool = False
+    """Whether the account was its owner's before the campaign."""
+    owner: AccountPlan | None = None
+    """Whom a hijacked account was taken from; the first *owned* posts are written as this plan says."""
+    owned: int = 0
 
     def __post_init__(self) -> None:
         """Begin without links and joint posts."""
@@ -94,6 +100,21 @@ class AccountPlan:
         self.joint = [self.joint[one] for one in order]
         if joint.text is not None:
             self.texts[order.index(number)] = joint.text
+
+    def take_over(self, owner: AccountPlan) -> None:
+        """Begin with the posts that the owner wrote before the first one of the campaign."""
+        begin_ms = self.times_ms[0]
+        self.owner, self.owned = owner, bisect_left(owner.times_ms, begin_ms)
+        self.truth = replace(self.truth, since_ms=begin_ms)
+        self.texts[:0] = owner.texts[: self.owned]
+        self.communities[:0] = owner.communities[: self.owned]
+        self.times_ms[:0] = owner.times_ms[: self.owned]
+        self.links[:0] = owner.links[: self.owned]
+        self.joint[:0] = owner.joint[: self.owned]
+
+    def behind(self, number: int) -> AccountPlan:
+        """Return the plan of who writes the post with this number."""
+        return self.owner if self.owner is not None and number < self.owned else self
 
     @property
     def created_ms(self) -> int:

@@ -98,8 +98,9 @@ def _accounts(
                 ring=campaign.number if density else None,
                 ring_density=density,
                 tells_network=bool(rng.random() < 0.85),
-                device=f"{account_id}-d",
-                devices=[f"{account_id}-e"] if shape.borrowed_account else [],
+                device=f"{account_id}-e" if shape.borrowed_account else f"{account_id}-d",
+                devices=[f"{account_id}-f"] if shape.borrowed_account else [],
+                hijacked=shape.borrowed_account,
             )
         )
     return plans

@@ -89,7 +89,7 @@ class Platform:
         if kind == _DELETION:
             return Deletion.model_construct(post_id=post_id, account_id=plan.account_id, at=when)
         if kind == _LABEL:
-            return self._reviewed(rng, plan, post_id, when)
+            return self._reviewed(rng, plan.behind(number), post_id, when)
         return self._post(rng, plan, post_id, number, when)
 
     def _reviewed(self, rng: np.random.Generator, plan: AccountPlan, post_id: str, when: datetime) -> Label:
@@ -100,13 +100,12 @@ class Platform:
         return Label.model_construct(post_id=post_id, account_id=None, verdict=verdict, at=when, source="reviewers")
 
     def _post(self, rng: np.random.Generator, plan: AccountPlan, post_id: str, number: int, when: datetime) -> Post:
-        text = plan.texts[number]
-        place = plan.places[int(rng.integers(len(plan.places)))]
-        figures = plan.figures
-        second = plan.second_manner if rng.random() < plan.second_share else None
-        device = plan.device
-        if plan.devices and rng.random() < 0.5:
-            device = plan.devices[int(rng.integers(len(plan.devices)))]
+        text, by, figures = plan.texts[number], plan.behind(number), plan.figures
+        place = by.places[int(rng.integers(len(by.places)))]
+        second = by.second_manner if rng.random() < by.second_share else None
+        device = by.device
+        if by.devices and rng.random() < 0.5:
+            device = by.devices[int(rng.integers(len(by.devices)))]
         return Post.model_construct(
             post_id=post_id,
             text=text,
@@ -116,9 +115,9 @@ class Platform:
             community=plan.communities[number],
             urls=(plan.links[number],) if plan.links[number] else None,
             client=Client.model_construct(
-                ip=place.ip, device_id=device, network_kind=place.network if plan.tells_network else None
+                ip=place.ip, device_id=device, network_kind=place.network if by.tells_network else None
             ),
-            typing=typing_of(rng, second or plan.manner, text),
+            typing=typing_of(rng, second or by.manner, text),
             account=Account.model_construct(
                 created_at=_when(plan.created_ms),
                 followers=figures.followers,
@@ -154,13 +153,22 @@ def build_platform(config: SimulationConfig, writers: WriterPool) -> Platform:
                 plan.ring += first_ring
         first_ring = 1_000_000
         plans += made
+    started = {plan.texts[0] for plan in plans}
     together = np.random.default_rng([config.seed, 3])
     add_ordinary_links(together, plans)
     add_crowds(together, [plan for plan in plans[:genuine] if plan.truth.kind != "classroom"], horizon)
     if "coordination" in config.planted:
         add_campaigns(together, plans[genuine:], JOINT[config.parameters], horizon)
-    circles = max(1, genuine // CIRCLE_SIZE)
-    return Platform(config, plans, follow_edges(rng, plans, circles))
+    edges = follow_edges(rng, plans, max(1, genuine // CIRCLE_SIZE))
+    hijacked = [plan for plan in plans if plan.hijacked]
+    unused = writers.without_people(started)
+    owners = genuine_accounts(
+        rng, PEOPLE[config.parameters], [one.account_id for one in hijacked], unused, book, horizon
+    )
+    add_ordinary_links(together, owners)
+    for plan, owner in zip(hijacked, owners, strict=True):
+        plan.take_over(owner)
+    return Platform(config, plans, edges)
 
 
 def simulate(config: SimulationConfig, writers: WriterPool) -> Iterator[Event]:

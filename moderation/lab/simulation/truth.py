@@ -16,12 +16,14 @@ class Truth:
     campaign: str | None
     writing: str = "machine"
     """Group of human writers; machine for a campaign's account."""
+    since_ms: int = 0
+    """Time of the first post that belongs to the campaign; a hijacked account has earlier ones of its owner."""
 
     @property
     def genuine(self) -> bool:
         """Whether the account belongs to no campaign."""
         return self.strength is None
 
-    def as_row(self) -> dict[str, str | None]:
+    def as_row(self) -> dict[str, str | int | None]:
         """Return the row of the labels file."""
         return asdict(self)

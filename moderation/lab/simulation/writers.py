@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import copy
 from typing import Literal, NamedTuple
 
@@ -67,6 +67,12 @@ class WriterPool:
         other = copy(self)
         other._people = dict(people)
         return other
+
+    def without_people(self, begun: Collection[str]) -> WriterPool:
+        """Return a pool without the people whose first text is one of these."""
+        return self.with_people(
+            {name: [one for one in some if one[0].text not in begun] for name, some in self._people.items()}
+        )
 
     def sources(self, *, persona: bool = False) -> Mapping[str, float]:
         """Return the probability of each source with both labels, by the square root of its rarer label.

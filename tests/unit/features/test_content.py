@@ -60,6 +60,14 @@ def test_more_texts_of_one_mean_are_more_evidence() -> None:
     assert evidence[-1] > 1.7 * evidence[0]
 
 
+def test_earlier_texts_of_another_writer_do_not_hide_the_last_ones() -> None:
+    own, taken = [-4.0] * 8, [2.0] * 4
+    alone, hijacked, returned = features(scores(*taken), scores(*own, *taken), scores(*taken, *own))
+    assert hijacked == pytest.approx(alone)
+    assert 0.0 < returned["evidence"] < 0.5 * alone["evidence"]
+    assert returned["scored"] == 12.0
+
+
 def test_an_account_without_scores_has_no_content_features() -> None:
     nothing, some = features(NO_SCORES, scores(0.0))
     assert all(np.isnan(value) for value in nothing.values())

@@ -54,8 +54,8 @@ def test_unknown_detector_is_refused() -> None:
 
 
 def test_a_feature_with_another_meaning_is_refused(copy: Path) -> None:
-    changed = (replace(FEATURES[0], version=2), *FEATURES[1:])
-    with pytest.raises(BundleError, match=r"version 1 of the feature content_evidence, .* computes version 2"):
+    changed = (replace(FEATURES[0], version=3), *FEATURES[1:])
+    with pytest.raises(BundleError, match=r"version 2 of the feature content_evidence, .* computes version 3"):
         read_bundle(copy, changed)
 
 

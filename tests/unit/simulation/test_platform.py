@@ -212,6 +212,28 @@ def test_strong_campaigns_have_ordinary_figures() -> None:
         assert 0.7 < figures / people[1] < 1.4
 
 
+def test_a_hijacked_account_has_earlier_posts_of_its_owner() -> None:
+    people = [[Written(f"person {n}, text {k}", "place") for k in range(6)] for n in range(1500)]
+    writers = pool().with_people({"general": people})
+    platform = build_platform(config(accounts=1500, campaign_share=0.4, unseen_share=1.0), writers)
+    plans = {plan.account_id: plan for plan in platform.plans}
+    hijacked = [plan for plan in platform.plans if plan.truth.strength == "hijacked"]
+    assert sum(plan.owned > 0 for plan in hijacked) > 0.6 * len(hijacked)
+    assert not any(plan.truth.since_ms for plan in platform.plans if plan.truth.strength != "hijacked")
+    begun = {plan.texts[0] for plan in platform.plans if plan.truth.genuine}
+    devices: dict[tuple[str, bool], set[str | None]] = {}
+    for event in platform.events():
+        if isinstance(event, Post) and plans[str(event.account_id)] in hijacked and event.client is not None:
+            plan = plans[str(event.account_id)]
+            taken = (event.at_ms or 0) >= plan.truth.since_ms
+            assert (event.text in plan.texts[plan.owned :]) if taken else (event.text in plan.texts[: plan.owned])
+            devices.setdefault((plan.account_id, taken), set()).add(event.client.device_id)
+    for plan in hijacked:
+        assert devices[plan.account_id, True].isdisjoint(devices.get((plan.account_id, False), set()))
+        assert plan.times_ms == sorted(plan.times_ms)
+        assert not (plan.texts[0] in begun and plan.texts[0].startswith("person"))
+
+
 def test_a_persona_writes_the_texts_of_personas_where_a_source_has_some() -> None:
     machine = [("a", "model", f"plain {number}") for number in range(9)] + [("b", "model", "plain of b")]
     human = [(source, None, f"human of {source}") for source in ("a", "b")]

@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from moderation.effects import Partition
@@ -64,11 +65,28 @@ def test_follows_are_replaced_by_the_edges_of_a_closed_graph(directory: Path) ->
     saved(state, directory)
     extract_all(state, [follow("b1", "a", 950), post("p", "a", 1250)])
     saved(state, directory)
-    assert [file.name.partition("-")[0] for file in sorted(directory.glob("*.npz"))] == ["edges", "figures"]
+    assert {file.name.partition("-")[0] for file in directory.glob("*.npy")} == {"edges", "figures"}
     (rows,) = directory.glob("follows-*.rows")
     assert rows.stat().st_size == 3 * 8
     probe = [post("q", "a", 1900)]
     assert [named(v) for v in extract_all(restored(directory), probe)] == [named(v) for v in extract_all(state, probe)]
+
+
+def test_closed_graphs_are_read_from_their_files_after_a_save(directory: Path) -> None:
+    state, other = journalling(directory), new_state()
+    for one in (state, other):
+        extract_all(one, [follow("a", f"b{n}", n) for n in range(100)])
+        extract_all(one, [follow("b1", "a", 950), post("p", "a", 1250)])
+    saved(state, directory)
+    assert state.epochs.computed_epoch >= 0
+    saved_graphs = state.epochs.dump()
+    arrays = [*saved_graphs.base.arrays().values(), *(graph.values for graph in saved_graphs.closed)]
+    assert all(isinstance(array.base, np.memmap) for array in arrays)
+    later = [post("q", "a", 1900), follow("b2", "a", 1950), post("r", "a", 3900)]
+    assert [named(v) for v in extract_all(state, later)] == [named(v) for v in extract_all(other, later)]
+    saved(state, directory)
+    probe = [post("s", "a", 4000)]
+    assert [named(v) for v in extract_all(restored(directory), probe)] == [named(v) for v in extract_all(other, probe)]
 
 
 def test_what_an_interrupted_save_left_behind_is_ignored(directory: Path) -> None:
@@ -135,7 +153,7 @@ def test_damage_is_refused_with_the_name_of_the_file(directory: Path) -> None:
     with pytest.raises(InputError, match=rf"{rows.name} is damaged. Move it away to rebuild"):
         restored(directory)
     rows.write_bytes(raw)
-    (edges,) = directory.glob("edges-*.npz")
+    (edges,) = directory.glob("edges-*-times.npy")
     whole = edges.read_bytes()
     edges.write_bytes(whole[: len(whole) // 2])
     with pytest.raises(InputError, match=rf"{edges.name} is damaged"):

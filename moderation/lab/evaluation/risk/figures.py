@@ -127,14 +127,15 @@ class FirstFlag:
 
     accounts: int
     median_post: float
-    """Number of the flagged post among those of its account, from 1."""
+    """Number of the flagged post among those of the campaign on its account, from 1."""
     median_hours: float
-    """Hours since the account's first post."""
+    """Hours since the first of these."""
 
 
 def first_flags(flagged: NDArray[np.bool_], accounts: CollectedPosts) -> dict[str, FirstFlag]:
     """Return by strength when accounts were first flagged: *flagged* (posts,). Strengths without one are absent."""
     order = np.lexsort((np.arange(len(flagged)), accounts.at_ms, accounts.account))
+    order = order[accounts.counted[order]]
     owner, at_ms = accounts.account[order], accounts.at_ms[order]
     begins = np.flatnonzero(np.r_[True, owner[1:] != owner[:-1]])
     start = np.repeat(begins, np.diff(np.r_[begins, len(owner)]))

@@ -18,7 +18,7 @@ STYLES = ("learner_english", "literal_translation", "autocorrected")
 def campaigns_written_as(style: str, collected: CollectedPosts) -> CollectedPosts:
     """Return the posts with every text of a campaign changed; features and the texts of genuine accounts stay."""
     change = attack_named(style)
-    of_campaigns = ~collected.genuine[collected.account]
+    of_campaigns = ~collected.genuine[collected.account] & collected.counted
     numbers = np.unique(collected.text[of_campaigns])
     texts = collected.texts + tuple(change.apply(collected.texts[number], 0) for number in numbers.tolist())
     place = np.arange(len(collected.texts))

@@ -74,9 +74,11 @@ _BLOCKS = frozenset(
     ]
 )
 _EMBEDDED_FILE = re.compile(r"data:[\w.+/;=-]{0,100}base64,[A-Za-z0-9+/=]{64,}", re.ASCII | re.IGNORECASE)
+_STYLE_NOISE = re.compile(r"""/\*.*?\*/|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\([^()]*\)""", re.DOTALL)
 _QUOTE = re.compile(r"\[(?P<closes>/)?quote(?(closes)|(?:=[^\[\]\n]{0,300})?)\]", re.IGNORECASE)
 MOST_CHARACTERS = 100_000
 """Markup beyond this length is dropped, because the time of the parser is quadratic in the depth of elements."""
+MOST_STYLE = 500
 MOST_BRACKETS = 1_000
 """With more opening brackets, links in Markdown stay as written: each bracket takes 25 times as long as a letter."""
 
@@ -136,6 +138,8 @@ class _Reader:
         self._quotes = 0
         self._preformatted = 0
         self._glue = False
+        self._visible = [True]
+        """Whether text is visible in each open element; it is inherited, and an inner element can change it."""
 
     def read(self, body: LexborNode) -> str:
         """Return the text in *body*."""
@@ -143,11 +147,14 @@ class _Reader:
         while stack:
             node, left = stack.pop()
             if left:
+                self._visible.pop()
                 self._leave(node.tag or "")
             elif node.tag == "-text":
-                self._write(node.text_content or "")
+                if self._visible[-1]:
+                    self._write(node.text_content or "")
             elif (tag := node.tag) and _shown(node, tag):
                 self._enter(tag)
+                self._visible.append(_visible(node, inherited=self._visible[-1]))
                 stack.append((node, True))
                 stack += _children(node)
         return "\n".join(self._lines).strip("\n")
@@ -228,8 +235,26 @@ def _children(node: LexborNode) -> list[tuple[LexborNode, bool]]:
 
 
 def _shown(node: LexborNode, tag: str) -> bool:
+    """Return whether a browser displays an element; where its style has contradictions, as if it does."""
     if tag in _INVISIBLE or not tag[0].isalpha():
         return False
-    attributes = node.attributes
-    style = (attributes.get("style") or "").replace(" ", "").lower()
-    return "hidden" not in attributes and "display:none" not in style and "visibility:hidden" not in style
+    displays = _declared(node, "display")
+    return displays != {"none"} if displays else "hidden" not in node.attributes
+
+
+def _visible(node: LexborNode, *, inherited: bool) -> bool:
+    declared = _declared(node, "visibility")
+    return not declared <= {"hidden", "collapse"} if declared else inherited
+
+
+def _declared(node: LexborNode, name: str) -> set[str]:
+    """Return the values of a property in the style of an element, without strings, comments and arguments.
+
+    A longer style than any editor writes counts as none, because the patterns are quadratic in its length.
+    """
+    style = node.attributes.get("style") or ""
+    if name not in style.lower() or len(style) > MOST_STYLE:
+        return set()
+    style = _STYLE_NOISE.sub("", style)
+    pairs = (declaration.partition(":") for declaration in style.lower().split(";"))
+    return {value.partition("!")[0].strip() for found, _, value in pairs if found.strip() == name}

@@ -193,9 +193,12 @@ def _manifest(bundle: Path, raw: bytes) -> Manifest:
                 "install the version it was written with, or train again with `moderation train`."
             )
         return Manifest.model_validate(content)
-    except (ValueError, ValidationError) as error:
-        first = str(error).splitlines()[0]
-        raise BundleError(f"{MANIFEST} of the risk bundle in {bundle} is damaged ({first}); fetch it again.") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except ValueError as error:
+        reason = str(error)
+    raise BundleError(f"{MANIFEST} of the risk bundle in {bundle} is damaged ({reason}); fetch it again.")
 
 
 def _groups(samples: Mapping[str, list[float]]) -> dict[str, Reference]:

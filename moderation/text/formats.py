@@ -37,6 +37,8 @@ _BLOCKS = frozenset(
         "article",
         "aside",
         "blockquote",
+        "caption",
+        "center",
         "dd",
         "details",
         "div",
@@ -55,8 +57,10 @@ _BLOCKS = frozenset(
         "h6",
         "header",
         "hr",
+        "legend",
         "li",
         "main",
+        "menu",
         "nav",
         "ol",
         "p",
@@ -173,6 +177,9 @@ class _Reader:
             self._new_line()
         elif tag == "code" and not self._preformatted:
             self._lines[-1] += "`"
+            self._glue = True
+        elif tag == "q":
+            self._lines[-1] += '"'
             self._glue = True
         elif tag == "li":
             self._lines[-1] += "- "

@@ -19,6 +19,8 @@ PROSE = "We walked along the harbour until the rain began, and then took the tra
         ("<p>a <b>bold</b> word, <a href='https://x.example'>a label</a>.</p>", "a bold word, a label."),
         ("<blockquote><p>theirs</p><p>too</p></blockquote><p>mine</p>", "> theirs\n> too\nmine"),
         ("see <code>x = 1</code> here", "see `x = 1` here"),
+        ("She said <q>never</q>, and left.", 'She said "never", and left.'),
+        ("<center>one</center>two<table><caption>three</caption><tr><td>four</table>", "one\n\ntwo\n\nthree\n\nfour"),
         ("<pre><code>a\n  b\n</code></pre>", "```\na\n  b\n```"),
         ("<ul><li>one</li><li>two</li></ul>", "- one\n\n- two"),
         ("hi<script>alert(1)</script><style>p{}</style><!-- no --> there", "hi there"),

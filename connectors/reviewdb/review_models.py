@@ -24,7 +24,7 @@ class FollowedRow(Base):
 
 
 class VisitRow(Base):
-    """A person who has the page of an account open, renewed while it is open."""
+    """A person who has opened the page of an account, with the last time when it was open."""
 
     __tablename__ = "visits"
     account_key: Mapped[str] = mapped_column(ForeignKey(AccountInReviewRow.key), primary_key=True)

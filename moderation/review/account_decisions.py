@@ -26,7 +26,7 @@ from moderation.review.decisions import (
     require_allowed,
 )
 from moderation.review.idempotency import remember, remembered
-from moderation.review.passing_on import ENDED, PASSED_ON
+from moderation.review.passing_on import ENDED
 from moderation.review.permissions import Actor
 from moderation.review.pseudonyms import ShownNames
 from moderation.review.refusals import InvalidValue
@@ -146,7 +146,7 @@ def decide_locked(
     update_statements(connection, proposed.key, recorded, rules.statements, now, way)
     if actor.role == "appeals":
         close_appeal(connection, proposed.key, proposed.verdict, now)
-    connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == proposed.key).values(ENDED | PASSED_ON))
+    connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == proposed.key).values(ENDED))
     forget_first(connection, proposed.key)
     return _finish(connection, actor, "decided", decisions, now, proposed.key)
 

@@ -7,25 +7,26 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Select, and_, func, insert, or_, select
+from sqlalchemy import ColumnElement, Connection, Engine, Select, func, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.models import AssessmentRow, AuditEntryRow, AuditSampleRow, DecisionRow, EvidenceRow, FlagRow
-from connectors.reviewdb.review_models import BlindVerdictRow, GoldenItemRow
+from connectors.reviewdb.review_models import BlindVerdictRow, GoldenItemRow, VisitRow
 from connectors.reviewdb.statements import insert_into, table_of
 from moderation.errors import InputError
 from moderation.features.catalogue import COLUMN, FEATURES_VERSION
 from moderation.review.decisions import VERDICTS, DecisionRefused
 from moderation.review.permissions import Action, Actor
+from moderation.review.quality_report import PERIOD
 from moderation.review.refusals import InvalidValue
 from moderation.review.threshold_guard import consider
 
 ASSESSMENTS, SAMPLES, EVIDENCE, FLAGS, DECISIONS = (
     table_of(row) for row in (AssessmentRow, AuditSampleRow, EvidenceRow, FlagRow, DecisionRow)
 )
-BLIND, GOLDEN, ENTRIES = table_of(BlindVerdictRow), table_of(GoldenItemRow), table_of(AuditEntryRow)
+BLIND, GOLDEN, ENTRIES, VISITS = (table_of(row) for row in (BlindVerdictRow, GoldenItemRow, AuditEntryRow, VisitRow))
 PEERS = ("0", "1", "2")
 """First signs of the keys of posts that two people judge: three of sixteen."""
 NEAR = 100
@@ -70,17 +71,19 @@ class BlindResult:
     agreed: str | None
 
 
-def next_item(engine: Engine, actor: Actor) -> BlindItem | None:
+def next_item(engine: Engine, actor: Actor, now: datetime) -> BlindItem | None:
     """Return the next post that the person has not judged; None at the end.
 
-    It is one of the NEAR oldest of the sample, in an order of this person, so that two people seldom judge the same
-    one. Posts of accounts on which the person has worked are left out, because that person has seen the score.
+    Posts that need a second person come first. Then it is one of the NEAR newest of the sample, in an order of this
+    person, so that two people seldom judge the same one. A verdict about an old post would soon be about one from
+    before the PERIOD of the error rates; posts from before it are left out. So are posts of accounts that the
+    person has opened or worked on, because that person has seen the score.
     """
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
         judged = connection.scalar(select(func.count()).select_from(BLIND).where(BLIND.c.person_id == actor.id)) or 0
-        queries = [_samples(actor), _golden(actor)]
+        queries = [_second(actor, now - PERIOD), _samples(actor, now - PERIOD), _golden(actor)]
         if judged % GOLDEN_EVERY == GOLDEN_EVERY - 1:
-            queries.reverse()
+            queries.insert(0, queries.pop())
         for query in queries:
             row = connection.execute(query.limit(1)).one_or_none()
             if row is not None:
@@ -94,7 +97,8 @@ def give_verdict(
     """Store a verdict about a post of the sample or a golden item, and return what the model found.
 
     The threshold is raised where verdicts are evidence that more than *most_wrong* of the flagged accounts are genuine.
-    Raises InputError for another post, InvalidValue, and DecisionRefused for a second verdict of the person.
+    Raises InputError for another post, InvalidValue, and DecisionRefused for a second verdict of the person, and for a
+    person who has opened or worked on the account since the post was shown.
     """
     item, verdict = given.item, given.verdict
     _require_verdict(verdict)
@@ -110,6 +114,10 @@ def give_verdict(
     try:
         with at_edge(engine), engine.begin() as connection:
             found = _judged_post(connection, item)
+            if connection.scalar(_post(item).where(or_(*_seen(actor)))) is not None:
+                raise DecisionRefused(
+                    "you have opened the account of this post, so you may have seen its score; take the next one"
+                )
             # Of two people who judge at once, the second one waits here and sees the verdict of the first.
             connection.execute(select(SAMPLES.c.flag_key).where(SAMPLES.c.assessment_key == item).with_for_update())
             agreed = connection.scalar(select(GOLDEN.c.verdict).where(GOLDEN.c.assessment_key == item))
@@ -124,6 +132,17 @@ def give_verdict(
     except IntegrityError:
         raise DecisionRefused("you have judged this post before; take the next one") from None
     return BlindResult(item, verdict, found.flagged, found.risk, agreed)
+
+
+def given_verdict(engine: Engine, actor: Actor, item: str) -> BlindResult | None:
+    """Return the verdict of a person about a post with what the model found, None where the person gave none."""
+    query = select(BLIND.c.verdict, ASSESSMENTS.c.flagged, ASSESSMENTS.c.risk, GOLDEN.c.verdict.label("agreed"))
+    query = query.join(ASSESSMENTS, ASSESSMENTS.c.key == BLIND.c.assessment_key)
+    query = query.outerjoin(GOLDEN, GOLDEN.c.assessment_key == BLIND.c.assessment_key)
+    own = query.where(BLIND.c.assessment_key == item, BLIND.c.person_id == actor.id)
+    with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
+        row = connection.execute(own).one_or_none()
+    return None if row is None else BlindResult(item, **row._mapping)
 
 
 def make_golden(engine: Engine, actor: Actor, item: str, verdict: str, now: datetime) -> None:
@@ -148,9 +167,7 @@ def _require_verdict(verdict: str) -> None:
 
 
 def _judged_post(connection: Connection, item: str) -> Any:
-    query = select(ASSESSMENTS.c.flagged, ASSESSMENTS.c.risk, EVIDENCE.c.account_key)
-    query = query.join(EVIDENCE, EVIDENCE.c.assessment_key == ASSESSMENTS.c.key).where(ASSESSMENTS.c.key == item)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_post(item)).one_or_none()
     sampled = select(SAMPLES.c.assessment_key).where(SAMPLES.c.assessment_key == item)
     golden = select(GOLDEN.c.assessment_key).where(GOLDEN.c.assessment_key == item)
     if row is None or connection.execute(sampled.union(golden)).first() is None:
@@ -158,39 +175,59 @@ def _judged_post(connection: Connection, item: str) -> Any:
     return row
 
 
-def _posts(actor: Actor) -> Select[Any]:
-    own = select(BLIND.c.id).where(BLIND.c.assessment_key == ASSESSMENTS.c.key, BLIND.c.person_id == actor.id)
+def _post(item: str) -> Select[Any]:
+    query = select(ASSESSMENTS.c.flagged, ASSESSMENTS.c.risk, EVIDENCE.c.account_key)
+    return query.join(EVIDENCE, EVIDENCE.c.assessment_key == ASSESSMENTS.c.key).where(ASSESSMENTS.c.key == item)
+
+
+def _seen(actor: Actor) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions under which a person may have seen the score of a post."""
     decided = select(DECISIONS.c.id).join(FLAGS, FLAGS.c.id == DECISIONS.c.flag_id)
     decided = decided.where(FLAGS.c.key == ASSESSMENTS.c.flag_key, DECISIONS.c.who == actor.name)
+    unit = func.coalesce(EVIDENCE.c.account_key, EVIDENCE.c.post_key)
+    visited = select(VISITS.c.person_id).where(VISITS.c.account_key == unit, VISITS.c.person_id == actor.id)
+    worked = select(ENTRIES.c.id).where(ENTRIES.c.account_key == unit, ENTRIES.c.actor == actor.name)
+    worked = worked.where(ENTRIES.c.action.not_in(BLIND_ACTIONS))
+    return decided.exists(), visited.exists(), worked.exists()
+
+
+def _posts(actor: Actor) -> Select[Any]:
+    own = select(BLIND.c.id).where(BLIND.c.assessment_key == ASSESSMENTS.c.key, BLIND.c.person_id == actor.id)
     names = ("key", "post_id", "event_time", "features_version")
     query = select(*(ASSESSMENTS.c[name] for name in names), EVIDENCE.c.text, EVIDENCE.c.features)
     query = query.join(EVIDENCE, EVIDENCE.c.assessment_key == ASSESSMENTS.c.key)
-    return query.where(~own.exists(), ~decided.exists(), ~_worked_on(actor).exists())
+    return query.where(~own.exists(), *(~one for one in _seen(actor)))
 
 
-def _worked_on(actor: Actor) -> Select[Any]:
-    """Return the entries of the audit log that show that the person has worked on the account of a post."""
-    unit = func.coalesce(EVIDENCE.c.account_key, EVIDENCE.c.post_key)
-    about = and_(ENTRIES.c.account_key == unit, ENTRIES.c.actor == actor.name)
-    return select(ENTRIES.c.id).where(about, ENTRIES.c.action.not_in(BLIND_ACTIONS))
+def _samples(actor: Actor, since: datetime) -> Select[Any]:
+    """Return the query of posts without a verdict."""
+    judged = select(BLIND.c.id).where(BLIND.c.assessment_key == ASSESSMENTS.c.key)
+    newest = _drawn(actor, since).where(~judged.exists()).order_by(SAMPLES.c.drawn_at.desc(), SAMPLES.c.flag_key)
+    return _in_own_order(actor, newest)
 
 
-def _samples(actor: Actor) -> Select[Any]:
+def _second(actor: Actor, since: datetime) -> Select[Any]:
+    """Return the query of posts for peers with one verdict."""
+    first = BLIND.alias()
+    others = select(BLIND.c.id).where(BLIND.c.assessment_key == ASSESSMENTS.c.key, BLIND.c.id != first.c.id)
+    query = _drawn(actor, since).join(first, first.c.assessment_key == ASSESSMENTS.c.key)
+    query = query.where(func.substr(ASSESSMENTS.c.key, 1, 1).in_(PEERS), ~others.exists())
+    return _in_own_order(actor, query.order_by(first.c.id))
+
+
+def _drawn(actor: Actor, since: datetime) -> Select[Any]:
     query = _posts(actor).join(SAMPLES, SAMPLES.c.assessment_key == ASSESSMENTS.c.key)
-    oldest = query.where(_waits()).order_by(SAMPLES.c.drawn_at, SAMPLES.c.flag_key).limit(NEAR).subquery()
-    return select(oldest).order_by(func.substr(oldest.c.key, 1 + actor.id % SIGNS, SIGNS), oldest.c.key)
+    return query.where(SAMPLES.c.drawn_at >= since)
+
+
+def _in_own_order(actor: Actor, query: Select[Any]) -> Select[Any]:
+    near = query.limit(NEAR).subquery()
+    return select(near).order_by(func.substr(near.c.key, 1 + actor.id % SIGNS, SIGNS), near.c.key)
 
 
 def _golden(actor: Actor) -> Select[Any]:
     query = _posts(actor).join(GOLDEN, GOLDEN.c.assessment_key == ASSESSMENTS.c.key)
     return query.order_by(GOLDEN.c.added_at, GOLDEN.c.assessment_key)
-
-
-def _waits() -> ColumnElement[bool]:
-    """Return the condition that a post has no verdict, or one of the two that a post for peers needs."""
-    count = select(func.count()).select_from(BLIND).where(BLIND.c.assessment_key == ASSESSMENTS.c.key)
-    peer = func.substr(ASSESSMENTS.c.key, 1, 1).in_(PEERS)
-    return or_(count.scalar_subquery() == 0, and_(peer, count.scalar_subquery() == 1))
 
 
 def _item(row: Any) -> BlindItem:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BigInteger, Connection, Engine, String, and_, bindparam, delete, or_, select, update
+from sqlalchemy import BigInteger, Connection, Engine, String, and_, bindparam, or_, select, update
 
 from connectors.reviewdb.audit_log import Entry, append
 from connectors.reviewdb.engine import at_edge
@@ -16,7 +16,7 @@ from connectors.reviewdb.review_models import FirstVerdictRow, SkipRow, VisitRow
 from connectors.reviewdb.statements import insert_into, table_of
 from moderation.errors import InputError, ModerationError
 from moderation.review.decisions import DecisionRefused
-from moderation.review.permissions import Action, Actor
+from moderation.review.permissions import Action, Actor, NotPermitted
 from moderation.review.pseudonyms import name_of, shown_name
 from moderation.review.queue import QueueFilter, conditions, queue_order
 from moderation.review.refusals import InvalidValue
@@ -229,8 +229,11 @@ def require_free(connection: Connection, row: Any, actor: Actor, now: datetime) 
 
 def require_not_held(row: Any, actor: Actor, now: datetime) -> None:
     """Raise NotPermitted while another person or the quota holds the account, unless the actor may end that hold."""
-    if row.held_by != actor.id and _held(row, now):
-        actor.require(Action.RELEASE)
+    if row.held_by != actor.id and _held(row, now) and not actor.may(Action.RELEASE):
+        raise NotPermitted(
+            f"the account is on hold until {row.held_until:%Y-%m-%d %H:%M} UTC; take the next one, or ask a senior to "
+            "end the hold"
+        )
 
 
 def require_not_passed_on(row: Any, actor: Actor) -> None:
@@ -293,10 +296,8 @@ def _visit(connection: Connection, actor: Actor, key: str, now: datetime) -> lis
     statement = insert_into(connection, VisitRow).values(account_key=key, person_id=actor.id, seen_at=now)
     keys = [VISITS.c.account_key, VISITS.c.person_id]
     connection.execute(statement.on_conflict_do_update(index_elements=keys, set_={"seen_at": now}))
-    others = connection.execute(_VISITORS, {"key": key, "own": actor.id}).all()
-    if any(row.seen_at < now - PRESENT for row in others):
-        connection.execute(delete(VISITS).where(VISITS.c.account_key == key, VISITS.c.seen_at < now - PRESENT))
-    return [shown_name(actor, row.id, row.name) for row in others if row.seen_at >= now - PRESENT]
+    others = connection.execute(_VISITORS, {"key": key, "own": actor.id, "since": now - PRESENT})
+    return [shown_name(actor, row.id, row.name) for row in others]
 
 
 def _claim(connection: Connection, row: Any, actor: Actor, now: datetime) -> Claimed:
@@ -317,8 +318,9 @@ def _name(connection: Connection, person_id: int) -> str:
 
 
 _VISITORS = (
-    select(PEOPLE.c.id, PEOPLE.c.name, VISITS.c.seen_at)
+    select(PEOPLE.c.id, PEOPLE.c.name)
     .join(VISITS, VISITS.c.person_id == PEOPLE.c.id)
     .where(VISITS.c.account_key == bindparam("key", type_=String), PEOPLE.c.id != bindparam("own", type_=BigInteger))
+    .where(VISITS.c.seen_at >= bindparam("since", type_=VISITS.c.seen_at.type))
     .order_by(PEOPLE.c.name)
 )

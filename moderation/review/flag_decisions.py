@@ -23,7 +23,7 @@ from moderation.review.decisions import (
     record,
     require_allowed,
 )
-from moderation.review.passing_on import ENDED, PASSED_ON
+from moderation.review.passing_on import ENDED
 from moderation.review.people import name_key
 from moderation.review.permissions import Actor
 from moderation.review.queries import RecordedDecision, no_flag, require_number
@@ -93,7 +93,7 @@ def _has_open_flags(connection: Connection, key: str) -> bool:
 
 def _end_work(connection: Connection, key: str) -> None:
     """End claim and hold of an account with nothing left to decide, so that an appeal of it is offered."""
-    connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(ENDED | PASSED_ON))
+    connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(ENDED))
     forget_first(connection, key)
 
 

@@ -21,12 +21,11 @@ from moderation.review.claims import (
 )
 from moderation.review.decisions import DecisionRefused
 from moderation.review.people import find_person
-from moderation.review.permissions import ROLE_ACTIONS, Action, Actor, NotPermitted
+from moderation.review.permissions import DECIDES_OPEN, Action, Actor, NotPermitted
 from moderation.review.refusals import InvalidValue
 
 IN_REVIEW = table_of(AccountInReviewRow)
 NOT_ESCALATED: dict[str, Any] = dict.fromkeys(("escalated_at", "escalated_by", "escalated_reason", "disagreed_by"))
-PASSED_ON = NOT_ESCALATED | {"assigned_to": None}
 FREE: dict[str, Any] = {"claimed_by": None, "claimed_until": None, "claimed_since": None}
 ENDED = FREE | {"held_by": None, "held_until": None, "held_reason": None}
 """Values of an account that no person works on."""
@@ -67,17 +66,22 @@ def assign(engine: Engine, actor: Actor, key: str, to: str, now: datetime) -> No
     """Assign an account to a person who reviews, or return it to the queue where *to* is empty.
 
     This ends claim, hold and escalation. Raises UnknownAccount, NotPermitted, DecisionRefused where the actor gave one
-    of two verdicts that differ, InputError for an unknown person, and InvalidValue for a person who does not review.
+    of two verdicts that differ, InputError for an unknown person, and InvalidValue for a person who does not review and
+    where there is nothing to decide.
     """
     actor.require(Action.RELEASE)
     with at_edge(engine), engine.begin() as connection:
-        if gave_differing_verdict(locked_account(connection, key), actor):
+        # The person is locked before the account, as where a role changes: otherwise each could wait for the other.
+        person = find_person(connection, to) if to.strip() else None
+        row = locked_account(connection, key)
+        if gave_differing_verdict(row, actor):
             raise DecisionRefused(
                 "you gave one of the two verdicts about this account that differ; another senior decides, or assigns it"
             )
-        person = find_person(connection, to) if to.strip() else None
-        if person is not None and (Action.REVIEW not in ROLE_ACTIONS[person.role] or person.role == "appeals"):
+        if person is not None and person.role not in DECIDES_OPEN:
             raise InvalidValue(f"{person.name} has the role {person.role}; assign to a reviewer or a senior")
+        if person is not None and not row.open_flags:
+            raise InvalidValue("the account has no open flag, so there is nothing to decide for another person")
         values = ENDED | NOT_ESCALATED | {"assigned_to": None if person is None else person.id}
         connection.execute(update(IN_REVIEW).where(IN_REVIEW.c.key == key).values(values))
         name = None if person is None else person.name

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 from datetime import datetime
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, or_, select, update
 from sqlalchemy.exc import IntegrityError
 
 from connectors.reviewdb.audit_log import Entry, append
@@ -15,9 +16,9 @@ from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.identity import digest
 from connectors.reviewdb.models import AccountInReviewRow, ApiTokenRow, PersonRow, SessionRow
 from connectors.reviewdb.statements import table_of
-from moderation.errors import InputError
+from moderation.errors import InputError, ModerationError
 from moderation.review.names import compared_name
-from moderation.review.permissions import ROLE_ACTIONS, Action
+from moderation.review.permissions import DECIDES_OPEN, ROLE_ACTIONS
 from moderation.review.refusals import InvalidValue
 
 PEOPLE = table_of(PersonRow)
@@ -26,8 +27,19 @@ MAX_PASSWORD_CHARS = 256
 MAX_NAME_CHARS = 64
 HASHER = PasswordHasher()
 """Argon2id with the parameters that the library recommends."""
+AT_ONCE = 4
+"""Passwords that are verified at a time, because each takes 64 MB of memory while it is."""
+_VERIFYING = threading.BoundedSemaphore(AT_ONCE)
+_WAITING = threading.BoundedSemaphore(4 * AT_ONCE)
+"""Those that are verified or wait; further ones are refused, so that they leave threads for other pages."""
 _UNKNOWN = HASHER.hash("no person has this password")
 """A hash to verify for unknown names, so that the response takes as long as for known ones."""
+
+
+class SignInBusy(ModerationError):
+    """More passwords than are verified at a time wait."""
+
+    exit_code = 7
 
 
 @dataclass(frozen=True)
@@ -93,7 +105,7 @@ def add_person(engine: Engine, new: NewPerson, *, by: str, now: datetime) -> Per
 def list_people(engine: Engine) -> list[Person]:
     """Return all people in the order in which they were added."""
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
-        return [_person(row) for row in connection.execute(select(PEOPLE).order_by(PEOPLE.c.id))]
+        return [person_of(row) for row in connection.execute(select(PEOPLE).order_by(PEOPLE.c.id))]
 
 
 def disable_person(engine: Engine, name: str, *, by: str, now: datetime) -> Person:
@@ -120,30 +132,50 @@ def set_password(engine: Engine, name: str, password: str, *, by: str, now: date
 
 
 def set_role(engine: Engine, name: str, role: str, *, by: str, now: datetime) -> Person:
-    """Give a person another role; sessions keep running and have it at once. Raises InputError if unknown.
-
-    Claims, holds and assignments end where the role does not review.
-    """
+    """Give a person another role; sessions keep running and have it at once. Raises InputError if unknown."""
     require_role(role)
     with at_edge(engine), engine.begin() as connection:
         person = _locked(connection, name)
-        connection.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(role=role))
-        if Action.REVIEW not in ROLE_ACTIONS[role]:
-            release_all(connection, person.id)
-        append(connection, Entry(now, by, "role_set", None, {"name": person.name, "from": person.role, "to": role}))
+        change_role(connection, person, role, by=by, now=now)
     return Person(person.id, person.name, role, person.created_at, person.disabled_at)
 
 
+def change_role(connection: Connection, person: Person, role: str, *, by: str, now: datetime) -> None:
+    """Give a person another role in the transaction of the caller.
+
+    Claims, holds and assignments end where the person does not decide about these accounts any more.
+    """
+    connection.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(role=role))
+    if person.role != role and not {person.role, role} <= DECIDES_OPEN:
+        release_all(connection, person.id)
+    append(connection, Entry(now, by, "role_set", None, {"name": person.name, "from": person.role, "to": role}))
+
+
 def verified_person(engine: Engine, name: str, password: str) -> tuple[Person, str] | None:
-    """Return the person with this name and password, and the hash; None for all others and for disabled people."""
+    """Return the person with this name and password, and the hash; None for all others and for disabled people.
+
+    Raises SignInBusy and ConnectionLost.
+    """
+    if not _WAITING.acquire(blocking=False):
+        raise SignInBusy("too many people sign in at this moment; try again in a few seconds")
+    try:
+        return _verified(engine, name, password)
+    finally:
+        _WAITING.release()
+
+
+def _verified(engine: Engine, name: str, password: str) -> tuple[Person, str] | None:
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
         row = connection.execute(select(PEOPLE).where(PEOPLE.c.key == name_key(name))).one_or_none()
     known = row is not None and row.disabled_at is None
     try:
-        HASHER.verify(row.password_hash if row is not None and known else _UNKNOWN, password[: MAX_PASSWORD_CHARS + 1])
+        with _VERIFYING:
+            HASHER.verify(
+                row.password_hash if row is not None and known else _UNKNOWN, password[: MAX_PASSWORD_CHARS + 1]
+            )
     except (VerificationError, InvalidHashError):
         return None
-    return (_person(row), str(row.password_hash)) if row is not None and known else None
+    return (person_of(row), str(row.password_hash)) if row is not None and known else None
 
 
 def find_person(connection: Connection, name: str) -> Person:
@@ -160,10 +192,13 @@ def name_key(name: str) -> str:
 
 
 def _locked(connection: Connection, name: str) -> Person:
-    row = connection.execute(select(PEOPLE).where(PEOPLE.c.key == name_key(name)).with_for_update()).one_or_none()
+    # With key_share, rows that refer to the person can be written meanwhile. A decision writes some while it holds
+    # locks for which this transaction waits later.
+    query = select(PEOPLE).where(PEOPLE.c.key == name_key(name)).with_for_update(key_share=True)
+    row = connection.execute(query).one_or_none()
     if row is None:
         raise InputError(f"there is no person named {name!r}; `moderation reviewers list` prints all names")
-    return _person(row)
+    return person_of(row)
 
 
 def _revoke(connection: Connection, person_id: int, now: datetime) -> None:
@@ -175,12 +210,17 @@ def _revoke(connection: Connection, person_id: int, now: datetime) -> None:
 def release_all(connection: Connection, person_id: int) -> None:
     """End claims, holds and assignments of a person."""
     table = table_of(AccountInReviewRow)
+    row = table.c
+    own = or_(row.claimed_by == person_id, row.held_by == person_id, row.assigned_to == person_id)
+    # In the order in which decisions about many accounts lock them.
+    connection.execute(select(row.key).where(own).order_by(row.key).with_for_update()).all()
     claimed = {"claimed_by": None, "claimed_until": None, "claimed_since": None}
-    connection.execute(update(table).where(table.c.claimed_by == person_id).values(claimed))
+    connection.execute(update(table).where(row.claimed_by == person_id).values(claimed))
     held = {"held_by": None, "held_until": None, "held_reason": None}
-    connection.execute(update(table).where(table.c.held_by == person_id).values(held))
-    connection.execute(update(table).where(table.c.assigned_to == person_id).values(assigned_to=None))
+    connection.execute(update(table).where(row.held_by == person_id).values(held))
+    connection.execute(update(table).where(row.assigned_to == person_id).values(assigned_to=None))
 
 
-def _person(row: object) -> Person:
+def person_of(row: object) -> Person:
+    """Return the person of a row."""
     return Person(row.id, row.name, row.role, row.created_at, row.disabled_at)  # type: ignore[attr-defined]

@@ -44,6 +44,8 @@ ROLE_ACTIONS: dict[str, frozenset[Action]] = {
     "admin": _ALL | {Action.RECEIVE_APPEAL, Action.READ_AUDIT, Action.MANAGE_PEOPLE},
 }
 """The actions of each role. An admin manages people and decides about no account."""
+DECIDES_OPEN = frozenset({"reviewer", "senior"})
+"""The roles that decide about open flags; appeals decides about decided ones."""
 
 SCOPE_ACTIONS: dict[str, frozenset[Action]] = {
     "read": frozenset({Action.READ, Action.READ_METRICS}),

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
-from sqlalchemy import Engine, update
+from sqlalchemy import Connection, Engine, select, update
 
 from connectors.reviewdb.engine import at_edge
 from connectors.reviewdb.models import PersonRow
@@ -67,10 +67,22 @@ class Preferences:
 
 
 def save_preferences(engine: Engine, person_id: int, wanted: Preferences) -> None:
-    """Store the choices of a person."""
+    """Store the choices of a person; saved filters stay as they are now, because another page changes them."""
     with at_edge(engine), engine.begin() as connection:
-        values = asdict(wanted) | {"keys": {key: own for key, own in wanted.keys.items() if own != key}}
-        connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(preferences=values))
+        stored = locked_preferences(connection, person_id)
+        store_preferences(connection, person_id, replace(wanted, filters=stored.filters))
+
+
+def locked_preferences(connection: Connection, person_id: int) -> Preferences:
+    """Return the stored choices of a person, whose row is locked until the transaction ends."""
+    query = select(PEOPLE.c.preferences).where(PEOPLE.c.id == person_id).with_for_update(key_share=True)
+    return preferences_of(connection.execute(query).scalar_one())
+
+
+def store_preferences(connection: Connection, person_id: int, wanted: Preferences) -> None:
+    """Store choices in the transaction of the caller."""
+    values = asdict(wanted) | {"keys": {key: own for key, own in wanted.keys.items() if own != key}}
+    connection.execute(update(PEOPLE).where(PEOPLE.c.id == person_id).values(preferences=values))
 
 
 def preferences_of(stored: Mapping[str, Any]) -> Preferences:

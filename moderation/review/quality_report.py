@@ -111,7 +111,7 @@ def quality(engine: Engine, actor: Actor, now: datetime, recent: Recent) -> Qual
         pairs = [(row.verdict, CONFIRMED if row.flagged else CLEARED) for row in sampled if row.verdict != "uncertain"]
         return Quality(
             blind_verdicts=len(rows),
-            waiting=_waiting(connection),
+            waiting=_waiting(connection, since),
             cannot_tell=sum(row.verdict == "uncertain" for row in sampled),
             wrong_flags=errors.wrong_flags,
             missed=errors.missed,
@@ -263,10 +263,10 @@ def _by_policy(rows: Sequence[Any], sampled: Sequence[Any]) -> tuple[PolicyAgree
     return tuple(found)
 
 
-def _waiting(connection: Connection) -> int:
+def _waiting(connection: Connection, since: datetime) -> int:
     judged = select(BLIND.c.id).where(BLIND.c.assessment_key == SAMPLES.c.assessment_key)
     kept = select(SAMPLES.c.flag_key).join(EVIDENCE, EVIDENCE.c.assessment_key == SAMPLES.c.assessment_key)
-    some = kept.where(~judged.exists()).limit(1_001).subquery()
+    some = kept.where(~judged.exists(), SAMPLES.c.drawn_at >= since).limit(1_001).subquery()
     return connection.scalar(select(func.count()).select_from(some)) or 0
 
 

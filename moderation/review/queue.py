@@ -120,28 +120,21 @@ def conditions(wanted: QueueFilter, actor: Actor, now: datetime) -> list[ColumnE
     held = func.coalesce(IN_REVIEW.c.held_until > now, False)
     free = or_(IN_REVIEW.c.held_until.is_(None), IN_REVIEW.c.held_until <= now)
     skipped = select(SKIPS.c.account_key).where(SKIPS.c.account_key == IN_REVIEW.c.key, SKIPS.c.person_id == actor.id)
-    found: list[ColumnElement[bool]] = [IN_REVIEW.c.open_flags > 0]
+    opened = IN_REVIEW.c.open_flags > 0
+    waits = or_(opened, IN_REVIEW.c.appeal_due_at.is_not(None))
     if wanted.view == "mine":
-        waits = or_(IN_REVIEW.c.open_flags > 0, IN_REVIEW.c.appeal_due_at.is_not(None))
         claimed = and_(IN_REVIEW.c.claimed_by == actor.id, IN_REVIEW.c.claimed_until > now)
         found = [waits, or_(claimed, IN_REVIEW.c.assigned_to == actor.id)]
     elif wanted.view == "appeals":
         found = [IN_REVIEW.c.appeal_due_at.is_not(None), ~_decided_by(actor).exists(), free, ~skipped.exists()]
     elif wanted.view == "open":
         assigned = or_(IN_REVIEW.c.assigned_to.is_(None), IN_REVIEW.c.assigned_to == actor.id)
-        found += [
-            free,
-            ~skipped.exists(),
-            IN_REVIEW.c.escalated_at.is_(None),
-            assigned,
-            ~_first_verdict(actor).exists(),
-        ]
+        new = (~skipped.exists(), ~_first_verdict(actor).exists())
+        found = [opened, free, IN_REVIEW.c.escalated_at.is_(None), assigned, *new]
     elif wanted.view == "escalated":
-        found += [free, IN_REVIEW.c.escalated_at.is_not(None)]
-    elif wanted.view == "held":
-        found.append(held)
+        found = [opened, free, IN_REVIEW.c.escalated_at.is_not(None)]
     else:
-        found.append(skipped.exists())
+        found = [waits, held if wanted.view == "held" else skipped.exists()]
     if wanted.min_risk is not None:
         found.append(IN_REVIEW.c.risk >= wanted.min_risk)
     if wanted.family is not None:
@@ -173,7 +166,13 @@ def queue_order(wanted: QueueFilter) -> tuple[ColumnElement[Any], ...]:
     """Return the order of the queue; the key makes it total. Appeals are ordered by the time when they are due."""
     if wanted.view == "appeals":
         return IN_REVIEW.c.appeal_due_at, IN_REVIEW.c.key
-    return IN_REVIEW.c.risk.desc(), IN_REVIEW.c.waiting_since, IN_REVIEW.c.key
+    return IN_REVIEW.c.risk.desc(), _since(wanted), IN_REVIEW.c.key
+
+
+def _since(wanted: QueueFilter) -> ColumnElement[Any]:
+    """Return the time in the order of the queue; some views also have accounts with an appeal and no open flag."""
+    waiting = IN_REVIEW.c.waiting_since
+    return waiting if wanted.view in ("open", "escalated") else func.coalesce(waiting, IN_REVIEW.c.appeal_due_at)
 
 
 def _items(now: datetime) -> Select[Any]:
@@ -225,7 +224,7 @@ def _holder(row: Any, actor: Actor) -> str | None:
 
 
 def _cursor_of(item: QueueItem, wanted: QueueFilter) -> str:
-    time = item.appeal_due_at if wanted.view == "appeals" else item.waiting_since
+    time = item.appeal_due_at if wanted.view == "appeals" else item.waiting_since or item.appeal_due_at
     place = json.dumps([item.risk, None if time is None else time.isoformat(), item.key])
     return base64.urlsafe_b64encode(place.encode()).decode().rstrip("=")
 
@@ -243,5 +242,6 @@ def _after(cursor: str, wanted: QueueFilter) -> ColumnElement[bool]:
     row = IN_REVIEW.c
     if wanted.view == "appeals":
         return or_(row.appeal_due_at > since, and_(row.appeal_due_at == since, row.key > key))
-    same_time = and_(row.waiting_since == since, row.key > key)
-    return and_(row.risk <= risk, or_(row.risk < risk, row.waiting_since > since, same_time))
+    waiting = _since(wanted)
+    same_time = and_(waiting == since, row.key > key)
+    return and_(row.risk <= risk, or_(row.risk < risk, waiting > since, same_time))

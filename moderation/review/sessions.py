@@ -30,7 +30,11 @@ def sign_in(engine: Engine, name: str, password: str, *, now: datetime, lasts: t
     person, password_hash = verified
     with at_edge(engine), engine.begin() as connection:
         # The password may have changed since it was verified; the lock excludes a change from here on.
-        found = select(PEOPLE.c.password_hash, PEOPLE.c.disabled_at).where(PEOPLE.c.id == person.id).with_for_update()
+        found = (
+            select(PEOPLE.c.password_hash, PEOPLE.c.disabled_at)
+            .where(PEOPLE.c.id == person.id)
+            .with_for_update(key_share=True)
+        )
         if tuple(connection.execute(found).one()) != (password_hash, None):
             return None
         return begin_session(connection, person.id, person.name, now, lasts)

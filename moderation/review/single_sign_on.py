@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, insert, select, update
+from sqlalchemy import Connection, Engine, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from connectors.reviewdb.audit_log import Entry, append
@@ -17,8 +17,7 @@ from connectors.reviewdb.models import PersonRow
 from connectors.reviewdb.statements import table_of
 from moderation.errors import ModerationError
 from moderation.review.names import compared_name
-from moderation.review.people import MAX_NAME_CHARS, name_key, release_all
-from moderation.review.permissions import ROLE_ACTIONS, Action
+from moderation.review.people import MAX_NAME_CHARS, change_role, name_key, person_of
 from moderation.review.sessions import begin_session
 from moderation.settings.oidc import OidcSettings
 
@@ -68,13 +67,14 @@ def sign_in_person(engine: Engine, found: Identity, *, now: datetime, lasts: tim
     """
     try:
         with at_edge(engine), engine.begin() as connection:
-            query = select(PEOPLE).where(PEOPLE.c.oidc_key == found.key).with_for_update()
-            person = connection.execute(query).one_or_none()
+            query = select(PEOPLE).where(PEOPLE.c.oidc_key == found.key).with_for_update(key_share=True)
+            row = connection.execute(query).one_or_none()
+            person = None if row is None else person_of(row)
             if person is not None and person.disabled_at is not None:
                 raise SignInRefused(f"{person.name} is disabled")
             number = _added(connection, found, now) if person is None else person.id
             if person is not None and person.role != found.role:
-                _change_role(connection, person, found.role, now)
+                change_role(connection, person, found.role, by=ACTOR, now=now)
             return begin_session(connection, number, found.name if person is None else person.name, now, lasts)
     except IntegrityError:
         raise SignInRefused(
@@ -88,10 +88,3 @@ def _added(connection: Connection, found: Identity, now: datetime) -> int:
     number = int(connection.execute(statement).scalar_one())
     append(connection, Entry(now, ACTOR, "person_added", None, {"name": found.name, "role": found.role}))
     return number
-
-
-def _change_role(connection: Connection, person: Any, role: str, now: datetime) -> None:
-    connection.execute(update(PEOPLE).where(PEOPLE.c.id == person.id).values(role=role))
-    if Action.REVIEW not in ROLE_ACTIONS[role]:
-        release_all(connection, person.id)
-    append(connection, Entry(now, ACTOR, "role_set", None, {"name": person.name, "from": person.role, "to": role}))

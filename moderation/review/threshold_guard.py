@@ -7,7 +7,7 @@ Sidecars read raises once a minute.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from math import log
 from typing import Any, NamedTuple
@@ -22,6 +22,7 @@ from connectors.reviewdb.statements import table_of
 from moderation.errors import InputError
 from moderation.review.decisions import StaleDecision
 from moderation.review.permissions import Action, Actor
+from moderation.review.pseudonyms import ShownNames
 from moderation.review.quality_report import CLEARED, CONFIRMED
 from moderation.review.refusals import InvalidValue
 from moderation.review.stored_posts import policy_of
@@ -62,10 +63,17 @@ class ThresholdRaise:
         return self.platform_id, self.risk_version, self.policy
 
 
-def raises(engine: Engine) -> list[ThresholdRaise]:
-    """Return all raises, of every risk bundle and platform, the latest first. Raises ConnectionLost."""
+def raises(engine: Engine, actor: Actor) -> list[ThresholdRaise]:
+    """Return all raises, of every risk bundle and platform, the latest first, with names as the actor sees them.
+
+    Raises ConnectionLost.
+    """
     with at_edge(engine), engine.connect().execution_options(reading=True) as connection:
-        return _raises(connection)
+        names = ShownNames(connection, actor)
+        return [
+            one if one.ended_by is None else replace(one, ended_by=names.of(one.ended_by))
+            for one in _raises(connection)
+        ]
 
 
 def threshold_with(raised: Sequence[ThresholdRaise], of_bundle: float) -> float:

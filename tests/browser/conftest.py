@@ -32,7 +32,9 @@ ARGUMENTS = [
     "--disable-quic",
 ]
 PASSWORD = "a long password for tests"
-PEOPLE = {"sam": "senior", "root": "admin"}
+LONG_NAME = "firstname.lastname@longnameofacompanywithmanyparts.example"
+"""A name as a provider of single sign-on sends it."""
+PEOPLE = {"sam": "senior", "root": "admin", LONG_NAME: "senior"}
 SCREENSHOTS = "CONSOLE_SCREENSHOTS"
 """Variable with the directory for screenshots; `make screenshots` sets it to that of the guide."""
 

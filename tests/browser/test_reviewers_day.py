@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from moderation.effects import Effects
 from tests.browser.cast import audit_sample, raised
-from tests.browser.conftest import PASSWORD, Served, Visitor
+from tests.browser.conftest import LONG_NAME, PASSWORD, Served, Visitor
 from tests.contract.samples import partition
 
 pytestmark = pytest.mark.slow
@@ -184,8 +184,11 @@ def test_blind_review_hides_the_score_and_feeds_the_quality_page(
         if number == 0:
             screenshot(page, "blind")
             require_accessible(page)
-        page.keyboard.press("1" if "delivery" in page.locator(".text").inner_text() else "2")
+        key = "1" if "delivery" in page.locator(".text").inner_text() else "2"
+        page.keyboard.down(key)
         expect(page.get_by_role("status")).to_contain_text("The model:")
+        page.keyboard.down(key)  # held: what a keyboard repeats gives no verdict about the next post
+        page.keyboard.up(key)
     expect(page.get_by_text("No post of the audit sample waits for you")).to_be_visible()
     page.get_by_role("link", name="Quality", exact=True).click()
     expect(page.get_by_text("0 of 4")).to_be_visible()
@@ -224,6 +227,17 @@ def test_own_keys_and_a_reminder_of_a_break(served: Served, visitor: Open) -> No
     page.get_by_role("button", name="Continue").click()
     expect(page.locator("#break")).to_be_hidden()
 
+    page.clock.install()
+    page.goto(f"{served.address}/own")
+    page.route(
+        "**/own", lambda route: route.fulfill(status=204)
+    )  # a response that leads nowhere, as one that is stopped
+    page.get_by_role("button", name="Save").click()
+    page.unroute("**/own")
+    page.clock.fast_forward(10_000)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("status").filter(has_text="Saved")).to_be_visible()
+
 
 def test_hostile_posts_are_text(served: Served, visitor: Open, screenshot: Shot) -> None:
     ana = visitor()
@@ -251,6 +265,8 @@ def test_an_open_queue_shows_new_flags_and_keeps_the_chosen_row(served: Served, 
     served.store.commit(claim, Effects(flags=[raised("new", "just-arrived", "Hello!", 0.99999)]))
     expect(ana.page.get_by_role("link", name="just-arrived")).to_be_visible(timeout=60_000)
     expect(ana.page.locator("tr.chosen")).to_contain_text("sunny-kitchen")
+    ana.page.keyboard.press("Enter")
+    expect(ana.page.get_by_role("heading", level=1)).to_contain_text("sunny-kitchen")
 
 
 def test_words_outlive_a_session_that_ends_while_they_are_written(served: Served, visitor: Open) -> None:
@@ -280,7 +296,7 @@ def test_pages_are_accessible_and_fit(served: Served, visitor: Open, scheme: str
     sam = visitor(width, 800, scheme)
     sam.page.goto(f"{served.address}/sign-in")
     require_accessible(sam.page)
-    sam.sign_in("sam")
+    sam.sign_in(LONG_NAME)
     require_accessible(sam.page)
     served.store.commit(served.store.claim("main", "one", [partition()]), audit_sample())
     account = sam.page.locator("tbody a").first.get_attribute("href")

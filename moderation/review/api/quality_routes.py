@@ -27,7 +27,8 @@ Reviewing = Annotated[Actor, Depends(of_api(Action.REVIEW))]
 @router.get("/blind/next", response_model=BlindItem, responses={204: {"description": "no post waits"}})
 def following(request: Request, actor: Reviewing) -> Response:
     """Return the next post of the audit sample without score, reasons and earlier verdicts."""
-    found = next_item(console_of(request).engine, actor)
+    console = console_of(request)
+    found = next_item(console.engine, actor, console.now())
     return nothing() if found is None else answer(found)
 
 
@@ -57,9 +58,9 @@ def figures(request: Request, actor: Annotated[Actor, Depends(of_api(Action.READ
 
 
 @router.get("/threshold/raises", response_model=list[ThresholdRaise])
-def raised(request: Request, _actor: Annotated[Actor, Depends(of_api(Action.READ))]) -> Response:
+def raised(request: Request, actor: Annotated[Actor, Depends(of_api(Action.READ))]) -> Response:
     """Return when the threshold of a risk bundle was raised, the latest first."""
-    return answer(raises(console_of(request).engine))
+    return answer(raises(console_of(request).engine, actor))
 
 
 @router.post("/threshold/raises/{number}/end", status_code=204)
@@ -83,5 +84,5 @@ def drift(request: Request, _actor: Annotated[Actor, Depends(of_api(Action.READ)
 def organise(request: Request, actor: Annotated[Actor, Depends(of_api(Action.READ))]) -> Response:
     """Return what thresholds leave in the queue, error rates of groups, and workload."""
     console = console_of(request)
-    limits = (console.threshold_in_use(raises(console.engine)), console.settings.sla_hours)
+    limits = (console.threshold_in_use(raises(console.engine, actor)), console.settings.sla_hours)
     return answer(steering(console.engine, actor, console.now(), *limits, console.recent))

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Form, Path, Request
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
 from starlette.responses import RedirectResponse, Response
 
 from moderation.review.account_decisions import (
@@ -38,7 +38,7 @@ from moderation.review.claims import (
 from moderation.review.decisions import VERDICTS, DecisionRefused
 from moderation.review.explanation import explain, refusal_before
 from moderation.review.neighbour_picture import neighbour_svg
-from moderation.review.notes import MAX_NOTE_CHARS
+from moderation.review.notes import MAX_NOTE_CHARS, note_state
 from moderation.review.pages.rendering import VERDICT_WORDS, render
 from moderation.review.permissions import Action, Actor
 from moderation.review.queue import QueueFilter, own_view
@@ -52,6 +52,8 @@ from moderation.review.value_plot import plotted, typing_svg
 router = APIRouter(prefix="/accounts/{key}")
 KEY = re.compile("[0-9a-f]{64}")
 Key = Annotated[str, Path(pattern="^[0-9a-f]{64}$")]
+Words = Annotated[str, AfterValidator(lambda sent: sent.replace("\r\n", "\n"))]
+"""Words of a person, with line ends as they were counted on the page: a browser sends each as two characters."""
 Reader = Annotated[Actor, Depends(of_page(Action.READ))]
 Reviewing = Annotated[Actor, Depends(of_page(Action.REVIEW))]
 Deciding = Annotated[Actor, Depends(of_page(Action.DECIDE))]
@@ -60,6 +62,7 @@ POSTS_FIRST = 4
 VERDICT_CHOICES = tuple((verdict, VERDICT_WORDS[verdict].capitalize()) for verdict in VERDICTS)
 DONE = {
     "decided": "Recorded: {verdict}, about",
+    "appeal": "Recorded on appeal: {verdict}, about",
     "first_verdict": "Your verdict is held until another person has decided, about",
     "escalated": "A senior decides about",
     "withdrawn": "The decision is withdrawn, and the flags are open again:",
@@ -79,7 +82,7 @@ WITHDRAWN_GROUND = "undone by the person who decided"
 @router.get("")
 def account(request: Request, key: Key, actor: Reader, done: str = "") -> Response:
     """Show an account; opening it claims it where it is free and has open flags."""
-    return _page(request, actor, key, {"done": done_notice(console_of(request), done)})
+    return account_page(request, actor, key, {"done": done_notice(console_of(request), done)})
 
 
 @router.get("/presence")
@@ -122,7 +125,7 @@ class DecisionForm(BaseModel):
 
     state: str = ""
     verdict: str = ""
-    ground: str = ""
+    ground: Words = ""
     policy: str = ""
     request_id: str = ""
     then: str = "next"
@@ -137,11 +140,11 @@ def decide(request: Request, key: Key, actor: Deciding, form: Annotated[Decision
     try:
         decided = decide_account(console.engine, actor, proposed, console.now(), console.rules)
     except StaleAccount as error:
-        return _page(request, actor, key, {"stale": error.changes, "form": form}, status=409)
+        return account_page(request, actor, key, {"stale": error.changes, "form": form}, status=409)
     except (ClaimedByOther, DecisionRefused, InvalidValue) as error:
         status, _ = status_of(error)
-        return _page(request, actor, key, {"refused": str(error), "form": form}, status=status)
-    done = f"{decided.outcome}-{key}"
+        return account_page(request, actor, key, {"refused": str(error), "form": form}, status=status)
+    done = f"{'appeal' if actor.role == 'appeals' else decided.outcome}-{key}"
     return next_of_queue(console, actor, key, done) if form.then == "next" else to(f"/accounts/{key}", done)
 
 
@@ -229,7 +232,15 @@ def _claim_shown(found: Account, actor: Actor) -> Claimed | None:
     return Claimed(found.claimed_by, found.claimed_until, own=found.claimed_by == actor.name)
 
 
-def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, status: int = 200) -> Response:
+def _waits(found: Account, actor: Actor) -> bool:
+    """Return whether the account waits for a decision of the kind that the person makes."""
+    if actor.role == "appeals":
+        return any(appeal.decided_at is None for appeal in found.appeals)
+    return actor.may(Action.REVIEW) and found.open_flags > 0
+
+
+def account_page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, status: int = 200) -> Response:
+    """Return the page of an account; *more* are values of the template beside the usual ones."""
     console = console_of(request)
     now = console.now()
     others = open_account(console.engine, actor, key, now, only_renew=not _asked_for_here(request))
@@ -248,6 +259,7 @@ def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, sta
         "explained": explain(found, console.certified, now),
         "timeline": timeline_svg(found.timeline, threshold),
         "neighbours": neighbour_svg(found.neighbourhood.neighbours),
+        "waits": _waits(found, actor),
         "may_decide": why_not is None,
         "why_not": why_not,
         "verdicts": VERDICT_CHOICES,
@@ -255,6 +267,7 @@ def _page(request: Request, actor: Actor, key: str, more: dict[str, Any], *, sta
         "kind_words": KIND_WORDS,
         "posts_first": POSTS_FIRST,
         "max_note": MAX_NOTE_CHARS,
+        "note_seen": note_state(found.note),
         "two_people": actor.role != "appeals"
         and console.rules.needs_second_person(found.followers)
         and not found.escalated_at,

@@ -13,7 +13,7 @@ from moderation.review.account_decisions import StaleAccount
 from moderation.review.bulk import BulkDecision, Member, cluster_of, decide_many, preview
 from moderation.review.bulk_undo import PartlyRefused, undo_preview, withdraw_many
 from moderation.review.decisions import DecisionRefused
-from moderation.review.pages.account_pages import VERDICT_CHOICES, WITHDRAWN_GROUND
+from moderation.review.pages.account_pages import VERDICT_CHOICES, WITHDRAWN_GROUND, Words
 from moderation.review.pages.queue_pages import QueueQuery
 from moderation.review.pages.rendering import render
 from moderation.review.permissions import Action, Actor
@@ -53,7 +53,7 @@ class BulkForm(BaseModel):
     member: list[str] = []
     listed: list[str] = []
     verdict: str = ""
-    ground: str = ""
+    ground: Words = ""
     policy: str = ""
     request_id: str = ""
 

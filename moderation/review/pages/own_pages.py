@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated
 
@@ -21,18 +22,22 @@ Reader = Annotated[Actor, Depends(of_page(Action.READ))]
 BLUR = {"": None, "on": True, "off": False}
 
 
-@router.get("")
-def own(request: Request, actor: Reader, saved: str = "") -> Response:
-    """Show the choices of the person."""
-    return _page(request, actor, message="Saved." if saved else "")
-
-
 class OwnForm(BaseModel):
     """The form; the keys are in further fields, `key-` with the key that they replace."""
 
     model_config = ConfigDict(extra="allow")
     blur: str = ""
     break_minutes: int = 0
+
+
+@router.get("")
+def own(request: Request, actor: Reader, saved: str = "") -> Response:
+    """Show the choices of the person."""
+    chosen = actor.preferences
+    form = OwnForm(
+        blur=next(name for name, value in BLUR.items() if value is chosen.blur), break_minutes=chosen.break_minutes
+    )
+    return _page(request, actor, form, chosen.keys, message="Saved." if saved else "")
 
 
 @router.post("")
@@ -44,16 +49,21 @@ def save(request: Request, actor: Reader, form: Annotated[OwnForm, Form()]) -> R
         changed = {key: own for key, own in keys.items() if own != key}
         wanted = replace(actor.preferences, blur=BLUR.get(form.blur), break_minutes=form.break_minutes, keys=changed)
     except InvalidValue as error:
-        return _page(request, actor, message=str(error), status=422)
+        return _page(request, actor, form, keys, message=str(error), status=422)
     save_preferences(console_of(request).engine, actor.id, wanted)
     return RedirectResponse("/own?saved=1", 303)
 
 
-def _page(request: Request, actor: Actor, *, message: str, status: int = 200) -> Response:
+def _page(
+    request: Request, actor: Actor, form: OwnForm, own: Mapping[str, str], *, message: str, status: int = 200
+) -> Response:
+    """Show a form with these choices: those that are stored, or those that were refused."""
     console = console_of(request)
     values = {
         "actor": actor,
         "message": message,
+        "form": form,
+        "own": own,
         "keys": KEYS,
         "most_minutes": MAX_BREAK_MINUTES,
         "site_blurs": console.settings.blur_texts,

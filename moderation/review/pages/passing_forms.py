@@ -7,8 +7,9 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Form, Request
 from starlette.responses import Response
 
+from moderation.review.decisions import StaleDecision
 from moderation.review.notes import write_note
-from moderation.review.pages.account_pages import Key, Reviewing, next_of_queue, to
+from moderation.review.pages.account_pages import Key, Reviewing, Words, account_page, next_of_queue, to
 from moderation.review.passing_on import assign, escalate
 from moderation.review.permissions import Action, Actor
 from moderation.review.serving.console import console_of
@@ -39,8 +40,17 @@ def assign_form(
 
 
 @router.post("/note")
-def note_form(request: Request, key: Key, actor: Reviewing, text: Annotated[str, Form()] = "") -> Response:
-    """Replace the note of the account."""
+def note_form(
+    request: Request,
+    key: Key,
+    actor: Reviewing,
+    text: Annotated[Words, Form()] = "",
+    seen: Annotated[str | None, Form()] = None,
+) -> Response:
+    """Replace the note of the account; where another person changed it, show both."""
     console = console_of(request)
-    write_note(console.engine, actor, key, text, console.now())
+    try:
+        write_note(console.engine, actor, key, text, console.now(), seen=seen)
+    except StaleDecision as error:
+        return account_page(request, actor, key, {"note_refused": str(error), "note_words": text}, status=409)
     return to(f"/accounts/{key}", f"noted-{key}")

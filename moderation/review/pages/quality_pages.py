@@ -9,8 +9,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form, Path, Request
 from starlette.responses import RedirectResponse, Response
 
-from moderation.review.blind_review import BlindResult, BlindVerdict, give_verdict, make_golden, next_item
+from moderation.review.blind_review import BlindVerdict, give_verdict, given_verdict, make_golden, next_item
 from moderation.review.day_chart import day_svg
+from moderation.review.decisions import DecisionRefused
 from moderation.review.drift import LARGE_DRIFT, score_drift
 from moderation.review.pages.account_pages import VERDICT_CHOICES
 from moderation.review.pages.rendering import render
@@ -19,6 +20,7 @@ from moderation.review.quality_report import PERIOD, quality
 from moderation.review.refusals import InvalidValue
 from moderation.review.serving.console import Console, console_of
 from moderation.review.serving.identity import of_page
+from moderation.review.serving.problems import status_of
 from moderation.review.steering import steering
 from moderation.review.threshold_guard import end_raise, raises
 from moderation.review.value_plot import plotted, typing_svg
@@ -32,9 +34,9 @@ Releasing = Annotated[Actor, Depends(of_page(Action.RELEASE))]
 
 
 @router.get("/blind")
-def blind(request: Request, actor: Reviewing) -> Response:
-    """Show the next post of the audit sample without its score."""
-    return _blind_page(request, actor, None)
+def blind(request: Request, actor: Reviewing, judged: str = "") -> Response:
+    """Show the next post of the audit sample without its score, and what the model found about the one before."""
+    return _blind_page(request, actor, judged=judged)
 
 
 @router.post("/blind/{item}")
@@ -46,15 +48,16 @@ def verdict(
     policy: Annotated[str, Form()] = "",
     opened_at: Annotated[datetime | None, Form()] = None,
 ) -> Response:
-    """Store a verdict, then show what the model found and the next post."""
+    """Store a verdict and lead to the next post, where a reload sends no verdict again."""
     console = console_of(request)
     opened = opened_at if opened_at is not None and opened_at.tzinfo is not None else None
     try:
         given = BlindVerdict(item, verdict, console.rules.policy_of(verdict, policy), opened)
-        result = give_verdict(console.engine, actor, given, console.now(), most_wrong=console.most_wrong_share)
-    except InvalidValue as error:
-        return _blind_page(request, actor, None, _Refused(item, verdict, policy, opened, str(error)))
-    return _blind_page(request, actor, result)
+        give_verdict(console.engine, actor, given, console.now(), most_wrong=console.most_wrong_share)
+    except (InvalidValue, DecisionRefused) as error:
+        refused = _Refused(item, verdict, policy, opened, str(error))
+        return _blind_page(request, actor, refused=refused, status=status_of(error)[0])
+    return RedirectResponse(f"/blind?judged={item}", 303)
 
 
 @router.post("/blind/{item}/golden")
@@ -78,7 +81,7 @@ def steering_page(request: Request, actor: Annotated[Actor, Depends(of_page(Acti
     """Show what thresholds leave in the queue, error rates of groups, and workload."""
     console = console_of(request)
     now = console.now()
-    raised = raises(console.engine)
+    raised = raises(console.engine, actor)
     limits = (console.threshold_in_use(raised), console.settings.sla_hours)
     found = steering(console.engine, actor, now, *limits, console.recent)
     values = {"actor": actor, "steering": found, "chart": day_svg(found.days), "now": now}
@@ -106,17 +109,17 @@ class _Refused:
 
 
 def _blind_page(
-    request: Request, actor: Actor, result: BlindResult | None, refused: _Refused | None = None
+    request: Request, actor: Actor, *, judged: str = "", refused: _Refused | None = None, status: int = 200
 ) -> Response:
     console: Console = console_of(request)
-    item = next_item(console.engine, actor)
+    item = next_item(console.engine, actor, console.now())
     kept = refused if refused is not None and item is not None and refused.item == item.item else None
     opened_at = console.now() if kept is None or kept.opened_at is None else kept.opened_at
     blur = actor.preferences.blur
     values: dict[str, Any] = {
         "actor": actor,
         "item": item,
-        "result": result,
+        "result": given_verdict(console.engine, actor, judged) if judged else None,
         "refused": "" if refused is None else refused.reason,
         "typing": typing_svg(plotted(console.features, item.values)) if item is not None else "",
         "verdicts": VERDICT_CHOICES,
@@ -126,4 +129,4 @@ def _blind_page(
         "opened_at": opened_at.isoformat(),
         "blurred": console.settings.blur_texts if blur is None else blur,
     }
-    return render(request, "blind.html", values, status=422 if refused else 200)
+    return render(request, "blind.html", values, status=status)

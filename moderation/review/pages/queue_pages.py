@@ -69,7 +69,7 @@ def queue(
         "families": FAMILIES,
         "max_name": MAX_NAME_CHARS,
         "done": done_notice(console, done),
-        "raised": next((one for one in raises(console.engine) if one.ended_at is None), None),
+        "raised": next((one for one in raises(console.engine, actor) if one.ended_at is None), None),
     }
     return render(request, "queue.html", values)
 
@@ -113,9 +113,10 @@ def next_account(
     actor: Annotated[Actor, Depends(of_page(Action.REVIEW))],
     asked: Annotated[QueueQuery, Depends()],
 ) -> Response:
-    """Claim the next account and lead to it."""
+    """Claim the next account and lead to it: of the accounts that wait for a senior where a senior looks at these."""
     console = console_of(request)
-    key = claim_next(console.engine, actor, QueueQuery("", asked.family, asked.min_risk).wanted(actor), console.now())
+    view = asked.view if asked.view == "escalated" and actor.may(Action.RELEASE) else ""
+    key = claim_next(console.engine, actor, QueueQuery(view, asked.family, asked.min_risk).wanted(actor), console.now())
     return RedirectResponse("/queue?done=end" if key is None else f"/accounts/{key}", 303)
 
 

@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from moderation.review.pages.rendering import render
-from moderation.review.people import MAX_NAME_CHARS, MAX_PASSWORD_CHARS, name_key
+from moderation.review.people import MAX_NAME_CHARS, MAX_PASSWORD_CHARS, SignInBusy, name_key
 from moderation.review.permissions import Action, Actor
 from moderation.review.serving import oidc
 from moderation.review.serving.console import WINDOW_MIN, Console, console_of
@@ -33,7 +33,9 @@ TOO_MANY = f"Too many attempts. Wait {WINDOW_MIN} minutes, then try again."
 
 @router.get("/sign-in")
 def sign_in_page(request: Request, next: str = "/queue") -> Response:  # the name in the address
-    """Show the form."""
+    """Show the form, or lead on where the session lasts."""
+    if _has_session(request):
+        return RedirectResponse(local_target(next), 303)
     ended = console_of(request).cookie in request.cookies
     return _form(request, local_target(next), ENDED if ended else None)
 
@@ -53,7 +55,10 @@ def sign_in_form(
     if not console.sign_in_limits.permit(name_key(name), address):
         return _again(request, name, next, TOO_MANY, 429)
     lasts = console.session_lasts
-    token = sign_in(console.engine, name, password, now=console.now(), lasts=lasts)
+    try:
+        token = sign_in(console.engine, name, password, now=console.now(), lasts=lasts)
+    except SignInBusy as busy:
+        return _again(request, name, next, f"{busy}.".capitalize(), 503)
     if token is None:
         log.warning("sign_in_refused", extra={"fields": {"address": address}})
         return _again(request, name, next, WRONG, 401)
@@ -126,10 +131,13 @@ def sign_out_form(request: Request, actor: Annotated[Actor, Depends(of_page(Acti
 @router.get("/")
 def start(request: Request) -> Response:
     """Lead to the queue, or to the sign-in page."""
+    return RedirectResponse("/queue" if _has_session(request) else "/sign-in", 303)
+
+
+def _has_session(request: Request) -> bool:
     console = console_of(request)
     cookie = request.cookies.get(console.cookie)
-    known = cookie is not None and session_actor(console.engine, cookie, console.now()) is not None
-    return RedirectResponse("/queue" if known else "/sign-in", 303)
+    return cookie is not None and session_actor(console.engine, cookie, console.now()) is not None
 
 
 def local_target(target: str) -> str:

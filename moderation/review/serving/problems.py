@@ -51,6 +51,15 @@ KINDS: tuple[tuple[type[ModerationError], int, str], ...] = (
     (DetectorOverdue, 503, "detector-busy"),
 )
 """Status and type of each error; the first one that matches holds."""
+WORDS: Mapping[str, tuple[str, str]] = {
+    "decide": ("ground", "Ground"),
+    "bulk": ("ground", "Ground"),
+    "note": ("text", "Note"),
+    **dict.fromkeys(("skip", "hold", "escalate", "end"), ("reason", "Reason")),
+}
+"""The field of a form in which a person writes, and its label, by the last part of the address of the form."""
+MOST_FIELDS = 500
+"""More than the largest form has, which is a decision about many accounts; further fields are not sent back."""
 
 
 def install(app: FastAPI) -> None:
@@ -104,7 +113,7 @@ async def _moderation_error(request: Request, error: Exception) -> Response:
         log.error("request_failed", exc_info=error)
     more: dict[str, Any] = {}
     if not request.url.path.startswith("/api/"):
-        more = _unsent_decision(request)
+        more = _unsent_form(request)
         if status == 401 and not more and "hx-request" not in request.headers:
             return _to_sign_in(request)
     if isinstance(error, StaleAccount):
@@ -112,14 +121,17 @@ async def _moderation_error(request: Request, error: Exception) -> Response:
     return problem_response(request, status, kind, detail, more)
 
 
-def _unsent_decision(request: Request) -> dict[str, Any]:
-    """Return the values of a form of decision that could not be processed, so that a person can send it again."""
-    if request.method != "POST" or not request.url.path.endswith("/decide"):
+def _unsent_form(request: Request) -> dict[str, Any]:
+    """Return the values of a form with words that could not be processed, so that a person can send it again."""
+    field, label = WORDS.get(request.url.path.rpartition("/")[2], ("", ""))
+    if request.method != "POST" or not field:
         return {}
-    sent = dict(parse_qsl(request.scope["state"]["body"].decode("utf-8", "replace"), keep_blank_values=True))
-    return {
-        "retry": {name: sent.get(name, "") for name in ("state", "request_id", "verdict", "policy", "then", "ground")}
-    }
+    sent = parse_qsl(request.scope["state"]["body"].decode("utf-8", "replace"))
+    words = dict(sent).get(field)
+    if words is None:
+        return {}
+    others = [(name, value) for name, value in sent if name != field]
+    return {"retry": {"field": field, "label": label, "words": words, "others": others[:MOST_FIELDS]}}
 
 
 def _to_sign_in(request: Request) -> Response:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import pytest
 
@@ -157,6 +158,22 @@ def test_a_post_without_an_account_has_a_page_too(desk: Desk) -> None:
     ana = desk.client("ana")
     opened = ana.post("/queue/next").headers["location"]
     assert "Post without account" in ana.get(opened).text
+
+
+def test_of_two_people_who_change_a_note_at_once_the_second_loses_no_words(
+    desk: Desk, hidden: Callable[[str, str], str]
+) -> None:
+    fill(desk)
+    ana, bob, path = desk.client("ana"), desk.client("bob"), f"/accounts/{desk.key('a1')}"
+    seen = {"seen": hidden(ana.get(path).text, "seen")}
+    assert bob.post(f"{path}/note", data={"text": "A shop of four people."} | seen).status_code == 303
+    refused = ana.post(f"{path}/note", data={"text": "Asked <b>legal</b>."} | seen)
+    assert (refused.status_code, "another person changed the note" in refused.text) == (409, True)
+    assert "A shop of four people." in refused.text
+    assert "Asked &lt;b&gt;legal&lt;/b&gt;.</textarea>" in refused.text
+    again = {"text": "A shop of four people. Asked legal.", "seen": hidden(refused.text, "seen")}
+    assert ana.post(f"{path}/note", data=again).status_code == 303
+    assert ana.get(f"/api/v1{path}").json()["account"]["note"]["text"] == again["text"]
 
 
 def test_the_note_is_kept_shown_audited_and_erased(desk: Desk) -> None:

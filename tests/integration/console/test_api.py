@@ -54,6 +54,10 @@ def test_pages_of_the_queue_follow_each_other_without_gap_or_repetition(desk: De
             break
     assert sorted(item["account_id"] for item in seen) == [f"q{n}" for n in range(5)]
     assert [item["risk"] for item in seen] == sorted(risks, reverse=True)
+    browser, at = desk.client("ana"), seen[-1]
+    place = json.dumps([at["risk"], at["waiting_since"], at["key"]])
+    beyond = browser.get("/queue/rows", params={"cursor": base64.urlsafe_b64encode(place.encode()).decode()}).text
+    assert ("No more accounts follow here" in beyond, "No account waits" in beyond) == (True, False)
     assert [item["risk"] for item in client.get("/api/v1/queue?min_risk=0.98").json()["items"]] == [0.99]
     assert client.get("/api/v1/queue?family=graph").json()["items"] == []
 

@@ -42,6 +42,10 @@ def test_an_appeal_is_due_in_48_hours_and_decided_by_the_role_appeals(decided: D
     assert ida.post("/queue/next").headers["location"] == f"/accounts/{key}"
     page = ida.get(f"/accounts/{key}").text
     assert "The author used a translator." in page
+    for form in ("skip", "hold", "release"):
+        assert f'action="/accounts/{key}/{form}"' in page
+    assert "/skip" not in ida.get(f"/accounts/{decided.key('a2')}").text
+    assert "/release" not in decided.client("ana").get(f"/accounts/{key}").text
     assert "&lt;b&gt;translated&lt;/b&gt;" in page
     program = caller(decided, "ida")
     sent = decision(state_of(program, key), verdict="not_a_violation")
@@ -65,8 +69,51 @@ def test_the_appeal_that_is_due_first_comes_first_and_an_overdue_one_is_marked(d
     assert items["items"][0]["account_id"] == "a2"
     following = sam.get("/api/v1/queue", params={"view": "appeals", "cursor": items["next_cursor"]}).json()
     assert [item["account_id"] for item in following["items"]] == ["a1"]
+    for name in ("a1", "a2"):
+        assert caller(decided, "ida").post(f"/api/v1/accounts/{decided.key(name)}/claim").status_code == 200
+    own = {"view": "mine", "limit": "1"}
+    first = caller(decided, "ida").get("/api/v1/queue", params=own).json()
+    second = caller(decided, "ida").get("/api/v1/queue", params=own | {"cursor": first["next_cursor"]}).json()
+    assert [item["account_id"] for page in (first, second) for item in page["items"]] == ["a2", "a1"]
     decided.clock.turn(hours=47, seconds=1)
     assert "overdue" in decided.client("ida").get("/queue").text
+
+
+@pytest.mark.parametrize(
+    ("view", "sent"), [("held", {"reason": "ask legal", "hours": "24"}), ("skipped", {"reason": "x"})]
+)
+def test_an_appeal_that_is_held_or_skipped_is_in_the_view_of_these(
+    decided: Desk, view: str, sent: dict[str, str]
+) -> None:
+    appeal(caller(decided, "sam"), decided)
+    ida = decided.client("ida")
+    ida.post(f"/accounts/{decided.key('a1')}/{'hold' if view == 'held' else 'skip'}", data=sent)
+    assert ida.get("/api/v1/queue").json()["items"] == []
+    assert [one["account_id"] for one in ida.get(f"/api/v1/queue?view={view}").json()["items"]] == ["a1"]
+
+
+def test_a_decision_on_appeal_leaves_newer_flags_with_the_senior_who_was_asked(decided: Desk) -> None:
+    sam, ida, key = caller(decided, "sam"), caller(decided, "ida"), decided.key("a1")
+    appeal(sam, decided)
+    decided.flag(flag("p9"))
+    reason = {"reason": "the same words in another language"}
+    assert caller(decided).post(f"/api/v1/accounts/{key}/escalation", json=reason).status_code == 204
+    sent = decision(state_of(ida, key), verdict="not_a_violation")
+    assert ida.post(f"/api/v1/accounts/{key}/decisions", json=sent).status_code == 201
+    found = sam.get(f"/api/v1/accounts/{key}").json()["account"]
+    assert (found["escalated_reason"], found["open_flags"]) == (reason["reason"], 1)
+    assert [one["account_id"] for one in sam.get("/api/v1/queue?view=escalated").json()["items"]] == ["a1"]
+    assert sam.post(f"/api/v1/accounts/{key}/decisions", json=decision(state_of(sam, key))).status_code == 201
+    assert sam.get(f"/api/v1/accounts/{key}").json()["account"]["escalated_reason"] is None
+
+
+def test_no_undo_is_offered_of_a_decision_on_appeal(decided: Desk) -> None:
+    ida, path = decided.client("ida"), f"/accounts/{decided.key('a1')}"
+    appeal(caller(decided, "sam"), decided)
+    sent = {"state": state_of(caller(decided, "ida"), decided.key("a1")), "verdict": "confirmed", "ground": "as before"}
+    page = ida.get(ida.post(f"{path}/decide", data=sent).headers["location"]).text
+    assert "Recorded on appeal: confirmed, about" in page
+    assert "Undo" not in page
 
 
 def test_the_person_who_decided_does_not_decide_the_appeal(decided: Desk) -> None:

@@ -2,9 +2,22 @@
 
 from __future__ import annotations
 
-from moderation.review.people import set_role
-from tests.contract.samples import flag
-from tests.integration.console.conftest import Desk
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+from sqlalchemy import insert, text
+
+from connectors.reviewdb.identity import account_key
+from connectors.reviewdb.review_models import VisitRow
+from connectors.reviewdb.schema import upgrade
+from connectors.reviewdb.statements import table_of
+from connectors.reviewdb.store import ReviewStore
+from moderation.effects import Effects
+from moderation.review.claims import claim, locked_account
+from moderation.review.people import NewPerson, add_person, set_role
+from moderation.review.permissions import Actor
+from tests.contract.samples import PLATFORM, flag, partition
+from tests.integration.console.conftest import PASSWORD, START, Desk
 from tests.integration.console.test_api import caller, decision, state_of
 
 HOLD = {"hours": 24, "reason": "ask legal"}
@@ -65,6 +78,27 @@ def test_a_role_that_does_not_review_loses_claims_and_holds(desk: Desk) -> None:
     set_role(engine, "bob", "viewer", by="tests", now=now)
     assert bob.get(held).json()["account"]["held_by"] is None
     assert bob.get(claimed).json()["account"]["claimed_by"] is None
+
+
+def test_a_role_that_changes_while_the_person_works_waits_and_succeeds(postgres_url: str, quick_hashes: None) -> None:
+    store, key = ReviewStore(postgres_url), account_key(PLATFORM, "a1")
+    engine = store.engine
+    upgrade(engine)
+    store.commit(store.claim("main", "one", [partition()]), Effects(flags=[flag("p1")]))
+    bob = add_person(engine, NewPerson("bob", "reviewer", PASSWORD), by="tests", now=START)
+    claim(engine, Actor(bob.id, "bob", "reviewer"), key, START)
+    waiting = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+    )
+    with ThreadPoolExecutor(1) as threads, engine.begin() as working:
+        locked_account(working, key)
+        changed = threads.submit(set_role, engine, "bob", "viewer", by="tests", now=START)
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            while not connection.scalar(waiting):
+                time.sleep(0.01)
+        working.execute(insert(table_of(VisitRow)).values(account_key=key, person_id=bob.id, seen_at=START))
+    assert changed.result(60).role == "viewer"
+    store.close()
 
 
 def test_an_account_that_does_not_wait_for_the_person_is_not_claimed(desk: Desk) -> None:

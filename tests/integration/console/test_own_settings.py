@@ -6,6 +6,11 @@ import html
 import json
 import re
 
+from sqlalchemy import select
+
+from connectors.reviewdb.models import PersonRow
+from connectors.reviewdb.statements import table_of
+from moderation.review.preferences import Preferences, save_preferences
 from tests.contract.samples import flag
 from tests.integration.console.conftest import Desk
 
@@ -38,6 +43,9 @@ def test_choices_that_cannot_work_are_shown_with_the_reason_and_not_kept(desk: D
         refused = ana.post("/own", data=sent)
         assert refused.status_code == 422
         assert words in refused.text
+    typed = ana.post("/own", data={"blur": "off", "break_minutes": "7", "key-n": "q", "key-s": "y"}).text
+    for shown in ('value="off" selected', 'max="240" value="7"', 'name="key-n" maxlength="1" value="q"', 'value="y"'):
+        assert shown in typed
     assert "data-keys" not in ana.get("/own").text
 
 
@@ -56,11 +64,15 @@ def test_filters_are_saved_under_a_name_for_their_person_only(desk: Desk) -> Non
     assert ana.post("/queue/filters", data={"name": " "}).status_code == 422
     for number in range(19):
         ana.post("/queue/filters?view=held", data={"name": f"filter {number}"})
+    engine, query = desk.console.engine, select(table_of(PersonRow).c.id).where(table_of(PersonRow).c.name == "ana")
+    with engine.connect().execution_options(reading=True) as connection:
+        save_preferences(engine, connection.scalar(query), Preferences(break_minutes=60))
+    assert "typed &lt;b&gt;" in ana.get("/queue").text
     assert "remove one first" in ana.post("/queue/filters", data={"name": "one more"}).text
     assert ana.post("/queue/filters/remove", data={"name": "typed <b>"}).status_code == 303
     page = ana.get("/queue").text
     assert "typed &lt;b&gt;" not in page
-    assert 'data-break="50"' in page
+    assert 'data-break="60"' in page
 
 
 def test_filters_of_the_api_are_those_of_the_pages(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -94,6 +95,8 @@ def test_an_account_that_was_passed_on_is_not_taken_or_hidden_by_others(desk: De
     assert account(sam, key)["account"]["escalated_reason"] == REASON
     assert ana.post("/api/v1/queue/next?view=escalated").status_code == 403
     assert sam.post("/api/v1/queue/next?view=escalated").json()["key"] == key
+    assert sam.post("/queue/next?view=escalated").headers["location"] == f"/accounts/{key}"
+    assert bob.post("/queue/next?view=escalated").headers["location"] != f"/accounts/{key}"
 
 
 def test_a_senior_assigns_an_account_to_a_person(desk: Desk) -> None:
@@ -108,22 +111,27 @@ def test_a_senior_assigns_an_account_to_a_person(desk: Desk) -> None:
     assert sam.put(f"/api/v1/accounts/{key}/assignment", json={"to": "nina"}).status_code == 404
     assert decide(bob, key).status_code == 201
     assert account(bob, key)["account"]["assigned_to"] is None
+    assert "no open flag" in sam.put(f"/api/v1/accounts/{key}/assignment", json={"to": "bob"}).json()["detail"]
     actions = [entry["action"] for entry in sam.get("/api/v1/audit").json()["entries"]]
     assert actions.count("assigned") == actions.count("escalated") == 1
 
 
-def test_an_assignment_ends_with_the_person_and_by_hand(desk: Desk) -> None:
-    from moderation.review.people import disable_person
+def test_an_assignment_ends_with_the_person_the_role_and_by_hand(desk: Desk) -> None:
+    from moderation.review.people import disable_person, set_role
 
-    ana, sam, key = desk.client("ana"), desk.client("sam"), desk.key("a1")
-    for end in ("by hand", "disabled"):
+    ana, sam, key, engine = desk.client("ana"), desk.client("sam"), desk.key("a1"), desk.console.engine
+    ends: dict[str, Callable[[], object]] = {
+        "by hand": lambda: sam.post(f"/accounts/{key}/assign", data={"person": ""}),
+        "role": lambda: set_role(engine, "bob", "appeals", by="tests", now=desk.clock.now),
+        "disabled": lambda: disable_person(engine, "bob", by="tests", now=desk.clock.now),
+    }
+    for name, end in ends.items():
+        set_role(engine, "bob", "reviewer", by="tests", now=desk.clock.now)
         sam.post(f"/accounts/{key}/assign", data={"person": "bob"})
-        assert keys(ana, "open") == ["a2"], end
-        if end == "by hand":
-            sam.post(f"/accounts/{key}/assign", data={"person": ""})
-        else:
-            disable_person(desk.console.engine, "bob", by="tests", now=desk.clock.now)
-        assert keys(ana, "open") == ["a1", "a2"], end
+        set_role(engine, "bob", "senior", by="tests", now=desk.clock.now)
+        assert keys(ana, "open") == ["a2"], name
+        end()
+        assert keys(ana, "open") == ["a1", "a2"], name
 
 
 @pytest.fixture

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import re
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
 
 import pytest
+from argon2.exceptions import VerificationError
 from sqlalchemy import Engine
 from starlette.types import Message
 
 from connectors.reviewdb.audit_log import read_entries
 from moderation.errors import BundleError, SettingsError
-from moderation.review import sessions
+from moderation.review import people, sessions
 from moderation.review.people import set_password
 from moderation.review.serving.app import open_console
 from moderation.review.serving.guard import MAX_BODY_BYTES
@@ -52,7 +57,7 @@ def test_a_large_body_is_refused_before_it_is_read(desk: Desk) -> None:
     ana = desk.client("ana")
     whole = ana.post("/sign-in", content=b"x" * (MAX_BODY_BYTES + 1))
     assert whole.status_code == 413
-    assert "65536 bytes" in whole.text
+    assert f"{MAX_BODY_BYTES} bytes" in whole.text
     chunks = (b"x" * 1024 for _ in range(MAX_BODY_BYTES // 1024 + 1))
     assert ana.post("/api/v1/queue/next", content=chunks).status_code == 413
     assert ana.post("/sign-in", content=b"x", headers={"content-length": "-1"}).status_code == 413
@@ -104,7 +109,7 @@ def test_pages_run_no_code_but_ours(desk: Desk) -> None:
     ana = desk.client("ana")
     nonces = set()
     for path in ("/sign-in", "/queue", f"/accounts/{desk.key('a1')}", "/api", "/nothing"):
-        answer = ana.get(path)
+        answer = (desk.client() if path == "/sign-in" else ana).get(path)
         policy = answer.headers["content-security-policy"]
         found = re.search(r"script-src 'nonce-([^']+)'", policy)
         assert found is not None
@@ -135,6 +140,7 @@ def test_a_session_expires_and_leads_back_to_the_page(desk: Desk) -> None:
     assert "Your session has ended" in page
     data = {"name": "ana", "password": PASSWORD, "next": "/queue?view=held"}
     assert ana.post("/sign-in", data=data).headers["location"] == "/queue?view=held"
+    assert ana.get("/sign-in?next=/quality").headers["location"] == "/quality"
 
 
 def test_a_password_that_changes_during_the_sign_in_begins_no_session(
@@ -151,14 +157,70 @@ def test_a_password_that_changes_during_the_sign_in_begins_no_session(
     assert desk.client().post("/sign-in", data={"name": "ana", "password": PASSWORD}).status_code == 401
 
 
-def test_a_decision_after_the_session_has_ended_keeps_the_words(desk: Desk) -> None:
+def test_few_passwords_are_verified_at_a_time_and_further_attempts_are_refused(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    running: list[int] = []
+    most, release = [0], threading.Event()
+
+    class Slow:
+        def verify(self, _hashed: str, _password: str) -> None:
+            running.append(1)
+            most.append(len(running))
+            release.wait(60)
+            running.pop()
+            raise VerificationError
+
+    monkeypatch.setattr(people, "HASHER", Slow())
+    client = desk.client()
+    with ThreadPoolExecutor(20) as threads:
+        sent = {"name": "ana", "password": PASSWORD}
+        attempts = [threads.submit(people.verified_person, desk.console.engine, "ana", PASSWORD) for _ in range(20)]
+        refused = list(itertools.islice(as_completed(attempts), 4))
+        page = client.post("/sign-in", data=sent)
+        while len(running) < people.AT_ONCE:
+            time.sleep(0.01)
+        release.set()
+    assert (page.status_code, "Too many people sign in at this moment" in page.text) == (503, True)
+    assert [type(one.exception()) for one in refused] == [people.SignInBusy] * 4
+    assert sum(one.exception() is None and one.result() is None for one in attempts) == 16
+    assert max(most) == people.AT_ONCE
+
+
+def test_a_form_that_is_refused_or_sent_after_the_session_keeps_its_words(desk: Desk) -> None:
     desk.flag(flag("p1"))
-    ana, path = desk.client("ana"), f"/accounts/{desk.key('a1')}/decide"
+    sam, account = desk.client("sam"), f"/accounts/{desk.key('a1')}"
+    refused = sam.post(f"{account}/note", data={"text": "long " * 500})
+    assert (refused.status_code, refused.text.count("long ") > 400) == (422, True)
     desk.clock.turn(hours=12, seconds=1)
-    answer = ana.post(path, data={"state": "1.0", "verdict": "confirmed", "ground": "my <long> words"})
-    assert answer.status_code == 401
-    assert "my &lt;long&gt; words" in answer.text
-    assert "Send again" in answer.text
+    forms: list[tuple[str, str, dict[str, str | list[str]]]] = [
+        (f"{account}/decide", "ground", {"state": "1.0", "verdict": "confirmed"}),
+        (f"{account}/note", "text", {}),
+        (f"{account}/skip", "reason", {}),
+        (f"{account}/hold", "reason", {"hours": "24"}),
+        (f"{account}/escalate", "reason", {}),
+        ("/bulk", "ground", {"member": ["a:1.0", "b:2.1"], "verdict": "confirmed"}),
+        ("/steering/raises/1/end", "reason", {}),
+    ]
+    for path, field, sent in forms:
+        answer = sam.post(path, data={**sent, field: "my <long> words"})
+        assert (answer.status_code, "Sign in in another tab" in answer.text) == (401, True), path
+        assert f'name="{field}" rows="5">my &lt;long&gt; words</textarea>' in answer.text
+        assert f'action="{path}"' in answer.text
+        for name, values in sent.items():
+            for one in [values] if isinstance(values, str) else values:
+                assert f'<input type="hidden" name="{name}" value="{one}">' in answer.text
+
+
+def test_long_words_of_any_script_are_recorded_with_their_lines_as_they_were_written(desk: Desk) -> None:
+    desk.flag(flag("p1"))
+    ana, path = desk.client("ana"), f"/accounts/{desk.key('a1')}"
+    note, ground = "\u6f22\n" * 1_000, "\u6f22\n" * 5_000
+    assert ana.post(f"{path}/note", data={"text": note.replace("\n", "\r\n")}).status_code == 303
+    sent = {"state": "1.0", "verdict": "confirmed", "ground": ground.replace("\n", "\r\n")}
+    assert ana.post(f"{path}/decide", data=sent).status_code == 303
+    found = ana.get(f"/api/v1{path}").json()["account"]
+    assert (found["note"]["text"], found["decisions"][0]["ground"]) == (note.strip(), ground)
 
 
 def test_a_part_of_an_open_page_gets_a_notice_in_its_place(desk: Desk) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import select, text, update
 from starlette.testclient import TestClient
 
 from connectors.reviewdb.audit_log import verify
+from connectors.reviewdb.models import AssessmentRow, AuditSampleRow
+from connectors.reviewdb.statements import table_of
 from moderation.effects import AuditSample, Effects
 from moderation.review.agreement import FlaggedSample, false_positive_bound
 from moderation.review.blind_review import PEERS
@@ -55,8 +58,11 @@ def test_the_blind_queue_hides_what_a_model_found_until_the_verdict(desk: Desk) 
     item = ana.get("/api/v1/blind/next").json()["item"]
     opened = (desk.clock.now).isoformat()
     desk.clock.turn(seconds=40)
-    shown = ana.post(f"/blind/{item}", data={"verdict": "not_a_violation", "opened_at": opened}).text
+    given = {"verdict": "not_a_violation", "opened_at": opened}
+    shown = ana.get(ana.post(f"/blind/{item}", data=given).headers["location"]).text
     assert "You: not a violation. The model: flagged, risk 0.9700." in shown
+    assert "The model" not in desk.client("bob").get(f"/blind?judged={item}").text
+    assert "you have judged this post before" in ana.post(f"/blind/{item}", data=given).text
     again = ana.post(f"/api/v1/blind/{item}/verdicts", json={"verdict": "confirmed"})
     assert "you have judged this post before" in again.json()["detail"]
     assert verify(desk.console.engine).problems == ()
@@ -71,6 +77,24 @@ def test_a_person_who_decided_about_the_flag_does_not_judge_it_blind(desk: Desk)
     assert ana.get("/api/v1/blind/next").status_code == 204
     assert "No post of the audit sample waits" in ana.get("/blind").text
     assert bob.get("/api/v1/blind/next").json()["post_id"] == "f0"
+
+
+def test_a_person_who_has_opened_an_account_gives_no_blind_verdict_about_its_posts(desk: Desk) -> None:
+    draw(desk, 1, flagged=True)
+    ana, sam, key = desk.client("ana"), desk.client("sam"), desk.key("writer-f0")
+    item = ana.get("/api/v1/blind/next").json()["item"]
+    sam.get(f"/accounts/{key}")
+    page = ana.get(f"/accounts/{key}").text
+    assert ("Reviewer 4 reviews this account" in page, "0.97" in page) == (True, True)
+    desk.clock.turn(hours=1)
+    sam.get(f"/accounts/{key}")
+    assert ana.get("/api/v1/blind/next").status_code == 204
+    assert desk.client("bob").get("/api/v1/blind/next").status_code == 200
+    refused = ana.post(f"/api/v1/blind/{item}/verdicts", json={"verdict": "confirmed"})
+    assert (refused.status_code, "opened the account" in refused.text) == (403, True)
+    shown = ana.post(f"/blind/{item}", data={"verdict": "confirmed"})
+    assert (shown.status_code, "Nothing was recorded" in shown.text) == (403, True)
+    assert ana.get("/api/v1/quality").json()["blind_verdicts"] == 0
 
 
 def test_error_rates_come_from_first_blind_verdicts_only(desk: Desk) -> None:
@@ -96,6 +120,46 @@ def test_error_rates_come_from_first_blind_verdicts_only(desk: Desk) -> None:
     page = bob.get("/quality").text
     assert "1 of 19" in page
     assert "at most 1 in " in page
+
+
+def drawn(desk: Desk, days_ago: dict[str, int]) -> None:
+    """Set when posts were drawn."""
+    samples, judged = table_of(AuditSampleRow), table_of(AssessmentRow)
+    with desk.console.engine.begin() as connection:
+        for post, days in days_ago.items():
+            key = select(judged.c.key).where(judged.c.post_id == post).scalar_subquery()
+            at = desk.clock.now - timedelta(days=days)
+            connection.execute(update(samples).where(samples.c.assessment_key == key).values(drawn_at=at))
+
+
+def test_the_newest_posts_come_first_so_that_verdicts_count_until_the_period_ends(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("moderation.review.blind_review.NEAR", 1)
+    draw(desk, 9)
+    drawn(desk, {f"s{n}": (100, 89, 0)[n // 3] for n in range(9)})
+    ana = desk.client("ana")
+    shown = []
+    for _ in range(3):
+        post = ana.get("/api/v1/blind/next").json()
+        ana.post(f"/api/v1/blind/{post['item']}/verdicts", json={"verdict": "not_a_violation"})
+        shown.append(post["post_id"])
+    assert sorted(shown) == ["s6", "s7", "s8"]
+    assert ana.get("/api/v1/quality").json()["waiting"] == 3
+    assert {one["post_id"] for one in judge(ana, {})} == {"s3", "s4", "s5"}
+    desk.clock.turn(days=30)
+    assert desk.client("ana").get("/api/v1/quality").json()["missed"]["of"] == 3
+
+
+def test_posts_that_need_a_second_person_come_before_new_ones(desk: Desk) -> None:
+    draw(desk, 30)
+    drawn(desk, {f"s{n}": 2 for n in range(30)})
+    first = {one["item"] for one in judge(desk.client("ana"), {})}
+    needed = {item for item in first if item[0] in PEERS}
+    draw(desk, 3, first=30)
+    second = [one["item"] for one in judge(desk.client("bob"), {})]
+    assert set(second[: len(needed)]) == needed
+    assert len(second) == len(needed) + 3
 
 
 def test_an_account_counts_once_in_error_rates_with_its_worst_verdict(desk: Desk) -> None:

@@ -134,7 +134,17 @@ def test_pages_of_statements_continue_where_the_one_before_ended(with_statements
     assert found == [one["puid"] for one in listed(desk)]
     assert len(found) == 5
     assert sam.get(f"/api/v1/statements?after={'0' * 32}").status_code == 422
-    assert sam.get("/api/v1/statements?since=2026-11-29T00:00:00").status_code == 422
+    no_times = (
+        "2026-11-29T00:00:00",
+        "2026",
+        "20261129",
+        "1e9",
+        "9999-12-31T23:59:59-23:59",
+        "0001-01-01T00:00:00%2B23:59",
+    )
+    for path in ("statements", "statements/withdrawn"):
+        for since in no_times:
+            assert sam.get(f"/api/v1/{path}?since={since}").status_code == 422, since
     assert sam.get("/api/v1/statements?since=2026-12-01T00:00:00Z").json()["statements"] == []
 
 

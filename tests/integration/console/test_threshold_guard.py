@@ -72,6 +72,9 @@ def test_evidence_of_many_wrong_flags_raises_the_threshold_and_a_senior_lowers_i
     assert sam.post(f"/steering/raises/{one['id']}/end", data={"reason": "<b>a crowd</b>"}).status_code == 303
     assert in_force(guarded) == {}
     page = sam.get("/steering").text
+    assert "by <bdi>sam</bdi>" in page
+    assert "by <bdi>Reviewer " in ana.get("/steering").text
+    assert ana.get("/api/v1/threshold/raises").json()[0]["ended_by"].startswith("Reviewer ")
     assert "&lt;b&gt;a crowd" in page
     assert "<b>a crowd" not in page
     assert sam.post(f"/api/v1/threshold/raises/{one['id']}/end", json={"reason": "again"}).status_code == 409

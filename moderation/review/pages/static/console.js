@@ -95,6 +95,9 @@
 
   document.addEventListener("keydown", (event) => {
     const at = event.target;
+    const moves = event.key === keyOf("j") || event.key === keyOf("k");
+    // A key that is held down acts once: its repeats would act on the next page before a person has read it.
+    if (event.repeat && !moves) return;
     if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
       // In another form, such as the reason of a skip, the keys send that form.
       const submit = document.querySelector("[data-submit]");
@@ -105,7 +108,7 @@
     if (event.key === "Escape" && typing(at)) at.blur();
     if (typing(at) || event.ctrlKey || event.metaKey || event.altKey || off() && event.key !== "?") return;
     if (document.querySelector("dialog[open]")) return;
-    if (event.key === keyOf("j") || event.key === keyOf("k")) {
+    if (moves) {
       choose(event.key === keyOf("j") ? 1 : -1);
       return;
     }
@@ -127,16 +130,23 @@
     }
     if (event.target.id === "keys-on") localStorage.setItem(OFF, event.target.checked ? "0" : "1");
   });
+  // Refreshed rows keep the focus, so that Enter opens the chosen one and a screen reader stays there.
+  let focused = null;
+  document.addEventListener("htmx:before:swap", () => {
+    focused = document.activeElement?.closest("#rows a")?.getAttribute("href") ?? null;
+  });
   document.addEventListener("htmx:after:swap", () => {
     mapKeys(document);
     mark();
+    if (focused) document.querySelector(`#rows a[href="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
   });
   mapKeys(document);
   remind();
   document.addEventListener("submit", (event) => {
-    // A second press of a key must not send a form twice.
+    // A second press of a key must not send a form twice. Where the person stops a slow response, it can be sent again.
     if (event.target.dataset.sent) event.preventDefault();
     event.target.dataset.sent = "1";
+    setTimeout(() => delete event.target.dataset.sent, 5_000);
   });
   window.addEventListener("pageshow", () => {
     for (const form of document.forms) delete form.dataset.sent;

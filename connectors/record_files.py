@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 import zstandard
 from pydantic_core import from_json
@@ -21,6 +21,10 @@ from moderation.errors import InputError
 from moderation.events.wire import SIGNATURES
 
 CHUNK = 1 << 16
+COMPRESSED_CHUNK = 1 << 10
+"""Bytes of zstd that are decompressed at a time: an expansion by 32,000, the most of zstd, remains 32 MiB."""
+LARGEST_WINDOW = 1 << 31
+"""The most that `zstd --long=31` writes, as in the dumps of Reddit; zstd refuses more than 128 MiB by default."""
 _TOKEN = re.compile(rb'["{}\[\]]')
 _IN_STRING = re.compile(rb'\\.|"', re.DOTALL)
 
@@ -75,8 +79,7 @@ def _plain_chunks(stream: io.BufferedReader, name: str) -> Iterator[bytes]:
         stream = io.BufferedReader(cast(io.RawIOBase, gzip.GzipFile(fileobj=stream)))
         head = stream.peek(8)
     elif head.startswith(b"\x28\xb5\x2f\xfd"):
-        reader = zstandard.ZstdDecompressor().stream_reader(stream, read_across_frames=True)
-        stream = io.BufferedReader(cast(io.RawIOBase, reader))
+        stream = io.BufferedReader(_ZstdFrames(stream))
         head = stream.peek(8)
     if head.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         yield from _utf8(stream)
@@ -90,6 +93,39 @@ def _plain_chunks(stream: io.BufferedReader, name: str) -> Iterator[bytes]:
         stream.read(len(codecs.BOM_UTF8))
     while chunk := stream.read1(CHUNK):
         yield chunk
+
+
+class _ZstdFrames(io.RawIOBase):
+    """The decompressed content of zstd frames. Raises EOFError where the last frame is cut short.
+
+    The reader of zstandard takes a frame that is cut short for the end of the file.
+    """
+
+    def __init__(self, compressed: io.BufferedReader) -> None:
+        self._compressed = compressed
+        self._decompressor = zstandard.ZstdDecompressor(max_window_size=LARGEST_WINDOW)
+        self._frame = self._decompressor.decompressobj()
+        self._in_frame = False
+        self._ready = memoryview(b"")
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        while not self._ready:
+            compressed = self._frame.unused_data or self._compressed.read(COMPRESSED_CHUNK)
+            if not compressed:
+                if self._in_frame:
+                    raise EOFError("the compressed data ends too early; copy or download the file again")
+                return 0
+            if self._frame.eof:
+                self._frame = self._decompressor.decompressobj()
+            self._ready = memoryview(self._frame.decompress(compressed))
+            self._in_frame = not self._frame.eof
+        size = min(len(buffer), len(self._ready))
+        buffer[:size] = self._ready[:size]
+        self._ready = self._ready[size:]
+        return size
 
 
 def _utf8(stream: io.BufferedReader) -> Iterator[bytes]:

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from moderation.detector import ContentScore, Detector, load_detector
 from moderation.effects import Assessment, Origin, Partition
 from moderation.errors import InputError
@@ -19,25 +21,36 @@ from moderation.events.resolution import Resolution
 from moderation.features import FeatureExtractor
 from moderation.mapping import FieldMapping, Kind
 from moderation.risk import RiskModel, load_risk
+from moderation.risk.manifest import Policy
 from moderation.state import GRAPH_EPOCH_S, Coverage, Keyring, PlatformState
+from moderation.stream.audit import AuditSampling
 from moderation.stream.ordering import EventTimeMerge, Item
 from moderation.stream.pipeline import Pipeline
+from moderation.stream.scoring_policy import ScoreSelected, ScoringPolicy
 
 BATCH = 256
 MEMORY = Partition("", "memory", "", 0)
+NO_SAMPLE = AuditSampling(b"", 0.0, 0.0)
 
 
 class Moderator:
     """A detector and a risk model with a state of their own, for files, notebooks and tests."""
 
-    def __init__(self, detector: Detector, risk: RiskModel, state: PlatformState) -> None:
+    def __init__(
+        self, detector: Detector, risk: RiskModel, state: PlatformState, policy: ScoringPolicy | None = None
+    ) -> None:
+        """*policy* selects the texts that are scored; None: all."""
         self.state = state
         self.detector = detector
         self.risk = risk
         self.totals: Counter[str] = Counter()
         """What was counted so far: posts, flags and invalid values, by name."""
         self._pipeline = Pipeline(
-            platform_id=state.platform_id, extractor=FeatureExtractor(state), detector=detector, risk=risk
+            platform_id=state.platform_id,
+            extractor=FeatureExtractor(state),
+            detector=detector,
+            risk=risk,
+            policy=policy,
         )
 
     @classmethod
@@ -51,14 +64,17 @@ class Moderator:
         coverage: Coverage | None = None,
         max_text_bytes: int = 65_536,
         threads: int | None = None,
+        policy: Policy | None = None,
+        sample: AuditSampling | None = None,
     ) -> Moderator:
         """Load *detector*, as `load_detector` names it, and its *risk* bundle or the one that ships.
 
         Addresses are hashed with a key that is thrown away. Follow events are taken as complete unless *coverage*
-        says otherwise.
+        says otherwise. *policy* is the scoring policy, by default `all` or the only one of the bundle; under
+        `selective` the texts of a *sample* are scored too.
         """
         loaded = load_detector(detector, max_text_bytes=max_text_bytes, threads=threads)
-        model = load_risk(risk, detector_hash=loaded.manifest_hash)
+        model = load_risk(risk, detector_hash=loaded.manifest_hash, policy=policy)
         keyring = Keyring.from_secrets(("offline", secrets.token_bytes(32)), None)
         state = PlatformState(
             platform_id=platform_id,
@@ -67,7 +83,9 @@ class Moderator:
             coverage=coverage,
             scored_with=loaded.manifest_hash[:12],
         )
-        return cls(loaded, model, state)
+        if model.policy == "all":
+            return cls(loaded, model, state)
+        return cls(loaded, model, state, ScoreSelected(platform_id, state, sample or NO_SAMPLE))
 
     def score_texts(self, texts: Sequence[str], languages: Sequence[str | None] | None = None) -> list[ContentScore]:
         """Content scores alone, one per text: logit, calibrated synthetic score, sections.
@@ -105,7 +123,7 @@ class Moderator:
     @staticmethod
     def _item(reader: RecordReader, number: int, event: Event | dict[str, Any] | str | bytes) -> Item:
         if isinstance(event, dict):
-            event = json.dumps(event)
+            event = _as_text(event, number)
         if isinstance(event, str):
             event = event.encode("utf-8", "surrogatepass")
         if isinstance(event, bytes):
@@ -114,7 +132,18 @@ class Moderator:
             if isinstance(content, BadRecord):
                 raise InputError(f"event {number} cannot be read: {content.reason}")
             return Item(origin, content)
+        if not isinstance(event, BaseModel):
+            raise InputError(f"event {number} is a {type(event).__name__}; give a dictionary, JSON or a parsed event")
         return Item(Origin(MEMORY, number), event)
+
+
+def _as_text(event: dict[str, Any], number: int) -> str:
+    try:
+        return json.dumps(event)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"event {number} cannot be read: {error}; give values of JSON, and times as text with an offset"
+        ) from None
 
 
 def read_items(lines: Iterable[tuple[int, bytes]], reader: RecordReader, *, kind: Kind | None = None) -> Iterator[Item]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import os
 import sys
 from typing import Any, NoReturn
@@ -94,12 +95,17 @@ def main() -> None:
 
 
 def _open_standard_streams() -> None:
-    """Open closed standard streams: else a database or model gets their file number, and messages are written to it."""
+    """Open closed standard streams, and escape what the encoding of the output lacks, such as Latin-1.
+
+    Else a database or model gets the file number of a closed stream, and messages are written to it.
+    """
     for descriptor in range(3):
         try:
             os.fstat(descriptor)
         except OSError:
             os.open(os.devnull, os.O_RDWR)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _fail(message: str, exit_code: int) -> NoReturn:

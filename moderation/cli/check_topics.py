@@ -78,8 +78,20 @@ def describe_records(decoder: Decoder, records: Sequence[Origin]) -> str:
     text = f"latest {len(records)} records, {len(records) - unreadable} readable: {', '.join(found)}"
     if len(bad) == len(records):
         raise InputError(f"{text}. Correct the topic or its mapping in the settings")
-    warning = shared_address([content for content in contents if isinstance(content, Post)])
-    return f"{text}\n{warning}" if warning else text
+    posts = [content for content in contents if isinstance(content, Post)]
+    warnings = (unjudged(posts), shared_address(posts))
+    return "\n".join((text, *(warning for warning in warnings if warning is not None)))
+
+
+def unjudged(posts: Sequence[Post]) -> str | None:
+    """Return a warning where posts lack what a judgement needs."""
+    lacking = sum(not post.judgeable for post in posts)
+    if not lacking:
+        return None
+    return (
+        f"warning: {lacking} of {len(posts)} posts have no account_id or no valid created_at, so that they are scored "
+        "and never flagged; `moderation events check --topic` shows why"
+    )
 
 
 def shared_address(posts: Sequence[Post]) -> str | None:

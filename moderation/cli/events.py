@@ -116,7 +116,9 @@ def _print(console: Console, survey: Survey, settings: Settings) -> None:
     for reason, count in survey.refused.most_common(5):
         console.print(Text(f"  {count} refused: {visible(reason)}", style="red"))
     for reason, count in survey.reasons.most_common(5):
-        console.print(Text(f"  {count} without a valid {visible(reason)}", style="yellow"))
+        why = survey.why(reason)
+        line = f"  {count} without a valid {visible(reason)}" + ("" if why is None else f": {visible(why)}")
+        console.print(Text(line, style="yellow"))
     for kind in KINDS:
         total = survey.read_of(kind)
         if not total:

@@ -18,7 +18,10 @@ _FLAGGED = {True: "flagged", False: "not flagged"}
 
 def replay_command(
     risk: Annotated[Path, typer.Option("--risk", metavar="DIR", help="Directory of the risk bundle to try.")],
-    policy: Annotated[str, typer.Option(help="Scoring policy whose threshold is used: all or selective.")] = "all",
+    policy: Annotated[
+        str | None,
+        typer.Option(help="Scoring policy whose threshold is used: all or selective; default: that of the settings."),
+    ] = None,
     show: Annotated[int, typer.Option(min=0, help="Number of changed decisions to print.")] = 20,
     out: Annotated[
         Path | None, typer.Option("--out", metavar="FILE", help="Write every changed decision as JSON lines.")
@@ -43,10 +46,12 @@ def replay_command(
     from moderation.review.replay import replay
     from moderation.risk.bundle import read_bundle
     from moderation.risk.manifest import Policy
+    from moderation.settings import load_settings
 
-    if policy not in get_args(Policy):
+    if policy is not None and policy not in get_args(Policy):
         raise SettingsError(f"--policy must be one of {', '.join(get_args(Policy))}, got {policy}")
-    model = read_bundle(risk, policy="selective" if policy == "selective" else "all")
+    chosen = policy or load_settings(config).scoring.policy
+    model = read_bundle(risk, policy="selective" if chosen == "selective" else "all")
     with reviews(database, config) as engine:
         found = replay(engine, model)
     if out is not None:

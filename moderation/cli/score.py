@@ -19,6 +19,7 @@ from moderation.text.terminal import visible
 if TYPE_CHECKING:
     from moderation.effects import Assessment
     from moderation.settings import Settings
+    from moderation.stream.audit import AuditSampling
     from moderation.stream.ordering import Item
 
 SOME_REJECTED = 7
@@ -46,7 +47,8 @@ def score_command(
 
     Reads posts, follows, deletions and labels in event-time order, with the kind in `type` (default `post`) or --kind,
     and writes one JSON line per post in input order. A post with only post_id and text gets a content score and is
-    never flagged.
+    never flagged. Under scoring.policy "selective" the texts that the sidecar scores with the same address key are
+    scored.
 
     Example:  moderation score events.jsonl -o scores.jsonl --rejects bad.jsonl
 
@@ -70,8 +72,9 @@ def score_command(
         reader = RecordReader(mapping, resolution=Resolution(mapping, needed=() if content_only else JUDGED_BY))
         items = read_items(numbered_records(stream, source), reader, kind=only)
         if content_only:
-            _content_only(items, out, bad, settings)
+            counted = _content_only(items, out, bad, settings)
             reader.resolution.finish()
+            sys.stderr.write(f"{counted}, {bad.count} rejected\n")
         else:
             totals = _judge(items, out, bad, settings, sort=sort)
             reader.resolution.finish()
@@ -92,6 +95,8 @@ def _judge(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Settings,
         coverage=settings.state.of_a_file().coverage(),
         max_text_bytes=settings.max_text_bytes,
         threads=settings.detector_threads,
+        policy=settings.scoring.policy,
+        sample=_sample(settings),
     )
     if settings.state.graph_epochs is not None:
         moderator.state.epochs.read_from(settings.state.graph_epochs, settings.platform_id)
@@ -106,6 +111,14 @@ def _judge(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Settings,
     return dict(moderator.totals)
 
 
+def _sample(settings: Settings) -> AuditSampling | None:
+    """Return the audit sample that the sidecar draws with these settings; None without its key."""
+    from moderation.stream.audit import AuditSampling
+
+    secret = settings.address_secret() if settings.scoring.policy == "selective" else None
+    return None if secret is None else AuditSampling(secret, settings.audit.rate, settings.audit.flagged_rate)
+
+
 def _conclude(totals: dict[str, int]) -> None:
     """Print the counters on standard error, and exit with NOTHING_JUDGED where nothing was judged."""
     from moderation.stream.summary import nothing_judged, summary
@@ -118,18 +131,23 @@ def _conclude(totals: dict[str, int]) -> None:
             raise typer.Exit(NOTHING_JUDGED)
 
 
-def _content_only(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Settings) -> None:
+def _content_only(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Settings) -> str:
+    """Write one line per post, and return how many posts were scored and records ignored, in words."""
     from moderation.detector import load_detector
-    from moderation.events import Post
+    from moderation.events import Ignored, Post
 
     detector = load_detector(
         settings.detector, max_text_bytes=settings.max_text_bytes, threads=settings.detector_threads
     )
     posts: list[Post] = []
+    read = scored = ignored = 0
 
     def flush() -> None:
+        nonlocal read, scored
+        read += len(posts)
         contents = detector.score([post.text for post in posts], [post.lang for post in posts])
         for post, content in zip(posts, contents, strict=True):
+            scored += content.abstained is None
             line = {
                 "post_id": post.post_id,
                 "synthetic_score": _number(content.probability),
@@ -143,10 +161,12 @@ def _content_only(items: Iterable[Item], out: TextIO, bad: Rejects, settings: Se
     for item in bad.taken_from(items):
         if isinstance(item.content, Post):
             posts.append(item.content)
+        ignored += isinstance(item.content, Ignored)
         if len(posts) >= settings.batch.max_records:
             flush()
     if posts:
         flush()
+    return f"{read} posts read, {scored} scored, {ignored} records ignored"
 
 
 def as_json(assessment: Assessment) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import secrets
+import shlex
 import shutil
 import sys
 import time
@@ -186,20 +187,30 @@ def _prepare_console(settings: Settings, out: Path) -> str:
 
 
 def _next_steps(out: Path, seed: int, password: str) -> list[tuple[str, str]]:
-    command = "moderation" if shutil.which("moderation") else os.path.relpath(Path(sys.argv[0]).absolute())
+    command = _command()
     return [
         (
-            f"{command} serve --config {out / CONFIG}",
+            f"{command} serve --config {shlex.quote(str(out / CONFIG))}",
             f"the reviewers' console: http://localhost:8090, sign in as {REVIEWER} with the password {password}",
         ),
         (
-            f"{command} flags list --database sqlite:///{out / DATABASE}",
+            f"{command} flags list --database {shlex.quote(f'sqlite:///{out / DATABASE}')}",
             "list the flags of the review database",
         ),
         (
-            f"{command} score {out / EVENTS} -o {out / 'scores.jsonl'}",
+            f"{command} score {shlex.quote(str(out / EVENTS))} -o {shlex.quote(str(out / 'scores.jsonl'))}",
             "compute the same assessments offline, one line per post",
         ),
         (f"{command} demo --seed {seed + 1}", "run the demo with another platform and other campaigns"),
-        (f"{command} check --config sidecar.toml", "your own broker and database: README, “Beside your own stream”"),
+        (f"{command} check --config sidecar.toml", "your own broker and database: README, “Connect your own stream”"),
     ]
+
+
+def _command() -> str:
+    """Return how this command was started, for a shell in this directory."""
+    if shutil.which("moderation"):
+        return "moderation"
+    started = Path(sys.argv[0]).absolute()
+    if started.name == "__main__.py":  # python -m moderation
+        return f"{shlex.quote(sys.executable)} -m moderation"
+    return shlex.quote(os.path.relpath(started))

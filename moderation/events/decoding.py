@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -13,7 +13,7 @@ from pydantic_core import ErrorDetails
 from moderation.events.fields import FORWARDED_FOR, MODELS
 from moderation.events.model import INVALID_KEY, SCHEMA_VERSION, Event, Post, lenient_name
 from moderation.events.wire import NotAnObject, read_object
-from moderation.mapping import KINDS, TYPE, VERSION, FieldMapping, Kind, Mapped, RecordInfo
+from moderation.mapping import KINDS, TIMES, TYPE, VERSION, FieldMapping, Kind, Mapped, RecordInfo
 from moderation.values.addresses import client_address
 from moderation.values.bounds import EARLIEST_MS, MAX_AHEAD_MS, account_time
 
@@ -100,7 +100,7 @@ class _Context:
     arrival_ms: int
     info: RecordInfo
     mapping: FieldMapping
-    problems: Mapping[str, str] = field(default_factory=dict)
+    problems: dict[str, str] = field(default_factory=dict)
 
     def explain(self, first: ErrorDetails) -> str:
         """Return a problem as text, with the path without a value or the invalid value."""
@@ -171,6 +171,8 @@ def _event(raw: dict[str, Any], context: _Context, invalid: list[str]) -> Event:
             envelope = _ENVELOPE if raw.keys() == {"schema", "payload"} else ""
             raise BadRecord("decode", context.explain(problem) + envelope)
         names[name] = None
+        if name in TIMES:
+            context.problems.setdefault(name, str(problem["msg"]))
     invalid.extend(names)
     cleaned: Event = adapter.validate_python(_without(raw, names))
     return cleaned

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from moderation.mapping import FieldMapping, Kind, Mapped
+from moderation.mapping import DURATIONS, TIMES, FieldMapping, Kind, Mapped
 
 log = logging.getLogger(__name__)
 
@@ -40,9 +40,13 @@ class Resolution:
         self._first_records = first_records
         self._needed = needed
         self.kinds: dict[Kind, FieldCounts] = {}
+        self.reasons: dict[tuple[Kind, str], str] = {}
+        """Why the first invalid time or duration of each field is invalid; other values may be personal."""
 
     def note(self, kind: Kind, mapped: Mapped, invalid: Sequence[str]) -> None:
         """Count one record; has no effect after the first records of a kind. `decode` calls this."""
+        for name in mapped.problems.keys() & (TIMES | DURATIONS):
+            self.reasons.setdefault((kind, name), mapped.problems[name])
         counts = self.kinds.get(kind)
         if counts is None:
             if not self._counted_fields(kind):
@@ -70,8 +74,13 @@ class Resolution:
     def unresolved(self, kind: Kind) -> dict[str, str]:
         """Return the mapped fields of a kind without a valid value in any record, with the reason."""
         counts = self.kinds.get(kind, FieldCounts())
+
+        def unusable(name: str, path: str) -> str:
+            reason = self.reasons.get((kind, name))
+            return f"{path!r} cannot be used" + ("" if reason is None else f": {reason}")
+
         return {
-            name: f"{path!r} cannot be used" if counts.invalid[name] else f"nothing found at {path!r}"
+            name: unusable(name, path) if counts.invalid[name] else f"nothing found at {path!r}"
             for name, path in self._counted_fields(kind).items()
             if not counts.found[name]
         }

@@ -97,6 +97,10 @@ class Survey:
             self._found[kind][name] += 1
             self._examples[kind].setdefault(name, value)
 
+    def why(self, name: str) -> str | None:
+        """Return why a time or duration without a valid value is invalid, in the first such record; else None."""
+        return next((self._resolution.reasons[key] for key in self._resolution.reasons if key[1] == name), None)
+
     def fields(self, kind: Kind) -> list[FieldFigure]:
         """Return the figures of every field of a kind, those with values first."""
         mapped = self._resolution.kinds.get(kind)

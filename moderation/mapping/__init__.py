@@ -1,6 +1,7 @@
 """Maps the record formats of platforms by expressions, and proposes a mapping for unknown records."""
 
 from moderation.mapping.field_mapping import (
+    DURATIONS,
     KINDS,
     TIMES,
     TYPE,
@@ -13,4 +14,16 @@ from moderation.mapping.field_mapping import (
     RecordInfo,
 )
 
-__all__ = ["KINDS", "TIMES", "TYPE", "VERSION", "WHEN", "FieldMapping", "FieldPath", "Kind", "Mapped", "RecordInfo"]
+__all__ = [
+    "DURATIONS",
+    "KINDS",
+    "TIMES",
+    "TYPE",
+    "VERSION",
+    "WHEN",
+    "FieldMapping",
+    "FieldPath",
+    "Kind",
+    "Mapped",
+    "RecordInfo",
+]

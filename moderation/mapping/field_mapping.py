@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 from moderation.mapping.expressions import RECORD, EvaluationError, Expression, compile_expression
 from moderation.text.formats import TextFormat, readable
 from moderation.values.addresses import IPNetwork
-from moderation.values.times import DURATION_UNITS, DurationUnit, TimeUnit, read_duration, read_time
+from moderation.values.times import DURATION_UNITS, TIME_UNITS, DurationUnit, TimeUnit, read_duration, read_time
 
 Kind = Literal["post", "follow", "deletion", "label"]
 KINDS: tuple[Kind, ...] = ("post", "follow", "deletion", "label")
@@ -39,6 +39,15 @@ class FieldPath(BaseModel):
     values: dict[str, Any] | None = None
     text_format: TextFormat = "plain"
 
+    @field_validator("unit", mode="before")
+    @classmethod
+    def _known_unit(cls, unit: Any) -> Any:
+        if unit is not None and unit not in (*TIME_UNITS, *DURATION_UNITS):
+            raise ValueError(
+                f"{unit!r} is no unit; times take {', '.join(TIME_UNITS)}; durations {', '.join(DURATION_UNITS)}"
+            )
+        return unit
+
     @field_validator("path")
     @classmethod
     def _compiles(cls, path: str) -> str:
@@ -54,7 +63,8 @@ class FieldPath(BaseModel):
         duration = self.unit in DURATION_UNITS
         if name not in (DURATIONS if duration else TIMES):
             allowed = "durations: " + ", ".join(sorted(DURATIONS)) if duration else "times: " + ", ".join(sorted(TIMES))
-            raise ValueError(f"{name!r} takes no unit {self.unit!r}, which is for {allowed}")
+            instead = "; times take " + ", ".join(TIME_UNITS) if name in TIMES else ""
+            raise ValueError(f"{name!r} takes no unit {self.unit!r}, which is for {allowed}{instead}")
 
 
 @dataclass(frozen=True)

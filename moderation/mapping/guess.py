@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, tzinfo
 from typing import Any
 
 from pydantic_core import from_json
@@ -78,6 +78,8 @@ class Guess:
     example: str
     html: bool = False
     """Whether most of the values are HTML."""
+    zoneless: bool = False
+    """Whether some of the values are times without an offset."""
 
     def as_value(self) -> str:
         """Return the right-hand side of the line."""
@@ -134,13 +136,19 @@ def as_toml(guesses: list[Guess], kinds: dict[str, list[str]]) -> str:
     lines = ["# A proposal: check each line, then run `moderation events check FILE --config THIS`."]
     for expression, values in kinds.items():
         lines.append(f"# {expression} is one of: {', '.join(values)}")
+    zoneless = [guess.name for guess in guesses if guess.zoneless]
+    section = "[mapping]" if zoneless else "# [mapping]"
     if kinds:
         first = next(iter(kinds))
         lines += [
             "# Where only some of these are posts, set the condition, and ignore the others:",
-            f"# [mapping]\n# ignore = [\"{first} == '…'\"]",
             f"# [mapping.post]\n# when = \"{first} == '…'\"",
+            f"{section}\n# ignore = [\"{first} == '…'\"]",
         ]
+    elif zoneless:
+        lines += ["", section]
+    if zoneless:
+        lines.append(f'time_zone = "UTC"  # write the zone of times without an offset, as in {", ".join(zoneless)}')
     lines += ["", "[mapping.post]"]
     for guess in guesses:
         key = guess.name if "." not in guess.name else json.dumps(guess.name)
@@ -167,7 +175,8 @@ def _best(name: str, patterns: tuple[str, ...], paths: list[_Path], records: int
         if name == "text":
             score += min(1.0, sum(map(len, good)) / len(good) / 100)
         html = name == "text" and 2 * sum(bool(_HTML.search(text)) for text in good) > len(good)
-        scored.append((score, Guess(name, path.expression, share, shown(name, good[0]), html)))
+        zoneless = name in TIMES and not all(_is_time(value, None) for value in good)
+        scored.append((score, Guess(name, path.expression, share, shown(name, good[0]), html, zoneless)))
     return max(scored, key=lambda pair: pair[0])[1] if scored else None
 
 
@@ -203,9 +212,9 @@ def _identifies(value: Any) -> bool:
         return False
 
 
-def _is_time(value: Any) -> bool:
+def _is_time(value: Any, zone: tzinfo | None = UTC) -> bool:
     try:
-        return bool(read_time(value, "auto", UTC))
+        return bool(read_time(value, "auto", zone))
     except ValueError:
         return False
 

@@ -12,8 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from moderation.errors import BundleError
+from moderation.detector.bundle_files import manifest_values
+from moderation.errors import BundleError, InputError
 from moderation.features.catalogue import FEATURES, Feature
+from moderation.output_paths import check_replaceable
 from moderation.risk.explanation import EVIDENCE
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
@@ -26,6 +28,8 @@ _BUNDLES = Path(__file__).resolve().parent.parent / "bundles"
 SHIPPED = _BUNDLES / "risk-simulated"
 """The risk bundle that comes with the shipped detector."""
 MANIFEST = "manifest.json"
+# Keys of every manifest of a risk bundle, of older formats too.
+_ALWAYS_THERE = frozenset({"format", "detector_hash", "files"})
 
 
 def load_risk(bundle: Path | None = None, *, detector_hash: str, policy: Policy | None = None) -> BundledRiskModel:
@@ -105,6 +109,22 @@ def read_manifest(bundle: Path | None) -> tuple[Manifest, str]:
     return _manifest(bundle, raw), hashlib.sha256(raw).hexdigest()
 
 
+def check_place(out: Path) -> None:
+    """Raise InputError where *out* contains anything but an older risk bundle, which a new one replaces."""
+    check_replaceable(out)
+    if not out.exists():
+        return
+    try:
+        found = {path.name for path in out.iterdir()}
+    except OSError as error:
+        raise InputError(f"{out} cannot be read ({error.strerror}); name a new directory.") from None
+    values = manifest_values(out)
+    files = values.get("files")
+    older = values.keys() >= _ALWAYS_THERE and isinstance(files, dict) and found <= {MANIFEST, *files}
+    if found and not older:
+        raise InputError(f"{out} is not empty and not only a risk bundle, so it is not replaced; name a new directory.")
+
+
 def policy_entry(bundle: Path | None, manifest: Manifest, policy: Policy) -> PolicyEntry:
     """Return threshold and certificate of a scoring policy in the *manifest* of *bundle* (default: the shipped one).
 
@@ -173,9 +193,12 @@ def _manifest(bundle: Path, raw: bytes) -> Manifest:
                 "install the version it was written with, or train again with `moderation train`."
             )
         return Manifest.model_validate(content)
-    except (ValueError, ValidationError) as error:
-        first = str(error).splitlines()[0]
-        raise BundleError(f"{MANIFEST} of the risk bundle in {bundle} is damaged ({first}); fetch it again.") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        reason = f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    except ValueError as error:
+        reason = str(error)
+    raise BundleError(f"{MANIFEST} of the risk bundle in {bundle} is damaged ({reason}); fetch it again.")
 
 
 def _groups(samples: Mapping[str, list[float]]) -> dict[str, Reference]:

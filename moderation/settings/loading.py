@@ -29,7 +29,11 @@ def load_settings(file: Path | None = None) -> Settings:
 
 
 def _whole_section(error: UnreadableVariable) -> str:
-    """A variable that names a section instead of one setting in it, and does not hold JSON."""
+    """Return what is wrong with a variable that stands for a section, a list or a table, and does not hold JSON."""
+    raw = getattr(error.__cause__, "doc", None)
+    for variable, value in os.environ.items():
+        if variable.upper().startswith(PREFIX) and "__" in variable and value == raw:
+            return f'{variable} must hold JSON, such as ["a", "b"] for a list or {{"a": "b"}} for a table'
     named = re.search(r'field "(\w+)"', str(error))
     section = f"{PREFIX}{named[1].upper()}" if named else f"a variable {PREFIX}…"
     return f"{section} stands for a whole section and must hold a JSON object, or name one setting as {section}__NAME"
@@ -39,12 +43,14 @@ def _sentence(problem: Any) -> str:
     name = ".".join(str(part) for part in problem["loc"]) or "settings"
     if problem["type"] == "extra_forbidden":
         return f"{name} is no setting (see docs/settings.md for all of them)"
+    if problem["type"] == "tuple_type":
+        return f'{name}: must be a list, such as ["a", "b"]'
     return f"{name}: {problem['msg'].removeprefix('Value error, ')}"
 
 
 def _read_toml(file: Path) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(file.read_text(encoding="utf-8-sig"))  # editors of Windows write a byte-order mark
     except OSError as error:
         raise SettingsError(f"the settings file {file} cannot be read: {error.strerror}") from None
     except (ValueError, RecursionError) as error:  # not only TOMLDecodeError: also bytes and numbers without end

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from pydantic import Field, IPvAnyNetwork, ValidationInfo, field_validator
 
 from moderation.events import NetworkKind, mappable_fields
+from moderation.events.model import PARTS
 from moderation.mapping import KINDS, FieldMapping, FieldPath, Kind
 from moderation.mapping.expressions import compile_expression
 from moderation.settings.network_database import NetworkDatabase
@@ -52,7 +53,7 @@ class MappingSettings(Section):
         """Read a bare string as the path of a value that needs no conversion."""
         if not isinstance(fields, dict):
             return fields
-        return {name: {"path": path} if isinstance(path, str) else path for name, path in fields.items()}
+        return {name: _path_table(name, path) for name, path in fields.items()}
 
     @field_validator(*KINDS)
     @classmethod
@@ -100,6 +101,17 @@ class MappingSettings(Section):
             return None
         value = compile_expression(self.network_value)
         return NetworkDatabase(self.network_database, value, self.network_kinds)
+
+
+def _path_table(name: str, path: Any) -> Any:
+    if isinstance(path, str):
+        return {"path": path}
+    if not isinstance(path, (dict, FieldPath)):
+        raise ValueError(f"{name!r} must be an expression in quotes, or a table with `path`; got {path!r}")
+    if name in PARTS and isinstance(path, dict):
+        inner = f'"{name}.{next(iter(path), "…")}"'
+        raise ValueError(f"{name!r} is a part of a post; write its fields with the dot in quotes, as {inner} = …")
+    return path
 
 
 def _zone(name: str | None) -> tzinfo | None:

@@ -27,6 +27,8 @@ CONFIGURATION = {
 
 _RAISED = re.compile(r"(?!java|org\.|py4j)[\w.]*(?:Error|Exception|Overdue): .")
 """The line of a traceback that names an error of Python."""
+_CAUSE = re.compile(r"(?:: |Caused by: )[\w.$]+: (.+)")
+"""The line of a stack trace that names an error of Java."""
 
 
 class SparkFailed(ModerationError):
@@ -76,7 +78,10 @@ def spark_session(name: str, master: str | None = None, conf: Sequence[str] = ()
 
 
 def _reason(error: Exception) -> str:
-    """Return the last error that Python code raised, else the first line of a failure."""
+    """Return the last error that Python code raised, else the cause that Java names, else the first line."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()] or [type(error).__name__]
     raised = [line for line in lines if _RAISED.match(line)]
-    return raised[-1].removeprefix("moderation.errors.") if raised else lines[0]
+    if raised:
+        return raised[-1].removeprefix("moderation.errors.")
+    causes = [cause[1] for cause in map(_CAUSE.match, lines) if cause]
+    return causes[-1] if causes else lines[0]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Callable
 
 from moderation.effects import Partition
 from moderation.errors import ConnectionLost
@@ -28,7 +29,11 @@ PAUSE_S = 0.2
 class Intake:
     """Reads a source into a merge; a partition that is far ahead is paused until the others have caught up."""
 
-    def __init__(self, source: Source, decoder: Decoder, config: LoopConfig, callbacks: Callbacks) -> None:
+    def __init__(
+        self, source: Source, decoder: Decoder, config: LoopConfig, callbacks: Callbacks, beat: Callable[[], None]
+    ) -> None:
+        """*beat* notes progress: decoding what one poll returned can take longer than the watchdog permits."""
+        self._beat = beat
         self._source = source
         self._decoder = decoder
         self._config = config
@@ -58,6 +63,7 @@ class Intake:
         with self._callbacks.stages.timed("decode"):
             for record in records:
                 merge.add(self._decoder.item(record))
+                self._beat()
         if records:
             merge.note_arrivals({record.partition for record in records}, shared.now_ms)
             self._callbacks.on_step("polled")

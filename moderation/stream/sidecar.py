@@ -71,7 +71,7 @@ class Sidecar:
         self._stop = threading.Event()
         self.ended = threading.Event()
         """Set when `run` has returned or raised, and released its resources."""
-        self._intake = Intake(self._source, decoder, config, callbacks)
+        self._intake = Intake(self._source, decoder, config, callbacks, self._beat)
         self._slots = Slots(self._source.partitions(), decoder.kinds, config.follows)
         self._lease = self._new_lease()
         self._joining = Joining(config, connectors, builders, self._intake, self._slots)

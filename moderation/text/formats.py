@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Literal
 
@@ -36,6 +37,8 @@ _BLOCKS = frozenset(
         "article",
         "aside",
         "blockquote",
+        "caption",
+        "center",
         "dd",
         "details",
         "div",
@@ -54,8 +57,10 @@ _BLOCKS = frozenset(
         "h6",
         "header",
         "hr",
+        "legend",
         "li",
         "main",
+        "menu",
         "nav",
         "ol",
         "p",
@@ -72,8 +77,14 @@ _BLOCKS = frozenset(
         "ul",
     ]
 )
+_EMBEDDED_FILE = re.compile(r"data:[\w.+/;=-]{0,100}base64,[A-Za-z0-9+/=]{64,}", re.ASCII | re.IGNORECASE)
+_STYLE_NOISE = re.compile(r"""/\*.*?\*/|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\([^()]*\)""", re.DOTALL)
+_QUOTE = re.compile(r"\[(?P<closes>/)?quote(?(closes)|(?:=[^\[\]\n]{0,300})?)\]", re.IGNORECASE)
 MOST_CHARACTERS = 100_000
 """Markup beyond this length is dropped, because the time of the parser is quadratic in the depth of elements."""
+MOST_STYLE = 500
+MOST_BRACKETS = 1_000
+"""With more opening brackets, links in Markdown stay as written: each bracket takes 25 times as long as a letter."""
 
 
 def readable(text: str, text_format: TextFormat) -> str:
@@ -81,23 +92,43 @@ def readable(text: str, text_format: TextFormat) -> str:
 
     A quotation becomes lines that begin with ``> ``, a code block a fence, inline code text in backticks, and blocks
     are separate lines. A link is replaced by its label; images and hidden elements are removed. Malformed markup is
-    parsed as in browsers; markup beyond MOST_CHARACTERS is dropped.
+    parsed as in browsers; markup beyond MOST_CHARACTERS is dropped. Markdown may have the quotations of Discourse,
+    ``[quote="ana, post:2"]`` to ``[/quote]``.
     """
     if text_format == "plain":
         return text
+    if len(text) > MOST_CHARACTERS:
+        text = _EMBEDDED_FILE.sub("", text)  # a pasted picture, which would leave no room for the text
     if text_format == "markdown":
-        return _of_html(_markdown().render(text[:MOST_CHARACTERS]))
+        source = _with_quotations(text[:MOST_CHARACTERS])
+        return _of_html(_markdown(links=source.count("[") <= MOST_BRACKETS).render(source))
     return _of_html(text[:MOST_CHARACTERS])
 
 
 @cache
-def _markdown() -> MarkdownIt:
+def _markdown(*, links: bool) -> MarkdownIt:
     # HTML in Markdown is parsed with the rest; bare addresses are not links, because a reader sees them as text.
-    return MarkdownIt("commonmark", {"html": True, "breaks": True, "maxNesting": 50}).enable(["table", "strikethrough"])
+    parser = MarkdownIt("commonmark", {"html": True, "breaks": True, "maxNesting": 50})
+    parser.enable(["table", "strikethrough"])
+    return parser if links else parser.disable(["link", "image"])
+
+
+def _with_quotations(text: str) -> str:
+    """Return Markdown with each pair of ``[quote]`` and ``[/quote]`` as an element; one without the other is text."""
+    opened: list[re.Match[str]] = []
+    elements: dict[int, str] = {}
+    for sign in _QUOTE.finditer(text):
+        if not sign["closes"]:
+            opened.append(sign)
+        elif opened:
+            elements[opened.pop().start()] = "\n\n<blockquote>\n\n"
+            elements[sign.start()] = "\n\n</blockquote>\n\n"
+    return _QUOTE.sub(lambda sign: elements.get(sign.start(), sign[0]), text) if elements else text
 
 
 def _of_html(markup: str) -> str:
-    body = LexborHTMLParser(markup).body
+    # A post is shown inside a body, where <frameset> and a second <body> have no effect; else they would hide the text.
+    body = LexborHTMLParser(f"<body>{markup}").body
     if body is None:
         return ""
     return _Reader().read(body)
@@ -111,20 +142,25 @@ class _Reader:
         self._quotes = 0
         self._preformatted = 0
         self._glue = False
+        self._visible = [True]
+        """Whether text is visible in each open element; it is inherited, and an inner element can change it."""
 
     def read(self, body: LexborNode) -> str:
         """Return the text in *body*."""
-        stack: list[tuple[LexborNode, bool]] = [(body, False)]
+        stack = _children(body)
         while stack:
             node, left = stack.pop()
             if left:
+                self._visible.pop()
                 self._leave(node.tag or "")
             elif node.tag == "-text":
-                self._write(node.text_content or "")
+                if self._visible[-1]:
+                    self._write(node.text_content or "")
             elif (tag := node.tag) and _shown(node, tag):
                 self._enter(tag)
+                self._visible.append(_visible(node, inherited=self._visible[-1]))
                 stack.append((node, True))
-                stack.extend((child, False) for child in reversed(list(node.iter(include_text=True))))
+                stack += _children(node)
         return "\n".join(self._lines).strip("\n")
 
     def _enter(self, tag: str) -> None:
@@ -141,6 +177,9 @@ class _Reader:
             self._new_line()
         elif tag == "code" and not self._preformatted:
             self._lines[-1] += "`"
+            self._glue = True
+        elif tag == "q":
+            self._lines[-1] += '"'
             self._glue = True
         elif tag == "li":
             self._lines[-1] += "- "
@@ -197,9 +236,32 @@ class _Reader:
         self._lines[-1] = "> " * min(self._quotes, 3)
 
 
+def _children(node: LexborNode) -> list[tuple[LexborNode, bool]]:
+    """Return the children of *node* in reverse order, for a stack, each as not yet left."""
+    return [(child, False) for child in reversed(list(node.iter(include_text=True)))]
+
+
 def _shown(node: LexborNode, tag: str) -> bool:
+    """Return whether a browser displays an element; where its style has contradictions, as if it does."""
     if tag in _INVISIBLE or not tag[0].isalpha():
         return False
-    attributes = node.attributes
-    style = (attributes.get("style") or "").replace(" ", "").lower()
-    return "hidden" not in attributes and "display:none" not in style and "visibility:hidden" not in style
+    displays = _declared(node, "display")
+    return displays != {"none"} if displays else "hidden" not in node.attributes
+
+
+def _visible(node: LexborNode, *, inherited: bool) -> bool:
+    declared = _declared(node, "visibility")
+    return not declared <= {"hidden", "collapse"} if declared else inherited
+
+
+def _declared(node: LexborNode, name: str) -> set[str]:
+    """Return the values of a property in the style of an element, without strings, comments and arguments.
+
+    A longer style than any editor writes counts as none, because the patterns are quadratic in its length.
+    """
+    style = node.attributes.get("style") or ""
+    if name not in style.lower() or len(style) > MOST_STYLE:
+        return set()
+    style = _STYLE_NOISE.sub("", style)
+    pairs = (declaration.partition(":") for declaration in style.lower().split(";"))
+    return {value.partition("!")[0].strip() for found, _, value in pairs if found.strip() == name}

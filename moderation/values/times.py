@@ -40,6 +40,10 @@ _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, start=1)}
 _JAVA_ZONE = re.compile(r"\[[\w/+-]{1,64}\]\Z", re.ASCII)
 
 
+class _NoOffset(ValueError):
+    """A time without an offset, for which no zone is set."""
+
+
 def read_time(value: Any, unit: TimeUnit, zone: tzinfo | None) -> datetime:
     """Return the time of *value*, in UTC.
 
@@ -56,6 +60,10 @@ def read_time(value: Any, unit: TimeUnit, zone: tzinfo | None) -> datetime:
             return _TEXTS[unit](value.strip(), zone).astimezone(UTC)
         if unit == "auto":
             return _by_size(_number(value))
+    except _NoOffset:
+        raise ValueError(
+            f"{value!r:.60} has no offset from UTC; set mapping.time_zone to the time zone of such times"
+        ) from None
     except (ValueError, OverflowError, TypeError, LookupError):
         pass
     raise ValueError(f"{value!r:.60} is not a time ({unit})")
@@ -107,7 +115,7 @@ def _rfc3339(text: str, zone: tzinfo | None) -> datetime:
     found = datetime.fromisoformat(text)
     if found.tzinfo is None:
         if zone is None:
-            raise ValueError("a time without an offset")
+            raise _NoOffset
         return found.replace(tzinfo=zone)
     return found
 

@@ -18,6 +18,10 @@ from moderation.cli import main
 
 KEY = "k" * 40
 POST = {"post_id": "p1", "text": "We walked home.", "account_id": "a1", "created_at": "2026-01-05T10:00:00Z"}
+TEXTS = [
+    {"id": str(n), "label": n % 2, "source": "s", "group": f"g{n // 2}", "text": f"We walked home, number {n}."}
+    for n in range(40)
+]
 SECRET = "HUNTER2"
 
 
@@ -108,6 +112,9 @@ ROWS = [
     Bad("no one to ask", "flags erase --account a <&-", "standard input is closed; confirm with --yes", shell=True),
     Bad("standard output closed", "score day.jsonl >&-", "standard output is closed; name a file", shell=True),
     Bad("directory as input of run", "run --input .", ". is not a file", shell=True),
+    Bad("train into a directory of other files", "train --texts day.jsonl --small --out .", "so it is not replaced"),
+    Bad("certify into such a directory", "certify --events day.jsonl --out .", "so it is not replaced"),
+    Bad("full disk, simulation", "simulate --texts texts.jsonl --accounts 20 -o /dev/full", FULL),
     # settings files
     Bad("directory as settings", "score day.jsonl --config .", "the settings file . cannot be read: Is a directory"),
     Bad("no settings file", "run --config none.toml", "the settings file none.toml cannot be read"),
@@ -198,6 +205,7 @@ def test_bad_input_ends_with_one_line_and_the_exit_code(
 ) -> None:
     (tmp_path / "day.jsonl").write_text(json.dumps(POST) + "\n")
     (tmp_path / "bad.jsonl").write_text("no JSON\n" * 3)
+    (tmp_path / "texts.jsonl").write_text("".join(json.dumps(text) + "\n" for text in TEXTS))
     (tmp_path / "bad.toml").write_bytes(row.toml if isinstance(row.toml, bytes) else row.toml.encode())
     monkeypatch.chdir(tmp_path)
     for name, value in {"ADDRESS_KEY": KEY, "DATABASE_URL": reviews}.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -94,6 +95,19 @@ def test_replay_prints_as_many_changes_as_asked_and_says_how_many_are_left(datab
     shown = run(build_app(), "replay", "--risk", str(SHIPPED), "--show", "1").output
     assert shown.count("flagged ->") == 1
     assert "1 more; --show prints more, --out writes all" in shown
+
+
+def test_replay_uses_the_threshold_of_the_scoring_policy_of_the_settings(
+    database: ReviewStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = Path(shutil.copytree(SHIPPED, tmp_path / "bundle"))
+    manifest = json.loads((bundle / "manifest.json").read_text("utf-8"))
+    del manifest["policies"]["all"]
+    (bundle / "manifest.json").write_text(json.dumps(manifest), "utf-8")
+    monkeypatch.setenv("MODERATION_SCORING__POLICY", "selective")
+    assert "3 stored assessments judged again" in run(build_app(), "replay", "--risk", str(bundle)).output
+    with pytest.raises(BundleError, match=r'no threshold for scoring\.policy = "all"'):
+        run(build_app(), "replay", "--risk", str(bundle), "--policy", "all")
 
 
 def test_replay_refuses_what_is_no_bundle_and_no_policy(database: ReviewStore, tmp_path: Path) -> None:

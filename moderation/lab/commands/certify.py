@@ -20,11 +20,15 @@ def certify_command(
         list[Path], typer.Option(help="Your platform's events as JSON lines, with its labels. Repeatable.")
     ],
     config: Annotated[
-        Path | None, typer.Option(help="TOML file with the settings: the mapping of your events, follows.")
+        Path | None, typer.Option(help="TOML file with the settings: mapping and follows of your events, bundles.")
     ] = None,
-    risk: Annotated[Path | None, typer.Option(help="Directory of the risk bundle; default: the shipped one.")] = None,
+    risk: Annotated[
+        Path | None,
+        typer.Option(help="Directory of the risk bundle; default: that of the settings, or the shipped one."),
+    ] = None,
     detector: Annotated[
-        Path | None, typer.Option(help="Directory of a detector bundle; default: the shipped one.")
+        Path | None,
+        typer.Option(help="Directory of a detector bundle; default: that of the settings, or the shipped one."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Directory for a copy of the bundle with the new certificates.")
@@ -48,16 +52,19 @@ def certify_command(
     from moderation.detector import load_detector
     from moderation.lab.risk.certifying import certify_bundle, refuse_trained_on
     from moderation.lab.risk.step_progress import StepProgress
-    from moderation.output_paths import check_replaceable, check_writable
-    from moderation.risk.bundle import SHIPPED, load_risk
+    from moderation.output_paths import check_writable
+    from moderation.risk.bundle import SHIPPED, check_place, load_risk
     from moderation.settings import load_settings
 
     settings = load_settings(config)
     if out is not None:
-        check_replaceable(out)
+        check_place(out)
     if errors is not None:
         check_writable(errors)
-    loaded, bundle = load_detector(detector), risk or SHIPPED
+    loaded = load_detector(
+        detector or settings.detector, max_text_bytes=settings.max_text_bytes, threads=settings.detector_threads
+    )
+    bundle = risk or settings.risk or SHIPPED
     read = load_risk(bundle, detector_hash=loaded.manifest_hash)
     refuse_trained_on(read, [sha256_of(file) for file in events if file.is_file()])
     found: dict[Policy, Certified] = {}
@@ -66,6 +73,7 @@ def certify_command(
         for policy in read.manifest.policies:
             model = load_risk(bundle, detector_hash=loaded.manifest_hash, policy=policy)
             found[policy] = certify_bundle(model, loaded, posts, progress)
+    typer.echo(f"Risk model {read.manifest_hash[:12]} in {bundle}")
     _print(posts, found)
     if errors is not None:
         wrong = {account for certified in found.values() for account in certified.wrong}

@@ -23,7 +23,12 @@ def evaluate_command(
     ] = None,
     out: Annotated[Path | None, typer.Option(help="JSON file for the figures.")] = None,
     small: Annotated[
-        bool, typer.Option("--small", help="Run a small simulation: seconds, with wide intervals.")
+        bool,
+        typer.Option(
+            "--small",
+            help="Evaluate on few accounts, with wide intervals: minutes for the shipped bundle, whose threshold step "
+            "is simulated in full, and seconds for one of `train --small`.",
+        ),
     ] = False,
     data_manifest: DataManifest = None,
 ) -> None:

@@ -76,6 +76,8 @@ def simulate_command(
             with labels.open("w", encoding="utf-8") as out:
                 write_truth(platform.truth, out)
     except OSError as error:
+        if error.filename is None:  # a full disk
+            raise
         why = f"Cannot write {error.filename}: {error.strerror}. Name a file in a directory that exists."
         raise InputError(why) from None
     campaigns = sum(not truth.genuine for truth in platform.truth)

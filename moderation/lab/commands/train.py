@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from moderation.lab.risk.step_progress import StepProgress
     from moderation.lab.risk.training import Scored
     from moderation.ports import JudgedPostsReader
+    from moderation.settings import Settings
 
 
 def train_command(
     ctx: typer.Context,
-    out: Annotated[Path, typer.Option("--out", help="Directory for the risk bundle.")],
+    out: Annotated[
+        Path, typer.Option("--out", help="Directory for the risk bundle; an older bundle there is replaced.")
+    ],
     data: Annotated[Path | None, typer.Option(help="Directory with the text data.")] = None,
     texts: Annotated[
         Path | None, typer.Option(help="Instead of --data: JSON lines with id, label, source, group and text.")
@@ -39,7 +42,10 @@ def train_command(
         typer.Option(help="TOML file with the settings: mapping and follows of your events, models of your flags."),
     ] = None,
     detector: Annotated[
-        Path | None, typer.Option(help="Directory of a detector bundle; default: the shipped one.")
+        Path | None,
+        typer.Option(
+            help="Directory of a detector bundle; default: with --events that of the settings, or the shipped."
+        ),
     ] = None,
     small: Annotated[
         bool, typer.Option("--small", help="Run a small simulation: seconds, without a supported certificate.")
@@ -74,24 +80,24 @@ def train_command(
     from moderation.lab.risk.recipe import Recipe, small_recipe
     from moderation.lab.risk.step_progress import StepProgress
     from moderation.lab.risk.training import train_bundle
-    from moderation.output_paths import check_replaceable
+    from moderation.risk.bundle import check_place
+    from moderation.settings import load_settings
 
     recipe = small_recipe() if small else Recipe()
     if seed is not None:
         recipe = replace(recipe, seed=seed)
-    check_replaceable(out)
+    check_place(out)
     with StepProgress() as progress:
         if database is not None:
             _refuse_beside("--database", data, texts, data_manifest, detector, *(events or ()))
             found, detector_hash, recipe = _from_database(ctx.obj, database, config, recipe)
+        elif events:
+            _refuse_beside("--events", data, texts, data_manifest)
+            found, detector_hash, recipe = _from_events(events, load_settings(config), detector, recipe, progress)
         else:
             loaded = load_detector(detector)
             detector_hash = loaded.manifest_hash
-            if events:
-                _refuse_beside("--events", data, texts, data_manifest)
-                found, recipe = _from_events(events, config, loaded, recipe, progress)
-            else:
-                found = _from_texts(data, texts, data_manifest, loaded, recipe, progress)
+            found = _from_texts(data, texts, data_manifest, loaded, recipe, progress)
         train_bundle(found, detector_hash, recipe, out, progress)
     _print_bundle(out, Console())
 
@@ -119,16 +125,19 @@ def _from_texts(
 
 
 def _from_events(
-    files: list[Path], config: Path | None, detector: Detector, recipe: Recipe, progress: StepProgress
-) -> tuple[Scored, Recipe]:
+    files: list[Path], settings: Settings, detector: Path | None, recipe: Recipe, progress: StepProgress
+) -> tuple[Scored, str, Recipe]:
+    """Return the posts by step, the hash of the detector that scores them, and the recipe for them."""
     from moderation.checksum import sha256_of
+    from moderation.detector import load_detector
     from moderation.events import Post
     from moderation.events.reading import RecordReader
     from moderation.lab.risk.own_events import by_role, collect_events, horizon, read_events
     from moderation.lab.risk.training import scored
-    from moderation.settings import load_settings
 
-    settings = load_settings(config)
+    loaded = load_detector(
+        detector or settings.detector, max_text_bytes=settings.max_text_bytes, threads=settings.detector_threads
+    )
     items = read_events(files, RecordReader(settings.field_mapping()))
     progress.step("Extracting features", sum(isinstance(item.content, Post) for item in items))
     coverage = settings.state.of_a_file().coverage()
@@ -140,7 +149,8 @@ def _from_events(
         "accounts": len(posts.truth),
     }
     own = horizon(posts, recipe)
-    return scored(by_role(posts), detector, progress, simulated=False, sources=sources), own
+    found = scored(by_role(posts), loaded, progress, simulated=False, sources=sources)
+    return found, loaded.manifest_hash, own
 
 
 def _from_database(

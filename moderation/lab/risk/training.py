@@ -24,7 +24,7 @@ from moderation.lab.risk.deciding import WRITINGS, Decision, certify, sensitivit
 from moderation.lab.risk.fitting import EVIDENCE, METADATA, cross_fitted, fit_families, fit_fusion, fix_neutral
 from moderation.lab.risk.recipe import Recipe
 from moderation.lab.risk.texts import RiskTexts, Role
-from moderation.risk.bundle import write_manifest
+from moderation.risk.bundle import check_place, write_manifest
 from moderation.risk.certificate import GROUP_LIMIT
 from moderation.risk.fusion import Fusion
 from moderation.risk.gate import CONTENT, FAMILIES
@@ -73,8 +73,10 @@ class Trained:
 def train_bundle(scored: Scored, detector_hash: str, recipe: Recipe, out: Path, progress: Progress) -> Manifest:
     """Fit, choose, set the thresholds, certify and replace the directory *out* by the bundle.
 
-    Raises InputError, with nothing written, when a group of genuine accounts is flagged more often than the limit.
+    Raises InputError, with nothing written, when a group of genuine accounts is flagged more often than the limit, and
+    where *out* contains anything but an older bundle.
     """
+    check_place(out)
     progress.step("Fitting, choosing, certifying", 1)
     trained = fit(scored, recipe)
     for policy, entry in trained.policies.items():

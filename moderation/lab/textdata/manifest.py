@@ -82,8 +82,10 @@ def read_data_manifest(path: Path | None = None) -> DataManifest:
         return DataManifest.model_validate_json((path or committed).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"Cannot read the data manifest {path}: {error.strerror}.") from error
-    except (ValidationError, UnicodeDecodeError) as error:
-        first = str(error).splitlines()
-        raise InputError(
-            f"{path} is not a data manifest ({' '.join(first[1:3]).strip() or first[0]}); see docs/guides/training.md."
-        ) from error
+    except UnicodeDecodeError as error:
+        raise InputError(f"{path} is not a data manifest ({error}); see docs/guides/training.md.") from error
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = "".join(f"{part}." for part in first["loc"]).removesuffix(".")
+        reason = f"{where}: {first['msg']}" if where else first["msg"]
+        raise InputError(f"{path} is not a data manifest ({reason}); see docs/guides/training.md.") from error

@@ -20,6 +20,14 @@ from moderation.errors import InputError
 ROWS = [{"post_id": "1", "text": 'a "{[" \\ é'}, {"post_id": "2", "nested": {"list": [1, {"x": "]"}]}}, {}]
 LINES = "\n".join(json.dumps(row, ensure_ascii=False) for row in ROWS).encode()
 INDENTED = "\n".join(json.dumps(row, indent=2) for row in ROWS).encode()
+SKIPPABLE_FRAME = b"\x50\x2a\x4d\x18" + (5).to_bytes(4, "little") + b"index"
+
+
+def with_long_window(content: bytes) -> bytes:
+    """Compress as `zstd --long=28`, which needs more memory than zstd permits by default."""
+    parameters = zstandard.ZstdCompressionParameters.from_level(3, window_log=28)
+    frame = zstandard.ZstdCompressor(compression_params=parameters).compressobj()
+    return frame.compress(content) + frame.flush()
 
 
 def rows(content: bytes) -> list[object]:
@@ -39,6 +47,8 @@ def rows(content: bytes) -> list[object]:
         gzip.compress(LINES[:40]) + gzip.compress(LINES[40:]),
         zstandard.compress(LINES),
         zstandard.compress(LINES[:40]) + zstandard.compress(LINES[40:]),
+        zstandard.compress(LINES) + SKIPPABLE_FRAME,
+        with_long_window(LINES),
         json.dumps(ROWS).encode(),
         json.dumps(ROWS, indent=2).encode(),
         b"\n " + json.dumps(ROWS, indent=2).encode(),
@@ -67,7 +77,16 @@ def test_file_of_another_format_is_refused_by_its_name(content: bytes, found: st
 
 
 @pytest.mark.parametrize(
-    "content", [gzip.compress(LINES * 100)[:-20], b"\x1f\x8bxx", b"\x28\xb5\x2f\xfdxxxxxxxx", b"\xff\xfe{"]
+    "content",
+    [
+        gzip.compress(LINES * 100)[:-20],
+        b"\x1f\x8bxx",
+        zstandard.compress(LINES * 100)[:-20],
+        zstandard.compress(LINES)[:7],
+        zstandard.compress(LINES) + zstandard.compress(LINES)[:20],
+        b"\x28\xb5\x2f\xfdxxxxxxxx",
+        b"\xff\xfe{",
+    ],
 )
 def test_damaged_file_is_refused(content: bytes) -> None:
     with pytest.raises(InputError, match=r"events\.json is damaged"):

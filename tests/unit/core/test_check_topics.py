@@ -66,6 +66,16 @@ def test_describe_records_with_most_posts_on_one_address_warns_of_a_proxy(shared
     assert "9.9.9.9" not in text
 
 
+def test_describe_records_with_posts_that_cannot_be_judged_warns() -> None:
+    posts = [
+        post(1, "8.8.8.8"),
+        {**post(2, "8.8.4.4"), "created_at": 1_767_225_600},
+        {"post_id": "3", "text": "A walk."},
+    ]
+    text = describe_records(Decoder({}, FieldMapping({})), records(*posts))
+    assert "warning: 2 of 3 posts have no account_id or no valid created_at" in text
+
+
 def test_describe_records_with_few_posts_on_one_address_does_not_warn() -> None:
     posts = [post(number, "9.9.9.9") for number in range(19)]
     assert "warning" not in describe_records(Decoder({}, FieldMapping({})), records(*posts))

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
+from moderation.cli import main
 from moderation.cli.events import app
 from moderation.errors import SettingsError
 from moderation.mapping.guess import as_toml, guess_fields, guess_kinds, records_of
@@ -141,6 +144,43 @@ def test_events_guess_of_html_texts_proposes_their_format() -> None:
     records = [{"id": n, "content": f"<p>A walk in the park, number {n}</p>"} for n in range(3)]
     mapping = tomllib.loads(as_toml(guess_fields(records), {}))
     assert mapping["mapping"]["post"]["text"] == {"path": "content", "text_format": "html"}
+
+
+def test_events_guess_of_times_without_an_offset_proposes_a_zone_so_that_they_are_read(tmp_path: Path) -> None:
+    records = [
+        {"id": n, "kind": "ab"[n % 2], "text": f"A walk, number {n}", "user_id": "a", "created": "2026-03-01 08:00:00"}
+        for n in range(4)
+    ]
+    config = tmp_path / "s.toml"
+    for kinds in ({}, guess_kinds(records)):
+        proposal = as_toml(guess_fields(records), kinds)
+        assert tomllib.loads(proposal)["mapping"]["time_zone"] == "UTC"
+        config.write_text(proposal)
+        assert line(check(tmp_path, records, "--config", str(config))[1], "created_at")[2:4] == ["100%", "0"]
+    config.write_text(proposal.replace("time_zone", "# time_zone"))
+    _, output = check(tmp_path, records, "--config", str(config))
+    assert "4 without a valid created_at: '2026-03-01 08:00:00' has no offset from UTC; set mapping.time_zone" in output
+
+
+def test_events_check_of_our_own_shape_explains_invalid_times(tmp_path: Path) -> None:
+    _, output = check(tmp_path, [{**POST, "created_at": 1_772_445_600}])
+    assert "1 without a valid created_at: not an RFC 3339 time with an offset" in output
+
+
+def test_characters_that_the_encoding_of_the_output_lacks_are_escaped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "records.jsonl").write_text(
+        json.dumps({**POST, "text": "A walk, \u6f22\u5b57, in caf\u00e9s."}), "utf-8"
+    )
+    output = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(output, "latin-1"))
+    for command in ("check", "guess"):
+        monkeypatch.setattr(sys, "argv", ["moderation", "events", command, str(tmp_path / "records.jsonl")])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        assert ended.value.code == 0
+    assert output.getvalue().decode("latin-1").count("A walk, \\u6f22") == 2
 
 
 def test_events_guess_without_records_is_an_error(tmp_path: Path) -> None:

@@ -60,7 +60,20 @@ def test_ignored_record_is_neither_event_nor_refused() -> None:
     assert isinstance(reader(post=PATHS, ignore=["user == 'a'"]).read(origin(POST)), Ignored)
 
 
-@pytest.mark.parametrize(("path", "reason"), [("tiem", "nothing found at 'tiem'"), ("body", "'body' cannot be used")])
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("tiem", "nothing found at 'tiem'"),
+        ("body", "'body' cannot be used: 'We walked home.' is not a time (auto)"),
+        (
+            "'2026-03-01 08:00:00'",
+            (
+                "\"'2026-03-01 08:00:00'\" cannot be used: '2026-03-01 08:00:00' has no offset from UTC; "
+                "set mapping.time_zone to the time zone of such times"
+            ),
+        ),
+    ],
+)
 def test_mapped_path_that_never_resolves_is_warned_about_within_100_records(
     path: str, reason: str, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -93,8 +106,11 @@ def test_time_of_our_own_shape_that_is_never_valid_is_warned_about(caplog: pytes
     for _ in range(100):
         read.read(origin({"post_id": "1", "text": "x", "account_id": "a", "created_at": 1_772_445_600}))
     assert caplog.messages == [
-        "post.created_at resolved in none of the first 100 records: 'created_at' cannot be used"
-    ]  # fmt: skip
+        (
+            "post.created_at resolved in none of the first 100 records: 'created_at' cannot be used: "
+            "not an RFC 3339 time with an offset"
+        )
+    ]
 
 
 def test_mapped_path_that_resolves_once_is_not_warned_about(caplog: pytest.LogCaptureFixture) -> None:

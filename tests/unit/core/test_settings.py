@@ -54,6 +54,13 @@ def test_a_file_and_variables_are_joined_and_the_variable_wins(tmp_path: Path, m
         ("[mapping]\nignore = ['a ==']", "mapping.ignore: 'a ==' is not a JMESPath expression"),
         ("[mapping]\ntime_zone = 'Middle/Earth'", "'Middle/Earth' is not a time zone"),
         ("[mapping]\ntrusted_proxies = ['10.0.0.0/33']", "mapping.trusted_proxies"),
+        ("[mapping]\ntrusted_proxies = '10.0.0.0/8'", r'mapping.trusted_proxies: must be a list, such as \["a", "b"\]'),
+        ("[mapping.post]\nclient.ip = 'x'", "mapping.post: 'client' is a part of a post; .* as \"client.ip\" = …"),
+        ("[mapping.post]\npost_id = 5", "'post_id' must be an expression in quotes, or a table with `path`; got 5"),
+        (
+            "[mapping.post]\ncreated_at = { path = 'x', unit = 'seconds' }",
+            "unit: 'seconds' is no unit; times take auto, ",
+        ),
         ("[console]\npolicies = ['spam', ' ']", "console.policies.1: must not be empty"),
         ("[console]\npolicies = ['spam', ' spam ']", "console.policies: lists 'spam' twice"),
         ("= 3", "not valid TOML"),
@@ -62,6 +69,10 @@ def test_a_file_and_variables_are_joined_and_the_variable_wins(tmp_path: Path, m
 def test_a_wrong_file_is_refused_by_name(tmp_path: Path, text: str, named: str) -> None:
     with pytest.raises(SettingsError, match=named):
         load_settings(toml(tmp_path, text))
+
+
+def test_a_file_with_a_byte_order_mark_is_read(tmp_path: Path) -> None:
+    assert load_settings(toml(tmp_path, '\ufeffplatform_id = "x"')).platform_id == "x"
 
 
 def test_policies_are_read_without_blanks_around_them() -> None:
@@ -85,7 +96,8 @@ def test_a_misspelt_variable_is_refused(monkeypatch: pytest.MonkeyPatch) -> None
         ("MODERATION_MAPPING", "x", "MODERATION_MAPPING stands for a whole section"),
         ("MODERATION_KAFKA", "x", "MODERATION_KAFKA__NAME"),
         ("MODERATION_KAFKA", "[1]", "kafka"),
-        ("MODERATION_MAPPING__POST", "x", "MODERATION_MAPPING stands"),
+        ("MODERATION_MAPPING__POST", "x", "MODERATION_MAPPING__POST must hold JSON, .* for a table"),
+        ("MODERATION_MAPPING__TRUSTED_PROXIES", "10.0.0.0/8", "MODERATION_MAPPING__TRUSTED_PROXIES must hold JSON"),
         ("MODERATION_KAFKA__POSTZ", "x", "kafka.postz is no setting"),
     ],
 )

@@ -11,7 +11,9 @@ from functools import partial
 import pytest
 
 from moderation.detector import ContentScore
+from moderation.effects import Origin
 from moderation.errors import DetectorOverdue, ModerationError
+from moderation.stream.ordering import Item
 from moderation.stream.sidecar import Sidecar
 from tests.unit.core.doubles import MemoryLog, MemoryRelay, MemorySource, MemoryStore, WordDetector, new_pipeline
 from tests.unit.core.test_sidecar import EXPECTED, LANES, flagged, records, sidecar
@@ -88,6 +90,19 @@ def test_a_post_that_outlasts_the_deadline_ends_the_process_and_the_posts_before
     store.lease = None
     sidecar(log, store).run()
     assert flagged(store) == EXPECTED - {"p21", "p42"}, "the two texts of this account have a mean of zero"
+
+
+def test_each_decoded_record_is_progress_because_one_poll_can_return_thousands_of_slow_ones() -> None:
+    running = sidecar(records(60), MemoryStore())
+    decoded, beats = running._decoder.item, []
+
+    def item(origin: Origin) -> Item:
+        beats.append(running._last_beat)
+        return decoded(origin)
+
+    running._decoder.item = item  # type: ignore[method-assign]
+    running.run()
+    assert len(set(beats)) == 60
 
 
 class EndlessRelay(MemoryRelay):

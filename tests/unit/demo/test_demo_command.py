@@ -6,8 +6,10 @@ import itertools
 import json
 import logging
 import re
+import shlex
 import signal
 import sqlite3
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +17,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+import moderation
 from moderation.checksum import sha256_of
 from moderation.demo import people_texts
-from moderation.demo.command import CONFIG, DATABASE, EVENTS, demo_command
+from moderation.demo.command import CONFIG, DATABASE, EVENTS, _next_steps, demo_command
 from moderation.detector.shipped import SHIPPED
 from moderation.review.permissions import Actor
 from moderation.review.queue import QueueFilter, queue_count
@@ -87,6 +90,23 @@ def test_demo_ends_with_a_login_that_opens_the_console(tmp_path: Path, capsys: p
     assert queue_count(console.engine, Actor(1, printed[1], "senior"), QueueFilter(), datetime.now(UTC)) == accounts
     assert console.platform_id == "demo"
     console.engine.dispose()
+
+
+def test_the_commands_that_demo_prints_can_be_run_where_it_was_started(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _name: None)
+    monkeypatch.chdir(tmp_path)
+    package = str(Path(moderation.__file__).parent / "__main__.py")
+    for started, expected in {package: [sys.executable, "-m", "moderation"], ".venv/bin/moderation": None}.items():
+        monkeypatch.setattr(sys, "argv", [started, "demo"])
+        for command, _ in _next_steps(Path("my demo"), 1, "password"):
+            words = shlex.split(command)
+            assert words[: len(expected or [started])] == (expected or [started])
+            assert "my" not in words, "a path with a blank is one word"
+    readme = Path(__file__).parents[3].joinpath("README.md").read_text("utf-8")
+    (section,) = re.findall("README, “(.+)”", _next_steps(tmp_path, 1, "password")[-1][1])
+    assert f"## {section}\n" in readme
 
 
 def test_demo_ignores_settings_variables(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

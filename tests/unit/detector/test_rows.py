@@ -62,3 +62,17 @@ _MANY = zstandard.compress(_lines(*(_ROW | {"id": str(number), "text": f"{number
 def test_invalid_text_data_are_refused(tmp_path: Path, content: bytes, message: str) -> None:
     with pytest.raises(InputError, match=message):
         list(read_rows(*_written(tmp_path, content)))
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ('{"files": {"a": 1}}', r"\(files\.a: Input should be a valid string\)"),
+        ("[]", r"\(Input should be an object\)"),
+        ("{} {}", r"\(Invalid JSON: trailing characters at line 1 column 4\)"),
+    ],
+)
+def test_a_file_that_is_no_data_manifest_is_refused_with_the_field(content: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "own.json").write_text(content, "utf-8")
+    with pytest.raises(InputError, match=rf"own\.json is not a data manifest {reason}; see docs/guides/training\.md"):
+        read_data_manifest(tmp_path / "own.json")

@@ -12,11 +12,14 @@ import pytest
 
 from moderation.checksum import sha256_of
 from moderation.detector.shipped import SHIPPED as SHIPPED_DETECTOR
-from moderation.errors import BundleError
+from moderation.errors import BundleError, InputError
 from moderation.features import FEATURES, Feature
+from moderation.lab.risk.recipe import Recipe
 from moderation.lab.risk.texts import RiskTexts
+from moderation.lab.risk.training import Scored, train_bundle
 from moderation.risk import load_risk
-from moderation.risk.bundle import SHIPPED, read_bundle
+from moderation.risk.bundle import SHIPPED, check_place, read_bundle
+from tests.unit.risk.trained import Silent
 
 
 @pytest.fixture
@@ -106,7 +109,7 @@ def test_another_format_is_refused(copy: Path) -> None:
 
 def test_a_damaged_manifest_is_refused(copy: Path) -> None:
     change(copy, "p_family", "high")
-    with pytest.raises(BundleError, match="is damaged"):
+    with pytest.raises(BundleError, match=r"is damaged \(p_family: Input should be a valid number"):
         load(copy)
     (copy / "manifest.json").write_text("{", encoding="utf-8")
     with pytest.raises(BundleError, match="is damaged"):
@@ -123,3 +126,25 @@ def change(bundle: Path, field: str, value: object) -> None:
     path = bundle / "manifest.json"
     content = json.loads(path.read_text(encoding="utf-8"))
     path.write_text(json.dumps({**content, field: value}), encoding="utf-8")
+
+
+def test_only_an_older_bundle_is_replaced(copy: Path, tmp_path: Path) -> None:
+    check_place(copy)
+    check_place(tmp_path / "new")
+    (tmp_path / "empty").mkdir()
+    check_place(tmp_path / "empty")
+    manifest = json.loads((copy / "manifest.json").read_text())
+    (copy / "manifest.json").write_text(json.dumps({**manifest, "format": 1}))
+    check_place(copy)
+    (copy / "events.jsonl").write_text("{}")
+    for place in (copy, tmp_path, SHIPPED_DETECTOR):
+        with pytest.raises(InputError, match="not only a risk bundle, so it is not replaced"):
+            check_place(place)
+
+
+def test_training_replaces_no_directory_with_other_files(tmp_path: Path) -> None:
+    (tmp_path / "events.jsonl").write_text("{}")
+    nothing = Scored({}, {}, read_bundle(SHIPPED).manifest.content_baseline, simulated=True, sources={})
+    with pytest.raises(InputError, match="not replaced"):
+        train_bundle(nothing, "made-up", Recipe(), tmp_path, Silent())
+    assert [path.name for path in tmp_path.iterdir()] == ["events.jsonl"]

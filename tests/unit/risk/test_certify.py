@@ -10,12 +10,14 @@ import typer
 from typer.testing import CliRunner, Result
 
 from moderation.checksum import sha256_of
-from moderation.errors import InputError
+from moderation.cli import build_app
+from moderation.errors import BundleError, InputError
 from moderation.lab.commands.certify import certify_command
 from moderation.lab.risk.own_events import by_role, collect_events, horizon, read_events
 from moderation.lab.risk.training import scored, train_bundle
 from moderation.risk.bundle import MANIFEST, read_bundle
 from moderation.state import Coverage
+from tests.integration.test_flags_command import run
 from tests.unit.risk.test_own_events import EPOCH_S, platform, reader, write
 from tests.unit.risk.trained import MadeUpDetector, Silent, tiny_recipe
 
@@ -37,7 +39,7 @@ def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def certify(monkeypatch: pytest.MonkeyPatch, *options: str) -> Result:
-    monkeypatch.setattr("moderation.detector.load_detector", lambda _bundle: MadeUpDetector())
+    monkeypatch.setattr("moderation.detector.load_detector", lambda _bundle, **_options: MadeUpDetector())
     app = typer.Typer()
     app.command()(certify_command)
     return CliRunner().invoke(app, list(options), catch_exceptions=False, env={"COLUMNS": "400"})
@@ -72,6 +74,23 @@ def test_accounts_that_are_flagged_without_a_verdict_count_as_errors(
     listed = errors.read_text(encoding="utf-8").split()
     assert len(listed) > 20
     assert {account[0] for account in listed} == {"b"}
+
+
+def test_the_bundles_of_the_settings_are_certified(
+    bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    events, config = write(tmp_path / "events.jsonl", platform(2, 40, 3)), tmp_path / "sidecar.toml"
+    config.write_text(f'risk = "{bundle}"\n', encoding="utf-8")
+    done = certify(monkeypatch, "--events", str(events), "--config", str(config))
+    assert f"Risk model {read_bundle(bundle).manifest_hash[:12]} in {bundle}\n" in done.output
+
+
+@pytest.mark.parametrize("command", [["certify"], ["train", "--out", "new"]])
+def test_own_events_are_scored_with_the_detector_of_the_settings(command: list[str], tmp_path: Path) -> None:
+    config = tmp_path / "sidecar.toml"
+    config.write_text('detector = "/none"\n', encoding="utf-8")
+    with pytest.raises(BundleError, match="/none does not exist"):
+        run(build_app(), *command, "--events", str(tmp_path / "events.jsonl"), "--config", str(config))
 
 
 def test_too_few_accounts_are_not_supported_and_the_missing_number_is_printed(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import zstandard
 from typer.testing import CliRunner
 
 from moderation.cli import build_app
@@ -118,3 +119,13 @@ def test_a_missing_file_and_a_missing_column_are_named(tmp_path: Path) -> None:
     (tmp_path / "keys.csv.zst").write_bytes(b"not compressed")
     with pytest.raises(InputError, match="cannot be decompressed"):
         read_table(tmp_path / "keys.csv.zst", ("user",))
+
+
+def test_a_compressed_table_is_read_to_its_end_or_refused(tmp_path: Path) -> None:
+    path = tmp_path / "keys.csv.zst"
+    begin, rest = zstandard.compress(b"user,key\n1,a\n"), zstandard.compress(b"2,b\n")
+    path.write_bytes(begin + rest)
+    assert read_table(path, ("user", "key")) == {"user": ["1", "2"], "key": ["a", "b"]}
+    path.write_bytes(begin + rest[:-3])
+    with pytest.raises(InputError, match="ends in the middle"):
+        read_table(path, ("user",))

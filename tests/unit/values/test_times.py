@@ -75,12 +75,14 @@ def test_time_of_every_form_is_read(value: Any, unit: Any) -> None:
     ],
 )
 def test_time_that_cannot_be_read_is_refused(value: Any, unit: Any) -> None:
-    with pytest.raises(ValueError, match="is not a time"):
+    with pytest.raises(ValueError, match=r"is not a time|has no offset"):
         read_time(value, unit, None)
 
 
-def test_time_without_offset_has_the_stated_zone() -> None:
+def test_time_without_offset_has_the_stated_zone_and_is_refused_without_one() -> None:
     assert read_time("2024-01-05T10:00:00.0", "auto", UTC) == AT
+    with pytest.raises(ValueError, match=r"'2024-01-05 10:00:00' has no offset from UTC; set mapping\.time_zone"):
+        read_time("2024-01-05 10:00:00", "auto", None)
 
 
 def test_time_in_microseconds_keeps_every_digit() -> None:

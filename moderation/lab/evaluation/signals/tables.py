@@ -38,8 +38,14 @@ def _plain(raw: bytes, path: Path) -> str:
         raise InputError(
             "Reading the data needs zstandard: pip install -e '.[export]' in its source directory."
         ) from None
+    content = b""
     try:
-        with zstandard.ZstdDecompressor().stream_reader(io.BytesIO(raw)) as stream:
-            return str(stream.read(), "utf-8", "replace")
+        while raw:
+            frame = zstandard.ZstdDecompressor().decompressobj()
+            content += frame.decompress(raw)
+            if not frame.eof:
+                raise InputError(f"{path} ends in the middle of its compressed data; fetch or compress it again.")
+            raw = frame.unused_data
     except zstandard.ZstdError as error:
         raise InputError(f"{path} cannot be decompressed ({error}); compress the CSV file with zstd.") from None
+    return str(content, "utf-8", "replace")

@@ -11,14 +11,14 @@ _ENCLOSED = {
 _REGIONAL_RUN = re.compile("[\U0001f1e6-\U0001f1ff]+")
 _REGIONAL = {0x1F1E6 + number: ord("A") + number for number in range(26)}
 _FLAG_LETTERS = 2
-_OVERLAYS = re.compile("[\u0334-\u0338]")
+_OVERLAYS = re.compile("[\u0305\u0332\u0333\u0334-\u0338\u033f]")
 _SMALL_CAPITALS = dict(zip(map(ord, "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ"), "abcdefghijklmnoprstuvwyz", strict=True))
 _SMALL_CAPITAL = re.compile("[ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀꜱᴛᴜᴠᴡʏᴢ]")
 _WORD = re.compile(r"\w+")
 
 
 def without_overlays(text: str) -> str:
-    """Return *text* without the combining marks that strike a letter through."""
+    """Return *text* without the combining marks that draw a line through, under or over a letter."""
     return _OVERLAYS.sub("", text)
 
 

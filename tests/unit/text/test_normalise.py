@@ -24,6 +24,7 @@ from moderation.text import normalise, normalised
         ("a\x00b", "ab"),
         ("ｆｕｌｌ ｗｉｄｔｈ", "full width"),
         ("one\n\n two\t three ", "one two three"),
+        ("p\u0332l\u0333a\u0305i\u033fn", "plain"),
         ("lone \ud800 surrogate", "lone \ufffd surrogate"),
         ("see https://example.org/a?b=c now", "see now"),
         ("thanks @some_body!", "thanks!"),

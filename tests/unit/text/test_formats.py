@@ -56,6 +56,8 @@ def test_readable_html_is_what_a_browser_shows(markup: str, text: str) -> None:
         ('[quote="ana, post:3, topic:17"]\ntheirs\n\n*too*\n[/quote]\n\nmine', "> theirs\n> too\nmine"),
         ("[quote]a[quote=bo]b[/quote]c[/QUOTE] mine", "> a\n> > b\n> c\nmine"),
         ("[quote] is not closed", "[quote] is not closed"),
+        ("Write `[quote]` and `[/quote]` around it.", "Write `[quote]` and `[/quote]` around it."),
+        ("Write\n```\n[quote]x[/quote]\n```\n[quote]a[/quote]", "Write\n\n```\n[quote]x[/quote]\n```\n\n> a"),
         (
             "[/quote] was not opened, [quote]theirs[/quote] [quote]mine",
             "[/quote] was not opened,\n\n> theirs\n[quote]mine",
@@ -116,6 +118,7 @@ def test_markup_of_html_leaves_the_normalised_text_unchanged(markup: str) -> Non
         "[quote]" * 200_000,
         f"<p style='display:{'/*' * 200}'>" * 1_000,
         "[quote]" * 7_000 + "[/quote]" * 7_000,
+        "[quote][/quote]" + "`" * 50_000 + "\n```a" * 10_000,
     ],
     ids=[
         "divs",
@@ -128,6 +131,7 @@ def test_markup_of_html_leaves_the_normalised_text_unchanged(markup: str) -> Non
         "half quotes",
         "styles",
         "nested quotes",
+        "half code",
     ],
 )
 def test_hostile_markup_takes_bounded_time(markup: str, text_format: TextFormat) -> None:

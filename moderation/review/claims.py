@@ -88,8 +88,8 @@ def claim_next(engine: Engine, actor: Actor, wanted: QueueFilter, now: datetime,
 
     The role appeals takes appeals, and no other role does. The views escalated and held take the action RELEASE.
 
-    An account that another transaction has locked is passed over. *after* is the key of an account to pass over, such
-    as the one that was just decided.
+    An account that another transaction has locked or that the person has skipped is passed over. *after* is the key of
+    an account to pass over, such as the one that was just decided.
     """
     if (wanted.view == "appeals") != (actor.role == "appeals"):
         raise InvalidValue("the role appeals takes accounts of the view appeals, and other roles those of other views")
@@ -99,6 +99,11 @@ def claim_next(engine: Engine, actor: Actor, wanted: QueueFilter, now: datetime,
     free = or_(row.claimed_by.is_(None), row.claimed_until <= now, row.claimed_by == actor.id)
     others = or_(row.disagreed_by.is_(None), and_(row.disagreed_by != actor.id, row.escalated_by != actor.id))
     query = select(IN_REVIEW).where(*conditions(wanted, actor, now), free, others, row.key != after)
+    if wanted.view != "appeals":  # the views held and skipped also list accounts that have only an appeal
+        query = query.where(row.open_flags > 0)
+    if wanted.view != "skipped":
+        skipped = select(SKIPS.c.account_key).where(SKIPS.c.account_key == row.key, SKIPS.c.person_id == actor.id)
+        query = query.where(~skipped.exists())
     with at_edge(engine), engine.begin() as connection:
         found = connection.execute(query.order_by(*queue_order(wanted)).limit(1).with_for_update(skip_locked=True))
         first = found.one_or_none()

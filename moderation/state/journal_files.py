@@ -67,9 +67,10 @@ def read_checked(directory: Path, name: str, size: int, checksum: int) -> bytes:
 
 def write_array(directory: Path, name: str, array: NDArray[Any]) -> tuple[int, int]:
     """Write an array into a new file; return its size in bytes and its checksum. Raises OSError."""
+    array = np.ascontiguousarray(array)  # else the header says that columns come first
     head = io.BytesIO()
     np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(array))
-    data = np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+    data = array.reshape(-1).view(np.uint8).data
     write_new(directory / name, head.getvalue(), data)
     return head.tell() + len(data), zlib.crc32(data, zlib.crc32(head.getvalue()))
 

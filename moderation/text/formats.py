@@ -78,11 +78,17 @@ _BLOCKS = frozenset(
     ]
 )
 _EMBEDDED_FILE = re.compile(r"data:[\w.+/;=-]{0,100}base64,[A-Za-z0-9+/=]{64,}", re.ASCII | re.IGNORECASE)
-_STYLE_NOISE = re.compile(r"""/\*.*?\*/|"(?:[^"\\]|\\.)*"|'(?:[^'\\]|\\.)*'|\([^()]*\)""", re.DOTALL)
-_QUOTE = re.compile(r"\[(?P<closes>/)?quote(?(closes)|(?:=[^\[\]\n]{0,300})?)\]", re.IGNORECASE)
+_STYLE_NOISE = re.compile(  # what is not closed ends with the style, so that each character is read once
+    r"""/\*.*?(?:\*/|\Z)|"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|'(?:[^'\\]|\\.)*+(?:'|\\?\Z)|\([^()]*\)""", re.DOTALL
+)
+_CODE_OR_QUOTE = re.compile(
+    r"^ {0,3}(?P<fence>`{3,}|~{3,})[^`\n]*$(?s:.*?)(?:^ {0,3}(?P=fence)|\Z)"  # a block of code
+    r"|(?<!`)`++[^`\n]++`"  # code in a line
+    r"|(?P<quote>\[(?P<closes>/)?quote(?(closes)|(?:=[^\[\]\n]{0,300})?)\])",
+    re.IGNORECASE | re.MULTILINE,
+)
 MOST_CHARACTERS = 100_000
 """Markup beyond this length is dropped, because the time of the parser is quadratic in the depth of elements."""
-MOST_STYLE = 500
 MOST_BRACKETS = 1_000
 """With more opening brackets, links in Markdown stay as written: each bracket takes 25 times as long as a letter."""
 
@@ -114,16 +120,21 @@ def _markdown(*, links: bool) -> MarkdownIt:
 
 
 def _with_quotations(text: str) -> str:
-    """Return Markdown with each pair of ``[quote]`` and ``[/quote]`` as an element; one without the other is text."""
+    """Return Markdown with each pair of ``[quote]`` and ``[/quote]`` as an element.
+
+    One without the other is text, and so are those in code.
+    """
     opened: list[re.Match[str]] = []
     elements: dict[int, str] = {}
-    for sign in _QUOTE.finditer(text):
+    for sign in _CODE_OR_QUOTE.finditer(text):
+        if sign["quote"] is None:
+            continue
         if not sign["closes"]:
             opened.append(sign)
         elif opened:
             elements[opened.pop().start()] = "\n\n<blockquote>\n\n"
             elements[sign.start()] = "\n\n</blockquote>\n\n"
-    return _QUOTE.sub(lambda sign: elements.get(sign.start(), sign[0]), text) if elements else text
+    return _CODE_OR_QUOTE.sub(lambda sign: elements.get(sign.start(), sign[0]), text) if elements else text
 
 
 def _of_html(markup: str) -> str:
@@ -255,12 +266,9 @@ def _visible(node: LexborNode, *, inherited: bool) -> bool:
 
 
 def _declared(node: LexborNode, name: str) -> set[str]:
-    """Return the values of a property in the style of an element, without strings, comments and arguments.
-
-    A longer style than any editor writes counts as none, because the patterns are quadratic in its length.
-    """
+    """Return the values of a property in the style of an element, without strings, comments and arguments."""
     style = node.attributes.get("style") or ""
-    if name not in style.lower() or len(style) > MOST_STYLE:
+    if name not in style.lower():
         return set()
     style = _STYLE_NOISE.sub("", style)
     pairs = (declaration.partition(":") for declaration in style.lower().split(";"))

@@ -13,7 +13,7 @@ from moderation.review.blind_review import BlindVerdict, give_verdict, given_ver
 from moderation.review.day_chart import day_svg
 from moderation.review.decisions import DecisionRefused
 from moderation.review.drift import LARGE_DRIFT, score_drift
-from moderation.review.pages.account_pages import VERDICT_CHOICES
+from moderation.review.pages.account_pages import KEY, VERDICT_CHOICES
 from moderation.review.pages.rendering import render
 from moderation.review.permissions import Action, Actor
 from moderation.review.quality_report import PERIOD, quality
@@ -119,7 +119,7 @@ def _blind_page(
     values: dict[str, Any] = {
         "actor": actor,
         "item": item,
-        "result": given_verdict(console.engine, actor, judged) if judged else None,
+        "result": given_verdict(console.engine, actor, judged) if KEY.fullmatch(judged) else None,
         "refused": "" if refused is None else refused.reason,
         "typing": typing_svg(plotted(console.features, item.values)) if item is not None else "",
         "verdicts": VERDICT_CHOICES,

@@ -92,6 +92,16 @@ def test_an_appeal_that_is_held_or_skipped_is_in_the_view_of_these(
     assert [one["account_id"] for one in ida.get(f"/api/v1/queue?view={view}").json()["items"]] == ["a1"]
 
 
+def test_an_appeal_of_a_skipped_account_is_not_claimed_by_a_reviewer(desk: Desk) -> None:
+    desk.flag(flag("p1"))
+    bob, sam, ida, key = caller(desk, "bob"), caller(desk, "sam"), desk.client("ida"), desk.key("a1")
+    assert bob.post(f"/api/v1/accounts/{key}/skip", json={"reason": "x"}).status_code == 204
+    assert sam.post(f"/api/v1/accounts/{key}/decisions", json=decision(state_of(sam, key))).status_code == 201
+    appeal(sam, desk)
+    assert bob.post("/api/v1/queue/next?view=skipped").status_code == 204
+    assert ida.post("/queue/next").headers["location"] == f"/accounts/{key}"
+
+
 def test_a_decision_on_appeal_leaves_newer_flags_with_the_senior_who_was_asked(decided: Desk) -> None:
     sam, ida, key = caller(decided, "sam"), caller(decided, "ida"), decided.key("a1")
     appeal(sam, decided)

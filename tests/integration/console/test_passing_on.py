@@ -99,6 +99,16 @@ def test_an_account_that_was_passed_on_is_not_taken_or_hidden_by_others(desk: De
     assert bob.post("/queue/next?view=escalated").headers["location"] != f"/accounts/{key}"
 
 
+def test_a_senior_who_skips_an_escalated_account_gets_the_next_one(desk: Desk) -> None:
+    ana, sam = desk.client("ana"), desk.client("sam")
+    for account_id in ("a1", "a2"):
+        asked = ana.post(f"/api/v1/accounts/{desk.key(account_id)}/escalation", json={"reason": REASON})
+        assert asked.status_code == 204
+    sam.post(f"/accounts/{desk.key('a1')}/skip", data={"reason": "I know this person"})
+    assert sam.post("/queue/next?view=escalated").headers["location"] == f"/accounts/{desk.key('a2')}"
+    assert keys(sam, "escalated") == ["a1", "a2"]
+
+
 def test_a_senior_assigns_an_account_to_a_person(desk: Desk) -> None:
     ana, bob, sam, key = desk.client("ana"), desk.client("bob"), desk.client("sam"), desk.key("a1")
     ana.post(f"/api/v1/accounts/{key}/escalation", json={"reason": REASON})

@@ -62,6 +62,7 @@ def test_the_blind_queue_hides_what_a_model_found_until_the_verdict(desk: Desk) 
     shown = ana.get(ana.post(f"/blind/{item}", data=given).headers["location"]).text
     assert "You: not a violation. The model: flagged, risk 0.9700." in shown
     assert "The model" not in desk.client("bob").get(f"/blind?judged={item}").text
+    assert ana.get("/blind?judged=%00").status_code == 200
     assert "you have judged this post before" in ana.post(f"/blind/{item}", data=given).text
     again = ana.post(f"/api/v1/blind/{item}/verdicts", json={"verdict": "confirmed"})
     assert "you have judged this post before" in again.json()["detail"]

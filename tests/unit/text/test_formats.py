@@ -35,6 +35,8 @@ PROSE = "We walked along the harbour until the rain began, and then took the tra
         ("""<p style='font-family:"a\\";display:none;"'>seen</p>""", "seen"),
         ("<p style='background:url(a;display:none)'>seen</p><p style='--x:display:none'>too</p>", "seen\n\ntoo"),
         ("<p style='display:/* ; */none'>no</p>yes", "yes"),
+        (f"<p style='--x:{'y' * 600};display:none'>no</p>yes", "yes"),
+        ("<p style='font-family:\"a;display:none'>seen</p><p style='/*;display:none'>too</p>", "seen\n\ntoo"),
         ("<frameset>seen <p>by all", "seen\n\nby all"),
         ("<body hidden>seen by all", "seen by all"),
         ("<html><body style='display: none'>seen by all</body></html>", "seen by all"),
@@ -56,6 +58,8 @@ def test_readable_html_is_what_a_browser_shows(markup: str, text: str) -> None:
         ('[quote="ana, post:3, topic:17"]\ntheirs\n\n*too*\n[/quote]\n\nmine', "> theirs\n> too\nmine"),
         ("[quote]a[quote=bo]b[/quote]c[/QUOTE] mine", "> a\n> > b\n> c\nmine"),
         ("[quote] is not closed", "[quote] is not closed"),
+        ("Write `[quote]` and `[/quote]` around it.", "Write `[quote]` and `[/quote]` around it."),
+        ("Write\n```\n[quote]x[/quote]\n```\n[quote]a[/quote]", "Write\n\n```\n[quote]x[/quote]\n```\n\n> a"),
         (
             "[/quote] was not opened, [quote]theirs[/quote] [quote]mine",
             "[/quote] was not opened,\n\n> theirs\n[quote]mine",
@@ -115,7 +119,9 @@ def test_markup_of_html_leaves_the_normalised_text_unchanged(markup: str) -> Non
         "> " * 200_000,
         "[quote]" * 200_000,
         f"<p style='display:{'/*' * 200}'>" * 1_000,
+        *(f"<p style='display:{sign * (90_000 // len(sign))}'>x" for sign in ("/*", "(", '"\\', '"a', "(a")),
         "[quote]" * 7_000 + "[/quote]" * 7_000,
+        "[quote][/quote]" + "`" * 50_000 + "\n```a" * 10_000,
     ],
     ids=[
         "divs",
@@ -127,7 +133,13 @@ def test_markup_of_html_leaves_the_normalised_text_unchanged(markup: str) -> Non
         "quotes",
         "half quotes",
         "styles",
+        "comments of a style",
+        "brackets of a style",
+        "escapes of a style",
+        "strings of a style",
+        "arguments of a style",
         "nested quotes",
+        "half code",
     ],
 )
 def test_hostile_markup_takes_bounded_time(markup: str, text_format: TextFormat) -> None:

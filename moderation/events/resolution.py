@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from moderation.mapping import DURATIONS, TIMES, FieldMapping, Kind, Mapped
+from moderation.values.times import NO_OFFSET
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Resolution:
         self._needed = needed
         self.kinds: dict[Kind, FieldCounts] = {}
         self.reasons: dict[tuple[Kind, str], str] = {}
-        """Why the first invalid time or duration of each field is invalid; other values may be personal."""
+        """Why the first invalid time or duration of each field is invalid, with the value, which may be personal."""
 
     def note(self, kind: Kind, mapped: Mapped, invalid: Sequence[str]) -> None:
         """Count one record; has no effect after the first records of a kind. `decode` calls this."""
@@ -72,12 +73,16 @@ class Resolution:
                 self._warn(kind)
 
     def unresolved(self, kind: Kind) -> dict[str, str]:
-        """Return the mapped fields of a kind without a valid value in any record, with the reason."""
+        """Return the mapped fields of a kind without a valid value in any record, with the reason without a value."""
         counts = self.kinds.get(kind, FieldCounts())
 
         def unusable(name: str, path: str) -> str:
-            reason = self.reasons.get((kind, name))
-            return f"{path!r} cannot be used" + ("" if reason is None else f": {reason}")
+            reason = self.reasons.get((kind, name), "")
+            if reason.endswith(NO_OFFSET):
+                return f"a time at {path!r} {NO_OFFSET}"
+            if reason and not self._mapping.maps(kind):
+                return f"{path!r} cannot be used: {reason}"
+            return f"{path!r} cannot be used" + ("; `moderation events check` prints why" if reason else "")
 
         return {
             name: unusable(name, path) if counts.invalid[name] else f"nothing found at {path!r}"

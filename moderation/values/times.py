@@ -40,6 +40,10 @@ _MONTHS = {name: number for number, name in enumerate(_MONTH_NAMES, start=1)}
 _JAVA_ZONE = re.compile(r"\[[\w/+-]{1,64}\]\Z", re.ASCII)
 
 
+NO_OFFSET = "has no offset from UTC; set mapping.time_zone to the time zone of such times"
+"""The end of the message about a time without an offset, for which no zone is set."""
+
+
 class _NoOffset(ValueError):
     """A time without an offset, for which no zone is set."""
 
@@ -61,9 +65,7 @@ def read_time(value: Any, unit: TimeUnit, zone: tzinfo | None) -> datetime:
         if unit == "auto":
             return _by_size(_number(value))
     except _NoOffset:
-        raise ValueError(
-            f"{value!r:.60} has no offset from UTC; set mapping.time_zone to the time zone of such times"
-        ) from None
+        raise ValueError(f"{value!r:.60} {NO_OFFSET}") from None
     except (ValueError, OverflowError, TypeError, LookupError):
         pass
     raise ValueError(f"{value!r:.60} is not a time ({unit})")

@@ -11,8 +11,9 @@ import pytest
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client import generate_latest
 
-from moderation.effects import Partition
+from moderation.effects import Origin, Partition
 from moderation.mapping import FieldMapping
+from moderation.settings import Settings
 from moderation.stream.assembly import Builders, Callbacks, Connectors, Decoder
 from moderation.stream.sidecar import Sidecar
 from moderation.telemetry.logs import JsonLines
@@ -69,3 +70,15 @@ def test_a_run_shows_nothing_of_its_records(logged: io.StringIO) -> None:
     for place, content in shown.items():
         assert content, place
         assert not [value for value in PERSONAL if value in content], place
+
+
+def test_a_warning_about_a_mapping_shows_no_value(logged: io.StringIO) -> None:
+    mapping = Settings.model_validate(
+        {"mapping": {"post": {"post_id": "id", "text": "body", "created_at": "body", "typing.duration_ms": "user"}}}
+    ).field_mapping()
+    decoder = Decoder({"posts": None}, mapping)
+    record = {"id": PERSONAL[2], "body": f"{PERSONAL[0]} robot", "user": PERSONAL[1]}
+    decoder.item(Origin(LANE, 0, value=json.dumps(record).encode()))
+    decoder.finish()
+    assert "mapping.post.created_at resolved in none" in logged.getvalue()
+    assert not [value for value in PERSONAL if value in logged.getvalue()]

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from moderation.detector.bundle_files import BundleKind, manifest_values
-from moderation.errors import InputError
-from moderation.output_paths import check_replaceable
+from moderation.detector.bundle_files import BundleKind, check_bundle_place
 
 # Keys of every detector manifest, because other programs also write a manifest.json with a format_version.
 _ALWAYS_THERE = frozenset({"format_version", "files", "precisions"})
@@ -14,9 +12,6 @@ _ALWAYS_THERE = frozenset({"format_version", "files", "precisions"})
 
 def check_place(out: Path, kind: BundleKind) -> None:
     """Raise InputError where *out* contains anything but an older bundle of *kind*."""
-    check_replaceable(out)
-    if not out.exists() or not any(out.iterdir()):
-        return
-    values = manifest_values(out)
-    if values.get("kind") != kind.kind or not values.keys() >= _ALWAYS_THERE:
-        raise InputError(f"{out} is not empty and not a {kind.noun}, so it is not replaced; name a new directory.")
+    check_bundle_place(
+        out, kind.noun, lambda values: values.get("kind") == kind.kind and values.keys() >= _ALWAYS_THERE
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from moderation.checksum import sha256_of
-from moderation.errors import BundleError
+from moderation.errors import BundleError, InputError
+from moderation.output_paths import check_replaceable
 
 MANIFEST_FILE = "manifest.json"
 
@@ -47,6 +48,25 @@ def manifest_values(bundle: Path) -> dict[str, Any]:
     except (OSError, ValueError, RecursionError):
         return {}
     return values if isinstance(values, dict) else {}
+
+
+def check_bundle_place(out: Path, noun: str, is_older: Callable[[Mapping[str, Any]], bool]) -> None:
+    """Raise InputError where *out* contains anything but an older bundle, which a new one replaces.
+
+    *is_older* returns whether a manifest is of such a bundle. Files that the manifest does not list are other files.
+    """
+    check_replaceable(out)
+    if not out.exists():
+        return
+    try:
+        found = {path.name for path in out.iterdir()}
+    except OSError as error:
+        raise InputError(f"{out} cannot be read ({error.strerror}); name a new directory.") from None
+    values = manifest_values(out)
+    files = values.get("files")
+    older = is_older(values) and isinstance(files, dict) and found <= {MANIFEST_FILE, *files}
+    if found and not older:
+        raise InputError(f"{out} is not empty and not only a {noun}, so it is not replaced; name a new directory.")
 
 
 def read_content(bundle: Path, kind: BundleKind) -> ManifestContent:

@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from moderation.detector.bundle_files import manifest_values
-from moderation.errors import BundleError, InputError
+from moderation.detector.bundle_files import check_bundle_place
+from moderation.errors import BundleError
 from moderation.features.catalogue import FEATURES, Feature
-from moderation.output_paths import check_replaceable
 from moderation.risk.explanation import EVIDENCE
 from moderation.risk.family_models import FamilyModel
 from moderation.risk.fusion import Fusion
@@ -111,18 +110,7 @@ def read_manifest(bundle: Path | None) -> tuple[Manifest, str]:
 
 def check_place(out: Path) -> None:
     """Raise InputError where *out* contains anything but an older risk bundle, which a new one replaces."""
-    check_replaceable(out)
-    if not out.exists():
-        return
-    try:
-        found = {path.name for path in out.iterdir()}
-    except OSError as error:
-        raise InputError(f"{out} cannot be read ({error.strerror}); name a new directory.") from None
-    values = manifest_values(out)
-    files = values.get("files")
-    older = values.keys() >= _ALWAYS_THERE and isinstance(files, dict) and found <= {MANIFEST, *files}
-    if found and not older:
-        raise InputError(f"{out} is not empty and not only a risk bundle, so it is not replaced; name a new directory.")
+    check_bundle_place(out, "risk bundle", lambda values: values.keys() >= _ALWAYS_THERE)
 
 
 def policy_entry(bundle: Path | None, manifest: Manifest, policy: Policy) -> PolicyEntry:

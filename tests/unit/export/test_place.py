@@ -33,7 +33,7 @@ def _with_manifest(folder: Path, content: str) -> Path:
 @pytest.mark.parametrize("content", _OTHER.values(), ids=_OTHER)
 def test_directory_with_another_manifest_is_not_replaced(content: str, tmp_path: Path) -> None:
     place = _with_manifest(tmp_path / "out", content)
-    with pytest.raises(InputError, match=r"out is not empty and not a detector bundle, .* name a new directory"):
+    with pytest.raises(InputError, match=r"out is not empty and not only a detector bundle, .* name a new directory"):
         check_place(place, DETECTOR)
 
 
@@ -41,6 +41,9 @@ def test_directory_with_another_manifest_is_not_replaced(content: str, tmp_path:
 def test_bundle_of_any_version_is_replaced(version: int, tmp_path: Path) -> None:
     manifest = json.loads((SHIPPED / "manifest.json").read_text(encoding="utf-8"))
     check_place(_with_manifest(tmp_path / "old", json.dumps(manifest | {"format_version": version})), DETECTOR)
+    (tmp_path / "old" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="not only a detector bundle"):
+        check_place(tmp_path / "old", DETECTOR)
     (tmp_path / "empty").mkdir()
     check_place(tmp_path / "empty", DETECTOR)
     check_place(tmp_path / "nothing", DETECTOR)
@@ -48,7 +51,7 @@ def test_bundle_of_any_version_is_replaced(version: int, tmp_path: Path) -> None
 
 def test_output_is_checked_before_the_checkpoint(tmp_path: Path) -> None:
     place = _with_manifest(tmp_path / "out", _OTHER["risk"])
-    with pytest.raises(InputError, match="not a detector bundle"):
+    with pytest.raises(InputError, match="not only a detector bundle"):
         write_bundle(tmp_path / "no checkpoint", place, BundleOrder("none", ("fp32",)))
     assert (place / "manifest.json").read_text(encoding="utf-8") == _OTHER["risk"]
 
